@@ -1,0 +1,261 @@
+"""Reading and writing of the pipeline's files: atomic, versioned, refused when damaged."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attviz_pipeline.artifacts.schemas import Schema
+from attviz_pipeline.errors import ArtifactError, ResourceError
+
+SCHEMA_KEY = b"attviz.schema"
+FACTS_KEY = b"attviz.facts"
+REBUILD = "Delete it and run the workflow again: it will be rebuilt."
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it into place only when the block succeeds.
+
+    A reader never sees half a file, and a killed job leaves the old file (or none) behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory; put it in the place of `path` only when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8 with Unix line ends."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, schema: Schema, content: Mapping[str, Any]) -> None:
+    """Write a JSON artefact atomically; its first key names schema and version."""
+    document = {"schema": schema.identifier, **content}
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, schema: Schema) -> dict[str, Any]:
+    """Read a JSON artefact.
+
+    Raises:
+        ArtifactError: It is missing, truncated, or of another schema or version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _missing(path, schema) from None
+    except ValueError as fault:
+        raise ArtifactError(f"{path} is damaged or truncated: {fault}.", remedy=REBUILD) from None
+    found = content.pop("schema", None) if isinstance(content, dict) else None
+    _check_identifier(path, schema, found)
+    return dict(content)
+
+
+class TableWriter:
+    """Append row batches to a Parquet file that appears under its name only when all are written."""
+
+    def __init__(self, path: Path, schema: Schema, facts: Mapping[str, Any] | None = None) -> None:
+        self._path = path
+        self._arrow_schema = schema.arrow.with_metadata(
+            {SCHEMA_KEY: schema.identifier.encode(), FACTS_KEY: json.dumps(facts or {}, sort_keys=True).encode()}
+        )
+        self._split_columns = [field.name for field in schema.arrow if pa.types.is_floating(_leaf_type(field.type))]
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self._path))
+            self._writer = stack.enter_context(
+                pq.ParquetWriter(
+                    temporary,
+                    self._arrow_schema,
+                    compression="zstd",
+                    compression_level=3,
+                    use_dictionary=[f.name for f in self._arrow_schema if f.name not in self._split_columns],
+                    use_byte_stream_split=self._leaf_paths(),
+                    write_page_checksum=True,
+                )
+            )
+            self._opened = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closing writes the footer; where that fails, the file must not get its name.
+        self._opened.__exit__(kind, fault, trace)
+
+    def write(self, columns: Mapping[str, Any]) -> None:
+        """Append one row group, given as columns in any order."""
+        self.write_table(pa.table({f.name: pa.array(columns[f.name], f.type) for f in self._arrow_schema}))
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append one row group."""
+        self._writer.write_table(table.cast(self._arrow_schema))
+
+    def _leaf_paths(self) -> list[str]:
+        # Byte-stream split stores the bytes of floats by significance, which is what makes them compress.
+        names = []
+        for field in self._arrow_schema:
+            if field.name in self._split_columns:
+                nested = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
+                names.append(f"{field.name}.list.element" if nested else field.name)
+        return names
+
+
+def write_table(path: Path, schema: Schema, columns: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
+    """Write a whole table as one Parquet file, atomically.
+
+    Args:
+        path: Target file.
+        schema: One of `schemas`.
+        columns: Values by column name.
+        facts: JSON-able properties of the whole table (number of layers, ...), kept in the file's metadata.
+    """
+    with TableWriter(path, schema, facts) as writer:
+        writer.write(columns)
+
+
+def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet artefact, or some of its columns.
+
+    Raises:
+        ArtifactError: It is missing, truncated, damaged, or of another schema or version.
+    """
+    with _open(path, schema) as file, _damage_reported(path):
+        return file.read(columns=columns)
+
+
+def iter_tables(path: Path, schema: Schema, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Read a Parquet artefact one row group at a time, in order, in bounded memory.
+
+    Raises:
+        ArtifactError: As `read_table`.
+    """
+    with _open(path, schema) as file:
+        for index in range(file.num_row_groups):
+            with _damage_reported(path):
+                table = file.read_row_group(index, columns=columns)
+            yield table
+
+
+def read_facts(path: Path, schema: Schema) -> dict[str, Any]:
+    """Read the properties of a whole Parquet artefact (`facts` of `write_table`).
+
+    Raises:
+        ArtifactError: As `read_table`.
+    """
+    with _open(path, schema) as file:
+        return dict(json.loads(file.schema_arrow.metadata[FACTS_KEY]))
+
+
+def count_rows(path: Path, schema: Schema) -> int:
+    """Count the rows of a Parquet artefact without reading them.
+
+    Raises:
+        ArtifactError: As `read_table`.
+    """
+    with _open(path, schema) as file:
+        return int(file.metadata.num_rows)
+
+
+def require_space(path: Path, n_bytes: int, purpose: str) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Raises:
+        ResourceError: Less than `n_bytes` are free where `path` will lie.
+    """
+    place = next(parent for parent in [path, *path.absolute().parents] if parent.exists())
+    free = shutil.disk_usage(place).free
+    if free < n_bytes:
+        raise ResourceError(
+            f"too little disk for {purpose}: {path} needs about {_megabytes(n_bytes)}, {_megabytes(free)} are free.",
+            remedy="Free some space, analyse fewer documents (documents.max_documents) or move the results elsewhere.",
+        )
+
+
+@contextmanager
+def _open(path: Path, schema: Schema) -> Iterator[pq.ParquetFile]:
+    if not path.is_file():
+        raise _missing(path, schema)
+    with _damage_reported(path):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with file:
+        metadata = file.schema_arrow.metadata or {}
+        found = metadata.get(SCHEMA_KEY)
+        _check_identifier(path, schema, None if found is None else found.decode(errors="replace"))
+        yield file
+
+
+@contextmanager
+def _damage_reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as fault:
+        raise ArtifactError(f"{path} is damaged or truncated: {str(fault).splitlines()[0]}", remedy=REBUILD) from None
+
+
+def _check_identifier(path: Path, schema: Schema, found: object) -> None:
+    if found != schema.identifier:
+        what = f"is {found}" if found is not None else "names no schema"
+        raise ArtifactError(f"{path} {what}; this version reads {schema.identifier}.", remedy=REBUILD)
+
+
+def _missing(path: Path, schema: Schema) -> ArtifactError:
+    return ArtifactError(f"{path} does not exist; it is a {schema.identifier} that stage `{schema.stage}` writes.")
+
+
+def _leaf_type(arrow_type: pa.DataType) -> pa.DataType:
+    nested = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
+    return arrow_type.value_type if nested else arrow_type
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it; mkstemp ignores it and would leave files private to their owner.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def concatenate(paths: Iterable[Path], schema: Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read the same columns of several shards as one table, in the order of `paths`.
+
+    Raises:
+        ArtifactError: As `read_table`.
+    """
+    return pa.concat_tables([read_table(path, schema, columns) for path in paths])

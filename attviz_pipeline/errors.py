@@ -1,0 +1,76 @@
+"""Every error a user can cause, and how it reads.
+
+AttvizError             the base: a fault and its remedy, exit code 2, never a traceback
+├── ConfigError         a key of the configuration is unknown, missing or out of range
+├── DatasetError        a file, row, column or label of the corpus cannot be used
+├── ModelError          a model folder, package or hub repository cannot be used
+├── AttentionError      a model runs but its attention cannot be read
+├── ArtifactError       a file of the pipeline is missing, truncated or of another version
+└── ResourceError       the machine lacks disk, memory or the device asked for
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MAX_LISTED = 20
+
+
+class Problem(NamedTuple):
+    """One fault: where it is (file, row, column, key) and what is wrong with it."""
+
+    where: str
+    what: str
+
+
+class AttvizError(Exception):
+    """A fault of the input or the machine, reported in full and without a traceback.
+
+    Args:
+        summary: One sentence; ends with the remedy where there is only one.
+        problems: The single faults, listed below the summary, all at once.
+        remedy: What to do, on a line of its own below the list.
+    """
+
+    exit_code = 2
+
+    def __init__(self, summary: str, problems: Sequence[Problem] = (), remedy: str = "") -> None:
+        self.summary = summary
+        self.problems = tuple(problems)
+        self.remedy = remedy
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """Return the whole message: summary, aligned list of problems, remedy."""
+        shown = self.problems[:MAX_LISTED]
+        width = max((len(problem.where) for problem in shown), default=0)
+        lines = [self.summary]
+        lines += [f"  {problem.where:<{width}}  {problem.what}" for problem in shown]
+        if len(self.problems) > len(shown):
+            lines.append(f"  ... and {len(self.problems) - len(shown)} more")
+        if self.remedy:
+            lines.append(self.remedy)
+        return "\n".join(lines)
+
+
+class ConfigError(AttvizError):
+    """A key of the configuration is unknown, missing or out of range."""
+
+
+class DatasetError(AttvizError):
+    """A file, row, column or label of the corpus cannot be used."""
+
+
+class ModelError(AttvizError):
+    """A model folder, package or hub repository cannot be used."""
+
+
+class AttentionError(AttvizError):
+    """A model runs but its attention cannot be read."""
+
+
+class ArtifactError(AttvizError):
+    """A file of the pipeline is missing, truncated or of another version."""
+
+
+class ResourceError(AttvizError):
+    """The machine lacks disk, memory or the device asked for."""

@@ -1,0 +1,61 @@
+"""Progress of a job: a bar on a terminal, and a line every few seconds in the log."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Self, TypeVar
+
+from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
+    """Yield the items and show how many are done, how fast, and how long the rest will take."""
+    with Progress(total=total, label=label, unit=unit) as progress:
+        for item in items:
+            yield item
+            progress.advance(1)
+
+
+class Progress:
+    """A counter that shows itself: what is being done, how far it is, how long it will take."""
+
+    def __init__(self, *, total: int, label: str, unit: str) -> None:
+        self._total, self._label, self._unit = total, label, unit
+        self._done = 0
+        self._start = self._last_line = time.monotonic()
+        self._bar = tqdm(
+            total=total,
+            desc=label,
+            unit=f" {unit}",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._bar.close()
+        if fault[0] is None:
+            self._log()
+
+    def advance(self, n_items: int) -> None:
+        """Count `n_items` more as done."""
+        self._done += n_items
+        self._bar.update(n_items)
+        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._log()
+
+    def _log(self) -> None:
+        self._last_line = now = time.monotonic()
+        rate = self._done / max(now - self._start, 1e-9)
+        left = f"{(self._total - self._done) / rate:,.0f} s left" if rate else "time left unknown"
+        message = "%s: %s of %s %s, %s/s, %s"
+        logger.info(message, self._label, f"{self._done:,}", f"{self._total:,}", self._unit, f"{rate:,.1f}", left)

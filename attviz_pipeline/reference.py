@@ -1,0 +1,135 @@
+"""The documents that are generated from code, so that they cannot disagree with it.
+
+config/schema.json      for editors: completion and checks while a study file is written
+config/README.md        the table of all settings
+docs/artifacts.md       the formats of all files
+"""
+
+import json
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pyarrow as pa
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import Study
+
+CONFIG_INTRODUCTION = """\
+# Settings of a study
+
+A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default.
+Unknown keys, wrong types and values out of range are reported all at once before anything runs;
+`python -m attviz_pipeline check-config --config FILE` does only that.
+
+    snakemake --cores 4 --configfile config/bbc-news.yaml
+    snakemake --cores 4 --configfile config/bbc-news.yaml --config 'dataset={source: bbc.csv, revision: null}'
+
+The second line overrides keys of the file; what it does not name stays. Without `--configfile`, the study is
+`config/config.yaml`. A study file is never merged with that default: what it leaves out has the value below.
+
+This page is generated from `attviz_pipeline/config.py` by `make reference`.
+"""
+
+ARTIFACTS_INTRODUCTION = """\
+# Files of a study
+
+All results of a study lie in `results/<name>/`. Tables are Parquet files, which pandas, polars, DuckDB and
+`datasets` open as they are; the rest is JSON and the usual files of a Hugging Face model. Every artefact names its
+schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON file in its first key `schema`. A reader
+refuses a version it does not know. Properties of a whole table ("facts") are JSON in the metadata key `attviz.facts`.
+Files are written under a temporary name and renamed when complete, so a file that is there is whole.
+
+    import pyarrow.parquet as pq
+    table = pq.read_table("results/news/attention/00000-of-00002.parquet")
+
+Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
+Fixed-point sums are lists of 30-bit limbs: value = sum over limbs l of limb[l] * 2^(-30 (l + 1)).
+
+This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make reference`.
+"""
+
+
+def write_reference(root: Path) -> list[Path]:
+    """Write all generated documents below the repository's top folder, and return their paths."""
+    documents = render_reference()
+    for name, text in documents.items():
+        files.write_text(root / name, text)
+    return [root / name for name in documents]
+
+
+def render_reference() -> dict[str, str]:
+    """Return the text of each generated document by its path in the repository."""
+    return {
+        "config/schema.json": json.dumps(Study.model_json_schema(), indent=2, sort_keys=True) + "\n",
+        "config/README.md": CONFIG_INTRODUCTION + "".join(_config_sections()),
+        "docs/artifacts.md": ARTIFACTS_INTRODUCTION + "".join(_artifact(schema) for schema in schemas.ALL),
+    }
+
+
+def _config_sections() -> Iterator[str]:
+    top = {name: field for name, field in Study.model_fields.items() if _section(field) is None}
+    yield f"\n## Top level\n\n{_settings_table('', top)}"
+    for name, field in Study.model_fields.items():
+        section = _section(field)
+        if section is not None:
+            yield f"\n## `{name}`\n\n{section.__doc__}\n\n{_settings_table(f'{name}.', section.model_fields)}"
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _settings_table(prefix: str, fields: dict[str, FieldInfo]) -> str:
+    rows = [
+        f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {field.description} |"
+        for name, field in fields.items()
+    ]
+    return "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _type(annotation: Any) -> str:  # noqa: ANN401
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin in {Union, types.UnionType}:
+        return " or ".join(_type(argument) for argument in arguments if argument is not types.NoneType)
+    if origin is list:
+        return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return f"mapping from {_type(arguments[0])} to {_type(arguments[1])}"
+    if hasattr(annotation, "__metadata__"):
+        return _type(annotation.__origin__)
+    return {str: "text", int: "integer", float: "number", bool: "`true`, `false`"}[annotation]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "needed"
+    return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
+
+
+def _artifact(schema: schemas.Schema) -> str:
+    heading = f"\n## `{schema.identifier}`\n\nWritten by {schema.stage}. {schema.description}.\n"
+    if not len(schema.arrow):
+        return heading
+    rows = [f"| `{field.name}` | {_arrow_type(field.type)} | {_description(field)} |" for field in schema.arrow]
+    return "\n".join([heading, "| column | type | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _arrow_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_arrow_type(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        return ", ".join(f"`{field.name}`: {_arrow_type(field.type)}" for field in kind)
+    return str(kind)
+
+
+def _description(field: pa.Field) -> str:
+    return str(field.metadata[b"description"].decode()).replace("|", "\\|")
