@@ -1,0 +1,274 @@
+"""Loading a corpus with the `datasets` library: local files, or a repository of the hub."""
+
+import difflib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attviz_pipeline.artifacts.files import require_space
+from attviz_pipeline.config import DatasetSettings, Split
+from attviz_pipeline.dataset import hub, text_files
+from attviz_pipeline.dataset.rows import Cells
+from attviz_pipeline.dataset.sources import SPLITS, SourceFile, is_hub_id, list_files
+from attviz_pipeline.errors import DatasetError, Problem
+
+ROWS_AT_ONCE = 1000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file or hub split, its cells on disk.
+
+    Args:
+        name: The file as the configuration spells it, or the hub split.
+        split: The split that its rows belong to; None where a split is still to be made.
+        sha256: Digest of the file; None for a hub split, which the revision pins.
+        class_names: Names of a `ClassLabel` column, in order; empty for other columns.
+        table: The dataset, only the configured columns.
+        columns: Names of the columns for text, label and id in `table`.
+        as_json: True where each cell is kept as JSON, since the types of JSON lines may differ from row to row.
+    """
+
+    name: str
+    split: Split | None
+    sha256: str | None
+    class_names: tuple[str, ...]
+    table: datasets.Dataset
+    columns: tuple[str, ...]
+    as_json: bool = False
+
+    @property
+    def n_rows(self) -> int:
+        """Number of input rows."""
+        return int(self.table.num_rows)
+
+    def cells(self) -> Iterator[Cells]:
+        """Yield the cells of every row, in order, in bounded memory."""
+        for batch in self.table.with_format("arrow").iter(ROWS_AT_ONCE):
+            columns = [_values(batch[name]) for name in self.columns]
+            if self.as_json:
+                columns = [[json.loads(str(cell)) for cell in column] for column in columns]
+            if len(columns) == 2:
+                columns.append([None] * len(batch))
+            yield from map(Cells._make, zip(*columns, strict=True))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All parts of the dataset, and the commit they come from (empty for local files)."""
+
+    parts: tuple[Part, ...]
+    revision: str = ""
+
+
+def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
+    """Load the configured dataset.
+
+    Args:
+        settings: The section `dataset`.
+        cache: A temporary folder for the library's Arrow files; the corpus is readable while it exists.
+
+    Raises:
+        DatasetError: It cannot be found, read or has not the configured columns; all faults of all files are listed.
+        ResourceError: The disk cannot hold a temporary copy.
+    """
+    _check_columns_differ(settings)
+    with _quiet_library():
+        if is_hub_id(settings):
+            return _load_hub(settings, cache)
+        files = list_files(settings)
+        layouts = _look_through(files, settings)
+        require_space(cache, 4 * sum(file.path.stat().st_size for file in files), "a temporary copy of the dataset")
+        parts = [_load_file(file, layout, settings, cache / str(i)) for i, (file, layout) in enumerate(layouts)]
+        return Corpus(tuple(parts))
+
+
+def wanted_columns(settings: DatasetSettings) -> list[str]:
+    """List the columns of text and label, and of ids if configured."""
+    return [name for name in (settings.text_column, settings.label_column, settings.id_column) if name is not None]
+
+
+def _check_columns_differ(settings: DatasetSettings) -> None:
+    names = wanted_columns(settings)
+    if len(set(names)) < len(names):
+        raise DatasetError(
+            "`dataset.text_column`, `dataset.label_column` and `dataset.id_column` must name different columns, "
+            f"got {', '.join(names)}."
+        )
+
+
+def _look_through(
+    files: Sequence[SourceFile], settings: DatasetSettings
+) -> list[tuple[SourceFile, text_files.Layout | None]]:
+    """Check the files as files, before anything is loaded."""
+    problems: list[Problem] = []
+    layouts = []
+    for file in files:
+        layout, found = _file_layout(file, settings)
+        layouts.append((file, layout))
+        problems += found
+    if problems:
+        raise DatasetError("the dataset's files cannot be read:", problems)
+    return layouts
+
+
+def _file_layout(file: SourceFile, settings: DatasetSettings) -> tuple[text_files.Layout | None, list[Problem]]:
+    layout = None
+    if file.format == "parquet":
+        columns, problems = _parquet_columns(file)
+        contents = text_files.Contents(columns, 0, problems)
+    elif problems := text_files.encoding_problems(file.path, file.given):
+        return None, problems
+    elif file.format == "jsonl":
+        contents = text_files.look_through_json_lines(file.path, file.given)
+    else:
+        layout = text_files.find_layout(file.path, file.format)
+        contents = text_files.look_through_records(file.path, file.given, layout)
+    missing = [] if contents.problems else missing_columns(settings, contents.columns, file.given)
+    return layout, contents.problems + missing
+
+
+def missing_columns(settings: DatasetSettings, columns: Sequence[str], where: str) -> list[Problem]:
+    """Name each configured column that is not there, with the nearest one that is."""
+    keys = {"text_column": settings.text_column, "label_column": settings.label_column, "id_column": settings.id_column}
+    return [
+        Problem(where, f"has no column {name!r} (`dataset.{key}`); {_there(name, columns)}")
+        for key, name in keys.items()
+        if name is not None and name not in columns
+    ]
+
+
+def _there(name: str, columns: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, columns, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    shown = ", ".join(repr(column[:60]) for column in columns[:20])
+    return f"{hint}there are {shown}{' and more' if len(columns) > 20 else ''}"
+
+
+def _load_file(file: SourceFile, layout: text_files.Layout | None, settings: DatasetSettings, cache: Path) -> Part:
+    columns = wanted_columns(settings)
+    sha256 = text_files.digest(file.path)
+    if file.format == "parquet":
+        table = _load_parquet(file, columns, cache)
+        names = class_names(table, settings.label_column)
+        return Part(file.given, file.split, sha256, names, table, tuple(columns))
+    table = datasets.Dataset.from_generator(
+        _text_cells,
+        features=datasets.Features({str(i): datasets.Value("large_string") for i in range(len(columns))}),
+        # The library takes a list for the parts of a dataset, and would call the reader once for each.
+        gen_kwargs={"path": str(file.path), "layout": layout, "columns": tuple(columns)},
+        cache_dir=str(cache),
+    )
+    positions = tuple(str(i) for i in range(len(columns)))
+    return Part(file.given, file.split, sha256, (), table, positions, as_json=file.format == "jsonl")
+
+
+def _text_cells(
+    path: str, layout: text_files.Layout | None, columns: tuple[str, ...]
+) -> Iterator[dict[str, str | None]]:
+    """Yield the wanted cells of a text file; those of JSON lines as ASCII JSON, which can hold any of them."""
+    if layout is None:
+        for line in text_files.read_json_lines(Path(path)):
+            content = text_files.parse_object(line.text)
+            yield {str(i): json.dumps(content.get(name)) for i, name in enumerate(columns)}
+        return
+    records = text_files.read_records(Path(path), layout)
+    header = next(records).fields
+    places = [header.index(name) for name in columns]
+    for record in records:
+        yield {str(i): record.fields[place] for i, place in enumerate(places)}
+
+
+def _parquet_columns(file: SourceFile) -> tuple[list[str], list[Problem]]:
+    try:
+        with pq.ParquetFile(file.path) as table:
+            columns, n_rows = table.schema_arrow.names, table.metadata.num_rows
+    except (pa.ArrowException, OSError) as fault:
+        return [], [Problem(file.given, f"is no Parquet file, or damaged: {_first_line(fault)}")]
+    return columns, [] if n_rows else [Problem(file.given, "has no rows")]
+
+
+def _load_parquet(file: SourceFile, columns: list[str], cache: Path) -> datasets.Dataset:
+    # The library takes a path for a glob pattern; under this name it is none, whatever the file is called.
+    cache.mkdir(parents=True)
+    link = cache / "rows.parquet"
+    link.symlink_to(file.path.resolve())
+    try:
+        return datasets.load_dataset(
+            "parquet", data_files={"rows": [str(link)]}, split="rows", columns=columns, cache_dir=str(cache)
+        )
+    except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError, KeyError, TypeError) as fault:
+        reason = _first_line(fault.__cause__ or fault)
+        raise DatasetError(f"{file.given} is damaged or holds what `datasets` cannot read: {reason}") from None
+
+
+def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
+    """Return the names of a `ClassLabel` column, empty for any other column."""
+    feature = table.features[label_column]
+    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else ()
+
+
+def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
+    revision, tables = hub.load(settings, cache)
+    problems = [
+        problem for name, table in tables.items() for problem in missing_columns(settings, table.column_names, name)
+    ]
+    if problems:
+        raise DatasetError(f"the splits of {settings.source} lack columns:", problems)
+    columns = tuple(wanted_columns(settings))
+    split_of = {name: split for split, name in (settings.splits or {}).items()}
+    parts = [
+        Part(
+            name,
+            split_of.get(name),
+            None,
+            class_names(table, settings.label_column),
+            table.select_columns(columns),
+            columns,
+        )
+        for name, table in tables.items()
+    ]
+    parts.sort(key=lambda part: SPLITS.index(part.split) if part.split else len(SPLITS))
+    return Corpus(tuple(parts), revision)
+
+
+def _values(column: pa.ChunkedArray) -> list[object]:
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        return bytes(scalar.as_buffer())
+
+
+def _first_line(fault: BaseException) -> str:
+    return next(iter(str(fault).splitlines()), type(fault).__name__)
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Silence the library's own progress bars and log lines, and leave its settings as they were."""
+    bars = datasets.are_progress_bars_disabled()
+    verbosity = datasets.logging.get_verbosity()
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(verbosity)
+        if not bars:
+            datasets.enable_progress_bars()

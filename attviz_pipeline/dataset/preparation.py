@@ -1,0 +1,256 @@
+"""The stage `prepare_dataset`: every input row checked, classed, split, and entered in the ledger."""
+
+import hashlib
+import logging
+import platform
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import datasets
+
+from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts.files import TableWriter, write_json
+from attviz_pipeline.config import DatasetSettings, PrepareDataset
+from attviz_pipeline.dataset.classes import Classes, find_classes
+from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
+from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_fault, text_fault
+from attviz_pipeline.dataset.sources import SPLITS
+from attviz_pipeline.dataset.splits import assign_splits, count_texts_in_several_splits
+from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.progress import track
+
+ROWS_PER_GROUP = 1000
+Item = TypeVar("Item")
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, card: Path) -> None:
+    """Turn the configured corpus into canonical documents, and account for every row of it.
+
+    Args:
+        settings: Seed and section `dataset`.
+        documents: Target, a `documents` table: every usable row in input order.
+        ledger: Target, a `ledger` table: every input row in input order, kept or left out.
+        card: Target, a `dataset` card: classes, counts, source, digests.
+
+    Raises:
+        DatasetError: The corpus cannot be read, or has rows that cannot be used (all are named) and
+            `dataset.bad_rows` is not `skip`. Nothing is written then.
+    """
+    documents.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".datasets-", dir=documents.parent) as cache:
+        corpus = load_corpus(settings.dataset, Path(cache))
+        rows = _read_rows(corpus.parts, settings.dataset)
+        _mark_repeated_ids(rows, corpus.parts, settings.dataset)
+        classes = _classify(rows, corpus.parts, settings.dataset)
+        _report_bad_rows(rows, corpus.parts, settings.dataset)
+        _mark_repeated_texts(rows, settings.dataset)
+        kept = _usable(rows)
+        given = [part.split for part in corpus.parts]
+        assign_splits(kept, given, settings.dataset.split_fractions, settings.seed, classes.names)
+        facts = _card(corpus, rows, classes, settings)
+        _write_documents(documents, corpus.parts, rows, classes)
+        _write_ledger(ledger, corpus.parts, rows)
+        write_json(card, schemas.DATASET, facts)
+
+
+def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
+    """Read and check every row for itself."""
+    n_rows = sum(part.n_rows for part in parts)
+    if n_rows == 0:
+        raise DatasetError("the dataset has no rows.")
+    numbered = (
+        (index, number, cells) for index, part in enumerate(parts) for number, cells in enumerate(part.cells(), 1)
+    )
+    tracked = track(numbered, total=n_rows, label="prepare_dataset: checking rows", unit="rows")
+    prefixes = [f"{part.split or part.name}-" if len(parts) > 1 else "" for part in parts]
+    return [_row(index, number, cells, f"{prefixes[index]}{number}", settings) for index, number, cells in tracked]
+
+
+def _row(part: int, number: int, cells: Cells, fallback_id: str, settings: DatasetSettings) -> Row:
+    faults = [
+        text_fault(cells.text, settings.text_column, settings.max_characters),
+        label_fault(cells.label, settings.label_column),
+        id_fault(cells.id, settings.id_column) if settings.id_column is not None else None,
+    ]
+    return Row(
+        part=part,
+        number=number,
+        id=fallback_id if settings.id_column is None or faults[2] else str(cells.id),
+        label=cells.label if faults[1] is None and isinstance(cells.label, str | int) else -1,
+        text_digest=b"" if faults[0] else hashlib.blake2b(str(cells.text).encode(), digest_size=16).digest(),
+        faults=[fault for fault in faults if fault],
+    )
+
+
+def _classify(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> Classes:
+    """Find the classes and set each row's; a label that means none of them is a fault of its row."""
+    usable = _usable(rows)
+    if not usable:
+        raise _bad_rows(rows, parts)
+    of_features = () if settings.label_names is not None else _feature_names(parts)
+    classes = find_classes(settings.label_names, of_features, (row.label for row in usable))
+    for row in rows:
+        if any(fault.status == "unreadable_label" for fault in row.faults):
+            continue
+        index = classes.index(row.label)
+        if index is None:
+            row.faults.append(Fault(settings.label_column, "unreadable_label", classes.fault(row.label)))
+        else:
+            row.class_index = index
+    return classes
+
+
+def _feature_names(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the class names that the files themselves give, empty where they give none."""
+    if len({part.class_names for part in parts}) > 1:
+        names = ", ".join(part.name for part in parts)
+        raise DatasetError(f"{names} name their classes differently: give `dataset.label_names`.")
+    return parts[0].class_names
+
+
+def _mark_repeated_ids(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> None:
+    if settings.id_column is None:
+        return
+    first: dict[str, Row] = {}
+    for row in rows:
+        if any(fault.column == settings.id_column for fault in row.faults):
+            continue
+        earlier = first.setdefault(row.id, row)
+        if earlier is not row:
+            what = f"repeats the id {row.id[:80]!r} of {parts[earlier.part].name} row {earlier.number}"
+            row.faults.append(Fault(settings.id_column, "duplicate", what))
+
+
+def _report_bad_rows(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> None:
+    """Stop at rows that cannot be used, all at once, or log how many are skipped."""
+    bad = [row for row in rows if row.faults]
+    if not bad:
+        return
+    if settings.bad_rows == "error":
+        raise _bad_rows(rows, parts)
+    counts = Counter(row.faults[0].status for row in bad)
+    reasons = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items()))
+    logger.warning("%d of %d rows are left out (%s); the ledger names each", len(bad), len(rows), reasons)
+
+
+def _bad_rows(rows: Sequence[Row], parts: Sequence[Part]) -> DatasetError:
+    problems = [
+        Problem(f"{parts[row.part].name} row {row.number}, column {fault.column}", fault.what)
+        for row in rows
+        for fault in row.faults
+    ]
+    n_bad = sum(bool(row.faults) for row in rows)
+    if n_bad == len(rows):
+        return DatasetError(f"none of the {n_bad:,} rows can be used:", problems, "Correct them, or check the columns.")
+    count = "1 row" if n_bad == 1 else f"{n_bad:,} of {len(rows):,} rows"
+    remedy = "Correct them, or set `dataset.bad_rows: skip` to leave them out and have the ledger name them."
+    return DatasetError(f"{count} cannot be used:", problems, remedy)
+
+
+def _mark_repeated_texts(rows: Sequence[Row], settings: DatasetSettings) -> None:
+    """Note, or leave out, the second and later rows with the same text."""
+    first: dict[bytes, Row] = {}
+    for row in _usable(rows):
+        earlier = first.setdefault(row.text_digest, row)
+        if earlier is row:
+            continue
+        row.note = f"same text as {earlier.id}"
+        if settings.duplicate_texts == "drop":
+            row.faults.append(Fault(settings.text_column, "duplicate", row.note))
+
+
+def _usable(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if not row.faults]
+
+
+def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], classes: Classes) -> None:
+    texts = (cells.text for part in parts for cells in part.cells())
+    kept = ((row, text) for row, text in zip(rows, texts, strict=True) if not row.faults)
+    with TableWriter(target, schemas.DOCUMENTS, {"label_names": list(classes.names)}) as writer:
+        for group in _groups(kept):
+            writer.write(
+                {
+                    "id": [row.id for row, _ in group],
+                    "split": [row.split for row, _ in group],
+                    "label": [row.class_index for row, _ in group],
+                    "text": [text for _, text in group],
+                }
+            )
+
+
+def _write_ledger(target: Path, parts: Sequence[Part], rows: Sequence[Row]) -> None:
+    with TableWriter(target, schemas.LEDGER) as writer:
+        for group in _groups(rows):
+            writer.write(
+                {
+                    "file": [parts[row.part].name for row in group],
+                    "row": [row.number for row in group],
+                    "id": [row.id for row in group],
+                    "split": [row.split for row in group],
+                    "status": [row.faults[0].status if row.faults else "kept" for row in group],
+                    "detail": [_detail(row) for row in group],
+                }
+            )
+
+
+def _detail(row: Row) -> str:
+    return "; ".join(f"column {fault.column}: {fault.what}" for fault in row.faults) or row.note
+
+
+def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while group := list(islice(iterator, ROWS_PER_GROUP)):
+        yield group
+
+
+def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: PrepareDataset) -> dict[str, Any]:
+    """Collect the facts of the corpus; they hold nothing that changes from run to run."""
+    chosen, kept = settings.dataset, _usable(rows)
+    return {
+        "label_names": list(classes.names),
+        "n_rows": len(rows),
+        "n_documents": len(kept),
+        "splits": _class_counts(kept, classes.names),
+        "source": chosen.source,
+        "subset": chosen.subset,
+        "revision": corpus.revision or None,
+        "files": [{"path": part.name, "sha256": part.sha256, "n_rows": part.n_rows} for part in corpus.parts],
+        "text_column": chosen.text_column,
+        "label_column": chosen.label_column,
+        "id_column": chosen.id_column,
+        "seed": settings.seed,
+        "left_out": dict(sorted(Counter(row.faults[0].status for row in rows if row.faults).items())),
+        "duplicate_texts": sum(bool(row.note) for row in rows),
+        "texts_in_several_splits": _count_leaks(kept),
+        "texts_with_several_labels": _count_contradictions(kept),
+        "versions": {"python": platform.python_version(), "datasets": datasets.__version__},
+    }
+
+
+def _class_counts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, dict[str, int]]:
+    counts = Counter((row.split, row.class_index) for row in rows)
+    present = [split for split in SPLITS if any(found == split for found, _ in counts)]
+    return {split: {name: counts[split, index] for index, name in enumerate(names)} for split in present}
+
+
+def _count_leaks(rows: Sequence[Row]) -> int:
+    n_leaks = count_texts_in_several_splits(rows)
+    if n_leaks:
+        logger.warning("%d texts occur in more than one of the given splits: scores on them flatter the model", n_leaks)
+    return n_leaks
+
+
+def _count_contradictions(rows: Sequence[Row]) -> int:
+    labels: dict[bytes, set[int]] = defaultdict(set)
+    for row in rows:
+        labels[row.text_digest].add(row.class_index)
+    n_contradictions = sum(len(found) > 1 for found in labels.values())
+    if n_contradictions:
+        logger.warning("%d texts occur with more than one label", n_contradictions)
+    return n_contradictions

@@ -1,0 +1,124 @@
+"""What makes a single cell of the corpus unusable."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+LeftOut = Literal["empty", "duplicate", "unreadable_text", "unreadable_label"]
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+CONTROL_CHARACTER_OF_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+MAX_NAME_CHARACTERS = 200
+
+
+class Cells(NamedTuple):
+    """The cells of one input row as they were read; `id` is None where no id column was asked for."""
+
+    text: object
+    label: object
+    id: object
+
+
+class Fault(NamedTuple):
+    """Why a row cannot be used: the column (configured name), the ledger's status, and the reason."""
+
+    column: str
+    status: LeftOut
+    what: str
+
+
+@dataclass(slots=True)
+class Row:
+    """All that is kept in memory of an input row; its text stays on disk.
+
+    Args:
+        part: Index of the file or hub split that it comes from.
+        number: Number in that file, 1-based.
+        id: Unique id, or a number where the given id cannot be used.
+        label: The cell, a string or an integer; -1 where it cannot be used.
+        text_digest: Equal for equal texts.
+        faults: Empty for a row that can be used.
+        note: What the ledger says of a row that was kept.
+        class_index: Index into the label names, set when all labels are known.
+        split: Empty until it is assigned.
+    """
+
+    part: int
+    number: int
+    id: str
+    label: str | int
+    text_digest: bytes
+    faults: list[Fault] = field(default_factory=list)
+    note: str = ""
+    class_index: int = -1
+    split: str = ""
+
+
+def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
+    """Say why a text cannot be used, or return None."""
+    if text is None:
+        return Fault(column, "empty", "is missing")
+    if not isinstance(text, str):
+        return Fault(column, "unreadable_text", f"must be text, got {_kind(text)}")
+    if found := SURROGATE.search(text) or CONTROL_CHARACTER.search(text):
+        return Fault(column, "unreadable_text", _character_fault(text, found.start()))
+    if not any(character.isprintable() and not character.isspace() for character in text):
+        return Fault(column, "empty", "is empty" if not text else "has nothing but blanks or invisible characters")
+    if len(text) > max_characters:
+        what = f"has {len(text):,} characters, more than `dataset.max_characters` ({max_characters:,})"
+        return Fault(column, "unreadable_text", what)
+    return None
+
+
+def label_fault(label: object, column: str) -> Fault | None:
+    """Say why a cell cannot be a label, whatever the classes are, or return None."""
+    what = ""
+    if label is None or label == "":
+        what = "is missing"
+    elif isinstance(label, bool) or not isinstance(label, str | int):
+        what = f"must be a string or an integer, got {_kind(label)}"
+    elif isinstance(label, str):
+        what = _name_fault(label) or ("has blanks around it" if label != label.strip() else "")
+    if not what and len(str(label)) > MAX_NAME_CHARACTERS:
+        what = _too_long(str(label))
+    return Fault(column, "unreadable_label", what) if what else None
+
+
+def id_fault(given: object, column: str) -> Fault | None:
+    """Say why a cell cannot be an id, or return None."""
+    what = ""
+    if given is None or given == "":
+        what = "is missing"
+    elif isinstance(given, bool) or not isinstance(given, str | int):
+        what = f"must be a string or an integer, got {_kind(given)}"
+    else:
+        text = str(given)
+        what = "has nothing but blanks" if not text.strip() else _name_fault(text)
+        if not what and len(text) > MAX_NAME_CHARACTERS:
+            what = _too_long(text)
+    return Fault(column, "unreadable_text", what) if what else None
+
+
+def _name_fault(name: str) -> str:
+    found = SURROGATE.search(name) or CONTROL_CHARACTER_OF_NAME.search(name)
+    return _character_fault(name, found.start()) if found else ""
+
+
+def _too_long(name: str) -> str:
+    return f"has {len(name):,} characters, more than {MAX_NAME_CHARACTERS}"
+
+
+def _character_fault(text: str, position: int) -> str:
+    code = ord(text[position])
+    kind = "lone surrogate" if unicodedata.category(text[position]) == "Cs" else "control character"
+    return f"has the {kind} U+{code:04X} at character {position + 1}"
+
+
+def _kind(cell: object) -> str:
+    if isinstance(cell, bool):
+        return f"the truth value {str(cell).lower()}"
+    if isinstance(cell, int | float):
+        return f"the number {str(cell)[:40]}"
+    kinds: dict[type, str] = {list: "a list", dict: "an object", bytes: "bytes (a binary column, or no valid UTF-8)"}
+    return kinds.get(type(cell), f"a {type(cell).__name__}")

@@ -1,0 +1,166 @@
+"""The stage `shard_documents`: which texts are analysed, how they are cut, and which job gets them."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts.files import TableWriter, iter_tables, read_facts, read_table
+from attviz_pipeline.config import DocumentsSettings, ShardDocuments
+from attviz_pipeline.dataset.strata import apportion, seeded_rank
+from attviz_pipeline.errors import DatasetError, Problem
+
+BLANK_LINE = re.compile(r"\n\s*\n")
+LEAST_ROWS_PER_GROUP = 32
+MOST_ROWS_PER_GROUP = 1000
+
+logger = logging.getLogger(__name__)
+
+
+def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[Path]) -> None:
+    """Choose the documents to analyse and deal them out to the extraction jobs.
+
+    Documents of similar length share a block, and a batch never spans two blocks; since the blocks are made before they
+    are dealt out, the results are the same for any number of shards.
+
+    Args:
+        settings: Seed and section `documents`.
+        documents: A `documents` table.
+        shards: Targets, `shard` tables; block b goes to the file with index b modulo their number.
+
+    Raises:
+        DatasetError: The split is empty, or the ids of segments clash.
+    """
+    table, order = _analysed(settings, documents)
+    n_blocks = -(-table.num_rows // settings.documents.block_size)
+    if n_blocks < len(shards):
+        logger.warning(
+            "%d documents make %d blocks: %d of %d shards are empty (documents.block_size, documents.n_shards)",
+            table.num_rows,
+            n_blocks,
+            len(shards) - n_blocks,
+            len(shards),
+        )
+    facts = {"label_names": read_facts(documents, schemas.DOCUMENTS)["label_names"]}
+    for index, path in enumerate(shards):
+        with TableWriter(path, schemas.SHARD, facts) as writer:
+            for group in _row_groups(order, index, len(shards), settings.documents.block_size):
+                writer.write_table(table.take(group))
+
+
+def cut_paragraphs(text: str, min_words: int) -> list[str]:
+    """Cut a text at its blank lines.
+
+    A paragraph of fewer than `min_words` words is joined to the next one, the last one to the one before; what lies
+    between joined paragraphs stays as it was.
+    """
+    edges = [0, *(edge for match in BLANK_LINE.finditer(text) for edge in match.span()), len(text)]
+    spans: list[tuple[int, int]] = []
+    start, n_words = 0, 0
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        start = start if n_words else begin
+        n_words += len(text[begin:end].split())
+        if n_words >= min_words:
+            spans.append((start, end))
+            n_words = 0
+    if n_words or not spans:
+        begin = spans.pop()[0] if spans else 0
+        spans.append((begin, len(text)))
+    return [text[begin:end].strip() for begin, end in spans]
+
+
+def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Return the rows of all shards, with positions and blocks, and their order by block and position."""
+    chosen = settings.documents
+    groups = [_cut(group, chosen) for group in _of_split(documents, chosen.split)]
+    if not groups:
+        raise _empty_split(documents, chosen.split)
+    # Taking rows from a table in many pieces would join the pieces again each time.
+    table = _sample(pa.concat_tables(groups).combine_chunks(), chosen.max_documents, settings.seed)
+    del groups
+    _check_ids(table, documents)
+    position = np.arange(table.num_rows)
+    by_length = np.lexsort((position, pc.utf8_length(table["text"]).to_numpy()))
+    block = np.empty(table.num_rows, dtype=np.int64)
+    block[by_length] = position // chosen.block_size
+    columns = {"position": position, **dict(zip(table.column_names, table.columns, strict=True)), "block": block}
+    return pa.table(columns).select(schemas.SHARD.arrow.names), np.lexsort((position, block))
+
+
+def _of_split(documents: Path, split: str) -> Iterator[pa.Table]:
+    for group in iter_tables(documents, schemas.DOCUMENTS):
+        rows = group if split == "all" else group.filter(pc.equal(group["split"], split))
+        if rows.num_rows:
+            yield rows
+
+
+def _empty_split(documents: Path, split: str) -> DatasetError:
+    counts = Counter(read_table(documents, schemas.DOCUMENTS, ["split"])["split"].to_pylist())
+    there = ", ".join(f"{name} ({n:,})" for name, n in sorted(counts.items())) or "none"
+    return DatasetError(
+        f"no document to analyse: split {split} of {documents} is empty; splits with documents: {there}.",
+        remedy="Choose one of them, or all, as `documents.split`.",
+    )
+
+
+def _cut(rows: pa.Table, settings: DocumentsSettings) -> pa.Table:
+    """Make a document of each text, or of each of its segments."""
+    source_ids = rows["id"].to_pylist()
+    texts = [[text] for text in rows["text"].to_pylist()]
+    ids = source_ids
+    if settings.segments == "paragraph":
+        texts = [cut_paragraphs(text, settings.min_segment_words) for (text,) in texts]
+        ids = [f"{given}#{n}" for given, cut in zip(source_ids, texts, strict=True) for n in range(1, len(cut) + 1)]
+    origin = np.repeat(np.arange(rows.num_rows), [len(cut) for cut in texts])
+    cut_rows = rows.select(["split", "label"]).take(origin)
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "source_id": pa.array([source_ids[i] for i in origin], pa.string()),
+            "split": cut_rows["split"],
+            "label": cut_rows["label"],
+            "text": pa.array([text for cut in texts for text in cut], pa.large_string()),
+        }
+    )
+
+
+def _sample(table: pa.Table, n_documents: int | None, seed: int) -> pa.Table:
+    """Draw a seeded sample, stratified by label, and keep the order."""
+    if n_documents is None or table.num_rows <= n_documents:
+        return table
+    strata: dict[int, list[tuple[bytes, int]]] = {}
+    for index, (label, name) in enumerate(zip(table["label"].to_pylist(), table["id"].to_pylist(), strict=True)):
+        strata.setdefault(label, []).append((seeded_rank(seed, name.encode()), index))
+    classes = sorted(strata)
+    counts = apportion(n_documents, [len(strata[label]) for label in classes])
+    drawn = [index for label, n in zip(classes, counts, strict=True) for _, index in sorted(strata[label])[:n]]
+    logger.info("%d of %d documents are analysed (documents.max_documents)", n_documents, table.num_rows)
+    return table.take(sorted(drawn))
+
+
+def _check_ids(table: pa.Table, documents: Path) -> None:
+    clashes = [name for name, n in Counter(table["id"].to_pylist()).items() if n > 1]
+    if clashes:
+        problems = [Problem(f"id {name[:80]!r}", "means more than one document") for name in clashes]
+        raise DatasetError(f"ids of {documents} are not unique:", problems, "Choose another `dataset.id_column`.")
+
+
+def _row_groups(
+    order: npt.NDArray[np.int64], shard: int, n_shards: int, block_size: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the indices of one shard's rows, whole blocks at a time where these are not too large."""
+    blocks_per_group = -(-LEAST_ROWS_PER_GROUP // block_size)
+    n_blocks = -(-len(order) // block_size)
+    mine = range(shard, n_blocks, n_shards)
+    for first in range(0, len(mine), blocks_per_group):
+        chosen = mine[first : first + blocks_per_group]
+        group = np.concatenate([order[block * block_size : (block + 1) * block_size] for block in chosen])
+        for start in range(0, len(group), MOST_ROWS_PER_GROUP):
+            yield group[start : start + MOST_ROWS_PER_GROUP]

@@ -1,0 +1,104 @@
+"""Into which split each row goes: as given, or seeded, stratified, and without leaks."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from attviz_pipeline.config import Split
+from attviz_pipeline.dataset.rows import Row
+from attviz_pipeline.dataset.sources import SPLITS
+from attviz_pipeline.dataset.strata import apportion, seeded_rank
+from attviz_pipeline.errors import DatasetError, Problem
+
+logger = logging.getLogger(__name__)
+
+
+def assign_splits(
+    rows: Sequence[Row],
+    given: Sequence[Split | None],
+    fractions: Mapping[Split, float],
+    seed: int,
+    class_names: Sequence[str],
+) -> None:
+    """Set the split of every row.
+
+    Args:
+        rows: The usable rows, their classes known.
+        given: Split of each part of the corpus, or None where a split is to be made; all given or none.
+        fractions: Shares of the splits; of a given training split, validation takes its share if it has no own.
+        seed: Of the split that is made.
+        class_names: Names of the classes, for messages.
+
+    Raises:
+        DatasetError: A class has too few distinct texts to be in every split.
+    """
+    if None in given:
+        shares = {split: fractions.get(split, 0.0) for split in SPLITS}
+        _divide(rows, shares, seed, class_names)
+        return
+    for row in rows:
+        row.split = given[row.part] or ""
+    if "train" in given and "validation" not in given:
+        _carve_validation([row for row in rows if row.split == "train"], fractions, seed, class_names)
+    _report_absent_classes(rows, class_names)
+
+
+def count_texts_in_several_splits(rows: Sequence[Row]) -> int:
+    """Count the texts that occur in more than one split; only splits that were given can share any."""
+    splits_of: dict[bytes, set[str]] = defaultdict(set)
+    for row in rows:
+        splits_of[row.text_digest].add(row.split)
+    return sum(len(splits) > 1 for splits in splits_of.values())
+
+
+def _carve_validation(
+    train: Sequence[Row], fractions: Mapping[Split, float], seed: int, class_names: Sequence[str]
+) -> None:
+    shares: dict[Split, float] = {split: fractions.get(split, 0.0) for split in SPLITS if split != "test"}
+    if not all(shares.values()):
+        return
+    _divide(train, shares, seed, class_names)
+    n_carved = sum(row.split == "validation" for row in train)
+    logger.info("no validation split is given: %d of %d training rows are set aside for it", n_carved, len(train))
+
+
+def _divide(rows: Sequence[Row], shares: Mapping[Split, float], seed: int, class_names: Sequence[str]) -> None:
+    """Divide the rows of each class in proportion; equal texts stay together, under the class of the first."""
+    texts: dict[bytes, list[Row]] = defaultdict(list)
+    for row in rows:
+        texts[row.text_digest].append(row)
+    strata: dict[int, list[bytes]] = {index: [] for index in range(len(class_names))}
+    for text, copies in texts.items():
+        strata[copies[0].class_index].append(text)
+    _check_sizes(strata, sum(share > 0 for share in shares.values()), class_names)
+    for stratum in strata.values():
+        stratum.sort(key=lambda text: seeded_rank(seed, text))
+        counts = apportion(len(stratum), list(shares.values()))
+        targets = [split for split, count in zip(shares, counts, strict=True) for _ in range(count)]
+        for text, split in zip(stratum, targets, strict=True):
+            for row in texts[text]:
+                row.split = split
+
+
+def _check_sizes(strata: Mapping[int, Sequence[bytes]], n_splits: int, class_names: Sequence[str]) -> None:
+    problems = [
+        Problem(f"class {class_names[index]!r}", f"{len(texts)} distinct texts")
+        for index, texts in strata.items()
+        if len(texts) < n_splits
+    ]
+    if problems:
+        raise DatasetError(
+            f"too few rows to have every class in each of {n_splits} splits:",
+            problems,
+            "Add rows, remove the class from the dataset, or set a share of `dataset.split_fractions` to 0.",
+        )
+
+
+def _report_absent_classes(rows: Sequence[Row], class_names: Sequence[str]) -> None:
+    counts: Counter[tuple[str, int]] = Counter((row.split, row.class_index) for row in rows)
+    splits = [split for split in SPLITS if any(split == found for found, _ in counts)]
+    absent = [(split, name) for split in splits for index, name in enumerate(class_names) if not counts[split, index]]
+    if problems := [Problem(f"class {name!r}", "no row in split train") for split, name in absent if split == "train"]:
+        raise DatasetError("classes without a row to learn from:", problems, "Add rows, or remove the classes.")
+    for split, name in absent:
+        logger.warning("split %s has no row of class %r", split, name)

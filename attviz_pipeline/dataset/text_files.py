@@ -1,0 +1,222 @@
+"""Strict readers of CSV, TSV and JSON lines: every row comes out once and unchanged, or is named as a fault.
+
+The readers use Python's own parsers and not pandas', which would turn "NA" into nothing, guess types column by column,
+drop the leading blanks of a line and pad rows that are too short.
+
+How TSV is quoted: the format itself (IANA text/tab-separated-values) knows no quotes and has one row per line, but
+spreadsheets and pandas write quoted fields. A file counts as quoted when each of its double quotes belongs to a field
+that is quoted by the rules of CSV. One stray quote, and all quotes are characters of the text; rows are never merged.
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from attviz_pipeline.errors import Problem
+
+
+class Layout(NamedTuple):
+    """How the fields of a line are told apart."""
+
+    delimiter: str
+    quoted: bool
+
+
+class Record(NamedTuple):
+    """The fields of one row; the header is row 0; `line` is the first of the row's lines, 1-based."""
+
+    row: int
+    line: int
+    fields: list[str]
+
+
+class Line(NamedTuple):
+    """One row of JSON lines, still as text; rows and lines are 1-based, blank lines are no rows."""
+
+    row: int
+    line: int
+    text: str
+
+
+class Contents(NamedTuple):
+    """What a strict look through a whole file found."""
+
+    columns: list[str]
+    n_rows: int
+    problems: list[Problem]
+
+
+class MalformedRecordError(ValueError):
+    """A row in which double quotes are used wrongly; what follows it cannot be told apart."""
+
+    def __init__(self, row: int, line: int, what: str) -> None:
+        self.row, self.line, self.what = row, line, what
+        super().__init__(what)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def encoding_problems(path: Path, given: str) -> list[Problem]:
+    """Find every line that is not UTF-8 or holds a NUL byte."""
+    with path.open("rb") as lines:
+        start = lines.read(2)
+        if start in (b"\xff\xfe", b"\xfe\xff"):
+            return [Problem(given, "is UTF-16: save it as UTF-8")]
+        lines.seek(0)
+        faults = ((number, _line_fault(line)) for number, line in enumerate(lines, 1))
+        return [Problem(f"{given} line {number}", fault) for number, fault in faults if fault]
+
+
+def _line_fault(line: bytes) -> str:
+    if (nul := line.find(b"\0")) >= 0:
+        return f"byte {nul + 1} is NUL: this is no text file, or it was damaged"
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        return f"byte {fault.start + 1} (0x{line[fault.start]:02x}) is not UTF-8: save the file as UTF-8"
+    return ""
+
+
+def read_records(path: Path, layout: Layout) -> Iterator[Record]:
+    """Read a CSV or TSV file row by row, the header first; blank lines are no rows.
+
+    Raises:
+        MalformedRecordError: Double quotes are used wrongly.
+    """
+    limit = csv.field_size_limit(sys.maxsize)
+    row, line = 0, 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(
+                lines,
+                delimiter=layout.delimiter,
+                quoting=csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE,
+                strict=True,
+            )
+            for fields in reader:
+                if len(fields) > 1 or any(field.strip() for field in fields):
+                    yield Record(row, line, fields)
+                    row += 1
+                line = reader.line_num + 1
+    except csv.Error as fault:
+        raise MalformedRecordError(row, line, str(fault)) from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def find_layout(path: Path, file_format: str) -> Layout:
+    """Tell how a CSV or TSV file is laid out (see the head of this module)."""
+    return Layout(",", quoted=True) if file_format == "csv" else Layout("\t", quoted=_is_quoted_tsv(path))
+
+
+def _is_quoted_tsv(path: Path) -> bool:
+    widths, stray_quotes = set(), False
+    for record in read_records(path, Layout("\t", quoted=False)):
+        widths.add(len(record.fields))
+        stray_quotes = stray_quotes or any('"' in field and not _well_quoted(field) for field in record.fields)
+    if len(widths) <= 1:
+        return not stray_quotes
+    try:
+        return len({len(record.fields) for record in read_records(path, Layout("\t", quoted=True))}) == 1
+    except MalformedRecordError:
+        return False
+
+
+def _well_quoted(field: str) -> bool:
+    inside = field[1:-1].replace('""', "")
+    return len(field) >= 2 and field[0] == field[-1] == '"' and '"' not in inside
+
+
+def look_through_records(path: Path, given: str, layout: Layout) -> Contents:
+    """Check that a CSV or TSV file has a header, rows, and as many fields in each row as columns."""
+    columns: list[str] = []
+    problems: list[Problem] = []
+    row = 0
+    try:
+        for record in read_records(path, layout):
+            row = record.row
+            if row == 0:
+                columns = record.fields
+                problems += _header_problems(columns, given)
+            elif len(record.fields) != len(columns):
+                problems.append(_ragged(record, len(columns), given, layout))
+    except MalformedRecordError as fault:
+        where = f"{given} row {fault.row} (line {fault.line})"
+        remedy = "double a double quote that belongs to a text, and put the text in double quotes"
+        problems.append(Problem(where, f"has a stray double quote ({fault.what}): {remedy}"))
+    else:
+        if row == 0:
+            problems.append(Problem(given, "has a header but no rows" if columns else "is empty"))
+    return Contents(columns, row, problems)
+
+
+def _header_problems(columns: list[str], given: str) -> list[Problem]:
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    problems = [Problem(f"{given} header", f"names column {name!r} twice") for name in twice]
+    if len(columns) == 1 and (separator := next((s for s in (";", "\t", "|", ",") if s in columns[0]), "")):
+        what = f"is one column, {columns[0][:80]!r}: fields of a CSV file end at commas, of a TSV file at tabs"
+        problems.append(Problem(f"{given} header", f"{what}, not at {separator!r}"))
+    return problems
+
+
+def _ragged(record: Record, n_columns: int, given: str, layout: Layout) -> Problem:
+    what = f"has {len(record.fields)} fields, the header has {n_columns}"
+    if layout.delimiter == ",":
+        what += ": put texts that hold commas or line ends in double quotes"
+    return Problem(f"{given} row {record.row} (line {record.line})", what)
+
+
+def read_json_lines(path: Path) -> Iterator[Line]:
+    """Read the lines of a JSON lines file that are not blank."""
+    row = 0
+    with path.open(encoding="utf-8-sig", newline="\n") as lines:
+        for number, text in enumerate(lines, 1):
+            if text.strip():
+                row += 1
+                yield Line(row, number, text)
+
+
+def look_through_json_lines(path: Path, given: str) -> Contents:
+    """Check that every line is a JSON object, and collect the keys that occur."""
+    keys: dict[str, None] = {}
+    problems: list[Problem] = []
+    row = 0
+    for line in read_json_lines(path):
+        row = line.row
+        try:
+            keys |= dict.fromkeys(parse_object(line.text))
+        except ValueError as fault:
+            problems.append(Problem(f"{given} row {row} (line {line.line})", str(fault)))
+    if row == 0:
+        problems.append(Problem(given, "is empty"))
+    return Contents(list(keys), row, problems)
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Parse one line of JSON lines.
+
+    Raises:
+        ValueError: It is no JSON, or no object.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as fault:
+        hint = "; of a JSON array, write each object on a line of its own" if text.lstrip().startswith("[") else ""
+        raise ValueError(f"is no JSON: {fault.msg} at character {fault.pos + 1}{hint}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except ValueError as fault:
+        raise ValueError(f"is no usable JSON: {fault}") from None
+    if not isinstance(content, dict):
+        raise ValueError(  # noqa: TRY004 - a fault of the file like the others
+            f'must be an object {{"column": value, ...}} on one line, got a {type(content).__name__}'
+        )
+    return content
