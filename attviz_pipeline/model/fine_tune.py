@@ -1,0 +1,190 @@
+"""Fine-tuning with `transformers.Trainer`: seeded, with early stopping on the validation split's macro F1."""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
+
+from attviz_pipeline.artifacts import files
+from attviz_pipeline.config import PrepareModel
+from attviz_pipeline.errors import ModelError, Problem
+from attviz_pipeline.model.encoding import Collator, Encoded
+from attviz_pipeline.model.load import Classifier, non_finite
+from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, macro_f1
+from attviz_pipeline.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+BYTES_PER_WEIGHT = 4
+COPIES_ON_DISK = 3  # the best epoch so far, the one being saved, the checkpoint
+LOWER_RATE = "Lower training.learning_rate, or raise training.warmup_fraction."
+
+
+def check_splits(labels: Mapping[str, Sequence[int]], label_names: Sequence[str]) -> None:
+    """Check that there is something to learn from and something to stop by.
+
+    Args:
+        labels: Gold classes of every split, indices into `label_names`.
+        label_names: The dataset's classes.
+
+    Raises:
+        ModelError: With every problem: a split without texts, a class without training texts.
+    """
+    problems = [
+        Problem(f"split {split}", f"has no texts, and fine-tuning {purpose}")
+        for split, purpose in (("train", "learns from it"), ("validation", "picks the best epoch by it"))
+        if not labels.get(split)
+    ]
+    if labels.get("train"):
+        absent = [name for index, name in enumerate(label_names) if index not in set(labels["train"])]
+        problems += [Problem(f"class {name!r}", "has no text in the training split") for name in absent]
+    if problems:
+        raise ModelError(
+            "the dataset cannot be fine-tuned on:",
+            problems,
+            "Change dataset.files, dataset.splits or dataset.split_fractions; or set model.mode: load.",
+        )
+
+
+def fine_tune(
+    classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, scratch: Path
+) -> dict[str, Any]:
+    """Train all weights in place; afterwards they are those of the epoch with the best validation macro F1.
+
+    Args:
+        classifier: Model and tokenizer; the model's new weights are drawn already.
+        train: Training texts.
+        validation: Texts that pick the best epoch.
+        settings: Seed and hyperparameters.
+        scratch: An existing folder for the epochs' weights; nothing is left in it.
+
+    Returns:
+        `history` (per epoch: train and validation loss, macro F1), `best_epoch` (1-based), `stopped_early`.
+
+    Raises:
+        ModelError: The loss or the weights became NaN or infinite.
+        ResourceError: The disk cannot hold the epochs' weights.
+    """
+    model: Any = classifier.model
+    files.require_space(scratch, COPIES_ON_DISK * BYTES_PER_WEIGHT * model.num_parameters(), "fine-tuning")
+    with tempfile.TemporaryDirectory(prefix=".fine_tune.", suffix=".partial", dir=scratch) as folder:
+        trainer = _make_trainer(classifier, train, validation, settings, Path(folder))
+        steps = math.ceil(len(train) / settings.training.batch_size) * settings.training.epochs
+        with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
+            trainer.add_callback(_ShowProgress(bar))
+            trainer.train()
+    return _summarise(trainer, settings.training.epochs)
+
+
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Seed every generator and admit deterministic algorithms only: the same bits on the same machine."""
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    options: Any = torch.utils.deterministic
+    fill = options.fill_uninitialized_memory
+    # cuBLAS is only reproducible with a workspace of fixed size.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    transformers.set_seed(seed)
+    torch.use_deterministic_algorithms(mode=True)
+    # Only a guard against reading memory before writing it, and a tenth of a step's time.
+    options.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        options.fill_uninitialized_memory = fill
+
+
+class _ShowProgress(TrainerCallback):
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+
+    def on_step_end(self, *_: object, **__: object) -> None:
+        self._bar.advance(1)
+
+    def on_evaluate(self, args: object, state: TrainerState, *_: object, **__: object) -> None:  # noqa: ARG002 - fixed
+        found = state.log_history[-1]
+        message = "epoch %.0f: validation loss %.4f, macro F1 %.4f"
+        logger.info(message, found["epoch"], found["eval_loss"], found["eval_macro_f1"])
+
+
+def _make_trainer(
+    classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, folder: Path
+) -> Trainer:
+    callbacks: list[TrainerCallback] = []
+    if settings.training.early_stopping_patience is not None:
+        callbacks.append(transformers.EarlyStoppingCallback(settings.training.early_stopping_patience))
+    trainer = Trainer(
+        model=classifier.model,
+        args=_arguments(settings, folder),
+        data_collator=Collator(classifier.tokenizer.pad_token_id),
+        train_dataset=train,
+        eval_dataset=validation,
+        compute_metrics=_measure,
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _measure(found: EvalPrediction) -> dict[str, float]:
+    logits = np.asarray(found.predictions)
+    return {"macro_f1": macro_f1(np.asarray(found.label_ids), logits.argmax(axis=-1), logits.shape[-1])}
+
+
+def _arguments(settings: PrepareModel, folder: Path) -> TrainingArguments:
+    training = settings.training
+    on_gpu = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=TEXTS_PER_BATCH,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        warmup_steps=training.warmup_fraction,
+        lr_scheduler_type="linear",
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="best",
+        logging_strategy="epoch",
+        logging_nan_inf_filter=False,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        greater_is_better=True,
+        save_only_model=True,
+        save_total_limit=1,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        use_cpu=not on_gpu,
+        dataloader_pin_memory=on_gpu,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - the only way to keep the batch size on many GPUs
+    return arguments
+
+
+def _summarise(trainer: Trainer, epochs: int) -> dict[str, Any]:
+    logs = trainer.state.log_history
+    losses = [log["loss"] for log in logs if "loss" in log]
+    evaluations = [log for log in logs if "eval_loss" in log]
+    history = [
+        {"epoch": epoch, "train_loss": loss, "validation_loss": log["eval_loss"], "macro_f1": log["eval_macro_f1"]}
+        for epoch, (loss, log) in enumerate(zip(losses, evaluations, strict=True), start=1)
+    ]
+    bad_losses = [epoch for epoch in history if not math.isfinite(epoch["train_loss"] + epoch["validation_loss"])]
+    if bad_losses or non_finite(trainer.model):  # type: ignore[arg-type]
+        raise ModelError("fine-tuning diverged: the loss became NaN or infinite.", remedy=LOWER_RATE)
+    best = max(history, key=lambda epoch: epoch["macro_f1"])  # the first of equals, as the Trainer does
+    return {"history": history, "best_epoch": best["epoch"], "stopped_early": len(history) < epochs}

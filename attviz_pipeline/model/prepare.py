@@ -1,0 +1,154 @@
+"""The stage `prepare_model`: from a configuration and a corpus to a checkpoint, its card and its scores."""
+
+import logging
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import PrepareModel
+from attviz_pipeline.model.encoding import encode
+from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, check_splits, deterministic, fine_tune
+from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
+from attviz_pipeline.model.scoring import predict, score
+from attviz_pipeline.model.source import ModelCopy, find_copy
+from attviz_pipeline.model.verify import digest_files, verify_copy
+
+logger = logging.getLogger(__name__)
+
+SCORED_SPLITS = ("validation", "test")
+UNTRAINED: Mapping[str, Any] = {"history": [], "best_epoch": None, "stopped_early": False}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The documents, by split.
+
+    Attributes:
+        label_names: Names of the classes.
+        texts: Texts of every split.
+        labels: Gold classes of every split, indices into `label_names`.
+    """
+
+    label_names: list[str]
+    texts: dict[str, list[str]]
+    labels: dict[str, list[int]]
+
+
+def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, card: Path, metrics: Path) -> None:
+    """Find and verify the model, fine-tune it or check that it fits the classes, score it, save it.
+
+    Args:
+        settings: Seed, model and training.
+        documents: Parquet, schema DOCUMENTS.
+        checkpoint: Folder to write: config.json, safetensors, tokenizer.
+        card: JSON to write, schema MODEL.
+        metrics: JSON to write, schema METRICS; texts over `model.max_tokens` are scored by their beginning
+            (`n_truncated` counts them).
+
+    Raises:
+        ModelError: The model or the corpus cannot be used; nothing is written then.
+        ArtifactError: `documents` is damaged.
+        ResourceError: The disk is too small.
+    """
+    corpus = _read_corpus(documents)
+    if settings.model.mode == "fine_tune":
+        check_splits(corpus.labels, corpus.label_names)
+    copy = find_copy(settings.model)
+    source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
+    with quiet_transformers(), deterministic(settings.seed):
+        classifier = load_classifier(copy.folder, settings.model, corpus.label_names)
+        scores = _train_and_score(classifier, corpus, settings, checkpoint)
+        digests = _save(classifier, checkpoint)
+    files.write_json(metrics, schemas.METRICS, scores)
+    facts = _describe(classifier, copy, settings)
+    files.write_json(
+        card,
+        schemas.MODEL,
+        {**facts, "label_names": corpus.label_names, "source_sha256": source_digests, "sha256": digests},
+    )
+
+
+def _read_corpus(documents: Path) -> Corpus:
+    label_names = files.read_facts(documents, schemas.DOCUMENTS)["label_names"]
+    texts: dict[str, list[str]] = {}
+    labels: dict[str, list[int]] = {}
+    for table in files.iter_tables(documents, schemas.DOCUMENTS, ["split", "label", "text"]):
+        columns = (table.column(name).to_pylist() for name in ("split", "label", "text"))
+        for split, label, text in zip(*columns, strict=True):
+            texts.setdefault(split, []).append(text)
+            labels.setdefault(split, []).append(label)
+    return Corpus(label_names, texts, labels)
+
+
+def _train_and_score(
+    classifier: Classifier, corpus: Corpus, settings: PrepareModel, checkpoint: Path
+) -> dict[str, Any]:
+    max_tokens = settings.model.max_tokens
+    wanted = SCORED_SPLITS if settings.model.mode == "load" else ("train", *SCORED_SPLITS)
+    encoded = {
+        split: encode(classifier.tokenizer, corpus.texts[split], corpus.labels[split], max_tokens)
+        for split in wanted
+        if split in corpus.texts
+    }
+    classifier.model.to(_device())  # type: ignore[arg-type]
+    training = UNTRAINED
+    if settings.model.mode == "fine_tune":
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        training = fine_tune(classifier, encoded["train"], encoded["validation"], settings, checkpoint.parent)
+    scores = {}
+    for split in (split for split in SCORED_SPLITS if split in encoded):
+        predicted = predict(classifier, encoded[split], split)
+        scores[split] = score(encoded[split].labels, predicted, corpus.label_names)
+        scores[split]["n_truncated"] = encoded[split].n_truncated
+        logger.info("%s: macro F1 %.4f on %d texts", split, scores[split]["macro_f1"], scores[split]["n"])
+    return {"splits": scores, **training}
+
+
+def _device() -> torch.device:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    logger.info("computing on %s", _name_device(device))
+    return device
+
+
+def _name_device(device: torch.device) -> str:
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+
+
+def _save(classifier: Classifier, checkpoint: Path) -> dict[str, str]:
+    model: Any = classifier.model
+    files.require_space(checkpoint, BYTES_PER_WEIGHT * model.num_parameters(), "the checkpoint")
+    reset_tokenizer(classifier.tokenizer)
+    with files.atomic_directory(checkpoint) as folder:
+        model.save_pretrained(folder)
+        classifier.tokenizer.save_pretrained(folder)
+        return digest_files(folder)
+
+
+def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -> dict[str, Any]:
+    model: Any = classifier.model
+    return {
+        "source": settings.model.source,
+        "revision": copy.revision,
+        "copy": copy.kind,
+        "mode": settings.model.mode,
+        "architecture": {"model_type": model.config.model_type, "class": type(model).__name__},
+        "n_layers": model.config.num_hidden_layers,
+        "n_heads": model.config.num_attention_heads,
+        "n_parameters": model.num_parameters(),
+        "max_tokens": settings.model.max_tokens,
+        "output_to_label": classifier.output_to_label,
+        "seed": settings.seed,
+        "training": settings.training.model_dump(mode="json") if settings.model.mode == "fine_tune" else None,
+        "device": _name_device(model.device),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "transformers": transformers.__version__,
+        },
+    }

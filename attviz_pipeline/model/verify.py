@@ -1,0 +1,145 @@
+"""Checks of a model's files before any library loads them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from attviz_pipeline.errors import ModelError, Problem
+from attviz_pipeline.model.source import MODEL_FILES
+
+INDEX = "model.safetensors.index.json"
+WEIGHTS = "model.safetensors"
+PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+REMOTE_CODE = (
+    "`auto_map` asks for Python code from the repository to be run: refused; use a model whose class transformers has"
+)
+WEIGHTS_MISSING = "missing; weights are read from safetensors files only, since reading a pickle can run any code"
+PICKLE_REFUSED = (
+    "weights are there only as pickle, and reading a pickle can run any code: refused; "
+    "convert them on a machine you can spare: AutoModel.from_pretrained(...).save_pretrained(...) writes safetensors"
+)
+
+
+def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str, str]:
+    """Check that a folder holds the model it should and nothing that would run code.
+
+    Args:
+        folder: The model's files.
+        sha256: Expected digests by file name; files not named are only hashed.
+        name: The model as the user knows it, for messages.
+
+    Returns:
+        Digests by file name, of every file that belongs to the model.
+
+    Raises:
+        ModelError: With every problem: wrong digests, missing files, pickled weights, remote code, damage.
+    """
+    digests = digest_files(folder)
+    problems = [
+        *_check_digests(folder, sha256, digests),
+        *_check_config(folder),
+        *_check_tokenizer(folder),
+        *_check_weights(folder),
+    ]
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ModelError(f"the model {name} ({folder}) has {count}:", problems)
+    return digests
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 digest of every file of a model, by name, sorted."""
+    files = {file.name: file for pattern in MODEL_FILES for file in folder.glob(pattern) if file.is_file()}
+    return {name: digest(files[name]) for name in sorted(files)}
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 digest of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the files that hold the weights: one, or the shards that the index names."""
+    if not (folder / INDEX).is_file():
+        return [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else []
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    return [folder / name for name in sorted(set(index["weight_map"].values()))]
+
+
+def _check_digests(folder: Path, expected: Mapping[str, str], digests: Mapping[str, str]) -> Iterator[Problem]:
+    present = {file.name for file in folder.iterdir() if file.is_file()}
+    for name, wanted in expected.items():
+        if name not in present:
+            yield Problem(name, "named in model.sha256, but not among the model's files")
+            continue
+        found = digests.get(name) or digest(folder / name)
+        if found != wanted:
+            yield Problem(name, f"wrong digest: model.sha256 says {wanted}, the file has {found}")
+
+
+def _check_config(folder: Path) -> Iterator[Problem]:
+    config, problem = _read_object(folder / "config.json")
+    if problem is not None:
+        yield problem
+    elif "auto_map" in config:
+        yield Problem("config.json", REMOTE_CODE)
+    elif not isinstance(config.get("model_type"), str):
+        yield Problem("config.json", "names no `model_type`, so its architecture is unknown")
+    if (folder / "adapter_config.json").exists():
+        yield Problem("adapter_config.json", "an adapter is no whole model: merge it into its base model and save that")
+
+
+def _check_tokenizer(folder: Path) -> Iterator[Problem]:
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        yield Problem(
+            "tokenizer.json", f"missing, and so are the other known vocabularies: {', '.join(TOKENIZERS[1:])}"
+        )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            content, problem = _read_object(folder / name)
+            if problem is not None:
+                yield problem
+            elif "auto_map" in content:
+                yield Problem(name, REMOTE_CODE)
+
+
+def _check_weights(folder: Path) -> Iterator[Problem]:
+    try:
+        files = weight_files(folder)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        yield Problem(INDEX, "is damaged: it must hold a JSON object with a `weight_map` of tensors to files")
+        return
+    if not files:
+        pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
+        yield Problem(pickles[0], PICKLE_REFUSED) if pickles else Problem(WEIGHTS, WEIGHTS_MISSING)
+    for file in files:
+        if file.parent != folder or not file.is_file():
+            yield Problem(file.name, f"named in {INDEX}, but not among the model's files")
+        elif (fault := _damage(file)) is not None:
+            yield Problem(file.name, fault)
+
+
+def _damage(file: Path) -> str | None:
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            return None if list(tensors.keys()) else "holds no tensors"
+    except (SafetensorError, OSError) as fault:
+        return f"is truncated, damaged or no safetensors file: {str(fault).splitlines()[0]}"
+
+
+def _read_object(path: Path) -> tuple[dict[str, Any], Problem | None]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, Problem(path.name, "missing")
+    except (ValueError, OSError, RecursionError) as fault:
+        return {}, Problem(path.name, f"is not valid JSON: {str(fault).splitlines()[0]}")
+    if not isinstance(content, dict):
+        return {}, Problem(path.name, f"must hold a JSON object, got {type(content).__name__}")
+    return content, None
