@@ -1,0 +1,201 @@
+"""The stage that reads the attention of one shard."""
+
+import logging
+from collections.abc import Iterator
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.attention.batching import batch_windows
+from attviz_pipeline.attention.capture import AttentionReader, Reading
+from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument
+from attviz_pipeline.config import ExtractAttention
+from attviz_pipeline.errors import AttentionError, ResourceError
+from attviz_pipeline.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+VALUES_PER_ROW_GROUP = 8_000_000  # 32 MB of float32: what a later reader holds at once
+CHARACTERS_PER_TOKEN = 4  # of English text; only used to guess how much disk will be needed
+
+
+def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path, card: Path, attention: Path) -> None:
+    """Read the self-attention of every layer and head for the documents of one shard.
+
+    Args:
+        settings: How to extract.
+        shard: Documents (schema `shard`).
+        checkpoint: Folder with the classifier.
+        card: Facts of the classifier (schema `model`).
+        attention: Where to write (schema `attention`).
+
+    Raises:
+        ArtifactError: An input is missing or damaged.
+        AttentionError: The model returns no attention, or not what its card promises.
+        ResourceError: The device asked for is not there, or memory or disk do not suffice.
+    """
+    model_card = files.read_json(card, schemas.MODEL)
+    n_documents = files.count_rows(shard, schemas.SHARD)
+    extraction = _Extraction(settings, checkpoint, model_card)
+    facts = {
+        "n_layers": model_card["n_layers"],
+        "n_heads": model_card["n_heads"],
+        "label_names": files.read_facts(shard, schemas.SHARD)["label_names"],
+        "model": model_card["sha256"],
+    }
+    _require_space(shard, attention, model_card)
+    with (
+        Progress(total=n_documents, label=f"extract_attention {shard.stem}", unit="documents") as progress,
+        files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
+    ):
+        for rows in _row_groups(extraction.blocks(shard)):
+            writer.write({name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names})
+            progress.advance(len(rows))
+
+
+class _Extraction:
+    """A loaded classifier, its tokenizer, and the settings that apply to both."""
+
+    def __init__(self, settings: ExtractAttention, checkpoint: Path, card: dict[str, Any]) -> None:
+        self._card = card
+        self._budget = settings.attention.tokens_per_batch
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
+        self._encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
+        self._reader = _open_reader(checkpoint, tokenizer, _device(settings.attention.device))
+        if tokenizer.pad_token_id is None:
+            self._budget = 1
+            logger.warning("the tokenizer has no padding token: documents are read one at a time")
+
+    def blocks(self, shard: Path) -> Iterator[list[Row]]:
+        """Yield the finished rows of each block of the shard, in the shard's order."""
+        documents = chain.from_iterable(table.to_pylist() for table in files.iter_tables(shard, schemas.SHARD))
+        for _, block in groupby(documents, key=lambda row: row["block"]):
+            yield self._read_block(list(block))
+
+    def _read_block(self, rows: list[Row]) -> list[Row]:
+        encoded = self._encoder.encode([row["text"] for row in rows])
+        windows = list(chain.from_iterable(document.windows for document in encoded))
+        readings: dict[int, Reading] = {}
+        for batch in batch_windows(windows, self._budget):
+            readings.update(zip(batch, self._read_batch([windows[index] for index in batch]), strict=True))
+        in_order = iter(readings[index] for index in range(len(windows)))
+        return [
+            row | self._result(document, [next(in_order) for _ in document.windows])
+            for row, document in zip(rows, encoded, strict=True)
+        ]
+
+    def _read_batch(self, windows: list[Any]) -> list[Reading]:
+        try:
+            readings = self._reader.read(windows)
+        except torch.OutOfMemoryError:
+            raise ResourceError(
+                f"out of memory on a batch of {len(windows)} inputs: lower attention.tokens_per_batch ({self._budget})."
+            ) from None
+        found = tuple(readings[0].self_attention.shape[:2])
+        if found != (self._card["n_layers"], self._card["n_heads"]):
+            raise AttentionError(
+                f"the model returned attention of {found[0]} layers x {found[1]} heads, "
+                f"its card names {self._card['n_layers']} x {self._card['n_heads']}."
+            )
+        return readings
+
+    def _result(self, document: EncodedDocument, readings: list[Reading]) -> Row:
+        probabilities = [self._probabilities(reading) for reading in readings]
+        overall = np.mean(probabilities, axis=0)
+        parts = [
+            reading.self_attention[:, :, window.first : window.stop]
+            for reading, window in zip(readings, document.windows, strict=True)
+        ]
+        return {
+            "prediction": int(overall.argmax()),
+            "probabilities": overall.astype(np.float32),
+            "tokens": document.tokens,
+            "token_ids": document.token_ids,
+            "starts": document.starts,
+            "ends": document.ends,
+            "special": document.special,
+            "windows": _window_rows(document, probabilities),
+            "truncated": document.truncated,
+            "self_attention": torch.cat(parts, dim=-1).numpy().reshape(-1),
+        }
+
+    def _probabilities(self, reading: Reading) -> npt.NDArray[np.float64]:
+        softmax = reading.logits.double().softmax(dim=-1).numpy()
+        probabilities = np.zeros_like(softmax)
+        probabilities[self._card["output_to_label"]] = softmax
+        return probabilities
+
+
+def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
+    rows, first = [], 0
+    for window, values in zip(document.windows, probabilities, strict=True):
+        n_kept = window.stop - window.first
+        rows.append(
+            {
+                "first_token": first,
+                "n_tokens": n_kept,
+                "n_model_tokens": window.n_tokens,
+                "probabilities": values.astype(np.float32),
+            }
+        )
+        first += n_kept
+    return rows
+
+
+def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """Join blocks until a row group is worth its overhead, but never so many that a reader needs much memory."""
+    rows: list[Row] = []
+    n_values = 0
+    for block in blocks:
+        rows += block
+        n_values += sum(row["self_attention"].size for row in block)
+        if n_values >= VALUES_PER_ROW_GROUP:
+            yield rows
+            rows, n_values = [], 0
+    if rows:
+        yield rows
+
+
+def _open_reader(checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device) -> AttentionReader:
+    model = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        dtype=torch.float32,
+        attn_implementation="eager",
+    )
+    return AttentionReader(
+        model.to(device),
+        pad_token_id=tokenizer.pad_token_id,
+        left_padded=tokenizer.padding_side == "left",
+        typed="token_type_ids" in tokenizer.model_input_names,
+    )
+
+
+def _device(wanted: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise ResourceError(
+            "attention.device is `cuda`, but no GPU is visible here: ask for one, or set `auto` or `cpu`."
+        )
+    device = torch.device("cuda" if available and wanted != "cpu" else "cpu")
+    logger.info("extracting on %s (attention.device: %s)", device, wanted)
+    return device
+
+
+def _require_space(shard: Path, attention: Path, card: dict[str, Any]) -> None:
+    n_characters = sum(
+        len(text.as_py())
+        for table in files.iter_tables(shard, schemas.SHARD, ["text"])
+        for text in table.column("text")
+    )
+    n_values = n_characters // CHARACTERS_PER_TOKEN * card["n_layers"] * card["n_heads"]
+    files.require_space(attention, 4 * n_values, "the attention of this shard")

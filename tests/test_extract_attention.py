@@ -1,0 +1,278 @@
+"""Self-attention as extracted, against what the models themselves hand out in eager mode."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.batching import batch_windows
+from attviz_pipeline.attention.capture import AttentionReader
+from attviz_pipeline.attention.windows import DocumentEncoder, Window
+from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.errors import ArtifactError, AttentionError, ResourceError
+
+TEXTS = [
+    "The bank played the match.",
+    "Profit!",
+    "The coach of the team played in the market, the market of the film and the music of the players.",
+    "A goal, a goal, a goal of the coach.",
+    "",
+]
+
+
+def write_shard(path: Path, texts: Sequence[str], block_size: int = 2) -> Path:
+    columns = {
+        "position": range(len(texts)),
+        "id": [f"d{index}" for index in range(len(texts))],
+        "source_id": [f"d{index}" for index in range(len(texts))],
+        "split": ["test"] * len(texts),
+        "label": [0] * len(texts),
+        "text": list(texts),
+        "block": [index // block_size for index in range(len(texts))],
+    }
+    files.write_table(path, schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+    return path
+
+
+def write_card(path: Path, **changes: object) -> Path:
+    card = {"n_layers": 2, "n_heads": 4, "max_tokens": 64, "output_to_label": [0, 1], "sha256": {}} | changes
+    files.write_json(path, schemas.MODEL, card)
+    return path
+
+
+def extract(folder: Path, texts: Sequence[str], *, card: dict[str, object] | None = None, **attention: object) -> Path:
+    shard = write_shard(folder / "shard.parquet", texts)
+    checkpoint = folder / "checkpoint"
+    if not checkpoint.exists():
+        make_tiny_bert(checkpoint)
+    stage = ExtractAttention(attention=AttentionSettings(**{"device": "cpu", "window_overlap": 8} | attention))
+    output = folder / "attention.parquet"
+    extract_attention(stage, shard, checkpoint, write_card(folder / "model.json", **(card or {})), output)
+    return output
+
+
+def eager_reading(checkpoint: Path, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Diagonal [layer, head, token] and probabilities [class] of one text alone, the textbook way."""
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, attn_implementation="eager").eval()
+    with torch.no_grad():
+        output = model(**tokenizer(text, return_tensors="pt"), output_attentions=True)
+    diagonal = torch.stack(output.attentions)[:, 0].diagonal(dim1=-2, dim2=-1)
+    return diagonal.numpy(), output.logits[0].softmax(-1).numpy()
+
+
+def test_padded_batches_equal_the_diagonal_of_eager_attention(tmp_path: Path) -> None:
+    rows = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION).to_pylist()
+
+    assert [row["text"] for row in rows] == TEXTS
+    for row in rows:
+        diagonal, probabilities = eager_reading(tmp_path / "checkpoint", row["text"])
+        found = np.asarray(row["self_attention"]).reshape(2, 4, len(row["tokens"]))
+        np.testing.assert_allclose(found, diagonal, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(row["probabilities"], probabilities, atol=1e-6)
+        assert row["prediction"] == probabilities.argmax()
+
+
+def test_batch_budget_does_not_change_the_numbers(tmp_path: Path) -> None:
+    wide = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION)
+    narrow = files.read_table(extract(tmp_path, TEXTS, tokens_per_batch=8), schemas.ATTENTION)
+
+    assert wide.column("id") == narrow.column("id")
+    flat = [np.concatenate(table.column("self_attention").to_pylist()) for table in (wide, narrow)]
+    np.testing.assert_allclose(*flat, atol=1e-6)
+
+
+def test_offsets_point_into_the_unchanged_text(tmp_path: Path) -> None:
+    text = "The  COACH\tplayed 🏉 é, profit"
+    row = files.read_table(extract(tmp_path, [text]), schemas.ATTENTION).to_pylist()[0]
+
+    spans = [text[start:end] for start, end in zip(row["starts"], row["ends"], strict=True)]
+    assert spans == ["", "The", "COACH", "play", "ed", "🏉", "é", ",", "profit", ""]
+    assert row["tokens"][:5] == ["[CLS]", "the", "coach", "play", "##ed"]
+    assert row["special"] == [True] + [False] * 8 + [True]
+
+
+def test_long_text_is_read_in_windows_and_every_token_kept_once(tmp_path: Path) -> None:
+    text = " ".join(["match", "goal", "team", "bank"] * 50)
+    output = extract(tmp_path, [text], window_overlap=10)
+    row = files.read_table(output, schemas.ATTENTION).to_pylist()[0]
+
+    assert row["tokens"] == ["[CLS]", *text.split(), "[SEP]"]
+    assert not row["truncated"]
+    firsts = [window["first_token"] for window in row["windows"]]
+    assert firsts == list(np.cumsum([0, *(window["n_tokens"] for window in row["windows"][:-1])]))
+    assert sum(window["n_tokens"] for window in row["windows"]) == len(row["tokens"])
+    assert all(window["n_model_tokens"] <= 64 for window in row["windows"])
+    expected = np.mean([window["probabilities"] for window in row["windows"]], axis=0)
+    np.testing.assert_allclose(row["probabilities"], expected, atol=1e-6)
+
+
+def test_each_windows_values_are_those_of_the_window_alone(tmp_path: Path) -> None:
+    words = ["match", "goal", "team", "bank", "film"] * 20
+    row = files.read_table(extract(tmp_path, [" ".join(words)], window_overlap=10), schemas.ATTENTION).to_pylist()[0]
+    second = row["windows"][1]
+
+    # 62 words fit beside [CLS] and [SEP]; the second window starts 10 words before the first one's end.
+    diagonal, _ = eager_reading(tmp_path / "checkpoint", " ".join(words[52:]))
+    found = np.asarray(row["self_attention"]).reshape(2, 4, -1)[:, :, second["first_token"] :]
+    np.testing.assert_allclose(found, diagonal[:, :, -second["n_tokens"] :], atol=1e-5, rtol=0)
+
+
+def test_truncation_keeps_the_beginning_and_says_so(tmp_path: Path) -> None:
+    text = " ".join(["match"] * 100)
+    row = files.read_table(extract(tmp_path, [text, "goal"], long_texts="truncate"), schemas.ATTENTION).to_pylist()[0]
+
+    assert row["truncated"]
+    assert len(row["tokens"]) == 64
+    assert len(row["windows"]) == 1
+
+
+def test_outputs_in_another_order_are_mapped_to_the_datasets_classes(tmp_path: Path) -> None:
+    straight = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION).column("probabilities").to_pylist()
+    swapped = extract(tmp_path, TEXTS, card={"output_to_label": [1, 0]})
+
+    assert files.read_table(swapped, schemas.ATTENTION).column("probabilities").to_pylist() == [
+        pair[::-1] for pair in straight
+    ]
+
+
+def test_empty_shard_gives_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
+    output = extract(tmp_path, [])
+
+    assert files.read_table(output, schemas.ATTENTION).num_rows == 0
+    assert files.read_facts(output, schemas.ATTENTION)["n_heads"] == 4
+
+
+def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    first = extract(tmp_path, TEXTS).read_bytes()
+
+    assert extract(tmp_path, TEXTS).read_bytes() == first
+
+
+@given(
+    lengths=st.lists(st.integers(2, 60), max_size=40),
+    budget=st.integers(8, 300),
+)
+@settings(max_examples=100, deadline=None)
+def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    windows = [Window(0, [1] * length, [0] * length, 0, length) for length in lengths]
+    batches = list(batch_windows(windows, budget))
+
+    assert sorted(index for batch in batches for index in batch) == list(range(len(windows)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
+
+
+SMALL = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+ARCHITECTURES = {
+    "Bert": SMALL,
+    "Roberta": SMALL | {"max_position_embeddings": 64},
+    "XLMRoberta": SMALL | {"max_position_embeddings": 64},
+    "Electra": SMALL | {"embedding_size": 32},
+    "DistilBert": {"vocab_size": 99, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48},
+    "Albert": SMALL | {"embedding_size": 16},
+    "MPNet": SMALL,
+    "ModernBert": SMALL
+    | {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
+    | {"local_attention": 8, "global_attn_every_n_layers": 2},
+    "GPT2": {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    | {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
+    "DebertaV2": SMALL,
+    "XLNet": {"vocab_size": 99, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48},
+}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_architecture_equals_its_own_eager_attention(architecture: str) -> None:
+    config = getattr(transformers, f"{architecture}Config")(**ARCHITECTURES[architecture])
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
+    windows = [Window(0, list(range(3, 3 + length)), [0] * length, 0, length) for length in (20, 13, 5)]
+    expected = []
+    with torch.no_grad():
+        for window in windows:
+            output = model(input_ids=torch.tensor([window.token_ids]), output_attentions=True)
+            expected.append((output.logits[0], torch.stack(output.attentions)[:, 0].diagonal(dim1=-2, dim2=-1)))
+
+    pad = config.pad_token_id if config.pad_token_id is not None else 0
+    reader = AttentionReader(model, pad_token_id=pad, left_padded=architecture == "XLNet", typed=False)
+    for reading, (logits, diagonal) in zip(reader.read(windows), expected, strict=True):
+        np.testing.assert_allclose(reading.logits, logits, atol=1e-5)
+        np.testing.assert_allclose(reading.self_attention, diagonal, atol=1e-5)
+
+
+def test_model_without_attention_is_refused() -> None:
+    config = transformers.FNetConfig(vocab_size=99, hidden_size=32, num_hidden_layers=2, intermediate_size=48)
+    model = AutoModelForSequenceClassification.from_config(config)
+    reader = AttentionReader(model, pad_token_id=0, left_padded=False, typed=False)
+
+    with pytest.raises(AttentionError, match="FNetForSequenceClassification returns no attention: it has none"):
+        reader.read([Window(0, [3, 4, 5], [0, 0, 0], 0, 3)])
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(make_tiny_bert(tmp_path / "model"))
+    with torch.no_grad():
+        model.classifier.weight.fill_(float("nan"))
+    reader = AttentionReader(model, pad_token_id=0, left_padded=False, typed=False)
+
+    with pytest.raises(AttentionError, match="NaN or infinite values"):
+        reader.read([Window(0, [3, 4, 5], [0, 0, 0], 0, 3)])
+
+
+def test_card_that_promises_other_heads_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card names 2 x 12"):
+        extract(tmp_path, TEXTS, card={"n_heads": 12})
+
+    assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
+
+
+def test_overlap_as_long_as_the_window_is_refused() -> None:
+    with pytest.raises(AttentionError, match=r"window_overlap \(64\) must be smaller than the 62 tokens .* \(64\)"):
+        DocumentEncoder(make_tiny_tokenizer(), AttentionSettings(window_overlap=64), 64)
+
+
+def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    stage = ExtractAttention(attention=AttentionSettings(device="cuda", window_overlap=8))
+    shard = write_shard(tmp_path / "shard.parquet", TEXTS)
+    checkpoint = make_tiny_bert(tmp_path / "checkpoint")
+
+    with pytest.raises(ResourceError, match=r"attention\.device is `cuda`, but no GPU is visible here"):
+        extract_attention(stage, shard, checkpoint, write_card(tmp_path / "model.json"), tmp_path / "attention.parquet")
+
+
+def test_too_little_disk_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _place: type("Usage", (), {"free": 10}))
+
+    with pytest.raises(ResourceError, match=r"too little disk for the attention of this shard: .* 0 MB are free"):
+        extract(tmp_path, TEXTS * 100)
+
+
+def test_truncated_shard_is_refused(tmp_path: Path) -> None:
+    shard = write_shard(tmp_path / "shard.parquet", TEXTS)
+    shard.write_bytes(shard.read_bytes()[:-20])
+    stage = ExtractAttention(attention=AttentionSettings())
+
+    with pytest.raises(ArtifactError, match=r"shard\.parquet is damaged or truncated"):
+        extract_attention(stage, shard, tmp_path, write_card(tmp_path / "model.json"), tmp_path / "attention.parquet")
+
+
+def test_card_of_another_version_is_refused(tmp_path: Path) -> None:
+    card = tmp_path / "model.json"
+    card.write_text(json.dumps({"schema": "attviz/model/99"}))
+
+    with pytest.raises(ArtifactError, match=r"is attviz/model/99; this version reads attviz/model/1"):
+        extract_attention(
+            ExtractAttention(attention=AttentionSettings()), tmp_path, tmp_path, card, tmp_path / "attention.parquet"
+        )
