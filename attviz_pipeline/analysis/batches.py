@@ -1,0 +1,148 @@
+"""Reading of attention artefacts in batches of bounded size, token by token."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError, Problem
+
+VALUES_PER_BATCH = 2**20
+TOKEN_COLUMNS = ["tokens", "token_ids", "special", "self_attention"]
+
+
+@dataclass(frozen=True)
+class AttentionBatch:
+    """Some documents of a shard, with the tokens of all of them in one row each.
+
+    Attributes:
+        documents: Rows of the attention artefact, without its token columns.
+        document: Row in `documents` that a token belongs to, ascending, [token].
+        tokens: Vocabulary entries, [token].
+        token_ids: Vocabulary indices, [token].
+        special: True for [CLS], [SEP] and the like, [token].
+        values: Self-attention, [token, layer x head], 0..1.
+    """
+
+    documents: pa.Table
+    document: NDArray[np.int64]
+    tokens: pa.Array
+    token_ids: NDArray[np.int32]
+    special: NDArray[np.bool_]
+    values: NDArray[np.float32]
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents in the batch."""
+        return int(self.documents.num_rows)
+
+    @property
+    def n_tokens(self) -> NDArray[np.int64]:
+        """Tokens per document, special ones included, [document]."""
+        return np.bincount(self.document, minlength=self.n_documents)
+
+
+def read_head_counts(path: Path) -> tuple[int, int]:
+    """Return `n_layers` and `n_heads` of an attention artefact.
+
+    Raises:
+        ArtifactError: The file is unusable or does not say.
+    """
+    return head_counts(files.read_facts(path, schemas.ATTENTION), path)
+
+
+def head_counts(facts: dict[str, Any], path: Path) -> tuple[int, int]:
+    """Return `n_layers` and `n_heads` from the facts of an artefact.
+
+    Raises:
+        ArtifactError: They are missing or no positive whole numbers.
+    """
+    counts = facts.get("n_layers"), facts.get("n_heads")
+    for count in counts:
+        if type(count) is not int or count < 1:
+            raise ArtifactError(f"{path} does not say how many layers and heads it holds.", remedy=files.REBUILD)
+    return counts  # type: ignore[return-value] # the loop has seen that both are integers
+
+
+def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
+    """Read a shard in batches of whole documents, about a million values each.
+
+    Args:
+        path: An attention artefact.
+        columns: Columns wanted in `documents`, beside the token columns.
+
+    Raises:
+        ArtifactError: The file is unusable, lengths disagree, or a value is not in 0..1.
+    """
+    n_layers, n_heads = read_head_counts(path)
+    for table in files.iter_tables(path, schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS]):
+        _check_lengths(path, table, n_layers * n_heads)
+        sizes = _lengths(table, "self_attention").cumsum()
+        start = 0
+        while start < table.num_rows:
+            before = sizes[start - 1] if start else 0
+            end = max(start + 1, int(np.searchsorted(sizes, before + VALUES_PER_BATCH, side="right")))
+            yield _batch(path, table.slice(start, end - start), columns, n_layers * n_heads)
+            start = end
+
+
+def _batch(path: Path, table: pa.Table, columns: list[str], n_rows: int) -> AttentionBatch:
+    flat = {name: _flatten(table, name) for name in TOKEN_COLUMNS}
+    values = _token_major(flat["self_attention"].to_numpy(), _lengths(table, "tokens"), n_rows)
+    document = np.repeat(np.arange(table.num_rows), _lengths(table, "tokens"))
+    _check_values(path, table, document, values)
+    return AttentionBatch(
+        documents=table.select(columns),
+        document=document,
+        tokens=flat["tokens"],
+        token_ids=flat["token_ids"].to_numpy(),
+        special=flat["special"].to_numpy(zero_copy_only=False),
+        values=values,
+    )
+
+
+def _token_major(flat: NDArray[np.float32], n_tokens: NDArray[np.int64], n_rows: int) -> NDArray[np.float32]:
+    values = np.empty((int(n_tokens.sum()), n_rows), dtype=np.float32)
+    start = 0
+    for n in n_tokens.tolist():
+        values[start : start + n] = flat[start * n_rows : (start + n) * n_rows].reshape(n_rows, n).T
+        start += n
+    return values
+
+
+def _check_lengths(path: Path, table: pa.Table, n_rows: int) -> None:
+    n_tokens = _lengths(table, "tokens")
+    wrong = np.zeros(table.num_rows, dtype=bool)
+    for name in ("token_ids", "special"):
+        wrong |= _lengths(table, name) != n_tokens
+    wrong |= _lengths(table, "self_attention") != n_tokens * n_rows
+    what = f"its columns do not hold one value per token, or {n_rows} of self-attention"
+    _report(path, table, np.flatnonzero(wrong), what)
+
+
+def _check_values(path: Path, table: pa.Table, document: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+    # Written so that NaN, for which every comparison is false, is caught too.
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        wrong = ~((values >= 0) & (values <= 1)).all(axis=1)
+        _report(path, table, np.unique(document[wrong]), "self-attention outside 0..1, or not a number")
+
+
+def _report(path: Path, table: pa.Table, rows: NDArray[np.int64], what: str) -> None:
+    if len(rows):
+        problems = [Problem(repr(identifier.as_py()), what) for identifier in table["id"].take(pa.array(rows))]
+        raise ArtifactError(f"{path} is damaged:", problems, files.REBUILD)
+
+
+def _lengths(table: pa.Table, name: str) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = pc.list_value_length(table[name]).to_numpy().astype(np.int64)
+    return lengths
+
+
+def _flatten(table: pa.Table, name: str) -> pa.Array:
+    return table[name].combine_chunks().flatten()

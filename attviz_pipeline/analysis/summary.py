@@ -1,0 +1,63 @@
+"""Counts and scores of the analysed documents, for the site's first page."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
+    """Count and score the analysed documents.
+
+    Args:
+        documents: As `index_documents` returns them, at least one.
+        label_names: Names of the classes, by index.
+
+    Returns:
+        Content of the artefact `summary`, but for what only the other statistics know.
+    """
+    n_tokens = documents["n_tokens"].to_numpy().astype(np.int64)
+    confusion = _confusion(documents, len(label_names))
+    return {
+        "n_documents": documents.num_rows,
+        "n_sources": pc.count_distinct(documents["source_id"]).as_py(),
+        "n_windowed_documents": int((documents["n_windows"].to_numpy() > 1).sum()),
+        "n_truncated_documents": int(documents["truncated"].to_numpy().sum()),
+        "n_tokens": int(n_tokens.sum()),
+        "n_tokens_without_special": int(n_tokens.sum() - documents["n_special"].to_numpy().sum()),
+        "tokens_per_document": {
+            "min": int(n_tokens.min()),
+            "mean": float(n_tokens.sum() / documents.num_rows),
+            "max": int(n_tokens.max()),
+        },
+        "label_names": label_names,
+        "accuracy": float(np.trace(confusion) / confusion.sum()),
+        "macro_f1": macro_f1(confusion),
+        "mean_confidence": _mean_confidence(documents),
+        "confusion": confusion.tolist(),
+    }
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Mean F1 over all classes, 0..1; a class that neither occurs nor is predicted counts as 0.
+
+    Args:
+        confusion: Number of documents, [gold, predicted].
+    """
+    support = confusion.sum(axis=0) + confusion.sum(axis=1)
+    scores = 2 * np.diagonal(confusion) / np.maximum(support, 1)
+    return math.fsum(scores.tolist()) / len(scores)
+
+
+def _confusion(documents: pa.Table, n_classes: int) -> NDArray[np.int64]:
+    confusion = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(confusion, (documents["label"].to_numpy(), documents["prediction"].to_numpy()), 1)
+    return confusion
+
+
+def _mean_confidence(documents: pa.Table) -> float:
+    confidences = [max(probabilities) for probabilities in documents["probabilities"].to_pylist()]
+    return math.fsum(confidences) / len(confidences)
