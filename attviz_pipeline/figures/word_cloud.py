@@ -1,0 +1,193 @@
+"""Word clouds of the tokens with the highest mean self-attention, per head and over all (Škrlj et al., Figure 6)."""
+
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+from PIL import Image, ImageDraw, ImageFont
+from wordcloud import WordCloud
+
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.ranking import Ranking, rank_all_heads, rank_each_head
+from attviz_pipeline.figures.wording import support, top_in_words
+
+KIND = "word_cloud"
+WIDTH, HEIGHT = 640, 400
+PIXELS_PER_INCH = 96
+SMALLEST_FONT = 13
+LARGEST_FONT = 120
+# Share of the canvas that words may fill at the first try, and the step to the next.
+FILLING = 0.56
+SHRINKING = 0.95
+# One hue, dark to light, so that the order survives grey and colour blindness; the light end is 4.3 to 1 on white.
+STRONGEST, WEAKEST = "#08213f", "#3d7fb1"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlacedWord:
+    """One word of a cloud: `x` and `y` are where its baseline starts, in pixels, `length` its width."""
+
+    text: str
+    font_size: int
+    x: float
+    y: float
+    length: float
+    colour: str
+
+
+def draw_word_clouds(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one cloud over all heads, then one per head.
+
+    Raises:
+        ArtifactError: A table of tokens is unusable.
+    """
+    n_words = inputs.settings.n_cloud_words
+    everywhere = rank_all_heads(inputs, n_words)
+    style.warn_of_missing_glyphs(everywhere.columns["token"], log)
+    yield _draw(everywhere, inputs)
+    for ranking in rank_each_head(inputs, n_words):
+        yield _draw(ranking, inputs)
+
+
+def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
+    name = KIND if ranking.layer is None else f"{KIND}-L{ranking.layer:02d}-H{ranking.head:02d}"
+    means = _means_by_word(ranking)
+    if not means:
+        log.warning("figure %s is empty: %s", name, support(ranking, inputs))
+    words = _lay_out(means, inputs.seed)
+    if len(words) < len(means):
+        log.warning("figure %s has room for %d of %d tokens", name, len(words), len(means))
+    png, width, height = _render_png(words, support(ranking, inputs), inputs.settings.dpi)
+    return Drawing(
+        name=name,
+        kind=KIND,
+        layer=ranking.layer,
+        head=ranking.head,
+        caption=_caption(ranking, inputs, len(words)),
+        alt=top_in_words("Word cloud", ranking, inputs),
+        svg=_render_svg(words, support(ranking, inputs)),
+        png=png,
+        width=width,
+        height=height,
+        columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
+    )
+
+
+def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
+    if not n_placed:
+        return support(ranking, inputs)
+    where = "all heads" if ranking.layer is None else f"layer {ranking.layer}, head {ranking.head}"
+    return (
+        f"The {n_placed} tokens with the highest mean self-attention in {where}. {support(ranking, inputs)} "
+        "Font size is proportional to the mean, down to the smallest that can be read; darker is higher; "
+        "the place means nothing."
+    )
+
+
+def _means_by_word(ranking: Ranking) -> dict[str, float]:
+    means: dict[str, float] = {}
+    for token, mean in zip(ranking.columns["token"], ranking.columns["mean"], strict=True):
+        # Cut to the same beginning, two long tokens can look alike: the stronger one stands for both.
+        means.setdefault(style.legible(token), mean)
+    return means
+
+
+def _lay_out(means: dict[str, float], seed: int) -> list[PlacedWord]:
+    """Place the words with font sizes proportional to their means, as large as the canvas allows."""
+    if not means:
+        return []
+    largest = _first_guess(means)
+    while True:
+        sizes = _font_sizes(means, largest)
+        cloud = WordCloud(
+            font_path=str(style.font_path()),
+            width=WIDTH,
+            height=HEIGHT,
+            margin=10,
+            max_words=len(sizes),
+            min_font_size=SMALLEST_FONT,
+            max_font_size=max(sizes.values()),
+            prefer_horizontal=1,
+            relative_scaling=1,
+            random_state=seed,
+            color_func=lambda word, **_: _colour(word, means),
+        ).generate_from_frequencies(sizes)
+        placed = [(word, size, position, colour) for (word, _), size, position, _, colour in cloud.layout_]
+        complete = len(placed) == len(sizes) and all(size == sizes[word] for word, size, _, _ in placed)
+        if complete or max(sizes.values()) == SMALLEST_FONT:
+            return [_baseline(*word) for word in placed]
+        largest *= SHRINKING
+
+
+def _first_guess(means: dict[str, float]) -> float:
+    """Return the largest font size at which the words' boxes fill their share of the canvas and each fits its width."""
+    top = max(means.values()) or 1
+    lengths = {word: _font(100).getlength(word) / 100 for word in means}
+    area = sum(lengths[word] * (mean / top) ** 2 for word, mean in means.items())
+    widest = max(lengths[word] * mean / top for word, mean in means.items())
+    by_area = (FILLING * WIDTH * HEIGHT / max(area, 1e-9)) ** 0.5
+    by_width = 0.95 * WIDTH / max(widest, 1e-9)
+    return float(min(by_area, by_width, LARGEST_FONT))
+
+
+def _font_sizes(means: dict[str, float], largest: float) -> dict[str, int]:
+    top = max(means.values()) or 1
+    # With whole numbers as frequencies the library's successive rounding returns exactly these sizes.
+    return {word: max(round(largest * mean / top), SMALLEST_FONT) for word, mean in means.items()}
+
+
+def _colour(word: str, means: dict[str, float]) -> str:
+    top, bottom = max(means.values()), min(means.values())
+    weakness = (top - means[word]) / (top - bottom) if top > bottom else 0.0
+    dark, light = np.array(to_rgb(STRONGEST)), np.array(to_rgb(WEAKEST))
+    return to_hex(dark + (light - dark) * weakness)
+
+
+def _baseline(word: str, size: int, corner: tuple[int, int], colour: str) -> PlacedWord:
+    # The library places the top left corner of the ink, as row and column.
+    font, (row, column) = _font(size), corner
+    left, top, _, _ = font.getbbox(word, anchor="ls")
+    return PlacedWord(word, size, float(column - left), float(row - top), round(font.getlength(word), 1), colour)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(
+        str(style.font_path()),
+        size,
+    )
+
+
+def _render_svg(words: list[PlacedWord], otherwise: str) -> str:
+    # `textLength` holds every word to the width it was laid out with, whatever font the reader's machine has.
+    lines = [
+        f'<text x="{word.x:g}" y="{word.y:g}" font-size="{word.font_size}" fill="{word.colour}" '
+        f'textLength="{word.length:g}" lengthAdjust="spacingAndGlyphs">{escape(word.text)}</text>'
+        for word in words
+    ]
+    if not words:
+        middle = f'x="{WIDTH / 2:g}" y="{HEIGHT / 2:g}" text-anchor="middle"'
+        lines = [f'<text {middle} font-size="20">{escape(otherwise)}</text>']
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{style.FONT_FAMILY}, Verdana, sans-serif">'
+    return "\n".join([opening, '<rect width="100%" height="100%" fill="white"/>', *lines, "</svg>\n"])
+
+
+def _render_png(words: list[PlacedWord], otherwise: str, dpi: int) -> tuple[bytes, int, int]:
+    scale = dpi / PIXELS_PER_INCH
+    image = Image.new("RGB", (round(WIDTH * scale), round(HEIGHT * scale)), "white")
+    canvas = ImageDraw.Draw(image)
+    for word in words:
+        font = _font(word.font_size * scale)
+        canvas.text((word.x * scale, word.y * scale), word.text, fill=word.colour, font=font, anchor="ls")
+    if not words:
+        canvas.text((image.width / 2, image.height / 2), otherwise, fill=style.INK, font=_font(20 * scale), anchor="mm")
+    buffer = io.BytesIO()
+    # A palette holds all shades of the one hue, in less than half of the bytes.
+    image.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG")
+    return buffer.getvalue(), image.width, image.height

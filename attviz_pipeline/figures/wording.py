@@ -1,0 +1,33 @@
+"""Captions and descriptions: the findings of figures in words."""
+
+from attviz_pipeline.figures.drawing import Inputs
+from attviz_pipeline.figures.ranking import Ranking
+from attviz_pipeline.figures.style import legible
+
+N_NAMED = 5
+
+
+def support(ranking: Ranking, inputs: Inputs) -> str:
+    """Say which tokens were ranked."""
+    least = inputs.settings.min_document_frequency
+    where = "at least 1 document" if least == 1 else f"at least {least} documents"
+    kind = "token" if inputs.settings.special_tokens else "non-special token"
+    if not ranking.n_eligible:
+        return f"No {kind} occurs in {where}."
+    shown = len(ranking.columns["token"])
+    return f"Shown: {shown:,} of the {ranking.n_eligible:,} {kind}s that occur in {where}."
+
+
+def top_in_words(form: str, ranking: Ranking, inputs: Inputs) -> str:
+    """Name the strongest tokens and the range of what is shown."""
+    tokens, means = [legible(token) for token in ranking.columns["token"]], ranking.columns["mean"]
+    if not tokens:
+        return support(ranking, inputs)
+    named = [f"“{token}” ({mean:.3g})" for token, mean in list(zip(tokens, means, strict=True))[:N_NAMED]]
+    opening = f"{form} of the {len(tokens)} tokens with the highest mean self-attention" if len(tokens) > 1 else form
+    ending = f"; the last shown is “{tokens[-1]}” ({means[-1]:.3g})" if len(tokens) > N_NAMED else ""
+    return f"{opening} {_where(ranking)}. Highest: {', '.join(named)}{ending}."
+
+
+def _where(ranking: Ranking) -> str:
+    return "over all heads" if ranking.layer is None else f"in layer {ranking.layer}, head {ranking.head}"
