@@ -48,7 +48,7 @@ Files are written under a temporary name and renamed when complete, so a file th
     table = pq.read_table("results/news/attention/00000-of-00002.parquet")
 
 Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
-Fixed-point sums are lists of 30-bit limbs: value = sum over limbs l of limb[l] * 2^(-30 (l + 1)).
+Fixed-point sums are n limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - n)).
 
 This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make reference`.
 """

@@ -9,7 +9,15 @@ import torch
 from model_study import ModelStudy
 from safetensors.torch import load_file, save_file
 from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, RobertaConfig, RobertaModel, Trainer
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    FNetConfig,
+    FNetForSequenceClassification,
+    RobertaConfig,
+    RobertaModel,
+    Trainer,
+)
 
 from attviz_pipeline.config import ModelSettings
 from attviz_pipeline.errors import ModelError, ResourceError
@@ -236,6 +244,14 @@ class TestFit:
     def test_foreign_tokenizer_is_refused(self, study: ModelStudy, copy: Path) -> None:
         make_tiny_tokenizer([f"word{number}" for number in range(90)]).save_pretrained(copy)
         assert "has 95 entries, but the model's embeddings have only 30 rows" in study.refusal(copy)
+
+    def test_model_without_attention_is_refused_before_it_is_trained(self, study: ModelStudy, tmp_path: Path) -> None:
+        folder = tmp_path / "fnet"
+        make_tiny_tokenizer().save_pretrained(folder)
+        config = FNetConfig(vocab_size=40, hidden_size=16, num_hidden_layers=2, intermediate_size=16)
+        FNetForSequenceClassification(config).save_pretrained(folder)
+        message = study.refusal(folder, mode="fine_tune")
+        assert "FNetForSequenceClassification has no attention heads: choose one that attends" in message
 
     def test_nan_weights_are_named(self, study: ModelStudy, copy: Path) -> None:
         weights = load_file(copy / "model.safetensors")

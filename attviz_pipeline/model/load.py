@@ -90,6 +90,9 @@ def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, max_to
         ModelError: With every problem.
     """
     problems = []
+    if not getattr(model.config, "num_attention_heads", 0):
+        what = f"{type(model).__name__} has no attention heads: choose one that attends, such as BERT, RoBERTa or XLNet"
+        problems.append(Problem("architecture", what))
     n_entries = max(tokenizer.get_vocab().values(), default=-1) + 1
     n_rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
     if n_entries > n_rows:

@@ -1,0 +1,34 @@
+# From a labelled corpus to a browsable site of the classifier's attention.
+# Snakemake decides when; the package attviz_pipeline decides what; templates/ decides how it looks.
+# Each line below is one step of the method, in order.
+
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A study is one whole file: with --configfile the default is not read at all, so none of its keys can leak in.
+if not workflow.config_settings.configfiles:
+
+    configfile: Path(workflow.basedir) / "config" / "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/dataset.smk"  # rows -> checked, split documents -> shards
+include: "workflow/rules/model.smk"  # pretrained model -> verified, fine-tuned, scored classifier
+include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head
+include: "workflow/rules/analysis.smk"  # shard -> aggregates, sums -> statistics of the dataset
+include: "workflow/rules/figures.smk"  # statistics -> figures
+include: "workflow/rules/report.smk"  # everything -> site
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/site",
+    localrule: True
+
+
+onsuccess:
+    print(f"The site: {site_address()}")

@@ -1,0 +1,142 @@
+"""Files in which stages meet: atomic, versioned, refused when damaged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError, ResourceError
+
+VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
+    name: [np.float32([0.1, 0.2]), np.float32([])] for name in ("mean", "entropy", "std", "max", "min")
+}
+
+
+def write(path: Path) -> Path:
+    files.write_table(path, schemas.AGGREGATES, VALUES, {"n_layers": 2})
+    return path
+
+
+def test_table_comes_back_with_its_facts(tmp_path: Path) -> None:
+    path = write(tmp_path / "deep" / "table.parquet")
+
+    assert files.read_table(path, schemas.AGGREGATES).column("mean").to_pylist()[0] == pytest.approx([0.1, 0.2])
+    assert files.read_facts(path, schemas.AGGREGATES) == {"n_layers": 2}
+    assert files.count_rows(path, schemas.AGGREGATES) == 2
+
+
+def test_other_tools_read_it(tmp_path: Path) -> None:
+    assert pq.read_table(write(tmp_path / "table.parquet")).to_pandas()["id"].tolist() == ["a", "b"]
+
+
+def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert write(tmp_path / "a").read_bytes() == write(tmp_path / "b").read_bytes()
+
+
+def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.parquet")
+    before = path.read_bytes()
+
+    def write_and_fail() -> None:
+        with files.TableWriter(path, schemas.AGGREGATES) as writer:
+            writer.write(VALUES)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_directory_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    with files.atomic_directory(folder) as temporary:
+        (temporary / "index.html").write_text("old")
+
+    def fail() -> None:
+        with files.atomic_directory(folder) as temporary:
+            (temporary / "index.html").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (folder / "index.html").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_truncated_table_is_refused(tmp_path: Path, keep: float) -> None:
+    path = write(tmp_path / "table.parquet")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+
+    with pytest.raises(ArtifactError, match=r"table\.parquet is damaged or truncated") as caught:
+        files.read_table(path, schemas.AGGREGATES)
+    assert "run the workflow again" in str(caught.value)
+
+
+def test_flipped_bit_in_the_values_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.parquet")
+    column = pq.ParquetFile(path).metadata.row_group(0).column(2)
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size - 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(ArtifactError, match="damaged or truncated"):
+        files.read_table(path, schemas.AGGREGATES)
+
+
+def test_table_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.parquet")
+
+    with pytest.raises(ArtifactError, match="is attviz/aggregates/1; this version reads attviz/ledger/1"):
+        files.read_table(path, schemas.LEDGER)
+
+
+def test_table_of_a_stranger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    pq.write_table(pq.read_table(write(path)).replace_schema_metadata(None), path)
+
+    with pytest.raises(ArtifactError, match="names no schema"):
+        files.read_table(path, schemas.AGGREGATES)
+
+
+def test_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="does not exist; it is a attviz/aggregates/1 that stage `aggregate_shard`"):
+        files.read_table(tmp_path / "none", schemas.AGGREGATES)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"schema": "attviz/model/1", "n_layers"', "is damaged or truncated"),
+        ('{"schema": "attviz/model/2"}', "is attviz/model/2; this version reads attviz/model/1"),
+        ("[]", "names no schema"),
+    ],
+)
+def test_damaged_json_is_refused(tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "model.json"
+    path.write_text(text)
+
+    with pytest.raises(ArtifactError, match=fault):
+        files.read_json(path, schemas.MODEL)
+
+
+def test_json_never_holds_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "model.json", schemas.MODEL, {"accuracy": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_names_its_schema_first(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "model.json", schemas.MODEL, {"n_layers": 2})
+
+    assert next(iter(json.loads((tmp_path / "model.json").read_text()))) == "schema"
+
+
+def test_too_little_disk_is_told_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match=r"too little disk for a test: .* MB are free.\nFree some space"):
+        files.require_space(tmp_path / "not" / "yet" / "there", 10**18, "a test")

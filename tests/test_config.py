@@ -1,0 +1,174 @@
+"""The configuration: closed, typed, all problems at once; and the documents generated from it."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from attviz_pipeline import config, reference
+from attviz_pipeline.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+MINIMAL: dict[str, Any] = {"name": "x", "dataset": {"source": "news.csv"}, "model": {"source": "folder"}}
+
+
+def problems(content: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config.parse_study(content, "study.yaml")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_what_a_study_leaves_out_has_a_default() -> None:
+    study = config.parse_study(MINIMAL, "study.yaml")
+
+    assert study.dataset.split_fractions == {"train": 0.6, "validation": 0.2, "test": 0.2}
+    assert study.training.epochs == 3
+
+
+def test_all_problems_come_in_one_message_with_path_fault_and_remedy() -> None:
+    message = problems(
+        {
+            "name": "My study",
+            "dataset": {"source": "news.csv", "max_charcters": 3},
+            "documents": {"n_shards": 0, "split": "tset"},
+            "model": {"source": "folder", "max_tokens": "512"},
+            "modle": {},
+        }
+    )
+
+    assert message.splitlines()[0] == "study.yaml has 6 problems:"
+    lines = dict(line.split(maxsplit=1) for line in message.splitlines()[1:-1])
+    assert lines["dataset.max_charcters"] == "unknown key; did you mean `max_characters`?"
+    assert lines["documents.n_shards"] == "must be greater than or equal to 1, got 0"
+    assert lines["documents.split"] == "must be 'train', 'validation', 'test' or 'all', got 'tset'"
+    assert lines["model.max_tokens"] == "must be a valid integer, got '512'"
+    assert lines["modle"] == "unknown key; did you mean `model`?"
+    assert lines["name"].endswith("got 'My study'")
+    assert message.splitlines()[-1] == "Every key, its type and its default: config/README.md"
+
+
+def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
+    assert "unknown key; valid here: epochs, batch_size, " in problems(MINIMAL | {"training": {"zzz": 1}})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fault"),
+    [
+        ({}, "give either `source` or `files`"),
+        ({"source": "a.csv", "files": {"train": "b.csv"}}, "give either `source` or `files`"),
+        ({"files": {"train": "b.csv"}, "splits": {"train": "x"}}, "`splits` names the splits of a hub dataset"),
+        ({"source": "a.csv", "split_fractions": {"train": 0.5, "test": 0.4}}, "must sum to 1, got 0.9"),
+    ],
+)
+def test_contradictions_are_told(dataset: dict[str, Any], fault: str) -> None:
+    assert fault in problems(MINIMAL | {"dataset": dataset})
+
+
+@pytest.mark.parametrize(("content", "kind"), [(None, "nothing"), ([1], "list"), ("text", "str")])
+def test_file_that_is_no_mapping(content: object, kind: str) -> None:
+    assert problems(content) == f"study.yaml must hold a mapping of keys to values, got {kind}"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"name: [x", "is not valid YAML"),
+        (b"name: caf\xe9", "is not UTF-8 (byte 9): save it as UTF-8"),
+        (b"name: \x00", "is not valid YAML"),
+        (b"? !!python/object/apply:os.system [ls]\n", "is not valid YAML"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        config.read_study(path)
+    assert str(caught.value).startswith(str(path))
+    assert fault in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml does not exist: name a study file"):
+        config.read_study(tmp_path / "none.yaml")
+
+
+def test_settings_on_the_command_line_must_be_json() -> None:
+    with pytest.raises(ConfigError, match="--settings is not valid JSON"):
+        config.parse_settings(config.ExtractAttention, "{attention")
+
+
+@pytest.mark.parametrize("stage", config.STAGES.values())
+def test_slices_survive_the_command_line(stage: type[config.Section]) -> None:
+    part = config.slice_for(config.parse_study(MINIMAL, "study.yaml"), stage)
+
+    assert config.parse_settings(stage, part.model_dump_json()) == part
+
+
+def test_overrides_of_the_command_line_get_the_types_of_yaml() -> None:
+    given = {
+        "dataset": {"revision": "null", "max_characters": "30", "source": "a: b.csv"},
+        "seed": 3,
+        "x": ["true", "["],
+    }
+
+    assert config.typed_overrides(given) == {
+        "dataset": {"revision": None, "max_characters": 30, "source": "a: b.csv"},
+        "seed": 3,
+        "x": [True, "["],
+    }
+
+
+def test_slice_holds_only_what_its_stage_reads() -> None:
+    titled = config.parse_study(MINIMAL | {"report": {"title": "Another"}}, "study.yaml")
+    plain = config.parse_study(MINIMAL, "study.yaml")
+
+    for name, stage in config.STAGES.items():
+        same = config.slice_for(titled, stage) == config.slice_for(plain, stage)
+        assert same == (name != "render_site")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_studies_are_valid(path: Path) -> None:
+    study = config.read_study(path)
+
+    assert study.name
+    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_study_names_are_distinct() -> None:
+    names = [yaml.safe_load(path.read_text(encoding="utf-8"))["name"] for path in (ROOT / "config").glob("*.yaml")]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", sorted(reference.render_reference()))
+def test_generated_documents_are_up_to_date(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == reference.render_reference()[name], "run `make reference`"
+
+
+def test_every_setting_is_described() -> None:
+    table = reference.render_reference()["config/README.md"]
+
+    assert "| None |" not in table
+    assert "`attention.tokens_per_batch`" in table
+    json.loads(reference.render_reference()["config/schema.json"])
+
+
+def test_conda_environment_has_the_pins_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+    assert environment["dependencies"][-1]["pip"] == project["dependencies"]
+
+
+def test_every_pin_is_in_the_constraints() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    constraints = {line.lower() for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
+    pins = [*project["dependencies"], *(pin for group in project["optional-dependencies"].values() for pin in group)]
+
+    assert not [pin for pin in pins if pin not in constraints]

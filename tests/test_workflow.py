@@ -1,0 +1,188 @@
+"""The whole workflow under a real Snakemake: end to end, resharded, killed, misused."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_models import SPECIAL_TOKENS, make_tiny_bert
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+def read_examples() -> list[dict[str, str]]:
+    with (ROOT / "examples" / "news.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_study(folder: Path, *, n_copies: int = 1, **documents: object) -> Path:
+    """Write a study of the bundled corpus and a tiny untrained BERT; `n_copies` makes the corpus longer."""
+    rows = read_examples()
+    with (folder / "news ünïcode.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "text", "label"])
+        writer.writeheader()
+        for copy in range(n_copies):
+            writer.writerows(row | {"id": f"{row['id']}/{copy}", "text": f"{row['text']} {copy}"} for row in rows)
+    words = sorted({word.strip('.,"').lower() for row in rows for word in row["text"].split()} - set(SPECIAL_TOKENS))
+    make_tiny_bert(folder / "bert", vocabulary=[word for word in words if word.isalpha()], with_head=False)
+    study = {
+        "name": "tiny",
+        "dataset": {"source": "news ünïcode.csv", "id_column": "id"},
+        "documents": {"split": "test"} | documents,
+        "model": {"source": "bert", "max_tokens": 96},
+        "training": {"epochs": 1, "batch_size": 32},
+        "attention": {"window_overlap": 16},
+        "resources": {"threads": 1},
+        "figures": {"n_cloud_words": 10, "dpi": 50},
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    return folder / "study.yaml"
+
+
+def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    return [*snakemake, "--cores", "2", "--configfile", str(folder / "study.yaml"), *arguments], environment
+
+
+def snakemake(folder: Path, *arguments: str, expect: int = 0) -> str:
+    arguments, environment = command(folder, *arguments)
+    finished = subprocess.run(
+        arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert finished.returncode == expect, finished.stdout + finished.stderr
+    return finished.stdout + finished.stderr
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def planned(listing: str) -> set[str]:
+    """Rules that a dry run would execute."""
+    lines = listing.partition("Job stats:")[2].partition("total")[0].splitlines()[3:]
+    return {line.split()[0] for line in lines if line.strip()} - {"all"}
+
+
+@pytest.fixture(scope="module")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose name has a space and other alphabets, with a study run to its end in one shard."""
+    folder = tmp_path_factory.mktemp("study with spaces ünd ж")
+    write_study(folder)
+    snakemake(folder)
+    return folder
+
+
+def test_a_study_runs_to_its_site_and_then_nothing_is_left_to_do(finished_study: Path) -> None:
+    site = finished_study / "results" / "tiny" / "site"
+
+    assert (site / "index.html").is_file()
+    assert len(list((site / "documents").glob("*.html"))) == 55
+    assert len(list((site / "heads").glob("*.html"))) == 8
+    assert "Nothing to be done" in snakemake(finished_study, "--dry-run")
+    assert not list(finished_study.rglob("*.partial"))
+    logs = {path.stem for path in (finished_study / "results" / "tiny" / "logs").iterdir()}
+    assert {"prepare_dataset", "prepare_model", "extract_attention", "render_site"} <= logs
+
+
+def test_only_what_depends_on_a_changed_key_reruns(finished_study: Path) -> None:
+    def after(change: str) -> set[str]:
+        return planned(snakemake(finished_study, "--dry-run", "--config", change))
+
+    assert after("report={title: Another title}") == {"render_site"}
+    assert after("figures={dpi: 60}") == {"draw_figures", "render_site"}
+    resharded = after("documents={n_shards: 2}")
+    assert "extract_attention" in resharded
+    assert not resharded & {"prepare_dataset", "prepare_model"}
+    assert "prepare_model" in after("training={epochs: 2}")
+
+
+def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: Path) -> None:
+    results = finished_study / "results" / "tiny"
+    one = content(results / "statistics") | content(results / "figures")
+    assert one
+
+    for n_shards in (2, 7):
+        snakemake(finished_study, "--config", f"documents={{n_shards: {n_shards}, block_size: 32}}")
+        assert len(list((results / "attention").glob(f"*-of-{n_shards:05d}.parquet"))) == n_shards
+        assert content(results / "statistics") | content(results / "figures") == one
+    snakemake(finished_study)
+
+
+def test_killed_in_the_middle_of_extraction_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    write_study(tmp_path, n_copies=6, split="all", n_shards=2)
+    snakemake(tmp_path)
+    results = tmp_path / "results" / "tiny"
+    undisturbed = content(results / "attention") | content(results / "statistics") | content(results / "site")
+    for path in (results / "attention").iterdir():
+        path.unlink()
+
+    arguments, environment = command(tmp_path)
+    running = subprocess.Popen(
+        arguments,
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((results / "attention").glob(".*.partial")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert (
+        not list((results / "attention").glob("*.parquet")) or len(list((results / "attention").glob("*.parquet"))) < 2
+    )
+
+    snakemake(tmp_path, "--unlock")
+    snakemake(tmp_path, "--rerun-incomplete")
+    assert content(results / "statistics") | content(results / "site") == {
+        name: value for name, value in undisturbed.items() if not name.endswith(".parquet") or "-of-" not in name
+    }
+    for name, value in content(results / "attention").items():
+        if not name.endswith(".partial"):
+            assert undisturbed[name] == value
+
+
+def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: Path) -> None:
+    message = snakemake(finished_study, "--config", "training={epoch: 2, batch_size: none}", expect=2)
+
+    assert "has 2 problems:" in message
+    assert "unknown key; did you mean `epochs`?" in message
+    assert "must be a valid integer, got 'none'" in message
+    assert "Traceback" not in message
+
+
+def test_bad_row_stops_the_workflow_with_its_name_and_no_traceback(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    with (tmp_path / "news ünïcode.csv").open("a", encoding="utf-8") as file:
+        file.write('empty,"  ",tech\n')
+
+    message = snakemake(tmp_path, expect=1)
+    assert "news ünïcode.csv row 271, column text" in message
+    assert "dataset.bad_rows: skip" in message
+    assert "Traceback" not in message
+    assert not (tmp_path / "results" / "tiny" / "dataset").exists() or not list(
+        (tmp_path / "results" / "tiny" / "dataset").iterdir()
+    )
+
+
+def test_an_edit_of_a_stage_reruns_it_and_a_touch_does_not(finished_study: Path) -> None:
+    module = ROOT / "attviz_pipeline" / "figures" / "__init__.py"
+    before = module.read_bytes()
+    module.touch()
+    assert "Nothing to be done" in snakemake(finished_study, "--dry-run")
+    try:
+        module.write_bytes(before + b"# edited\n")
+        assert planned(snakemake(finished_study, "--dry-run")) == {"draw_figures", "render_site"}
+    finally:
+        module.write_bytes(before)

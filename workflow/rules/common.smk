@@ -1,0 +1,74 @@
+"""The study, the names of its shards, and what each rule depends on. The only functions beside rules."""
+
+import os
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(workflow.basedir)
+sys.path.insert(0, str(REPOSITORY))
+
+from snakemake.utils import update_config
+
+from attviz_pipeline import config as study_config
+from attviz_pipeline.errors import ConfigError
+
+
+def load_study():
+    """Check the whole configuration before any job runs; tell every problem at once."""
+    update_config(config, study_config.typed_overrides(workflow.config_settings.config))
+    origin = (
+        ", ".join(str(path) for path in workflow.config_settings.configfiles)
+        or "config/config.yaml"
+    )
+    try:
+        return study_config.parse_study(config, origin)
+    except ConfigError as fault:
+        print(fault, file=sys.stderr)
+        os._exit(fault.exit_code)  # Snakemake would print a traceback
+
+
+def stage_settings(stage):
+    """The part of the configuration that a stage reads, as JSON: a change elsewhere does not rerun it."""
+    return study_config.slice_for(STUDY, study_config.STAGES[stage]).model_dump_json()
+
+
+def stage_code(*parts):
+    """The sources of a stage, relative to the working directory: an edit reruns it, a touch or a move does not."""
+    folders = [
+        REPOSITORY / "attviz_pipeline" / "artifacts",
+        *(REPOSITORY / part for part in parts),
+    ]
+    sources = {
+        path
+        for folder in folders
+        for path in ([folder] if folder.is_file() else folder.rglob("*.*"))
+    }
+    return sorted(
+        os.path.relpath(path) for path in sources if "__pycache__" not in path.parts
+    )
+
+
+def existing_files(*paths):
+    """Local files that a study names; those that do not exist are left for the stage to report."""
+    found = [Path(path) for path in paths if path]
+    files = [
+        file
+        for path in found
+        for file in ([path] if path.is_file() else sorted(path.glob("*")))
+    ]
+    return [str(file) for file in files if file.is_file()]
+
+
+def site_address():
+    return Path(RESULTS, "site", "index.html").absolute().as_uri()
+
+
+STUDY = load_study()
+RESULTS = f"results/{STUDY.name}"
+N_SHARDS = STUDY.documents.n_shards
+# The names contain the number of shards: files of another sharding never match.
+SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
+
+
+wildcard_constraints:
+    shard=r"\d{5}-of-\d{5}",

@@ -1,0 +1,39 @@
+"""
+The classifier: found, verified against its digests, fine-tuned if the study says so, and scored.
+
+REQUIRED INPUTS
+    dataset/documents.parquet   every usable row with its split
+    the model that `model` names
+OUTPUTS
+    model/checkpoint/           the classifier and its tokenizer, as `from_pretrained` reads them
+    model/model.json            facts of the classifier
+    model/metrics.json          its scores
+"""
+
+
+rule prepare_model:
+    input:
+        code=stage_code("attviz_pipeline/model"),
+        documents=f"{RESULTS}/dataset/documents.parquet",
+        files=existing_files(STUDY.model.source),
+    output:
+        checkpoint=directory(f"{RESULTS}/model/checkpoint"),
+        card=f"{RESULTS}/model/model.json",
+        metrics=f"{RESULTS}/model/metrics.json",
+    log:
+        f"{RESULTS}/logs/prepare_model.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_model.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=STUDY.resources.memory_mb,
+        runtime=STUDY.resources.runtime_minutes,
+    params:
+        settings=stage_settings("prepare_model"),
+    shell:
+        "python -m attviz_pipeline prepare-model --settings {params.settings:q} --log {log:q} --threads {threads}"
+        " --documents {input.documents:q} --checkpoint {output.checkpoint:q}"
+        " --card {output.card:q} --metrics {output.metrics:q}"
