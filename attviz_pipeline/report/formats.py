@@ -1,0 +1,60 @@
+"""How numbers are written on the pages; `scale.js` writes them the same way."""
+
+import math
+
+from markupsafe import Markup, escape
+
+SMALLEST_PLAIN = 1e-3
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """Write a number with few significant digits: 0.021, 3.4e-6, 0."""
+    if value == 0:
+        return "0"
+    if abs(value) < SMALLEST_PLAIN:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def count(number: int) -> str:
+    """Write an integer with commas between thousands."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent: 62 %, 99.6 %; never 100 % for what is less, never 0 % for what is more."""
+    hundredths = share * 100
+    if hundredths == round(hundredths):
+        return f"{hundredths:.0f} %"
+    if 1 <= hundredths < 99:
+        return f"{hundredths:.0f} %"
+    if 0.1 <= hundredths <= 99.9:
+        return f"{hundredths:.1f} %"
+    return "> 99.9 %" if share > 0.5 else "< 0.1 %"
+
+
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Write a count and its noun: 1 token, 2,000 tokens."""
+    return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
+
+
+def clip(text: str, length: int) -> str:
+    """Cut a text to so many characters, the last of them an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def literal(text: str) -> Markup:
+    """Escape a text so that a page keeps every character: a bare carriage return would be read as a line feed."""
+    return Markup(str(escape(text)).replace("\r", "&#13;"))  # noqa: S704 - escaped before
+
+
+FILTERS = {
+    "significant": significant,
+    "count": count,
+    "percent": percent,
+    "plural": plural,
+    "literal": literal,
+    "clip": clip,
+}

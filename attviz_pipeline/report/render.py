@@ -1,0 +1,61 @@
+"""Templates to pages."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report import formats, links, payload
+from attviz_pipeline.report.views.study import StudyView
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def templates_folder() -> Path:
+    """Find the templates: beside the code in an installed package, at the top of a checkout.
+
+    Raises:
+        ArtifactError: They are in neither place.
+    """
+    for folder in (PACKAGE / "_templates", PACKAGE.parent / "templates"):
+        if (folder / "base.html").is_file():
+            return folder
+    raise ArtifactError(f"the site's templates are missing: install attviz-pipeline again ({PACKAGE}).")
+
+
+class Pages:
+    """Writes pages into a site's folder."""
+
+    def __init__(self, templates: Path, site: Path, study: StudyView) -> None:
+        """Prepare to write.
+
+        Args:
+            templates: Folder of the templates.
+            site: Folder of the site.
+            study: What every page knows.
+        """
+        self._environment = Environment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters.update(formats.FILTERS, script_json=payload.script_json)
+        self._environment.globals.update(study=study, links=links)
+        self._site = site
+
+    def write(self, address: str, template: str, view: Any) -> None:  # noqa: ANN401 - each template has its own view
+        """Write one page.
+
+        Args:
+            address: Where, relative to the site's root.
+            template: Name of the template.
+            view: What it shows, called `view` in the template.
+        """
+        path = self._site / address
+        path.parent.mkdir(exist_ok=True)
+        page = self._environment.get_template(template)
+        text = page.render(view=view, address=address, root=links.root_of(address))
+        path.write_text(text, encoding="utf-8", newline="\n")

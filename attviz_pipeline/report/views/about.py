@@ -1,0 +1,113 @@
+"""The page that defines every number, and says what became of every input row and how the site was made."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import yaml
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.report import payload
+from attviz_pipeline.report.views.study import StudyView
+
+N_STATIC_ROWS = 50
+UNREMARKABLE = ("shown", "not_analysed")
+STATUS_MEANINGS = {
+    "shown": "analysed whole",
+    "windowed": "longer than the model's input: analysed in overlapping windows",
+    "truncated": "longer than the model's input: its end was cut off",
+    "not_analysed": "belongs to another split, or was not sampled",
+    "empty": "left out: no text",
+    "duplicate": "left out: repeats an earlier text",
+    "unreadable_text": "left out: its text cannot be used",
+    "unreadable_label": "left out: its label cannot be used",
+}
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """One status of the ledger."""
+
+    status: str
+    meaning: str
+    count: int
+
+
+@dataclass(frozen=True)
+class FactsView:
+    """Facts of one origin, as names and values."""
+
+    title: str
+    rows: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class AboutView:
+    """Definitions need no values; the ledger, the errors and the provenance do."""
+
+    attention_error: float
+    aggregate_error: float
+    statuses: list[StatusView]
+    n_input_rows: int
+    remarkable: list[dict[str, Any]]
+    n_remarkable: int
+    scripts: list[str]
+    columns: dict[str, Any]
+    config: str
+    facts: list[FactsView]
+
+
+def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str]) -> AboutView:
+    """Put together the about page; `ledger` holds the columns of the remarkable rows."""
+    counts = study.summary["ledger"]
+    names = [name for name in ledger if name != "first"]
+    n_remarkable = len(ledger["id"])
+    shown = range(min(N_STATIC_ROWS, n_remarkable))
+    return AboutView(
+        attention_error=payload.ATTENTION_CODE.relative_error,
+        aggregate_error=payload.AGGREGATE_CODE.relative_error,
+        statuses=[StatusView(name, STATUS_MEANINGS.get(name, ""), counts[name]) for name in _ordered(counts)],
+        n_input_rows=sum(counts.values()),
+        remarkable=[{name: ledger[name][row] for name in names} for row in shown],
+        n_remarkable=n_remarkable,
+        scripts=scripts,
+        columns={"total": n_remarkable},
+        config=yaml.safe_dump(study.settings.model_dump(), sort_keys=False, allow_unicode=True, width=100),
+        facts=_facts(study),
+    )
+
+
+def remarkable_rows(ledger: Path) -> dict[str, list[Any]]:
+    """Columns of the ledger's rows that were left out, cut into windows or truncated, in input order."""
+    columns: dict[str, list[Any]] = {name: [] for name in schemas.LEDGER.arrow.names}
+    for table in files.iter_tables(ledger, schemas.LEDGER):
+        unremarkable = pc.is_in(table["status"], value_set=pc.pa.array(UNREMARKABLE))
+        rows = table.filter(pc.invert(unremarkable))
+        for name, values in columns.items():
+            values.extend(rows[name].to_pylist())
+    return {"first": 0, **columns}  # type: ignore[dict-item]
+
+
+def _ordered(counts: dict[str, int]) -> list[str]:
+    known = [name for name in STATUS_MEANINGS if name in counts]
+    return known + sorted(set(counts) - set(known))
+
+
+def _facts(study: StudyView) -> list[FactsView]:
+    groups = [("Corpus", study.dataset), ("Model", study.model), ("Software", study.provenance)]
+    return [FactsView(title, list(_flat(content))) for title, content in groups]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            yield from _flat({str(number): item for number, item in enumerate(value, start=1)}, f"{name}.")
+        elif isinstance(value, list):
+            yield name, ", ".join(str(item) for item in value)
+        elif value is not None:
+            yield name, str(value)

@@ -1,0 +1,91 @@
+"""The gallery of figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report import links
+
+INDEX = "figures.json"
+_FORMATS = ("svg", "png", "csv")
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """One figure: addresses are relative to the site's root."""
+
+    name: str
+    kind: str
+    layer: int | None
+    head: int | None
+    caption: str
+    alt: str
+    width: int
+    height: int
+    svg: str
+    png: str
+    csv: str
+    head_page: str | None
+
+
+@dataclass(frozen=True)
+class FiguresView:
+    """The gallery: figures of the whole study first, then one per head."""
+
+    study: list[FigureView]
+    heads: list[FigureView]
+
+
+def read_figures(folder: Path) -> list[FigureView]:
+    """Read the list of figures.
+
+    Raises:
+        ArtifactError: The list is missing or damaged, or names a file outside the folder or one that is not there.
+    """
+    entries = files.read_json(folder / INDEX, schemas.FIGURES)["figures"]
+    return [_figure(folder, entry) for entry in entries]
+
+
+def figures_view(figures: Sequence[FigureView]) -> FiguresView:
+    """Put together the gallery."""
+    return FiguresView(
+        study=[figure for figure in figures if figure.layer is None],
+        heads=[figure for figure in figures if figure.layer is not None],
+    )
+
+
+def clouds_by_page(figures: Sequence[FigureView]) -> dict[str, FigureView]:
+    """Find the word cloud of every head page."""
+    return {figure.head_page: figure for figure in figures if figure.kind == "word_cloud" and figure.head_page}
+
+
+def file_names(figures: Sequence[FigureView]) -> list[str]:
+    """Names of all files that the gallery shows or offers."""
+    return [Path(getattr(figure, suffix)).name for figure in figures for suffix in _FORMATS]
+
+
+def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
+    for suffix in _FORMATS:
+        name = entry[suffix]
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ArtifactError(f"{folder / INDEX} names {name!r}, which is no file of {folder}.", remedy=files.REBUILD)
+    addresses = {suffix: f"{links.FIGURE_FOLDER}/{entry[suffix]}" for suffix in _FORMATS}
+    layer, head = entry["layer"], entry["head"]
+    page = links.head(layer, head) if layer is not None and head is not None else None
+    return FigureView(
+        name=entry["name"],
+        kind=entry["kind"],
+        layer=layer,
+        head=head,
+        caption=entry["caption"],
+        alt=entry["alt"],
+        width=entry["width"],
+        height=entry["height"],
+        svg=addresses["svg"],
+        png=addresses["png"],
+        csv=addresses["csv"],
+        head_page=page,
+    )

@@ -1,0 +1,122 @@
+// A long table of which only the rows in sight exist.
+((attviz) => {
+  "use strict";
+
+  // Browsers cap the height of an element.
+  const MAX_HEIGHT = 8e6;
+  const MARGIN_ROWS = 8;
+
+  const element = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+
+  // A text with the search's hits marked.
+  const marked = (text, lower, query) => {
+    const fragment = document.createDocumentFragment();
+    let from = 0;
+    if (query && lower.length === text.length) {
+      for (let at = lower.indexOf(query); at >= 0; at = lower.indexOf(query, from)) {
+        fragment.append(text.slice(from, at), element("mark", "", text.slice(at, at + query.length)));
+        from = at + query.length;
+      }
+    }
+    fragment.append(text.slice(from));
+    return fragment;
+  };
+
+  // A long text from a little before its first hit.
+  const excerpt = (text, query, length) => {
+    if (text.length <= length) return text;
+    const at = query ? text.toLowerCase().indexOf(query) : -1;
+    const from = at > length / 2 ? at - Math.floor(length / 3) : 0;
+    return (from ? "…" : "") + text.slice(from, from + length) + (from + length < text.length ? "…" : "");
+  };
+
+  const sortedBy = (indices, key, descending) => {
+    const sign = descending ? -1 : 1;
+    const compare = typeof key(indices[0] ?? 0) === "string"
+      ? (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0)
+      : (a, b) => key(a) - key(b);
+    return indices.sort((a, b) => sign * compare(a, b) || a - b);
+  };
+
+  // Columns: {name, title, className, sort: index -> number or string, falling}. `cell(column, index)` gives a node.
+  const create = (place, { label, columns, cells, onSort }) => {
+    const head = element("div", "row row-head");
+    const list = element("ol", "row-list");
+    list.setAttribute("aria-label", label);
+    const spacer = element("div", "row-spacer");
+    spacer.append(list);
+    const empty = element("p", "empty", "Nothing matches. Remove a filter or shorten the search.");
+    place.replaceChildren(head, spacer, empty);
+    place.classList.add("live");
+    let indices = [];
+    let rowHeight = 44;
+
+    const buttons = columns.map(({ name, title, className, sort }) => {
+      const button = element(sort ? "button" : "span", className, title);
+      if (sort) {
+        button.type = "button";
+        button.addEventListener("click", () => onSort(name));
+      }
+      head.append(button);
+      return button;
+    });
+
+    const draw = () => {
+      const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
+      const top = Math.max(0, -spacer.getBoundingClientRect().top);
+      const stretch = height < indices.length * rowHeight ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight) : 1;
+      const first = Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)) - MARGIN_ROWS);
+      const last = Math.min(indices.length, first + Math.ceil(innerHeight / rowHeight) + 2 * MARGIN_ROWS);
+      const rows = [];
+      for (let i = first; i < last; i++) {
+        const row = element("li", "row");
+        row.setAttribute("aria-setsize", indices.length);
+        row.setAttribute("aria-posinset", i + 1);
+        row.append(...cells(indices[i]));
+        rows.push(row);
+      }
+      list.replaceChildren(...rows);
+      const offset = stretch === 1 ? first * rowHeight : top - (top * stretch - first * rowHeight);
+      list.style.transform = `translateY(${Math.max(0, offset)}px)`;
+    };
+
+    const show = (next, sortName, descending) => {
+      indices = next;
+      rowHeight = parseFloat(getComputedStyle(place).getPropertyValue("--row-height")) || 44;
+      spacer.style.height = `${Math.min(MAX_HEIGHT, indices.length * rowHeight)}px`;
+      empty.hidden = indices.length > 0;
+      buttons.forEach((button, i) => {
+        const active = columns[i].name === sortName;
+        button.dataset.sort = active ? (descending ? "falling" : "rising") : "";
+        if (columns[i].sort) button.setAttribute("aria-pressed", String(active));
+      });
+      draw();
+    };
+
+    let waiting = false;
+    addEventListener("scroll", () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => { waiting = false; draw(); });
+    }, { passive: true });
+    attviz.onRedraw(() => {
+      rowHeight = parseFloat(getComputedStyle(place).getPropertyValue("--row-height")) || 44;
+      spacer.style.height = `${Math.min(MAX_HEIGHT, indices.length * rowHeight)}px`;
+      draw();
+    });
+    return { show };
+  };
+
+  // The next state of a sort when its column's title is clicked: its natural direction, then the other, then none.
+  const nextSort = (current, name, falling) => {
+    const [first, second] = falling ? [`-${name}`, name] : [name, `-${name}`];
+    return current === first ? second : current === second ? "" : first;
+  };
+
+  attviz.table = { create, element, marked, excerpt, sortedBy, nextSort };
+})(globalThis.attviz ??= {});

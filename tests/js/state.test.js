@@ -1,0 +1,48 @@
+"use strict";
+const assert = require("node:assert");
+const test = require("node:test");
+const { state } = require("./load")("state");
+
+const page = (hash) => {
+  const listeners = [];
+  const place = {
+    location: { hash, pathname: "/site/documents.html", search: "" },
+    history: { state: null, replaceState: (_, __, url) => { place.location.hash = url.startsWith("#") ? url : ""; place.url = url; } },
+    addEventListener: (_, listener) => listeners.push(listener),
+    go: (next) => { place.location.hash = next; listeners.forEach((listener) => listener()); },
+  };
+  return place;
+};
+
+test("the address restores the state and unknown keys stay", () => {
+  const place = page("#q=a%26b&other=1");
+  const made = state.create({ q: "", sort: "" }, place);
+  assert.equal(made.get("q"), "a&b");
+  made.set({ sort: "-mean" });
+  assert.equal(place.location.hash, "#other=1&q=a%26b&sort=-mean");
+});
+
+test("defaults are not written, and the address is clean when all is default", () => {
+  const place = page("#q=x");
+  const made = state.create({ q: "" }, place);
+  made.set({ q: "" });
+  assert.equal(place.url, "documents.html");
+});
+
+test("listeners hear what changed, once, and nothing when nothing did", () => {
+  const place = page("");
+  const made = state.create({ q: "", sort: "" }, place);
+  const heard = [];
+  made.subscribe((_, changed) => heard.push(changed));
+  made.set({ q: "x" });
+  made.set({ q: "x" });
+  place.go("#q=y");
+  assert.deepEqual(heard, [["q"], ["q"]]);
+  assert.equal(made.get("q"), "y");
+});
+
+test("a hostile address is only text", () => {
+  const made = state.create({ q: "" }, page("#q=%3Cimg%20src%3Dx%3E&__proto__=1"));
+  assert.equal(made.get("q"), "<img src=x>");
+  assert.equal({}.q, undefined);
+});

@@ -1,0 +1,72 @@
+"use strict";
+const assert = require("node:assert");
+const test = require("node:test");
+const attviz = require("./load")("stats", "attention", "sequence", "text", "table", "document_table", "token_table", "rows", "document_page");
+
+test("tokens fill lines in order and never leave the room", () => {
+  const { x, firsts } = attviz.sequence.layOut([40, 40, 40, 90, 10], 100);
+  assert.deepEqual(firsts, [0, 2, 3]);
+  assert.deepEqual([...x], [0, 40, 0, 0, 90]);
+  assert.deepEqual([0, 1, 2, 3, 4].map((token) => attviz.sequence.lineOf(firsts, token)), [0, 0, 1, 2, 2]);
+});
+
+test("shades ignore special tokens and stay within 0 and 1", () => {
+  const numbers = Float64Array.of(0.9, 0.01, 0.02, 0.03, 0.04);
+  const shades = attviz.text.strengths(numbers, Uint8Array.of(1, 0, 0, 0, 0));
+  assert.equal(shades[1], 0);
+  assert.equal(shades[4], 1);
+  assert.ok(shades.every((shade) => shade >= 0 && shade <= 1));
+});
+
+test("a head's key is read back, and nonsense is no head", () => {
+  const doc = { layers: 6, heads: 12 };
+  assert.equal(attviz.attention.rowOf(doc, attviz.attention.keyOf(doc, 67)), 67);
+  for (const key of ["6.0", "0.12", "-1.0", "a.b", "", "1.2.3"]) assert.equal(attviz.attention.rowOf(doc, key), -1);
+});
+
+const rows = { id: ["a", "b", "news-3"], label: [0, 1, 1], prediction: [0, 0, 1] };
+const lower = ["the bank", "the match", "the phone"];
+const find = (filter) => attviz.documentTable.matching(rows, lower, { q: "", gold: "", predicted: "", outcome: "", ...filter });
+
+test("documents are found by text, id, class and outcome", () => {
+  assert.deepEqual(find({}), [0, 1, 2]);
+  assert.deepEqual(find({ q: "MATCH" }), [1]);
+  assert.deepEqual(find({ q: "news-3" }), [2]);
+  assert.deepEqual(find({ gold: "1", predicted: "0" }), [1]);
+  assert.deepEqual(find({ outcome: "right" }), [0, 2]);
+  assert.deepEqual(find({ q: "nowhere" }), []);
+});
+
+test("tokens are found by name, support and kind", () => {
+  const tokens = { token: ["bank", "[CLS]", "rare"], documents: [5, 9, 1], special: [0, 1, 0] };
+  assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "", support: 2, special: false }), [0]);
+  assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "", support: 1, special: true }), [0, 1, 2]);
+  assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "RA", support: 1, special: false }), [2]);
+});
+
+test("equal rows keep their order, and a title's clicks go round", () => {
+  const key = (i) => [2, 1, 2][i];
+  assert.deepEqual(attviz.table.sortedBy([0, 1, 2], key, true), [0, 2, 1]);
+  assert.deepEqual(attviz.table.sortedBy([0, 1, 2], key, false), [1, 0, 2]);
+  const clicks = ["", "-mean", "mean"].map((sort) => attviz.table.nextSort(sort, "mean", true));
+  assert.deepEqual(clicks, ["-mean", "mean", ""]);
+});
+
+test("an excerpt holds the hit", () => {
+  const text = `${"a ".repeat(300)}needle${" b".repeat(300)}`;
+  assert.ok(attviz.table.excerpt(text, "needle", 100).includes("needle"));
+  assert.ok(attviz.table.excerpt(text, "needle", 100).length <= 102);
+  assert.equal(attviz.table.excerpt("short", "x", 100), "short");
+});
+
+test("rows that arrive in pieces are joined in order", () => {
+  attviz.rows.add("numbers", { first: 0, id: ["a"], n: [1] });
+  attviz.rows.add("numbers", { first: 1, id: ["b"], n: [2] });
+  assert.deepEqual(attviz.rows.get("numbers"), { id: ["a", "b"], n: [1, 2] });
+});
+
+test("a range of tokens is read from the address, and nonsense means all", () => {
+  const doc = { tokens: 50 };
+  assert.deepEqual(attviz.documentPage.shownSpan(doc, "10-19"), [10, 20]);
+  for (const text of ["", "20-10", "10-50", "a-b", "-1-5", "5"]) assert.deepEqual(attviz.documentPage.shownSpan(doc, text), [0, 50]);
+});

@@ -1,0 +1,153 @@
+"""Sites to visit, a Chromium to visit them with, and a visit that notices every fault."""
+# ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
+
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic_site import HOSTILE_TEXTS, site_settings, write_site_inputs
+
+from attviz_pipeline.report import SiteInputs, render_site
+from attviz_pipeline.report.rows import DocumentRow, iter_documents
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def required(what: str) -> None:
+    if os.environ.get("ATTVIZ_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what}, and ATTVIZ_REQUIRE_BROWSER=1 asks for it")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 - may be missing
+    except ImportError:
+        required("playwright is not installed")
+    executable = (
+        os.environ.get("ATTVIZ_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        except Error as fault:
+            required(f"Chromium does not start: {str(fault).splitlines()[0]}")
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
+    return write_site_inputs(tmp_path_factory.mktemp("inputs"), n_documents=24)
+
+
+@pytest.fixture(scope="session")
+def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser") / "site"
+    render_site(site_settings(title="News & views"), inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hostile_inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
+    folder = tmp_path_factory.mktemp("hostile-inputs")
+    return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True)
+
+
+@pytest.fixture(scope="session")
+def hostile_site(hostile_inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile") / "site"
+    render_site(site_settings(title="</title><script>alert(0)</script>"), hostile_inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+        def translate_path(self, path: str) -> str:
+            return super().translate_path(path.removeprefix("/repo"))
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_address[1]}/repo/"
+        http.shutdown()
+
+
+@dataclass
+class Visit:
+    """A tab, and everything that should not have happened in it."""
+
+    page: Any
+    root: str
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, address: str) -> Any:
+        self.page.goto(self.root + address)
+        self.page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
+        return self.page
+
+
+Visitor = Callable[..., Visit]
+
+
+@pytest.fixture
+def visitor(browser: Any) -> Iterator[Visitor]:
+    contexts, visits = [], []
+
+    def visit(root: Path | str, **options: Any) -> Visit:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        made = Visit(context.new_page(), root if isinstance(root, str) else f"{root.as_uri()}/")
+        made.page.on("console", lambda m: made.faults.append(m.text) if m.type in {"error", "warning"} else None)
+        made.page.on("pageerror", lambda fault: made.faults.append(str(fault)))
+        made.page.on("dialog", lambda dialog: (made.faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        made.page.on("request", lambda r: None if local(r.url, made.root) else made.faults.append(r.url))
+        visits.append(made)
+        return made
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert [fault for made in visits for fault in made.faults] == []
+
+
+def local(url: str, root: str) -> bool:
+    return url.startswith((root, "data:"))
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait for the page: Playwright's own waiting evaluates strings, which the pages forbid."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
+
+
+def row_at(inputs: SiteInputs, position: int) -> DocumentRow:
+    for attention, aggregates in zip(inputs.attention, inputs.aggregates, strict=True):
+        for row in iter_documents(attention, aggregates):
+            if row.position == position:
+                return row
+    raise AssertionError(position)

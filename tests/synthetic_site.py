@@ -1,0 +1,133 @@
+"""A whole site from an invented corpus and model: attention is invented, statistics are computed by the real stages."""
+# ruff: noqa: ANN401 - keywords are handed on to functions that type them
+
+from pathlib import Path
+from typing import Any
+
+from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
+
+from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.layout import StatisticsPaths
+from attviz_pipeline.config import RenderSite, parse_study
+from attviz_pipeline.report import SiteInputs
+
+HOSTILE_TEXTS = [
+    "</script><script>alert('script')</script> closes <!-- the element",
+    '<img src=x onerror="alert(1)"> <a href="javascript:alert(2)">click</a> "quotes" \'and\' `ticks` & &amp; entities',
+    "right to left \u202eevil\u202c and \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 marks",
+    "emoji 👩‍👩‍👧 🇸🇮 😀 then words after astral \U0001d518\U0001d52b\U0001d526 text",
+    "combining Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘ e\u0301 and n\u0303",
+    "long " + "w" * 10_000 + " word",
+    "line separators \u2028 and \u2029 here\r\nwindows line end\r\n\r\ntab\there",
+    "{{ view.payload }} {% raw %} ${template} \\u003c \\ backslash ]]> null",
+]
+
+
+HOSTILE_LABELS = ["</title><script>alert(3)</script>", '"><img src=x onerror=alert(4)>', "' onclick='alert(5)"]
+HOSTILE_IDS = ["../../etc/passwd", "</script><script>alert(6)</script>", "javascript:alert(7)", "con.html?#%2e%2e"]
+
+
+def write_site_inputs(
+    folder: Path, *, n_documents: int = 24, n_shards: int = 2, hostile: bool = False, **options: Any
+) -> SiteInputs:
+    """Write every artefact that a site needs.
+
+    Args:
+        folder: Where they go.
+        n_documents: Number of documents.
+        n_shards: Number of shards.
+        hostile: Whether texts, ids and class names try to break out of the page.
+        options: Passed to `write_attention_shards`.
+    """
+    if hostile:
+        options["texts"] = HOSTILE_TEXTS
+    attention = write_attention_shards(folder / "attention", n_documents=n_documents, n_shards=n_shards, **options)
+    if hostile:
+        for path in attention:
+            _rename(path, schemas.ATTENTION, {"label_names": HOSTILE_LABELS})
+    sums = [
+        tuple(folder / f"{name}-{n}.parquet" for name in ("aggregates", "tokens", "heads")) for n in range(n_shards)
+    ]
+    for path, (aggregates, token_sums, head_sums) in zip(attention, sums, strict=True):
+        aggregate_shard(path, aggregates, token_sums, head_sums)
+    ledger = write_ledger(folder / "ledger.parquet", n_documents=n_documents)
+    if hostile:
+        _rename(ledger, schemas.LEDGER, {})
+    statistics = StatisticsPaths.below(folder / "statistics")
+    aggregate_dataset(attention, [s[1] for s in sums], [s[2] for s in sums], ledger, statistics)
+    return SiteInputs(
+        dataset=_card(
+            folder / "dataset.json",
+            schemas.DATASET,
+            source="news.csv",
+            revision=None,
+            label_names=LABEL_NAMES,
+            n_rows=99,
+        ),
+        model=_card(
+            folder / "model.json",
+            schemas.MODEL,
+            source="synthetic/bert",
+            revision="1" * 40,
+            n_parameters=1234,
+            sha256={"a": "b"},
+        ),
+        metrics=_card(folder / "metrics.json", schemas.METRICS, splits={"test": _SCORES}),
+        statistics=statistics,
+        attention=attention,
+        aggregates=[s[0] for s in sums],
+        figures=_write_figures(folder / "figures"),
+        provenance={"git commit": "0" * 40, "python": "3.11"},
+    )
+
+
+def site_settings(**report: Any) -> RenderSite:
+    """Settings of a study with the given report section."""
+    study = {"name": "synthetic", "dataset": {"source": "news.csv"}, "model": {"source": "folder"}, "report": report}
+    return RenderSite(study=parse_study(study, "test"))
+
+
+_SCORES = {"n": 40, "accuracy": 0.875, "macro_f1": 0.861}
+_SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><rect width="320" height="99"/></svg>'
+# A single grey pixel.
+_PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
+    b"\x00\x00\x00\nIDATx\x9cch\x00\x00\x00\x82\x00\x81w\xcd r\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+def _rename(path: Path, schema: schemas.Schema, facts: dict[str, Any]) -> None:
+    table = files.read_table(path, schema)
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    for name in {"id", "source_id"} & set(columns):
+        columns[name] = [_hostile_id(value) for value in columns[name]]
+    files.write_table(path, schema, columns, {**files.read_facts(path, schema), **facts})
+
+
+def _hostile_id(name: str) -> str:
+    number = name.removeprefix("doc-")
+    return f"{HOSTILE_IDS[int(number) % len(HOSTILE_IDS)]} {number}" if number.isdigit() else name
+
+
+def _card(path: Path, schema: schemas.Schema, **content: Any) -> Path:
+    files.write_json(path, schema, content)
+    return path
+
+
+def _write_figures(folder: Path) -> Path:
+    heads = [(layer, head) for layer in range(2) for head in range(3)]
+    entries = [_figure(folder, "top_tokens", "top_tokens", None, None)]
+    entries += [_figure(folder, f"word_cloud-L{x:02d}-H{y:02d}", "word_cloud", x, y) for x, y in heads]
+    files.write_json(folder / "figures.json", schemas.FIGURES, {"figures": entries})
+    return folder
+
+
+def _figure(folder: Path, name: str, kind: str, layer: int | None, head: int | None) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.svg").write_text(_SVG)
+    (folder / f"{name}.png").write_bytes(_PNG)
+    (folder / f"{name}.csv").write_text("token,mean\n")
+    names = {suffix: f"{name}.{suffix}" for suffix in ("svg", "png", "csv")}
+    return {"name": name, "kind": kind, "layer": layer, "head": head, **names, "caption": f"Caption of {name}.",
+            "alt": f"Picture of {name}", "width": 320, "height": 200}  # fmt: skip
