@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
 
 from attviz_pipeline.analysis import aggregate_shard, aggregates, batches, exact_sums
-from attviz_pipeline.analysis.head_sums import N_BINS, bin_edges
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.errors import ArtifactError
 
 N_LAYERS, N_HEADS = 2, 3

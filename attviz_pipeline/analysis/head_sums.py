@@ -10,20 +10,8 @@ from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import AttentionBatch
 from attviz_pipeline.analysis.lists import list_column, matrix
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.errors import ArtifactError
-
-DECADES = 8
-BINS_PER_DECADE = 10
-N_BINS = DECADES * BINS_PER_DECADE + 1
-
-
-def bin_edges() -> NDArray[np.float32]:
-    """Return the lower edges of all bins but the first: 1e-8 and every tenth of a decade up to below 1, [bin - 1].
-
-    In single precision, like the values: whether a value lies in a bin is then a plain comparison on every machine.
-    """
-    exponents = np.arange(DECADES * BINS_PER_DECADE) / BINS_PER_DECADE - DECADES
-    return np.power(10.0, exponents).astype(np.float32)
 
 
 class HeadSums:

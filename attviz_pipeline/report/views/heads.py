@@ -12,14 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, LOWEST_DECADE, bin_edges
 from attviz_pipeline.report import links
 from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.views.study import StudyView
 
 N_TOP_TOKENS = 25
 N_TOP_DOCUMENTS = 5
-LOWEST_DECADE = -8
-BINS_PER_DECADE = 10
 RANGE_QUANTILES = (0.05, 0.99)
 
 
@@ -160,14 +159,13 @@ def value_range(heads: Sequence[HeadView]) -> tuple[float, float]:
         return 1e-4, 1.0
     share = np.cumsum(counts) / counts.sum()
     low, high = (int(np.searchsorted(share, quantile)) for quantile in RANGE_QUANTILES)
-    edges = bin_edges(len(counts))
+    edges = _bounds()
     return max(float(edges[low]), 1e-6), float(edges[min(high + 1, len(edges) - 1)])
 
 
-def bin_edges(n_bins: int) -> NDArray[np.float64]:
-    """Lower edges of the histogram's bins and the upper edge of the last; the first bin begins at 0."""
-    exponents = LOWEST_DECADE + np.arange(n_bins) / BINS_PER_DECADE
-    return np.concatenate([[0.0], 10.0**exponents])
+def _bounds() -> NDArray[np.float64]:
+    """Lower edges of the histogram's bins and the upper edge of the last; the first bin begins at 0, [bin + 1]."""
+    return np.concatenate([[0.0], bin_edges(), [1.0]])
 
 
 def iter_head_pages(
@@ -234,7 +232,7 @@ def histogram_view(counts: NDArray[np.int64], together: NDArray[np.int64]) -> Hi
     x = np.linspace(0, width, len(counts) + 1)
     ticks = [TickView(round(float(x[1 + BINS_PER_DECADE * d]), 1), _power(LOWEST_DECADE + d)) for d in range(1, 8)]
     median_bin = int(np.searchsorted(np.cumsum(shares), 0.5))
-    edges = bin_edges(len(counts))
+    edges = _bounds()
     return HistogramView(
         width=width,
         height=height,
