@@ -31,4 +31,4 @@ rule all:
 
 
 onsuccess:
-    print(f"The site: {site_address()}")
+    announce_site()

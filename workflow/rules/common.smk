@@ -59,8 +59,11 @@ def existing_files(*paths):
     return [str(file) for file in files if file.is_file()]
 
 
-def site_address():
-    return Path(RESULTS, "site", "index.html").absolute().as_uri()
+def announce_site():
+    """Say where the site is, unless only a part of the workflow was asked for."""
+    index = Path(RESULTS, "site", "index.html")
+    if index.is_file():
+        print(f"The site: {index.absolute().as_uri()}")
 
 
 STUDY = load_study()
