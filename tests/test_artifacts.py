@@ -67,6 +67,17 @@ def test_failed_directory_leaves_the_old_one_and_nothing_else(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_what_a_killed_job_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".table.parquet.x1.partial").write_bytes(b"half a file")
+    (tmp_path / ".other.parquet.x1.partial").write_bytes(b"another job's")
+    (tmp_path / ".site.x1.partial").mkdir()
+    write(tmp_path / "table.parquet")
+    with files.atomic_directory(tmp_path / "site"):
+        pass
+
+    assert {path.name for path in tmp_path.iterdir()} == {"table.parquet", "site", ".other.parquet.x1.partial"}
+
+
 @pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_truncated_table_is_refused(tmp_path: Path, keep: float) -> None:
     path = write(tmp_path / "table.parquet")

@@ -1,5 +1,6 @@
 """Reading and writing of the pipeline's files: atomic, versioned, refused when damaged."""
 
+import glob
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from attviz_pipeline.errors import ArtifactError, ResourceError
 
 SCHEMA_KEY = b"attviz.schema"
 FACTS_KEY = b"attviz.facts"
+PARTIAL = ".partial"
 REBUILD = "Delete it and run the workflow again: it will be rebuilt."
 
 
@@ -27,8 +29,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     A reader never sees half a file, and a killed job leaves the old file (or none) behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    _clear_place(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -42,8 +44,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory; put it in the place of `path` only when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    _clear_place(path)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -52,6 +54,16 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _clear_place(path: Path) -> None:
+    """Make the parent folder, and remove what a killed job left of an earlier attempt."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        if stale.is_dir():
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            stale.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
