@@ -148,6 +148,11 @@ class AttentionSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="`auto` takes a GPU where there is one and says so"
     )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="Numbers the model computes with; the halves, by autocast, need a GPU and cost accuracy "
+        "(bfloat16 about 1e-2, float16 about 1e-3 of a self-attention value)",
+    )
 
 
 class FiguresSettings(Section):

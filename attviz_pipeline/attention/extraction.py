@@ -12,10 +12,11 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import AttentionReader, Reading
-from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument
-from attviz_pipeline.config import ExtractAttention
+from attviz_pipeline.attention.capture import AttentionReader, Reading, is_out_of_memory
+from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
+from attviz_pipeline.config import AttentionSettings, ExtractAttention
 from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.progress import Progress
 
@@ -52,12 +53,14 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
     }
     _require_space(shard, attention, model_card)
     with (
-        Progress(total=n_documents, label=f"extract_attention {shard.stem}", unit="documents") as progress,
+        Progress(
+            total=n_documents, label=f"extract_attention {shard.stem}", unit="documents", part="tokens"
+        ) as progress,
         files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
     ):
-        for rows in _row_groups(extraction.blocks(shard)):
+        for rows in one_ahead(_row_groups(extraction.blocks(shard))):
             writer.write({name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names})
-            progress.advance(len(rows))
+            progress.advance(len(rows), sum(len(row["tokens"]) for row in rows))
 
 
 class _Extraction:
@@ -68,19 +71,24 @@ class _Extraction:
         self._budget = settings.attention.tokens_per_batch
         tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         self._encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
-        self._reader = _open_reader(checkpoint, tokenizer, _device(settings.attention.device))
+        device = _device(settings.attention)
+        self._reader = _open_reader(checkpoint, tokenizer, device, settings.attention.precision)
         if tokenizer.pad_token_id is None:
             self._budget = 1
             logger.warning("the tokenizer has no padding token: documents are read one at a time")
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
         """Yield the finished rows of each block of the shard, in the shard's order."""
+        for rows, encoded in one_ahead(self._encoded_blocks(shard)):
+            yield self._read_block(rows, encoded)
+
+    def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
         documents = chain.from_iterable(table.to_pylist() for table in files.iter_tables(shard, schemas.SHARD))
         for _, block in groupby(documents, key=lambda row: row["block"]):
-            yield self._read_block(list(block))
+            rows = list(block)
+            yield rows, self._encoder.encode([row["text"] for row in rows])
 
-    def _read_block(self, rows: list[Row]) -> list[Row]:
-        encoded = self._encoder.encode([row["text"] for row in rows])
+    def _read_block(self, rows: list[Row], encoded: list[EncodedDocument]) -> list[Row]:
         windows = list(chain.from_iterable(document.windows for document in encoded))
         readings: dict[int, Reading] = {}
         for batch in batch_windows(windows, self._budget):
@@ -91,13 +99,35 @@ class _Extraction:
             for row, document in zip(rows, encoded, strict=True)
         ]
 
-    def _read_batch(self, windows: list[Any]) -> list[Reading]:
+    def _read_batch(self, windows: list[Window]) -> list[Reading]:
         try:
             readings = self._reader.read(windows)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as fault:
+            if not is_out_of_memory(fault):
+                raise
+            readings = []
+        # Outside the handler, which would keep the failed batch's tensors alive.
+        return self._checked(readings) if readings else self._read_halves(windows)
+
+    def _read_halves(self, windows: list[Window]) -> list[Reading]:
+        n_windows, n_tokens = len(windows), max(window.n_tokens for window in windows)
+        if n_windows == 1:
             raise ResourceError(
-                f"out of memory on a batch of {len(windows)} inputs: lower attention.tokens_per_batch ({self._budget})."
-            ) from None
+                f"out of memory on a single input of {n_tokens} tokens: "
+                "lower model.max_tokens, or use a machine with more memory."
+            )
+        half = n_windows // 2
+        self._budget = min(self._budget, (n_windows - half) * n_tokens)
+        logger.warning(
+            "out of memory on a batch of %d inputs of up to %d tokens: reading it in halves, "
+            "and going on with attention.tokens_per_batch %d",
+            *(n_windows, n_tokens, self._budget),
+        )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return self._read_batch(windows[:half]) + self._read_batch(windows[half:])
+
+    def _checked(self, readings: list[Reading]) -> list[Reading]:
         found = tuple(readings[0].self_attention.shape[:2])
         if found != (self._card["n_layers"], self._card["n_heads"]):
             raise AttentionError(
@@ -163,7 +193,9 @@ def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
         yield rows
 
 
-def _open_reader(checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device) -> AttentionReader:
+def _open_reader(
+    checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device, precision: str
+) -> AttentionReader:
     model = AutoModelForSequenceClassification.from_pretrained(
         checkpoint,
         local_files_only=True,
@@ -177,17 +209,23 @@ def _open_reader(checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: t
         pad_token_id=tokenizer.pad_token_id,
         left_padded=tokenizer.padding_side == "left",
         typed="token_type_ids" in tokenizer.model_input_names,
+        precision=precision,
     )
 
 
-def _device(wanted: str) -> torch.device:
+def _device(wanted: AttentionSettings) -> torch.device:
     available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
+    if wanted.device == "cuda" and not available:
         raise ResourceError(
             "attention.device is `cuda`, but no GPU is visible here: ask for one, or set `auto` or `cpu`."
         )
-    device = torch.device("cuda" if available and wanted != "cpu" else "cpu")
-    logger.info("extracting on %s (attention.device: %s)", device, wanted)
+    device = torch.device("cuda" if available and wanted.device != "cpu" else "cpu")
+    if device.type == "cpu" and wanted.precision != "float32":
+        raise ResourceError(
+            f"attention.precision is `{wanted.precision}`, which needs a GPU, but attention is extracted on the CPU "
+            f"(attention.device: {wanted.device}): set `float32`, or ask for a GPU."
+        )
+    logger.info("extracting on %s (attention.device: %s) in %s", device, wanted.device, wanted.precision)
     return device
 
 
