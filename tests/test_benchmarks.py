@@ -27,6 +27,7 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "| peak memory of `output_attentions=True` / plain forward",
         "| AttViz's procedure / whole stage",
         "| bytes on disk per value",
+        "| bytes on disk per value",
         "| whole stage",
         "| whole stage",
     ]

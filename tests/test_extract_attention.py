@@ -21,6 +21,7 @@ from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Reading
+from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
 from attviz_pipeline.errors import ArtifactError, AttentionError, ResourceError
@@ -204,6 +205,35 @@ def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
     with pytest.raises(ResourceError, match=r"attention\.device is `cuda`, but no GPU is visible here"):
         extract_attention(stage, shard, checkpoint, write_card(tmp_path / "model.json"), tmp_path / "attention.parquet")
+
+
+@given(
+    values=st.lists(st.floats(0, 1, width=32), min_size=1),
+    n_bits=st.integers(7, 23),
+)
+def test_rounding_stays_within_its_bound_and_drops_its_bits(values: list[float], n_bits: int) -> None:
+    exact = np.asarray(values, np.float32)
+    found = round_mantissa(exact, n_bits)
+
+    normal = exact >= np.finfo(np.float32).tiny
+    error = np.abs(found.astype(float) - exact)[normal]
+    assert (error <= exact[normal].astype(float) * 2.0 ** -(n_bits + 1)).all()
+    assert not (found.view(np.uint32) & np.uint32((1 << 23 - n_bits) - 1)).any()
+    assert ((found >= 0) & (found <= 1)).all()
+    if n_bits == 23:
+        assert (found == exact).all()
+
+
+def test_fewer_bits_are_kept_and_take_less_disk(tmp_path: Path) -> None:
+    whole = extract(tmp_path, TEXTS * 20)
+    n_bytes = whole.stat().st_size
+    exact = np.concatenate(files.read_table(whole, schemas.ATTENTION).column("self_attention").to_pylist())
+    rounded = extract(tmp_path, TEXTS * 20, mantissa_bits=12)
+    found = np.concatenate(files.read_table(rounded, schemas.ATTENTION).column("self_attention").to_pylist())
+
+    np.testing.assert_allclose(found, exact, rtol=2.0**-13, atol=0)
+    assert (found != exact).mean() > 0.9
+    assert rounded.stat().st_size < n_bytes
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

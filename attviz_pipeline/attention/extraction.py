@@ -15,6 +15,7 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Reading, is_out_of_memory
+from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
 from attviz_pipeline.errors import AttentionError, ResourceError
@@ -69,6 +70,7 @@ class _Extraction:
     def __init__(self, settings: ExtractAttention, checkpoint: Path, card: dict[str, Any]) -> None:
         self._card = card
         self._budget = settings.attention.tokens_per_batch
+        self._mantissa_bits = settings.attention.mantissa_bits
         tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         self._encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
         device = _device(settings.attention)
@@ -153,7 +155,7 @@ class _Extraction:
             "special": document.special,
             "windows": _window_rows(document, probabilities),
             "truncated": document.truncated,
-            "self_attention": torch.cat(parts, dim=-1).numpy().reshape(-1),
+            "self_attention": round_mantissa(torch.cat(parts, dim=-1).numpy().reshape(-1), self._mantissa_bits),
         }
 
     def _probabilities(self, reading: Reading) -> npt.NDArray[np.float64]:
