@@ -58,6 +58,7 @@ class Sizes:
 
     shape: str
     lengths: tuple[int, ...]
+    wall_lengths: tuple[int, ...]
     tokens_per_batch: int
     n_pairs: int
     peak_batch: tuple[int, int]
@@ -67,10 +68,10 @@ class Sizes:
 
 
 FULL = Sizes(
-    "BERT-base", (32, 64, 128, 256, 512), 2048, 9, (16, 512), (("MiniLM-L6", 400), ("BERT-base", 120)), 3,
+    "BERT-base", (32, 64, 128, 256, 512), (128, 512), 2048, 5, (16, 512), (("MiniLM-L6", 400), ("BERT-base", 120)), 3,
     (1_000, 10_000, 100_000),
 )  # fmt: skip
-QUICK = Sizes("tiny", (32, 64), 256, 2, (2, 64), (("tiny", 20),), 1, (100, 200))
+QUICK = Sizes("tiny", (32, 64), (64,), 256, 2, (2, 64), (("tiny", 20),), 1, (100, 200))
 
 
 class Row(NamedTuple):
@@ -95,22 +96,27 @@ class Ratio(NamedTuple):
         return f"{self.middle:.3f} ({self.least:.3f} to {self.most:.3f})"
 
 
-def paired_ratio(one: Callable[[], object], other: Callable[[], object], n_pairs: int) -> Ratio:
+def paired_ratio(
+    one: Callable[[], object],
+    other: Callable[[], object],
+    n_pairs: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Ratio:
     """Run two ways in turn, the first one first in every second pair, after one run of each that does not count."""
     one(), other()
     pairs = []
     for index in range(n_pairs):
         ways = (one, other) if index % 2 == 0 else (other, one)
-        taken = [_seconds(way) for way in ways]
+        taken = [_seconds(way, clock) for way in ways]
         pairs.append(tuple(taken if index % 2 == 0 else reversed(taken)))
     ratios = [first / second for first, second in pairs]
     return Ratio(median(ratios), min(ratios), max(ratios), (median(p[0] for p in pairs), median(p[1] for p in pairs)))
 
 
-def _seconds(way: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _seconds(way: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    start = clock()
     way()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 class BothWays:
@@ -143,16 +149,28 @@ class BothWays:
 
 
 def measure_forward(sizes: Sizes) -> Iterator[Row]:
-    """Self-attention mode over a plain forward pass, with batches of equal and of mixed lengths."""
-    cases = [(f"{n} tokens", [n] * (sizes.tokens_per_batch // n), "<= 1.05") for n in sizes.lengths]
+    """Self-attention mode over a plain forward pass, with batches of equal and of mixed lengths.
+
+    In CPU seconds of one thread, which other work on the machine hardly touches; and in seconds of all threads.
+    """
+    n_threads = torch.get_num_threads()
+    equal = {f"{n} tokens": [n] * (sizes.tokens_per_batch // n) for n in sizes.lengths}
     longest = max(sizes.lengths)
     mixed = [longest - index * longest // 8 for index in range(max(2, sizes.tokens_per_batch // longest))]
-    cases.append((f"{min(mixed)} to {longest} tokens, padded", mixed, "-"))
-    for name, lengths, bar in cases:
-        ways = BothWays(sizes.shape, lengths)
-        ratio = paired_ratio(ways.self_attention, ways.plain, sizes.n_pairs)
-        detail = f"{len(lengths)} inputs: {ratio.seconds[0]:.3f} s against {ratio.seconds[1]:.3f} s"
-        yield Row(f"self-attention mode / plain SDPA forward, {sizes.shape}, {name}", bar, str(ratio), detail)
+    torch.set_num_threads(1)
+    for name, lengths in (equal | {f"{min(mixed)} to {longest} tokens, padded": mixed}).items():
+        yield _forward_row(sizes, f"{name}, CPU seconds of one thread", lengths, time.process_time)
+    torch.set_num_threads(n_threads)
+    for n in sizes.wall_lengths:
+        name = f"{n} tokens, seconds of {n_threads} threads"
+        yield _forward_row(sizes, name, equal[f"{n} tokens"], time.perf_counter)
+
+
+def _forward_row(sizes: Sizes, name: str, lengths: Sequence[int], clock: Callable[[], float]) -> Row:
+    ways = BothWays(sizes.shape, lengths)
+    ratio = paired_ratio(ways.self_attention, ways.plain, sizes.n_pairs, clock)
+    detail = f"{len(lengths)} inputs: {ratio.seconds[0]:.3f} s against {ratio.seconds[1]:.3f} s"
+    return Row(f"self-attention mode / plain SDPA forward, {sizes.shape}, {name}", "<= 1.05", str(ratio), detail)
 
 
 def measure_peak(sizes: Sizes) -> Iterator[Row]:
@@ -212,24 +230,29 @@ def _bytes_per_value(ours: Path, theirs: Path, name: str) -> Row:
 
 
 def measure_growth(sizes: Sizes) -> Iterator[Row]:
-    """Time and memory of the whole stage as short documents grow in number."""
-    found = {n: _alone("extract_short_texts", n) for n in sizes.growth}
+    """Time and memory of the whole stage as short documents grow in number, loading the model included."""
+    found = {n: _extract_short_texts(n) for n in sizes.growth}
     least = found[sizes.growth[0]]
     for n_documents, one in found.items():
         rate = n_documents / one["seconds"]
         measured = f"{1e6 / rate:.0f} us per document, {one['peak_mb']:,.0f} MB"
         grown = one["peak_mb"] / least["peak_mb"]
-        detail = f"{rate:,.0f} documents/s; memory x {grown:.2f}"
+        detail = f"{rate:,.0f} documents per CPU second; memory x {grown:.2f}"
         yield Row(f"whole stage, tiny model, {n_documents:,} short texts", "linear, flat", measured, detail)
 
 
-def extract_short_texts(n_documents: str) -> dict[str, float]:
-    """Run the whole stage on texts of a few words, in a process of its own."""
+def _extract_short_texts(n_documents: int) -> dict[str, float]:
     words = ["the", "market", "match", "coach", "played", "music", "film", "profit", "growth", "goal", "team"]
-    texts = [" ".join(words[(i * k) % len(words)] for k in range(3, 8 + i % 8)) for i in range(int(n_documents))]
+    texts = [" ".join(words[(i * k) % len(words)] for k in range(3, 8 + i % 8)) for i in range(n_documents)]
     with tempfile.TemporaryDirectory() as folder:
-        stage = prepare_stage(Path(folder), "tiny", words, texts)
-        return {"seconds": _seconds(stage)}
+        prepare_stage(Path(folder), "tiny", words, texts)
+        return _alone("run_stage", folder)
+
+
+def run_stage(folder: str) -> dict[str, float]:
+    """Run the whole stage on what was prepared, in a process of its own, and count its CPU seconds."""
+    torch.set_num_threads(1)
+    return {"seconds": _seconds(_stage(Path(folder)), time.process_time)}
 
 
 def prepare_stage(
@@ -249,6 +272,10 @@ def prepare_stage(
         "block": [index // 32 for index in range(len(texts))],
     }
     files.write_table(place / "shard.parquet", schemas.SHARD, columns, {"label_names": ["a", "b"]})
+    return _stage(place, mantissa_bits)
+
+
+def _stage(place: Path, mantissa_bits: int = 23) -> Callable[[], None]:
     settings = ExtractAttention(attention=AttentionSettings(device="cpu", mantissa_bits=mantissa_bits))
     paths = [place / name for name in ("shard.parquet", "checkpoint", "model.json", "attention.parquet")]
     return lambda: extract_attention(settings, *paths)
@@ -330,7 +357,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.alone:
         name, *arguments = options.alone
-        found = {"read_once": read_once, "extract_short_texts": extract_short_texts}[name](*arguments)
+        found = {"read_once": read_once, "run_stage": run_stage}[name](*arguments)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         sys.stdout.write(json.dumps(found | {"peak_mb": peak_mb}))
         return

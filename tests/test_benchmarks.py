@@ -23,6 +23,7 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "| self-attention mode / plain SDPA forward",
         "| self-attention mode / plain SDPA forward",
         "| self-attention mode / plain SDPA forward",
+        "| self-attention mode / plain SDPA forward",
         "| peak memory of self-attention mode / plain forward",
         "| peak memory of `output_attentions=True` / plain forward",
         "| AttViz's procedure / whole stage",

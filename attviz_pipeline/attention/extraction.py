@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 VALUES_PER_ROW_GROUP = 8_000_000  # 32 MB of float32: what a later reader holds at once
+ROWS_PER_ROW_GROUP = 2_000  # of short texts and few heads, the rows themselves weigh more than their values
 CHARACTERS_PER_TOKEN = 4  # of English text; only used to guess how much disk will be needed
 
 
@@ -85,8 +86,7 @@ class _Extraction:
             yield self._read_block(rows, encoded)
 
     def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
-        documents = chain.from_iterable(table.to_pylist() for table in files.iter_tables(shard, schemas.SHARD))
-        for _, block in groupby(documents, key=lambda row: row["block"]):
+        for _, block in groupby(_documents(shard), key=lambda row: row["block"]):
             rows = list(block)
             yield rows, self._encoder.encode([row["text"] for row in rows])
 
@@ -165,6 +165,13 @@ class _Extraction:
         return probabilities
 
 
+def _documents(shard: Path) -> Iterator[Row]:
+    # Few at a time: as Python objects, documents take several times the memory of the table.
+    for table in files.iter_tables(shard, schemas.SHARD):
+        for batch in table.to_batches(max_chunksize=ROWS_PER_ROW_GROUP):
+            yield from batch.to_pylist()
+
+
 def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
     rows, first = [], 0
     for window, values in zip(document.windows, probabilities, strict=True):
@@ -188,7 +195,7 @@ def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
     for block in blocks:
         rows += block
         n_values += sum(row["self_attention"].size for row in block)
-        if n_values >= VALUES_PER_ROW_GROUP:
+        if n_values >= VALUES_PER_ROW_GROUP or len(rows) >= ROWS_PER_ROW_GROUP:
             yield rows
             rows, n_values = [], 0
     if rows:
