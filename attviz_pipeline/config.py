@@ -151,7 +151,7 @@ class AttentionSettings(Section):
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
         description="Numbers the model computes with; the halves, by autocast, need a GPU and cost accuracy "
-        "(bfloat16 about 1e-2, float16 about 1e-3 of a self-attention value)",
+        "(99 % of the values are off by less than 0.01 in bfloat16, 0.001 in float16)",
     )
     mantissa_bits: int = Field(
         23,

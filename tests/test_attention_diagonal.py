@@ -116,11 +116,22 @@ def test_architecture_equals_its_own_eager_attention(architecture: str, lengths:
 
 
 @pytest.mark.parametrize("architecture", THROUGH_THE_INTERFACE)
-@pytest.mark.parametrize("kernel", [break_kernel, distort_kernel])
+@pytest.mark.parametrize(
+    ("kernel", "reason"),
+    [
+        (break_kernel, "(NotImplementedError: no such operator)"),
+        (distort_kernel, "(its results differ from eager attention)"),
+        (None, "(there is none)"),
+    ],
+)
 def test_unusable_kernel_gives_way_to_eager_attention_and_says_so_once(
-    architecture: str, kernel: diagonal.Kernel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    architecture: str,
+    kernel: diagonal.Kernel | None,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(diagonal, "KERNELS", {"cpu": kernel})
+    monkeypatch.setattr(diagonal, "KERNELS", {} if kernel is None else {"cpu": kernel})
     model = make_model(architecture)
     for lengths in [(20, 13, 5), (8, 8)]:
         windows = make_windows(*lengths)
@@ -129,7 +140,19 @@ def test_unusable_kernel_gives_way_to_eager_attention_and_says_so_once(
         assert_equal(make_reader(model).read(windows), expected)
 
     assert [record.message[:36] for record in caplog.records] == ["no fused attention with log-sum-exp "]
-    assert "eager attention is used, exact but slower" in caplog.text
+    assert f"{reason}: eager attention is used, exact but slower" in caplog.text
+
+
+def test_lack_of_memory_during_the_check_says_nothing_about_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(_inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(diagonal, "KERNELS", {"cpu": run_out})
+    with pytest.raises(torch.OutOfMemoryError):
+        diagonal.checked_kernel("cpu", torch.float32, 8)
+
+    monkeypatch.setattr(diagonal, "KERNELS", {"cpu": diagonal._cpu_kernel})
+    assert diagonal.checked_kernel("cpu", torch.float32, 8) is diagonal._cpu_kernel
 
 
 def test_kernel_of_this_machine_passes_its_check(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,11 +15,6 @@ from attviz_pipeline.errors import AttentionError
 IMPLEMENTATION = "attviz_self_attention"
 
 
-def is_out_of_memory(fault: BaseException) -> bool:
-    """Tell lack of memory, of which torch has no single exception, from other faults."""
-    return isinstance(fault, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(fault)
-
-
 class Reading(NamedTuple):
     """What a classifier says about one window."""
 

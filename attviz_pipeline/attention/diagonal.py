@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.masking_utils import sdpa_mask
 
+from attviz_pipeline.attention.memory import is_out_of_memory
 from attviz_pipeline.errors import AttentionError
 
 logger = logging.getLogger(__name__)
@@ -115,19 +116,26 @@ def checked_kernel(device_type: str, dtype: torch.dtype, head_size: int) -> Kern
     The kernels are private operators of torch, whose signature or results may change with its version.
     """
     kernel = KERNELS.get(device_type)
+    fault = "there is none" if kernel is None else _fault(kernel, device_type, dtype, head_size)
+    if not fault:
+        return kernel
+    logger.warning(
+        "no fused attention with log-sum-exp for %s on %s, head size %d (%s): "
+        "eager attention is used, exact but slower and with more memory",
+        *(dtype, device_type, head_size, fault),
+    )
+    return None
+
+
+def _fault(kernel: Kernel, device_type: str, dtype: torch.dtype, head_size: int) -> str:
     try:
         with torch.autocast(device_type, enabled=False):
-            sound = kernel is not None and _agrees_with_eager(kernel, device_type, dtype, head_size)
-    except Exception as fault:  # noqa: BLE001 - whatever a private operator raises, it cannot be used
-        logger.debug("the fused attention kernel failed its check: %s", fault)
-        sound = False
-    if not sound:
-        logger.warning(
-            "no fused attention with log-sum-exp for %s on %s, head size %d: "
-            "eager attention is used, exact but slower and with more memory",
-            *(dtype, device_type, head_size),
-        )
-    return kernel if sound else None
+            sound = _agrees_with_eager(kernel, device_type, dtype, head_size)
+    except Exception as fault:  # whatever a private operator raises, it cannot be used
+        if is_out_of_memory(fault):
+            raise
+        return f"{type(fault).__name__}: {fault}".splitlines()[0]
+    return "" if sound else "its results differ from eager attention"
 
 
 def _cpu_kernel(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import AttentionReader, Reading, is_out_of_memory
+from attviz_pipeline.attention.capture import AttentionReader, Reading
+from attviz_pipeline.attention.memory import is_out_of_memory
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
