@@ -23,11 +23,18 @@ def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterat
 
 
 class Progress:
-    """A counter that shows itself: what is being done, how far it is, how long it will take."""
+    """A counter that shows itself: what is being done, how far it is, how fast, how long it will take.
 
-    def __init__(self, *, total: int, label: str, unit: str) -> None:
-        self._total, self._label, self._unit = total, label, unit
-        self._done = 0
+    Args:
+        total: Number of items.
+        label: What is being done.
+        unit: What the items are called.
+        part: What the items consist of, whose speed is told too; empty if nothing.
+    """
+
+    def __init__(self, *, total: int, label: str, unit: str, part: str = "") -> None:
+        self._total, self._label, self._unit, self._part = total, label, unit, part
+        self._done = self._parts_done = 0
         self._start = self._last_line = time.monotonic()
         self._bar = tqdm(
             total=total,
@@ -46,16 +53,23 @@ class Progress:
         if fault[0] is None:
             self._log()
 
-    def advance(self, n_items: int) -> None:
-        """Count `n_items` more as done."""
+    def advance(self, n_items: int, n_parts: int = 0) -> None:
+        """Count `n_items` more, made of `n_parts`, as done."""
         self._done += n_items
+        self._parts_done += n_parts
+        if self._part:
+            self._bar.set_postfix_str(self._speed(time.monotonic()), refresh=False)
         self._bar.update(n_items)
-        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+        if self._done < self._total and time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._log()
 
     def _log(self) -> None:
         self._last_line = now = time.monotonic()
         rate = self._done / max(now - self._start, 1e-9)
         left = f"{(self._total - self._done) / rate:,.0f} s left" if rate else "time left unknown"
-        message = "%s: %s of %s %s, %s/s, %s"
-        logger.info(message, self._label, f"{self._done:,}", f"{self._total:,}", self._unit, f"{rate:,.1f}", left)
+        speed = f"{rate:,.1f}/s" + (f", {self._speed(now)}" if self._part else "")
+        message = "%s: %s of %s %s, %s, %s"
+        logger.info(message, self._label, f"{self._done:,}", f"{self._total:,}", self._unit, speed, left)
+
+    def _speed(self, now: float) -> str:
+        return f"{self._parts_done / max(now - self._start, 1e-9):,.0f} {self._part}/s"

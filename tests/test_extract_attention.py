@@ -1,13 +1,16 @@
-"""Self-attention as extracted, against what the models themselves hand out in eager mode."""
+"""The stage that extracts self-attention: its values, its order, its batches, its refusals."""
 
 import json
-from collections.abc import Sequence
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
@@ -15,8 +18,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import AttentionReader
+from attviz_pipeline.attention.capture import AttentionReader, Reading
+from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
 from attviz_pipeline.errors import ArtifactError, AttentionError, ResourceError
@@ -50,8 +55,15 @@ def write_card(path: Path, **changes: object) -> Path:
     return path
 
 
-def extract(folder: Path, texts: Sequence[str], *, card: dict[str, object] | None = None, **attention: object) -> Path:
-    shard = write_shard(folder / "shard.parquet", texts)
+def extract(
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    card: dict[str, object] | None = None,
+    block_size: int = 2,
+    **attention: object,
+) -> Path:
+    shard = write_shard(folder / "shard.parquet", texts, block_size)
     checkpoint = folder / "checkpoint"
     if not checkpoint.exists():
         make_tiny_bert(checkpoint)
@@ -173,63 +185,6 @@ def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], bu
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
 
 
-SMALL = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
-ARCHITECTURES = {
-    "Bert": SMALL,
-    "Roberta": SMALL | {"max_position_embeddings": 64},
-    "XLMRoberta": SMALL | {"max_position_embeddings": 64},
-    "Electra": SMALL | {"embedding_size": 32},
-    "DistilBert": {"vocab_size": 99, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48},
-    "Albert": SMALL | {"embedding_size": 16},
-    "MPNet": SMALL,
-    "ModernBert": SMALL
-    | {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
-    | {"local_attention": 8, "global_attn_every_n_layers": 2},
-    "GPT2": {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4}
-    | {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
-    "DebertaV2": SMALL,
-    "XLNet": {"vocab_size": 99, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48},
-}
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_architecture_equals_its_own_eager_attention(architecture: str) -> None:
-    config = getattr(transformers, f"{architecture}Config")(**ARCHITECTURES[architecture])
-    torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
-    windows = [Window(0, list(range(3, 3 + length)), [0] * length, 0, length) for length in (20, 13, 5)]
-    expected = []
-    with torch.no_grad():
-        for window in windows:
-            output = model(input_ids=torch.tensor([window.token_ids]), output_attentions=True)
-            expected.append((output.logits[0], torch.stack(output.attentions)[:, 0].diagonal(dim1=-2, dim2=-1)))
-
-    pad = config.pad_token_id if config.pad_token_id is not None else 0
-    reader = AttentionReader(model, pad_token_id=pad, left_padded=architecture == "XLNet", typed=False)
-    for reading, (logits, diagonal) in zip(reader.read(windows), expected, strict=True):
-        np.testing.assert_allclose(reading.logits, logits, atol=1e-5)
-        np.testing.assert_allclose(reading.self_attention, diagonal, atol=1e-5)
-
-
-def test_model_without_attention_is_refused() -> None:
-    config = transformers.FNetConfig(vocab_size=99, hidden_size=32, num_hidden_layers=2, intermediate_size=48)
-    model = AutoModelForSequenceClassification.from_config(config)
-    reader = AttentionReader(model, pad_token_id=0, left_padded=False, typed=False)
-
-    with pytest.raises(AttentionError, match="FNetForSequenceClassification returns no attention: it has none"):
-        reader.read([Window(0, [3, 4, 5], [0, 0, 0], 0, 3)])
-
-
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
-    model = AutoModelForSequenceClassification.from_pretrained(make_tiny_bert(tmp_path / "model"))
-    with torch.no_grad():
-        model.classifier.weight.fill_(float("nan"))
-    reader = AttentionReader(model, pad_token_id=0, left_padded=False, typed=False)
-
-    with pytest.raises(AttentionError, match="NaN or infinite values"):
-        reader.read([Window(0, [3, 4, 5], [0, 0, 0], 0, 3)])
-
-
 def test_card_that_promises_other_heads_is_refused_and_nothing_written(tmp_path: Path) -> None:
     with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card names 2 x 12"):
         extract(tmp_path, TEXTS, card={"n_heads": 12})
@@ -250,6 +205,153 @@ def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
     with pytest.raises(ResourceError, match=r"attention\.device is `cuda`, but no GPU is visible here"):
         extract_attention(stage, shard, checkpoint, write_card(tmp_path / "model.json"), tmp_path / "attention.parquet")
+
+
+@given(
+    values=st.lists(st.floats(0, 1, width=32), min_size=1),
+    n_bits=st.integers(7, 23),
+)
+def test_rounding_stays_within_its_bound_and_drops_its_bits(values: list[float], n_bits: int) -> None:
+    exact = np.asarray(values, np.float32)
+    found = round_mantissa(exact, n_bits)
+
+    normal = exact >= np.finfo(np.float32).tiny
+    error = np.abs(found.astype(float) - exact)[normal]
+    assert (error <= exact[normal].astype(float) * 2.0 ** -(n_bits + 1)).all()
+    assert not (found.view(np.uint32) & np.uint32((1 << 23 - n_bits) - 1)).any()
+    assert ((found >= 0) & (found <= 1)).all()
+    if n_bits == 23:
+        assert (found == exact).all()
+
+
+def test_fewer_bits_are_kept_and_take_less_disk(tmp_path: Path) -> None:
+    whole = extract(tmp_path, TEXTS * 20)
+    n_bytes = whole.stat().st_size
+    exact = np.concatenate(files.read_table(whole, schemas.ATTENTION).column("self_attention").to_pylist())
+    rounded = extract(tmp_path, TEXTS * 20, mantissa_bits=12)
+    found = np.concatenate(files.read_table(rounded, schemas.ATTENTION).column("self_attention").to_pylist())
+
+    np.testing.assert_allclose(found, exact, rtol=2.0**-13, atol=0)
+    assert (found != exact).mean() > 0.9
+    assert rounded.stat().st_size < n_bytes
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_on_the_cpu_is_refused(tmp_path: Path, precision: str) -> None:
+    with pytest.raises(ResourceError, match=rf"attention\.precision is `{precision}`, which needs a GPU, but .* CPU"):
+        extract(tmp_path, TEXTS, precision=precision)
+
+
+def fail_above(limit: int, fault: BaseException, batches: list[int]) -> Callable[..., list[Reading]]:
+    read = AttentionReader.read
+
+    def read_or_fail(reader: AttentionReader, windows: Sequence[Window]) -> list[Reading]:
+        batches.append(len(windows))
+        if len(windows) > limit:
+            raise fault
+        return read(reader, windows)
+
+    return read_or_fail
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_lack_of_memory_halves_the_batch_and_changes_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: BaseException
+) -> None:
+    texts = TEXTS * 4
+    whole = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
+    batches: list[int] = []
+    monkeypatch.setattr(AttentionReader, "read", fail_above(3, fault, batches))
+    halved = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
+
+    assert batches[:7] == [10, 5, 2, 3, 5, 2, 3]
+    assert max(batches[7:]) == 3  # the next block is not tried with what has failed before
+    assert "out of memory on a batch of 10 inputs of up to 26 tokens: reading it in halves" in caplog.text
+    assert whole.drop(["self_attention", "probabilities", "windows"]) == halved.drop(
+        ["self_attention", "probabilities", "windows"]
+    )
+    flat = [np.concatenate(table.column("self_attention").to_pylist()) for table in (whole, halved)]
+    np.testing.assert_allclose(*flat, atol=1e-6, rtol=0)
+
+
+def test_input_too_long_for_the_memory_is_refused_and_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AttentionReader, "read", fail_above(0, MemoryError(), []))
+
+    with pytest.raises(ResourceError, match=r"single input of \d+ tokens: lower model\.max_tokens, or use"):
+        extract(tmp_path, TEXTS)
+    assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
+
+
+def test_other_faults_are_not_taken_for_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    monkeypatch.setattr(AttentionReader, "read", fail_above(0, RuntimeError("device-side assert"), batches))
+
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        extract(tmp_path, TEXTS)
+    assert len(batches) == 1
+
+
+def test_failed_write_ends_the_reading_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = files.TableWriter.write
+
+    def refuse(writer: files.TableWriter, columns: dict[str, object]) -> None:
+        if "self_attention" in columns:
+            raise OSError(28, "No space left on device")
+        write(writer, columns)
+
+    monkeypatch.setattr(files.TableWriter, "write", refuse)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        extract(tmp_path, TEXTS)
+    assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
+
+
+def test_progress_tells_documents_and_tokens_per_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    extract(tmp_path, TEXTS)
+
+    assert re.search(r"extract_attention shard: 5 of 5 documents, [\d.,]+/s, [\d,]+ tokens/s, 0 s left", caplog.text)
+
+
+def test_one_ahead_keeps_the_order_and_makes_one_item_while_another_is_used() -> None:
+    made: list[int] = []
+    items = one_ahead(made.append(number) or number for number in range(5))
+
+    assert next(items) == 0
+    time.sleep(0.1)
+    assert made == [0, 1]
+    assert list(items) == [1, 2, 3, 4]
+
+
+def test_one_ahead_raises_what_failed_in_its_place() -> None:
+    def numbers() -> Iterator[int]:
+        yield 1
+        raise AttentionError("broken")
+
+    items = one_ahead(numbers())
+
+    assert next(items) == 1
+    with pytest.raises(AttentionError, match="broken"):
+        next(items)
+
+
+def test_one_ahead_leaves_no_thread_behind_when_its_caller_stops() -> None:
+    before = threading.active_count()
+    items = one_ahead(iter(range(5)))
+    next(items)
+    items.close()
+
+    assert threading.active_count() == before
 
 
 def test_too_little_disk_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,8 @@ ATTENTION = Schema(
             _column(
                 "self_attention",
                 _list(pa.float32()),
-                "Diagonal of the softmaxed attention matrix, [layer, head, token] flattened in C order, 0..1",
+                "Diagonal of the softmaxed attention matrix, [layer, head, token] flattened in C order, 0..1, "
+                "rounded to `attention.mantissa_bits`",
             ),
         ]
     ),

@@ -12,10 +12,13 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Reading
-from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument
-from attviz_pipeline.config import ExtractAttention
+from attviz_pipeline.attention.memory import is_out_of_memory
+from attviz_pipeline.attention.rounding import round_mantissa
+from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
+from attviz_pipeline.config import AttentionSettings, ExtractAttention
 from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.progress import Progress
 
@@ -23,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 VALUES_PER_ROW_GROUP = 8_000_000  # 32 MB of float32: what a later reader holds at once
+ROWS_PER_ROW_GROUP = 2_000  # of short texts and few heads, the rows themselves weigh more than their values
 CHARACTERS_PER_TOKEN = 4  # of English text; only used to guess how much disk will be needed
 
 
@@ -52,12 +56,14 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
     }
     _require_space(shard, attention, model_card)
     with (
-        Progress(total=n_documents, label=f"extract_attention {shard.stem}", unit="documents") as progress,
+        Progress(
+            total=n_documents, label=f"extract_attention {shard.stem}", unit="documents", part="tokens"
+        ) as progress,
         files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
     ):
-        for rows in _row_groups(extraction.blocks(shard)):
+        blocks = _counted(extraction.blocks(shard), progress)
+        for rows in one_ahead(_row_groups(blocks)):
             writer.write({name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names})
-            progress.advance(len(rows))
 
 
 class _Extraction:
@@ -66,21 +72,26 @@ class _Extraction:
     def __init__(self, settings: ExtractAttention, checkpoint: Path, card: dict[str, Any]) -> None:
         self._card = card
         self._budget = settings.attention.tokens_per_batch
+        self._mantissa_bits = settings.attention.mantissa_bits
         tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         self._encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
-        self._reader = _open_reader(checkpoint, tokenizer, _device(settings.attention.device))
+        device = _device(settings.attention)
+        self._reader = _open_reader(checkpoint, tokenizer, device, settings.attention.precision)
         if tokenizer.pad_token_id is None:
             self._budget = 1
             logger.warning("the tokenizer has no padding token: documents are read one at a time")
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
         """Yield the finished rows of each block of the shard, in the shard's order."""
-        documents = chain.from_iterable(table.to_pylist() for table in files.iter_tables(shard, schemas.SHARD))
-        for _, block in groupby(documents, key=lambda row: row["block"]):
-            yield self._read_block(list(block))
+        for rows, encoded in one_ahead(self._encoded_blocks(shard)):
+            yield self._read_block(rows, encoded)
 
-    def _read_block(self, rows: list[Row]) -> list[Row]:
-        encoded = self._encoder.encode([row["text"] for row in rows])
+    def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
+        for _, block in groupby(_documents(shard), key=lambda row: row["block"]):
+            rows = list(block)
+            yield rows, self._encoder.encode([row["text"] for row in rows])
+
+    def _read_block(self, rows: list[Row], encoded: list[EncodedDocument]) -> list[Row]:
         windows = list(chain.from_iterable(document.windows for document in encoded))
         readings: dict[int, Reading] = {}
         for batch in batch_windows(windows, self._budget):
@@ -91,13 +102,35 @@ class _Extraction:
             for row, document in zip(rows, encoded, strict=True)
         ]
 
-    def _read_batch(self, windows: list[Any]) -> list[Reading]:
+    def _read_batch(self, windows: list[Window]) -> list[Reading]:
         try:
             readings = self._reader.read(windows)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as fault:
+            if not is_out_of_memory(fault):
+                raise
+            readings = []
+        # Outside the handler, which would keep the failed batch's tensors alive.
+        return self._checked(readings) if readings else self._read_halves(windows)
+
+    def _read_halves(self, windows: list[Window]) -> list[Reading]:
+        n_windows, n_tokens = len(windows), max(window.n_tokens for window in windows)
+        if n_windows == 1:
             raise ResourceError(
-                f"out of memory on a batch of {len(windows)} inputs: lower attention.tokens_per_batch ({self._budget})."
-            ) from None
+                f"out of memory on a single input of {n_tokens} tokens: "
+                "lower model.max_tokens, or use a machine with more memory."
+            )
+        half = n_windows // 2
+        self._budget = min(self._budget, (n_windows - half) * n_tokens)
+        logger.warning(
+            "out of memory on a batch of %d inputs of up to %d tokens: reading it in halves, "
+            "and going on with attention.tokens_per_batch %d",
+            *(n_windows, n_tokens, self._budget),
+        )
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return self._read_batch(windows[:half]) + self._read_batch(windows[half:])
+
+    def _checked(self, readings: list[Reading]) -> list[Reading]:
         found = tuple(readings[0].self_attention.shape[:2])
         if found != (self._card["n_layers"], self._card["n_heads"]):
             raise AttentionError(
@@ -123,7 +156,7 @@ class _Extraction:
             "special": document.special,
             "windows": _window_rows(document, probabilities),
             "truncated": document.truncated,
-            "self_attention": torch.cat(parts, dim=-1).numpy().reshape(-1),
+            "self_attention": round_mantissa(torch.cat(parts, dim=-1).numpy().reshape(-1), self._mantissa_bits),
         }
 
     def _probabilities(self, reading: Reading) -> npt.NDArray[np.float64]:
@@ -131,6 +164,13 @@ class _Extraction:
         probabilities = np.zeros_like(softmax)
         probabilities[self._card["output_to_label"]] = softmax
         return probabilities
+
+
+def _documents(shard: Path) -> Iterator[Row]:
+    # Few at a time: as Python objects, documents take several times the memory of the table.
+    for table in files.iter_tables(shard, schemas.SHARD):
+        for batch in table.to_batches(max_chunksize=ROWS_PER_ROW_GROUP):
+            yield from batch.to_pylist()
 
 
 def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
@@ -149,6 +189,13 @@ def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.f
     return rows
 
 
+def _counted(blocks: Iterator[list[Row]], progress: Progress) -> Iterator[list[Row]]:
+    """Count documents when they are read: a row group takes too long to be the step of a progress bar."""
+    for block in blocks:
+        progress.advance(len(block), sum(len(row["tokens"]) for row in block))
+        yield block
+
+
 def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
     """Join blocks until a row group is worth its overhead, but never so many that a reader needs much memory."""
     rows: list[Row] = []
@@ -156,14 +203,16 @@ def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
     for block in blocks:
         rows += block
         n_values += sum(row["self_attention"].size for row in block)
-        if n_values >= VALUES_PER_ROW_GROUP:
+        if n_values >= VALUES_PER_ROW_GROUP or len(rows) >= ROWS_PER_ROW_GROUP:
             yield rows
             rows, n_values = [], 0
     if rows:
         yield rows
 
 
-def _open_reader(checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device) -> AttentionReader:
+def _open_reader(
+    checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device, precision: str
+) -> AttentionReader:
     model = AutoModelForSequenceClassification.from_pretrained(
         checkpoint,
         local_files_only=True,
@@ -177,17 +226,23 @@ def _open_reader(checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: t
         pad_token_id=tokenizer.pad_token_id,
         left_padded=tokenizer.padding_side == "left",
         typed="token_type_ids" in tokenizer.model_input_names,
+        precision=precision,
     )
 
 
-def _device(wanted: str) -> torch.device:
+def _device(wanted: AttentionSettings) -> torch.device:
     available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
+    if wanted.device == "cuda" and not available:
         raise ResourceError(
             "attention.device is `cuda`, but no GPU is visible here: ask for one, or set `auto` or `cpu`."
         )
-    device = torch.device("cuda" if available and wanted != "cpu" else "cpu")
-    logger.info("extracting on %s (attention.device: %s)", device, wanted)
+    device = torch.device("cuda" if available and wanted.device != "cpu" else "cpu")
+    if device.type == "cpu" and wanted.precision != "float32":
+        raise ResourceError(
+            f"attention.precision is `{wanted.precision}`, which needs a GPU, but attention is extracted on the CPU "
+            f"(attention.device: {wanted.device}): set `float32`, or ask for a GPU."
+        )
+    logger.info("extracting on %s (attention.device: %s) in %s", device, wanted.device, wanted.precision)
     return device
 
 

@@ -1,0 +1,22 @@
+"""Doing the next thing while the last one is still being used."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+_END = object()
+
+
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items in order; while the caller uses one, a thread makes the next.
+
+    At most one item waits, so memory stays bounded. What fails in the thread is raised here; when the caller stops,
+    the thread ends with the item it is at.
+    """
+    iterator = iter(items)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(next, iterator, _END)
+        while (item := coming.result()) is not _END:
+            coming = thread.submit(next, iterator, _END)
+            yield item  # type: ignore[misc]

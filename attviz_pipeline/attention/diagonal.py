@@ -1,0 +1,236 @@
+"""Attention that also tells how much each token attends to itself, without a matrix that outlives it."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers.masking_utils import sdpa_mask
+
+from attviz_pipeline.attention.memory import is_out_of_memory
+from attviz_pipeline.errors import AttentionError
+
+logger = logging.getLogger(__name__)
+
+SCORE_OPTIONS = ("softcap", "s_aux", "position_bias")  # change the scores in ways no fused kernel here knows
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
+ALIGNMENT = 16  # elements; rows of a mask must begin at such places on a GPU
+
+
+class AttentionInputs(NamedTuple):
+    """What a fused kernel computes attention from; all tensors of one precision."""
+
+    query: Tensor
+    """[document, head, query, size]."""
+    key: Tensor
+    """[document, head, key, size]."""
+    value: Tensor
+    """[document, head, key, size]."""
+    mask: Tensor | None
+    """Added to the scores, [document, 1 or head, 1 or query, key]."""
+    causal: bool
+    """Whether tokens see only those before; not beside a mask."""
+    scale: float
+    """Factor of the scores."""
+
+
+Kernel = Callable[[AttentionInputs], tuple[Tensor, Tensor]]
+"""Returns the output [document, head, query, size] and the log-sum-exp of the scores [document, head, query]."""
+
+
+def self_attention_forward(  # noqa: PLR0913 - the interface's signature
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
+    **options: Any,  # noqa: ANN401
+) -> tuple[Tensor, Tensor]:
+    """Attend, and return the diagonal in the place where transformers expects the attention matrix.
+
+    The model then collects one diagonal per layer as its `attentions`. A fused kernel gives the log-sum-exp of each
+    query's scores; with the one score of the token with itself that is the diagonal, and no matrix is ever made.
+    Where the kernel cannot be used, the model's own eager function makes the matrix of this one layer.
+
+    Args:
+        module: The layer's attention module.
+        query: [document, head, query, size].
+        key: [document, key head, key, size]; fewer key heads than heads where the model shares them.
+        value: As `key`.
+        attention_mask: Added to the scores, or True where attended to, [document, 1 or head, 1 or query, key], or None.
+        scaling: Factor of the scores; 1 / sqrt(size) if None.
+        is_causal: Without a mask, whether tokens see only those before; if None, the module says so.
+        options: What else the model passes.
+
+    Returns:
+        Output [document, query, head, size], and self-attention [document, head, token], 0..1.
+
+    Raises:
+        AttentionError: The model needs its own eager function, and has none.
+
+    Source: Vaswani et al. 2017, eq. 1; the diagonal as in Škrlj et al., section 3; log-sum-exp as in Dao et al. 2022.
+    """
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
+    query, key, value = _same_precision(query, key, value)
+    mask = None if attention_mask is None else _additive(attention_mask, query.dtype)
+    kernel = None
+    if query.shape[-2:] == key.shape[-2:] == value.shape[-2:] and not _changed_scores(options):
+        kernel = checked_kernel(query.device.type, query.dtype, query.shape[-1])
+    if kernel is None:
+        mask = _causal_mask(query) if causal else mask
+        return _eager(module, query, key, value, mask, scaling=scale, **options)
+    key, value = _share_keys(key, query.shape[1]), _share_keys(value, query.shape[1])
+    return _fused(kernel, AttentionInputs(query, key, value, mask, causal, scale))
+
+
+def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
+    """Make the mask that a layer adds to its scores, or None where nothing is hidden or causality says it all.
+
+    Hidden places get the least finite number, not minus infinity: a padding row that sees nothing stays a number.
+
+    Args:
+        arguments: As transformers calls mask functions; `dtype` is that of the result.
+
+    Returns:
+        [document, 1, query, key]; one query stands for all where only padding is hidden.
+    """
+    visible = sdpa_mask(**arguments)
+    if visible is None:
+        return None
+    same_for_all_queries = visible.stride(-2) == 0
+    return _additive(visible[..., :1, :] if same_for_all_queries else visible, arguments.get("dtype", torch.float32))
+
+
+@cache
+def checked_kernel(device_type: str, dtype: torch.dtype, head_size: int) -> Kernel | None:
+    """Return the fused kernel of a device if it does here what it should, compared with eager attention; else None.
+
+    The kernels are private operators of torch, whose signature or results may change with its version.
+    """
+    kernel = KERNELS.get(device_type)
+    fault = "there is none" if kernel is None else _fault(kernel, device_type, dtype, head_size)
+    if not fault:
+        return kernel
+    logger.warning(
+        "no fused attention with log-sum-exp for %s on %s, head size %d (%s): "
+        "eager attention is used, exact but slower and with more memory",
+        *(dtype, device_type, head_size, fault),
+    )
+    return None
+
+
+def _fault(kernel: Kernel, device_type: str, dtype: torch.dtype, head_size: int) -> str:
+    try:
+        with torch.autocast(device_type, enabled=False):
+            sound = _agrees_with_eager(kernel, device_type, dtype, head_size)
+    except Exception as fault:  # whatever a private operator raises, it cannot be used
+        if is_out_of_memory(fault):
+            raise
+        return f"{type(fault).__name__}: {fault}".splitlines()[0]
+    return "" if sound else "its results differ from eager attention"
+
+
+def _cpu_kernel(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+    query, key, value, mask, causal, scale = inputs
+    operator = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default  # noqa: SLF001 - decision 5
+    output, log_sum = operator(query, key, value, 0.0, causal, attn_mask=mask, scale=scale)
+    return output, log_sum
+
+
+def _cuda_kernel(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+    query, key, value, mask, causal, scale = inputs
+    operator = torch.ops.aten._scaled_dot_product_efficient_attention.default  # noqa: SLF001 - decision 5
+    n_tokens = query.shape[-2]
+    if mask is not None:
+        padded = functional.pad(mask, (0, -n_tokens % ALIGNMENT))
+        mask = padded[..., :n_tokens].expand(*query.shape[:-1], n_tokens)
+    output, log_sum, *_ = operator(query, key, value, mask, True, 0.0, causal, scale=scale)
+    return output, log_sum[..., :n_tokens]
+
+
+KERNELS: Mapping[str, Kernel] = {"cpu": _cpu_kernel, "cuda": _cuda_kernel}
+
+
+def _fused(kernel: Kernel, inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+    query, key, mask = inputs.query, inputs.key, inputs.mask
+    output, log_sum = kernel(inputs)
+    score = torch.linalg.vecdot(query.float(), key.float()) * inputs.scale
+    if mask is not None:
+        score += mask.expand(*mask.shape[:2], *score.shape[-1:] * 2).diagonal(dim1=-2, dim2=-1)
+    # Where a token sees itself alone, rounding may leave a little more than 1.
+    return output.transpose(1, 2).contiguous(), (score - log_sum).exp_().clamp_(max=1)
+
+
+def _share_keys(keys: Tensor, n_heads: int) -> Tensor:
+    n_shared = n_heads // keys.shape[1]
+    return keys if n_shared == 1 else keys.repeat_interleave(n_shared, dim=1)
+
+
+def _eager(module: torch.nn.Module, *tensors: Tensor | None, **options: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+    own_eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    if own_eager is None:
+        raise AttentionError(
+            f"{type(module).__name__} attends in a way that no fused kernel here computes, and has no eager function. "
+            "Use a model whose layers attend as BERT's do."
+        )
+    output, matrix = own_eager(module, *tensors, **options)
+    return output, matrix.diagonal(dim1=-2, dim2=-1).contiguous()
+
+
+def _same_precision(*tensors: Tensor) -> tuple[Tensor, ...]:
+    # Private operators are unknown to autocast, which would have brought what rotary embeddings widen back down.
+    device_type = tensors[0].device.type
+    if not torch.is_autocast_enabled(device_type):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype(device_type)) for tensor in tensors)
+
+
+def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    least = torch.finfo(dtype).min
+    if mask.dtype == torch.bool:
+        return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, least)
+    return mask if mask.dtype == dtype else mask.clamp(min=least).to(dtype)
+
+
+def _causal_mask(query: Tensor) -> Tensor:
+    n_tokens = query.shape[-2]
+    visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=query.device).tril()
+    return _additive(visible[None, None], query.dtype)
+
+
+def _changed_scores(options: Mapping[str, Any]) -> bool:
+    return any(options.get(name) is not None for name in SCORE_OPTIONS)
+
+
+def _agrees_with_eager(kernel: Kernel, device_type: str, dtype: torch.dtype, head_size: int) -> bool:
+    for n_tokens, hiding in product((7, 64), ("nothing", "padding", "what follows")):
+        # Heads lie beside each other, as projections leave them; waves, so that no seed is touched.
+        waves = torch.arange(3 * 2 * n_tokens * 2 * head_size, device=device_type).sin()
+        query, key, value = waves.view(3, 2, n_tokens, 2, head_size).transpose(2, 3).to(dtype)
+        mask = torch.zeros(2, 1, 1, n_tokens, dtype=dtype, device=device_type)
+        mask[1, ..., -3:] = torch.finfo(dtype).min
+        padded, causal = hiding == "padding", hiding == "what follows"
+        inputs = AttentionInputs(query, key, value, mask if padded else None, causal, head_size**-0.5)
+        for found, expected in zip(_fused(kernel, inputs), _textbook(inputs), strict=True):
+            if not torch.allclose(found.float(), expected, atol=TOLERANCE[dtype], rtol=0):
+                return False
+    return True
+
+
+def _textbook(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+    query, key, value = inputs.query.float(), inputs.key.float(), inputs.value.float()
+    scores = query @ key.mT * inputs.scale
+    if inputs.causal:
+        scores = scores + _causal_mask(query)
+    if inputs.mask is not None:
+        scores = scores + inputs.mask.float()
+    matrix = scores.softmax(dim=-1)
+    return (matrix @ value).transpose(1, 2), matrix.diagonal(dim1=-2, dim2=-1)

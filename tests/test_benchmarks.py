@@ -1,0 +1,34 @@
+"""The benchmark runs from end to end and fills its table; what it measures is not asserted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+def test_benchmark_fills_its_table(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    command = [sys.executable, ROOT / "benchmarks" / "extraction.py", "--quick", "--readme", readme]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    page = readme.read_text(encoding="utf-8")
+    assert page.startswith((ROOT / "benchmarks" / "README.template.md").read_text(encoding="utf-8").split("{")[0])
+    assert "{" not in page
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
+    assert [row[0].split(",")[0] for row in rows] == [
+        "| self-attention mode / plain SDPA forward",
+        "| self-attention mode / plain SDPA forward",
+        "| self-attention mode / plain SDPA forward",
+        "| self-attention mode / plain SDPA forward",
+        "| peak memory of self-attention mode / plain forward",
+        "| peak memory of `output_attentions=True` / plain forward",
+        "| AttViz's procedure / whole stage",
+        "| bytes on disk per value",
+        "| bytes on disk per value",
+        "| whole stage",
+        "| whole stage",
+    ]
