@@ -8,6 +8,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: report test lint lock reference clean
 
 report: .venv/report.installed
+	python -m attviz_pipeline check-config --config "$(CONFIG)"
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules
 
 test: .venv/test.installed

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from attviz_pipeline.errors import ConfigError, Problem
 
@@ -34,7 +34,9 @@ class DatasetSettings(Section):
     )
     files: dict[Split, str] | None = Field(None, description="One local file per split, instead of `source`")
     revision: str | None = Field(
-        None, description="Commit of a hub dataset; needed with a hub id, refused with a local file"
+        None,
+        description="Commit of a hub dataset; needed with a hub id, refused with a local file; "
+        "a branch or tag is resolved to its commit, with a warning",
     )
     subset: str | None = Field(None, description="Configuration name of a hub dataset that has several")
     splits: dict[Split, str] | None = Field(
@@ -65,6 +67,14 @@ class DatasetSettings(Section):
         "keep", description="What becomes of the second and later rows with the same text"
     )
     max_characters: int = Field(200_000, ge=1, description="A longer text counts as a bad row")
+
+    @field_validator("label_names", mode="before")
+    @classmethod
+    def _keys_are_values_of_a_column(cls, value: object) -> object:
+        # YAML reads `{0: bad}` as an integer key; in the column it may stand as a number or as text.
+        if isinstance(value, Mapping):
+            return {str(key) if type(key) is int else key: name for key, name in value.items()}
+        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

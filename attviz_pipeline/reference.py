@@ -24,7 +24,8 @@ CONFIG_INTRODUCTION = """\
 
 A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default.
 Unknown keys, wrong types and values out of range are reported all at once before anything runs;
-`python -m attviz_pipeline check-config --config FILE` does only that.
+`python -m attviz_pipeline check-config --config FILE` does only that. Whether files, columns and models are there is
+told by the stage that reads them. Paths are relative to the folder in which the workflow runs.
 
     snakemake --cores 4 --configfile config/bbc-news.yaml
     snakemake --cores 4 --configfile config/bbc-news.yaml --config 'dataset={source: bbc.csv, revision: null}'
@@ -44,8 +45,16 @@ schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON f
 refuses a version it does not know. Properties of a whole table ("facts") are JSON in the metadata key `attviz.facts`.
 Files are written under a temporary name and renamed when complete, so a file that is there is whole.
 
+    import json
     import pyarrow.parquet as pq
+
     table = pq.read_table("results/news/attention/00000-of-00002.parquet")
+    facts = json.loads(table.schema.metadata[b"attviz.facts"])
+    row = table.slice(0, 1).to_pandas().iloc[0]
+    self_attention = row.self_attention.reshape(facts["n_layers"], facts["n_heads"], -1)  # [layer, head, token]
+
+The names of shards end in their number. After a change of `documents.n_shards` the files of the old sharding stay
+until you delete them; nothing reads them any more, so name the number when you glob: `*-of-00002.parquet`.
 
 Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
 Fixed-point sums are n limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - n)).

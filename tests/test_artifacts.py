@@ -1,5 +1,6 @@
 """Files in which stages meet: atomic, versioned, refused when damaged."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -103,8 +104,19 @@ def test_flipped_bit_in_the_values_is_refused(tmp_path: Path) -> None:
 def test_table_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "table.parquet")
 
-    with pytest.raises(ArtifactError, match="is attviz/aggregates/1; this version reads attviz/ledger/1"):
+    with pytest.raises(
+        ArtifactError, match="is attviz/aggregates/1, where attviz/ledger/1 is wanted: give the file that stage"
+    ):
         files.read_table(path, schemas.LEDGER)
+
+
+def test_table_of_another_version_is_refused(tmp_path: Path) -> None:
+    newer = dataclasses.replace(schemas.AGGREGATES, version=2)
+    files.write_table(tmp_path / "table.parquet", newer, VALUES)
+
+    with pytest.raises(ArtifactError, match="is attviz/aggregates/2; this version reads attviz/aggregates/1") as caught:
+        files.read_table(tmp_path / "table.parquet", schemas.AGGREGATES)
+    assert "run the workflow again" in str(caught.value)
 
 
 def test_table_of_a_stranger_is_refused(tmp_path: Path) -> None:
@@ -116,7 +128,7 @@ def test_table_of_a_stranger_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="does not exist; it is a attviz/aggregates/1 that stage `aggregate_shard`"):
+    with pytest.raises(ArtifactError, match="does not exist; stage `aggregate_shard` writes it"):
         files.read_table(tmp_path / "none", schemas.AGGREGATES)
 
 

@@ -147,13 +147,12 @@ BAD_CELLS = [
         "'sports' is none of the classes' labels; did you mean 'sport'?",
         "unreadable_label",
     ),
-    BadCell(
-        {"label": 2}, "label", "'2' is none of the classes' labels; integer labels run from 0 to 1", "unreadable_label"
-    ),
+    BadCell({"label": 2}, "label", "2 is no index into `dataset.label_names` (0 to 1)", "unreadable_label"),
+    BadCell({"label": "2"}, "label", "2 is no index into `dataset.label_names` (0 to 1)", "unreadable_label"),
     BadCell(
         {"label": -1},
         "label",
-        "'-1' is none of the classes' labels; integer labels run from 0 to 1",
+        "-1 is no index into `dataset.label_names` (0 to 1)",
         "unreadable_label",
     ),
     BadCell({"label": " sport"}, "label", "has blanks around it", "unreadable_label"),

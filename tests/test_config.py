@@ -51,6 +51,12 @@ def test_all_problems_come_in_one_message_with_path_fault_and_remedy() -> None:
     assert message.splitlines()[-1] == "Every key, its type and its default: config/README.md"
 
 
+def test_integer_keys_of_label_names_are_values_of_the_column() -> None:
+    dataset = {"source": "a.csv", "label_names": {0: "bad", "1": "good"}}
+
+    assert config.parse_study(MINIMAL | {"dataset": dataset}, "x").dataset.label_names == {"0": "bad", "1": "good"}
+
+
 def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
     assert "unknown key; valid here: epochs, batch_size, " in problems(MINIMAL | {"training": {"zzz": 1}})
 

@@ -190,3 +190,18 @@ def test_loading_shifts_nothing_in_sight(site: Path, visitor: Visitor) -> None:
     page = visit.open(links.document(7))
     page.wait_for_timeout(300)
     assert page.evaluate("shift") < 0.02
+
+
+def test_the_table_of_every_token_says_that_it_is_approximate(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.document(7))
+    page.locator("#token-list summary").click()
+    page.wait_for_selector("#token-list table")
+    assert "packed values" in page.locator("#token-list").inner_text()
+
+
+def test_the_next_document_keeps_the_pinned_heads(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2,0.1")
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/{links.document(8)}#h=1.2,0.1")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#pins a").all_inner_texts() == ["L1·H2", "L0·H1"]

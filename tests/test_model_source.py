@@ -192,6 +192,8 @@ class TestVerify:
         message = study.refusal(copy, sha256=expected)
         assert f"model.safetensors  wrong digest: model.sha256 says {expected['model.safetensors']}" in message
         assert digest(copy / "model.safetensors") in message
+        assert "Download the file again" in message
+        assert "Correct model.sha256 only if you trust the file." in message
 
     def test_all_problems_at_once(self, copy: Path) -> None:
         (copy / "config.json").write_text("{")
@@ -238,6 +240,15 @@ class TestVerify:
     def test_missing_weights(self, copy: Path) -> None:
         (copy / "model.safetensors").unlink()
         assert "model.safetensors  missing" in refusal(copy)
+
+    def test_folder_without_a_model_says_how_to_save_one_and_names_it_once(
+        self, study: ModelStudy, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "empty"
+        folder.mkdir()
+        message = study.refusal(folder)
+        assert message.startswith(f"the model {folder} has 3 problems:\n")
+        assert "Save a model and its tokenizer to one folder with save_pretrained" in message
 
     def test_truncated_weights(self, copy: Path) -> None:
         content = (copy / "model.safetensors").read_bytes()

@@ -204,7 +204,8 @@ def test_files_that_name_their_classes_differently_need_label_names(tmp_path: Pa
 @pytest.mark.parametrize(
     ("labels", "names", "expected"),
     [
-        (("a",), None, "only one class, 'a'"),
+        (("a",), None, "only one class, 'a': a classifier needs at least two; check `dataset.label_column`"),
+        (("0", "1"), ["a"], "only one class, 'a': a classifier needs at least two; check `dataset.label_names`"),
         (("a", "b"), ["a", "b", "a"], "names 'a' twice"),
         (("a", "b"), ["a", "b", " "], "has an empty name"),
         (("a", "b"), ["a", "b", "c"], "class 'c'  0 distinct texts"),
@@ -222,7 +223,8 @@ def test_class_too_small_for_every_split_is_named(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "rows.csv", rows)
     message = refuse(tmp_path, source=source)
     assert "each of 3 splits" in message
-    assert "class 'rare'  1 distinct texts" in message
+    assert "class 'rare'  1 distinct text\n" in message
+    assert "Check `dataset.label_column`" in message
     assert "`dataset.split_fractions`" in message
     outputs = prepare(tmp_path, source=source, split_fractions={"test": 1.0})
     assert set(outputs.card["splits"]) == {"test"}

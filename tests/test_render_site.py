@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from synthetic_site import HOSTILE_IDS, HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import RenderSite, parse_study
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import SiteInputs, formats, links, payload, render, render_site
+from attviz_pipeline.report import SiteInputs, formats, links, paths, payload, render, render_site
 from attviz_pipeline.report.rows import iter_documents
 from attviz_pipeline.report.views import about, document, documents, heads
 from attviz_pipeline.report.views.study import read_study_view
@@ -325,6 +326,59 @@ def test_the_ledger_shows_what_was_left_out_or_cut(inputs: SiteInputs) -> None:
     ledger = about.remarkable_rows(inputs.statistics.ledger)
     assert {"empty", "duplicate"} <= set(ledger["status"])
     assert not {"shown", "not_analysed"} & set(ledger["status"])
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/x/reviews.tsv", "reviews.tsv"),
+        ("~/models/bert/", "bert"),
+        ("../secret/reviews.tsv", "reviews.tsv"),
+        ("corpora/../../x.csv", "x.csv"),
+        (r"C:\Users\x\reviews.tsv", "reviews.tsv"),
+        ("corpora/reviews.tsv", "corpora/reviews.tsv"),
+        ("owner/name", "owner/name"),
+        ("/", "/"),
+    ],
+)
+def test_a_path_is_published_without_foreign_folders(path: str, shown: str) -> None:
+    assert paths.published(path) == shown
+
+
+def test_no_page_names_a_folder_of_the_machine(inputs: SiteInputs, tmp_path: Path) -> None:
+    source, model = "/home/private-person/reviews.tsv", "~/private-person/bert"
+    study = site_settings().study.model_dump(exclude_unset=True)
+    study |= {"dataset": {"files": {"train": source, "test": "../private-person/t.tsv"}}, "model": {"source": model}}
+    card = {
+        "source": source,
+        "revision": None,
+        "label_names": ["a"],
+        "files": [{"path": source, "sha256": "0", "n_rows": 9}],
+    }
+    files.write_json(tmp_path / "dataset.json", schemas.DATASET, card)
+    files.write_json(tmp_path / "model.json", schemas.MODEL, {"source": model, "revision": None})
+    ledger = files.read_table(inputs.statistics.ledger, schemas.LEDGER).to_pydict()
+    ledger["file"] = [source] * len(ledger["id"])
+    ledger["detail"] = [f"repeats the text of {source} row 3"] * len(ledger["id"])
+    statistics = replace(inputs.statistics, ledger=tmp_path / "ledger.parquet")
+    files.write_table(statistics.ledger, schemas.LEDGER, ledger)
+    cards = {"dataset": tmp_path / "dataset.json", "model": tmp_path / "model.json"}
+    settings = RenderSite(study=parse_study(study, "test"))
+    render_site(settings, replace(inputs, statistics=statistics, **cards), tmp_path / "site")
+    texts = [
+        path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*") if path.suffix in {".html", ".js"}
+    ]
+    assert not any("private-person" in text for text in texts)
+    about_page = Page(tmp_path / "site" / links.ABOUT).text
+    assert "repeats the text of reviews.tsv row 3" in about_page
+    assert "source: bert" in about_page
+
+
+def test_pages_say_what_self_attention_is(site: Path) -> None:
+    assert "How much tokens attend to themselves in each of 6" in Page(site / links.START).text
+    about_page = Page(site / links.ABOUT).text
+    assert "Punctuation often does the same, and is counted like words." in about_page
+    assert "“Every token as a table” on a document page is computed" in about_page
 
 
 # Faults

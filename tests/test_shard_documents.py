@@ -104,7 +104,8 @@ def test_no_row_group_is_larger_than_a_thousand_rows(tmp_path: Path) -> None:
 def test_more_shards_than_blocks_leaves_empty_shards(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     shards = shard(write_documents(tmp_path / "documents.parquet", many_texts(40)), 5)
     assert [len(rows) for rows in shards] == [32, 8, 0, 0, 0]
-    assert "3 of 5 shards are empty" in caplog.text
+    assert "3 of 5 shards are empty, since there are fewer blocks of documents (2) than shards" in caplog.text
+    assert "lower documents.n_shards or documents.block_size" in caplog.text
     empty = tmp_path / "00004-of-00005.parquet"
     assert count_rows(empty, schemas.SHARD) == 0
     assert read_facts(empty, schemas.SHARD) == {"label_names": LABEL_NAMES}

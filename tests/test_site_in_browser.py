@@ -96,6 +96,18 @@ def test_sorting_goes_both_ways_and_a_link_restores_it(inputs: SiteInputs, site:
     assert page.locator("#filter-outcome").input_value() == "wrong"
 
 
+def test_filters_that_a_link_makes_up_are_ignored(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.DOCUMENTS}#gold=99&predicted=x&outcome=foo")
+    assert page.locator("#matches").inner_text() == "all 24"
+    assert [page.locator(f"#filter-{name}").input_value() for name in ("gold", "predicted", "outcome")] == ["", "", ""]
+
+
+def test_a_search_heeds_neither_case_nor_accents_nor_quotes(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.DOCUMENTS)
+    page.locator("#search").fill('"Téchnologies"')
+    assert page.locator("mark").first.inner_text() == "technologies"
+
+
 def test_documents_are_stepped_through_in_the_readers_own_list(
     inputs: SiteInputs, site: Path, visitor: Visitor
 ) -> None:

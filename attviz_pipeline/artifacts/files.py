@@ -239,13 +239,18 @@ def _damage_reported(path: Path) -> Iterator[None]:
 
 
 def _check_identifier(path: Path, schema: Schema, found: object) -> None:
-    if found != schema.identifier:
-        what = f"is {found}" if found is not None else "names no schema"
-        raise ArtifactError(f"{path} {what}; this version reads {schema.identifier}.", remedy=REBUILD)
+    if found == schema.identifier:
+        return
+    if isinstance(found, str) and found.rpartition("/")[0] == schema.identifier.rpartition("/")[0]:
+        raise ArtifactError(f"{path} is {found}; this version reads {schema.identifier}.", remedy=REBUILD)
+    what = f"is {found}" if found is not None else "names no schema"
+    raise ArtifactError(
+        f"{path} {what}, where {schema.identifier} is wanted: give the file that stage `{schema.stage}` writes."
+    )
 
 
 def _missing(path: Path, schema: Schema) -> ArtifactError:
-    return ArtifactError(f"{path} does not exist; it is a {schema.identifier} that stage `{schema.stage}` writes.")
+    return ArtifactError(f"{path} does not exist; stage `{schema.stage}` writes it ({schema.identifier}).")
 
 
 def _leaf_type(arrow_type: pa.DataType) -> pa.DataType:

@@ -158,7 +158,11 @@ AGGREGATES = Schema(
         [
             *_IDENTITY[:2],
             _column("mean", _list(pa.float32()), "Mean over layers and heads, [token], 0..1"),
-            _column("entropy", _list(pa.float32()), "-(1/m_j) sum_i A_ij ln A_ij, [token], nats"),
+            _column(
+                "entropy",
+                _list(pa.float32()),
+                "-(1/m_j) sum_i A_ij ln A_ij over layers and heads i, m_j the number of distinct values, [token], nats",
+            ),
             _column("std", _list(pa.float32()), "Standard deviation, divided by h - 1, [token]"),
             _column("max", _list(pa.float32()), "Maximum over layers and heads, [token], 0..1"),
             _column("min", _list(pa.float32()), "Minimum over layers and heads, [token], 0..1"),

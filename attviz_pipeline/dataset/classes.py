@@ -19,29 +19,29 @@ class Classes:
     Args:
         names: Names of the classes; a label index is an index into them.
         indices: Class index by label as it stands in the corpus, integers as strings.
-        by_number: True where an integer label is itself a class index.
+        indexed: The list that an integer label is an index into, for messages; empty where it is no index.
     """
 
-    def __init__(self, names: Sequence[str], indices: Mapping[str, int], *, by_number: bool) -> None:
+    def __init__(self, names: Sequence[str], indices: Mapping[str, int], *, indexed: str) -> None:
         self.names = tuple(names)
         self._indices = dict(indices)
-        self._by_number = by_number
+        self._indexed = indexed
 
     def index(self, label: str | int) -> int | None:
         """Return the class that a label means, or None."""
         if isinstance(label, str) and label in self._indices:
             return self._indices[label]
-        if self._by_number and INTEGER.fullmatch(str(label)) and 0 <= int(label) < len(self.names):
+        if self._indexed and INTEGER.fullmatch(str(label)) and 0 <= int(label) < len(self.names):
             return int(label)
-        return None if self._by_number else self._indices.get(str(label))
+        return None if self._indexed else self._indices.get(str(label))
 
     def fault(self, label: str | int) -> str:
         """Say what is wrong with a label that means no class."""
+        if self._indexed and (isinstance(label, int) or INTEGER.fullmatch(label)):
+            return f"{str(label)[:80]} is no index into {self._indexed} (0 to {len(self.names) - 1})"
         valid = list(self._indices)
         near = difflib.get_close_matches(str(label)[:200], valid, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"the labels are {_some(valid)}"
-        if self._by_number and isinstance(label, int):
-            hint = f"integer labels run from 0 to {len(self.names) - 1}"
         return f"{str(label)[:80]!r} is none of the classes' labels; {hint}"
 
 
@@ -60,12 +60,12 @@ def find_classes(
     """
     if isinstance(given, dict):
         names = list(dict.fromkeys(given.values()))
-        classes = Classes(names, {label: names.index(name) for label, name in given.items()}, by_number=False)
+        classes = Classes(names, {label: names.index(name) for label, name in given.items()}, indexed="")
     else:
         names = list(given or from_features or distinct_names(labels))
-        by_number = bool(given or from_features)
-        classes = Classes(names, {name: index for index, name in enumerate(names)}, by_number=by_number)
-    _check_names(names)
+        indexed = "`dataset.label_names`" if given else "the dataset's class names" if from_features else ""
+        classes = Classes(names, {name: index for index, name in enumerate(names)}, indexed=indexed)
+    _check_names(names, "dataset.label_names" if given else "dataset.label_column")
     return classes
 
 
@@ -80,14 +80,14 @@ def distinct_names(labels: Iterable[str | int]) -> list[str]:
     return names
 
 
-def _check_names(names: Sequence[str]) -> None:
+def _check_names(names: Sequence[str], origin: str) -> None:
     problems = [Problem("dataset.label_names", f"names {name!r} twice") for name, n in Counter(names).items() if n > 1]
     problems += [Problem("dataset.label_names", "has an empty name") for name in names if not name.strip()]
     if problems:
         raise DatasetError("the classes cannot be named:", problems)
     if len(names) < 2:
         found = f"only one class, {names[0]!r}" if names else "no class"
-        raise DatasetError(f"the dataset has {found}: a classifier needs at least two; check `dataset.label_column`.")
+        raise DatasetError(f"the dataset has {found}: a classifier needs at least two; check `{origin}`.")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -42,11 +42,12 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
     n_blocks = -(-table.num_rows // settings.documents.block_size)
     if n_blocks < len(shards):
         logger.warning(
-            "%d documents make %d blocks: %d of %d shards are empty (documents.block_size, documents.n_shards)",
-            table.num_rows,
-            n_blocks,
+            "%d of %d shards %s empty, since there are fewer blocks of documents (%d) than shards: "
+            "lower documents.n_shards or documents.block_size",
             len(shards) - n_blocks,
             len(shards),
+            "is" if len(shards) - n_blocks == 1 else "are",
+            n_blocks,
         )
     facts = {"label_names": read_facts(documents, schemas.DOCUMENTS)["label_names"]}
     for index, path in enumerate(shards):

@@ -82,7 +82,7 @@ def _divide(rows: Sequence[Row], shares: Mapping[Split, float], seed: int, class
 
 def _check_sizes(strata: Mapping[int, Sequence[bytes]], n_splits: int, class_names: Sequence[str]) -> None:
     problems = [
-        Problem(f"class {class_names[index]!r}", f"{len(texts)} distinct texts")
+        Problem(f"class {class_names[index]!r}", f"{len(texts)} distinct text{'' if len(texts) == 1 else 's'}")
         for index, texts in strata.items()
         if len(texts) < n_splits
     ]
@@ -90,7 +90,8 @@ def _check_sizes(strata: Mapping[int, Sequence[bytes]], n_splits: int, class_nam
         raise DatasetError(
             f"too few rows to have every class in each of {n_splits} splits:",
             problems,
-            "Add rows, remove the class from the dataset, or set a share of `dataset.split_fractions` to 0.",
+            "Check `dataset.label_column`; if it is right, add rows, remove the class from the dataset, or set a share "
+            "of `dataset.split_fractions` to 0.",
         )
 
 

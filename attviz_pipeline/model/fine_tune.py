@@ -187,4 +187,7 @@ def _summarise(trainer: Trainer, epochs: int) -> dict[str, Any]:
     if bad_losses or non_finite(trainer.model):  # type: ignore[arg-type]
         raise ModelError("fine-tuning diverged: the loss became NaN or infinite.", remedy=LOWER_RATE)
     best = max(history, key=lambda epoch: epoch["macro_f1"])  # the first of equals, as the Trainer does
-    return {"history": history, "best_epoch": best["epoch"], "stopped_early": len(history) < epochs}
+    stopped_early = len(history) < epochs
+    reason = " (stopped early: validation macro F1 got no better)" if stopped_early else ""
+    logger.info("fine-tuned for %d of %d epochs%s; epoch %d is kept", len(history), epochs, reason, best["epoch"])
+    return {"history": history, "best_epoch": best["epoch"], "stopped_early": stopped_early}

@@ -100,9 +100,10 @@ def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, max_to
         problems.append(Problem("tokenizer", what))
     if tokenizer.pad_token_id is None:
         problems.append(Problem("tokenizer", "has no padding token, so texts cannot be batched"))
-    for where, limit in (("position table", position_limit(model)), ("tokenizer", tokenizer.model_max_length)):
-        if max_tokens > limit:
-            problems.append(Problem("model.max_tokens", f"{max_tokens} is more than the {where}'s limit of {limit}"))
+    limit, where = min((position_limit(model), "position table"), (tokenizer.model_max_length, "tokenizer"))
+    if max_tokens > limit:
+        what = f"{max_tokens} is more than the {where}'s limit of {limit}: set it to {limit} or less"
+        problems.append(Problem("model.max_tokens", what))
     problems += [Problem(name, "holds NaN or infinite weights") for name in non_finite(model)]
     if problems:
         raise ModelError("the model cannot be used:", problems)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,12 @@ PICKLE_REFUSED = (
     "weights are there only as pickle, and reading a pickle can run any code: refused; "
     "convert them on a machine you can spare: AutoModel.from_pretrained(...).save_pretrained(...) writes safetensors"
 )
+# What to do about a problem, by how it begins.
+REMEDIES = {
+    "wrong digest": "Download the file again: it is damaged or of another version. Correct model.sha256 only if you "
+    "trust the file.",
+    "missing": "Save a model and its tokenizer to one folder with save_pretrained, and name it in model.source.",
+}
 
 
 def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str, str]:
@@ -48,8 +54,14 @@ def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str,
     ]
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ModelError(f"the model {name} ({folder}) has {count}:", problems)
+        where = name if Path(name) == folder else f"{name} ({folder})"
+        raise ModelError(f"the model {where} has {count}:", problems, _remedy(problems))
     return digests
+
+
+def _remedy(problems: Sequence[Problem]) -> str:
+    begins = {start for start in REMEDIES for problem in problems if problem.what.startswith(start)}
+    return "\n".join(remedy for start, remedy in REMEDIES.items() if start in begins)
 
 
 def digest_files(folder: Path) -> dict[str, str]:

@@ -108,6 +108,6 @@ class _SiteWriter:
         self._pages.write(links.START, "index.html", view)
 
     def _write_about(self) -> None:
-        ledger = about.remarkable_rows(self._inputs.statistics.ledger)
+        ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study.corpus_paths)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
         self._pages.write(links.ABOUT, "about.html", about.about_view(self._study, ledger, scripts))

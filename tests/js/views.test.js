@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("stats", "attention", "sequence", "text", "table", "document_table", "token_table", "rows", "document_page");
+const attviz = require("./load")("stats", "attention", "sequence", "text", "search", "table", "document_table", "token_table", "rows", "document_page");
 
 test("tokens fill lines in order and never leave the room", () => {
   const { x, firsts } = attviz.sequence.layOut([40, 40, 40, 90, 10], 100);
@@ -35,6 +35,8 @@ test("documents are found by text, id, class and outcome", () => {
   assert.deepEqual(find({ gold: "1", predicted: "0" }), [1]);
   assert.deepEqual(find({ outcome: "right" }), [0, 2]);
   assert.deepEqual(find({ q: "nowhere" }), []);
+  assert.deepEqual(find({ q: '"the match"' }), [1]);
+  assert.deepEqual(find({ q: "Mátch" }), [1]);
 });
 
 test("tokens are found by name, support and kind", () => {
@@ -42,6 +44,7 @@ test("tokens are found by name, support and kind", () => {
   assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "", support: 2, special: false }), [0]);
   assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "", support: 1, special: true }), [0, 1, 2]);
   assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "RA", support: 1, special: false }), [2]);
+  assert.deepEqual(attviz.tokenTable.matching(tokens, { q: "Râ", support: 1, special: false }), [2]);
 });
 
 test("equal rows keep their order, and a title's clicks go round", () => {
@@ -50,6 +53,17 @@ test("equal rows keep their order, and a title's clicks go round", () => {
   assert.deepEqual(attviz.table.sortedBy([0, 1, 2], key, false), [1, 0, 2]);
   const clicks = ["", "-mean", "mean"].map((sort) => attviz.table.nextSort(sort, "mean", true));
   assert.deepEqual(clicks, ["-mean", "mean", ""]);
+});
+
+test("a search heeds neither case nor accents nor quotes, and marks what the text holds", () => {
+  const { fold, query, hits } = attviz.search;
+  assert.equal(fold("Škrlj CAFÉ cafe\u0301"), "skrlj cafe cafe");
+  assert.equal(fold("각 हिन्दी"), "각 हिन्दी");
+  assert.equal(query(' "Éva B" '), "eva b");
+  assert.equal(query('"'), '"');
+  const text = "Ein cafe\u0301, ein CAFÉ";
+  assert.deepEqual(hits(text, query("Café")).map(([start, end]) => text.slice(start, end)), ["cafe\u0301", "CAFÉ"]);
+  assert.deepEqual(hits("aa", ""), []);
 });
 
 test("an excerpt holds the hit", () => {

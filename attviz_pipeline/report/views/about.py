@@ -1,6 +1,6 @@
 """The page that defines every number, and says what became of every input row and how the site was made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import yaml
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.report import payload
+from attviz_pipeline.report import paths, payload
 from attviz_pipeline.report.views.study import StudyView
 
 N_STATIC_ROWS = 50
@@ -79,14 +79,20 @@ def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str
     )
 
 
-def remarkable_rows(ledger: Path) -> dict[str, list[Any]]:
-    """Columns of the ledger's rows that were left out, cut into windows or truncated, in input order."""
+def remarkable_rows(ledger: Path, corpus_paths: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Columns of the ledger's rows that were left out, cut into windows or truncated, in input order.
+
+    `corpus_paths` are the files that the columns `file` and `detail` name; both get them as a site may show them.
+    """
     columns: dict[str, list[Any]] = {name: [] for name in schemas.LEDGER.arrow.names}
     for table in files.iter_tables(ledger, schemas.LEDGER):
         unremarkable = pc.is_in(table["status"], value_set=pc.pa.array(UNREMARKABLE))
         rows = table.filter(pc.invert(unremarkable))
         for name, values in columns.items():
             values.extend(rows[name].to_pylist())
+    columns["file"] = [paths.published(path) for path in columns["file"]]
+    for path in corpus_paths:
+        columns["detail"] = [detail and detail.replace(path, paths.published(path)) for detail in columns["detail"]]
     return {"first": 0, **columns}  # type: ignore[dict-item]
 
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config import Study
+from attviz_pipeline.report import paths
 from attviz_pipeline.report.inputs import SiteInputs
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """The study's settings and the small artefacts, read once.
+    """The study's settings and the small artefacts, read once; folders outside the study are cut from paths.
 
     Args:
         settings: The whole configuration.
@@ -19,6 +20,7 @@ class StudyView:
         metrics: Scores of the classifier.
         summary: Counts and scores of the analysed documents.
         provenance: Versions and commit, as handed in.
+        corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
     """
 
     settings: Study
@@ -27,6 +29,7 @@ class StudyView:
     metrics: dict[str, Any]
     summary: dict[str, Any]
     provenance: dict[str, str]
+    corpus_paths: list[str]
 
     @property
     def title(self) -> str:
@@ -70,11 +73,13 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
     Raises:
         ArtifactError: One is missing, damaged or of another version.
     """
+    dataset = files.read_json(inputs.dataset, schemas.DATASET)
     return StudyView(
-        settings=settings,
-        dataset=files.read_json(inputs.dataset, schemas.DATASET),
-        model=files.read_json(inputs.model, schemas.MODEL),
+        settings=paths.published_settings(settings),
+        dataset=paths.published_card(dataset),
+        model=paths.published_card(files.read_json(inputs.model, schemas.MODEL)),
         metrics=files.read_json(inputs.metrics, schemas.METRICS),
         summary=files.read_json(inputs.statistics.summary, schemas.SUMMARY),
         provenance=dict(inputs.provenance),
+        corpus_paths=paths.corpus_paths(dataset),
     )

@@ -72,6 +72,9 @@
     }
   };
 
+  // Previous and next show the same heads.
+  const passOnPins = (pinned) => document.querySelectorAll(".pager a").forEach((link) => { link.hash = pinned ? `h=${pinned}` : ""; });
+
   const switches = (state) => {
     for (const name of ["scale", "rows", "colour"]) {
       for (const input of document.querySelectorAll(`input[name=${name}]`)) {
@@ -128,6 +131,7 @@
       showSwitches(state);
       drawLegend(colours, range, relative);
       listPins(doc, pins, toggle);
+      passOnPins(state.get("h"));
       Object.values(views).forEach((part) => part.draw(view));
       follow(cursor.get());
     };

@@ -8,13 +8,13 @@
 
   // Which rows pass: a plain scan, which is fast enough for 100,000 texts.
   const matching = (rows, lower, { q, gold, predicted, outcome }) => {
-    const query = (q ?? "").toLowerCase();
+    const query = attviz.search.query(q ?? "");
     const found = [];
     for (let i = 0; i < rows.id.length; i++) {
       if (gold !== "" && rows.label[i] !== Number(gold)) continue;
       if (predicted !== "" && rows.prediction[i] !== Number(predicted)) continue;
       if (outcome !== "" && (rows.label[i] === rows.prediction[i]) !== (outcome === "right")) continue;
-      if (query && !lower[i].includes(query) && !rows.id[i].toLowerCase().includes(query)) continue;
+      if (query && !lower[i].includes(query) && !attviz.search.fold(rows.id[i]).includes(query)) continue;
       found.push(i);
     }
     return found;
@@ -51,7 +51,7 @@
     const text = element("span", "c-text document-text");
     const shown = excerpt(rows.text[i], query, EXCERPT);
     text.dir = "auto";
-    text.append(marked(shown, shown.toLowerCase(), query));
+    text.append(marked(shown, query));
     const predicted = element("span", "c-predicted");
     predicted.append(element("bdi", "", labels[rows.prediction[i]]), " ", outcome(rows.label[i] === rows.prediction[i]));
     const id = element("span", "c-id");
@@ -63,6 +63,8 @@
       element("span", "c-length", attviz.scale.count(rows.tokens[i])),
       element("span", "c-mean", attviz.scale.significant(rows.mean[i], 3))];
   };
+
+  const offered = (field, value) => (!field.options || [...field.options].some((option) => option.value === value) ? value : "");
 
   // What the document pages step through while a filter is on.
   const leaveTrail = (found, active) => {
@@ -91,9 +93,10 @@
       onSort: (name) => state.set({ sort: attviz.table.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
     });
     const draw = () => {
-      const filter = Object.fromEntries(Object.keys(fields).map((key) => [key, state.get(key)]));
-      query = filter.q.toLowerCase();
-      if (query && !lower.length) rows.text.forEach((text) => lower.push(text.toLowerCase()));
+      // A link may ask for a class or an outcome that does not exist.
+      const filter = Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, offered(field, state.get(key))]));
+      query = attviz.search.query(filter.q);
+      if (query && !lower.length) rows.text.forEach((text) => lower.push(attviz.search.fold(text)));
       for (const [key, field] of Object.entries(fields)) if (field.value !== filter[key]) field.value = filter[key];
       const found = matching(rows, lower, filter);
       const descending = state.get("sort").startsWith("-");

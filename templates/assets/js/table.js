@@ -14,14 +14,12 @@
   };
 
   // A text with the search's hits marked.
-  const marked = (text, lower, query) => {
+  const marked = (text, query) => {
     const fragment = document.createDocumentFragment();
     let from = 0;
-    if (query && lower.length === text.length) {
-      for (let at = lower.indexOf(query); at >= 0; at = lower.indexOf(query, from)) {
-        fragment.append(text.slice(from, at), element("mark", "", text.slice(at, at + query.length)));
-        from = at + query.length;
-      }
+    for (const [start, end] of attviz.search.hits(text, query)) {
+      fragment.append(text.slice(from, start), element("mark", "", text.slice(start, end)));
+      from = end;
     }
     fragment.append(text.slice(from));
     return fragment;
@@ -30,7 +28,7 @@
   // A long text from a little before its first hit.
   const excerpt = (text, query, length) => {
     if (text.length <= length) return text;
-    const at = query ? text.toLowerCase().indexOf(query) : -1;
+    const at = attviz.search.hits(text, query)[0]?.[0] ?? -1;
     const from = at > length / 2 ? at - Math.floor(length / 3) : 0;
     return (from ? "…" : "") + text.slice(from, from + length) + (from + length < text.length ? "…" : "");
   };

@@ -37,7 +37,7 @@
         scroll.setAttribute("role", "group");
         scroll.setAttribute("aria-label", "Every token");
         scroll.append(table);
-        details.append(scroll);
+        details.append(element("p", "hint", "≈, from the page’s packed values."), scroll);
       });
     },
   };

@@ -5,11 +5,11 @@
   const byId = (id) => document.getElementById(id);
 
   const matching = (rows, { q, support, special }) => {
-    const query = q.toLowerCase();
+    const query = attviz.search.query(q);
     const found = [];
     for (let i = 0; i < rows.token.length; i++) {
       if (rows.documents[i] < support || (rows.special[i] && !special)) continue;
-      if (query && !rows.token[i].toLowerCase().includes(query)) continue;
+      if (query && !attviz.search.fold(rows.token[i]).includes(query)) continue;
       found.push(i);
     }
     return found;
@@ -29,7 +29,7 @@
     const { element, marked } = attviz.table;
     const token = element("span", "c-token");
     const name = element("bdi", "token");
-    name.append(marked(rows.token[i], rows.token[i].toLowerCase(), query));
+    name.append(marked(rows.token[i], query));
     token.append(name);
     const [layer, head] = [Math.floor(rows.best[i] / heads), rows.best[i] % heads];
     const link = element("a", "head-name", `L${layer}·H${head}`);
@@ -59,7 +59,7 @@
     });
     const draw = () => {
       const filter = { q: state.get("q"), support: Math.max(1, Number(state.get("support")) || 1), special: state.get("special") === "1" };
-      query = filter.q.toLowerCase();
+      query = attviz.search.query(filter.q);
       if (byId("search").value !== filter.q) byId("search").value = filter.q;
       if (Number(byId("support").value) !== filter.support) byId("support").value = filter.support;
       byId("with-special").checked = filter.special;
