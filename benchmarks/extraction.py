@@ -15,7 +15,6 @@ import logging
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -348,6 +347,12 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
+def _peak_mb() -> float:
+    # Not getrusage: its peak is handed on from the parent process.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmHWM:\s*(\d+)", status)[0]) / 1024
+
+
 def _memory_gb() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
@@ -363,8 +368,7 @@ def main() -> None:
     if options.alone:
         name, *arguments = options.alone
         found = {"read_once": read_once, "run_stage": run_stage}[name](*arguments)
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        sys.stdout.write(json.dumps(found | {"peak_mb": peak_mb}))
+        sys.stdout.write(json.dumps(found | {"peak_mb": _peak_mb()}))
         return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("attviz_pipeline").setLevel(logging.WARNING)
