@@ -28,7 +28,9 @@ def test_nothing_is_left_to_fill_in(document: Path) -> None:
 
 
 def test_quick_start_commands_are_targets_of_the_makefile() -> None:
-    commands = set(re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    commands = set(
+        re.findall(r"(?:^ {4}|`)make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
     assert {"report", "test"} <= commands
     for command in commands:
