@@ -73,12 +73,8 @@ def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
 
 def label_fault(label: object, column: str) -> Fault | None:
     """Say why a cell cannot be a label, whatever the classes are, or return None."""
-    what = ""
-    if label is None or label == "":
-        what = "is missing"
-    elif isinstance(label, bool) or not isinstance(label, str | int):
-        what = f"must be a string or an integer, got {_kind(label)}"
-    elif isinstance(label, str):
+    what = _kind_fault(label)
+    if not what and isinstance(label, str):
         what = _name_fault(label) or ("has blanks around it" if label != label.strip() else "")
     if not what and len(str(label)) > MAX_NAME_CHARACTERS:
         what = _too_long(str(label))
@@ -87,17 +83,21 @@ def label_fault(label: object, column: str) -> Fault | None:
 
 def id_fault(given: object, column: str) -> Fault | None:
     """Say why a cell cannot be an id, or return None."""
-    what = ""
-    if given is None or given == "":
-        what = "is missing"
-    elif isinstance(given, bool) or not isinstance(given, str | int):
-        what = f"must be a string or an integer, got {_kind(given)}"
-    else:
+    what = _kind_fault(given)
+    if not what:
         text = str(given)
         what = "has nothing but blanks" if not text.strip() else _name_fault(text)
         if not what and len(text) > MAX_NAME_CHARACTERS:
             what = _too_long(text)
     return Fault(column, "unreadable_text", what) if what else None
+
+
+def _kind_fault(cell: object) -> str:
+    if cell is None or cell == "":
+        return "is missing"
+    if isinstance(cell, bool) or not isinstance(cell, str | int):
+        return f"must be a string or an integer, got {_kind(cell)}"
+    return ""
 
 
 def _name_fault(name: str) -> str:
