@@ -1,20 +1,36 @@
-# `make report` builds the default site, `make test` runs every test. Both install what they need into .venv.
+# `make report` builds the default site, `make publish` pushes it to gh-pages (DRY_RUN=1 only says what it would push),
+# `make test` runs every test. Each installs what it needs into .venv.
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
+DRY_RUN ?=
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report test lint lock reference clean
+.PHONY: report publish export test faults lint lock reference clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules
 
+publish: .venv/report.installed
+	python -m attviz_pipeline check-config --config "$(CONFIG)"
+	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules $(if $(DRY_RUN),--config 'publish={dry_run: true}') -- publish
+
+export: .venv/report.installed # attention in the formats that the study's section `export` names
+	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
+
 test: .venv/test.installed
 	tests/provide_chromium.sh
+	tests/provide_slurm.sh
 	python -m pytest -m "not slow"
 	python -m pytest -m slow
+
+faults: .venv/test.installed # every fault on the way, and 100,000 random inputs; the counts go into docs/reliability.md
+	rm -f .faults.jsonl
+	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 \
+		python -m pytest tests/test_faults_*.py tests/test_fuzzed_readers.py
+	python tests/write_fault_table.py .faults.jsonl
 
 lint: .venv/test.installed
 	ruff check .
@@ -43,5 +59,5 @@ clean:
 	@touch $@
 
 .venv/test.installed: .venv/report.installed
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,slurm]'
 	@touch $@

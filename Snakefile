@@ -15,12 +15,25 @@ if not workflow.config_settings.configfiles:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/dataset.smk"  # rows -> checked, split documents -> shards
-include: "workflow/rules/model.smk"  # pretrained model -> verified, fine-tuned, scored classifier
-include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head
+
+
+if STUDY.imported:
+
+    include: "workflow/rules/import.smk"  # attention from a file, in place of the next three
+
+else:
+
+    include: "workflow/rules/dataset.smk"  # rows -> checked, split documents -> shards
+    include: "workflow/rules/model.smk"  # pretrained model -> verified, fine-tuned, scored classifier
+    include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head; maps of chosen documents
+
+
+include: "workflow/rules/redaction.smk"  # share-safe mode only: the same without words
 include: "workflow/rules/analysis.smk"  # shard -> aggregates, sums -> statistics of the dataset
 include: "workflow/rules/figures.smk"  # statistics -> figures
 include: "workflow/rules/report.smk"  # everything -> site
+include: "workflow/rules/export.smk"  # attention -> formats of other tools, on request
+include: "workflow/rules/publish.smk"  # only when asked for: site -> branch of a git remote
 
 
 rule all:

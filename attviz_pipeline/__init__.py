@@ -1,3 +1,50 @@
-"""Read the self-attention of transformer classifiers over whole datasets."""
+"""Read the self-attention of transformer classifiers over whole datasets.
+
+As a library: `from attviz_pipeline import open_results, fuji`, and so on; docs/library.md shows how. What is named here
+loads when it is asked for, so that parsing the workflow stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attviz_pipeline.analysis import aggregates as aggregates
+    from attviz_pipeline.analysis.classes.log_odds import log_odds as log_odds
+    from attviz_pipeline.analysis.heads import cluster_heads as cluster_heads
+    from attviz_pipeline.analysis.heads import fuji as fuji
+    from attviz_pipeline.analysis.heads import jensen_shannon as jensen_shannon
+    from attviz_pipeline.analysis.heads import map_heads as map_heads
+    from attviz_pipeline.analysis.heads import name_roles as name_roles
+    from attviz_pipeline.analysis.heads import token_distributions as token_distributions
+    from attviz_pipeline.analysis.inference import benjamini_hochberg as benjamini_hochberg
+    from attviz_pipeline.analysis.inference import hedges_g as hedges_g
+    from attviz_pipeline.analysis.predictions.calibration import Bins as Bins
+    from attviz_pipeline.analysis.predictions.calibration import (
+        expected_calibration_error as expected_calibration_error,
+    )
+    from attviz_pipeline.analysis.shrinkage import shrink as shrink
+    from attviz_pipeline.results import Document as Document
+    from attviz_pipeline.results import Results as Results
+    from attviz_pipeline.results import open_results as open_results
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "attviz_pipeline.analysis": ("aggregates",),
+    "attviz_pipeline.analysis.classes.log_odds": ("log_odds",),
+    "attviz_pipeline.analysis.heads": (
+        *("cluster_heads", "fuji", "jensen_shannon", "map_heads", "name_roles", "token_distributions"),
+    ),
+    "attviz_pipeline.analysis.inference": ("benjamini_hochberg", "hedges_g"),
+    "attviz_pipeline.analysis.predictions.calibration": ("Bins", "expected_calibration_error"),
+    "attviz_pipeline.analysis.shrinkage": ("shrink",),
+    "attviz_pipeline.results": ("Document", "Results", "open_results"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted([*_HOME_OF, "__version__"])  # noqa: PLE0605 - a list, though sorted
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as names
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -6,18 +6,24 @@ A study is one file. What it leaves out has the default given here; what it miss
 
 import difflib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from attviz_pipeline.errors import ConfigError, Problem
 
 Split = Literal["train", "validation", "test"]
+Definition = Literal["paper", "attviz"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+HeadName = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+KEYS_OF_ATTVIZ_JSON = {"source", "format", "bad_rows", "repeated_vectors", "max_characters"}
 
 
 class Section(BaseModel):
@@ -42,10 +48,15 @@ class DatasetSettings(Section):
     splits: dict[Split, str] | None = Field(
         None, description="Names of the hub dataset's own splits; left out, its rows are pooled and split anew"
     )
-    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = Field(
-        None, description="File format; left out, the file's suffix decides"
+    format: Literal["csv", "tsv", "jsonl", "parquet", "attviz_json"] | None = Field(
+        None,
+        description="File format; left out, the file's suffix decides. `attviz_json` is the input of AttViz's own "
+        "viewer: it holds attention, so the study has no `model` and begins with its statistics",
     )
     text_column: str = Field("text", description="Column that holds the text")
+    pair_column: str | None = Field(
+        None, description="Column that holds a second text, which the model reads as the first one's pair"
+    )
     label_column: str = Field("label", description="Column that holds the gold label, a string or an integer")
     id_column: str | None = Field(
         None, description="Column that holds a unique id; left out, rows are numbered within their file"
@@ -65,6 +76,11 @@ class DatasetSettings(Section):
     )
     duplicate_texts: Literal["keep", "drop"] = Field(
         "keep", description="What becomes of the second and later rows with the same text"
+    )
+    repeated_vectors: Literal["leave_out", "keep"] = Field(
+        "leave_out",
+        description="Of `attviz_json`: vectors that repeat an earlier one in every document, an error of some "
+        "extractors; kept, they count as heads of their own",
     )
     max_characters: int = Field(200_000, ge=1, description="A longer text counts as a bad row")
 
@@ -88,6 +104,16 @@ class DatasetSettings(Section):
             raise ValueError(f"`split_fractions` must sum to 1, got {sum(self.split_fractions.values()):g}")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> Self:
+        fields, other = type(self).model_fields, self.format != "attviz_json"
+        names = ("repeated_vectors",) if other else set(fields) - KEYS_OF_ATTVIZ_JSON
+        given = sorted(name for name in names if getattr(self, name) != fields[name].default)
+        if given:
+            kind = "fits `format: attviz_json` only" if other else "does not fit `format: attviz_json`"
+            raise ValueError(f"{', '.join(f'`{name}`' for name in given)} {kind}: remove")
+        return self
+
 
 class DocumentsSettings(Section):
     """Which texts are analysed, how they are cut, and into how many shards."""
@@ -101,7 +127,8 @@ class DocumentsSettings(Section):
     max_documents: int | None = Field(
         None, ge=1, description="Analyse at most so many documents, a seeded sample; left out, all"
     )
-    n_shards: int = Field(1, ge=1, le=99_999, description="Number of extraction jobs")
+    # Linux takes at most 128 KiB for the text of one command, and some name three files of each shard.
+    n_shards: int = Field(1, ge=1, le=300, description="Number of extraction jobs; shards can be of any size")
     block_size: int = Field(
         32,
         ge=1,
@@ -117,7 +144,9 @@ class ModelSettings(Section):
         None, description="Commit of a hub model; needed with a hub id, refused with a local folder"
     )
     offline_package: str | None = Field(
-        None, description="Installed Python distribution that carries a copy of the model; looked for before the hub"
+        None,
+        description="Installed Python distribution, named after the hub's model, that carries a copy of it; looked for "
+        "before the hub",
     )
     sha256: dict[str, Sha256] = Field(
         {}, description="Digests of the model's files by name; a file with another digest is refused"
@@ -148,12 +177,20 @@ class TrainingSettings(Section):
 class AttentionSettings(Section):
     """How attention is extracted."""
 
+    mode: Literal["self_attention", "full"] = Field(
+        "self_attention",
+        description="`full` adds what heads attend to beside themselves: attention received, entropy, shares on "
+        "special, neighbouring and punctuation tokens, mean distance, attention rollout, norms of value vectors",
+    )
     long_texts: Literal["window", "truncate"] = Field(
         "window", description="Texts over `model.max_tokens`: overlapping windows, or the beginning only"
     )
     window_overlap: int = Field(64, ge=0, description="Tokens that two neighbouring windows share")
-    tokens_per_batch: int = Field(
-        8192, ge=8, description="Upper bound of documents times longest document in one batch"
+    tokens_per_batch: Annotated[int, Field(ge=8)] | Literal["auto"] = Field(
+        1024,
+        description="Upper bound of documents times longest document in one batch; `auto` tries some on the first "
+        "documents of each job and takes the smallest that is fast, which on a GPU is more, "
+        "and whose last bits then depend on the machine",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="`auto` takes a GPU where there is one and says so"
@@ -164,11 +201,105 @@ class AttentionSettings(Section):
         "(99 % of the values are off by less than 0.01 in bfloat16, 0.001 in float16)",
     )
     mantissa_bits: int = Field(
-        23,
+        16,
         ge=7,
         le=23,
-        description="Bits kept of each value's mantissa: 23 is float32 whole; 12 takes a third less disk "
-        "and is exact to 0.012 %",
+        description="Bits kept of each value's mantissa: 16 is exact to 0.0008 %, as near as two ways of computing "
+        "in float32 come; 23 is float32 whole and takes half as much disk again; 12 is exact to 0.012 %",
+    )
+
+
+class AggregatesSettings(Section):
+    """How a document is aggregated over heads."""
+
+    definition: Definition = Field(
+        "paper",
+        description="Formulas of the paper's Table 2, or those that AttViz's viewer computes, for comparison: standard "
+        "deviation divided by h, entropy of the values in bins of 0.01 divided by the number of bins",
+    )
+
+
+class AssessmentSettings(Section):
+    """How the classifier's predictions are assessed."""
+
+    n_bins: int = Field(15, ge=1, le=1000, description="Bins of confidence in the calibration error")
+    n_resamples: int = Field(
+        1000, ge=100, le=100_000, description="Bootstrap resamples of input rows behind the intervals"
+    )
+
+
+class ComparisonSettings(Section):
+    """How heads are compared with each other and with chance."""
+
+    min_document_frequency: int = Field(
+        5, ge=1, description="Tokens in fewer documents are left out when heads are compared by how they rank tokens"
+    )
+    n_documents: int = Field(
+        500,
+        ge=1,
+        description="Heads are compared by how they spread attention in at most so many documents, a seeded sample; "
+        "time grows with it, with `n_permutations` and with the square of the number of heads",
+    )
+    n_permutations: int = Field(
+        200, ge=19, le=5_000, description="Permutations of each test; p is never below 1 / (n_permutations + 1)"
+    )
+
+
+class TermsSettings(Section):
+    """What the statistics count as a term, and which terms have the support to be described."""
+
+    level: Literal["token", "word", "lower_word"] = Field(
+        "lower_word",
+        description="Vocabulary entries, words (pieces merged, spelled as in the text), or words in lower case",
+    )
+    special_tokens: bool = Field(False, description="Count [CLS], [SEP] and other special tokens too")
+    punctuation: bool = Field(False, description="Count tokens that are nothing but punctuation too")
+    min_document_frequency: int = Field(
+        10, ge=1, description="Terms in fewer documents are listed with their counts, but not described"
+    )
+
+
+class BootstrapSettings(Section):
+    """The intervals of terms."""
+
+    n_replicates: int = Field(500, ge=100, description="Resamples of the input rows behind each 95 % interval")
+
+
+class ClassesSettings(Section):
+    """Which heads and terms differ between classes, and between right and wrong predictions."""
+
+    n_permutations: int = Field(
+        999, ge=19, description="Permutations behind each p; the smallest possible p is 2 / (n_permutations + 1)"
+    )
+    length_strata: int = Field(
+        5, ge=1, description="Documents are permuted within so many strata of similar length; 1 ignores length"
+    )
+    prior_count: float = Field(
+        500, gt=0, description="Weight of the Dirichlet prior of the log-odds, in occurrences of terms"
+    )
+
+
+class MapsSettings(Section):
+    """Which documents get token-to-token maps, and how much a map keeps."""
+
+    documents: list[str] = Field([], description="Ids of documents that get maps in any case")
+    max_megabytes: float = Field(
+        20, ge=0, description="Most that all maps may add to the site; those named in `documents` count, but always fit"
+    )
+    max_documents: int = Field(
+        50,
+        ge=0,
+        description="Most documents chosen automatically: mistakes first, then the least certain ones, then a sample; "
+        "0 leaves only those named in `documents`",
+    )
+    entries_per_row: int = Field(
+        16, ge=1, le=1024, description="Strongest keys kept for each query; of the others their sum"
+    )
+    thumbnail_size: int = Field(
+        64, ge=8, le=256, description="Side in cells of a head's picture; longer texts are pooled"
+    )
+    vectors: bool = Field(
+        True, description="Keep the query and key vectors too: they explain a map's rows, and take most of its bytes"
     )
 
 
@@ -190,13 +321,96 @@ class ReportSettings(Section):
     sensitive: bool = Field(False, description="Blur texts until the reader asks for them")
 
 
+class SiteSettings(Section):
+    """How large the site may be."""
+
+    max_megabytes: float = Field(
+        900,
+        gt=0,
+        description="Most that the site may take. Every document has a page; where pages with every head do not fit, "
+        "those with maps, the misclassified, the least certain and a sample have them, the others the means of each "
+        "layer's heads",
+    )
+
+
+class ExportSettings(Section):
+    """What `make export` writes for other tools."""
+
+    formats: list[Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]] = Field(
+        ["attviz_json"], min_length=1, description="Formats: docs/formats.md says what each holds"
+    )
+    heads: Literal["all", "layer_means"] | list[HeadName] = Field(
+        "layer_means", description="Vectors: every head, the mean of each layer's heads, or heads like `5.3`"
+    )
+    special_tokens: bool = Field(True, description="Export [CLS], [SEP] and other special tokens too")
+
+
+class RedactionSettings(Section):
+    """Share-safe mode: words are replaced before anything is counted, drawn or shown."""
+
+    mode: Literal["none", "shape", "hash"] = Field(
+        "none",
+        description="`shape` keeps of a word where it has capitals, letters and digits (`Xxxx 00`), `hash` puts a "
+        "keyed tag in its place, the same for the same word; punctuation stays",
+    )
+    key_file: str | None = Field(
+        None, description="File with the secret key of `hash`, 16 bytes or more; the same key gives the same tags"
+    )
+    min_document_frequency: int = Field(
+        5, ge=1, description="What stands for words of fewer documents is pooled as `[rare]`; only with a `mode`"
+    )
+
+    @model_validator(mode="after")
+    def _key_for_hash(self) -> Self:
+        if (self.mode == "hash") != (self.key_file is not None):
+            raise ValueError("`key_file` is needed by `mode: hash`, and by no other mode")
+        return self
+
+
+class PublishSettings(Section):
+    """Where `snakemake publish` pushes the site, and what must not be in it."""
+
+    remote: str = Field(
+        "origin",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$",
+        description="Name of the git remote, as `git remote` lists it",
+    )
+    branch: str = Field(
+        "gh-pages", pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", description="Branch that holds the published site"
+    )
+    folder: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Folder of the study on that branch; left out, the study's name",
+    )
+    forbidden: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="Texts that no file of the site may hold, in capitals or not; never shown in the site"
+    )
+    allowed: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="Texts that look like a path or a name of this machine, and may be published all the same"
+    )
+    dry_run: bool = Field(False, description="Check, say what would be pushed where, and push nothing")
+
+
 class ResourcesSettings(Section):
     """What a job asks the machine or the cluster for."""
 
     threads: int = Field(2, ge=1, description="Cores of a job that computes with the model")
-    gpu: int = Field(0, ge=0, le=1, description="GPUs of a job that computes with the model")
-    memory_mb: int = Field(4000, ge=500, description="Memory of a job that computes with the model, in megabytes")
-    runtime_minutes: int = Field(120, ge=1, description="Time limit of a job that computes with the model")
+    gpu: int = Field(
+        0, ge=0, le=1, description="GPUs of a job that computes with the model; each job gets one of its own"
+    )
+    memory_mb: int = Field(
+        4000,
+        ge=500,
+        description="Memory of a job that computes with the model, in megabytes; 10 more per megabyte of input, "
+        "and twice as much each time the job is repeated",
+    )
+    runtime_minutes: int = Field(
+        120,
+        ge=1,
+        description="Time limit of a job that computes with the model; 15 minutes more per megabyte of input, "
+        "and as much again each time the job is repeated",
+    )
 
 
 class Study(Section):
@@ -206,16 +420,69 @@ class Study(Section):
         pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the study; its results lie in `results/<name>/`"
     )
     seed: int = Field(
-        13, ge=0, le=2**31 - 1, description="Seed of the split, the sample, the fine-tuning and the figures"
+        13,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of the split, the samples, the fine-tuning, the permutations and the figures",
     )
     dataset: DatasetSettings
     documents: DocumentsSettings = DocumentsSettings()
-    model: ModelSettings
+    model: ModelSettings | None = Field(None, validate_default=True)
     training: TrainingSettings = TrainingSettings()
     attention: AttentionSettings = AttentionSettings()
+    aggregates: AggregatesSettings = AggregatesSettings()
+    assessment: AssessmentSettings = AssessmentSettings()
+    terms: TermsSettings = TermsSettings()
+    bootstrap: BootstrapSettings = BootstrapSettings()
+    classes: ClassesSettings = ClassesSettings()
+    comparison: ComparisonSettings = ComparisonSettings()
+    maps: MapsSettings = MapsSettings()
     figures: FiguresSettings = FiguresSettings()
+    redaction: RedactionSettings = RedactionSettings()
     report: ReportSettings = ReportSettings()
+    site: SiteSettings = SiteSettings()
+    export: ExportSettings = ExportSettings()
+    publish: PublishSettings = PublishSettings()
     resources: ResourcesSettings = ResourcesSettings()
+
+    @property
+    def imported(self) -> bool:
+        """True where attention comes from a file, so that there is no model to prepare."""
+        return self.dataset.format == "attviz_json"
+
+    @field_validator("model")
+    @classmethod
+    def _model_unless_imported(cls, model: ModelSettings | None, info: ValidationInfo) -> ModelSettings | None:
+        dataset = info.data.get("dataset")
+        if dataset is not None and model is None and dataset.format != "attviz_json":
+            raise ValueError("missing; this key has no default")
+        if dataset is not None and model is not None and dataset.format == "attviz_json":
+            raise ValueError("has no effect: a file of `dataset.format: attviz_json` holds attention already; remove")
+        return model
+
+    @field_validator("documents", "training", "attention")
+    @classmethod
+    def _nothing_without_effect(cls, section: Section, info: ValidationInfo) -> Section:
+        dataset = info.data.get("dataset")
+        if dataset is None or dataset.format != "attviz_json":
+            return section
+        default, fitting = type(section)(), {"max_documents", "n_shards", "block_size"}
+        given = [key for key, value in section if value != getattr(default, key) and key not in fitting]
+        if given:
+            keys = ", ".join(f"`{key}`" for key in given)
+            raise ValueError(f"{keys} has no effect on attention that comes from a file; remove")
+        return section
+
+    @model_validator(mode="after")
+    def _pairs_stay_whole(self) -> Self:
+        faults = []
+        if self.dataset.pair_column is not None and self.attention.long_texts == "window":
+            faults.append("pairs are not cut into windows; set `attention.long_texts: truncate`")
+        if self.dataset.pair_column is not None and self.documents.segments == "paragraph":
+            faults.append("pairs are not cut into paragraphs; set `documents.segments: none`")
+        if faults:
+            raise ValueError(f"`dataset.pair_column` is given: {'; '.join(faults)}")
+        return self
 
 
 class PrepareDataset(Section):
@@ -246,6 +513,80 @@ class ExtractAttention(Section):
     attention: AttentionSettings
 
 
+class RedactAttention(Section):
+    """What the stage `redact_attention` reads."""
+
+    redaction: RedactionSettings
+
+
+class ImportAttention(Section):
+    """What the stage `import_attention` reads."""
+
+    seed: int
+    dataset: DatasetSettings
+    documents: DocumentsSettings
+
+
+class AggregateShard(Section):
+    """What the stage `aggregate_shard` reads."""
+
+    aggregates: AggregatesSettings
+
+
+class AssessPredictions(Section):
+    """What the stage `assess_predictions` reads."""
+
+    seed: int
+    assessment: AssessmentSettings
+
+
+class ListTerms(Section):
+    """What the stage `list_terms` reads."""
+
+    terms: TermsSettings
+
+
+class MeasureShard(Section):
+    """What the stage `measure_shard` reads."""
+
+    terms: TermsSettings
+
+
+class DescribeTerms(Section):
+    """What the stage `describe_terms` reads."""
+
+    seed: int
+    bootstrap: BootstrapSettings
+
+
+class CompareClasses(Section):
+    """What the stage `compare_classes` reads."""
+
+    seed: int
+    classes: ClassesSettings
+
+
+class GroupDocuments(Section):
+    """What the stage `group_documents` reads."""
+
+    seed: int
+
+
+class CompareHeads(Section):
+    """What the stage `compare_heads` reads."""
+
+    seed: int
+    comparison: ComparisonSettings
+
+
+class ExtractMaps(Section):
+    """What the stage `extract_maps` reads."""
+
+    seed: int
+    attention: AttentionSettings
+    maps: MapsSettings
+
+
 class DrawFigures(Section):
     """What the stage `draw_figures` reads."""
 
@@ -253,10 +594,24 @@ class DrawFigures(Section):
     figures: FiguresSettings
 
 
+class ExportAttention(Section):
+    """What the stage `export_attention` reads."""
+
+    export: ExportSettings
+
+
 class RenderSite(Section):
-    """What the stage `render_site` reads: everything, since the about page shows the configuration."""
+    """What the stage `render_site` reads: everything but where it is published; the about page shows it."""
 
     study: Study
+
+
+class Publish(Section):
+    """What the stage `publish` reads."""
+
+    name: str
+    redaction: RedactionSettings
+    publish: PublishSettings
 
 
 STAGES: Mapping[str, type[Section]] = {
@@ -264,18 +619,50 @@ STAGES: Mapping[str, type[Section]] = {
     "shard_documents": ShardDocuments,
     "prepare_model": PrepareModel,
     "extract_attention": ExtractAttention,
+    "redact_attention": RedactAttention,
+    "import_attention": ImportAttention,
+    "aggregate_shard": AggregateShard,
+    "assess_predictions": AssessPredictions,
+    "list_terms": ListTerms,
+    "measure_shard": MeasureShard,
+    "describe_terms": DescribeTerms,
+    "compare_classes": CompareClasses,
+    "group_documents": GroupDocuments,
+    "compare_heads": CompareHeads,
+    "extract_maps": ExtractMaps,
     "draw_figures": DrawFigures,
     "render_site": RenderSite,
+    "export_attention": ExportAttention,
+    "publish": Publish,
 }
+
+STAGES_OF_A_MODEL: set[type[Section]] = {PrepareDataset, ShardDocuments, PrepareModel, ExtractAttention, ExtractMaps}
 
 _Section = TypeVar("_Section", bound=Section)
 
 
 def slice_for(study: Study, stage: type[_Section]) -> _Section:
-    """Cut the part of a study that one stage reads, so that a change elsewhere does not rerun it."""
+    """Cut the part of a study that one stage reads, so that a change elsewhere does not rerun it.
+
+    Raises:
+        ConfigError: The study has no such stage, since its attention comes from a file.
+    """
+    if study.imported and stage in STAGES_OF_A_MODEL:
+        raise ConfigError(f"study {study.name} has no such stage: import-attention takes its place.")
     if stage is RenderSite:
-        return stage.model_validate({"study": study})
+        return stage.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
     return stage.model_validate({name: getattr(study, name) for name in stage.model_fields})
+
+
+def require_utf8() -> None:
+    """Refuse an environment in which names and settings that are not ASCII would be misread.
+
+    Raises:
+        ConfigError: Python was told not to use UTF-8, or the locale has another encoding.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise ConfigError(f"names of files are read as {encoding} here, not as UTF-8: set PYTHONUTF8=1 and try again.")
 
 
 def read_study(path: Path) -> Study:
@@ -365,10 +752,17 @@ def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
     for name in path[:-1]:
         field = model.model_fields.get(name)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        section = None if field is None else section_of(field.annotation)
+        if section is None:
             return []
-        model = field.annotation
+        model = section
     return list(model.model_fields)
+
+
+def section_of(annotation: object) -> type[Section] | None:
+    """Return the section that a field holds, needed or not, or None for a plain value."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, Section)), None)
 
 
 def _suggestion(word: str, valid: Iterable[str]) -> str:

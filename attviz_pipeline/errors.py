@@ -6,6 +6,7 @@ AttvizError             the base: a fault and its remedy, exit code 2, never a t
 ├── ModelError          a model folder, package or hub repository cannot be used
 ├── AttentionError      a model runs but its attention cannot be read
 ├── ArtifactError       a file of the pipeline is missing, truncated or of another version
+├── PublishError        a site must not, or cannot, be published
 └── ResourceError       the machine lacks disk, memory or the device asked for
 """
 
@@ -70,6 +71,10 @@ class AttentionError(AttvizError):
 
 class ArtifactError(AttvizError):
     """A file of the pipeline is missing, truncated or of another version."""
+
+
+class PublishError(AttvizError):
+    """A site must not, or cannot, be published."""
 
 
 class ResourceError(AttvizError):

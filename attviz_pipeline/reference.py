@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import Study
+from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.config import STAGES, Section, Study, section_of
 
 CONFIG_INTRODUCTION = """\
 # Settings of a study
 
-A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default.
+A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default; a study
+of attention that comes from a file (`dataset.format: attviz_json`) has no `model`.
 Unknown keys, wrong types and values out of range are reported all at once before anything runs;
 `python -m attviz_pipeline check-config --config FILE` does only that. Whether files, columns and models are there is
 told by the stage that reads them. Paths are relative to the folder in which the workflow runs.
@@ -36,6 +37,14 @@ The second line overrides keys of the file; what it does not name stays. Without
 This page is generated from `attviz_pipeline/config.py` by `make reference`.
 """
 
+RERUNS = """
+## What a changed setting runs again
+
+The stages that read it, and those that need their results. `render_site` shows all settings but `publish`, so it runs
+again for each; for `report` and `resources` nothing else does.
+
+"""
+
 ARTIFACTS_INTRODUCTION = """\
 # Files of a study
 
@@ -43,7 +52,10 @@ All results of a study lie in `results/<name>/`. Tables are Parquet files, which
 `datasets` open as they are; the rest is JSON and the usual files of a Hugging Face model. Every artefact names its
 schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON file in its first key `schema`. A reader
 refuses a version it does not know. Properties of a whole table ("facts") are JSON in the metadata key `attviz.facts`.
-Files are written under a temporary name and renamed when complete, so a file that is there is whole.
+Files are written under a temporary name and renamed when complete, so a file that is there is whole. Each carries the
+SHA-256 of its own bytes (key `checksum` in JSON, `attviz.checksum` in a Parquet file's metadata; 64 zeros stand in
+its place when it is computed), and a reader refuses a file that does not match it. Files that are no artefacts have
+theirs in the artefact beside them: the model's in `model.json`, figures' in `figures.json`.
 
     import json
     import pyarrow.parquet as pq
@@ -75,7 +87,7 @@ def render_reference() -> dict[str, str]:
     """Return the text of each generated document by its path in the repository."""
     return {
         "config/schema.json": json.dumps(Study.model_json_schema(), indent=2, sort_keys=True) + "\n",
-        "config/README.md": CONFIG_INTRODUCTION + "".join(_config_sections()),
+        "config/README.md": CONFIG_INTRODUCTION + "".join(_config_sections()) + RERUNS + _reruns_table(),
         "docs/artifacts.md": ARTIFACTS_INTRODUCTION + "".join(_artifact(schema) for schema in schemas.ALL),
     }
 
@@ -89,9 +101,15 @@ def _config_sections() -> Iterator[str]:
             yield f"\n## `{name}`\n\n{section.__doc__}\n\n{_settings_table(f'{name}.', section.model_fields)}"
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+def _section(field: FieldInfo) -> type[Section] | None:
+    return section_of(field.annotation)
+
+
+def _reruns_table() -> str:
+    readers = {key: [name for name, stage in STAGES.items() if key in stage.model_fields] for key in Study.model_fields}
+    readers["name"] = []  # another folder, another study
+    rows = [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in readers.items() if names]
+    return "\n".join(["| key or section | stages that read it |", "|---|---|", *rows]) + "\n"
 
 
 def _settings_table(prefix: str, fields: dict[str, FieldInfo]) -> str:
@@ -124,7 +142,7 @@ def _default(field: FieldInfo) -> str:
     return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
 
 
-def _artifact(schema: schemas.Schema) -> str:
+def _artifact(schema: Schema) -> str:
     heading = f"\n## `{schema.identifier}`\n\nWritten by {schema.stage}. {schema.description}.\n"
     if not len(schema.arrow):
         return heading

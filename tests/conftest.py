@@ -1,5 +1,6 @@
-"""Fixtures that several modules share: sites, a server, and Chromium."""
+"""Fixtures that several modules share: sites, a server, Chromium, and a study to harm."""
 
+from fault_study import fault_study
 from site_visits import browser, hostile_inputs, hostile_site, inputs, server, site, visitor
 
-__all__ = ["browser", "hostile_inputs", "hostile_site", "inputs", "server", "site", "visitor"]
+__all__ = ["browser", "fault_study", "hostile_inputs", "hostile_site", "inputs", "server", "site", "visitor"]

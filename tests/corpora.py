@@ -43,6 +43,14 @@ def refuse(folder: Path, **dataset: object) -> str:
     return str(refusal.value)
 
 
+def attviz_example() -> Path:
+    """Return AttViz's published example; the test is skipped where it is missing."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "data" / "attviz" / "example_bbc_explanations.json"
+    if not path.is_file():
+        pytest.skip(f"AttViz's published example is not at {path}")
+    return path
+
+
 def rows_of(n: int, labels: tuple[str, ...] = ("sport", "tech")) -> list[dict[str, str]]:
     return [{"text": f"text number {i}", "label": labels[i % len(labels)]} for i in range(n)]
 

@@ -129,7 +129,8 @@ def visitor(browser: Any) -> Iterator[Visitor]:
     yield visit
     for context in contexts:
         context.close()
-    assert [fault for made in visits for fault in made.faults] == []
+    faults = [fault for made in visits for fault in made.faults]
+    assert faults == [], faults
 
 
 def local(url: str, root: str) -> bool:

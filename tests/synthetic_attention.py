@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.words import word_of_each_token
 
 LABEL_NAMES = ["business", "sport", "tech"]
 FIRST_TOKEN_ID = 1000
@@ -107,7 +108,7 @@ def _ledger_row(number: int, identifier: str, split: str, status: str, detail: s
 
 
 def _columns(rows: list[dict[str, Any]], schema: schemas.Schema) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in schema.arrow.names}
+    return {name: [row.get(name) for row in rows] for name in schema.arrow.names}
 
 
 def _text(seed: int, position: int, texts: list[str] | None) -> str:
@@ -150,6 +151,7 @@ def _row(document: SyntheticDocument, position: int, ids: list[int], n_rows: int
         "split": "test",
         "label": position % len(LABEL_NAMES),
         "text": document.text,
+        "pair_start": None,
         "prediction": int(probabilities.argmax()),
         "probabilities": probabilities.tolist(),
         "tokens": document.tokens,
@@ -157,6 +159,9 @@ def _row(document: SyntheticDocument, position: int, ids: list[int], n_rows: int
         "starts": document.starts,
         "ends": document.ends,
         "special": special,
+        "punctuation": [document.text[a:b] == "." for a, b in zip(document.starts, document.ends, strict=True)],
+        "words": word_of_each_token(document.text, document.starts, document.ends, special),
+        "segments": [-1 if flag else 0 for flag in special],
         "windows": _windows(n_tokens, probabilities.tolist()),
         "truncated": position % 11 == 5,
         "self_attention": _self_attention(random, ids, n_rows, seed),

@@ -4,13 +4,17 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from site_statistics import add_profiles, compute_statistics
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
+from synthetic_maps import write_maps
 
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.artifacts.layout import StatisticsPaths
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.config import RenderSite, parse_study
-from attviz_pipeline.report import SiteInputs
+from attviz_pipeline.dataset import ImportedFiles
+from attviz_pipeline.report import MapInputs, SiteInputs, render_site
 
 HOSTILE_TEXTS = [
     "</script><script>alert('script')</script> closes <!-- the element",
@@ -24,12 +28,14 @@ HOSTILE_TEXTS = [
 ]
 
 
+# Documents with token-to-token maps: one in windows, one without vectors, one of ordinary length.
+MAPPED = {3: "misclassified", 5: "low_confidence", 7: "sample"}
 HOSTILE_LABELS = ["</title><script>alert(3)</script>", '"><img src=x onerror=alert(4)>', "' onclick='alert(5)"]
 HOSTILE_IDS = ["../../etc/passwd", "</script><script>alert(6)</script>", "javascript:alert(7)", "con.html?#%2e%2e"]
 
 
 def write_site_inputs(
-    folder: Path, *, n_documents: int = 24, n_shards: int = 2, hostile: bool = False, **options: Any
+    folder: Path, *, n_documents: int = 24, n_shards: int = 2, hostile: bool = False, full: bool = True, **options: Any
 ) -> SiteInputs:
     """Write every artefact that a site needs.
 
@@ -38,6 +44,7 @@ def write_site_inputs(
         n_documents: Number of documents.
         n_shards: Number of shards.
         hostile: Whether texts, ids and class names try to break out of the page.
+        full: Whether the attention was read in full mode, so that heads have profiles.
         options: Passed to `write_attention_shards`.
     """
     if hostile:
@@ -46,16 +53,12 @@ def write_site_inputs(
     if hostile:
         for path in attention:
             _rename(path, schemas.ATTENTION, {"label_names": HOSTILE_LABELS})
-    sums = [
-        tuple(folder / f"{name}-{n}.parquet" for name in ("aggregates", "tokens", "heads")) for n in range(n_shards)
-    ]
-    for path, (aggregates, token_sums, head_sums) in zip(attention, sums, strict=True):
-        aggregate_shard(path, aggregates, token_sums, head_sums)
     ledger = write_ledger(folder / "ledger.parquet", n_documents=n_documents)
     if hostile:
         _rename(ledger, schemas.LEDGER, {})
-    statistics = StatisticsPaths.below(folder / "statistics")
-    aggregate_dataset(attention, [s[1] for s in sums], [s[2] for s in sums], ledger, statistics)
+    for path in attention if full else ():
+        add_profiles(path)
+    mapped = {position: reason for position, reason in MAPPED.items() if position < n_documents}
     return SiteInputs(
         dataset=_card(
             folder / "dataset.json",
@@ -74,17 +77,37 @@ def write_site_inputs(
             sha256={"a": "b"},
         ),
         metrics=_card(folder / "metrics.json", schemas.METRICS, splits={"test": _SCORES}),
-        statistics=statistics,
         attention=attention,
-        aggregates=[s[0] for s in sums],
         figures=_write_figures(folder / "figures"),
         provenance={"git commit": "0" * 40, "python": "3.11"},
+        **compute_statistics(folder, attention, ledger).fields(),
+        maps=MapInputs(
+            write_maps(folder / "maps.parquet", attention, mapped),
+            _card(folder / "map_selection.json", schemas.MAP_SELECTION, **_selection(mapped)),
+        ),
     )
 
 
-def site_settings(**report: Any) -> RenderSite:
+def site_of_import(folder: Path, imported: ImportedFiles) -> Path:
+    """Render the site of attention that was imported, with statistics of the real stages."""
+    inputs = SiteInputs(
+        dataset=imported.dataset,
+        model=imported.model,
+        metrics=imported.metrics,
+        attention=imported.attention,
+        figures=_write_figures(folder / "figures", n_layers=1, n_heads=2),
+        provenance={},
+        **compute_statistics(folder, imported.attention, imported.ledger).fields(),
+    )
+    study = {"name": "imported", "dataset": {"source": "explanations.json", "format": "attviz_json"}}
+    render_site(RenderSite(study=parse_study(study, "test")), inputs, folder / "site")
+    return folder / "site"
+
+
+def site_settings(max_megabytes: float = 900, **report: Any) -> RenderSite:
     """Settings of a study with the given report section."""
     study = {"name": "synthetic", "dataset": {"source": "news.csv"}, "model": {"source": "folder"}, "report": report}
+    study["site"] = {"max_megabytes": max_megabytes}
     return RenderSite(study=parse_study(study, "test"))
 
 
@@ -115,8 +138,13 @@ def _card(path: Path, schema: schemas.Schema, **content: Any) -> Path:
     return path
 
 
-def _write_figures(folder: Path) -> Path:
-    heads = [(layer, head) for layer in range(2) for head in range(3)]
+def _selection(reasons: dict[int, str]) -> dict[str, Any]:
+    documents = [{"position": position, "reason": reason} for position, reason in reasons.items()]
+    return {"max_documents": 3, "max_bytes": 10**6, "estimated_bytes": 10**5, "documents": documents, "left_out": {}}
+
+
+def _write_figures(folder: Path, *, n_layers: int = 2, n_heads: int = 3) -> Path:
+    heads = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
     entries = [_figure(folder, "top_tokens", "top_tokens", None, None)]
     entries += [_figure(folder, f"word_cloud-L{x:02d}-H{y:02d}", "word_cloud", x, y) for x, y in heads]
     files.write_json(folder / "figures.json", schemas.FIGURES, {"figures": entries})
@@ -128,6 +156,9 @@ def _figure(folder: Path, name: str, kind: str, layer: int | None, head: int | N
     (folder / f"{name}.svg").write_text(_SVG)
     (folder / f"{name}.png").write_bytes(_PNG)
     (folder / f"{name}.csv").write_text("token,mean\n")
-    names = {suffix: f"{name}.{suffix}" for suffix in ("svg", "png", "csv")}
+    pq.write_table(pa.table({"token": ["the"]}), folder / f"{name}.parquet")
+    names = {suffix: f"{name}.{suffix}" for suffix in ("svg", "png", "csv", "parquet")}
+    digests = {file: digest(folder / file) for file in names.values()}
     return {"name": name, "kind": kind, "layer": layer, "head": head, **names, "caption": f"Caption of {name}.",
+            "sha256": digests,
             "alt": f"Picture of {name}", "width": 320, "height": 200}  # fmt: skip

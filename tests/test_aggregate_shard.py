@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -303,3 +303,48 @@ class TestHardInput:
 
         assert run(split, "split")["token_sums"].read_bytes() == run(shard)["token_sums"].read_bytes()
         assert isinstance(table, pa.Table)
+
+
+def viewer_std(values: list[float]) -> float:
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+
+
+def viewer_entropy(values: list[float]) -> float:
+    counts = Counter(math.floor(value * 100) / 100 for value in values)
+    return -sum(n / len(values) * math.log(n / len(values)) for n in counts.values()) / len(counts)
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 11, 144])
+def test_formulas_of_the_viewer_are_those_of_its_code(n_heads: int) -> None:
+    matrix = np.random.default_rng(n_heads).beta(0.4, 3, (n_heads, 50))
+    matrix[:, 0], matrix[:, 1], matrix[:, 2] = 0, 1, 0.29
+    columns = matrix.T.tolist()
+
+    assert_allclose(aggregates.population_std(matrix), [viewer_std(column) for column in columns], atol=1e-12)
+    assert_allclose(aggregates.binned_entropy(matrix), [viewer_entropy(column) for column in columns], atol=1e-12)
+
+
+def test_entropy_of_the_viewer_is_largest_for_three_bins() -> None:
+    equal_bins = [np.arange(b, dtype=float)[:, None] / 100 + 0.005 for b in range(1, 13)]
+
+    entropies = [float(aggregates.binned_entropy(values)[0]) for values in equal_bins]
+
+    assert entropies[0] == 0
+    assert int(np.argmax(entropies)) + 1 == 3
+    assert entropies[2] == pytest.approx(0.366, abs=5e-4)
+    assert entropies[11] == pytest.approx(0.207, abs=5e-4)
+
+
+def test_definition_is_applied_and_written_down(tmp_path: Path) -> None:
+    shard = write_attention_shards(tmp_path, n_documents=3, n_shards=1)[0]
+    targets = [tmp_path / f"{name}.parquet" for name in ("aggregates", "tokens", "heads")]
+
+    aggregate_shard(shard, *targets, definition="attviz")
+
+    row = files.read_table(shard, schemas.ATTENTION).to_pylist()[0]
+    found = files.read_table(targets[0], schemas.AGGREGATES).to_pylist()[0]
+    columns = np.array(row["self_attention"]).reshape(6, -1).T.tolist()
+    assert_allclose(found["entropy"], [viewer_entropy(column) for column in columns], rtol=1e-6)
+    assert_allclose(found["std"], [viewer_std(column) for column in columns], rtol=1e-6)
+    assert files.read_facts(targets[0], schemas.AGGREGATES)["definition"] == "attviz"

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "attviz_pipeline"
-STAGES = {"dataset", "model", "attention", "analysis", "figures", "report"}
-SHARED = {"artifacts", "config", "errors", "progress"}
+STAGES = {"dataset", "model", "attention", "redaction", "analysis", "figures", "report", "export", "publish"}
+SHARED = {"artifacts", "config", "devices", "errors", "model_inputs", "progress", "published", "strata", "words"}
 ONLY_IN = {
     "torch": {"model", "attention"},
     "transformers": {"model", "attention"},
     "matplotlib": {"figures"},
     "wordcloud": {"figures"},
     "jinja2": {"report"},
+    "markdown_it": {"report"},
     "datasets": {"dataset"},
     "sklearn": {"dataset", "model", "analysis"},
+    "git": {"publish"},
     "snakemake": set(),
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,6 +1,7 @@
 """Files in which stages meet: atomic, versioned, refused when damaged."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import checksums, files, schemas
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
 VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
@@ -19,6 +20,16 @@ VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
 def write(path: Path) -> Path:
     files.write_table(path, schemas.AGGREGATES, VALUES, {"n_layers": 2})
     return path
+
+
+def test_nullable_column_that_is_left_out_is_null_and_no_other_may_be(tmp_path: Path) -> None:
+    rows = {"id": ["a", "b"], "split": ["test"] * 2, "label": [0, 1], "text": ["one", "two"]}
+    files.write_table(tmp_path / "documents.parquet", schemas.DOCUMENTS, rows)
+
+    assert files.read_table(tmp_path / "documents.parquet", schemas.DOCUMENTS)["pair_start"].to_pylist() == [None, None]
+    del rows["label"]
+    with pytest.raises(KeyError, match="label"):
+        files.write_table(tmp_path / "documents.parquet", schemas.DOCUMENTS, rows)
 
 
 def test_table_comes_back_with_its_facts(tmp_path: Path) -> None:
@@ -73,8 +84,11 @@ def test_what_a_killed_job_left_is_removed_by_the_next(tmp_path: Path) -> None:
     (tmp_path / ".other.parquet.x1.partial").write_bytes(b"another job's")
     (tmp_path / ".site.x1.partial").mkdir()
     write(tmp_path / "table.parquet")
+    (tmp_path / ".corpus.x1.partial").mkdir()
     with files.atomic_directory(tmp_path / "site"):
         pass
+    with files.scratch_directory(tmp_path / "corpus") as scratch:
+        assert {path.name for path in tmp_path.glob(".corpus.*")} == {scratch.name}
 
     assert {path.name for path in tmp_path.iterdir()} == {"table.parquet", "site", ".other.parquet.x1.partial"}
 
@@ -163,3 +177,41 @@ def test_json_names_its_schema_first(tmp_path: Path) -> None:
 def test_too_little_disk_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"too little disk for a test: .* MB are free.\nFree some space"):
         files.require_space(tmp_path / "not" / "yet" / "there", 10**18, "a test")
+
+
+def test_every_flipped_bit_of_a_table_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "table.parquet")
+    content = path.read_bytes()
+
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"table\.parquet"):
+            files.read_facts(path, schemas.AGGREGATES)
+
+
+def test_every_flipped_bit_of_a_json_file_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    files.write_json(path, schemas.MODEL, {"n_layers": 2, "sha256": {"a": "0" * 64}, "label_names": ["ü"]})
+    assert files.read_json(path, schemas.MODEL)["sha256"] == {"a": "0" * 64}
+    content = path.read_bytes()
+
+    for place, bit in itertools.product(range(len(content)), range(8)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"model\.json"):
+            files.read_json(path, schemas.MODEL)
+
+
+def test_changed_file_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one")
+    digests = {"a": checksums.digest(tmp_path / "a")}
+    checksums.require_unchanged(tmp_path, digests)
+
+    (tmp_path / "a").write_text("two")
+    with pytest.raises(ArtifactError, match="a is damaged: its checksum"):
+        checksums.require_unchanged(tmp_path, digests)
+    with pytest.raises(ArtifactError, match="b is missing"):
+        checksums.require_unchanged(tmp_path, {"b": ""})

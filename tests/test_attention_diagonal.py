@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from architectures import ARCHITECTURES, EAGER_ONLY, SMALL, THROUGH_THE_INTERFACE, make_model, make_windows
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
@@ -16,39 +17,7 @@ from attviz_pipeline.attention import diagonal
 from attviz_pipeline.attention.capture import AttentionReader, Reading
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
-
-SMALL = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
-GPT = {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4}
-SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-SHARED_KEYS = SMALL | SPECIAL | {"num_key_value_heads": 2, "head_dim": 8}
-THROUGH_THE_INTERFACE = {
-    "Bert": SMALL,
-    "Roberta": SMALL | {"max_position_embeddings": 64},
-    "XLMRoberta": SMALL | {"max_position_embeddings": 64},
-    "Electra": SMALL | {"embedding_size": 32},
-    "DistilBert": {"vocab_size": 99, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48},
-    "Albert": SMALL | {"embedding_size": 16},
-    "ModernBert": SMALL
-    | SPECIAL
-    | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 8, "global_attn_every_n_layers": 2},
-    "GPT2": GPT | SPECIAL,
-    "Llama": SHARED_KEYS | {"attention_bias": True},
-    "Mistral": SHARED_KEYS | {"sliding_window": 6},
-}
-EAGER_ONLY = {  # soft-capped scores, and an extra place that takes attention away
-    "Gemma2": SHARED_KEYS | {"sliding_window": 6, "query_pre_attn_scalar": 8},
-    "GptOss": SHARED_KEYS | {"sliding_window": 6, "num_local_experts": 2, "num_experts_per_tok": 1},
-}
-PAST_THE_INTERFACE = {
-    "MPNet": SMALL,
-    "DebertaV2": SMALL | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
-    "Deberta": SMALL,
-    "XLNet": {"vocab_size": 99, "d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48},
-    "XLM": {"vocab_size": 99, "emb_dim": 32, "n_layers": 2, "n_heads": 4},
-    "OpenAIGPT": GPT | {"pad_token_id": 0},
-    "IBert": SMALL | {"max_position_embeddings": 64},
-}
-ARCHITECTURES = THROUGH_THE_INTERFACE | EAGER_ONLY | PAST_THE_INTERFACE
+from attviz_pipeline.model_inputs import pads_left
 
 
 @pytest.fixture(autouse=True)
@@ -58,26 +27,9 @@ def unchecked_kernels() -> Iterator[None]:
     diagonal.checked_kernel.cache_clear()
 
 
-def make_model(architecture: str, **changes: object) -> PreTrainedModel:
-    config = getattr(transformers, f"{architecture}Config")(**ARCHITECTURES[architecture] | changes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
-    with torch.no_grad():  # the usual small weights leave every token's attention all but even
-        for weights in model.parameters():
-            if weights.dim() > 1:
-                weights.mul_(5)
-    return model
-
-
-def make_windows(*lengths: int) -> list[Window]:
-    return [Window(0, list(range(3, 3 + length)), [0] * length, 0, length) for length in lengths]
-
-
 def make_reader(model: PreTrainedModel, precision: str = "float32") -> AttentionReader:
-    left_padded = model.config.model_type == "xlnet"
     pad = model.config.pad_token_id
-    return AttentionReader(model, pad_token_id=pad, left_padded=left_padded, typed=False, precision=precision)
+    return AttentionReader(model, pad_token_id=pad, left_padded=pads_left(model), typed=False, precision=precision)
 
 
 def eager_readings(model: PreTrainedModel, windows: Sequence[Window]) -> list[Reading]:
@@ -165,7 +117,7 @@ def test_kernel_of_this_machine_passes_its_check(caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize("architecture", ["Bert", "GPT2", "ModernBert"])
 def test_no_matrix_is_made_where_the_kernel_works(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagonal, "_eager", break_kernel)
+    monkeypatch.setattr(diagonal, "eager_attention", break_kernel)
 
     assert make_reader(make_model(architecture)).read(make_windows(20, 13))
 

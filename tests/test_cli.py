@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from attviz_pipeline import attention, cli, dataset
@@ -40,7 +41,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def commands() -> list[str]:
     listing = run("--help").stdout
-    return re.findall(r"^    ([a-z]+-[a-z]+)", listing, flags=re.MULTILINE)
+    return re.findall(r"^    ([a-z]+(?:-[a-z]+)*)", listing, flags=re.MULTILINE)
 
 
 def test_users_mistake_is_told_without_a_traceback_and_logged(tmp_path: Path) -> None:
@@ -74,6 +75,25 @@ def test_disk_that_cannot_be_written_is_a_message(
 
     assert code == 2
     assert "cannot write results/x: the reason." in message
+    assert "Traceback" not in message
+
+
+def test_out_of_memory_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code, message = fail_with(pa.ArrowMemoryError("malloc of size 1 failed"), monkeypatch, capsys)
+
+    assert code == 2
+    assert "out of memory" in message
+    assert "documents.n_shards" in message
+    assert "Traceback" not in message
+
+
+def test_log_that_cannot_be_opened_is_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "log").write_text("a file where a folder is wanted")
+
+    code = cli.main(["check-config", "--config", str(ROOT / "config" / "config.yaml"), "--log", "log/job.log"])
+    message = capsys.readouterr().err
+    assert code == 2
+    assert "cannot write log" in message
     assert "Traceback" not in message
 
 

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -169,7 +169,8 @@ def test_conda_environment_has_the_pins_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
-    assert environment["dependencies"][-1]["pip"] == project["dependencies"]
+    pins = [*project["dependencies"], *project["optional-dependencies"]["slurm"]]
+    assert environment["dependencies"][-1]["pip"] == pins
 
 
 def test_every_pin_is_in_the_constraints() -> None:
@@ -178,3 +179,37 @@ def test_every_pin_is_in_the_constraints() -> None:
     pins = [*project["dependencies"], *(pin for group in project["optional-dependencies"].values() for pin in group)]
 
     assert not [pin for pin in pins if pin not in constraints]
+
+
+class TestImportedAttention:
+    STUDY: ClassVar[dict[str, Any]] = {"name": "x", "dataset": {"source": "a.json", "format": "attviz_json"}}
+
+    def test_needs_no_model(self) -> None:
+        study = config.parse_study(self.STUDY, "test")
+
+        assert study.imported
+        assert study.model is None
+        assert config.slice_for(study, config.ImportAttention).dataset.repeated_vectors == "leave_out"
+
+    def test_what_has_no_effect_is_refused_all_at_once(self) -> None:
+        more = {
+            "model": {"source": "m"},
+            "training": {"epochs": 9},
+            "documents": {"segments": "paragraph", "n_shards": 3},
+        }
+        with pytest.raises(ConfigError) as caught:
+            config.parse_study(self.STUDY | more, "test")
+
+        assert "test has 3 problems:" in str(caught.value)
+        assert "`segments` has no effect on attention that comes from a file" in str(caught.value)
+        with pytest.raises(ConfigError, match="`label_column` does not fit `format: attviz_json`"):
+            config.parse_study({"name": "x", "dataset": self.STUDY["dataset"] | {"label_column": "gold"}}, "test")
+        with pytest.raises(ConfigError, match="`repeated_vectors` fits `format: attviz_json` only"):
+            config.parse_study(
+                {"name": "x", "dataset": {"source": "a", "repeated_vectors": "keep"}, "model": {"source": "m"}}, "t"
+            )
+
+    @pytest.mark.parametrize("stage", [config.PrepareDataset, config.PrepareModel, config.ExtractAttention])
+    def test_has_no_stage_of_a_model(self, stage: type[config.Section]) -> None:
+        with pytest.raises(ConfigError, match="import-attention takes its place"):
+            config.slice_for(config.parse_study(self.STUDY, "test"), stage)

@@ -1,7 +1,9 @@
 """The page of a document in Chromium: one cursor for all views, and a state that lives in the address."""
+# ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from site_visits import Visitor, row_at, until
@@ -60,7 +62,7 @@ def test_a_held_token_and_pinned_heads_are_in_the_address_and_come_back(site: Pa
     visit = visitor(site)
     page = visit.open(links.document(7))
     page.locator("#text .tk[data-token='11']").click()
-    page.get_by_role("button", name="Layer 0, head 2").click()
+    page.locator("#head-grid").get_by_role("button", name="Layer 0, head 2").click()
     page.locator("#measure").select_option("entropy")
     page.locator("input[name=scale][value=linear]").check()
     until(page, "location.hash.includes('t=11')")
@@ -71,7 +73,10 @@ def test_a_held_token_and_pinned_heads_are_in_the_address_and_come_back(site: Pa
     other.page.goto(address)
     other.page.wait_for_selector("#text .tk.held")
     assert other.page.locator("#text .tk.held").get_attribute("data-token") == "11"
-    assert other.page.get_by_role("button", name="Layer 0, head 2").get_attribute("aria-pressed") == "true"
+    assert (
+        other.page.locator("#head-grid").get_by_role("button", name="Layer 0, head 2").get_attribute("aria-pressed")
+        == "true"
+    )
     assert other.page.locator("#measure").input_value() == "entropy"
     other.page.keyboard.press("Escape")
     until(other.page, "!document.querySelector('.tk.at')")
@@ -107,7 +112,7 @@ def test_dragging_zooms_both_plots_and_a_button_undoes_it(inputs: SiteInputs, si
 def test_every_token_is_listed_when_asked_for(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     row = row_at(inputs, 7)
     page = visitor(site).open(links.document(7))
-    page.get_by_text("Every token as a table").click()
+    page.get_by_text("Every token as a table", exact=True).click()
     page.wait_for_selector("#token-list tbody tr")
     rows = page.locator("#token-list tbody tr")
     assert rows.count() == len(row.tokens)
@@ -139,7 +144,7 @@ def test_arrow_keys_step_from_token_to_token(site: Path, visitor: Visitor) -> No
 
 def test_head_grid_is_one_stop_for_the_keyboard(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.document(7))
-    page.get_by_role("button", name="Layer 0, head 0").focus()
+    page.locator("#head-grid").get_by_role("button", name="Layer 0, head 0").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Layer 1, head 1"
@@ -172,7 +177,7 @@ def test_a_damaged_payload_is_reported_and_the_text_stays(
     inputs: SiteInputs, site: Path, tmp_path: Path, visitor: Visitor
 ) -> None:
     shutil.copytree(site, tmp_path / "site")
-    path = tmp_path / "site" / links.document(7)
+    path = tmp_path / "site" / links.FULL_SHARED
     path.write_text(path.read_text(encoding="utf-8").replace('"u8log6"', '"u4log9"'), encoding="utf-8")
     page = visitor(tmp_path / "site").open(links.document(7))
     assert "unknown encoding u4log9" in page.get_by_role("alert").inner_text()
@@ -180,8 +185,9 @@ def test_a_damaged_payload_is_reported_and_the_text_stays(
     assert page.locator("#series").is_hidden()
 
 
-def test_loading_shifts_nothing_in_sight(site: Path, visitor: Visitor) -> None:
-    visit = visitor(site)
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_loading_shifts_nothing_in_sight(width: int, site: Path, visitor: Visitor) -> None:
+    visit = visitor(site, viewport={"width": width, "height": 900})
     visit.page.add_init_script(
         """globalThis.shift = 0; new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) globalThis.shift += entry.value; })
@@ -189,7 +195,32 @@ def test_loading_shifts_nothing_in_sight(site: Path, visitor: Visitor) -> None:
     )
     page = visit.open(links.document(7))
     page.wait_for_timeout(300)
-    assert page.evaluate("shift") < 0.02
+    assert page.evaluate("shift") < 0.01
+
+
+def test_places_for_shared_markup_are_filled_while_the_page_is_read(site: Path, visitor: Visitor) -> None:
+    visit = visitor(site)
+    visit.page.add_init_script(
+        """globalThis.left = []; const count = (what) => left.push(document.querySelectorAll(what).length);
+        document.addEventListener('readystatechange', () => { count('page-part'); count('.site-header nav a'); });"""
+    )
+    page = visit.open(links.document(7))
+    assert page.evaluate("left") == [0, 8, 0, 8]
+
+
+def test_pins_are_repainted_on_pictures_that_are_kept(site: Path, visitor: Visitor) -> None:
+    """What was kept while heads were pinned and unpinned is what is drawn when a page opens."""
+    changed = visitor(site).open(f"{links.document(7)}#h=1.2")
+    changed.locator("#head-grid").get_by_role("button", name="Layer 0, head 1").click()
+    changed.get_by_role("button", name="Unpin L1\u00b7H2").click()
+    changed.locator("#norm").select_option("rank")
+    changed.locator("#norm").select_option("relative")
+    until(changed, "location.hash === '#h=0.1'")
+    changed.mouse.move(0, 0)
+    opened = visitor(site).open(f"{links.document(7)}#h=0.1")
+    for view in ("series", "overview", "head-grid"):
+        assert pixels(changed, f"#{view} canvas") == pixels(opened, f"#{view} canvas"), view
+    assert changed.locator("#pins").inner_html() == opened.locator("#pins").inner_html()
 
 
 def test_the_table_of_every_token_says_that_it_is_approximate(site: Path, visitor: Visitor) -> None:
@@ -205,3 +236,202 @@ def test_the_next_document_keeps_the_pinned_heads(site: Path, visitor: Visitor) 
     page.wait_for_url(f"**/{links.document(8)}#h=1.2,0.1")
     page.wait_for_selector("html[data-ready]", state="attached")
     assert page.locator("#pins a").all_inner_texts() == ["L1·H2", "L0·H1"]
+
+
+# Manners
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_accessible_with_everything_open(width: int, theme: str, site: Path, visitor: Visitor) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    visit = visitor(site, color_scheme=theme, viewport={"width": width, "height": 900})
+    page = visit.open(f"{links.document(7)}#h=1.2~~ub,range&map=0.1&t=12&rows=varied&norm=rank&normed=1")
+    until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
+    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
+    page.get_by_role("button", name="Change L1\u00b7H2").click()
+    page.wait_for_selector("#token-list tbody tr")
+    page.wait_for_selector("#head-list tbody tr")
+    violations = axe.Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(v["id"], [node["html"][:200] for node in v["nodes"][:3]]) for v in violations] == []
+
+
+def test_every_head_is_listed_when_asked_for(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site).open(links.document(7))
+    page.get_by_text("Every head as a table").click()
+    page.wait_for_selector("#head-list tbody tr")
+    cells = page.locator("#head-list tbody tr").nth(4).locator("td").all_inner_texts()
+    ordinary = row.self_attention[4][~row.special]
+    assert float(cells[0]) == pytest.approx(ordinary.mean(), rel=0.05)
+    assert float(cells[1]) == pytest.approx(ordinary.std(), rel=0.05)
+    assert float(cells[3]) == pytest.approx(ordinary.max(), rel=0.06)
+
+
+def test_at_twice_the_size_nothing_needs_sideways_scrolling(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 640, "height": 450}, device_scale_factor=2).open(links.document(7))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+
+
+def test_paper_has_pictures_and_no_controls(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.document(7))
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator("#series canvas").first.is_visible()
+    assert page.locator("#sequence canvas").count() == page.locator(".token-line").count()
+    for control in ("#measure", "#norm", "#rows", "#exports", ".side"):
+        assert page.locator(control).is_hidden(), control
+
+
+def test_links_within_the_page_leave_its_state_alone(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2&t=9")
+    page.get_by_role("link", name="every token as a table").click()
+    page.wait_for_selector("#token-list tbody tr")
+    assert page.url.endswith("#h=1.2&t=9")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.url.endswith("#h=1.2&t=9")
+
+
+# Pinned rows
+
+
+def pixels(page: Any, selector: str) -> str:
+    """What a canvas shows, as the text of a picture."""
+    return str(page.evaluate(f"document.querySelector('{selector}').toDataURL()"))
+
+
+def test_what_the_reader_makes_of_a_pin_is_in_the_link(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2,0.1")
+    page.get_by_role("button", name="Change L1·H2").click()
+    page.get_by_role("textbox", name="Name of L1·H2").fill("looks, at ~ me")
+    page.keyboard.press("Tab")
+    page.locator("#pins").get_by_label("underline").check()
+    page.get_by_label("Colour of looks, at ~ me").fill("#ff0000")
+    page.get_by_role("button", name="Change L0·H1").click()
+    page.locator("#pins").get_by_label("hide").check()
+    page.locator("#add-row").select_option("range")
+    until(page, "location.hash.includes('range')")
+    other = visitor(site)
+    other.page.goto(page.url)
+    other.page.wait_for_selector("html[data-ready]", state="attached")
+    assert other.page.locator("#pins li > :nth-child(2)").all_inner_texts() == [
+        "looks, at ~ me",
+        "L0·H1",
+        "max \u2212 min",
+    ]
+    assert other.page.locator("#pins li").nth(1).get_attribute("class") == "hidden-pin"
+    assert other.page.get_by_label("Colour of looks, at ~ me").input_value() == "#ff0000"
+    underlined = "[...document.querySelectorAll('#text .tk')].filter((token) => token.style.boxShadow.includes('2px'))"
+    assert other.page.evaluate(f"{underlined}.length") > 10
+    other.page.get_by_role("button", name="Unpin looks, at ~ me").click()
+    assert other.page.evaluate(f"{underlined}.length") == 0
+    other.page.get_by_role("button", name="Unpin L0·H1").press("Enter")
+    assert other.page.url.endswith("#h=range")
+
+
+def test_the_keyboard_stays_on_the_control_that_it_used(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2")
+    page.get_by_role("button", name="Change L1·H2").press("Enter")
+    page.locator("#pins").get_by_label("highlight").press("Space")
+    until(page, "location.hash.includes('~b')")
+    assert page.evaluate("document.activeElement.dataset.control") == "1.2 highlight"
+
+
+def test_heads_are_pinned_on_a_phone(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 390, "height": 844}).open(f"{links.document(7)}#h=1.2")
+    assert page.locator("#pins").is_hidden()
+    page.locator("#head-chooser summary").click()
+    page.locator("#head-grid").get_by_role("button", name="Layer 0, head 1").click()
+    assert page.locator("#pins li").count() == 2
+    page.get_by_role("button", name="Unpin L1·H2").click()
+    assert page.url.endswith("#h=0.1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("rows", ["pins", "varied", "L1", "H2", "nonsense"])
+def test_rows_of_the_sequence_are_chosen(rows: str, site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2,entropy&rows={rows}")
+    heights = {"pins": 20 + 5 + 11 + 5 + 22, "varied": 6 * 10, "L1": 3 * 10, "H2": 2 * 10, "nonsense": 2 * 10}
+    expected = heights["pins"] + (0 if rows == "pins" else heights[rows])
+    assert page.locator(".token-line").first.evaluate("(line) => line.clientHeight") == expected
+    assert page.locator("#rows").input_value() == ("layers" if rows == "nonsense" else rows)
+
+
+@pytest.mark.parametrize(
+    ("norm", "words"),
+    [("median", "median in the dataset"), ("length", "even attention"), ("rank", "rank within"), ("value", "")],
+)
+def test_every_normalisation_colours_anew_and_says_what_it_is(
+    norm: str, words: str, site: Path, visitor: Visitor
+) -> None:
+    page = visitor(site).open(links.document(7))
+    heat, dots = pixels(page, "#overview canvas"), pixels(page, "#series canvas")
+    page.locator("#norm").select_option(norm)
+    until(page, f"location.hash.includes('norm={norm}')")
+    assert pixels(page, "#overview canvas") != heat
+    assert words in page.locator("#legend-text").inner_text()
+    assert pixels(page, "#series canvas") == dots
+    if norm != "value":
+        page.locator("#normed").check()
+        assert pixels(page, "#series canvas") != dots
+
+
+def test_punctuation_is_left_out_of_means_when_asked(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site).open(links.document(7))
+    page.locator("#punctuation").check()
+    counted = ~(row.special | row.punctuation)
+    shown = page.locator("#inspector-values dd").first.inner_text()
+    assert float(shown) == pytest.approx(row.aggregates[0][counted].mean(), rel=0.01)
+    assert row.aggregates[0][counted].mean() != pytest.approx(row.aggregates[0][~row.special].mean(), rel=1e-4)
+    assert "punct=0" in page.url
+
+
+def test_the_margin_of_the_heat_map_leads_to_the_heads(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.document(7))
+    page.locator("#overview").click(position={"x": 20, "y": 5})
+    page.wait_for_url(f"**/{links.head(0, 0)}")
+    page.go_back()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.locator("#overview").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(50)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{links.head(0, 1)}")
+
+
+def test_the_strip_reads_the_text_around_the_token(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site).open(f"{links.document(7)}#t=12")
+    until(page, "document.querySelector('.strip-token').textContent")
+    assert page.locator(".strip-token").inner_text() == row.text[row.starts[12] : row.ends[12]]
+    assert row.text[: row.starts[12]].split()[-1] in page.locator(".strip-before").inner_text()
+
+
+@pytest.mark.parametrize("way", ["mean", "max", "first"])
+def test_word_pieces_are_merged_on_demand(way: str, inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    n_words = len(row.tokens) - sum(row.words[1:] == row.words[:-1])
+    page = visitor(site).open(f"{links.document(7)}#t=3&z=2-9")
+    assert n_words < len(row.tokens) == page.locator("#text .tk").count()
+    with page.expect_navigation():
+        page.locator("#words").select_option(way)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#text .tk").count() == n_words
+    assert page.url.endswith(f"#words={way}")
+    assert page.evaluate("document.querySelector('#text').textContent") == row.text
+    assert page.locator("#words").input_value() == way
+    with page.expect_navigation():
+        page.locator("#words").select_option("")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#text .tk").count() == len(row.tokens)
+
+
+def test_maps_show_pieces_and_follow_the_word(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#words=max&map=0.1&t=9")
+    until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
+    until(page, "document.querySelector('#map-reading').textContent.includes('attends to')")
+    assert page.locator("#inspector-text").inner_text() in page.locator("#map-reading").inner_text()

@@ -5,21 +5,43 @@ import io
 import itertools
 import json
 import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from synthetic_attention import write_attention_shards, write_ledger
+from term_study import TermStudy
 
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
+from attviz_pipeline.analysis import (
+    aggregate_dataset,
+    aggregate_shard,
+    assess_predictions,
+    compare_heads,
+    profile_heads,
+)
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.artifacts.layout import StatisticsPaths
-from attviz_pipeline.config import DrawFigures, FiguresSettings
-from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.figures import FIGURES, draw_figures
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
+from attviz_pipeline.config import (
+    AssessmentSettings,
+    AssessPredictions,
+    CompareHeads,
+    ComparisonSettings,
+    DrawFigures,
+    FiguresSettings,
+    TermsSettings,
+)
+from attviz_pipeline.errors import ArtifactError, ConfigError
+from attviz_pipeline.figures import FIGURES, Inputs, Shape, draw_figure, draw_figures
+from attviz_pipeline.figures.assessment import NO_GOLD
+from attviz_pipeline.figures.provenance import FORMULAS, study_provenance
 from attviz_pipeline.figures.style import legible
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -52,15 +74,39 @@ def write_statistics(folder: Path, *, n_documents: int = 30, texts: list[str] | 
     aggregate_shard(shard, aggregates, token_sums, head_sums)
     paths = StatisticsPaths.below(folder / "statistics")
     aggregate_dataset([shard], [token_sums], [head_sums], ledger, paths)
+    TermStudy(folder, [shard], TermsSettings(min_document_frequency=3)).measure().describe().compare()
+    comparison = CompareHeads(seed=13, comparison=ComparisonSettings(n_permutations=19))
+    compare_heads(comparison, paths.head_tokens, [shard], ComparisonPaths.below(folder / "statistics"))
+    profile_heads([shard], folder / "statistics" / "head_profiles.parquet")
+    assessment = AssessPredictions(seed=13, assessment=AssessmentSettings(n_resamples=100))
+    assess_predictions(assessment, paths.document_index, [shard], [aggregates], assessment_of(paths))
     return paths
 
 
+def assessment_of(statistics: StatisticsPaths) -> AssessmentPaths:
+    return AssessmentPaths.below(statistics.tokens.parent)
+
+
+def inputs_of(statistics: StatisticsPaths, settings: DrawFigures) -> Inputs:
+    return Inputs.below(statistics.tokens.parent, settings)
+
+
+PROVENANCE = {"dataset": {"source": "corpus.csv", "revision": "abc"}, "model": {}, "seed": 13, "software": {}}
+TOKEN_FIGURES = {kind: FIGURES[kind] for kind in ("top_tokens", "head_means", "word_cloud")}
+
+
 def draw(
-    statistics: StatisticsPaths, output: Path, *, seed: int = 13, **settings: int | bool
+    statistics: StatisticsPaths,
+    output: Path,
+    *,
+    seed: int = 13,
+    kinds: Mapping[str, Any] = TOKEN_FIGURES,
+    **settings: int | bool,
 ) -> dict[str, dict[str, Any]]:
     """Draw, and return the figures by name."""
     wanted = DrawFigures(seed=seed, figures=FiguresSettings.model_validate(settings))
-    draw_figures(wanted, statistics.tokens, statistics.head_tokens, statistics.heads, output)
+    with mock.patch("attviz_pipeline.figures.draw.FIGURES", kinds):
+        draw_figures(inputs_of(statistics, wanted), PROVENANCE, output)
     return {figure["name"]: figure for figure in files.read_json(output / "figures.json", schemas.FIGURES)["figures"]}
 
 
@@ -84,7 +130,7 @@ def statistics(tmp_path_factory: pytest.TempPathFactory) -> StatisticsPaths:
 @pytest.fixture(scope="module")
 def folder(statistics: StatisticsPaths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("figures") / "figures"
-    draw(statistics, output)
+    draw(statistics, output, kinds=FIGURES)
     return output
 
 
@@ -97,13 +143,23 @@ class TestEveryFigure:
     def test_all_kinds_and_all_heads_are_drawn(self, figures: dict[str, dict[str, Any]]) -> None:
         clouds = [f"word_cloud-L{layer:02d}-H{head:02d}" for layer in range(2) for head in range(3)]
 
-        assert list(figures) == ["top_tokens", "head_means", "word_cloud", *clouds]
+        by_class = [
+            f"{kind}-{by}" for kind in ("class_heads", "class_terms") for by in ("gold", "predicted", "correct")
+        ]
+        spread = [f"log_distributions-{by}" for by in ("term", "class", "layer")]
+        spread += ["normal_quantiles-term", "normal_quantiles-occurrence", "curves"]
+        measures = ("fuji", "jensen_shannon")
+        likeness = [f"{kind}-{measure}" for kind in ("head_likeness", "head_map") for measure in measures]
+        predictions = ["confusion", "reliability", "confidence_entropy"]
+        profiles = ["head_profiles-measures", "head_profiles-roles"]
+        heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
+        assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *by_class, "word_cloud", *clouds]
         assert {figure["kind"] for figure in figures.values()} == set(FIGURES)
         assert (figures["word_cloud-L01-H02"]["layer"], figures["word_cloud-L01-H02"]["head"]) == (1, 2)
         assert figures["word_cloud"]["layer"] is None
 
     def test_files_are_what_the_list_says(self, folder: Path, figures: dict[str, dict[str, Any]]) -> None:
-        listed = {figure[suffix] for figure in figures.values() for suffix in ("svg", "png", "csv")}
+        listed = {figure[suffix] for figure in figures.values() for suffix in ("svg", "png", "csv", "parquet")}
         assert {path.name for path in folder.iterdir()} == listed | {"figures.json"}
         for figure in figures.values():
             assert root_of(folder / figure["svg"]).tag == f"{SVG}svg"
@@ -139,6 +195,19 @@ class TestEveryFigure:
                 assert float(row[name]) == by_token[row["token"]][name]
         assert len(rows_of(folder / "head_means.csv")) == 6
 
+    def test_parquet_holds_the_same_numbers_and_where_they_come_from(
+        self, folder: Path, figures: dict[str, dict[str, Any]]
+    ) -> None:
+        for figure in figures.values():
+            table = pq.read_table(folder / figure["parquet"])
+            assert [row | {} for row in rows_of(folder / figure["csv"])] == [
+                {name: "" if value is None else str(value) for name, value in row.items()} for row in table.to_pylist()
+            ]
+            told = json.loads(table.schema.metadata[b"attviz.provenance"])
+            assert told == {"figure": figure["name"], "formula": FORMULAS[figure["kind"]], **PROVENANCE}
+        content = files.read_json(folder / "figures.json", schemas.FIGURES)
+        assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
+
     def test_text_is_text(self, folder: Path) -> None:
         tokens = [row["token"] for row in rows_of(folder / "top_tokens.csv")]
 
@@ -158,7 +227,7 @@ class TestSameBytes:
             "text.usetex": True,
         }
         with mpl.rc_context(foreign):
-            draw(statistics, tmp_path / "again")
+            draw(statistics, tmp_path / "again", kinds=FIGURES)
             assert mpl.rcParams["font.size"] == foreign["font.size"]
 
         for path in folder.iterdir():
@@ -277,7 +346,7 @@ class TestHardInput:
 
         settings = DrawFigures(seed=1, figures=FiguresSettings())
         with pytest.raises(ArtifactError, match=r"broken\.parquet is damaged or truncated"):
-            draw_figures(settings, statistics.tokens, broken, statistics.heads, tmp_path / "figures")
+            draw_figures(replace(inputs_of(statistics, settings), head_tokens=broken), PROVENANCE, tmp_path / "figures")
 
         assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.parquet", "figures"]
@@ -297,3 +366,117 @@ class TestHardInput:
 )
 def test_tokens_are_legible(token: str, shown: str) -> None:
     assert legible(token) == shown
+
+
+class TestPredictions:
+    def test_numbers_are_those_of_the_assessment(self, statistics: StatisticsPaths, folder: Path) -> None:
+        paths = assessment_of(statistics)
+        points = files.read_table(paths.calibration, schemas.CALIBRATION).to_pylist()
+        scores = files.read_json(paths.assessment, schemas.ASSESSMENT)["scores"]
+
+        assert [float(row["accuracy"]) for row in rows_of(folder / "reliability.csv")] == [
+            p["accuracy"] for p in points
+        ]
+        counts = [int(row["n_documents"]) for row in rows_of(folder / "confusion.csv")]
+        assert counts == list(itertools.chain.from_iterable(scores["confusion"]))
+        assert f"equal width, ECE {scores['ece_equal_width']['value']:.3f}" in texts_in(folder / "reliability.svg")
+        assert len(rows_of(folder / "confidence_entropy.csv")) == 30
+
+    def test_captions_give_estimates_with_intervals(
+        self, statistics: StatisticsPaths, figures: dict[str, dict[str, Any]]
+    ) -> None:
+        content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)
+        found = content["confidence_and_entropy"][0]["spearman"]
+
+        text = f"{found['value']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
+        assert text in figures["confidence_entropy"]["caption"]
+        assert "would stay below" in figures["reliability"]["caption"]
+
+    def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
+        content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)
+        rows = files.read_table(assessment_of(statistics).confidences, schemas.CONFIDENCES).to_pydict()
+        paths = AssessmentPaths.below(tmp_path)
+        files.write_json(paths.assessment, schemas.ASSESSMENT, content | {"scores": {}, "per_class": []})
+        files.write_table(
+            paths.calibration, schemas.CALIBRATION, {name: [] for name in schemas.CALIBRATION.arrow.names}
+        )
+        unknown = {"label": [None] * 30, "right": [None] * 30}
+        files.write_table(paths.confidences, schemas.CONFIDENCES, rows | unknown)
+
+        inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))
+        kinds = {kind: FIGURES[kind] for kind in ("confusion", "reliability", "confidence_entropy")}
+        with mock.patch("attviz_pipeline.figures.draw.FIGURES", kinds):
+            draw_figures(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
+
+        listed = files.read_json(tmp_path / "figures" / "figures.json", schemas.FIGURES)["figures"]
+        captions = {figure["name"]: figure["caption"] for figure in listed}
+        assert captions["confusion"] == captions["reliability"] == NO_GOLD
+        assert "not told apart" in captions["confidence_entropy"]
+        texts = texts_in(tmp_path / "figures" / "confidence_entropy.svg")
+        assert any("gold label not known (30)" in text for text in texts)
+        assert not any("rightly" in text for text in texts)
+
+
+class TestOneFigure:
+    def draw_one(self, statistics: StatisticsPaths, name: str, output: Path, **shape: float) -> None:
+        settings = DrawFigures(seed=13, figures=FiguresSettings())
+        draw_figure(inputs_of(statistics, settings), name, Shape(**shape), output)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        "name", ["top_tokens", "head_means", "reliability", "head_map-fuji", "class_heads-gold", "word_cloud-L01-H02"]
+    )
+    def test_has_the_width_and_the_font_size_that_were_asked_for(
+        self, name: str, statistics: StatisticsPaths, tmp_path: Path
+    ) -> None:
+        size = {} if name.startswith("word_cloud") else {"font_size": 9.0}
+        self.draw_one(statistics, name, tmp_path / "figure.svg", width_cm=12.7, **size)
+
+        root = root_of(tmp_path / "figure.svg")
+        assert float(root.attrib["width"].removesuffix("pt")) == pytest.approx(360, abs=0.01)
+        if size:
+            styles = [element.attrib.get("style", "") for element in root.iter(f"{SVG}text")]
+            assert any("font: 9px" in found or "font-size: 9px" in found for found in styles)
+            assert not any("font: 7px" in found for found in styles)
+
+    def test_formats_and_their_bytes(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
+        for suffix in ("pdf", "png", "svg"):
+            paths = [tmp_path / f"{number}.{suffix}" for number in (1, 2)]
+            for path in paths:
+                self.draw_one(statistics, "reliability", path, width_cm=8, font_size=8, dpi=100)
+            assert paths[0].read_bytes() == paths[1].read_bytes()
+        assert (tmp_path / "1.pdf").read_bytes().startswith(b"%PDF")
+        with Image.open(tmp_path / "1.png") as image:
+            assert image.width == pytest.approx(8 / 2.54 * 100, abs=1)
+
+    @pytest.mark.parametrize(
+        ("name", "output", "shape", "fault"),
+        [
+            ("reliabilty", "x.pdf", {}, "did you mean reliability?"),
+            ("word_cloud-L09-H09", "x.pdf", {}, "did you mean word_cloud-L0"),
+            ("reliability", "x.jpg", {}, "svg, pdf, png"),
+            ("reliability", "x.pdf", {"font_size": 0.0}, "greater than 0"),
+            ("word_cloud", "x.pdf", {"font_size": 8.0}, "give a width only"),
+        ],
+    )
+    def test_what_cannot_be_drawn_is_told(  # noqa: PLR0913 - parameters of a case and fixtures
+        self, name: str, output: str, shape: dict[str, float], fault: str, statistics: StatisticsPaths, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigError, match=re.escape(fault)):
+            self.draw_one(statistics, name, tmp_path / output, width_cm=8, **shape)
+        assert not list(tmp_path.iterdir())
+
+
+def test_provenance_names_corpus_and_model_but_no_folder_of_the_machine(tmp_path: Path) -> None:
+    corpus = {"source": "/home/ann/secret/corpus.csv", "revision": None, "sha256": "ab", "label_names": ["x"]}
+    model = {"source": "org/model", "revision": "1110a", "source_sha256": {"model.safetensors": "cd"}}
+    files.write_json(tmp_path / "dataset.json", schemas.DATASET, corpus)
+    files.write_json(tmp_path / "model.json", schemas.MODEL, model)
+
+    found = study_provenance(tmp_path / "dataset.json", tmp_path / "model.json", 13, {"git commit": "ef"})
+
+    assert found == {
+        "dataset": {"source": "corpus.csv", "sha256": "ab"},
+        "model": model,
+        "seed": 13,
+        "software": {"git commit": "ef"},
+    }

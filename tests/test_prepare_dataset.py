@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import read_facts
-from attviz_pipeline.dataset.strata import apportion
+from attviz_pipeline.strata import apportion
 
 CORPORA = Path(__file__).parents[2] / "shared" / "data"
 needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the real corpora are not at hand")

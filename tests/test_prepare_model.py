@@ -266,14 +266,14 @@ class TestFit:
         save_file(weights, copy / "model.safetensors", {"format": "pt"})
         assert "bert.encoder.layer.0.output.dense.weight" in study.refusal(copy)
 
-    def test_slow_tokenizer_is_refused(
+    def test_tokenizer_of_unknown_kind_is_refused(
         self, study: ModelStudy, classifier: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Slow:
+        class Strange:
             is_fast = False
 
-        monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: Slow())
-        assert "the tokenizer Slow" in study.refusal(classifier)
+        monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: Strange())
+        assert "the tokenizer Strange" in study.refusal(classifier)
 
     def test_tokenizer_without_padding_is_refused(self, study: ModelStudy, copy: Path) -> None:
         settings = json.loads((copy / "tokenizer_config.json").read_text())

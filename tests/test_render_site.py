@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,12 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_site import HOSTILE_IDS, HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
+from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config import RenderSite, parse_study
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import SiteInputs, formats, links, paths, payload, render, render_site
+from attviz_pipeline.report import SiteInputs, formats, links, payload, render, render_site
 from attviz_pipeline.report.rows import iter_documents
 from attviz_pipeline.report.views import about, document, documents, heads
+from attviz_pipeline.report.views.document_groups import read_document_groups
+from attviz_pipeline.report.views.histogram import histogram_view
+from attviz_pipeline.report.views.scale import dataset_scale, median
 from attviz_pipeline.report.views.study import read_study_view
 
 N_DOCUMENTS = 24
@@ -71,21 +77,21 @@ def pages(site: Path) -> Iterator[Path]:
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=50))
 def test_attention_is_off_by_at_most_the_stated_error(values: list[float]) -> None:
     exact = np.array(values)
-    shown = payload.ATTENTION_CODE.decode(payload.ATTENTION_CODE.encode(exact))
-    assert payload.ATTENTION_CODE.relative_error < 0.02757
-    assert np.all(np.abs(shown - exact) <= payload.ATTENTION_CODE.relative_error * exact * (1 + 1e-9))
+    shown = ATTENTION_CODE.decode(ATTENTION_CODE.encode(exact))
+    assert ATTENTION_CODE.relative_error < 0.02757
+    assert np.all(np.abs(shown - exact) <= ATTENTION_CODE.relative_error * exact * (1 + 1e-9))
 
 
 @given(st.lists(st.floats(1e-12, 1e3), min_size=1, max_size=50))
 def test_aggregates_are_off_by_at_most_the_stated_error(values: list[float]) -> None:
     exact = np.array(values)
-    shown = payload.AGGREGATE_CODE.decode(payload.AGGREGATE_CODE.encode(exact))
-    assert payload.AGGREGATE_CODE.relative_error < 0.0003
-    assert np.all(np.abs(shown - exact) <= payload.AGGREGATE_CODE.relative_error * exact * (1 + 1e-9))
+    shown = AGGREGATE_CODE.decode(AGGREGATE_CODE.encode(exact))
+    assert AGGREGATE_CODE.relative_error < 0.0003
+    assert np.all(np.abs(shown - exact) <= AGGREGATE_CODE.relative_error * exact * (1 + 1e-9))
 
 
 def test_values_out_of_range_go_to_the_nearest_end() -> None:
-    codes = payload.ATTENTION_CODE.encode(np.array([0, 1e-30, 9e-7, 1e-6, 1, 1.0001], np.float32))
+    codes = ATTENTION_CODE.encode(np.array([0, 1e-30, 9e-7, 1e-6, 1, 1.0001], np.float32))
     assert codes.tolist() == [0, 0, 0, 1, 255, 255]
 
 
@@ -95,7 +101,7 @@ def test_packed_attention_is_restored_from_the_medians(n_rows: int, n_tokens: in
     codes, medians = payload.encode_attention(attention)
     differences = payload.unpack(codes, np.dtype(np.uint8)).reshape(n_rows, n_tokens)
     restored = differences + payload.unpack(medians, np.dtype(np.uint8))[:, None]
-    assert np.array_equal(restored, payload.ATTENTION_CODE.encode(attention))
+    assert np.array_equal(restored, ATTENTION_CODE.encode(attention))
 
 
 @given(st.text(max_size=40), st.data())
@@ -137,7 +143,15 @@ def test_numbers_are_written_as_the_scripts_write_them() -> None:
 
 
 def test_every_page_is_there(site: Path) -> None:
-    kinds = [links.START, links.DOCUMENTS, links.HEADS, links.TOKENS, links.FIGURES, links.ABOUT]
+    kinds = [links.START, links.DOCUMENTS, links.HEADS, links.CLASSES, links.TOKENS]
+    kinds += [
+        links.COMPARE,
+        links.FIGURES,
+        links.METHODS,
+        links.ABOUT,
+        links.WRONG,
+        *(links.class_page(n) for n in range(3)),
+    ]
     expected = {*kinds, *(links.document(p) for p in range(N_DOCUMENTS))}
     expected |= {links.head(layer, head) for layer in range(2) for head in range(3)}
     assert {page.relative_to(site).as_posix() for page in pages(site)} == expected
@@ -176,17 +190,50 @@ def test_pages_carry_no_inline_code_or_style(kind: str, request: pytest.FixtureR
 
 
 def test_style_and_scripts_name_no_other_place(site: Path) -> None:
-    for name in ("app.css", "app.js", "theme.js"):
-        text = (site / "assets" / name).read_text(encoding="utf-8")
+    for path in [*(site / "assets").glob("*.css"), *(site / "assets").glob("*.js")]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "the name of SVG")
         assert "http:" not in text
         assert "https:" not in text
         assert "@import" not in text
 
 
-def test_style_and_scripts_keep_to_their_budget(site: Path) -> None:
-    content = b"".join((site / "assets" / name).read_bytes() for name in ("app.css", "app.js", "theme.js"))
-    assert len(content) < 100_000
-    assert len(gzip.compress(content)) < 27_000
+def loaded_code(page: Path) -> bytes:
+    """Style sheets and scripts that a page names, without the rows of tables and the markup that pages share."""
+    named = {address for _, address in Page(page).addresses if re.search(r"assets/[a-z]+\.(css|js)$", address)}
+    named -= {f"../{links.FULL_SHARED}", f"../{links.LITE_SHARED}"}
+    return b"".join((page.parent / address).read_bytes() for address in sorted(named))
+
+
+def test_style_and_scripts_of_each_page_keep_to_their_budget(site: Path) -> None:
+    for page in pages(site):
+        code = loaded_code(page)
+        assert 10_000 < len(code) < 60_000, f"{page.name} loads {len(code)} bytes of style and scripts"
+        assert len(gzip.compress(code)) < 20_000, page.name
+
+
+def test_markup_that_document_pages_share_is_small(site: Path) -> None:
+    for address in (links.FULL_SHARED, links.LITE_SHARED, "assets/panels.js"):
+        assert 3_000 < (site / address).stat().st_size < 9_000, address
+
+
+def test_parts_that_load_later_are_no_larger_than_a_page(site: Path) -> None:
+    for name in ("later.js", "maps.js", "exports.js"):
+        code = (site / "assets" / name).read_bytes()
+        assert 3_000 < len(code) < 60_000, name
+        assert len(gzip.compress(code)) < 20_000, name
+
+
+def test_scripts_may_stand_within_a_page(site: Path) -> None:
+    """A page that exports itself as one file holds them between tags."""
+    for path in (site / "assets").glob("*.js"):
+        text = path.read_text(encoding="utf-8").lower()
+        assert not {"</script", "<!--", "<script"} & set(re.findall(r"</?!?\W*\w+|<!--", text)), path.name
+
+
+def test_a_page_loads_no_views_of_another_kind(site: Path) -> None:
+    assert b"documentPage" not in loaded_code(site / links.DOCUMENTS)
+    assert b"documentTable" not in loaded_code(site / links.document(7))
+    assert b"attviz.pages" not in loaded_code(site / links.METHODS).replace(b"attviz.pages?.", b"")
 
 
 def test_rendering_twice_gives_the_same_bytes(inputs: SiteInputs, site: Path, tmp_path: Path) -> None:
@@ -254,7 +301,7 @@ def test_a_sensitive_study_says_so_on_every_page(inputs: SiteInputs, tmp_path: P
 def test_a_document_view_states_the_artefact(inputs: SiteInputs) -> None:
     study = read_study_view(site_settings().study, inputs)
     for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
-        view = document.document_view(row, study, (1e-4, 1.0))
+        view = document.document_view(row, study)
         assert view.confidence == max(row.probabilities)
         assert view.right == (row.label == row.prediction)
         ordered = sorted(row.probabilities, reverse=True)
@@ -266,7 +313,8 @@ def test_a_document_view_states_the_artefact(inputs: SiteInputs) -> None:
         assert view.strongest_head is not None
         flat = view.strongest_head.layer * study.n_heads + view.strongest_head.head
         assert flat == row.self_attention[:, ~row.special].mean(axis=1, dtype=float).argmax()
-        assert view.payload["windows"] == [window["first_token"] for window in row.windows]
+        # What most pages say they leave to what all share.
+        assert view.payload.get("windows", [0]) == [window["first_token"] for window in row.windows]
 
 
 def test_tokens_that_differ_from_the_text_are_named(inputs: SiteInputs) -> None:
@@ -274,28 +322,14 @@ def test_tokens_that_differ_from_the_text_are_named(inputs: SiteInputs) -> None:
     row = next(iter_documents(inputs.attention[0], inputs.aggregates[0]))
     tokens = list(row.tokens)
     tokens[1] = "[UNK]"
-    named = document.document_view(replace(row, tokens=tokens), study, (1e-4, 1.0)).payload["named"]
+    named = document.document_view(replace(row, tokens=tokens), study).payload["named"]
     assert named == {"0": "[CLS]", "1": "[UNK]", str(len(tokens) - 1): "[SEP]"}
-
-
-def test_head_activity_does_not_depend_on_the_order() -> None:
-    random = np.random.default_rng(0)
-    means = np.round(random.random((50, 4)), 1)
-    tops = []
-    for order in (range(50), reversed(range(50)), random.permutation(50).tolist()):
-        activity = heads.HeadActivity(4)
-        for position in order:
-            activity.add(position, means[position])
-        tops.append([activity.top(row) for row in range(4)])
-    assert tops[0] == tops[1] == tops[2]
-    best = max(range(50), key=lambda position: (means[position, 0], -position))
-    assert tops[0][0][0].number == best + 1
 
 
 def test_a_histogram_counts_every_token() -> None:
     counts = np.zeros(81, np.int64)
     counts[[0, 40, 80]] = [1, 2, 1]
-    view = heads.histogram_view(counts, counts * 3)
+    view = histogram_view(counts, counts * 3, 0.5)
     assert sum(row[1] for row in view.rows) == pytest.approx(1)
     assert [row[1] for row in view.rows] == [row[2] for row in view.rows]
     assert view.head_path.startswith("M0 ")
@@ -311,15 +345,73 @@ def test_the_colour_scale_covers_most_of_the_study(inputs: SiteInputs) -> None:
     assert np.mean((pooled >= low) & (pooled <= high)) > 0.93
 
 
+def test_the_usual_self_attention_of_a_head_is_its_median(inputs: SiteInputs) -> None:
+    usual = dataset_scale(heads.read_heads(inputs.statistics.heads)).medians
+    values = [
+        row.self_attention[:, ~row.special]
+        for shards in zip(inputs.attention, inputs.aggregates, strict=True)
+        for row in iter_documents(*shards)
+    ]
+    exact = np.median(np.concatenate(values, axis=1), axis=1)
+    assert np.all(np.abs(np.log(usual / exact)) < np.log(10) / 20)
+    assert median([0] * 81) == 0.0
+
+
+def document_scores(inputs: SiteInputs, n_documents: int = N_DOCUMENTS) -> documents.DocumentScores:
+    groups = read_document_groups(inputs.document_groups, read_study_view(site_settings().study, inputs))
+    return documents.DocumentScores(inputs.assessment.confidences, groups, n_documents)
+
+
+def test_groups_of_other_documents_are_refused(inputs: SiteInputs) -> None:
+    study = read_study_view(site_settings().study, inputs)
+    other = replace(study, summary={**study.summary, "n_documents": N_DOCUMENTS - 1})
+    with pytest.raises(ArtifactError, match="is of other documents"):
+        read_document_groups(inputs.document_groups, other)
+
+
 def test_the_index_is_cut_into_pieces_that_hold_every_row(inputs: SiteInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "CHUNK_CHARACTERS", 500)
     monkeypatch.setattr(documents, "ROWS_PER_PIECE", 3)
-    chunks = list(documents.iter_chunks(inputs.statistics.document_index, 20))
+    scores = document_scores(inputs)
+    chunks = list(documents.iter_chunks(inputs.statistics.document_index, 20, {3}, scores))
     assert len(chunks) > 1
     ids = [name for chunk in chunks for name in chunk["id"]]
     assert ids == [f"doc-{n:04d}" for n in range(N_DOCUMENTS)]
     assert [chunk["first"] for chunk in chunks] == [ids.index(chunk["id"][0]) for chunk in chunks]
     assert all(len(text) <= 20 for chunk in chunks for text in chunk["text"])
+    assert [name for chunk in chunks for name, flag in zip(chunk["id"], chunk["maps"], strict=True) if flag] == [
+        "doc-0003"
+    ]
+
+
+def test_the_index_keeps_to_its_bytes(inputs: SiteInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = inputs.statistics.document_index
+    assert documents.searchable_characters(index) is None
+    monkeypatch.setattr(documents, "INDEX_BYTES", N_DOCUMENTS * (documents.BYTES_PER_ROW + len("doc-0000") + 70))
+    assert documents.searchable_characters(index) == 70
+    monkeypatch.setattr(documents, "INDEX_BYTES", 10)
+    assert documents.searchable_characters(index) == documents.FEWEST_CHARACTERS
+
+
+def test_the_index_sorts_by_scores_of_the_artefacts(inputs: SiteInputs) -> None:
+    scores = document_scores(inputs)
+    assert scores.names() == ["entropy"]
+    rows = [row for pair in zip(inputs.attention, inputs.aggregates, strict=True) for row in iter_documents(*pair)]
+    for row in rows:
+        scores.add(row)
+    columns = scores.columns(np.arange(N_DOCUMENTS))
+    for row in rows:
+        entropy = row.aggregates[1, ~row.special].mean(dtype=float)
+        assert columns["entropy"][row.position] == pytest.approx(entropy, rel=0.01)
+        assert columns["special"][row.position] == pytest.approx(row.on_special, rel=0.01)
+    profiles = files.read_table(inputs.attention[0], schemas.ATTENTION).to_pylist()[0]["profile"]
+    expected = np.mean(profiles["on_cls"]) + np.mean(profiles["on_sep"])
+    assert rows[0].on_special == pytest.approx(expected, rel=1e-6)
+
+
+def test_scores_of_other_documents_are_refused(inputs: SiteInputs) -> None:
+    with pytest.raises(ArtifactError, match="is of other documents"):
+        document_scores(inputs, N_DOCUMENTS + 1)
 
 
 def test_the_ledger_shows_what_was_left_out_or_cut(inputs: SiteInputs) -> None:
@@ -342,7 +434,7 @@ def test_the_ledger_shows_what_was_left_out_or_cut(inputs: SiteInputs) -> None:
     ],
 )
 def test_a_path_is_published_without_foreign_folders(path: str, shown: str) -> None:
-    assert paths.published(path) == shown
+    assert published.published(path) == shown
 
 
 def test_no_page_names_a_folder_of_the_machine(inputs: SiteInputs, tmp_path: Path) -> None:
@@ -374,11 +466,32 @@ def test_no_page_names_a_folder_of_the_machine(inputs: SiteInputs, tmp_path: Pat
     assert "source: bert" in about_page
 
 
+def test_about_page_names_every_device_and_precision_of_the_shards(tmp_path: Path) -> None:
+    inputs = write_site_inputs(tmp_path / "inputs", n_documents=4)
+    for path, device in zip(inputs.attention, ("cuda: Tesla T4", "cpu"), strict=True):
+        table = files.read_table(path, schemas.ATTENTION)
+        facts = files.read_facts(path, schemas.ATTENTION) | {"device": device, "precision": "float32"}
+        files.write_table(path, schemas.ATTENTION, table.to_pydict(), facts)
+    render_site(site_settings(), inputs, tmp_path / "site")
+
+    about_page = "".join(Page(tmp_path / "site" / links.ABOUT).text.split())
+    assert "Extraction:2factsdevicecpu,cuda:TeslaT4precisionfloat32" in about_page
+
+
 def test_pages_say_what_self_attention_is(site: Path) -> None:
     assert "How much tokens attend to themselves in each of 6" in Page(site / links.START).text
     about_page = Page(site / links.ABOUT).text
     assert "Punctuation often does the same, and is counted like words." in about_page
     assert "“Every token as a table” on a document page is computed" in about_page
+
+
+def test_about_page_says_where_texts_are_pieces(site: Path, inputs: SiteInputs, tmp_path: Path) -> None:
+    sentence = "pieces as the tokenizer names them, one space between two, and each piece counts as a word"
+    assert sentence not in Page(site / links.ABOUT).text
+    card = files.read_json(inputs.model, schemas.MODEL)
+    files.write_json(tmp_path / "model.json", schemas.MODEL, card | {"offsets": False})
+    render_site(site_settings(), replace(inputs, model=tmp_path / "model.json"), tmp_path / "site")
+    assert sentence in Page(tmp_path / "site" / links.ABOUT).text
 
 
 # Faults

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from site_visits import Visitor, row_at
+from site_visits import Visitor, row_at, until
 from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings
 
+from attviz_pipeline.artifacts import files
+from attviz_pipeline.artifacts.term_schemas import DOCUMENT_GROUPS
 from attviz_pipeline.report import SiteInputs, links, render_site
 
 pytestmark = pytest.mark.browser
@@ -15,8 +17,16 @@ KINDS = [
     links.document(7),
     links.HEADS,
     links.head(1, 1),
+    links.CLASSES,
+    links.class_page(1),
+    links.WRONG,
     links.TOKENS,
+    links.COMPARE,
+    f"{links.COMPARE}#kind=heads",
+    f"{links.COMPARE}#kind=classes",
+    f"{links.TOKENS}#token=the",
     links.FIGURES,
+    links.METHODS,
     links.ABOUT,
 ]
 
@@ -42,7 +52,7 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(address: str, site:
 def test_pages_are_accessible(theme: str, address: str, site: Path, visitor: Visitor) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = visitor(site, color_scheme=theme).open(address)
-    violations = axe.Axe().run(page, options={"preload": False}).response["violations"]
+    violations = axe.Axe().run(page, options={"preload": False, "iframes": False}).response["violations"]
     assert [(v["id"], [node["html"][:200] for node in v["nodes"][:3]]) for v in violations] == []
 
 
@@ -85,6 +95,19 @@ def test_search_and_filters_narrow_the_index(inputs: SiteInputs, site: Path, vis
     assert page.url.endswith("#gold=1&outcome=right")
 
 
+def test_the_index_is_filtered_by_groups_of_documents(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    groups = files.read_table(inputs.document_groups, DOCUMENT_GROUPS)["group"].to_pylist()
+    page = visitor(site).open(links.DOCUMENTS)
+    page.locator("#filter-group").select_option("2")
+    assert page.locator("#matches").inner_text() == f"{groups.count(1)} of 24"
+    first = page.locator(".row-list .c-number").first.inner_text()
+    assert groups.index(1) == int(first) - 1
+    page.locator("summary", has_text="groups of documents").click()
+    page.locator("details a[href='#group=1']").click()
+    until(page, "document.getElementById('filter-group').value === '1'")
+    assert page.locator("#matches").inner_text() == f"{groups.count(0)} of 24"
+
+
 def test_sorting_goes_both_ways_and_a_link_restores_it(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.DOCUMENTS}#sort=-confidence&outcome=wrong")
     wrong = [row for row in (row_at(inputs, p) for p in range(24)) if row.label != row.prediction]
@@ -96,8 +119,29 @@ def test_sorting_goes_both_ways_and_a_link_restores_it(inputs: SiteInputs, site:
     assert page.locator("#filter-outcome").input_value() == "wrong"
 
 
+def test_ranges_and_scores_narrow_and_sort_the_index(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.DOCUMENTS}#confidence=60-&length=-30")
+    rows = [row_at(inputs, position) for position in range(24)]
+    kept = [row for row in rows if max(row.probabilities) >= 0.6 and len(row.tokens) <= 30]
+    shown = page.locator("#document-table .row-link")
+    assert shown.all_inner_texts() == [str(row.position + 1) for row in kept]
+    assert page.locator("#confidence-from").input_value() == "60"
+    page.locator("#length-to").fill("")
+    page.locator("#score").select_option("margin")
+    assert page.url.endswith("#confidence=60-&sort=-margin")
+    two = {row.position: sorted(row.probabilities)[-2:] for row in rows if max(row.probabilities) >= 0.6}
+    falling = sorted(two, key=lambda position: (-round(two[position][1] - two[position][0], 4), position))
+    assert shown.all_inner_texts() == [str(position + 1) for position in falling]
+    page.locator("#score").select_option("special")
+    share = {row.position: float(f"{row.on_special or 0:.3g}") for row in rows if row.position in two}
+    by_share = sorted(share, key=lambda position: (-share[position], position))
+    assert shown.all_inner_texts() == [str(position + 1) for position in by_share]
+    assert page.get_by_role("button", name="On special").is_visible()
+    assert page.get_by_role("button", name="Margin").is_hidden()
+
+
 def test_filters_that_a_link_makes_up_are_ignored(site: Path, visitor: Visitor) -> None:
-    page = visitor(site).open(f"{links.DOCUMENTS}#gold=99&predicted=x&outcome=foo")
+    page = visitor(site).open(f"{links.DOCUMENTS}#gold=99&predicted=x&outcome=foo&confidence=a-b&length=--")
     assert page.locator("#matches").inner_text() == "all 24"
     assert [page.locator(f"#filter-{name}").input_value() for name in ("gold", "predicted", "outcome")] == ["", "", ""]
 
@@ -124,6 +168,26 @@ def test_documents_are_stepped_through_in_the_readers_own_list(
     assert page.locator("#filter-outcome").input_value() == "wrong"
 
 
+def test_paper_holds_the_rows_that_a_screen_scrolls_to(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 1280, "height": 300}).open(links.DOCUMENTS)
+    on_screen = page.locator(".row-list .row").count()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert on_screen < page.locator(".row-list .row").count() == 24
+    assert page.get_by_text("are printed").is_hidden()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".row-list .row").count() == on_screen
+
+
+def test_a_table_that_goes_on_says_so(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 390, "height": 800}).open(links.head(0, 0))
+    box = page.locator(".table-scroll").first
+    until(page, "document.querySelector('.table-scroll').dataset.more === 'end'")
+    box.evaluate("(box) => { box.scrollLeft = 10_000; }")
+    until(page, "document.querySelector('.table-scroll').dataset.more === 'start'")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    until(page, "document.querySelector('.table-scroll').dataset.more === undefined")
+
+
 def test_tokens_are_searched_and_ranked(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.TOKENS)
     assert page.locator("#token-table .row-list .row").count() > 5
@@ -135,21 +199,13 @@ def test_tokens_are_searched_and_ranked(site: Path, visitor: Visitor) -> None:
     assert page.locator(".empty").is_visible()
 
 
-def test_the_grid_of_heads_shows_another_moment(site: Path, visitor: Visitor) -> None:
-    page = visitor(site).open(links.HEADS)
-    before = page.locator("#head-table a").first.inner_text()
-    page.get_by_label("maximum").check()
-    assert page.locator("#head-table a").first.inner_text() != before
-    assert page.url.endswith("#moment=max")
-
-
 # Manners
 
 
 def test_keys_lead_around_and_the_panel_lists_them(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.START)
     page.keyboard.press("?")
-    assert page.locator("#keyboard-help").is_visible()
+    page.wait_for_selector("#keyboard-help", state="visible")
     page.keyboard.press("Escape")
     assert page.locator("#keyboard-help").is_hidden()
     page.keyboard.press("g")
@@ -199,7 +255,9 @@ def test_hostile_texts_stay_text(
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-@pytest.mark.parametrize("address", [links.START, links.DOCUMENTS, links.HEADS, links.TOKENS, links.ABOUT])
+@pytest.mark.parametrize(
+    "address", [links.START, links.DOCUMENTS, links.HEADS, links.TOKENS, links.METHODS, links.ABOUT]
+)
 def test_hostile_names_stay_text_in_lists(address: str, hostile_site: Path, visitor: Visitor) -> None:
     page = visitor(hostile_site).open(address)
     assert page.locator("main img[src='x']").count() == 0

@@ -1,12 +1,12 @@
-"""The whole workflow under a real Snakemake: end to end, resharded, killed, misused."""
+"""The whole workflow under a real Snakemake: end to end, resharded, misused."""
 
 import csv
+import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,13 @@ def read_examples() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write_study(folder: Path, *, n_copies: int = 1, **documents: object) -> Path:
-    """Write a study of the bundled corpus and a tiny untrained BERT; `n_copies` makes the corpus longer."""
+def write_study(folder: Path, **documents: object) -> Path:
+    """Write a study of the bundled corpus and a tiny untrained BERT."""
     rows = read_examples()
     with (folder / "news ünïcode.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["id", "text", "label"])
         writer.writeheader()
-        for copy in range(n_copies):
-            writer.writerows(row | {"id": f"{row['id']}/{copy}", "text": f"{row['text']} {copy}"} for row in rows)
+        writer.writerows(rows)
     words = sorted({word.strip('.,"').lower() for row in rows for word in row["text"].split()} - set(SPECIAL_TOKENS))
     make_tiny_bert(folder / "bert", vocabulary=[word for word in words if word.isalpha()], with_head=False)
     study = {
@@ -93,58 +92,47 @@ def test_a_study_runs_to_its_site_and_then_nothing_is_left_to_do(finished_study:
 
 
 def test_only_what_depends_on_a_changed_key_reruns(finished_study: Path) -> None:
-    def after(change: str) -> set[str]:
-        return planned(snakemake(finished_study, "--dry-run", "--config", change))
+    expected = {
+        "report={title: Another title}": {"render_site"},
+        "figures={dpi: 60}": {"draw_figures", "render_site"},
+        "comparison={n_permutations: 50}": {"compare_heads", "draw_figures", "render_site"},
+        "classes={n_permutations: 50}": {"compare_classes", "draw_figures", "render_site"},
+        "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
+        "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
+    }
+    changes = [*expected, "documents={n_shards: 2}", "training={epochs: 2}"]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(
+            pool.map(lambda change: planned(snakemake(finished_study, "--dry-run", "--config", change)), changes)
+        )
+    *others, resharded, retrained = found
 
-    assert after("report={title: Another title}") == {"render_site"}
-    assert after("figures={dpi: 60}") == {"draw_figures", "render_site"}
-    resharded = after("documents={n_shards: 2}")
+    assert others == [*expected.values()]
     assert "extract_attention" in resharded
     assert not resharded & {"prepare_dataset", "prepare_model"}
-    assert "prepare_model" in after("training={epochs: 2}")
+    assert "prepare_model" in retrained
 
 
-def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: Path) -> None:
-    results = finished_study / "results" / "tiny"
-    one = content(results / "statistics") | content(results / "figures")
-    assert one
+def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: Path) -> None:
+    profile = str(ROOT / "workflow" / "profiles" / "gpu")
+    listing = snakemake(finished_study, "--dry-run", "--forceall", "--workflow-profile", profile)
+
+    jobs = [job for job in listing.split("\nrule ")[1:] if "gpu=1" in job]
+    assert {job.partition(":")[0] for job in jobs} == {"prepare_model", "extract_attention", "extract_maps"}
+
+
+def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(finished_study, tmp_path / "copy"))
+    results = copy / "results" / "tiny"
+    shared = ("statistics", "figures", "maps")
+    one = [content(results / stage) for stage in shared]
+    assert all(one)
 
     for n_shards in (2, 7):
-        snakemake(finished_study, "--config", f"documents={{n_shards: {n_shards}, block_size: 32}}")
+        documents = f"documents={{n_shards: {n_shards}, block_size: 32}}"
+        snakemake(copy, "--config", documents, "--omit-from", "render_site")
         assert len(list((results / "attention").glob(f"*-of-{n_shards:05d}.parquet"))) == n_shards
-        assert content(results / "statistics") | content(results / "figures") == one
-    snakemake(finished_study)
-
-
-def test_killed_in_the_middle_of_extraction_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    write_study(tmp_path, n_copies=6, split="all", n_shards=2)
-    snakemake(tmp_path)
-    results = tmp_path / "results" / "tiny"
-    undisturbed = content(results / "attention") | content(results / "statistics") | content(results / "site")
-    for stage in ("attention", "aggregates", "statistics", "figures", "site"):
-        shutil.rmtree(results / stage)
-
-    arguments, environment = command(tmp_path)
-    running = subprocess.Popen(
-        arguments,
-        env=environment,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while not list((results / "attention").glob(".*.partial")):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    assert len(list((results / "attention").glob("*.parquet"))) < 2
-
-    snakemake(tmp_path, "--unlock")
-    snakemake(tmp_path, "--rerun-incomplete")
-    assert content(results / "attention") | content(results / "statistics") | content(results / "site") == undisturbed
+        assert [content(results / stage) for stage in shared] == one
 
 
 def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: Path) -> None:
@@ -180,3 +168,39 @@ def test_an_edit_of_a_stage_reruns_it_and_a_touch_does_not(finished_study: Path)
         assert planned(snakemake(finished_study, "--dry-run")) == {"draw_figures", "render_site"}
     finally:
         module.write_bytes(before)
+
+
+def test_attention_from_a_file_goes_to_its_site_and_back(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(9)]
+    documents = [
+        {
+            "text": " ".join(words[: 2 + number % 7]),
+            "sets": [
+                {
+                    "tokens": words[: 2 + number % 7],
+                    "attention_vectors": [
+                        {"name": index, "vectors": [str((number + index + j) % 16 / 16) for j in range(2 + number % 7)]}
+                        for index in range(3)
+                    ],
+                }
+            ],
+            "output_activations": [{"name": "one", "value": "0.75"}, {"name": "two", "value": "0.25"}],
+        }
+        for number in range(40)
+    ]
+    (tmp_path / "explanations.json").write_text(json.dumps(documents), encoding="utf-8")
+    study = {
+        "name": "imported",
+        "dataset": {"source": "explanations.json", "format": "attviz_json"},
+        "export": {"heads": "all"},
+        "figures": {"dpi": 50, "n_cloud_words": 5},
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+
+    snakemake(tmp_path)
+    results = tmp_path / "results" / "imported"
+    assert len(list((results / "site" / "documents").glob("*.html"))) == 40
+    one = content(results / "statistics")
+    snakemake(tmp_path, "--config", "documents={n_shards: 3, block_size: 4}", "--", "all", "export_attention")
+    assert content(results / "statistics") == one
+    assert json.loads((results / "export" / "attviz.json").read_text(encoding="utf-8")) == documents

@@ -1,13 +1,20 @@
-"""The paper's aggregates of self-attention (Škrlj et al., AttViz, Table 2), each a function of one matrix.
+"""Aggregates of self-attention over heads, each a function of one matrix.
+
+There are two definitions: that of the paper (Škrlj et al., AttViz, Table 2), which holds unless a study asks for the
+other, and that of the published viewer, whose code computes a different standard deviation and a different entropy.
 
 Every function takes `attention`, [head, token]: the self-attention of h heads (all layers' heads stacked) to m tokens,
 0..1, float64. It returns one value per token, [token].
 """
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Aggregate = Callable[[Floats], Floats]
+BINS_PER_UNIT = 100
 
 
 def mean(attention: Floats) -> Floats:
@@ -63,8 +70,42 @@ def minimum(attention: Floats) -> Floats:
     return values
 
 
+def population_std(attention: Floats) -> Floats:
+    """Population standard deviation over heads, sqrt((1/h) sum_i (A_ij - mean_j)^2), >= 0.
+
+    Source: AttViz's viewer, public/global.js, standardDeviation.
+    """
+    values: Floats = attention.std(axis=0)
+    return values
+
+
+def binned_entropy(attention: Floats) -> Floats:
+    """Entropy of the bins that a token's values fall into, -(1/b_j) sum_k p_jk ln p_jk, in nats, >= 0.
+
+    Bins are 0.01 wide, p_jk is the share of column j in bin k, and b_j the number of bins that are not empty. Not
+    monotone in dispersion: b equally filled bins give ln(b)/b, which is largest for b = 3 and falls from there.
+
+    Source: AttViz's viewer, public/custom/textual/textual.js, calcAggVector.
+    """
+    n_heads, n_tokens = attention.shape
+    bins = np.floor(attention * BINS_PER_UNIT).astype(np.int64)
+    per_token = BINS_PER_UNIT + 1  # 1 itself opens a bin
+    keys, counts = np.unique(bins + per_token * np.arange(n_tokens), return_counts=True)
+    token, share = keys // per_token, counts / n_heads
+    total = np.bincount(token, weights=-share * np.log(share), minlength=n_tokens)
+    # A single bin gives -0.0; adding zero makes that a plain 0.
+    values: Floats = total / np.bincount(token, minlength=n_tokens) + 0.0
+    return values
+
+
 def count_distinct(attention: Floats) -> NDArray[np.int64]:
     """Count the distinct values of every column: the m_j of the paper's entropy."""
     ordered = np.sort(attention, axis=0)
     counts: NDArray[np.int64] = 1 + np.count_nonzero(np.diff(ordered, axis=0), axis=0)
     return counts
+
+
+DEFINITIONS: Mapping[str, Mapping[str, Aggregate]] = {
+    "paper": {"mean": mean, "entropy": entropy, "std": std, "max": maximum, "min": minimum},
+    "attviz": {"mean": mean, "entropy": binned_entropy, "std": population_std, "max": maximum, "min": minimum},
+}

@@ -123,17 +123,28 @@ def _check_lengths(path: Path, table: pa.Table, n_rows: int) -> None:
         wrong |= _lengths(table, name) != n_tokens
     wrong |= _lengths(table, "self_attention") != n_tokens * n_rows
     what = f"its columns do not hold one value per token, or {n_rows} of self-attention"
-    _report(path, table, np.flatnonzero(wrong), what)
+    report_damage(path, table, np.flatnonzero(wrong), what)
 
 
 def _check_values(path: Path, table: pa.Table, document: NDArray[np.int64], values: NDArray[np.float32]) -> None:
     # Written so that NaN, for which every comparison is false, is caught too.
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         wrong = ~((values >= 0) & (values <= 1)).all(axis=1)
-        _report(path, table, np.unique(document[wrong]), "self-attention outside 0..1, or not a number")
+        report_damage(path, table, np.unique(document[wrong]), "self-attention outside 0..1, or not a number")
 
 
-def _report(path: Path, table: pa.Table, rows: NDArray[np.int64], what: str) -> None:
+def report_damage(path: Path, table: pa.Table, rows: NDArray[np.int64], what: str) -> None:
+    """Refuse a shard some of whose documents are not what they should be.
+
+    Args:
+        path: The shard.
+        table: Rows of it, with the column `id`.
+        rows: Those at fault.
+        what: What is wrong with them.
+
+    Raises:
+        ArtifactError: There are any.
+    """
     if len(rows):
         problems = [Problem(repr(identifier.as_py()), what) for identifier in table["id"].take(pa.array(rows))]
         raise ArtifactError(f"{path} is damaged:", problems, files.REBUILD)

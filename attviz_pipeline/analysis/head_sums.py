@@ -11,6 +11,7 @@ from attviz_pipeline.analysis.batches import AttentionBatch
 from attviz_pipeline.analysis.lists import list_column, matrix
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
 
 
@@ -104,6 +105,6 @@ def _histograms(values: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.diff(bounds, axis=1)
 
 
-def _write(path: Path, schema: schemas.Schema, columns: dict[str, pa.Array]) -> None:
+def _write(path: Path, schema: Schema, columns: dict[str, pa.Array]) -> None:
     with files.TableWriter(path, schema) as writer:
         writer.write_table(pa.table(columns))

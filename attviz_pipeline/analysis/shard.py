@@ -1,26 +1,31 @@
 """The stage `aggregate_shard`: one attention shard becomes aggregates per document and sums that can be merged."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
-from attviz_pipeline.analysis import aggregates as table_2
+from attviz_pipeline.analysis.aggregates import DEFINITIONS, Aggregate
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches, read_head_counts
 from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import Definition
 from attviz_pipeline.progress import Progress
 
 
-def aggregate_shard(attention: Path, aggregates: Path, token_sums: Path, head_sums: Path) -> None:
+def aggregate_shard(
+    attention: Path, aggregates: Path, token_sums: Path, head_sums: Path, *, definition: Definition = "paper"
+) -> None:
     """Aggregate the self-attention of one shard, in one pass and in memory bounded by the vocabulary.
 
     Args:
         attention: Artefact `attention`, read.
-        aggregates: Artefact `aggregates`, written: the paper's Table 2 for every document.
+        aggregates: Artefact `aggregates`, written: the aggregates of every document.
         token_sums: Artefact `token_sums`, written.
         head_sums: Artefact `head_sums`, written.
+        definition: Which formulas the aggregates follow.
 
     Raises:
         ArtifactError: The shard is unusable or holds values that are no attention.
@@ -28,12 +33,13 @@ def aggregate_shard(attention: Path, aggregates: Path, token_sums: Path, head_su
     n_layers, n_heads = read_head_counts(attention)
     tokens, heads = TokenSums(n_layers, n_heads), HeadSums(n_layers, n_heads)
     n_documents = files.count_rows(attention, schemas.ATTENTION)
+    facts = {"n_layers": n_layers, "n_heads": n_heads, "definition": definition}
     with (
-        files.TableWriter(aggregates, schemas.AGGREGATES, {"n_layers": n_layers, "n_heads": n_heads}) as writer,
+        files.TableWriter(aggregates, schemas.AGGREGATES, facts) as writer,
         Progress(total=n_documents, label="aggregate_shard", unit="documents") as progress,
     ):
         for batch in iter_batches(attention, ["position", "id"]):
-            writer.write_table(_aggregates(batch))
+            writer.write_table(_aggregates(batch, DEFINITIONS[definition]))
             tokens.add(TokenRows.of_batch(batch))
             heads.add_batch(batch)
             progress.advance(batch.n_documents)
@@ -41,14 +47,9 @@ def aggregate_shard(attention: Path, aggregates: Path, token_sums: Path, head_su
     heads.write_sums(head_sums)
 
 
-def _aggregates(batch: AttentionBatch) -> pa.Table:
+def _aggregates(batch: AttentionBatch, formulas: Mapping[str, Aggregate]) -> pa.Table:
     matrix = batch.values.astype("float64").T
-    columns = {
-        "mean": table_2.mean(matrix),
-        "entropy": table_2.entropy(matrix),
-        "std": table_2.std(matrix),
-        "max": table_2.maximum(matrix),
-        "min": table_2.minimum(matrix),
+    lists = {
+        name: ragged_column(formula(matrix).astype("float32"), batch.n_tokens) for name, formula in formulas.items()
     }
-    lists = {name: ragged_column(values.astype("float32"), batch.n_tokens) for name, values in columns.items()}
     return pa.table({"position": batch.documents["position"], "id": batch.documents["id"], **lists})

@@ -20,7 +20,6 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
         Content of the artefact `summary`, but for what only the other statistics know.
     """
     n_tokens = documents["n_tokens"].to_numpy().astype(np.int64)
-    confusion = _confusion(documents, len(label_names))
     return {
         "n_documents": documents.num_rows,
         "n_sources": pc.count_distinct(documents["source_id"]).as_py(),
@@ -34,10 +33,8 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
             "max": int(n_tokens.max()),
         },
         "label_names": label_names,
-        "accuracy": float(np.trace(confusion) / confusion.sum()),
-        "macro_f1": macro_f1(confusion),
         "mean_confidence": _mean_confidence(documents),
-        "confusion": confusion.tolist(),
+        **_scores(documents.filter(pc.is_valid(documents["label"])), len(label_names)),
     }
 
 
@@ -50,6 +47,18 @@ def macro_f1(confusion: NDArray[np.int64]) -> float:
     support = confusion.sum(axis=0) + confusion.sum(axis=1)
     scores = 2 * np.diagonal(confusion) / np.maximum(support, 1)
     return math.fsum(scores.tolist()) / len(scores)
+
+
+def _scores(labelled: pa.Table, n_classes: int) -> dict[str, Any]:
+    if not labelled.num_rows:
+        return {"n_labelled": 0, "accuracy": None, "macro_f1": None, "confusion": None}
+    confusion = _confusion(labelled, n_classes)
+    return {
+        "n_labelled": labelled.num_rows,
+        "accuracy": float(np.trace(confusion) / labelled.num_rows),
+        "macro_f1": macro_f1(confusion),
+        "confusion": confusion.tolist(),
+    }
 
 
 def _confusion(documents: pa.Table, n_classes: int) -> NDArray[np.int64]:

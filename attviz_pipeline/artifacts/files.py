@@ -14,12 +14,15 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attviz_pipeline.artifacts.schemas import Schema
+from attviz_pipeline.artifacts import checksums
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
 SCHEMA_KEY = b"attviz.schema"
 FACTS_KEY = b"attviz.facts"
 PARTIAL = ".partial"
+CHANGED = "its bytes do not match its checksum"
+UNSEALED = "it has no checksum"
 REBUILD = "Delete it and run the workflow again: it will be rebuilt."
 
 
@@ -49,11 +52,25 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
+        if path.is_symlink():  # what it leads to is not this folder's
+            path.unlink()
+        elif path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary directory for what is needed only meanwhile; what a killed job left in its place goes first.
+
+    Args:
+        path: Its place and the beginning of its name; nothing of that name is made.
+    """
+    _clear_place(path)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent) as temporary:
+        yield Path(temporary)
 
 
 def _clear_place(path: Path) -> None:
@@ -73,9 +90,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, schema: Schema, content: Mapping[str, Any]) -> None:
-    """Write a JSON artefact atomically; its first key names schema and version."""
-    document = {"schema": schema.identifier, **content}
-    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    """Write a JSON artefact atomically; its first keys are schema and version, and its checksum."""
+    document = {"schema": schema.identifier, "checksum": checksums.BLANK, **content}
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    write_text(path, checksums.seal_text(text))
 
 
 def read_json(path: Path, schema: Schema) -> dict[str, Any]:
@@ -85,29 +103,46 @@ def read_json(path: Path, schema: Schema) -> dict[str, Any]:
         ArtifactError: It is missing, truncated, or of another schema or version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise _missing(path, schema) from None
-    except ValueError as fault:
-        raise ArtifactError(f"{path} is damaged or truncated: {fault}.", remedy=REBUILD) from None
-    found = content.pop("schema", None) if isinstance(content, dict) else None
-    _check_identifier(path, schema, found)
-    return dict(content)
+    return parse_json(content, path, schema)
+
+
+def parse_json(text: bytes, path: Path, schema: Schema) -> dict[str, Any]:
+    """Read a JSON artefact that is in memory already; `path` says where it comes from.
+
+    Raises:
+        ArtifactError: It is damaged, or of another schema or version.
+    """
+    try:
+        content = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as fault:
+        raise _damaged(path, str(fault)) from None
+    content = content if isinstance(content, dict) else {}
+    checksum = content.pop("checksum", None)
+    if isinstance(checksum, str) and not checksums.text_is_intact(text, checksum):
+        raise _damaged(path, CHANGED)
+    _check_identifier(path, schema, content.pop("schema", None))
+    if not isinstance(checksum, str):
+        raise _damaged(path, UNSEALED)
+    return content
 
 
 class TableWriter:
     """Append row batches to a Parquet file that appears under its name only when all are written."""
 
     def __init__(self, path: Path, schema: Schema, facts: Mapping[str, Any] | None = None) -> None:
-        self._path = path
+        self._path, self._schema = path, schema
         self._arrow_schema = schema.arrow.with_metadata(
             {SCHEMA_KEY: schema.identifier.encode(), FACTS_KEY: json.dumps(facts or {}, sort_keys=True).encode()}
         )
-        self._split_columns = [field.name for field in schema.arrow if pa.types.is_floating(_leaf_type(field.type))]
+        self._split_columns = [field.name for field in schema.arrow if _splits_well(_leaf_type(field.type))]
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
+            stack.enter_context(checksums.sealed(temporary))
             self._writer = stack.enter_context(
                 pq.ParquetWriter(
                     temporary,
@@ -119,6 +154,7 @@ class TableWriter:
                     write_page_checksum=True,
                 )
             )
+            self._writer.add_key_value_metadata({checksums.KEY: checksums.BLANK})
             self._opened = stack.pop_all()
         return self
 
@@ -129,15 +165,15 @@ class TableWriter:
         self._opened.__exit__(kind, fault, trace)
 
     def write(self, columns: Mapping[str, Any]) -> None:
-        """Append one row group, given as columns in any order."""
-        self.write_table(pa.table({f.name: pa.array(columns[f.name], f.type) for f in self._arrow_schema}))
+        """Append one row group, given as columns of the schema."""
+        self.write_table(self._schema.table(columns))
 
     def write_table(self, table: pa.Table) -> None:
         """Append one row group."""
         self._writer.write_table(table.cast(self._arrow_schema))
 
     def _leaf_paths(self) -> list[str]:
-        # Byte-stream split stores the bytes of floats by significance, which is what makes them compress.
+        # Byte-stream split stores the bytes of a number by significance, which is what makes floats compress.
         names = []
         for field in self._arrow_schema:
             if field.name in self._split_columns:
@@ -221,12 +257,17 @@ def require_space(path: Path, n_bytes: int, purpose: str) -> None:
 def _open(path: Path, schema: Schema) -> Iterator[pq.ParquetFile]:
     if not path.is_file():
         raise _missing(path, schema)
+    intact = checksums.is_intact(path)
+    if intact is False:  # told before a library makes what it can of it
+        raise _damaged(path, CHANGED)
     with _damage_reported(path):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with file:
         metadata = file.schema_arrow.metadata or {}
         found = metadata.get(SCHEMA_KEY)
         _check_identifier(path, schema, None if found is None else found.decode(errors="replace"))
+        if intact is None:
+            raise _damaged(path, UNSEALED)
         yield file
 
 
@@ -234,8 +275,12 @@ def _open(path: Path, schema: Schema) -> Iterator[pq.ParquetFile]:
 def _damage_reported(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as fault:
-        raise ArtifactError(f"{path} is damaged or truncated: {str(fault).splitlines()[0]}", remedy=REBUILD) from None
+    except (ValueError, NotImplementedError, OSError) as fault:
+        raise _damaged(path, str(fault).splitlines()[0].rstrip(".")) from None
+
+
+def _damaged(path: Path, what: str) -> ArtifactError:
+    return ArtifactError(f"{path} is damaged or truncated: {what}.", remedy=REBUILD)
 
 
 def _check_identifier(path: Path, schema: Schema, found: object) -> None:
@@ -256,6 +301,11 @@ def _missing(path: Path, schema: Schema) -> ArtifactError:
 def _leaf_type(arrow_type: pa.DataType) -> pa.DataType:
     nested = pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type)
     return arrow_type.value_type if nested else arrow_type
+
+
+def _splits_well(arrow_type: pa.DataType) -> bool:
+    # Small unsigned integers are codes of measured values; Parquet widens them to four bytes, of which most are zero.
+    return pa.types.is_floating(arrow_type) or arrow_type in (pa.uint8(), pa.uint16())
 
 
 def _megabytes(n_bytes: int) -> str:

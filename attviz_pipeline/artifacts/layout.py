@@ -21,3 +21,66 @@ class StatisticsPaths:
         """Name the files as the workflow does: `<field>.parquet`, and `summary.json`."""
         names = [field.name for field in fields(cls)]
         return cls(**{name: folder / f"{name}.{'json' if name == 'summary' else 'parquet'}" for name in names})
+
+
+@dataclass(frozen=True)
+class AssessmentPaths:
+    """The files that `assess_predictions` writes; each field is named after its schema."""
+
+    assessment: Path
+    calibration: Path
+    confidences: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> Self:
+        """Name the files as the workflow does: `<field>.parquet`, and `assessment.json`."""
+        return cls(folder / "assessment.json", folder / "calibration.parquet", folder / "confidences.parquet")
+
+
+@dataclass(frozen=True)
+class MeasurePaths:
+    """The files that `measure_shard` writes for one shard; each field is named after its schema."""
+
+    term_documents: Path
+    term_sums: Path
+    document_heads: Path
+    distributions: Path
+    curve_sums: Path
+
+    @classmethod
+    def of_shard(cls, folder: Path, shard: str) -> Self:
+        """Name the files as the workflow does: `<shard>.<field>.parquet`."""
+        return cls(**{field.name: folder / f"{shard}.{field.name}.parquet" for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class TermPaths:
+    """The files that describe terms and compare classes; each field is named after its schema."""
+
+    vocabulary: Path
+    terms: Path
+    head_terms: Path
+    head_intervals: Path
+    distributions: Path
+    curves: Path
+    class_heads: Path
+    class_terms: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> Self:
+        """Name the files as the workflow does: `<field>.parquet`."""
+        return cls(**{field.name: folder / f"{field.name}.parquet" for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class ComparisonPaths:
+    """The files that `compare_heads` writes; each field is named after its schema."""
+
+    head_pairs: Path
+    head_clusters: Path
+    fuji_curves: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> Self:
+        """Name the files as the workflow does: `<field>.parquet`."""
+        return cls(**{field.name: folder / f"{field.name}.parquet" for field in fields(cls)})

@@ -3,42 +3,18 @@
 `docs/artifacts.md` is generated from these descriptions. Change a column's meaning, and its schema's version rises.
 """
 
-from dataclasses import dataclass, field
-
 import pyarrow as pa
 
+from attviz_pipeline.artifacts import comparison_schemas, profile_schemas, term_schemas
+from attviz_pipeline.artifacts.schema import IDENTITY as _IDENTITY
+from attviz_pipeline.artifacts.schema import MOMENTS as _MOMENTS
+from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.schema import column as _column
+from attviz_pipeline.artifacts.schema import list_of as _list
 
-@dataclass(frozen=True)
-class Schema:
-    """One artefact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty)."""
-
-    name: str
-    version: int
-    stage: str
-    description: str
-    arrow: pa.Schema = field(default_factory=lambda: pa.schema([]))
-
-    @property
-    def identifier(self) -> str:
-        """Name and version as written into the file, for example `attviz/attention/1`."""
-        return f"attviz/{self.name}/{self.version}"
-
-
-def _column(name: str, arrow_type: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, arrow_type, nullable=nullable, metadata={"description": description})
-
-
-def _list(value_type: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("element", value_type, nullable=False))
-
-
-_IDENTITY = [
-    _column("position", pa.int64(), "Place in the site's order, 0-based; names the document's page"),
-    _column("id", pa.string(), "Document id, unique; a segment's id is `<source_id>#<number>`"),
-    _column("source_id", pa.string(), "Id of the input row that the document is, or is a segment of"),
-    _column("split", pa.string(), "train, validation or test"),
-    _column("label", pa.int32(), "Gold class, index into `label_names`"),
-]
+_PAIR_START = _column(
+    "pair_start", pa.int32(), "First character of the second text of a pair in `text`; null without one", nullable=True
+)
 
 DATASET = Schema(
     "dataset", 1, "prepare_dataset", "Facts of the corpus: `label_names`, counts per split and class, source, digests"
@@ -46,7 +22,7 @@ DATASET = Schema(
 
 DOCUMENTS = Schema(
     "documents",
-    1,
+    2,
     "prepare_dataset",
     "Every usable input row, whole, in input order. Facts: `label_names`",
     pa.schema(
@@ -54,7 +30,8 @@ DOCUMENTS = Schema(
             _column("id", pa.string(), "Unique id"),
             _column("split", pa.string(), "train, validation or test"),
             _column("label", pa.int32(), "Gold class, index into `label_names`"),
-            _column("text", pa.string(), "The text, unchanged"),
+            _column("text", pa.string(), "The text, unchanged; of a pair both texts, a line feed between them"),
+            _PAIR_START,
         ]
     ),
 )
@@ -83,19 +60,26 @@ LEDGER = Schema(
 
 SHARD = Schema(
     "shard",
-    1,
+    2,
     "shard_documents",
     "Documents of one extraction job, in blocks of similar length. Facts: `label_names`",
     pa.schema(
         [
             *_IDENTITY,
-            _column("text", pa.string(), "The document's text, unchanged"),
+            _column("text", pa.string(), "The document's text, unchanged; of a pair both, a line feed between them"),
+            _PAIR_START,
             _column("block", pa.int64(), "Block of the whole analysis; a batch never spans two blocks"),
         ]
     ),
 )
 
-MODEL = Schema("model", 1, "prepare_model", "Facts of the classifier: source, revision, digests, classes, versions")
+MODEL = Schema(
+    "model",
+    1,
+    "prepare_model",
+    "Facts of the classifier: source, revision, digests, classes, versions; `offsets`, false where its tokenizer does "
+    "not tell which characters a token comes from",
+)
 
 METRICS = Schema(
     "metrics", 1, "prepare_model", "Scores per split (accuracy, macro F1, per class, confusion) and training history"
@@ -112,13 +96,21 @@ WINDOW = pa.struct(
 
 ATTENTION = Schema(
     "attention",
-    1,
+    2,
     "extract_attention",
-    "Self-attention of every layer and head. Facts: `n_layers`, `n_heads`, `label_names`, `model`",
+    "Self-attention of every layer and head, and what full mode adds (null without it). "
+    "Facts: `n_layers`, `n_heads`, `label_names`, `model`, `mode`, `device`, `precision`, and `offsets`: false where "
+    "the tokenizer does not tell which characters a token comes from",
     pa.schema(
         [
             *_IDENTITY,
-            _column("text", pa.string(), "The document's text, unchanged"),
+            _column(
+                "text",
+                pa.string(),
+                "The document's text, unchanged; of a pair both, a line feed between them; without offsets its pieces, "
+                "joined by single spaces",
+            ),
+            _PAIR_START,
             _column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
             _column(
                 "probabilities",
@@ -133,6 +125,23 @@ ATTENTION = Schema(
             ),
             _column("special", _list(pa.bool_()), "True for [CLS], [SEP] and the like, [token]"),
             _column(
+                "punctuation",
+                _list(pa.bool_()),
+                "True where all characters of the token, white space aside, are punctuation (Unicode P*), [token]",
+            ),
+            _column(
+                "words",
+                _list(pa.int32()),
+                "Word that the token is a piece of (Unicode Standard Annex 29), counted in `text` from 0, [token]; -1 "
+                "for special tokens and those that cover no text or white space only",
+            ),
+            _column(
+                "segments",
+                _list(pa.int8()),
+                "0 for tokens of the text, or of the first of a pair, 1 for those of the second, -1 for special ones, "
+                "[token]",
+            ),
+            _column(
                 "windows",
                 _list(WINDOW),
                 "Model inputs that the document was cut into, in order: first token kept and number of tokens kept "
@@ -145,6 +154,36 @@ ATTENTION = Schema(
                 "Diagonal of the softmaxed attention matrix, [layer, head, token] flattened in C order, 0..1, "
                 "rounded to `attention.mantissa_bits`",
             ),
+            _column(
+                "received",
+                _list(pa.float32()),
+                "Mean attention a token receives from the tokens of its window, special ones included, "
+                "[layer, head, token], 0..1; rounded like the next two",
+                nullable=True,
+            ),
+            _column(
+                "value_norm",
+                _list(pa.float32()),
+                "Norm of the value vector after the head's output weights (Kobayashi et al. 2020), "
+                "[layer, head, token]; times attention it is norm-weighted attention; null where the architecture "
+                "does not show its value vectors",
+                nullable=True,
+            ),
+            _column(
+                "rollout",
+                _list(pa.float32()),
+                "Attention rollout over all layers, half residual (Abnar & Zuidema 2020), from the token that the "
+                "classification head reads to each token of its window, [token], 0..1",
+                nullable=True,
+            ),
+            _column(
+                "profile",
+                pa.struct([pa.field(name, _list(pa.float32()), nullable=False) for name in profile_schemas.MEASURES]),
+                "Means over the document's tokens but special ones, each [layer, head] flattened: "
+                + "; ".join(f"`{name}` {description}" for name, description in profile_schemas.MEASURES.items())
+                + "; null too for a document of special tokens only",
+                nullable=True,
+            ),
         ]
     ),
 )
@@ -153,7 +192,9 @@ AGGREGATES = Schema(
     "aggregates",
     1,
     "aggregate_shard",
-    "The paper's Table 2: per token position over all layers and heads",
+    "Per token position over all layers and heads, after the paper's Table 2 unless the fact `definition` is `attviz`: "
+    "then the standard deviation is divided by h, and the entropy is -(1/b) sum p ln p over the b bins of width 0.01 "
+    "that hold a share p of the values. Facts: `n_layers`, `n_heads`, `definition`",
     pa.schema(
         [
             *_IDENTITY[:2],
@@ -210,13 +251,6 @@ HEAD_SUMS = Schema(
     ),
 )
 
-_MOMENTS = [
-    _column("mean", pa.float64(), "Mean self-attention, 0..1"),
-    _column("std", pa.float64(), "Standard deviation (n - 1); 0 for a single value"),
-    _column("min", pa.float64(), "Minimum, 0..1"),
-    _column("max", pa.float64(), "Maximum, 0..1"),
-]
-
 _TOKEN = [
     _column("token", pa.string(), "Vocabulary entry"),
     _column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
@@ -265,7 +299,7 @@ HEADS = Schema(
 
 DOCUMENT_INDEX = Schema(
     "document_index",
-    1,
+    2,
     "aggregate_dataset",
     "One row per analysed document, sorted by `position`. Facts: `label_names`",
     pa.schema(
@@ -284,20 +318,210 @@ DOCUMENT_INDEX = Schema(
 
 SUMMARY = Schema(
     "summary",
-    1,
+    2,
     "aggregate_dataset",
     "Counts and scores of the analysed documents: `n_documents`, `n_sources` (input rows), `n_windowed_documents`, "
     "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `tokens_per_document` (min, mean, max), "
-    "`n_vocabulary_entries`, `n_layers`, `n_heads`, `label_names`, `accuracy`, `macro_f1`, `mean_confidence`, "
-    "`confusion` [gold, predicted], `ledger` counts per status",
+    "`n_vocabulary_entries`, `n_layers`, `n_heads`, `label_names`, `mean_confidence`, `n_labelled` (documents whose "
+    "gold class is known) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null where there "
+    "are none; `ledger` counts per status",
+)
+
+_ESTIMATE = "`value` with a 95 % interval `low`, `high` from a bootstrap over input rows, null where not defined"
+
+ASSESSMENT = Schema(
+    "assessment",
+    1,
+    "assess_predictions",
+    "How good and how sure the classifier is on the analysed documents: counts, `settings`, `seed`; `scores`, empty "
+    "without gold labels: `accuracy`, `macro_f1`, `overconfidence` (mean confidence less accuracy), `ece_equal_width` "
+    f"and `ece_equal_mass` (expected calibration error), each {_ESTIMATE}; `ece_of_a_calibrated_model` by simulation; "
+    "`confusion` [gold, predicted]; `per_class` scores; `confidence_and_entropy` for all, right and wrong documents: "
+    "rank correlation `spearman` of confidence with mean entropy, and `spearman_at_equal_length`, the partial one "
+    "given the number of tokens, estimated like the scores; `aggregates` names the definition of entropy",
+)
+
+CALIBRATION = Schema(
+    "calibration",
+    1,
+    "assess_predictions",
+    "Points of the reliability diagram: one row per binning and bin that holds a document; empty without gold labels",
+    pa.schema(
+        [
+            _column("binning", pa.string(), "equal_width or equal_mass"),
+            _column("bin", pa.int32(), "Bin, 0-based, by rising confidence"),
+            _column("lower", pa.float64(), "Confidence above which the bin begins, 0..1"),
+            _column("upper", pa.float64(), "Highest confidence that the bin takes in, 0..1"),
+            _column("n_documents", pa.int64(), "Documents"),
+            _column("mean_confidence", pa.float64(), "Mean probability of the predicted class, 0..1"),
+            _column("accuracy", pa.float64(), "Share of documents predicted rightly, 0..1"),
+            _column("accuracy_low", pa.float64(), "Lower end of its 95 % Wilson interval"),
+            _column("accuracy_high", pa.float64(), "Upper end of its 95 % Wilson interval"),
+        ]
+    ),
+)
+
+CONFIDENCES = Schema(
+    "confidences",
+    1,
+    "assess_predictions",
+    "One row per analysed document, sorted by `position`",
+    pa.schema(
+        [
+            _IDENTITY[0],
+            _IDENTITY[4],
+            _column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            _column(
+                "right", pa.bool_(), "Whether the two agree; null where the gold class is not known", nullable=True
+            ),
+            _column("confidence", pa.float64(), "Probability of the predicted class, 0..1"),
+            _column(
+                "mean_entropy",
+                pa.float64(),
+                "Mean over the document's tokens but special ones of the aggregate `entropy`, nats; null without any",
+                nullable=True,
+            ),
+            _column("n_tokens", pa.int32(), "Tokens, special ones included"),
+        ]
+    ),
+)
+
+_CODE = "uint8 code of `attviz_pipeline.artifacts.log_code.ATTENTION_CODE`: off by at most 2.76 % from 1e-6 on, 0 below"
+_VECTORS = (
+    "half precision (rounded to 11 bits); null where the model does not show them, or where they do not make the rows"
+)
+
+MAPS = Schema(
+    "maps",
+    2,
+    "extract_maps",
+    "Token-to-token attention of the documents in `map_selection`, one row and row group per window, sorted by "
+    "`position`, `window`; tokens are those of the whole window. Facts: `n_layers`, `n_heads`, `thumbnail_size`, "
+    "`entries_per_row`, `code` (name, values of the codes 1 and 255), `model`",
+    pa.schema(
+        [
+            *_IDENTITY[:2],
+            _column("window", pa.int32(), "Number of the window in its document, 0-based"),
+            _column(
+                "first_kept", pa.int32(), "First token that the document keeps; schema `attention` has only kept ones"
+            ),
+            _column("n_kept", pa.int32(), "Tokens that the document keeps"),
+            _column("tokens", _list(pa.string()), "Vocabulary entries, [token], special tokens included"),
+            _column("token_ids", _list(pa.int32()), "Vocabulary indices, [token]"),
+            _column("starts", _list(pa.int32()), "First character of each token in the text, code points, [token]"),
+            _column("ends", _list(pa.int32()), "Character behind each token, [token]"),
+            _column("special", _list(pa.bool_()), "True for [CLS], [SEP] and the like, [token]"),
+            _column(
+                "thumbnails",
+                _list(pa.uint8()),
+                "Picture of each matrix, [layer, head, query cell, key cell], with min(`thumbnail_size`, n_tokens) "
+                "cells a side: the share of attention that a cell's queries, on average, give to its keys; rows sum "
+                "to 1. "
+                f"{_CODE}",
+            ),
+            _column(
+                "entry_keys",
+                _list(pa.uint16()),
+                "The strongest keys of each query, strongest first, of equal ones the first, "
+                "[layer, head, query, entry], with min(`entries_per_row`, n_tokens) entries",
+            ),
+            _column(
+                "entry_values",
+                _list(pa.uint8()),
+                f"Attention to those keys, [layer, head, query, entry]. {_CODE}",
+            ),
+            _column(
+                "rest",
+                _list(pa.uint8()),
+                f"Attention to all other keys, 1 - the sum of the entries, [layer, head, query]. {_CODE}",
+            ),
+            _column(
+                "offset_sums",
+                _list(pa.float32()),
+                "Attention between tokens of text, summed over queries that the document keeps, by how far the key "
+                "lies from the query, [layer, head, bin]; first and last offset of each bin in "
+                "`attviz_pipeline.artifacts.offsets.OFFSET_BINS`",
+            ),
+            _column("offset_pairs", _list(pa.int64()), "Pairs of query and key in each of these sums, [bin]"),
+            _column(
+                "keys_before",
+                _list(pa.int32()),
+                "Farthest a query attends back: query - key, [layer]; a local window is smaller than n_tokens - 1",
+            ),
+            _column(
+                "keys_after",
+                _list(pa.int32()),
+                "Farthest a query attends ahead: key - query, [layer]; 0 in a causal model",
+            ),
+            _column(
+                "queries", _list(pa.float16()), f"Query vectors, [layer, head, token, size], {_VECTORS}", nullable=True
+            ),
+            _column("keys", _list(pa.float16()), f"Key vectors, [layer, head, token, size], {_VECTORS}", nullable=True),
+            _column(
+                "scale",
+                _list(pa.float32()),
+                "Factor of the scores, [layer]: softmax over keys of scale * query . key, keys farther than "
+                "`keys_before` and `keys_after` left out, is the row of the matrix; null without vectors",
+                nullable=True,
+            ),
+            _column(
+                "vectors_error",
+                _list(pa.float32()),
+                "Largest difference between that softmax of the stored vectors and the matrix, [layer], measured, "
+                "at most 0.05; null without vectors",
+                nullable=True,
+            ),
+        ]
+    ),
+)
+
+MAP_SELECTION = Schema(
+    "map_selection",
+    1,
+    "extract_maps",
+    "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
+    "(named, misclassified, low_confidence, sample), `n_tokens`, `n_windows`, `estimated_bytes` (most that its maps "
+    "can take in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
+    "and right documents each of the settings `max_documents` and `max_megabytes` kept out",
 )
 
 FIGURES = Schema(
     "figures",
-    1,
+    2,
     "draw_figures",
-    "List of figures: `name`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `caption`, `alt`, "
-    "`width` and `height` in pixels",
+    "List of figures: `name`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `parquet`, `caption`, "
+    "`alt`, `width` and `height` in pixels, `sha256` of each file; `formulas` by kind; `provenance`: corpus, model, "
+    "seed and code of all, also in the metadata of each figure's Parquet file, under `attviz.provenance`",
+)
+
+RUN = Schema(
+    "run",
+    1,
+    "render_site",
+    "The site in a few facts, for an index of several sites: `name`, `title`, `description`, `n_documents`, "
+    "`n_layers`, `n_heads`, `model`, `commit` of the code, `redaction`; lies in the site as `run.json`",
+)
+
+EXPORTED_TOKENS = Schema(
+    "exported_tokens",
+    1,
+    "export_attention",
+    "One row per document, vector and token, sorted by `position`. Facts: `label_names`, `vector_names`",
+    pa.schema(
+        [
+            _IDENTITY[0],
+            _IDENTITY[1],
+            _column("gold", pa.string(), "Gold class; null where it is not known", nullable=True),
+            _column("prediction", pa.string(), "Predicted class"),
+            _column("token_index", pa.int32(), "Place of the token in the document, 0-based"),
+            _column("token", pa.string(), "Vocabulary entry"),
+            _column("start", pa.int32(), "First character in the document's text, code points"),
+            _column("end", pa.int32(), "Character behind; equals `start` for tokens that cover none"),
+            _column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+            _column("vector", pa.string(), "Head, or layer whose heads are averaged"),
+            _column("self_attention", pa.float32(), "Self-attention, 0..1"),
+        ]
+    ),
 )
 
 ALL: tuple[Schema, ...] = (
@@ -316,5 +540,15 @@ ALL: tuple[Schema, ...] = (
     HEADS,
     DOCUMENT_INDEX,
     SUMMARY,
+    ASSESSMENT,
+    CALIBRATION,
+    CONFIDENCES,
+    *term_schemas.ALL,
+    *comparison_schemas.ALL,
+    *profile_schemas.ALL,
+    MAPS,
+    MAP_SELECTION,
     FIGURES,
+    EXPORTED_TOKENS,
+    RUN,
 )

@@ -1,4 +1,4 @@
-"""Doing the next thing while the last one is still being used."""
+"""Doing the next thing while the last one is still being used, or made."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,3 +20,14 @@ def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not _END:
             coming = thread.submit(next, iterator, _END)
             yield item  # type: ignore[misc]
+
+
+def one_behind(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield each item when the next one has been made."""
+    iterator = iter(items)
+    for item in iterator:
+        before = item
+        for following in iterator:
+            yield before
+            before = following
+        yield before

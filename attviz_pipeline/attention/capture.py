@@ -8,7 +8,8 @@ from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
-from attviz_pipeline.attention.matrices import layer_diagonal, reduce_returned_matrices
+from attviz_pipeline.attention.matrices import layer_diagonal, matrix_diagonal, reduce_returned_matrices
+from attviz_pipeline.attention.whole import Observer, WholeAttention
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
@@ -24,6 +25,30 @@ class Reading(NamedTuple):
     """[layer, head, token], float32, 0..1."""
 
 
+class Batch(NamedTuple):
+    """What a classifier says about several windows; on a GPU it may still be computing."""
+
+    logits: Tensor
+    """[window, output]."""
+    self_attention: Tensor
+    """[layer, window, head, token], padding included."""
+    places: list[slice]
+    """Where the tokens of each window are."""
+
+    def readings(self) -> list[Reading]:
+        """Wait for the device, and cut padding off.
+
+        Raises:
+            AttentionError: The model returned values that are no numbers.
+        """
+        logits, attention = self.logits.float().cpu(), self.self_attention.float().cpu()
+        if not (torch.isfinite(logits).all() and torch.isfinite(attention).all()):
+            raise AttentionError(
+                "the model returned NaN or infinite values: its weights are damaged or overflow in this precision."
+            )
+        return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(self.places)]
+
+
 class AttentionReader:
     """A classifier from which batches of windows are read.
 
@@ -33,15 +58,24 @@ class AttentionReader:
         left_padded: Whether padding comes first.
         typed: Whether the model is told which of two texts a token belongs to.
         precision: float32, or bfloat16 or float16 for what autocast holds safe to compute so.
+        observer: Sees whole attention matrices while they exist; without one, none is ever made.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, *, pad_token_id: int | None, left_padded: bool, typed: bool, precision: str
+    def __init__(  # noqa: PLR0913 - each is a fact of the model or of the run
+        self,
+        model: PreTrainedModel,
+        *,
+        pad_token_id: int | None,
+        left_padded: bool,
+        typed: bool,
+        precision: str,
+        observer: Observer | None = None,
     ) -> None:
-        AttentionInterface.register(IMPLEMENTATION, self_attention_forward)
+        self._whole = None if observer is None else WholeAttention(observer)
+        self._register()
         AttentionMaskInterface.register(IMPLEMENTATION, additive_mask)
         model.set_attn_implementation(IMPLEMENTATION)
-        reduce_returned_matrices(model)
+        reduce_returned_matrices(model, matrix_diagonal if self._whole is None else self._whole.reduce)
         model.train(mode=False)
         self._model = model
         self._pad_token_id = 0 if pad_token_id is None else pad_token_id
@@ -55,23 +89,27 @@ class AttentionReader:
         Raises:
             AttentionError: The model returned no attention, or values that are no numbers.
         """
+        return self.launch(windows).readings()
+
+    def launch(self, windows: Sequence[Window]) -> Batch:
+        """Start one batch; on a GPU this returns before it is computed.
+
+        Raises:
+            AttentionError: The model returned no attention.
+        """
         longest = max(window.n_tokens for window in windows)
-        with torch.inference_mode(), self._autocast():
-            output = self._model(**self._inputs(windows, longest), output_attentions=True, return_dict=True)
-            attention = self._stack(getattr(output, "attentions", None), len(windows), longest)
-            logits = output.logits.float().cpu()
-        if not (torch.isfinite(logits).all() and torch.isfinite(attention).all()):
-            raise AttentionError(
-                "the model returned NaN or infinite values: its weights are damaged or overflow in this precision."
-            )
         places = [self._place(window, longest) for window in windows]
-        return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(places)]
+        self._register()
+        if self._whole is not None:
+            self._whole.begin(windows, places)
+        with torch.inference_mode(), self._autocast():
+            output = self._model(**self.inputs(windows), output_attentions=True, return_dict=True)
+            attention = self._stack(getattr(output, "attentions", None), len(windows), longest)
+        return Batch(output.logits, attention, places)
 
-    def _autocast(self) -> torch.autocast:
-        halved = self._precision != torch.float32
-        return torch.autocast(self._model.device.type, self._precision if halved else None, enabled=halved)
-
-    def _inputs(self, windows: Sequence[Window], longest: int) -> dict[str, Tensor]:
+    def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:
+        """Return what the model is called with, padded to the longest window."""
+        longest = max(window.n_tokens for window in windows)
         shape = (len(windows), longest)
         token_ids = torch.full(shape, self._pad_token_id)
         mask, type_ids = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
@@ -86,7 +124,17 @@ class AttentionReader:
         # Without padding there is nothing to mask, and attention without a mask is faster.
         if any(window.n_tokens < longest for window in windows):
             inputs["attention_mask"] = mask
-        return {name: tensor.to(self._model.device) for name, tensor in inputs.items()}
+        return {name: tensor.to(self._model.device, non_blocking=True) for name, tensor in inputs.items()}
+
+    def _register(self) -> None:
+        # The interface's table is one for the process: another reader may have written to it since.
+        AttentionInterface.register(
+            IMPLEMENTATION, self_attention_forward if self._whole is None else self._whole.forward
+        )
+
+    def _autocast(self) -> torch.autocast:
+        halved = self._precision != torch.float32
+        return torch.autocast(self._model.device.type, self._precision if halved else None, enabled=halved)
 
     def _place(self, window: Window, longest: int) -> slice:
         return slice(longest - window.n_tokens, longest) if self._left_padded else slice(0, window.n_tokens)
@@ -106,4 +154,4 @@ class AttentionReader:
                 f"{name} does not attend from every token to every token: of {n_windows} x {n_tokens} tokens, "
                 f"its layers return attention of the shapes {[tuple(layer.shape) for layer in layers]}."
             )
-        return torch.stack(diagonals).float().cpu()
+        return torch.stack(diagonals)

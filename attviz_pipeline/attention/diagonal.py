@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.masking_utils import sdpa_mask
 
-from attviz_pipeline.attention.memory import is_out_of_memory
+from attviz_pipeline.attention.faults import is_out_of_memory
 from attviz_pipeline.errors import AttentionError
 
 logger = logging.getLogger(__name__)
@@ -77,18 +77,31 @@ def self_attention_forward(  # noqa: PLR0913 - the interface's signature
 
     Source: Vaswani et al. 2017, eq. 1; the diagonal as in Škrlj et al., section 3; log-sum-exp as in Dao et al. 2022.
     """
+    inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
+    kernel = None
+    if query.shape[-2:] == key.shape[-2:] == value.shape[-2:] and not changes_scores(options):
+        kernel = checked_kernel(query.device.type, inputs.query.dtype, query.shape[-1])
+    if kernel is None:
+        output, matrix = eager_attention(module, inputs, options)
+        return output, matrix.diagonal(dim1=-2, dim2=-1).contiguous()
+    return _fused(kernel, share_keys(inputs))
+
+
+def attention_inputs(  # noqa: PLR0913 - what the interface passes
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None,
+    is_causal: bool | None,  # noqa: FBT001 - the interface's signature
+) -> AttentionInputs:
+    """Say explicitly what the interface leaves to be guessed; arguments as in `self_attention_forward`."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
     query, key, value = _same_precision(query, key, value)
     mask = None if attention_mask is None else _additive(attention_mask, query.dtype)
-    kernel = None
-    if query.shape[-2:] == key.shape[-2:] == value.shape[-2:] and not _changed_scores(options):
-        kernel = checked_kernel(query.device.type, query.dtype, query.shape[-1])
-    if kernel is None:
-        mask = _causal_mask(query) if causal else mask
-        return _eager(module, query, key, value, mask, scaling=scale, **options)
-    key, value = _share_keys(key, query.shape[1]), _share_keys(value, query.shape[1])
-    return _fused(kernel, AttentionInputs(query, key, value, mask, causal, scale))
+    return AttentionInputs(query, key, value, mask, causal, scale)
 
 
 def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
@@ -169,20 +182,36 @@ def _fused(kernel: Kernel, inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     return output.transpose(1, 2).contiguous(), (score - log_sum).exp_().clamp_(max=1)
 
 
-def _share_keys(keys: Tensor, n_heads: int) -> Tensor:
-    n_shared = n_heads // keys.shape[1]
-    return keys if n_shared == 1 else keys.repeat_interleave(n_shared, dim=1)
+def share_keys(inputs: AttentionInputs) -> AttentionInputs:
+    """Give each head keys and values of its own where the model lets several heads share them."""
+    n_shared = inputs.query.shape[1] // inputs.key.shape[1]
+    if n_shared == 1:
+        return inputs
+    key, value = (tensor.repeat_interleave(n_shared, dim=1) for tensor in (inputs.key, inputs.value))
+    return inputs._replace(key=key, value=value)
 
 
-def _eager(module: torch.nn.Module, *tensors: Tensor | None, **options: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+def eager_attention(
+    module: torch.nn.Module, inputs: AttentionInputs, options: Mapping[str, Any]
+) -> tuple[Tensor, Tensor]:
+    """Attend by the model's own eager function.
+
+    Returns:
+        Output [document, query, head, size] and matrix [document, head, query, key].
+
+    Raises:
+        AttentionError: The model has no such function.
+    """
     own_eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
     if own_eager is None:
         raise AttentionError(
             f"{type(module).__name__} attends in a way that no fused kernel here computes, and has no eager function. "
             "Use a model whose layers attend as BERT's do."
         )
-    output, matrix = own_eager(module, *tensors, **options)
-    return output, matrix.diagonal(dim1=-2, dim2=-1).contiguous()
+    query, key, value, mask, causal, scale = inputs
+    mask = causal_mask(query) if causal else mask
+    output, matrix = own_eager(module, query, key, value, mask, scaling=scale, **options)
+    return output, matrix
 
 
 def _same_precision(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -200,13 +229,15 @@ def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return mask if mask.dtype == dtype else mask.clamp(min=least).to(dtype)
 
 
-def _causal_mask(query: Tensor) -> Tensor:
+def causal_mask(query: Tensor) -> Tensor:
+    """Hide from each query of [document, head, query, size] what follows it, [1, 1, query, key], to be added."""
     n_tokens = query.shape[-2]
     visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=query.device).tril()
     return _additive(visible[None, None], query.dtype)
 
 
-def _changed_scores(options: Mapping[str, Any]) -> bool:
+def changes_scores(options: Mapping[str, Any]) -> bool:
+    """Whether the model passes what only its own eager function knows to apply."""
     return any(options.get(name) is not None for name in SCORE_OPTIONS)
 
 
@@ -229,7 +260,7 @@ def _textbook(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     query, key, value = inputs.query.float(), inputs.key.float(), inputs.value.float()
     scores = query @ key.mT * inputs.scale
     if inputs.causal:
-        scores = scores + _causal_mask(query)
+        scores = scores + causal_mask(query)
     if inputs.mask is not None:
         scores = scores + inputs.mask.float()
     matrix = scores.softmax(dim=-1)

@@ -1,31 +1,31 @@
 """The stage that reads the attention of one shard."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention.background import one_ahead
-from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import AttentionReader, Reading
-from attviz_pipeline.attention.memory import is_out_of_memory
-from attviz_pipeline.attention.rounding import round_mantissa
+from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.attention.background import one_ahead, one_behind
+from attviz_pipeline.attention.batching import batch_windows, calibrate
+from attviz_pipeline.attention.capture import Batch, Reading
+from attviz_pipeline.attention.faults import is_out_of_memory, lost_device_reported, too_long_for_memory
+from attviz_pipeline.attention.freeing import FreedMemory
+from attviz_pipeline.attention.full import FullReading, FullStatistics
+from attviz_pipeline.attention.opening import device_name, open_model, open_reader, open_tokenizer, require_heads
+from attviz_pipeline.attention.rows import Row, document_row, full_columns
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
-from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
-VALUES_PER_ROW_GROUP = 8_000_000  # 32 MB of float32: what a later reader holds at once
+VALUES_PER_ROW_GROUP = 2_000_000  # 8 MB of float32; a few groups are on their way at once, and later readers hold one
 ROWS_PER_ROW_GROUP = 2_000  # of short texts and few heads, the rows themselves weigh more than their values
 CHARACTERS_PER_TOKEN = 4  # of English text; only used to guess how much disk will be needed
 
@@ -46,13 +46,18 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         ResourceError: The device asked for is not there, or memory or disk do not suffice.
     """
     model_card = files.read_json(card, schemas.MODEL)
+    require_unchanged(checkpoint, model_card["sha256"])
     n_documents = files.count_rows(shard, schemas.SHARD)
-    extraction = _Extraction(settings, checkpoint, model_card)
+    extraction = _Extraction(settings.attention, checkpoint, model_card)
     facts = {
         "n_layers": model_card["n_layers"],
         "n_heads": model_card["n_heads"],
         "label_names": files.read_facts(shard, schemas.SHARD)["label_names"],
         "model": model_card["sha256"],
+        "offsets": extraction.tells_offsets,
+        "mode": settings.attention.mode,
+        "device": extraction.device,
+        "precision": settings.attention.precision,
     }
     _require_space(shard, attention, model_card)
     with (
@@ -61,66 +66,82 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         ) as progress,
         files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
     ):
-        blocks = _counted(extraction.blocks(shard), progress)
-        for rows in one_ahead(_row_groups(blocks)):
-            writer.write({name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names})
+        blocks = _counted(one_ahead(extraction.blocks(shard)), progress)
+        # One thread computes, one makes tables of what is computed, this one compresses and writes.
+        for group in one_ahead(_row_groups(_as_table(rows) for rows in blocks)):
+            writer.write_table(group)
+
+
+class _Launched(NamedTuple):
+    """A block on its way: some of its windows' readings may still be computing."""
+
+    rows: list[Row]
+    documents: list[EncodedDocument]
+    batches: list[tuple[list[int], Batch, list[FullReading]]]
+    """Indices of the block's windows, what the model says, and what full mode adds."""
 
 
 class _Extraction:
     """A loaded classifier, its tokenizer, and the settings that apply to both."""
 
-    def __init__(self, settings: ExtractAttention, checkpoint: Path, card: dict[str, Any]) -> None:
+    def __init__(self, settings: AttentionSettings, checkpoint: Path, card: dict[str, Any]) -> None:
         self._card = card
-        self._budget = settings.attention.tokens_per_batch
-        self._mantissa_bits = settings.attention.mantissa_bits
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
-        self._encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
-        device = _device(settings.attention)
-        self._reader = _open_reader(checkpoint, tokenizer, device, settings.attention.precision)
+        self._mantissa_bits = settings.mantissa_bits
+        self._freed = FreedMemory()
+        tokenizer = open_tokenizer(checkpoint)
+        self.tells_offsets = bool(tokenizer.is_fast)
+        self._encoder = DocumentEncoder(tokenizer, settings, card["max_tokens"])
+        model = open_model(checkpoint, settings)
+        self.device = device_name(model.device)
+        self._full = FullStatistics(model, tokenizer) if settings.mode == "full" else None
+        self._reader = open_reader(model, tokenizer, settings, self._full)
+        self._budget = None if settings.tokens_per_batch == "auto" else settings.tokens_per_batch
         if tokenizer.pad_token_id is None:
             self._budget = 1
             logger.warning("the tokenizer has no padding token: documents are read one at a time")
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
         """Yield the finished rows of each block of the shard, in the shard's order."""
-        for rows, encoded in one_ahead(self._encoded_blocks(shard)):
-            yield self._read_block(rows, encoded)
+        with lost_device_reported():
+            launched = (self._launch(rows, documents) for rows, documents in one_ahead(self._encoded_blocks(shard)))
+            # A GPU computes a block while the rows of the one before are made.
+            yield from map(self._finish, one_behind(launched))
 
     def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
         for _, block in groupby(_documents(shard), key=lambda row: row["block"]):
             rows = list(block)
-            yield rows, self._encoder.encode([row["text"] for row in rows])
+            yield rows, self._encoder.encode([row["text"] for row in rows], [row["pair_start"] for row in rows])
 
-    def _read_block(self, rows: list[Row], encoded: list[EncodedDocument]) -> list[Row]:
-        windows = list(chain.from_iterable(document.windows for document in encoded))
-        readings: dict[int, Reading] = {}
+    def _launch(self, rows: list[Row], documents: list[EncodedDocument]) -> _Launched:
+        windows = list(chain.from_iterable(document.windows for document in documents))
+        if self._budget is None:
+            self._budget = calibrate(self._reader.read, windows)
+        launched = _Launched(rows, documents, [])
         for batch in batch_windows(windows, self._budget):
-            readings.update(zip(batch, self._read_batch([windows[index] for index in batch]), strict=True))
-        in_order = iter(readings[index] for index in range(len(windows)))
-        return [
-            row | self._result(document, [next(in_order) for _ in document.windows])
-            for row, document in zip(rows, encoded, strict=True)
-        ]
+            launched.batches.extend(self._launch_batch(batch, windows))
+        return launched
 
-    def _read_batch(self, windows: list[Window]) -> list[Reading]:
+    def _launch_batch(
+        self, indices: list[int], windows: Sequence[Window]
+    ) -> list[tuple[list[int], Batch, list[FullReading]]]:
+        chosen = [windows[index] for index in indices]
         try:
-            readings = self._reader.read(windows)
+            batch = self._reader.launch(chosen)
+            require_heads(batch, self._card)
+            return [(indices, batch, self._full.readings() if self._full else [])]
         except (RuntimeError, MemoryError) as fault:
             if not is_out_of_memory(fault):
                 raise
-            readings = []
         # Outside the handler, which would keep the failed batch's tensors alive.
-        return self._checked(readings) if readings else self._read_halves(windows)
+        self._lower_budget(chosen)
+        half = len(indices) // 2
+        return self._launch_batch(indices[:half], windows) + self._launch_batch(indices[half:], windows)
 
-    def _read_halves(self, windows: list[Window]) -> list[Reading]:
+    def _lower_budget(self, windows: Sequence[Window]) -> None:
         n_windows, n_tokens = len(windows), max(window.n_tokens for window in windows)
         if n_windows == 1:
-            raise ResourceError(
-                f"out of memory on a single input of {n_tokens} tokens: "
-                "lower model.max_tokens, or use a machine with more memory."
-            )
-        half = n_windows // 2
-        self._budget = min(self._budget, (n_windows - half) * n_tokens)
+            raise too_long_for_memory(n_tokens)
+        self._budget = min(self._budget or n_windows * n_tokens, (n_windows - n_windows // 2) * n_tokens)
         logger.warning(
             "out of memory on a batch of %d inputs of up to %d tokens: reading it in halves, "
             "and going on with attention.tokens_per_batch %d",
@@ -128,42 +149,24 @@ class _Extraction:
         )
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return self._read_batch(windows[:half]) + self._read_batch(windows[half:])
 
-    def _checked(self, readings: list[Reading]) -> list[Reading]:
-        found = tuple(readings[0].self_attention.shape[:2])
-        if found != (self._card["n_layers"], self._card["n_heads"]):
-            raise AttentionError(
-                f"the model returned attention of {found[0]} layers x {found[1]} heads, "
-                f"its card names {self._card['n_layers']} x {self._card['n_heads']}."
+    def _finish(self, block: _Launched) -> list[Row]:
+        readings: dict[int, Reading] = {}
+        full: dict[int, FullReading] = {}
+        for indices, batch, more in block.batches:
+            readings.update(zip(indices, batch.readings(), strict=True))
+            full.update(zip(indices, more, strict=self._full is not None))
+        rows, first = [], 0
+        for row, document in zip(block.rows, block.documents, strict=True):
+            places = range(first, first + len(document.windows))
+            found = document_row(
+                document, [readings[i] for i in places], self._card["output_to_label"], self._mantissa_bits
             )
-        return readings
-
-    def _result(self, document: EncodedDocument, readings: list[Reading]) -> Row:
-        probabilities = [self._probabilities(reading) for reading in readings]
-        overall = np.mean(probabilities, axis=0)
-        parts = [
-            reading.self_attention[:, :, window.first : window.stop]
-            for reading, window in zip(readings, document.windows, strict=True)
-        ]
-        return {
-            "prediction": int(overall.argmax()),
-            "probabilities": overall.astype(np.float32),
-            "tokens": document.tokens,
-            "token_ids": document.token_ids,
-            "starts": document.starts,
-            "ends": document.ends,
-            "special": document.special,
-            "windows": _window_rows(document, probabilities),
-            "truncated": document.truncated,
-            "self_attention": round_mantissa(torch.cat(parts, dim=-1).numpy().reshape(-1), self._mantissa_bits),
-        }
-
-    def _probabilities(self, reading: Reading) -> npt.NDArray[np.float64]:
-        softmax = reading.logits.double().softmax(dim=-1).numpy()
-        probabilities = np.zeros_like(softmax)
-        probabilities[self._card["output_to_label"]] = softmax
-        return probabilities
+            added = full_columns(document, [full[i] for i in places], self._mantissa_bits) if full else {}
+            rows.append(row | found | added)
+            first = places.stop
+        self._freed.count(sum(window.n_tokens for document in block.documents for window in document.windows))
+        return rows
 
 
 def _documents(shard: Path) -> Iterator[Row]:
@@ -173,22 +176,6 @@ def _documents(shard: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
-    rows, first = [], 0
-    for window, values in zip(document.windows, probabilities, strict=True):
-        n_kept = window.stop - window.first
-        rows.append(
-            {
-                "first_token": first,
-                "n_tokens": n_kept,
-                "n_model_tokens": window.n_tokens,
-                "probabilities": values.astype(np.float32),
-            }
-        )
-        first += n_kept
-    return rows
-
-
 def _counted(blocks: Iterator[list[Row]], progress: Progress) -> Iterator[list[Row]]:
     """Count documents when they are read: a row group takes too long to be the step of a progress bar."""
     for block in blocks:
@@ -196,54 +183,26 @@ def _counted(blocks: Iterator[list[Row]], progress: Progress) -> Iterator[list[R
         yield block
 
 
-def _row_groups(blocks: Iterator[list[Row]]) -> Iterator[list[Row]]:
+def _as_table(rows: list[Row]) -> pa.Table:
+    """Leave Python soon: objects that outlive the model's large tensors keep the memory around them from reuse."""
+    return schemas.ATTENTION.table({name: [row.get(name) for row in rows] for name in schemas.ATTENTION.arrow.names})
+
+
+def _row_groups(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Join blocks until a row group is worth its overhead, but never so many that a reader needs much memory."""
-    rows: list[Row] = []
-    n_values = 0
+    waiting: list[pa.Table] = []
     for block in blocks:
-        rows += block
-        n_values += sum(row["self_attention"].size for row in block)
-        if n_values >= VALUES_PER_ROW_GROUP or len(rows) >= ROWS_PER_ROW_GROUP:
-            yield rows
-            rows, n_values = [], 0
-    if rows:
-        yield rows
+        waiting.append(block)
+        if sum(map(_n_values, waiting)) >= VALUES_PER_ROW_GROUP or sum(map(len, waiting)) >= ROWS_PER_ROW_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
-def _open_reader(
-    checkpoint: Path, tokenizer: PreTrainedTokenizerBase, device: torch.device, precision: str
-) -> AttentionReader:
-    model = AutoModelForSequenceClassification.from_pretrained(
-        checkpoint,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        dtype=torch.float32,
-        attn_implementation="eager",
-    )
-    return AttentionReader(
-        model.to(device),
-        pad_token_id=tokenizer.pad_token_id,
-        left_padded=tokenizer.padding_side == "left",
-        typed="token_type_ids" in tokenizer.model_input_names,
-        precision=precision,
-    )
-
-
-def _device(wanted: AttentionSettings) -> torch.device:
-    available = torch.cuda.is_available()
-    if wanted.device == "cuda" and not available:
-        raise ResourceError(
-            "attention.device is `cuda`, but no GPU is visible here: ask for one, or set `auto` or `cpu`."
-        )
-    device = torch.device("cuda" if available and wanted.device != "cpu" else "cpu")
-    if device.type == "cpu" and wanted.precision != "float32":
-        raise ResourceError(
-            f"attention.precision is `{wanted.precision}`, which needs a GPU, but attention is extracted on the CPU "
-            f"(attention.device: {wanted.device}): set `float32`, or ask for a GPU."
-        )
-    logger.info("extracting on %s (attention.device: %s) in %s", device, wanted.device, wanted.precision)
-    return device
+def _n_values(block: pa.Table) -> int:
+    columns = (block.column(name) for name in ("self_attention", "received", "value_norm"))
+    return sum(len(chunk.flatten()) for column in columns for chunk in column.chunks)
 
 
 def _require_space(shard: Path, attention: Path, card: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Models that bypass transformers' attention interface: their matrices are reduced as soon as a layer returns them."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,38 +12,51 @@ QUERY_FIRST = frozenset({"xlnet"})  # model types whose layers return [query, ke
 MATRIX_AXES = 4
 
 
-def reduce_returned_matrices(model: PreTrainedModel) -> None:
+def matrix_diagonal(matrix: Tensor) -> Tensor:
+    """Return the diagonal [document, head, token] of [document, head, query, key]."""
+    return matrix.diagonal(dim1=-2, dim2=-1)
+
+
+def reduce_returned_matrices(model: PreTrainedModel, reduce: Callable[[Tensor], Tensor] = matrix_diagonal) -> None:
     """Let each layer of a model that bypasses the interface hand out the diagonal in the place of its matrix.
 
     The module that made a matrix is the first to return it, so that no later layer ever meets an earlier one's matrix.
     The diagonal keeps four axes, [document, head, token, 1] or [token, 1, document, head], as models rearrange them.
+
+    Args:
+        model: The classifier; one that uses the interface is left alone.
+        reduce: Is given each layer's matrix once, [document, head, query, key], and returns its diagonal.
     """
     if hasattr(sys.modules[type(model).__module__], "ALL_ATTENTION_FUNCTIONS"):
         return
-    query_axis = 0 if model.config.model_type in QUERY_FIRST else 2
+    query_first = model.config.model_type in QUERY_FIRST
+    latest: list[Tensor] = []  # of a single token, a diagonal looks like a matrix when outer modules return it again
 
-    def reduce(_module: torch.nn.Module, _arguments: Any, returned: Any) -> Any:  # noqa: ANN401
+    def reduced(part: Any) -> Any:  # noqa: ANN401
+        if not _is_matrix(part, 0 if query_first else 2) or any(part is seen for seen in latest):
+            return part
+        diagonal = reduce(part.permute(2, 3, 0, 1) if query_first else part).unsqueeze(-1)
+        latest[:] = [(diagonal.permute(2, 3, 0, 1) if query_first else diagonal).clone()]
+        return latest[0]
+
+    def reduce_all(_module: torch.nn.Module, _arguments: Any, returned: Any) -> Any:  # noqa: ANN401
         if type(returned) not in (tuple, list) or not returned:
             return None
         # The first entry is what the model goes on computing with; a matrix there is not yet done with.
-        return type(returned)([returned[0], *(_diagonal(part, query_axis) for part in returned[1:])])
+        return type(returned)([returned[0], *map(reduced, returned[1:])])
 
     for module in model.modules():
-        module.register_forward_hook(reduce)
+        module.register_forward_hook(reduce_all)
 
 
 def layer_diagonal(layer: Tensor) -> Tensor:
     """Return what a model collected from one layer as [document, head, token], if it can be read so."""
     if layer.dim() != MATRIX_AXES:
         return layer
-    return layer.squeeze(-1) if layer.shape[-1] == 1 else layer.diagonal(dim1=-2, dim2=-1)
+    return layer.squeeze(-1) if layer.shape[-1] == 1 else matrix_diagonal(layer)
 
 
-def _diagonal(part: Any, query_axis: int) -> Any:  # noqa: ANN401
-    is_matrix = (
+def _is_matrix(part: Any, query_axis: int) -> bool:  # noqa: ANN401
+    return (
         isinstance(part, Tensor) and part.dim() == MATRIX_AXES and part.shape[query_axis] == part.shape[query_axis + 1]
     )
-    if not is_matrix:
-        return part
-    diagonal = part.diagonal(dim1=query_axis, dim2=query_axis + 1).movedim(-1, query_axis)
-    return diagonal.unsqueeze(query_axis + 1).clone()

@@ -1,14 +1,21 @@
 """Cutting texts into model inputs, and saying which window answers for which token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, takewhile
+from itertools import chain, groupby, takewhile
+from typing import TypeVar, cast
 
 from tokenizers import Encoding
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizer, PreTrainedTokenizerBase
 
+from attviz_pipeline.attention.pieces import PieceSequence, cut_pair, join_pieces, piece_windows
 from attviz_pipeline.config import AttentionSettings
 from attviz_pipeline.errors import AttentionError
+from attviz_pipeline.model_inputs import join_pair, split_pairs
+from attviz_pipeline.words import is_punctuation, word_of_each_token
+
+Value = TypeVar("Value")
+TokenSequence = Encoding | PieceSequence
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,18 @@ class Window:
     """One model input, and the part of it that the document keeps.
 
     Of the tokens two windows share, each window keeps the half nearer its own middle, where both sides give context.
+
+    Attributes:
+        document: Index of the document in its block.
+        token_ids: Vocabulary indices, [model token].
+        type_ids: Which of two texts each token belongs to, as the model counts them, [model token].
+        first: First token that the document keeps.
+        stop: Token behind the last one that the document keeps.
+        special: True for [CLS], [SEP] and the like, [model token].
+        punctuation: True for tokens of nothing but punctuation, [model token].
+        tokens: Vocabulary entries, [model token].
+        starts: First character of each token, [model token].
+        ends: Character behind each token, [model token].
     """
 
     document: int
@@ -23,6 +42,11 @@ class Window:
     type_ids: list[int]
     first: int
     stop: int
+    special: Sequence[bool] = ()
+    punctuation: Sequence[bool] = ()
+    tokens: Sequence[str] = ()
+    starts: Sequence[int] = ()
+    ends: Sequence[int] = ()
 
     @property
     def n_tokens(self) -> int:
@@ -32,14 +56,29 @@ class Window:
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """The tokens of one document, each once, and the windows they were read from."""
+    """The tokens of one document, each once, and the windows they were read from; fields as in the schema."""
 
+    text: str
+    pair_start: int | None
     tokens: list[str]
     token_ids: list[int]
     starts: list[int]
     ends: list[int]
     special: list[bool]
+    punctuation: list[bool]
+    words: list[int]
+    segments: list[int]
     windows: list[Window]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class TokenisedText:
+    """One text or pair, cut into model inputs; offsets count from the start of the first or of the second text."""
+
+    text: str
+    pair_start: int | None
+    sequences: Sequence[TokenSequence]
     truncated: bool
 
 
@@ -47,6 +86,7 @@ class DocumentEncoder:
     """Tokenise documents and cut those over the model's limit."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, settings: AttentionSettings, max_tokens: int) -> None:
+        tokenizer.truncation_side = "right"  # windows follow each other in the text's order
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._keep_overflow = settings.long_texts == "window"
@@ -58,10 +98,23 @@ class DocumentEncoder:
                 f"into model.max_tokens ({max_tokens}): lower the one or raise the other."
             )
 
-    def encode(self, texts: Sequence[str]) -> list[EncodedDocument]:
-        """Tokenise texts; offsets count code points of the unchanged text."""
+    def encode(self, texts: Sequence[str], pair_starts: Sequence[int | None] | None = None) -> list[EncodedDocument]:
+        """Tokenise texts; offsets count code points of the unchanged text, where the tokenizer tells them.
+
+        Args:
+            texts: Texts, or pairs as `join_pair` makes them.
+            pair_starts: Where the second text of each begins, None for texts that are no pairs; all are or none.
+
+        Raises:
+            AttentionError: A pair is longer than a model input and would have to be read in windows.
+        """
+        pair_starts = [None] * len(texts) if pair_starts is None else pair_starts
+        tokenise = self._tokenise if self._tokenizer.is_fast else self._tokenise_to_pieces
+        return [self._document(index, text) for index, text in enumerate(tokenise(texts, pair_starts))]
+
+    def _tokenise(self, texts: Sequence[str], pair_starts: Sequence[int | None]) -> Iterator[TokenisedText]:
         batch = self._tokenizer(
-            list(texts),
+            *split_pairs(texts, pair_starts),
             truncation=True,
             max_length=self._max_tokens,
             stride=self._overlap,
@@ -71,35 +124,94 @@ class DocumentEncoder:
             return_special_tokens_mask=True,
         )
         sources = batch["overflow_to_sample_mapping"]
-        by_document = groupby(zip(sources, batch.encodings, strict=True), key=lambda pair: pair[0])
-        return [self._document(index, [encoding for _, encoding in group]) for index, group in by_document]
+        for index, group in groupby(zip(sources, batch.encodings, strict=True), key=lambda pair: pair[0]):
+            encodings = [encoding for _, encoding in group]
+            if len(encodings) > 1 and pair_starts[index] is not None:
+                self._require_truncation()
+            kept = encodings if self._keep_overflow else encodings[:1]
+            yield TokenisedText(texts[index], pair_starts[index], kept, truncated=len(kept) < len(encodings))
 
-    def _document(self, index: int, encodings: list[Encoding]) -> EncodedDocument:
-        truncated = len(encodings) > 1 and not self._keep_overflow
-        encodings = encodings[:1] if truncated else encodings
+    def _tokenise_to_pieces(self, texts: Sequence[str], pair_starts: Sequence[int | None]) -> Iterator[TokenisedText]:
+        tokenizer = cast(PreTrainedTokenizer, self._tokenizer)
+        firsts, seconds = split_pairs(texts, pair_starts)
+        for first, second in zip(firsts, [None] * len(firsts) if seconds is None else seconds, strict=True):
+            text, pieces = join_pieces(tokenizer, first)
+            if second is None:
+                windows = list(piece_windows(tokenizer, pieces, self._max_tokens, self._overlap))
+                kept = windows if self._keep_overflow else windows[:1]
+                yield TokenisedText(text, None, kept, truncated=len(kept) < len(windows))
+                continue
+            second_text, second_pieces = join_pieces(tokenizer, second)
+            sequence, truncated = cut_pair(tokenizer, pieces, second_pieces, self._max_tokens)
+            if truncated:
+                self._require_truncation()
+            yield TokenisedText(*join_pair(text, second_text), [sequence], truncated)
+
+    def _require_truncation(self) -> None:
+        if self._keep_overflow:
+            raise AttentionError(
+                f"a pair of texts is longer than model.max_tokens ({self._max_tokens}), and pairs are not cut into "
+                "windows: set attention.long_texts: truncate."
+            )
+
+    def _document(self, index: int, tokenised: TokenisedText) -> EncodedDocument:
+        sequences = tokenised.sequences
+        segments = [_segments(sequence) for sequence in sequences]
+        spans = [_spans(*pair, tokenised.pair_start or 0) for pair in zip(sequences, segments, strict=True)]
         windows = [
-            Window(index, encoding.ids, encoding.type_ids, *self._kept(encoding, rank, len(encodings)))
-            for rank, encoding in enumerate(encodings)
+            Window(
+                index,
+                sequence.ids,
+                sequence.type_ids,
+                *self._kept(sequence, rank, len(sequences)),
+                special=[segment < 0 for segment in segments[rank]],
+                punctuation=[is_punctuation(tokenised.text[start:end]) for start, end in spans[rank]],
+                tokens=sequence.tokens,
+                starts=[start for start, _ in spans[rank]],
+                ends=[end for _, end in spans[rank]],
+            )
+            for rank, sequence in enumerate(sequences)
         ]
-        kept = [
-            (encoding, slice(window.first, window.stop)) for encoding, window in zip(encodings, windows, strict=True)
-        ]
-        special = [bool(flag) for encoding, part in kept for flag in encoding.special_tokens_mask[part]]
-        offsets = [offset for encoding, part in kept for offset in encoding.offsets[part]]
+        starts = _kept_values(windows, [window.starts for window in windows])
+        ends = _kept_values(windows, [window.ends for window in windows])
+        special = _kept_values(windows, [window.special for window in windows])
         return EncodedDocument(
-            tokens=[token for encoding, part in kept for token in encoding.tokens[part]],
-            token_ids=[token_id for encoding, part in kept for token_id in encoding.ids[part]],
-            starts=[start for start, _ in offsets],
-            ends=[end for _, end in offsets],
+            text=tokenised.text,
+            pair_start=tokenised.pair_start,
+            tokens=_kept_values(windows, [window.tokens for window in windows]),
+            token_ids=_kept_values(windows, [window.token_ids for window in windows]),
+            starts=starts,
+            ends=ends,
             special=special,
+            punctuation=_kept_values(windows, [window.punctuation for window in windows]),
+            words=word_of_each_token(tokenised.text, starts, ends, special),
+            segments=_kept_values(windows, segments),
             windows=windows,
-            truncated=truncated,
+            truncated=tokenised.truncated,
         )
 
-    def _kept(self, encoding: Encoding, rank: int, n_windows: int) -> tuple[int, int]:
-        mask = encoding.special_tokens_mask
+    def _kept(self, sequence: TokenSequence, rank: int, n_windows: int) -> tuple[int, int]:
+        mask = sequence.special_tokens_mask
         n_leading = sum(1 for _ in takewhile(bool, mask))
         n_trailing = sum(1 for _ in takewhile(bool, reversed(mask)))
         first = 0 if rank == 0 else n_leading + self._overlap // 2
         last = rank == n_windows - 1
         return first, len(mask) if last else len(mask) - n_trailing - (self._overlap - self._overlap // 2)
+
+
+def _segments(sequence: TokenSequence) -> list[int]:
+    """Say of each token whether it is of the first text (0), of the second (1) or special (-1)."""
+    flags = zip(sequence.special_tokens_mask, sequence.sequence_ids, strict=True)
+    return [-1 if special else number or 0 for special, number in flags]
+
+
+def _spans(sequence: TokenSequence, segments: Sequence[int], pair_start: int) -> list[tuple[int, int]]:
+    if not pair_start:
+        return sequence.offsets
+    shifts = [pair_start if segment == 1 else 0 for segment in segments]
+    return [(start + shift, end + shift) for (start, end), shift in zip(sequence.offsets, shifts, strict=True)]
+
+
+def _kept_values(windows: Sequence[Window], values: Sequence[Sequence[Value]]) -> list[Value]:
+    parts = zip(windows, values, strict=True)
+    return list(chain.from_iterable(part[window.first : window.stop] for window, part in parts))

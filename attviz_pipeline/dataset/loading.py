@@ -3,7 +3,7 @@
 import difflib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import require_space
 from attviz_pipeline.config import DatasetSettings, Split
 from attviz_pipeline.dataset import hub, text_files
@@ -34,7 +35,7 @@ class Part:
         sha256: Digest of the file; None for a hub split, which the revision pins.
         class_names: Names of a `ClassLabel` column, in order; empty for other columns.
         table: The dataset, only the configured columns.
-        columns: Names of the columns for text, label and id in `table`.
+        columns: Names in `table` of the columns for the fields of `Cells`.
         as_json: True where each cell is kept as JSON, since the types of JSON lines may differ from row to row.
     """
 
@@ -43,7 +44,7 @@ class Part:
     sha256: str | None
     class_names: tuple[str, ...]
     table: datasets.Dataset
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
     as_json: bool = False
 
     @property
@@ -54,12 +55,11 @@ class Part:
     def cells(self) -> Iterator[Cells]:
         """Yield the cells of every row, in order, in bounded memory."""
         for batch in self.table.with_format("arrow").iter(ROWS_AT_ONCE):
-            columns = [_values(batch[name]) for name in self.columns]
+            columns = [_values(batch[name]) for name in self.columns.values()]
             if self.as_json:
                 columns = [[json.loads(str(cell)) for cell in column] for column in columns]
-            if len(columns) == 2:
-                columns.append([None] * len(batch))
-            yield from map(Cells._make, zip(*columns, strict=True))
+            for row in zip(*columns, strict=True):
+                yield Cells(**dict(zip(self.columns, row, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,17 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
         return Corpus(tuple(parts))
 
 
-def wanted_columns(settings: DatasetSettings) -> list[str]:
-    """List the columns of text and label, and of ids if configured."""
-    return [name for name in (settings.text_column, settings.label_column, settings.id_column) if name is not None]
+def wanted_columns(settings: DatasetSettings) -> dict[str, str]:
+    """Name the columns of text and label, and those of ids and second texts if configured, by field of `Cells`."""
+    return {field: name for field in Cells._fields if (name := getattr(settings, f"{field}_column")) is not None}
 
 
 def _check_columns_differ(settings: DatasetSettings) -> None:
-    names = wanted_columns(settings)
-    if len(set(names)) < len(names):
+    columns = wanted_columns(settings)
+    if len(set(columns.values())) < len(columns):
+        *keys, last = (f"`dataset.{field}_column`" for field in columns)
         raise DatasetError(
-            "`dataset.text_column`, `dataset.label_column` and `dataset.id_column` must name different columns, "
-            f"got {', '.join(names)}."
+            f"{', '.join(keys)} and {last} must name different columns, got {', '.join(columns.values())}."
         )
 
 
@@ -139,11 +139,10 @@ def _file_layout(file: SourceFile, settings: DatasetSettings) -> tuple[text_file
 
 def missing_columns(settings: DatasetSettings, columns: Sequence[str], where: str) -> list[Problem]:
     """Name each configured column that is not there, with the nearest one that is."""
-    keys = {"text_column": settings.text_column, "label_column": settings.label_column, "id_column": settings.id_column}
     return [
-        Problem(where, f"has no column {name!r} (`dataset.{key}`); {_there(name, columns)}")
-        for key, name in keys.items()
-        if name is not None and name not in columns
+        Problem(where, f"has no column {name!r} (`dataset.{field}_column`); {_there(name, columns)}")
+        for field, name in wanted_columns(settings).items()
+        if name not in columns
     ]
 
 
@@ -156,36 +155,36 @@ def _there(name: str, columns: Sequence[str]) -> str:
 
 def _load_file(file: SourceFile, layout: text_files.Layout | None, settings: DatasetSettings, cache: Path) -> Part:
     columns = wanted_columns(settings)
-    sha256 = text_files.digest(file.path)
+    sha256 = digest(file.path)
     if file.format == "parquet":
-        table = _load_parquet(file, columns, cache)
+        table = _load_parquet(file, list(columns.values()), cache)
         names = class_names(table, settings.label_column)
-        return Part(file.given, file.split, sha256, names, table, tuple(columns))
+        return Part(file.given, file.split, sha256, names, table, columns)
     table = datasets.Dataset.from_generator(
         _text_cells,
-        features=datasets.Features({str(i): datasets.Value("large_string") for i in range(len(columns))}),
+        features=datasets.Features(dict.fromkeys(columns, datasets.Value("large_string"))),
         # The library takes a list for the parts of a dataset, and would call the reader once for each.
-        gen_kwargs={"path": str(file.path), "layout": layout, "columns": tuple(columns)},
+        gen_kwargs={"path": str(file.path), "layout": layout, "columns": columns},
         cache_dir=str(cache),
     )
-    positions = tuple(str(i) for i in range(len(columns)))
-    return Part(file.given, file.split, sha256, (), table, positions, as_json=file.format == "jsonl")
+    fields = {field: field for field in columns}
+    return Part(file.given, file.split, sha256, (), table, fields, as_json=file.format == "jsonl")
 
 
 def _text_cells(
-    path: str, layout: text_files.Layout | None, columns: tuple[str, ...]
+    path: str, layout: text_files.Layout | None, columns: Mapping[str, str]
 ) -> Iterator[dict[str, str | None]]:
     """Yield the wanted cells of a text file; those of JSON lines as ASCII JSON, which can hold any of them."""
     if layout is None:
         for line in text_files.read_json_lines(Path(path)):
             content = text_files.parse_object(line.text)
-            yield {str(i): json.dumps(content.get(name)) for i, name in enumerate(columns)}
+            yield {field: json.dumps(content.get(name)) for field, name in columns.items()}
         return
     records = text_files.read_records(Path(path), layout)
     header = next(records).fields
-    places = [header.index(name) for name in columns]
+    places = {field: header.index(name) for field, name in columns.items()}
     for record in records:
-        yield {str(i): record.fields[place] for i, place in enumerate(places)}
+        yield {field: record.fields[place] for field, place in places.items()}
 
 
 def _parquet_columns(file: SourceFile) -> tuple[list[str], list[Problem]]:
@@ -224,7 +223,7 @@ def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
     ]
     if problems:
         raise DatasetError(f"the splits of {settings.source} lack columns:", problems)
-    columns = tuple(wanted_columns(settings))
+    columns = wanted_columns(settings)
     split_of = {name: split for split, name in (settings.splits or {}).items()}
     parts = [
         Part(
@@ -232,7 +231,7 @@ def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
             split_of.get(name),
             None,
             class_names(table, settings.label_column),
-            table.select_columns(columns),
+            table.select_columns(list(columns.values())),
             columns,
         )
         for name, table in tables.items()

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import platform
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 import datasets
 
 from attviz_pipeline.artifacts import schemas
-from attviz_pipeline.artifacts.files import TableWriter, write_json
+from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
 from attviz_pipeline.config import DatasetSettings, PrepareDataset
 from attviz_pipeline.dataset.classes import Classes, find_classes
 from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
@@ -21,6 +20,7 @@ from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_faul
 from attviz_pipeline.dataset.sources import SPLITS
 from attviz_pipeline.dataset.splits import assign_splits, count_texts_in_several_splits
 from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
 
 ROWS_PER_GROUP = 1000
@@ -42,9 +42,8 @@ def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, car
         DatasetError: The corpus cannot be read, or has rows that cannot be used (all are named) and
             `dataset.bad_rows` is not `skip`. Nothing is written then.
     """
-    documents.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".datasets-", dir=documents.parent) as cache:
-        corpus = load_corpus(settings.dataset, Path(cache))
+    with scratch_directory(documents.parent / "corpus") as cache:
+        corpus = load_corpus(settings.dataset, cache)
         rows = _read_rows(corpus.parts, settings.dataset)
         _mark_repeated_ids(rows, corpus.parts, settings.dataset)
         classes = _classify(rows, corpus.parts, settings.dataset)
@@ -77,15 +76,22 @@ def _row(part: int, number: int, cells: Cells, fallback_id: str, settings: Datas
         text_fault(cells.text, settings.text_column, settings.max_characters),
         label_fault(cells.label, settings.label_column),
         id_fault(cells.id, settings.id_column) if settings.id_column is not None else None,
+        text_fault(cells.pair, settings.pair_column, settings.max_characters) if settings.pair_column else None,
     ]
     return Row(
         part=part,
         number=number,
         id=fallback_id if settings.id_column is None or faults[2] else str(cells.id),
         label=cells.label if faults[1] is None and isinstance(cells.label, str | int) else -1,
-        text_digest=b"" if faults[0] else hashlib.blake2b(str(cells.text).encode(), digest_size=16).digest(),
+        text_digest=b"" if faults[0] or faults[3] else _text_digest(cells),
         faults=[fault for fault in faults if fault],
     )
+
+
+def _text_digest(cells: Cells) -> bytes:
+    # No usable text holds a null character, so that no two different pairs look alike.
+    texts = str(cells.text) if cells.pair is None else f"{cells.text}\0{cells.pair}"
+    return hashlib.blake2b(texts.encode(), digest_size=16).digest()
 
 
 def _classify(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> Classes:
@@ -170,7 +176,7 @@ def _usable(rows: Iterable[Row]) -> list[Row]:
 
 
 def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], classes: Classes) -> None:
-    texts = (cells.text for part in parts for cells in part.cells())
+    texts = (_text(cells) for part in parts for cells in part.cells())
     kept = ((row, text) for row, text in zip(rows, texts, strict=True) if not row.faults)
     with TableWriter(target, schemas.DOCUMENTS, {"label_names": list(classes.names)}) as writer:
         for group in _groups(kept):
@@ -179,9 +185,14 @@ def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], c
                     "id": [row.id for row, _ in group],
                     "split": [row.split for row, _ in group],
                     "label": [row.class_index for row, _ in group],
-                    "text": [text for _, text in group],
+                    "text": [text for _, (text, _) in group],
+                    "pair_start": [pair_start for _, (_, pair_start) in group],
                 }
             )
+
+
+def _text(cells: Cells) -> tuple[str, int | None]:
+    return (str(cells.text), None) if cells.pair is None else join_pair(str(cells.text), str(cells.pair))
 
 
 def _write_ledger(target: Path, parts: Sequence[Part], rows: Sequence[Row]) -> None:
@@ -222,6 +233,7 @@ def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: Prepa
         "revision": corpus.revision or None,
         "files": [{"path": part.name, "sha256": part.sha256, "n_rows": part.n_rows} for part in corpus.parts],
         "text_column": chosen.text_column,
+        "pair_column": chosen.pair_column,
         "label_column": chosen.label_column,
         "id_column": chosen.id_column,
         "seed": settings.seed,

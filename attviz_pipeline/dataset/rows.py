@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-LeftOut = Literal["empty", "duplicate", "unreadable_text", "unreadable_label"]
+LeftOut = Literal["empty", "duplicate", "unreadable_text", "unreadable_label", "unreadable_attention"]
 CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CONTROL_CHARACTER_OF_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -13,11 +13,12 @@ MAX_NAME_CHARACTERS = 200
 
 
 class Cells(NamedTuple):
-    """The cells of one input row as they were read; `id` is None where no id column was asked for."""
+    """The cells of one input row as they were read; `id` and `pair` are None where no such column was asked for."""
 
     text: object
     label: object
-    id: object
+    id: object = None
+    pair: object = None
 
 
 class Fault(NamedTuple):
@@ -37,7 +38,7 @@ class Row:
         number: Number in that file, 1-based.
         id: Unique id, or a number where the given id cannot be used.
         label: The cell, a string or an integer; -1 where it cannot be used.
-        text_digest: Equal for equal texts.
+        text_digest: Equal for equal texts, of pairs for pairs of which both are equal.
         faults: Empty for a row that can be used.
         note: What the ledger says of a row that was kept.
         class_index: Index into the label names, set when all labels are known.
@@ -75,7 +76,7 @@ def label_fault(label: object, column: str) -> Fault | None:
     """Say why a cell cannot be a label, whatever the classes are, or return None."""
     what = _kind_fault(label)
     if not what and isinstance(label, str):
-        what = _name_fault(label) or ("has blanks around it" if label != label.strip() else "")
+        what = name_fault(label) or ("has blanks around it" if label != label.strip() else "")
     if not what and len(str(label)) > MAX_NAME_CHARACTERS:
         what = _too_long(str(label))
     return Fault(column, "unreadable_label", what) if what else None
@@ -86,7 +87,7 @@ def id_fault(given: object, column: str) -> Fault | None:
     what = _kind_fault(given)
     if not what:
         text = str(given)
-        what = "has nothing but blanks" if not text.strip() else _name_fault(text)
+        what = "has nothing but blanks" if not text.strip() else name_fault(text)
         if not what and len(text) > MAX_NAME_CHARACTERS:
             what = _too_long(text)
     return Fault(column, "unreadable_text", what) if what else None
@@ -100,7 +101,8 @@ def _kind_fault(cell: object) -> str:
     return ""
 
 
-def _name_fault(name: str) -> str:
+def name_fault(name: str) -> str:
+    """Say which character of a name or token cannot be shown, or return an empty string."""
     found = SURROGATE.search(name) or CONTROL_CHARACTER_OF_NAME.search(name)
     return _character_fault(name, found.start()) if found else ""
 

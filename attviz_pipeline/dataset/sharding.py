@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import TableWriter, iter_tables, read_facts, read_table
 from attviz_pipeline.config import DocumentsSettings, ShardDocuments
-from attviz_pipeline.dataset.strata import apportion, seeded_rank
 from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.strata import apportion, seeded_rank
 
 BLANK_LINE = re.compile(r"\n\s*\n")
 LEAST_ROWS_PER_GROUP = 32
@@ -117,10 +117,11 @@ def _cut(rows: pa.Table, settings: DocumentsSettings) -> pa.Table:
     texts = [[text] for text in rows["text"].to_pylist()]
     ids = source_ids
     if settings.segments == "paragraph":
+        _require_single_texts(rows)
         texts = [cut_paragraphs(text, settings.min_segment_words) for (text,) in texts]
         ids = [f"{given}#{n}" for given, cut in zip(source_ids, texts, strict=True) for n in range(1, len(cut) + 1)]
     origin = np.repeat(np.arange(rows.num_rows), [len(cut) for cut in texts])
-    cut_rows = rows.select(["split", "label"]).take(origin)
+    cut_rows = rows.select(["split", "label", "pair_start"]).take(origin)
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
@@ -128,8 +129,16 @@ def _cut(rows: pa.Table, settings: DocumentsSettings) -> pa.Table:
             "split": cut_rows["split"],
             "label": cut_rows["label"],
             "text": pa.array([text for cut in texts for text in cut], pa.large_string()),
+            "pair_start": cut_rows["pair_start"],
         }
     )
+
+
+def _require_single_texts(rows: pa.Table) -> None:
+    if rows["pair_start"].null_count < rows.num_rows:
+        raise DatasetError(
+            "pairs of texts cannot be cut into paragraphs: set documents.segments: none, or remove dataset.pair_column."
+        )
 
 
 def _sample(table: pa.Table, n_documents: int | None, seed: int) -> pa.Table:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from attviz_pipeline.config import DatasetSettings, Split
 from attviz_pipeline.errors import DatasetError, Problem
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "attviz_json"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".csv": "csv",

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from attviz_pipeline.config import Split
 from attviz_pipeline.dataset.rows import Row
 from attviz_pipeline.dataset.sources import SPLITS
-from attviz_pipeline.dataset.strata import apportion, seeded_rank
 from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.strata import apportion, seeded_rank
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ that is quoted by the rules of CSV. One stray quote, and all quotes are characte
 """
 
 import csv
-import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -56,12 +55,6 @@ class MalformedRecordError(ValueError):
     def __init__(self, row: int, line: int, what: str) -> None:
         self.row, self.line, self.what = row, line, what
         super().__init__(what)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def encoding_problems(path: Path, given: str) -> list[Problem]:

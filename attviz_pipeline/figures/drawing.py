@@ -2,12 +2,22 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from attviz_pipeline.config import FiguresSettings
+import pyarrow as pa
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+
+from attviz_pipeline.artifacts.checksums import digest
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
+from attviz_pipeline.config import DrawFigures, FiguresSettings
+from attviz_pipeline.figures import style
+
+PROVENANCE_KEY = "attviz.provenance"
 
 
 @dataclass(frozen=True)
@@ -17,8 +27,28 @@ class Inputs:
     tokens: Path
     head_tokens: Path
     heads: Path
+    terms: TermPaths
+    comparison: ComparisonPaths
+    head_profiles: Path
+    assessment: AssessmentPaths
     settings: FiguresSettings
     seed: int
+
+    @classmethod
+    def below(cls, folder: Path, settings: DrawFigures) -> Self:
+        """Name the artefacts in the folder of the statistics."""
+        statistics = StatisticsPaths.below(folder)
+        return cls(
+            tokens=statistics.tokens,
+            head_tokens=statistics.head_tokens,
+            heads=statistics.heads,
+            terms=TermPaths.below(folder),
+            comparison=ComparisonPaths.below(folder),
+            head_profiles=folder / "head_profiles.parquet",
+            assessment=AssessmentPaths.below(folder),
+            settings=settings.figures,
+            seed=settings.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -37,6 +67,7 @@ class Drawing:
         width: Width of the PNG in pixels.
         height: Height of the PNG in pixels.
         columns: The numbers drawn, by column name.
+        figure: The figure as matplotlib's, which can be drawn again at another size; None where it has no such form.
     """
 
     name: str
@@ -50,15 +81,23 @@ class Drawing:
     width: int
     height: int
     columns: Mapping[str, Sequence[Any]]
+    figure: Figure | None = None
 
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write the figure's files and return its entry in the list of figures."""
-        names = {suffix: f"{self.name}.{suffix}" for suffix in ("svg", "png", "csv")}
+    def save(self, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the figure's files and return its entry in the list of figures.
+
+        The Parquet file's metadata hold the provenance as JSON, under the key `attviz.provenance`.
+        """
+        names = {suffix: f"{self.name}.{suffix}" for suffix in ("svg", "png", "csv", "parquet")}
         (folder / names["svg"]).write_text(self.svg, encoding="utf-8", newline="\n")
         (folder / names["png"]).write_bytes(self.png)
         (folder / names["csv"]).write_text(self._csv(), encoding="utf-8", newline="\n")
+        numbers = pa.table({name: pa.array(list(values)) for name, values in self.columns.items()})
+        facts = json.dumps({"figure": self.name, **provenance}, sort_keys=True, ensure_ascii=False)
+        pq.write_table(numbers.replace_schema_metadata({PROVENANCE_KEY: facts}), folder / names["parquet"])
         described = ("name", "kind", "layer", "head", "caption", "alt", "width", "height")
-        return {**{name: getattr(self, name) for name in described}, **names}
+        digests = {name: digest(folder / name) for name in names.values()}
+        return {**{name: getattr(self, name) for name in described}, **names, "sha256": digests}
 
     def _csv(self) -> str:
         buffer = io.StringIO()
@@ -66,3 +105,30 @@ class Drawing:
         writer.writerow(self.columns)
         writer.writerows(zip(*self.columns.values(), strict=True))
         return buffer.getvalue()
+
+
+def finish(  # noqa: PLR0913 - what a figure consists of, each part by its name
+    plot: Callable[[], Figure],
+    *,
+    name: str,
+    kind: str,
+    caption: str,
+    alt: str,
+    columns: Mapping[str, Sequence[Any]],
+    dpi: int,
+) -> Drawing:
+    """Plot a figure of the whole study in the house's style, and render it."""
+    with style.house_style():
+        figure = plot()
+        with style.settled(figure):
+            svg = style.render_svg(figure)
+            png, width, height = style.render_png(figure, dpi)
+    return Drawing(name, kind, None, None, caption, alt, svg, png, width, height, columns, figure)
+
+
+def empty(reason: str, *, name: str, kind: str, dpi: int, columns: Sequence[str]) -> Drawing:
+    """Return a figure that says why there is nothing to draw."""
+    without_rows: dict[str, Sequence[Any]] = {column: [] for column in columns}
+    return finish(
+        lambda: style.sentence(reason), name=name, kind=kind, caption=reason, alt=reason, columns=without_rows, dpi=dpi
+    )

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 
 KIND = "head_means"
 MOST_HEADS_WITH_NUMBERS = 16
@@ -28,24 +28,16 @@ def draw_head_means(inputs: Inputs) -> Iterator[Drawing]:
     """
     table = files.read_table(inputs.heads, schemas.HEADS)
     means = _matrix(table)
-    with style.house_style():
-        figure = _plot(means)
-        svg = style.render_svg(figure)
-        png, width, height = style.render_png(figure, inputs.settings.dpi)
-    yield Drawing(
+    yield finish(
+        lambda: _plot(means),
         name=KIND,
         kind=KIND,
-        layer=None,
-        head=None,
+        dpi=inputs.settings.dpi,
         caption=(
             "Mean self-attention of every head over all tokens but special ones. "
             "Numbers are percent: 5 means that a token gives a twentieth of its attention to itself."
         ),
         alt=_alt(means),
-        svg=svg,
-        png=png,
-        width=width,
-        height=height,
         columns=table.select(["layer", "head", "count", "mean", "std", "min", "max"]).to_pydict(),
     )
 

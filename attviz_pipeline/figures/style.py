@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.style
-from matplotlib import get_data_path
+import numpy as np
+from matplotlib import colormaps, get_data_path
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
@@ -22,7 +25,19 @@ INK = "#1a1a1a"
 MUTED = "#6b6b6b"
 PALE = "#d9d9d9"
 BLUE = "#0072B2"
+ORANGE = "#D55E00"
 FONT_FAMILY = "DejaVu Sans"
+# Okabe and Ito's colours, told apart by all kinds of colour vision; the line styles tell them apart in grey.
+CATEGORY_COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
+CATEGORY_LINES = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1, 1)),
+    (0, (6, 1.5, 1, 1.5)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 2)),
+    (0, (2, 2)),
+)
 
 STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -45,6 +60,7 @@ STYLE: dict[str, Any] = {
     "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "attviz",
+    "pdf.fonttype": 42,  # whole outlines: journals refuse the other kind
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }
@@ -57,6 +73,24 @@ def house_style() -> Iterator[None]:
         # Reported once, and by token, in `warn_of_missing_glyphs`.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         yield
+
+
+@contextmanager
+def settled(figure: Figure) -> Iterator[None]:
+    """Lay a figure out once, and hold its axes at round places while it is rendered.
+
+    The layout's solver takes its variables in the order of their addresses: from run to run places differ in their last
+    bits, and with them the identifiers that an SVG computes from them.
+    """
+    engine = figure.get_layout_engine()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
+    yield
+    for axes in figure.axes:
+        axes.set_in_layout(True)
+    figure.set_layout_engine(engine)
 
 
 def render_svg(figure: Figure) -> str:
@@ -76,11 +110,50 @@ def render_png(figure: Figure, dpi: int) -> tuple[bytes, int, int]:
     return image, width, height
 
 
+def render(figure: Figure, suffix: str, dpi: int) -> bytes:
+    """Return a figure as SVG, PDF or PNG."""
+    if suffix == "png":
+        return render_png(figure, dpi)[0]
+    if suffix == "svg":
+        return render_svg(figure).encode()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="pdf", dpi=dpi, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return buffer.getvalue()
+
+
 def sentence(text: str) -> Figure:
     """Return a figure that says why there is nothing to draw."""
     figure = Figure(figsize=(WIDTH_INCHES, 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure
+
+
+def layer_colours(n_layers: int) -> tuple[np.ndarray, ScalarMappable]:
+    """Return one colour per layer, [layer, rgba], from light (first) to dark (last), and the scale for a colour bar."""
+    # The ends of the map are left out: they would vanish on white and beside black.
+    steps = np.linspace(0.12, 0.95, n_layers)
+    colours = colormaps["magma_r"](steps)
+    scale = ScalarMappable(BoundaryNorm(np.arange(n_layers + 1) - 0.5, n_layers), ListedColormap(colours))
+    return colours, scale
+
+
+def layer_ticks(n_layers: int) -> list[int]:
+    """Return the layers that a colour bar of small size can name: all of six, every second of twelve, and so on."""
+    return list(range(0, n_layers, -(-n_layers // 6)))
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:
+    """Return round numbers on a logarithmic axis, and what to write beside them."""
+    decades = 10.0 ** np.arange(-8, 9)
+    spaced = [decades[::step] for step in (1, 2, 3, 4)]
+    finer = [
+        np.outer(decades, steps).ravel() for steps in ((1, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3))
+    ]
+    for ticks in [*finer, *spaced]:
+        inside = ticks[(ticks >= low * (1 - 1e-6)) & (ticks <= high * (1 + 1e-6))]
+        if len(inside) <= most:
+            break
+    return inside.tolist(), [_power_of_ten(tick) if tick < 1e-3 else f"{tick:,.4g}" for tick in inside.tolist()]
 
 
 def legible(token: str) -> str:
@@ -104,6 +177,13 @@ def warn_of_missing_glyphs(tokens: Iterable[str], log: logging.Logger) -> None:
             len(lacking),
             lacking[0],
         )
+
+
+def _power_of_ten(value: float) -> str:
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    factor = value / 10.0**exponent
+    power = "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if round(factor, 6) == 1 else f"{factor:g}·{power}"
 
 
 def _escaped(character: str) -> str:

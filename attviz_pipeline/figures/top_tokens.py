@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 from attviz_pipeline.figures.ranking import Ranking, rank_all_heads
 from attviz_pipeline.figures.wording import support, top_in_words
 
@@ -29,23 +29,15 @@ def draw_top_tokens(inputs: Inputs) -> Iterator[Drawing]:
     """
     ranking = rank_all_heads(inputs, inputs.settings.n_tokens)
     style.warn_of_missing_glyphs(ranking.columns["token"], log)
-    with style.house_style():
-        figure = _plot(ranking) if ranking.n_eligible else style.sentence(support(ranking, inputs))
-        svg = style.render_svg(figure)
-        png, width, height = style.render_png(figure, inputs.settings.dpi)
     if not ranking.n_eligible:
         log.warning("figure %s is empty: %s", KIND, support(ranking, inputs))
-    yield Drawing(
+    yield finish(
+        lambda: _plot(ranking) if ranking.n_eligible else style.sentence(support(ranking, inputs)),
         name=KIND,
         kind=KIND,
-        layer=None,
-        head=None,
+        dpi=inputs.settings.dpi,
         caption=_caption(ranking, inputs),
         alt=top_in_words("Dot plot", ranking, inputs),
-        svg=svg,
-        png=png,
-        width=width,
-        height=height,
         columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
     )
 

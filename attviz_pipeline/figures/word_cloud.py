@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from wordcloud import WordCloud
 
@@ -76,6 +77,7 @@ def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
         width=width,
         height=height,
         columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
+        figure=_figure(words, support(ranking, inputs)),
     )
 
 
@@ -176,6 +178,17 @@ def _render_svg(words: list[PlacedWord], otherwise: str) -> str:
     size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{style.FONT_FAMILY}, Verdana, sans-serif">'
     return "\n".join([opening, '<rect width="100%" height="100%" fill="white"/>', *lines, "</svg>\n"])
+
+
+def _figure(words: list[PlacedWord], otherwise: str) -> Figure:
+    figure = Figure(figsize=(WIDTH / PIXELS_PER_INCH, HEIGHT / PIXELS_PER_INCH))
+    points_per_pixel = 72 / PIXELS_PER_INCH
+    for word in words:
+        place = word.x / WIDTH, 1 - word.y / HEIGHT
+        figure.text(*place, word.text, fontsize=word.font_size * points_per_pixel, color=word.colour, va="baseline")
+    if not words:
+        figure.text(0.5, 0.5, otherwise, ha="center", va="center", fontsize=20 * points_per_pixel)
+    return figure
 
 
 def _render_png(words: list[PlacedWord], otherwise: str, dpi: int) -> tuple[bytes, int, int]:

@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +75,8 @@ def fine_tune(
     """
     model: Any = classifier.model
     files.require_space(scratch, COPIES_ON_DISK * BYTES_PER_WEIGHT * model.num_parameters(), "fine-tuning")
-    with tempfile.TemporaryDirectory(prefix=".fine_tune.", suffix=".partial", dir=scratch) as folder:
-        trainer = _make_trainer(classifier, train, validation, settings, Path(folder))
+    with files.scratch_directory(scratch / "fine_tune") as folder:
+        trainer = _make_trainer(classifier, train, validation, settings, folder)
         steps = math.ceil(len(train) / settings.training.batch_size) * settings.training.epochs
         with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
             trainer.add_callback(_ShowProgress(bar))
@@ -127,7 +126,7 @@ def _make_trainer(
     trainer = Trainer(
         model=classifier.model,
         args=_arguments(settings, folder),
-        data_collator=Collator(classifier.tokenizer.pad_token_id),
+        data_collator=Collator.of(classifier.model, classifier.tokenizer),
         train_dataset=train,
         eval_dataset=validation,
         compute_metrics=_measure,

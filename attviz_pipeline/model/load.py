@@ -10,7 +10,13 @@ from typing import cast
 import torch
 import transformers
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizer,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 from transformers.utils import logging as transformers_logging
 
@@ -30,6 +36,7 @@ TRANSIENT = (
 
 
 LONGEST_REASON = 300
+UNLIMITED = 2**31 - 1
 
 
 @dataclass
@@ -38,12 +45,12 @@ class Classifier:
 
     Attributes:
         model: Sequence classifier, float32, logits [document, output].
-        tokenizer: A fast one, which knows the characters of every token; neither truncates nor pads by itself.
+        tokenizer: Neither truncates nor pads by itself; a fast one knows the characters of every token.
         output_to_label: Index of the dataset's label for every output, [output].
     """
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerBase
     output_to_label: list[int]
 
 
@@ -80,10 +87,11 @@ def load_classifier(folder: Path, settings: ModelSettings, label_names: Sequence
         output_to_label = match_outputs(_output_names(config), settings.label_names, label_names)
         _warn_of_other_problem(config)
     check_fit(model, tokenizer, settings.max_tokens)
+    _agree_on_padding(model.config, tokenizer)
     return Classifier(model, tokenizer, output_to_label)
 
 
-def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, max_tokens: int) -> None:
+def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
     """Check that model, tokenizer and the longest input fit each other.
 
     Raises:
@@ -112,11 +120,13 @@ def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, max_to
 def position_limit(model: PreTrainedModel) -> int:
     """Return the longest input in tokens that the model has positions for."""
     for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+        if name.endswith("position_embeddings") and isinstance(getattr(module, "weight", None), torch.Tensor):
             # RoBERTa and its kin count positions from the padding index on.
-            unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            return module.num_embeddings - unused
-    return int(getattr(model.config, "max_position_embeddings", None) or 2**31 - 1)
+            padding_index = getattr(module, "padding_idx", None)
+            unused = 0 if padding_index is None else padding_index + 1
+            return len(cast(nn.Embedding, module).weight) - unused
+    limit = int(getattr(model.config, "max_position_embeddings", None) or UNLIMITED)
+    return limit if limit > 0 else UNLIMITED  # XLNet, whose positions are relative, says -1
 
 
 def non_finite(model: nn.Module) -> list[str]:
@@ -125,28 +135,44 @@ def non_finite(model: nn.Module) -> list[str]:
     return [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     with _faults_reported(folder, "tokenizer"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **SAFELY)
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} in {folder} is a slow one: it does not tell which characters "
-            "a token comes from, and the report marks tokens in the text.",
-            remedy="Choose a model with a fast tokenizer (one with a tokenizer.json).",
+    name = type(tokenizer).__name__
+    if not isinstance(tokenizer, PreTrainedTokenizerFast | PreTrainedTokenizer):
+        raise ModelError(f"the tokenizer {name} in {folder} is of a kind unknown here: choose a model with another.")
+    if not tokenizer.is_fast:
+        logger.warning(
+            "the tokenizer %s is a slow one, which does not tell which characters a token comes from: its pieces, "
+            "joined by spaces, are shown in the place of each text",
+            name,
         )
     reset_tokenizer(tokenizer)
     return tokenizer
 
 
-def reset_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
+def reset_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
     """Make a tokenizer neither truncate nor pad by itself, and forget which folder it came from.
 
-    The files of some models bake in both (MiniLM's: truncated and padded to 128 tokens).
+    The files of some models bake in both (MiniLM's: truncated and padded to 128 tokens). Where a text is cut, it loses
+    its end.
     """
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.truncation_side = "right"
+    if isinstance(tokenizer, PreTrainedTokenizerFast):
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
     for key in TRANSIENT:
         tokenizer.init_kwargs.pop(key, None)
+
+
+def _agree_on_padding(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    # Heads that read the last token of a text (GPT-2's) find it by the config's padding token.
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
+        logger.info("the model names no padding token: it gets its tokenizer's, %s", tokenizer.pad_token)
+    elif config.pad_token_id != tokenizer.pad_token_id:
+        message = "the tokenizer pads with token %d, the model's config names %d: a head that looks for padding errs"
+        logger.warning(message, tokenizer.pad_token_id, config.pad_token_id)
 
 
 def _load_config(folder: Path) -> PreTrainedConfig:

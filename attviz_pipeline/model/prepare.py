@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 import transformers
+from transformers import PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config import PrepareModel
@@ -32,11 +34,13 @@ class Corpus:
     Attributes:
         label_names: Names of the classes.
         texts: Texts of every split.
+        pair_starts: Where the second text of each pair begins, of every split; None without pairs.
         labels: Gold classes of every split, indices into `label_names`.
     """
 
     label_names: list[str]
     texts: dict[str, list[str]]
+    pair_starts: dict[str, list[int | None]]
     labels: dict[str, list[int]]
 
 
@@ -64,7 +68,7 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     with quiet_transformers(), deterministic(settings.seed):
         classifier = load_classifier(copy.folder, settings.model, corpus.label_names)
         scores = _train_and_score(classifier, corpus, settings, checkpoint)
-        digests = _save(classifier, checkpoint)
+        digests = _save(classifier, copy.folder, checkpoint)
     files.write_json(metrics, schemas.METRICS, scores)
     facts = _describe(classifier, copy, settings)
     files.write_json(
@@ -76,14 +80,14 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
 
 def _read_corpus(documents: Path) -> Corpus:
     label_names = files.read_facts(documents, schemas.DOCUMENTS)["label_names"]
-    texts: dict[str, list[str]] = {}
-    labels: dict[str, list[int]] = {}
-    for table in files.iter_tables(documents, schemas.DOCUMENTS, ["split", "label", "text"]):
-        columns = (table.column(name).to_pylist() for name in ("split", "label", "text"))
-        for split, label, text in zip(*columns, strict=True):
-            texts.setdefault(split, []).append(text)
-            labels.setdefault(split, []).append(label)
-    return Corpus(label_names, texts, labels)
+    corpus = Corpus(label_names, {}, {}, {})
+    names = ["split", "label", "text", "pair_start"]
+    for table in files.iter_tables(documents, schemas.DOCUMENTS, names):
+        for split, label, text, pair_start in zip(*(table[name].to_pylist() for name in names), strict=True):
+            corpus.texts.setdefault(split, []).append(text)
+            corpus.pair_starts.setdefault(split, []).append(pair_start)
+            corpus.labels.setdefault(split, []).append(label)
+    return corpus
 
 
 def _train_and_score(
@@ -92,7 +96,9 @@ def _train_and_score(
     max_tokens = settings.model.max_tokens
     wanted = SCORED_SPLITS if settings.model.mode == "load" else ("train", *SCORED_SPLITS)
     encoded = {
-        split: encode(classifier.tokenizer, corpus.texts[split], corpus.labels[split], max_tokens)
+        split: encode(
+            classifier.tokenizer, corpus.texts[split], corpus.labels[split], max_tokens, corpus.pair_starts[split]
+        )
         for split in wanted
         if split in corpus.texts
     }
@@ -120,14 +126,24 @@ def _name_device(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
-def _save(classifier: Classifier, checkpoint: Path) -> dict[str, str]:
+def _save(classifier: Classifier, source: Path, checkpoint: Path) -> dict[str, str]:
     model: Any = classifier.model
     files.require_space(checkpoint, BYTES_PER_WEIGHT * model.num_parameters(), "the checkpoint")
     reset_tokenizer(classifier.tokenizer)
     with files.atomic_directory(checkpoint) as folder:
         model.save_pretrained(folder)
-        classifier.tokenizer.save_pretrained(folder)
+        _save_tokenizer(classifier.tokenizer, source, folder)
         return digest_files(folder)
+
+
+def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, source: Path, folder: Path) -> None:
+    tokenizer.save_pretrained(folder)
+    if tokenizer.is_fast:
+        return
+    # Some slow tokenizers read their own vocabularies otherwise than they write them (BERTweet loses its merges).
+    for name in tokenizer.vocab_files_names.values():
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
 
 
 def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -> dict[str, Any]:
@@ -142,6 +158,7 @@ def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -
         "n_heads": model.config.num_attention_heads,
         "n_parameters": model.num_parameters(),
         "max_tokens": settings.model.max_tokens,
+        "offsets": classifier.tokenizer.is_fast,
         "output_to_label": classifier.output_to_label,
         "seed": settings.seed,
         "training": settings.training.model_dump(mode="json") if settings.model.mode == "fine_tune" else None,

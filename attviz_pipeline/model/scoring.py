@@ -22,7 +22,7 @@ def predict(classifier: Classifier, encoded: Encoded, split: str) -> list[int]:
     """
     model: Any = classifier.model
     model.eval()
-    collator = Collator(classifier.tokenizer.pad_token_id)
+    collator = Collator.of(classifier.model, classifier.tokenizer)
     order = sorted(range(len(encoded)), key=lambda index: -len(encoded.token_ids[index]))
     predicted = [0] * len(order)
     with (

@@ -21,7 +21,7 @@ from attviz_pipeline.errors import ModelError, Problem
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.codes", "*.safetensors")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 WITHOUT_NETWORK = (
@@ -46,15 +46,38 @@ class ModelCopy:
 
 
 def find_copy(settings: ModelSettings) -> ModelCopy:
-    """Find the model: in the offline package if it is installed, else in a local folder, else on the hub.
+    """Find the model: in a local folder, or in the offline package if it is installed, else on the hub.
 
     Raises:
-        ModelError: There is no such folder, package content, repository or revision, or no way to reach it.
+        ModelError: There is no such folder, package content, repository or revision, no way to reach it, or a package
+            that is another model's.
     """
+    _require_own_package(settings)
     copy = _copy_in_package(settings) or _local_copy(settings) or _hub_copy(settings)
     revision = f", revision {copy.revision}" if copy.revision else ""
     logger.info("model %s%s: using the copy in the %s %s", settings.source, revision, copy.kind, copy.folder)
     return copy
+
+
+def _require_own_package(settings: ModelSettings) -> None:
+    """Refuse a package that was left over from the study that was copied: it would be another model without a word."""
+    package, model = settings.offline_package, _plain(settings.source.rpartition("/")[2])
+    if package is None:
+        return
+    remedy = "Remove model.offline_package, and model.revision and model.sha256 if they belong to another model, too."
+    if Path(settings.source).is_dir():
+        raise ModelError(
+            f"model.offline_package: model.source {settings.source} is a folder, which needs no package.", remedy=remedy
+        )
+    if model not in _plain(package):
+        raise ModelError(
+            f"model.offline_package: {package} is not named after {settings.source}: it may carry another model.",
+            remedy=remedy,
+        )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _copy_in_package(settings: ModelSettings) -> ModelCopy | None:

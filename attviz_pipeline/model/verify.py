@@ -1,6 +1,5 @@
 """Checks of a model's files before any library loads them."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.source import MODEL_FILES
 
@@ -68,12 +68,6 @@ def digest_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 digest of every file of a model, by name, sorted."""
     files = {file.name: file for pattern in MODEL_FILES for file in folder.glob(pattern) if file.is_file()}
     return {name: digest(files[name]) for name in sorted(files)}
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 digest of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:

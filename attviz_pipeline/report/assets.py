@@ -1,29 +1,68 @@
 """Style, scripts and data files of the site: the project's own sources, joined without any tool."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.report import links, payload
 
-STYLES = ("theme.css", "base.css", "layout.css", "table.css", "document.css", "heads.css", "print.css")
-ENTRY = "main.js"
+SCRIPT_BEGIN, SCRIPT_END = '((attviz) => {\n"use strict";\n', "})(globalThis.attviz ??= {});\n"
+PANELS = "panels.js"
+SOURCES = "sources.js"
+PORTABLE = (
+    *(f"{name}.css" for name in ("core", "document", "later", "maps")),
+    *(f"{name}.js" for name in ("early", "core", "document", "later", "reader", "tables", "words", "maps", "exports")),
+    PANELS,
+)
+"""What a document's page needs when it is a file of its own."""
 
 
 def write_assets(templates: Path, site: Path) -> None:
-    """Write the scripts and the style that all pages share into the site.
+    """Write the site's scripts and styles: a folder `js/lists` of sources becomes `lists.js`, `css/lists` `lists.css`.
 
-    `theme.js` is on its own because it has to run before the page is first drawn.
+    Every page loads `core` and names in its template what it needs besides, so that none carries another's views.
+    `early` is what has to run before the page is first drawn.
     """
     source, target = templates / "assets", site / links.ASSETS
     target.mkdir()
-    _write(target / "app.css", (source / "css" / name for name in STYLES))
-    early = source / "js" / "theme.js"
-    modules = sorted(path for path in (source / "js").glob("*.js") if path.name != ENTRY and path != early)
-    _write(target / "app.js", [*modules, source / "js" / ENTRY])
-    _write(target / "theme.js", [early])
+    for kind in ("css", "js"):
+        for folder in sorted(path for path in (source / kind).iterdir() if path.is_dir()):
+            if not (sources := bundle(templates, kind, folder.name)):
+                continue
+            text = _squeezed(joined(sources)) if kind == "css" else _in_one_function(sources)
+            _write(target / f"{folder.name}.{kind}", text)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()
+
+
+def write_shared(site: Path, address: str, shared: dict[str, Any], parts: dict[str, str]) -> None:
+    """Write what many pages share, as a script: data, and markup for the places that they leave (`parts.js`)."""
+    content = {"shared": shared, "parts": {name: _lines(text) for name, text in parts.items()}}
+    _write(site / address, f"Object.assign(attviz,{payload.script_json(content)});\n")
+
+
+def write_panels(site: Path, panels: dict[str, str]) -> None:
+    """Write the markup that pages load when it is asked for, and after it the sources of all parts.
+
+    A page that exports itself as one file cannot read these from a file system, but it can load them as a script.
+    """
+    target = site / links.ASSETS
+    content = payload.script_json({name: _lines(text) for name, text in panels.items()})
+    _write(target / PANELS, f"Object.assign(attviz.parts??={{}},{content});\n")
+    sources = {name: (target / name).read_text(encoding="utf-8") for name in PORTABLE}
+    _write(target / SOURCES, f"attviz.sources={payload.script_json(sources)};\n")
+
+
+def bundle(templates: Path, kind: str, name: str) -> list[Path]:
+    """Sources of one bundle in the order in which they are joined.
+
+    Args:
+        templates: Folder of the templates.
+        kind: `css` or `js`.
+        name: Of the bundle.
+    """
+    return sorted((templates / "assets" / kind / name).glob(f"*.{kind}"))
 
 
 def write_rows(site: Path, table: str, chunks: Iterable[dict[str, Any]]) -> list[str]:
@@ -32,17 +71,37 @@ def write_rows(site: Path, table: str, chunks: Iterable[dict[str, Any]]) -> list
     Returns:
         Their addresses, relative to the site's root.
     """
-    addresses = []
-    for number, chunk in enumerate(chunks):
-        address = f"{links.ASSETS}/{table}-{number:03d}.js"
-        text = f"attviz.rows.add({payload.script_json(table)},{payload.script_json(chunk)});\n"
-        (site / address).write_text(text, encoding="utf-8", newline="\n")
-        addresses.append(address)
-    return addresses
+    return [write_part(site, table, number, chunk) for number, chunk in enumerate(chunks)]
 
 
-def _write(target: Path, sources: Iterable[Path]) -> None:
-    lines = (line.strip() for source in sources for line in source.read_text(encoding="utf-8").splitlines())
-    # Indentation and whole-line comments are for readers of the sources; every page of the site loads this file.
-    kept = (line for line in lines if line and not line.startswith(("//", "/*")))
-    target.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")
+def write_part(site: Path, table: str, number: int, chunk: dict[str, Any]) -> str:
+    """Write some rows of a table as a script of its own; return its address, relative to the site's root."""
+    address = f"{links.ASSETS}/{table}-{number:03d}.js"
+    _write(site / address, f"attviz.rows.add({payload.script_json(table)},{payload.script_json(chunk)});\n")
+    return address
+
+
+def joined(sources: Iterable[Path]) -> str:
+    """Join style sheets or scripts without the indentation and whole-line comments that help readers of the sources."""
+    lines = "\n".join(_lines(source.read_text(encoding="utf-8")) for source in sources).splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("//", "/*"))) + "\n"
+
+
+def _lines(text: str) -> str:
+    """Leave out indentation and blank lines."""
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _in_one_function(sources: Iterable[Path]) -> str:
+    """Join scripts: each is a function of its own as a source, and a block in the one function of its bundle."""
+    bodies = (joined([source]).removeprefix(SCRIPT_BEGIN).removesuffix(SCRIPT_END) for source in sources)
+    return SCRIPT_BEGIN + "".join(f"{{\n{body}}}\n" for body in bodies) + SCRIPT_END
+
+
+def _squeezed(style: str) -> str:
+    """Leave out blanks and semicolons that mean nothing in a style sheet."""
+    return re.sub(r" ?([{};,]) ?|(?<=[a-z]): ", lambda found: found[1] or ":", style).replace(";}", "}")
+
+
+def _write(target: Path, text: str) -> None:
+    target.write_text(text, encoding="utf-8", newline="\n")

@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attviz_pipeline.artifacts.layout import StatisticsPaths
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
+
+
+@dataclass(frozen=True)
+class MapInputs:
+    """Token-to-token maps of chosen documents.
+
+    Args:
+        maps: The maps (schema MAPS).
+        selection: Which documents these are, and why (schema MAP_SELECTION).
+    """
+
+    maps: Path
+    selection: Path
 
 
 @dataclass(frozen=True)
@@ -16,17 +29,29 @@ class SiteInputs:
         model: Card of the classifier (schema MODEL).
         metrics: Scores of the classifier (schema METRICS).
         statistics: Tables of the whole analysis.
+        terms: Terms with intervals, and what separates classes.
+        comparison: Which heads are alike.
+        head_profiles: What heads attend to (schema HEAD_PROFILES); without rows unless in full mode.
+        document_groups: Documents in groups (schema DOCUMENT_GROUPS).
+        assessment: How good and how sure the classifier is.
         attention: Shards of self-attention (schema ATTENTION).
         aggregates: Shards of aggregates (schema AGGREGATES), in the order of `attention`.
         figures: Directory of figures with its `figures.json` (schema FIGURES).
         provenance: What made the site: versions, commit; shown as it is.
+        maps: Token-to-token maps; None where there is no model, or where words must not show.
     """
 
     dataset: Path
     model: Path
     metrics: Path
     statistics: StatisticsPaths
+    terms: TermPaths
+    comparison: ComparisonPaths
+    head_profiles: Path
+    document_groups: Path
+    assessment: AssessmentPaths
     attention: Sequence[Path]
     aggregates: Sequence[Path]
     figures: Path
     provenance: dict[str, str]
+    maps: MapInputs | None = None

@@ -6,21 +6,49 @@ Names are made from numbers only: ids and labels come from the corpus and never 
 START = "index.html"
 DOCUMENTS = "documents.html"
 HEADS = "heads.html"
+CLASSES = "classes.html"
+WRONG = "classes/wrong.html"
 TOKENS = "tokens.html"
+COMPARE = "compare.html"
 FIGURES = "figures.html"
+METHODS = "methods.html"
 ABOUT = "about.html"
+RUN = "run.json"
 ASSETS = "assets"
 FIGURE_FOLDER = "figures"
+MAP_FOLDER = "maps"
+FULL_SHARED = "assets/full.js"
+LITE_SHARED = "assets/lite.js"
 
 
 def document(position: int) -> str:
     """Page of the document at a 0-based position."""
-    return f"documents/{position:06d}.html"
+    return f"documents/{document_name(position)}"
+
+
+def document_name(position: int) -> str:
+    """The same from another document."""
+    return f"{position:06d}.html"
 
 
 def head(layer: int, head: int) -> str:
     """Page of one head, both numbers 0-based."""
     return f"heads/L{layer:02d}-H{head:02d}.html"
+
+
+def class_page(label: int) -> str:
+    """Page of the class with a 0-based index."""
+    return f"classes/{label:03d}.html"
+
+
+def window_map(position: int, window: int) -> str:
+    """Script with the token-to-token map of one window of a document, both numbers 0-based."""
+    return f"{MAP_FOLDER}/{position:06d}-{window}.js"
+
+
+def window_vectors(position: int, window: int, layer: int) -> str:
+    """Script with the query and key vectors of one layer of a window."""
+    return f"{MAP_FOLDER}/{position:06d}-{window}-L{layer:02d}.js"
 
 
 def root_of(page: str) -> str:

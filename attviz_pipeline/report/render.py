@@ -24,6 +24,20 @@ def templates_folder() -> Path:
     raise ArtifactError(f"the site's templates are missing: install attviz-pipeline again ({PACKAGE}).")
 
 
+def environment(templates: Path) -> Environment:
+    """Set up the templates: everything is escaped, and a missing name is a fault."""
+    made = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,  # templates do not change while a site is rendered, and looking takes time
+    )
+    made.filters.update(formats.FILTERS, script_json=payload.script_json)
+    return made
+
+
 class Pages:
     """Writes pages into a site's folder."""
 
@@ -35,16 +49,20 @@ class Pages:
             site: Folder of the site.
             study: What every page knows.
         """
-        self._environment = Environment(
-            loader=FileSystemLoader(templates),
-            autoescape=True,
-            undefined=StrictUndefined,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.filters.update(formats.FILTERS, script_json=payload.script_json)
+        self._environment = environment(templates)
         self._environment.globals.update(study=study, links=links)
         self._site = site
+        self._folders: set[Path] = set()
+
+    def parts(self, folder: str, **names: Any) -> dict[str, str]:  # noqa: ANN401 - each template has its own names
+        """Render all templates of a folder, as markup by their names."""
+        templates = self._environment.list_templates(filter_func=lambda name: name.startswith(f"{folder}/"))
+        return {
+            Path(name).stem: self._environment.get_template(name).render(
+                address=links.document(0), root=links.root_of(links.document(0)), **names
+            )
+            for name in sorted(templates)
+        }
 
     def write(self, address: str, template: str, view: Any) -> None:  # noqa: ANN401 - each template has its own view
         """Write one page.
@@ -55,7 +73,9 @@ class Pages:
             view: What it shows, called `view` in the template.
         """
         path = self._site / address
-        path.parent.mkdir(exist_ok=True)
+        if path.parent not in self._folders:
+            path.parent.mkdir(exist_ok=True)
+            self._folders.add(path.parent)
         page = self._environment.get_template(template)
         text = page.render(view=view, address=address, root=links.root_of(address))
         path.write_text(text, encoding="utf-8", newline="\n")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 
 AGGREGATES = ("mean", "entropy", "std", "max", "min")
@@ -25,16 +25,20 @@ class DocumentRow:
         starts: First character of each token, code points, [token].
         ends: Character behind each token, [token].
         special: True for [CLS], [SEP] and the like, [token].
+        punctuation: True for tokens of punctuation only, [token].
+        words: Word that each token is a piece of; -1 for none, [token].
+        segments: 0 for tokens of the text or the first of a pair, 1 for the second's, -1 for special ones, [token].
         windows: Model inputs as in schema ATTENTION.
         self_attention: Rows are the heads of all layers, [row, token], 0..1.
         aggregates: Rows as in `AGGREGATES`, [aggregate, token].
+        on_special: Share of attention on [CLS] and [SEP], mean over heads, 0..1; None unless in full mode.
     """
 
     position: int
     id: str
     source_id: str
     split: str
-    label: int
+    label: int | None
     text: str
     prediction: int
     truncated: bool
@@ -44,8 +48,12 @@ class DocumentRow:
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     special: NDArray[np.bool_]
+    punctuation: NDArray[np.bool_]
+    words: NDArray[np.int32]
+    segments: NDArray[np.int8]
     self_attention: NDArray[np.float32]
     aggregates: NDArray[np.float32]
+    on_special: float | None
 
 
 def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
@@ -55,9 +63,9 @@ def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
         ArtifactError: A file is missing or damaged, or the two hold different documents.
     """
     summaries = _iter_aggregates(aggregates)
-    for columns, row in _iter_rows(attention, schemas.ATTENTION):
+    for row in iter_rows(attention, schemas.ATTENTION):
         position, values = next(summaries, (-1, _NONE))
-        document = _document(columns, row, values)
+        document = _document(row, values)
         if position != document.position or values.shape[1] != len(document.tokens):
             raise _mismatch(attention, aggregates)
         yield document
@@ -65,55 +73,41 @@ def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
         raise _mismatch(attention, aggregates)
 
 
-class _Columns:
-    """The columns of one row group, read by row without touching the others."""
-
-    def __init__(self, table: pa.Table) -> None:
-        self._columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-
-    def scalar(self, name: str, row: int) -> Any:  # noqa: ANN401 - as many types as columns
-        return self._columns[name][row].as_py()
-
-    def array(self, name: str, row: int) -> NDArray[Any]:
-        column = self._columns[name]
-        first, last = column.offsets[row].as_py(), column.offsets[row + 1].as_py()
-        values: NDArray[Any] = column.values.slice(first, last - first).to_numpy(zero_copy_only=False)
-        return values
-
-
-def _iter_rows(path: Path, schema: schemas.Schema) -> Iterator[tuple[_Columns, int]]:
-    for table in files.iter_tables(path, schema):
-        if table.num_rows:
-            columns = _Columns(table)
-            for row in range(table.num_rows):
-                yield columns, row
-
-
 def _iter_aggregates(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for columns, row in _iter_rows(path, schemas.AGGREGATES):
-        yield columns.scalar("position", row), np.stack([columns.array(name, row) for name in AGGREGATES])
+    for row in iter_rows(path, schemas.AGGREGATES):
+        yield row.scalar("position"), np.stack([row.array(name) for name in AGGREGATES])
 
 
-def _document(columns: _Columns, row: int, aggregates: NDArray[np.float32]) -> DocumentRow:
-    tokens = columns.scalar("tokens", row)
+def _document(row: Row, aggregates: NDArray[np.float32]) -> DocumentRow:
+    tokens = row.scalar("tokens")
     return DocumentRow(
-        position=columns.scalar("position", row),
-        id=columns.scalar("id", row),
-        source_id=columns.scalar("source_id", row),
-        split=columns.scalar("split", row),
-        label=columns.scalar("label", row),
-        text=columns.scalar("text", row),
-        prediction=columns.scalar("prediction", row),
-        truncated=columns.scalar("truncated", row),
+        position=row.scalar("position"),
+        id=row.scalar("id"),
+        source_id=row.scalar("source_id"),
+        split=row.scalar("split"),
+        label=row.scalar("label"),
+        text=row.scalar("text"),
+        prediction=row.scalar("prediction"),
+        truncated=row.scalar("truncated"),
         tokens=tokens,
-        windows=columns.scalar("windows", row),
-        probabilities=columns.scalar("probabilities", row),
-        starts=columns.array("starts", row),
-        ends=columns.array("ends", row),
-        special=columns.array("special", row).astype(np.bool_),
-        self_attention=columns.array("self_attention", row).reshape(-1, len(tokens)),
+        windows=row.scalar("windows"),
+        probabilities=row.scalar("probabilities"),
+        starts=row.array("starts"),
+        ends=row.array("ends"),
+        special=row.array("special").astype(np.bool_),
+        punctuation=row.array("punctuation").astype(np.bool_),
+        words=row.array("words"),
+        segments=row.array("segments"),
+        self_attention=row.array("self_attention").reshape(-1, len(tokens)),
         aggregates=aggregates,
+        on_special=_on_special(row),
     )
+
+
+def _on_special(row: Row) -> float | None:
+    shares = [row.part("profile", name) for name in ("on_cls", "on_sep")]
+    found = [float(share.mean(dtype=np.float64)) for share in shares if share is not None]
+    return sum(found) if found else None
 
 
 def _mismatch(attention: Path, aggregates: Path) -> ArtifactError:

@@ -4,16 +4,36 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from attviz_pipeline.artifacts import files
+from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
-from attviz_pipeline.report.views import about, document, documents, figures, heads, start, tokens
-from attviz_pipeline.report.views.study import StudyView, read_study_view
+from attviz_pipeline.report.tiers import Tiers, choose_tiers
+from attviz_pipeline.report.views import (
+    about,
+    classes,
+    comparison,
+    document,
+    documents,
+    figures,
+    head,
+    heads,
+    methods,
+    start,
+    token_details,
+    tokens,
+)
+from attviz_pipeline.report.views.activity import HeadActivity
+from attviz_pipeline.report.views.document_groups import read_document_groups
+from attviz_pipeline.report.views.evidence import evidence_view
+from attviz_pipeline.report.views.heads_page import heads_page_view
+from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
+from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
 
 
 def render_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
@@ -42,15 +62,28 @@ class _SiteWriter:
     def __init__(self, study: StudyView, inputs: SiteInputs, site: Path, pages: Pages) -> None:
         self._study, self._inputs, self._site, self._pages = study, inputs, site, pages
         self._heads = heads.read_heads(inputs.statistics.heads)
+        self._evidence = head.read_evidence(self._heads, inputs, study)
+        self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
+        self._tokens = tokens.read_token_table(inputs, study)
+        self._details = token_details.plan_details(self._tokens, study)
+        self._concordance = token_details.concordance_of(self._tokens, self._details, study)
+        self._scores = documents.DocumentScores(
+            inputs.assessment.confidences, read_document_groups(inputs.document_groups, study), study.n_documents
+        )
         self._figures = figures.read_figures(inputs.figures)
+        self._tiers: Tiers | None = None
 
     def write(self) -> None:
         self._write_figures()
         activity = self._write_documents()
         self._write_heads(activity)
+        self._write_classes()
         self._write_index()
         self._write_start(self._write_tokens())
+        self._pages.write(links.COMPARE, "compare.html", None)
+        self._pages.write(links.METHODS, "methods.html", methods.methods_view())
         self._write_about()
+        files.write_json(self._site / links.RUN, schemas.RUN, run_facts(self._study))
 
     def _write_figures(self) -> None:
         target = self._site / links.FIGURE_FOLDER
@@ -59,14 +92,21 @@ class _SiteWriter:
             shutil.copyfile(self._inputs.figures / name, target / name)
         self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures))
 
-    def _write_documents(self) -> heads.HeadActivity:
-        study, activity = self._study, heads.HeadActivity(self._study.n_rows)
-        value_range = heads.value_range(self._heads)
+    def _write_documents(self) -> HeadActivity:
+        study, activity = self._study, HeadActivity(self._study.n_rows)
+        scale = dataset_scale(self._heads)
+        maps = self._write_maps()
+        index = self._inputs.statistics.document_index
+        tiers = self._tiers = choose_tiers(index, study, self._bytes_written(), maps.keys())
+        self._write_shared(scale, tiers)
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
-            view = document.document_view(row, study, value_range)
+            lite = row.position not in tiers.full
+            view = document.document_view(row, study, maps.get(row.position, []), lite=lite)
             self._pages.write(links.document(row.position), "document.html", view)
-            activity.add(row.position, document.mean_of_heads(row))
+            activity.add(row, document.mean_of_heads(row))
+            self._concordance.add(row)
+            self._scores.add(row)
             n_written += 1
         if n_written != study.n_documents:
             raise ArtifactError(
@@ -75,39 +115,85 @@ class _SiteWriter:
             )
         return activity
 
+    def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
+        for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
+            shared = document.shared_payload(self._study, scale, lite=lite)
+            assets.write_shared(self._site, address, shared, self._pages.parts("parts", lite=lite, tiers=tiers))
+        assets.write_panels(self._site, self._pages.parts("panels"))
+
+    def _bytes_written(self) -> int:
+        return sum(path.stat().st_size for path in self._site.rglob("*") if path.is_file())
+
+    def _write_maps(self) -> dict[int, list[WindowMap]]:
+        maps = self._inputs.maps
+        if maps is None:
+            return {}
+        found = write_maps(maps.maps, self._site)
+        if found.keys() != self._study.map_reasons.keys():
+            raise ArtifactError(
+                f"{maps.maps} and {maps.selection} are of different documents.",
+                remedy=files.REBUILD,
+            )
+        return found
+
     def _iter_rows(self) -> Iterator[DocumentRow]:
         for attention, aggregates in zip(self._inputs.attention, self._inputs.aggregates, strict=True):
             yield from iter_documents(attention, aggregates)
 
-    def _write_heads(self, activity: heads.HeadActivity) -> None:
-        clouds = figures.clouds_by_page(self._figures)
-        path = self._inputs.statistics.head_tokens
-        for view in heads.iter_head_pages(path, self._heads, self._study, activity, clouds):
+    def _write_heads(self, activity: HeadActivity) -> None:
+        for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
             self._pages.write(view.this.page, "head.html", view)
-        self._pages.write(links.HEADS, "heads.html", heads.heads_view(self._heads, self._study))
+        page = heads_page_view(self._evidence, self._study)
+        self._pages.write(links.HEADS, "heads.html", page)
+        columns = comparison.head_columns(page, self._tokens, self._study)
+        assets.write_rows(self._site, "compare-heads", [columns])
+
+    def _write_classes(self) -> None:
+        for view in classes.iter_group_pages(self._classes, self._study):
+            self._pages.write(view.page, "class.html", view)
+        self._pages.write(links.CLASSES, "classes.html", classes.classes_view(self._classes, self._study))
+        columns = comparison.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
+        assets.write_rows(self._site, "compare-classes", [columns])
 
     def _write_index(self) -> None:
         index = self._inputs.statistics.document_index
         searchable = documents.searchable_characters(index)
-        scripts = assets.write_rows(self._site, "documents", documents.iter_chunks(index, searchable))
-        view = documents.documents_view(index, self._study, searchable, scripts)
+        full = self._tiers.full if self._tiers and self._tiers.n_full < self._tiers.n_documents else None
+        scripts = assets.write_rows(
+            self._site,
+            "documents",
+            documents.iter_chunks(index, searchable, self._study.map_reasons, self._scores, full),
+        )
+        view = documents.documents_view(index, self._study, searchable, scripts, self._scores, self._tiers)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self) -> tokens.TokensView:
-        paths = self._inputs.statistics
-        table = tokens.read_token_table(paths.tokens, paths.head_tokens, self._study.n_heads)
-        scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(table)])
-        view = tokens.tokens_view(table, self._study, scripts)
+        details = self._write_details()
+        scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(self._tokens, details)])
+        view = tokens.tokens_view(self._tokens, details, self._study, scripts)
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
+
+    def _write_details(self) -> list[int]:
+        """Write what there is to say of single tokens; return the number of each one's script, -1 for none."""
+        numbers = [-1] * self._tokens.table.num_rows
+        chunks = token_details.iter_details(
+            self._tokens, self._details, self._concordance, self._inputs.terms.class_terms, self._study
+        )
+        for number, chunk in enumerate(chunks):
+            assets.write_part(self._site, "details", number, chunk)
+            for item in chunk["item"]:
+                numbers[item] = number
+        return numbers
 
     def _write_start(self, token_view: tokens.TokensView) -> None:
         head_view = heads.heads_view(self._heads, self._study)
         index = self._inputs.statistics.document_index
-        view = start.start_view(self._study, index, head_view, token_view)
+        view = start.start_view(self._study, index, head_view, token_view, self._classes)
         self._pages.write(links.START, "index.html", view)
 
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study.corpus_paths)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
-        self._pages.write(links.ABOUT, "about.html", about.about_view(self._study, ledger, scripts))
+        view = about.about_view(self._study, ledger, scripts, evidence_view(self._classes))
+        self._pages.write(links.ABOUT, "about.html", view)

@@ -2,7 +2,7 @@
 const assert = require("node:assert");
 const test = require("node:test");
 const zlib = require("node:zlib");
-const { codec } = require("./load")("codec");
+const { codec } = require("./load")("document/codec");
 
 const LOG6 = { enc: "u8log6", lo: 1e-6, hi: 1 };
 const LOG12 = { enc: "u16log12", lo: 1e-12, hi: 1e3 };

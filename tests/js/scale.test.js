@@ -1,32 +1,13 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("scale", "palette");
+const attviz = require("./load")("core/elements", "core/scale", "core/palette");
 const { scale, palette } = attviz;
 
 test("numbers are written as on the pages", () => {
   const written = [0, 0.0214, 3.4e-6, 0.5, 1, 12.34].map((value) => scale.significant(value));
   assert.deepEqual(written, ["0", "0.021", "3.4e-6", "0.50", "1.0", "12"]);
   assert.deepEqual([1, 0.62, 0.9999, 0.0001, 0.996, 0].map(scale.percent), ["100 %", "62 %", "> 99.9 %", "< 0.1 %", "99.6 %", "0 %"]);
-});
-
-test("a logarithmic axis covers whole decades and sets tiny values apart", () => {
-  const plain = scale.logarithmic(0.002, 300);
-  assert.equal(plain.below, null);
-  assert.deepEqual(plain.ticks.map(({ label }) => label), ["1", "0.1", "0.01", "0.001"]);
-  assert.equal(plain.y(1), 0);
-  assert.equal(plain.y(0.001), 300);
-  const broken = scale.logarithmic(0, 300);
-  assert.equal(broken.ticks.at(-1).label, "1e-6");
-  assert.ok(broken.y(0) > broken.y(1e-6));
-  assert.ok(broken.y(0) <= 300);
-});
-
-test("a linear axis begins at 0 and holds the highest value", () => {
-  const axis = scale.linear(0.47, 200);
-  assert.equal(axis.y(0), 200);
-  assert.ok(axis.y(0.47) >= 0);
-  assert.equal(axis.ticks[0].label, "0");
 });
 
 test("clipping counts characters, not halves of them", () => {

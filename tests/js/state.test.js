@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const { state } = require("./load")("state");
+const { state } = require("./load")("core/state");
 
 const page = (hash) => {
   const listeners = [];

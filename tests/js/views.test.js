@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("stats", "attention", "sequence", "text", "search", "table", "document_table", "token_table", "rows", "document_page");
+const attviz = require("./load")("core/elements", "document/stats", "document/attention", "later/sequence", "document/text", "lists/search", "lists/table", "lists/document_table", "lists/token_table", "rows/rows", "document/document_page");
 
 test("tokens fill lines in order and never leave the room", () => {
   const { x, firsts } = attviz.sequence.layOut([40, 40, 40, 90, 10], 100);
@@ -25,7 +25,7 @@ test("a head's key is read back, and nonsense is no head", () => {
 });
 
 const rows = { id: ["a", "b", "news-3"], label: [0, 1, 1], prediction: [0, 0, 1] };
-const lower = ["the bank", "the match", "the phone"];
+const lower = ["the bank\na", "the match\nb", "the phone\nnews-3"];
 const find = (filter) => attviz.documentTable.matching(rows, lower, { q: "", gold: "", predicted: "", outcome: "", ...filter });
 
 test("documents are found by text, id, class and outcome", () => {
@@ -37,6 +37,44 @@ test("documents are found by text, id, class and outcome", () => {
   assert.deepEqual(find({ q: "nowhere" }), []);
   assert.deepEqual(find({ q: '"the match"' }), [1]);
   assert.deepEqual(find({ q: "Mátch" }), [1]);
+});
+
+test("documents are found by ranges of confidence and length", () => {
+  const rows = { id: ["a", "b", "c"], label: [0, 0, 0], prediction: [0, 0, 0], confidence: [0.5, 0.9, 1], tokens: [10, 20, 30] };
+  const among = (filter) => attviz.documentTable.matching(rows, ["", "", ""], { q: "", gold: "", predicted: "", outcome: "", ...filter });
+  assert.deepEqual(among({ confidence: attviz.documentTable.range("90-") }), [1, 2]);
+  assert.deepEqual(among({ confidence: attviz.documentTable.range("-50") }), [0]);
+  assert.deepEqual(among({ length: attviz.documentTable.range("15-25") }), [1]);
+  for (const nonsense of ["", "-", "a-b", "5", "--", "1-2-3"]) assert.equal(attviz.documentTable.range(nonsense), null);
+});
+
+test("texts to search are folded with their ids, at once where one is asked for", () => {
+  const lower = attviz.documentTable.folded({ text: ["Éine", "ZWEI"], id: ["A-1", "B-2"] });
+  assert.equal(lower.at(1), "zwei\nb-2");
+  assert.equal(lower.at(0), "eine\na-1");
+});
+
+test("an order found once serves every search", () => {
+  const values = [3, 1, 2, 1];
+  const order = attviz.table.sorter(4);
+  const column = { name: "x", sort: (i) => values[i] };
+  assert.deepEqual(order([0, 1, 2, 3], column, false), [1, 3, 2, 0]);
+  assert.deepEqual(order([0, 1, 3], column, true), [0, 1, 3]);
+  assert.deepEqual(order([2], column, true), [2]);
+});
+
+test("a document without a gold label is neither right nor wrong", () => {
+  const unknown = { id: ["a", "b"], label: [null, 0], prediction: [0, 0] };
+  const among = (filter) => attviz.documentTable.matching(unknown, ["x", "y"], { q: "", gold: "", predicted: "", outcome: "", ...filter });
+  assert.deepEqual(among({}), [0, 1]);
+  assert.deepEqual(among({ outcome: "right" }), [1]);
+  assert.deepEqual(among({ outcome: "wrong" }), []);
+  assert.deepEqual(among({ gold: "0" }), [1]);
+});
+
+test("heads are named by layer and head, vectors of a file by their number", () => {
+  assert.equal(attviz.headName(67, 12, false), "L5·H7");
+  assert.equal(attviz.headName(7, 11, true), "V7");
 });
 
 test("tokens are found by name, support and kind", () => {

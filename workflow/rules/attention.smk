@@ -1,18 +1,26 @@
 """
 Self-attention: the diagonal of the softmaxed attention matrix of every layer and head, for every token.
+Of chosen documents, once all predictions are known, what each token attends to.
 
 REQUIRED INPUTS
     shards/<shard>.parquet      documents
     model/checkpoint/           the classifier
     model/model.json            its facts
+    statistics/                 document_index
 OUTPUTS
     attention/<shard>.parquet   tokens, predictions and self-attention of the shard
+    maps/maps.parquet           token-to-token attention of the chosen documents
+    maps/map_selection.json     which documents these are, and why
 """
 
 
 rule extract_attention:
     input:
-        code=stage_code("attviz_pipeline/attention"),
+        code=stage_code(
+            "attviz_pipeline/attention",
+            "attviz_pipeline/model_inputs.py",
+            "attviz_pipeline/words.py",
+        ),
         shard=f"{RESULTS}/shards/{{shard}}.parquet",
         checkpoint=f"{RESULTS}/model/checkpoint",
         card=f"{RESULTS}/model/model.json",
@@ -27,11 +35,46 @@ rule extract_attention:
     threads: STUDY.resources.threads
     resources:
         gpu=STUDY.resources.gpu,
-        mem_mb=STUDY.resources.memory_mb,
-        runtime=STUDY.resources.runtime_minutes,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
     params:
         settings=stage_settings("extract_attention"),
     shell:
         "python -m attviz_pipeline extract-attention --settings {params.settings:q} --log {log:q} --threads {threads}"
-        " --shard {input.shard:q} --checkpoint {input.checkpoint:q} --card {input.card:q}"
+        " --gpus {resources.gpu} --shard {input.shard:q} --checkpoint {input.checkpoint:q} --card {input.card:q}"
         " --attention {output.attention:q}"
+
+
+rule extract_maps:
+    input:
+        code=stage_code(
+            "attviz_pipeline/attention",
+            "attviz_pipeline/model_inputs.py",
+            "attviz_pipeline/strata.py",
+            "attviz_pipeline/words.py",
+        ),
+        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{RESULTS}/model/checkpoint",
+        card=f"{RESULTS}/model/model.json",
+    output:
+        maps=f"{RESULTS}/maps/maps.parquet",
+        selection=f"{RESULTS}/maps/map_selection.json",
+    log:
+        f"{RESULTS}/logs/extract_maps.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_maps.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
+    params:
+        settings=stage_settings("extract_maps"),
+    shell:
+        "python -m attviz_pipeline extract-maps --settings {params.settings:q} --log {log:q} --threads {threads}"
+        " --gpus {resources.gpu}"
+        " --document-index {input.document_index:q} --shards {input.shards:q} --checkpoint {input.checkpoint:q}"
+        " --card {input.card:q} --maps {output.maps:q} --selection {output.selection:q}"

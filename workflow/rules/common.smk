@@ -21,6 +21,7 @@ def load_study():
         or "config/config.yaml"
     )
     try:
+        study_config.require_utf8()
         return study_config.parse_study(config, origin)
     except ConfigError as fault:
         print(fault, file=sys.stderr)
@@ -59,6 +60,21 @@ def existing_files(*paths):
     return [str(file) for file in files if file.is_file()]
 
 
+def texts_mb(input):
+    """Megabytes of the texts that a job reads, without the model's files; Snakemake asks again until they are there."""
+    return sum(os.path.getsize(path) for path in input if path.endswith(".parquet")) / 1e6
+
+
+def model_memory_mb(wildcards, input, attempt):
+    """More for a large shard, and twice as much for each repetition: on a cluster, memory is what jobs run out of."""
+    return round(STUDY.resources.memory_mb + 10 * texts_mb(input)) * 2 ** (attempt - 1)
+
+
+def model_runtime_minutes(wildcards, input, attempt):
+    """Of a text's megabytes, BERT-base reads four an hour on two cores; a repetition gets as much again."""
+    return round(STUDY.resources.runtime_minutes + 15 * texts_mb(input)) * attempt
+
+
 def announce_site():
     """Say where the site is, unless only a part of the workflow was asked for."""
     index = Path(RESULTS, "site", "index.html")
@@ -71,6 +87,8 @@ RESULTS = f"results/{STUDY.name}"
 N_SHARDS = STUDY.documents.n_shards
 # The names contain the number of shards: files of another sharding never match.
 SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
+# What all that follows extraction reads; in share-safe mode the copy without words, so that none can show one.
+ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
 
 
 wildcard_constraints:

@@ -13,7 +13,11 @@ OUTPUTS
 
 rule prepare_dataset:
     input:
-        code=stage_code("attviz_pipeline/dataset"),
+        code=stage_code(
+            "attviz_pipeline/dataset",
+            "attviz_pipeline/model_inputs.py",
+            "attviz_pipeline/strata.py",
+        ),
         files=existing_files(
             STUDY.dataset.source, *(STUDY.dataset.files or {}).values()
         ),
@@ -36,7 +40,7 @@ rule prepare_dataset:
 
 rule shard_documents:
     input:
-        code=stage_code("attviz_pipeline/dataset"),
+        code=stage_code("attviz_pipeline/dataset", "attviz_pipeline/strata.py"),
         documents=f"{RESULTS}/dataset/documents.parquet",
     output:
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),

@@ -1,20 +1,36 @@
 """
-Figures: the paper's Figure 5 (top tokens) and Figure 6 (a word cloud per head), and the map of heads.
+Figures: the paper's Figure 5 (top tokens) and Figure 6 (a word cloud per head), how much heads attend and
+how alike, terms with intervals, distributions, what separates classes, how good and how sure the classifier is.
 
 REQUIRED INPUTS
-    statistics/                 tokens, head_tokens, heads
+    dataset/dataset.json        facts of the corpus, for the provenance
+    model/model.json            facts of the classifier, likewise
+    statistics/                 tokens, head_tokens, heads; terms, distributions, curves, class_heads, class_terms;
+                                head_pairs, head_clusters, fuji_curves; head_profiles; assessment, calibration, confidences
 OUTPUTS
     figures/figures.json        name, files, caption and alt text of each figure
-    figures/*.svg *.png *.csv   the figures and their numbers
+    figures/*.svg *.png         the figures
+    figures/*.csv *.parquet     their numbers
 """
 
 
 rule draw_figures:
     input:
-        code=stage_code("attviz_pipeline/figures"),
+        code=stage_code(
+            "attviz_pipeline/figures",
+            "attviz_pipeline/provenance.py",
+            "attviz_pipeline/published.py",
+        ),
+        dataset_card=f"{RESULTS}/dataset/dataset.json",
+        model_card=f"{RESULTS}/model/model.json",
         tokens=f"{RESULTS}/statistics/tokens.parquet",
         head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
         heads=f"{RESULTS}/statistics/heads.parquet",
+        terms=rules.describe_terms.output,
+        classes=rules.compare_classes.output,
+        comparison=rules.compare_heads.output,
+        profiles=rules.profile_heads.output,
+        assessment=rules.assess_predictions.output,
     output:
         figures=directory(f"{RESULTS}/figures"),
     log:
@@ -28,4 +44,5 @@ rule draw_figures:
         statistics=subpath(input.tokens, parent=True),
     shell:
         "python -m attviz_pipeline draw-figures --settings {params.settings:q} --log {log:q}"
+        " --dataset-card {input.dataset_card:q} --model-card {input.model_card:q}"
         " --statistics {params.statistics:q} --figures {output.figures:q}"

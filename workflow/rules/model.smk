@@ -13,7 +13,7 @@ OUTPUTS
 
 rule prepare_model:
     input:
-        code=stage_code("attviz_pipeline/model"),
+        code=stage_code("attviz_pipeline/model", "attviz_pipeline/model_inputs.py"),
         documents=f"{RESULTS}/dataset/documents.parquet",
         files=existing_files(STUDY.model.source),
     output:
@@ -29,11 +29,11 @@ rule prepare_model:
     threads: STUDY.resources.threads
     resources:
         gpu=STUDY.resources.gpu,
-        mem_mb=STUDY.resources.memory_mb,
-        runtime=STUDY.resources.runtime_minutes,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
     params:
         settings=stage_settings("prepare_model"),
     shell:
         "python -m attviz_pipeline prepare-model --settings {params.settings:q} --log {log:q} --threads {threads}"
-        " --documents {input.documents:q} --checkpoint {output.checkpoint:q}"
+        " --gpus {resources.gpu} --documents {input.documents:q} --checkpoint {output.checkpoint:q}"
         " --card {output.card:q} --metrics {output.metrics:q}"

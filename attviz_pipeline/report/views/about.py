@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow.compute as pc
 import yaml
 
+from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.report import paths, payload
+from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
+from attviz_pipeline.report.views.evidence import EvidenceView
 from attviz_pipeline.report.views.study import StudyView
 
 N_STATIC_ROWS = 50
-UNREMARKABLE = ("shown", "not_analysed")
 STATUS_MEANINGS = {
     "shown": "analysed whole",
     "windowed": "longer than the model's input: analysed in overlapping windows",
@@ -23,6 +24,7 @@ STATUS_MEANINGS = {
     "duplicate": "left out: repeats an earlier text",
     "unreadable_text": "left out: its text cannot be used",
     "unreadable_label": "left out: its label cannot be used",
+    "unreadable_attention": "left out: its attention cannot be used",
 }
 
 
@@ -47,7 +49,9 @@ class FactsView:
 class AboutView:
     """Definitions need no values; the ledger, the errors and the provenance do."""
 
+    evidence: EvidenceView
     attention_error: float
+    offsets: bool
     aggregate_error: float
     statuses: list[StatusView]
     n_input_rows: int
@@ -59,41 +63,49 @@ class AboutView:
     facts: list[FactsView]
 
 
-def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str]) -> AboutView:
+def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str], evidence: EvidenceView) -> AboutView:
     """Put together the about page; `ledger` holds the columns of the remarkable rows."""
     counts = study.summary["ledger"]
     names = [name for name in ledger if name != "first"]
     n_remarkable = len(ledger["id"])
     shown = range(min(N_STATIC_ROWS, n_remarkable))
     return AboutView(
-        attention_error=payload.ATTENTION_CODE.relative_error,
-        aggregate_error=payload.AGGREGATE_CODE.relative_error,
+        evidence=evidence,
+        attention_error=ATTENTION_CODE.relative_error,
+        offsets=bool(study.model.get("offsets", True)),  # a card need only name what is out of the ordinary
+        aggregate_error=AGGREGATE_CODE.relative_error,
         statuses=[StatusView(name, STATUS_MEANINGS.get(name, ""), counts[name]) for name in _ordered(counts)],
         n_input_rows=sum(counts.values()),
         remarkable=[{name: ledger[name][row] for name in names} for row in shown],
         n_remarkable=n_remarkable,
         scripts=scripts,
         columns={"total": n_remarkable},
-        config=yaml.safe_dump(study.settings.model_dump(), sort_keys=False, allow_unicode=True, width=100),
+        config=_configuration(study),
         facts=_facts(study),
     )
 
 
 def remarkable_rows(ledger: Path, corpus_paths: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Columns of the ledger's rows that were left out, cut into windows or truncated, in input order.
+    """Columns of the ledger's rows that were left out, cut, or analysed with a remark, in input order.
 
     `corpus_paths` are the files that the columns `file` and `detail` name; both get them as a site may show them.
     """
     columns: dict[str, list[Any]] = {name: [] for name in schemas.LEDGER.arrow.names}
     for table in files.iter_tables(ledger, schemas.LEDGER):
-        unremarkable = pc.is_in(table["status"], value_set=pc.pa.array(UNREMARKABLE))
-        rows = table.filter(pc.invert(unremarkable))
+        plain = pc.and_(pc.equal(table["status"], "shown"), pc.equal(table["detail"], ""))
+        rows = table.filter(pc.invert(pc.or_(plain, pc.equal(table["status"], "not_analysed"))))
         for name, values in columns.items():
             values.extend(rows[name].to_pylist())
-    columns["file"] = [paths.published(path) for path in columns["file"]]
+    columns["file"] = [published.published(path) for path in columns["file"]]
     for path in corpus_paths:
-        columns["detail"] = [detail and detail.replace(path, paths.published(path)) for detail in columns["detail"]]
+        columns["detail"] = [detail and detail.replace(path, published.published(path)) for detail in columns["detail"]]
     return {"first": 0, **columns}  # type: ignore[dict-item]
+
+
+def _configuration(study: StudyView) -> str:
+    # Where a site is published, and what must not be in it, is no part of how it was made.
+    content = study.settings.model_dump(exclude={"publish"})
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _ordered(counts: dict[str, int]) -> list[str]:
@@ -102,8 +114,13 @@ def _ordered(counts: dict[str, int]) -> list[str]:
 
 
 def _facts(study: StudyView) -> list[FactsView]:
-    groups = [("Corpus", study.dataset), ("Model", study.model), ("Software", study.provenance)]
-    return [FactsView(title, list(_flat(content))) for title, content in groups]
+    groups = [
+        ("Corpus", study.dataset),
+        ("Model", study.model),
+        ("Extraction", study.extraction),
+        ("Software", study.provenance),
+    ]
+    return [FactsView(title, list(_flat(content))) for title, content in groups if content]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

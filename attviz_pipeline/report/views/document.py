@@ -1,17 +1,23 @@
 """The page of one document: prediction, strongest tokens, and the payload its views are drawn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.report import links, payload
+from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
 
 N_STRONGEST = 10
 N_TELLING = 3
+_COMMON = {"punctuation": [], "continues": [], "mark": "", "windows": [0], "second": None, "maps": []}
+"""What the payload of most pages says, and therefore leaves to the shared one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,11 @@ class HeadMeanView:
 
 @dataclass(frozen=True)
 class DocumentView:
-    """Everything the page of a document says; `first_name` and `last_name` are [CLS] and [SEP], or empty."""
+    """Everything the page of a document says.
+
+    `first_name` and `last_name` are [CLS] and [SEP], or empty; `gold` and `right` are None where no class is known;
+    `lite` is a page with the means of layers, not every head; `shared` is the script with what all of its tier share.
+    """
 
     position: int
     id: str
@@ -62,9 +72,9 @@ class DocumentView:
     text: str
     first_name: str
     last_name: str
-    gold: str
+    gold: str | None
     prediction: str
-    right: bool
+    right: bool | None
     confidence: float
     runner_up: str
     margin: float
@@ -76,6 +86,9 @@ class DocumentView:
     strongest_head: HeadMeanView | None
     previous_page: str | None
     next_page: str | None
+    lite: bool
+    shared: str
+    map_reason: str | None
     payload: dict[str, Any]
 
     @property
@@ -84,13 +97,48 @@ class DocumentView:
         return self.position + 1
 
 
-def document_view(row: DocumentRow, study: StudyView, value_range: tuple[float, float]) -> DocumentView:
+def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False) -> dict[str, Any]:
+    """Put together what the payloads of all pages of a tier share; a page holds only what differs.
+
+    Args:
+        study: Facts of the study.
+        scale: What self-attention is usual in the dataset.
+        lite: Whether the pages hold the means of layers, not every head.
+
+    Returns:
+        What scripts read: how many layers and heads, labels, codes of the numbers, what is usual in the dataset [row],
+        and the values that most pages have.
+    """
+    return {
+        "layers": study.n_layers,
+        "vectors": study.imported,
+        "heads": 1 if lite else study.n_heads,
+        "lite": lite,
+        "labels": study.label_names,
+        "definition": study.settings.aggregates.definition,
+        "range": list(scale.value_range),
+        "codes": {"attention": ATTENTION_CODE.header(), "aggregates": AGGREGATE_CODE.header()},
+        "usual": {
+            **ATTENTION_CODE.header(),
+            "codes": payload.pack(ATTENTION_CODE.encode(_usual(scale, study, lite=lite))),
+        },
+        **_COMMON,
+    }
+
+
+def document_view(
+    row: DocumentRow, study: StudyView, maps: Sequence[WindowMap] = (), *, lite: bool = False
+) -> DocumentView:
     """Put together the page of one document.
 
     Args:
         row: The document.
         study: Facts of the study.
-        value_range: Self-attention at the two ends of the colour scale, the same on all pages.
+        maps: Its token-to-token maps, window by window; empty where it has none.
+        lite: Whether the page holds the means of layers, not every head.
+
+    Raises:
+        ArtifactError: The maps are of other tokens.
     """
     names = study.label_names
     order = np.argsort(-np.asarray(row.probabilities), kind="stable")
@@ -106,9 +154,9 @@ def document_view(row: DocumentRow, study: StudyView, value_range: tuple[float, 
         text=row.text,
         first_name=_special_name(row, 0),
         last_name=_special_name(row, -1),
-        gold=names[row.label],
+        gold=study.class_name(row.label),
         prediction=names[row.prediction],
-        right=row.label == row.prediction,
+        right=None if row.label is None else row.label == row.prediction,
         confidence=confidence,
         runner_up=names[second],
         margin=confidence - row.probabilities[second],
@@ -120,9 +168,12 @@ def document_view(row: DocumentRow, study: StudyView, value_range: tuple[float, 
         truncated=row.truncated,
         strongest=_strongest(row, study.n_heads),
         strongest_head=_strongest_head(head_means, study.n_heads),
-        previous_page=links.document(row.position - 1) if row.position > 0 else None,
-        next_page=links.document(row.position + 1) if row.position < last else None,
-        payload=_payload(row, study, value_range),
+        previous_page=links.document_name(row.position - 1) if row.position > 0 else None,
+        next_page=links.document_name(row.position + 1) if row.position < last else None,
+        lite=lite,
+        shared=links.LITE_SHARED if lite else links.FULL_SHARED,
+        map_reason=study.map_reasons.get(row.position),
+        payload=_payload(row, study, maps, lite=lite),
     )
 
 
@@ -168,22 +219,29 @@ def _special_name(row: DocumentRow, index: int) -> str:
     return row.tokens[index] if len(row.tokens) and row.special[index] else ""
 
 
-def _payload(row: DocumentRow, study: StudyView, value_range: tuple[float, float]) -> dict[str, Any]:
-    codes, medians = payload.encode_attention(row.self_attention)
+def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, lite: bool) -> dict[str, Any]:
+    attention = _layer_means(row, study) if lite else row.self_attention
+    codes, medians = payload.encode_attention(attention)
     starts, ends = payload.utf16_offsets(row.text, row.starts), payload.utf16_offsets(row.text, row.ends)
-    return {
-        "layers": study.n_layers,
-        "heads": study.n_heads,
+    content = {
+        "number": row.position + 1,
         "tokens": len(row.tokens),
-        "attention": {**payload.ATTENTION_CODE.header(), "codes": codes, "medians": medians},
-        "aggregates": {**payload.AGGREGATE_CODE.header(), "codes": payload.encode_aggregates(row.aggregates)},
+        "attention": {"codes": codes, "medians": medians},
+        "aggregates": payload.encode_aggregates(row.aggregates),
         "offsets": payload.encode_offsets(starts, ends),
         "special": np.flatnonzero(row.special).tolist(),
+        "punctuation": np.flatnonzero(row.punctuation).tolist(),
+        "continues": _continuations(row),
+        "mark": "##" if any(token.startswith("##") for token in row.tokens) else "",
+        "probabilities": [round(probability, 6) for probability in row.probabilities],
         "named": _named_tokens(row),
+        "length": int(row.windows[0]["n_model_tokens"]) if row.windows else len(row.tokens),
         "windows": [window["first_token"] for window in row.windows],
-        "telling": _telling_heads(row),
-        "range": list(value_range),
+        "second": _second_text(row),
+        "telling": _telling_heads(attention[:, ~row.special]),
+        "maps": window_headers(maps, row),
     }
+    return {name: value for name, value in content.items() if name not in _COMMON or value != _COMMON[name]}
 
 
 def _named_tokens(row: DocumentRow) -> dict[str, str]:
@@ -196,8 +254,33 @@ def _named_tokens(row: DocumentRow) -> dict[str, str]:
     }
 
 
-def _telling_heads(row: DocumentRow) -> list[int]:
+def _second_text(row: DocumentRow) -> int | None:
+    """First token of the second text of a pair."""
+    found = np.flatnonzero(row.segments == 1)
+    return int(found[0]) if len(found) else None
+
+
+def _continuations(row: DocumentRow) -> list[int]:
+    """Tokens that are a further piece of the word that the token before them is of."""
+    same = (row.words[1:] == row.words[:-1]) & (row.words[1:] >= 0)
+    return [int(index) + 1 for index in np.flatnonzero(same)]
+
+
+def _usual(scale: DatasetScale, study: StudyView, *, lite: bool) -> NDArray[np.float64]:
+    if not lite:
+        return scale.medians
+    means: NDArray[np.float64] = scale.medians.reshape(study.n_layers, study.n_heads).mean(axis=1)
+    return means
+
+
+def _layer_means(row: DocumentRow, study: StudyView) -> NDArray[np.float32]:
+    """Mean over the heads of each layer, [layer, token]: all that a page of the smaller tier holds of them."""
+    heads = row.self_attention.reshape(study.n_layers, study.n_heads, -1)
+    means: NDArray[np.float32] = heads.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return means
+
+
+def _telling_heads(ordinary: NDArray[np.float32]) -> list[int]:
     # The heads that tell tokens apart most: they are pinned when the page opens.
-    ordinary = row.self_attention[:, ~row.special]
     spread = ordinary.std(axis=1, dtype=np.float64) if ordinary.shape[1] else np.zeros(len(ordinary))
     return [int(index) for index in np.argsort(-spread, kind="stable")[:N_TELLING]]

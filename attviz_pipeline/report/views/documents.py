@@ -1,24 +1,75 @@
 """The searchable index of documents: the first rows as a table, all rows as data for the page's script."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
+from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
+from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
 
 N_STATIC_ROWS = 100
 SNIPPET_CHARACTERS = 160
-SEARCHABLE_CHARACTERS = 20_000_000
+FEWEST_CHARACTERS = 40
 CHUNK_CHARACTERS = 4_000_000
 ROWS_PER_PIECE = 1000
-CHARACTERS_PER_ROW = 60  # of its other columns
+BYTES_PER_ROW = 60  # of its other columns
+SCORES = {
+    "mean": "Mean",
+    "margin": "Margin",
+    "entropy": "Entropy",
+    "special": "On special",
+}
+_OPTIONAL = {"entropy", "special"}
 _COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
+
+
+class DocumentScores:
+    """What documents are sorted by beside the columns of their index, by position; NaN where there is none."""
+
+    def __init__(self, confidences: Path, groups: DocumentGroups, n_documents: int) -> None:
+        """Read the mean entropies (schema CONFIDENCES), and take the groups.
+
+        Raises:
+            ArtifactError: The table is missing or damaged, or of other documents.
+        """
+        table = files.read_table(confidences, schemas.CONFIDENCES, ["position", "mean_entropy"])
+        if table["position"].to_pylist() != list(range(n_documents)):
+            raise ArtifactError(f"{confidences} is of other documents.", remedy=files.REBUILD)
+        self._entropy = table["mean_entropy"].fill_null(np.nan).to_numpy()
+        self.groups = groups
+        self._on_special = np.full(n_documents, np.nan)
+
+    def add(self, document: DocumentRow) -> None:
+        """Take what only the document's attention tells."""
+        if document.on_special is not None:
+            self._on_special[document.position] = document.on_special
+
+    def names(self) -> list[str]:
+        """Scores that the documents have."""
+        named = {"entropy": self._entropy, "special": self._on_special}
+        return [name for name, values in named.items() if not np.isnan(values).all()]
+
+    def columns(self, positions: NDArray[np.int64]) -> dict[str, list[Any]]:
+        """The scores and groups of some documents, as columns for the page's script."""
+        named = {"entropy": self._entropy, "special": self._on_special}
+        scores = {name: [_rounded(value) for value in named[name][positions].tolist()] for name in self.names()}
+        return scores | {"group": self.groups.of_document[positions].tolist()}
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{value:.3g}")
 
 
 @dataclass(frozen=True)
@@ -28,9 +79,9 @@ class DocumentRowView:
     position: int
     id: str
     snippet: str
-    gold: str
+    gold: str | None
     prediction: str
-    right: bool
+    right: bool | None
     confidence: float
     n_tokens: int
     mean: float
@@ -39,17 +90,31 @@ class DocumentRowView:
 
 @dataclass(frozen=True)
 class DocumentsView:
-    """The index page; `searchable` says how much of a text the search sees, None for all of it."""
+    """The index page.
+
+    Args:
+        searchable: How much of a text the search sees, None for all of it.
+        tiers: Which pages hold every head, None where all do.
+    """
 
     rows: list[DocumentRowView]
     n_documents: int
-    n_wrong: int
     searchable: int | None
     scripts: list[str]
+    tiers: Tiers | None
+    scores: list[tuple[str, str]]
+    groups: DocumentGroups
     columns: dict[str, Any]
 
 
-def documents_view(index: Path, study: StudyView, searchable: int | None, scripts: list[str]) -> DocumentsView:
+def documents_view(  # noqa: PLR0913 - what the page shows, each of its own origin
+    index: Path,
+    study: StudyView,
+    searchable: int | None,
+    scripts: list[str],
+    scores: DocumentScores,
+    tiers: Tiers | None,
+) -> DocumentsView:
     """Put together the index page.
 
     Args:
@@ -57,27 +122,52 @@ def documents_view(index: Path, study: StudyView, searchable: int | None, script
         study: Facts of the study.
         searchable: Characters of each text that the search sees, None for all.
         scripts: Files that hold the rows.
+        tiers: Which pages hold every head.
+        scores: What else documents are sorted by.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
-    n_right = sum(row[i] for i, row in enumerate(study.summary["confusion"]))
     return DocumentsView(
         rows=rows,
         n_documents=study.n_documents,
-        n_wrong=study.n_documents - n_right,
         searchable=searchable,
         scripts=scripts,
+        tiers=tiers if tiers and tiers.n_full < tiers.n_documents else None,
+        scores=[(name, SCORES[name]) for name in SCORES if name not in _OPTIONAL or name in scores.names()],
+        groups=scores.groups,
         columns={"labels": study.label_names, "total": study.n_documents},
     )
 
 
 def searchable_characters(index: Path) -> int | None:
-    """How much of every text the index can hold: all, or a snippet where the corpus is large."""
-    lengths = (pc.sum(pc.utf8_length(table["text"])).as_py() or 0 for table in _iter_index(index, ["text"]))
-    return None if sum(lengths) <= SEARCHABLE_CHARACTERS else SNIPPET_CHARACTERS
+    """How much of every text the index can hold: all (None), or its beginning where the corpus is large."""
+    n_rows = n_characters = n_bytes = n_other = 0
+    for table in _iter_index(index, ["id", "text"]):
+        n_rows += table.num_rows
+        n_characters += pc.sum(pc.utf8_length(table["text"])).as_py() or 0
+        n_bytes += pc.sum(pc.binary_length(table["text"])).as_py() or 0
+        n_other += BYTES_PER_ROW * table.num_rows + (pc.sum(pc.binary_length(table["id"])).as_py() or 0)
+    room = INDEX_BYTES - n_other
+    if n_bytes <= room:
+        return None
+    return min(SNIPPET_CHARACTERS, max(FEWEST_CHARACTERS, room * n_characters // (n_bytes * n_rows)))
 
 
-def iter_chunks(index: Path, searchable: int | None) -> Iterator[dict[str, Any]]:
-    """Cut the index into pieces of bounded size, as columns for the page's script."""
+def iter_chunks(
+    index: Path,
+    searchable: int | None,
+    mapped: Container[int],
+    scores: DocumentScores,
+    full: Container[int] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Cut the index into pieces of bounded size, as columns for the page's script.
+
+    Args:
+        index: Table of documents (schema DOCUMENT_INDEX).
+        searchable: Characters of each text that the search sees, None for all.
+        mapped: Positions of the documents that have token-to-token maps.
+        scores: What else documents are sorted by.
+        full: Positions of the documents whose pages hold every head; None where all do.
+    """
     first = 0
     pending: list[pa.Table] = []
     size = 0
@@ -87,10 +177,11 @@ def iter_chunks(index: Path, searchable: int | None) -> Iterator[dict[str, Any]]
             size += _text_size(piece, searchable)
             if size >= CHUNK_CHARACTERS:
                 chunk = pa.concat_tables(pending)
-                yield _chunk(chunk, first, searchable)
+                yield _chunk(chunk, first, searchable, mapped, scores) | _tiers(chunk, full)
                 first, pending, size = first + chunk.num_rows, [], 0
     if pending:
-        yield _chunk(pa.concat_tables(pending), first, searchable)
+        chunk = pa.concat_tables(pending)
+        yield _chunk(chunk, first, searchable, mapped, scores) | _tiers(chunk, full)
 
 
 def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
@@ -104,7 +195,7 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
 
 def _text_size(table: pa.Table, searchable: int | None) -> int:
     characters = pc.utf8_length(_text(table, searchable))
-    return int(pc.sum(characters).as_py() or 0) + int(table.num_rows) * CHARACTERS_PER_ROW
+    return int(pc.sum(characters).as_py() or 0) + int(table.num_rows) * BYTES_PER_ROW
 
 
 def _text(table: pa.Table, searchable: int | None) -> pa.ChunkedArray:
@@ -112,7 +203,9 @@ def _text(table: pa.Table, searchable: int | None) -> pa.ChunkedArray:
     return text if searchable is None else pc.utf8_slice_codeunits(text, 0, searchable)
 
 
-def _chunk(table: pa.Table, first: int, searchable: int | None) -> dict[str, Any]:
+def _chunk(
+    table: pa.Table, first: int, searchable: int | None, mapped: Container[int], scores: DocumentScores
+) -> dict[str, Any]:
     return {
         "first": first,
         "id": table["id"].to_pylist(),
@@ -120,9 +213,22 @@ def _chunk(table: pa.Table, first: int, searchable: int | None) -> dict[str, Any
         "label": table["label"].to_pylist(),
         "prediction": table["prediction"].to_pylist(),
         "confidence": [round(max(row), 4) for row in table["probabilities"].to_pylist()],
+        "margin": [round(_margin(row), 4) for row in table["probabilities"].to_pylist()],
         "tokens": table["n_tokens"].to_pylist(),
+        "maps": [int(position in mapped) for position in table["position"].to_pylist()],
         "mean": [float(f"{mean:.3g}") for mean in table["mean"].to_pylist()],
+        **scores.columns(table["position"].to_numpy()),
     }
+
+
+def _tiers(table: pa.Table, full: Container[int] | None) -> dict[str, Any]:
+    return {} if full is None else {"full": [int(position in full) for position in table["position"].to_pylist()]}
+
+
+def _margin(probabilities: Sequence[float]) -> float:
+    """How far the most probable class is ahead of the second."""
+    first, *others = sorted(probabilities, reverse=True)
+    return first - others[0] if others else first
 
 
 def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
@@ -133,13 +239,14 @@ def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
 
 def row_view(row: dict[str, Any], study: StudyView) -> DocumentRowView:
     """Put together one row of the index from the columns of schema DOCUMENT_INDEX."""
+    gold = row["label"]
     return DocumentRowView(
         position=row["position"],
         id=row["id"],
         snippet=snippet(row["text"]),
-        gold=study.label_names[row["label"]],
+        gold=study.class_name(gold),
         prediction=study.label_names[row["prediction"]],
-        right=row["label"] == row["prediction"],
+        right=None if gold is None else gold == row["prediction"],
         confidence=row["probabilities"][row["prediction"]],
         n_tokens=row["n_tokens"],
         mean=row["mean"],

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
+from attviz_pipeline.report.views.methods import chapter_of
 
 INDEX = "figures.json"
-_FORMATS = ("svg", "png", "csv")
+_FORMATS = ("svg", "png", "csv", "parquet")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,15 @@ class FigureView:
     svg: str
     png: str
     csv: str
+    parquet: str
     head_page: str | None
+    method: str | None
+
+    @property
+    def title(self) -> str:
+        """What the figure is called on the page: `head_profiles-roles` is "Head profiles: roles"."""
+        words = self.name.replace("-", ": ").replace("_", " ").capitalize()
+        return words.replace("fuji", "FUJI").replace("Fuji", "FUJI").replace("jensen shannon", "Jensen-Shannon")
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,15 @@ class FiguresView:
 
     study: list[FigureView]
     heads: list[FigureView]
+    index: str = f"{links.FIGURE_FOLDER}/{INDEX}"
 
 
 def read_figures(folder: Path) -> list[FigureView]:
     """Read the list of figures.
 
     Raises:
-        ArtifactError: The list is missing or damaged, or names a file outside the folder or one that is not there.
+        ArtifactError: The list is missing or damaged, or names a file that is outside the folder, not there, or
+            changed.
     """
     entries = files.read_json(folder / INDEX, schemas.FIGURES)["figures"]
     return [_figure(folder, entry) for entry in entries]
@@ -57,14 +69,9 @@ def figures_view(figures: Sequence[FigureView]) -> FiguresView:
     )
 
 
-def clouds_by_page(figures: Sequence[FigureView]) -> dict[str, FigureView]:
-    """Find the word cloud of every head page."""
-    return {figure.head_page: figure for figure in figures if figure.kind == "word_cloud" and figure.head_page}
-
-
 def file_names(figures: Sequence[FigureView]) -> list[str]:
     """Names of all files that the gallery shows or offers."""
-    return [Path(getattr(figure, suffix)).name for figure in figures for suffix in _FORMATS]
+    return [INDEX, *(Path(getattr(figure, suffix)).name for figure in figures for suffix in _FORMATS)]
 
 
 def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
@@ -72,8 +79,10 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         name = entry[suffix]
         if Path(name).name != name or not (folder / name).is_file():
             raise ArtifactError(f"{folder / INDEX} names {name!r}, which is no file of {folder}.", remedy=files.REBUILD)
+    require_unchanged(folder, entry["sha256"])
     addresses = {suffix: f"{links.FIGURE_FOLDER}/{entry[suffix]}" for suffix in _FORMATS}
     layer, head = entry["layer"], entry["head"]
+    chapter = chapter_of(entry["kind"])
     page = links.head(layer, head) if layer is not None and head is not None else None
     return FigureView(
         name=entry["name"],
@@ -87,5 +96,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         svg=addresses["svg"],
         png=addresses["png"],
         csv=addresses["csv"],
+        parquet=addresses["parquet"],
         head_page=page,
+        method=f"{links.METHODS}#{chapter}" if chapter else None,
     )

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.heads import HeadsView
+from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView, TokenView
 
@@ -17,53 +19,64 @@ _COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n
 
 @dataclass(frozen=True)
 class ScoreView:
-    """Scores on one set of documents."""
+    """Scores on one set of documents; `low` and `high` are the 95 % interval of the accuracy."""
 
     name: str
     n: int
     accuracy: float
     macro_f1: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
 class StartView:
-    """The start page; `confusion` is [gold][predicted]."""
+    """The start page; `confusion` is [gold][predicted], empty where no gold class is known."""
 
     scores: list[ScoreView]
     confusion: list[list[int]]
     tokens: list[TokenView]
     mistakes: list[DocumentRowView]
-    n_wrong: int
     heads: HeadsView
+    classes: list[ClassScoreView]
+    separating: EffectView | None
+    overconfidence: float | None
 
 
-def start_view(study: StudyView, index: Path, heads: HeadsView, tokens: TokensView) -> StartView:
+def start_view(
+    study: StudyView, index: Path, heads: HeadsView, tokens: TokensView, evidence: ClassEvidence
+) -> StartView:
     """Put together the start page."""
-    confusion = study.summary["confusion"]
-    n_right = sum(row[i] for i, row in enumerate(confusion))
+    scores = evidence.assessment["scores"]
     return StartView(
-        scores=_scores(study),
-        confusion=confusion,
+        scores=_scores(study, scores),
+        confusion=study.summary["confusion"] or [],
         tokens=tokens.rows[:N_TOKENS],
         mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
-        n_wrong=study.n_documents - n_right,
         heads=heads,
+        classes=classes_view(evidence, study).classes,
+        separating=evidence.separation.clearest_class(),
+        overconfidence=scores["overconfidence"]["value"] if scores else None,
     )
 
 
-def _scores(study: StudyView) -> list[ScoreView]:
-    analysed = ScoreView("analysed documents", study.n_documents, study.summary["accuracy"], study.summary["macro_f1"])
-    test = study.metrics.get("splits", {}).get("test")
-    if test is None:
-        return [analysed]
-    return [ScoreView("test split", test["n"], test["accuracy"], test["macro_f1"]), analysed]
+def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
+    scores = []
+    if test := study.metrics.get("splits", {}).get("test"):
+        scores.append(ScoreView("test split", test["n"], test["accuracy"], test["macro_f1"]))
+    if study.n_labelled:
+        summary, accuracy = study.summary, assessed.get("accuracy", {})
+        bounds = accuracy.get("low"), accuracy.get("high")
+        name = "analysed documents"
+        scores.append(ScoreView(name, study.n_labelled, summary["accuracy"], summary["macro_f1"], *bounds))
+    return scores
 
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
     best: list[dict[str, Any]] = []
     for table in files.iter_tables(index, schemas.DOCUMENT_INDEX, _COLUMNS):
         wrong = [
-            label != guess
+            label is not None and label != guess
             for label, guess in zip(table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True)
         ]
         rows = table.filter(wrong).to_pylist()

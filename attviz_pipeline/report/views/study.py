@@ -1,12 +1,25 @@
 """What every page knows about the study."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config import Study
-from attviz_pipeline.report import paths
-from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import MapInputs, SiteInputs
+
+
+@dataclass(frozen=True)
+class HeadRef:
+    """One head and its page."""
+
+    layer: int
+    head: int
+    page: str
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,9 @@ class StudyView:
         model: Card of the classifier.
         metrics: Scores of the classifier.
         summary: Counts and scores of the analysed documents.
+        map_reasons: Why each document that has token-to-token maps was chosen, by position.
         provenance: Versions and commit, as handed in.
+        extraction: Devices and precisions that attention was extracted with, where the shards say so.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
     """
 
@@ -28,7 +43,9 @@ class StudyView:
     model: dict[str, Any]
     metrics: dict[str, Any]
     summary: dict[str, Any]
+    map_reasons: dict[int, str]
     provenance: dict[str, str]
+    extraction: dict[str, list[str]]
     corpus_paths: list[str]
 
     @property
@@ -50,6 +67,45 @@ class StudyView:
     def n_documents(self) -> int:
         """Number of analysed documents."""
         return int(self.summary["n_documents"])
+
+    @property
+    def imported(self) -> bool:
+        """True where attention comes from a file that names neither layers nor heads."""
+        return self.settings.imported
+
+    def head_of(self, row: int) -> HeadRef:
+        """Find a head by its number among the heads of all layers."""
+        layer, head = divmod(row, self.n_heads)
+        return HeadRef(layer, head, links.head(layer, head))
+
+    def head_name(self, layer: int, head: int) -> str:
+        """Short name of a head; `attention.js` writes it the same way."""
+        return f"V{head}" if self.imported else f"L{layer}·H{head}"
+
+    def head_in_words(self, layer: int, head: int) -> str:
+        """Long name of a head."""
+        return f"vector {head}" if self.imported else f"layer {layer}, head {head}"
+
+    @property
+    def n_labelled(self) -> int:
+        """Number of analysed documents whose gold class is known."""
+        return int(self.summary["n_labelled"])
+
+    @property
+    def n_wrong(self) -> int:
+        """Number of those that are predicted wrongly."""
+        confusion: list[list[int]] = self.summary["confusion"] or []
+        return self.n_labelled - sum(row[index] for index, row in enumerate(confusion))
+
+    def class_name(self, label: int | None) -> str | None:
+        """Name of a gold class, None where it is not known."""
+        return None if label is None else self.label_names[label]
+
+    def group_page(self, grouping: str, group: str) -> str | None:
+        """Page of a group of documents: a class, or wrong predictions; right ones have none."""
+        if grouping == "correct":
+            return links.WRONG if group == "wrong" else None
+        return links.class_page(self.label_names.index(group)) if group in self.label_names else None
 
     @property
     def n_layers(self) -> int:
@@ -75,11 +131,47 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
     """
     dataset = files.read_json(inputs.dataset, schemas.DATASET)
     return StudyView(
-        settings=paths.published_settings(settings),
-        dataset=paths.published_card(dataset),
-        model=paths.published_card(files.read_json(inputs.model, schemas.MODEL)),
+        settings=published.published_settings(settings),
+        dataset=published.published_card(dataset),
+        model=published.published_card(files.read_json(inputs.model, schemas.MODEL)),
         metrics=files.read_json(inputs.metrics, schemas.METRICS),
         summary=files.read_json(inputs.statistics.summary, schemas.SUMMARY),
+        map_reasons=_map_reasons(settings, inputs.maps),
         provenance=dict(inputs.provenance),
-        corpus_paths=paths.corpus_paths(dataset),
+        extraction=_extraction(inputs.attention),
+        corpus_paths=published.corpus_paths(dataset),
     )
+
+
+def run_facts(study: StudyView) -> dict[str, Any]:
+    """Put together the artefact `run`: what an index of several sites says of this one."""
+    return {
+        "name": study.settings.name,
+        "title": study.title,
+        "description": study.settings.report.description,
+        "n_documents": study.n_documents,
+        "n_layers": study.n_layers,
+        "n_heads": study.n_heads,
+        "model": study.model.get("source") or "",
+        "commit": study.provenance.get("git commit", ""),
+        "redaction": study.settings.redaction.mode,
+    }
+
+
+def _map_reasons(settings: Study, maps: MapInputs | None) -> dict[int, str]:
+    if maps is None:
+        return {}
+    if settings.redaction.mode != "none":
+        raise ArtifactError(
+            f"{maps.maps} holds words, which `redaction.mode: {settings.redaction.mode}` keeps out of the site.",
+            remedy="Leave out --maps.",
+        )
+    documents = files.read_json(maps.selection, schemas.MAP_SELECTION)["documents"]
+    return {document["position"]: document["reason"] for document in documents}
+
+
+def _extraction(attention: Sequence[Path]) -> dict[str, list[str]]:
+    """Shards may come from several machines: of each fact, all values that occur."""
+    facts = [files.read_facts(path, schemas.ATTENTION) for path in attention]
+    found = {name: sorted({fact[name] for fact in facts if name in fact}) for name in ("device", "precision")}
+    return {name: values for name, values in found.items() if values}

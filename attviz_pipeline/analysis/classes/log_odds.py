@@ -1,0 +1,54 @@
+"""Which terms a class uses more than the others: log-odds ratios with an informative Dirichlet prior."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class LogOdds(NamedTuple):
+    """Log-odds ratio, and its ratio to its standard deviation, [term, group]."""
+
+    ratio: Floats
+    z: Floats
+
+
+def log_odds(counts: Floats, total: Floats, prior_count: float) -> LogOdds:
+    """Compare the use of terms in each group with that in all other documents.
+
+    Args:
+        counts: Occurrences in each group, [term, group].
+        total: Occurrences in all documents compared, [term]; each positive.
+        prior_count: Sum of the prior's pseudo-counts, dealt out to terms like `total`: how many occurrences it takes
+            to overrule the assumption that the group speaks like all.
+
+    Source: Monroe, Colaresi & Quinn 2008, Fightin' Words: log-odds ratio and z under a Dirichlet prior.
+    """
+    prior = (prior_count * total / max(total.sum(), 1))[:, None]
+    inside, outside = counts + prior, total[:, None] - counts + prior
+    ratio = _log_odds(inside) - _log_odds(outside)
+    # Without any attention there is nothing to compare: every ratio is 0, and so is its z.
+    defined = (inside > 0) & (outside > 0)
+    variance = 1 / np.where(defined, inside, 1.0) + 1 / np.where(defined, outside, 1.0)
+    return LogOdds(ratio, ratio / np.sqrt(variance))
+
+
+def rescaled(attention: Floats, total: Floats, n_occurrences: float) -> tuple[Floats, Floats]:
+    """Bring attention-weighted counts to as many occurrences as there are, lest their scale pass for evidence.
+
+    Args:
+        attention: Sum of n a in each group, [term, group].
+        total: Sum of n a in all documents compared, [term].
+        n_occurrences: Occurrences in all of them.
+    """
+    scale = n_occurrences / total.sum() if total.sum() > 0 else 0.0
+    return attention * scale, total * scale
+
+
+def _log_odds(counts: Floats) -> Floats:
+    rest = counts.sum(axis=0) - counts
+    # With a single term there is no other to compare it to.
+    defined = (counts > 0) & (rest > 0)
+    return np.where(defined, np.log(np.where(defined, counts, 1.0)) - np.log(np.where(defined, rest, 1.0)), 0.0)

@@ -1,0 +1,168 @@
+"""The stage `profile_heads`: what heads attend to on average, and the role that makes of each."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis import exact_sums
+from attviz_pipeline.analysis.batches import report_damage
+from attviz_pipeline.analysis.heads.numbering import Heads, read_heads
+from attviz_pipeline.analysis.heads.profile_sums import Estimates, ProfileSums
+from attviz_pipeline.analysis.heads.roles import LEAST_EVENNESS, LEAST_SHARE, name_roles
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, MEASURES
+from attviz_pipeline.errors import ArtifactError, Problem
+from attviz_pipeline.progress import track
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+NAMES = (*MEASURES, EVENNESS)
+# Powers of two, so that scaling rounds nothing: entropy up to 16 nats, distances up to a million tokens.
+SCALE = np.array([{"entropy": 2.0**4, "distance": 2.0**20}.get(name, 1.0) for name in NAMES])[:, None]
+ROUNDING = 1e-3
+"""By so much values computed in half precision may leave their range."""
+
+
+class Profile(NamedTuple):
+    """What all heads attend to in one document.
+
+    Attributes:
+        source: Id of the document's input row.
+        values: In the order of `NAMES`, divided by `SCALE`, [measure, head], 0..1; 0 where not defined.
+        defined: 1 where the document has the measure, else 0, [measure].
+    """
+
+    source: str
+    values: Floats
+    defined: Integers
+
+
+def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
+    """Average over documents what each head attends to, and name its role.
+
+    Attention that was not read in full mode says nothing about it: the table is then empty, and the log says so.
+    Of memory it needs what input rows of several documents (paragraphs) take, about 20 KB each for 144 heads.
+
+    Args:
+        attention: Artefacts `attention` of all shards, read.
+        head_profiles: Where the table goes. It does not depend on how the documents were sharded.
+
+    Raises:
+        ArtifactError: A file is unusable, or the shards are of different models or modes.
+    """
+    heads, mode = read_heads(attention), _read_mode(attention)
+    sums = ProfileSums(len(NAMES), heads.n_rows)
+    n_without_text = _add_documents(sums, attention, heads) if mode == "full" else 0
+    n_documents, n_sources = int(sums.n_documents[0]), int(sums.n_sources[0])
+    facts = {
+        **heads._asdict(),
+        "mode": mode,
+        "n_documents": n_documents,
+        "n_sources": n_sources,
+        "n_documents_without_text": n_without_text,
+        "least_share": LEAST_SHARE,
+        "least_evenness": LEAST_EVENNESS,
+    }
+    if mode != "full":
+        log.info("no head profiles: attention.mode is %s, and only `full` sees what heads attend to", mode)
+    elif not n_documents:
+        log.warning("no head profiles: no document has a token of text")
+    columns = _columns(heads, sums) if n_documents else {name: [] for name in HEAD_PROFILES.arrow.names}
+    files.write_table(head_profiles, HEAD_PROFILES, columns, facts)
+
+
+def _read_mode(attention: Sequence[Path]) -> str:
+    modes = {path: _mode(path) for path in attention}
+    first = modes[attention[0]]
+    problems = [Problem(str(path), f"is of mode {mode}, not {first}") for path, mode in modes.items() if mode != first]
+    if problems:
+        raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)
+    return first
+
+
+def _mode(path: Path) -> str:
+    return str(files.read_facts(path, schemas.ATTENTION).get("mode", "self_attention"))
+
+
+def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -> int:
+    """Add all documents, and return how many have no token of text, and so no profile."""
+    sources = files.concatenate(attention, schemas.ATTENTION, ["source_id"])["source_id"].to_pylist()
+    n_segments = Counter(sources)
+    open_sums: dict[str, tuple[Integers, Integers]] = {}
+    for path in track(attention, total=len(attention), label="profile_heads", unit="shards"):
+        for profile in _profiles(path, heads):
+            limbs, count = exact_sums.to_limbs(profile.values, exact_sums.SUM_LIMBS), profile.defined
+            if n_segments[profile.source] == 1:
+                sums.add(limbs, count)
+                continue
+            before = open_sums.get(profile.source, (0, 0))
+            open_sums[profile.source] = (before[0] + limbs, before[1] + count)
+    for limbs, count in open_sums.values():
+        sums.add(limbs, count)
+    return len(sources) - int(sums.n_documents[0])
+
+
+def _profiles(path: Path, heads: Heads) -> Iterator[Profile]:
+    """Yield the documents of a shard that have tokens of text."""
+    columns = ["id", "source_id", "special", "windows", "profile"]
+    for table in files.iter_tables(path, schemas.ATTENTION, columns):
+        with_text = table.filter(pc.is_valid(table["profile"]))
+        measured = _measured(path, with_text, heads.n_rows)
+        light = with_text.select(["source_id", "special", "windows"]).to_pylist()
+        for row, values in zip(light, measured, strict=True):
+            yield _profile(row, values)
+
+
+def _profile(row: dict[str, Any], values: Floats) -> Profile:
+    greatest = _greatest_entropy(row)
+    defined = np.ones(len(NAMES), np.int64)
+    defined[-1] = greatest > 0
+    evenness = values[:1] / greatest if greatest else np.zeros_like(values[:1])
+    scaled = np.concatenate([values, evenness]) / SCALE
+    return Profile(row["source_id"], np.clip(scaled, 0, 1), defined)
+
+
+def _greatest_entropy(row: dict[str, Any]) -> float:
+    """Return ln n, n the tokens that the model saw at once; of several windows the mean over tokens of text."""
+    special = np.array(row["special"])
+    kept = [~special[window["first_token"] :][: window["n_tokens"]] for window in row["windows"]]
+    logs = [np.log(window["n_model_tokens"]) for window in row["windows"]]
+    return float(np.average(logs, weights=[tokens.sum() for tokens in kept]))
+
+
+def _measured(path: Path, table: pa.Table, n_rows: int) -> Floats:
+    """Return the measures of some documents, [document, measure, head]."""
+    lists = [pc.struct_field(table["profile"], name) for name in MEASURES]
+    lengths = np.array([pc.list_value_length(column).to_numpy() for column in lists])
+    report_damage(path, table, np.flatnonzero((lengths != n_rows).any(axis=0)), "its profile is not one of all heads")
+    values = np.array([pc.list_flatten(column).to_numpy() for column in lists], dtype=np.float64)
+    values = values.reshape(len(MEASURES), table.num_rows, n_rows)
+    # Written so that NaN, for which every comparison is false, is caught too.
+    wrong = ~((values >= -ROUNDING) & (values <= SCALE[: len(MEASURES), None] + ROUNDING)).all(axis=(0, 2))
+    report_damage(path, table, np.flatnonzero(wrong), "its profile has a value out of range, or not a number")
+    return values.swapaxes(0, 1)
+
+
+def _columns(heads: Heads, sums: ProfileSums) -> dict[str, Any]:
+    scaled = sums.estimates()
+    estimates = Estimates(*(SCALE * part for part in scaled))
+    means = dict(zip(NAMES, estimates.mean, strict=True))
+    columns: dict[str, Any] = heads.columns(np.arange(heads.n_rows))
+    for index, name in enumerate(NAMES):
+        bounds = (part[index] for part in estimates)
+        columns |= {
+            f"{name}{end}": pa.array(bound, mask=np.isnan(bound))
+            for end, bound in zip(("", "_low", "_high"), bounds, strict=True)
+        }
+    columns["n_documents"] = np.full(heads.n_rows, sums.n_documents[0])
+    columns["n_even_documents"] = np.full(heads.n_rows, sums.n_documents[-1])
+    return columns | {"role": name_roles(means)}

@@ -1,0 +1,90 @@
+"""How alike heads rank tokens by mean self-attention, as seen and after permutations."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis.heads.fuji import RankedLists, list_lengths
+from attviz_pipeline.analysis.heads.permutation import frequency_strata, permute_within
+from attviz_pipeline.analysis.heads.token_scores import TokenScores
+from attviz_pipeline.progress import track
+
+Floats = NDArray[np.float64]
+
+
+class PairCurve(NamedTuple):
+    """The FUJI curve of one pair of heads.
+
+    Attributes:
+        kind: Why this pair: `nearest` or `furthest`.
+        pair: Number of the pair in the order of `numpy.triu_indices(n_heads, 1)`.
+        lengths: List lengths, [length].
+        curve: [length].
+        draws: The same after each permutation, [permutation, length].
+    """
+
+    kind: str
+    pair: int
+    lengths: NDArray[np.int64]
+    curve: Floats
+    draws: Floats
+
+
+class RankingComparison(NamedTuple):
+    """FUJI between heads.
+
+    Attributes:
+        area: [pair], 0..1.
+        draws: The same after each permutation, [permutation, pair].
+        curves: Curves of the pair with the largest area and of the one with the smallest, as far as there
+            are pairs.
+    """
+
+    area: Floats
+    draws: Floats
+    curves: list[PairCurve]
+
+
+def compare_rankings(tokens: TokenScores, *, n_permutations: int, seed: int) -> RankingComparison:
+    """Compare the order of tokens between every pair of heads, and do it again with permuted tokens.
+
+    In each permutation every head hands its scores to other tokens of similar document frequency, each head
+    independently, so that every pair is rearranged at random.
+
+    Args:
+        tokens: At least one token.
+        n_permutations: Number of permutations.
+        seed: Of the permutations.
+    """
+    n_tokens = tokens.scores.shape[1]
+    lists = RankedLists.of(tokens.scores, list_lengths(n_tokens))
+    strata = frequency_strata(tokens.document_frequency)
+    random = np.random.default_rng(seed)
+    areas = lists.areas()
+    kinds = _extremes(areas)
+    pairs = np.transpose(np.triu_indices(lists.n_heads, 1))[list(kinds.values())]
+    draws = np.empty((n_permutations, len(areas)))
+    curves = np.empty((len(kinds), n_permutations, len(lists.lengths)))
+    for draw in track(range(n_permutations), total=n_permutations, label="compare_heads: FUJI", unit="permutations"):
+        permuted = lists.rearranged(lambda: permute_within(strata, random))
+        draws[draw] = permuted.areas()
+        for place, pair in enumerate(pairs):
+            curves[place, draw] = _curve(permuted, pair)
+    found = [
+        PairCurve(kind, pair, lists.lengths, _curve(lists, heads), of_draws)
+        for (kind, pair), heads, of_draws in zip(kinds.items(), pairs, curves, strict=True)
+    ]
+    return RankingComparison(areas, draws, found)
+
+
+def _curve(lists: RankedLists, pair: NDArray[np.int64]) -> Floats:
+    one, other = pair.tolist()
+    (values,) = lists.curves(one, slice(other, other + 1))
+    return np.asarray(values)
+
+
+def _extremes(areas: Floats) -> dict[str, int]:
+    found = {"nearest": areas.argmax(), "furthest": areas.argmin()} if len(areas) else {}
+    # Of a single pair there is one curve to show.
+    return {kind: int(pair) for kind, pair in list(found.items())[: len(areas)]}

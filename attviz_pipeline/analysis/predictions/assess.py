@@ -1,0 +1,263 @@
+"""The stage `assess_predictions`: scores, calibration, and confidence against the entropy of attention."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis.predictions.calibration import Bins, expected_calibration_error, reliability
+from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
+from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, estimate
+from attviz_pipeline.analysis.summary import macro_f1
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.layout import AssessmentPaths
+from attviz_pipeline.config import AssessmentSettings, AssessPredictions
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.progress import track
+
+INDEX_COLUMNS = ["position", "source_id", "label", "prediction", "probabilities", "n_tokens"]
+FEWEST_CORRELATED = 3
+N_SIMULATED = 1000
+
+
+def assess_predictions(
+    settings: AssessPredictions,
+    document_index: Path,
+    attention: Sequence[Path],
+    aggregates: Sequence[Path],
+    output: AssessmentPaths,
+) -> None:
+    """Assess the predictions of the analysed documents; the results do not depend on how these were sharded.
+
+    Without gold labels there are no scores and no calibration, but confidence and entropy are still compared.
+
+    Args:
+        settings: Number of bins and resamples, and the seed of these.
+        document_index: Artefact `document_index`.
+        attention: Artefacts `attention` of all shards.
+        aggregates: Artefacts `aggregates` of the same shards, in the same order.
+        output: Where the assessment goes.
+
+    Raises:
+        ArtifactError: A file is unusable, or the files are not of the same documents.
+    """
+    documents = _read_documents(document_index, attention, aggregates)
+    label_names = files.read_facts(document_index, schemas.DOCUMENT_INDEX)["label_names"]
+    documents.write(output.confidences)
+    labelled = documents.where(documents.label >= 0)
+    bins = _bins(labelled, settings.assessment.n_bins)
+    _write_calibration(output.calibration, bins, labelled)
+    content = {
+        "n_documents": len(documents.position),
+        "n_labelled": len(labelled.position),
+        "n_sources": int(documents.row.max()) + 1,
+        "label_names": label_names,
+        "aggregates": _definition(aggregates),
+        "settings": settings.assessment.model_dump(),
+        "seed": settings.seed,
+        "mean_confidence": float(documents.confidence.mean()),
+        "scores": _scores(labelled, bins, len(label_names), settings),
+        "per_class": _per_class(labelled, label_names),
+        "confidence_and_entropy": _correlations(documents, settings),
+    }
+    files.write_json(output.assessment, schemas.ASSESSMENT, content)
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """All documents, sorted by position; a label of -1 is not known; `row` numbers the input rows."""
+
+    position: NDArray[np.int64]
+    row: NDArray[np.intp]
+    label: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    confidence: Floats
+    n_tokens: NDArray[np.int64]
+    entropy: Floats
+
+    @property
+    def right(self) -> Floats:
+        right: Floats = (self.label == self.prediction).astype(np.float64)
+        return right
+
+    def where(self, chosen: NDArray[np.bool_]) -> "_Documents":
+        some = {name: values[chosen] for name, values in vars(self).items()}
+        # Rows without a chosen document must not be drawn.
+        some["row"] = np.unique(some["row"], return_inverse=True)[1]
+        return _Documents(**some)
+
+    def write(self, path: Path) -> None:
+        unknown = self.label < 0
+        columns = {
+            "position": self.position,
+            "label": pa.array(self.label, mask=unknown),
+            "prediction": self.prediction,
+            "right": pa.array(self.label == self.prediction, mask=unknown),
+            "confidence": self.confidence,
+            "mean_entropy": pa.array(self.entropy, mask=np.isnan(self.entropy)),
+            "n_tokens": self.n_tokens,
+        }
+        files.write_table(path, schemas.CONFIDENCES, columns)
+
+
+def _read_documents(index: Path, attention: Sequence[Path], aggregates: Sequence[Path]) -> _Documents:
+    table = files.read_table(index, schemas.DOCUMENT_INDEX, INDEX_COLUMNS)
+    position = table["position"].to_numpy()
+    entropies = _mean_entropies(attention, aggregates)
+    if sorted(entropies) != position.tolist():
+        raise ArtifactError(f"{index} and the aggregates hold different documents.", remedy=files.REBUILD)
+    prediction = table["prediction"].to_numpy().astype(np.int64)
+    probabilities = np.array(table["probabilities"].to_pylist(), dtype=np.float64)
+    return _Documents(
+        position=position,
+        row=table["source_id"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.intp),
+        label=pc.fill_null(table["label"], -1).to_numpy().astype(np.int64),
+        prediction=prediction,
+        # Half precision and means over windows can leave a sum, and so a probability, a little above 1.
+        confidence=np.minimum(probabilities[np.arange(len(prediction)), prediction], 1.0),
+        n_tokens=table["n_tokens"].to_numpy().astype(np.int64),
+        entropy=np.array([entropies[number] for number in position.tolist()]),
+    )
+
+
+def _mean_entropies(attention: Sequence[Path], aggregates: Sequence[Path]) -> dict[int, float]:
+    """Average the entropy over every document's tokens but special ones; NaN where there are none; by position."""
+    found: dict[int, float] = {}
+    pairs = track(
+        zip(attention, aggregates, strict=True), total=len(attention), label="assess_predictions", unit="shards"
+    )
+    for shard, path in pairs:
+        tokens = files.read_table(shard, schemas.ATTENTION, ["position", "special"])
+        table = files.read_table(path, schemas.AGGREGATES, ["position", "entropy"])
+        ordinary = ~pc.list_flatten(tokens["special"]).to_numpy(zero_copy_only=False).astype(bool)
+        entropy = pc.list_flatten(table["entropy"]).to_numpy().astype(np.float64)
+        if tokens["position"] != table["position"] or len(ordinary) != len(entropy):
+            raise ArtifactError(f"{path} and {shard} hold different documents.", remedy=files.REBUILD)
+        document = pc.list_parent_indices(table["entropy"]).to_numpy()
+        sums = np.bincount(document, weights=entropy * ordinary, minlength=table.num_rows)
+        counts = np.bincount(document, weights=ordinary, minlength=table.num_rows)
+        means = np.divide(sums, counts, out=np.full(table.num_rows, np.nan), where=counts > 0)
+        found.update(zip(table["position"].to_pylist(), means.tolist(), strict=True))
+    return found
+
+
+def _definition(aggregates: Sequence[Path]) -> str:
+    return str(files.read_facts(aggregates[0], schemas.AGGREGATES)["definition"])
+
+
+def _bins(labelled: _Documents, n_bins: int) -> dict[str, Bins]:
+    if not len(labelled.position):
+        return {}
+    return {
+        "equal_width": Bins.equal_width(labelled.confidence, n_bins),
+        "equal_mass": Bins.equal_mass(labelled.confidence, n_bins),
+    }
+
+
+def _write_calibration(path: Path, bins: Mapping[str, Bins], labelled: _Documents) -> None:
+    with files.TableWriter(path, schemas.CALIBRATION) as writer:
+        for binning, found in bins.items():
+            columns = reliability(found, labelled.confidence, labelled.right)
+            writer.write({"binning": [binning] * len(columns["bin"]), **columns})
+
+
+def _scores(
+    labelled: _Documents, bins: Mapping[str, Bins], n_classes: int, settings: AssessPredictions
+) -> dict[str, Any]:
+    """Estimate accuracy, macro F1, and the calibration errors with what chance alone makes of these."""
+    if not bins:
+        return {}
+    right, confidence = labelled.right, labelled.confidence
+
+    def statistics(weight: Floats) -> dict[str, float]:
+        confusion = _confusion(labelled, n_classes, weight)
+        errors = {
+            f"ece_{name}": expected_calibration_error(found, confidence, right, weight) for name, found in bins.items()
+        }
+        return {
+            "accuracy": float(np.trace(confusion) / confusion.sum()),
+            "macro_f1": macro_f1(confusion),
+            "overconfidence": float((weight * (confidence - right)).sum() / weight.sum()),
+            **errors,
+        }
+
+    estimates = estimate(statistics, labelled.row, settings.assessment.n_resamples, settings.seed)
+    by_chance = {name: _ece_by_chance(found, confidence, settings.seed) for name, found in bins.items()}
+    return {
+        **{name: value._asdict() for name, value in estimates.items()},
+        "ece_of_a_calibrated_model": by_chance,
+        "confusion": _confusion(labelled, n_classes, np.ones(len(right))).tolist(),
+    }
+
+
+def _ece_by_chance(bins: Bins, confidence: Floats, seed: int) -> dict[str, float]:
+    """Mean and 95 % quantile of the error of a model that is right exactly as often as it is confident.
+
+    Source: Bröcker and Smith 2007 (consistency resampling).
+    """
+    random = np.random.default_rng(seed)
+    weight = np.ones(len(confidence))
+    outcomes = ((random.random(len(confidence)) < confidence).astype(np.float64) for _ in range(N_SIMULATED))
+    errors = [expected_calibration_error(bins, confidence, right, weight) for right in outcomes]
+    return {"mean": float(np.mean(errors)), "quantile_95": float(np.quantile(errors, 0.95))}
+
+
+def _confusion(labelled: _Documents, n_classes: int, weight: Floats) -> NDArray[np.int64]:
+    cell = labelled.label * n_classes + labelled.prediction
+    counts: NDArray[np.int64] = np.bincount(cell, weights=weight, minlength=n_classes**2).astype(np.int64)
+    return counts.reshape(n_classes, n_classes)
+
+
+def _per_class(labelled: _Documents, label_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of every class, null where they are not defined."""
+    if not len(labelled.position):
+        return []
+    confusion = _confusion(labelled, len(label_names), np.ones(len(labelled.label)))
+    hits, gold, predicted = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    return [
+        {
+            "label": name,
+            "n_gold": int(gold[index]),
+            "n_predicted": int(predicted[index]),
+            "precision": _ratio(hits[index], predicted[index]),
+            "recall": _ratio(hits[index], gold[index]),
+            "f1": _ratio(2 * hits[index], gold[index] + predicted[index]),
+        }
+        for index, name in enumerate(label_names)
+    ]
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _correlations(documents: _Documents, settings: AssessPredictions) -> list[dict[str, Any]]:
+    """Correlate confidence with mean entropy, over all documents and over right and wrong ones apart."""
+    known = documents.label >= 0
+    right = documents.label == documents.prediction
+    groups = {"all": np.ones_like(known), "right": known & right, "wrong": known & ~right}
+    defined = ~np.isnan(documents.entropy)
+    return [
+        {"documents": name, **_correlate(documents.where(chosen & defined), settings.assessment, settings.seed)}
+        for name, chosen in groups.items()
+        if name == "all" or known.any()
+    ]
+
+
+def _correlate(documents: _Documents, settings: AssessmentSettings, seed: int) -> dict[str, Any]:
+    if len(documents.position) < FEWEST_CORRELATED:
+        nothing = Estimate(None, None, None)._asdict()
+        return {"n_documents": len(documents.position), "spearman": nothing, "spearman_at_equal_length": nothing}
+    ranked = [Ranks(values) for values in (documents.confidence, documents.entropy, documents.n_tokens)]
+
+    def statistics(weight: Floats) -> dict[str, float]:
+        found = rank_correlations(ranked, weight)
+        return {"spearman": float(found[0, 1]), "spearman_at_equal_length": partial_correlation(found)}
+
+    estimates = estimate(statistics, documents.row, settings.n_resamples, seed)
+    return {"n_documents": len(documents.position), **{name: value._asdict() for name, value in estimates.items()}}

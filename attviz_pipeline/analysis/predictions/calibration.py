@@ -1,0 +1,95 @@
+"""Calibration: whether of the documents that a classifier is 80 % sure of, 80 % are right.
+
+`confidence` is the probability of the predicted class, [document], 0..1; `right` is 1 where that is the gold class,
+else 0, [document]; `weight` says how often a document counts, [document], all ones but in a bootstrap.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Documents grouped by confidence; a bin reaches from above `lower` up to and with `upper`.
+
+    Attributes:
+        lower: [bin].
+        upper: [bin].
+        of_document: Bin of each document, [document].
+    """
+
+    lower: Floats
+    upper: Floats
+    of_document: NDArray[np.intp]
+
+    @classmethod
+    def equal_width(cls, confidence: Floats, n_bins: int) -> "Bins":
+        """Cut 0..1 into bins of equal width (Guo et al. 2017)."""
+        return cls._of_edges(confidence, np.linspace(0, 1, n_bins + 1))
+
+    @classmethod
+    def equal_mass(cls, confidence: Floats, n_bins: int) -> "Bins":
+        """Cut at quantiles, so that bins hold equally many documents (Nguyen and O'Connor 2015).
+
+        Equal confidences share a bin: where they are many, bins are fewer than asked for and of different size.
+        """
+        inner = np.quantile(confidence, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
+        return cls._of_edges(confidence, np.unique(np.concatenate([[0.0], inner, [1.0]])))
+
+    @classmethod
+    def _of_edges(cls, confidence: Floats, edges: Floats) -> "Bins":
+        return cls(edges[:-1], edges[1:], np.searchsorted(edges[1:], confidence, side="left"))
+
+    def totals(self, values: Floats) -> Floats:
+        """Sum values over the documents of each bin, [bin]."""
+        sums: Floats = np.bincount(self.of_document, weights=values, minlength=len(self.upper)).astype(np.float64)
+        return sums
+
+
+def reliability(bins: Bins, confidence: Floats, right: Floats) -> dict[str, NDArray[Any]]:
+    """Describe every bin that holds a document: the points of a reliability diagram.
+
+    Returns:
+        `bin`, `lower`, `upper`, `n_documents`, `mean_confidence`, `accuracy` and its 95 % Wilson interval
+        `accuracy_low`, `accuracy_high`, each [bin].
+    """
+    counts = bins.totals(np.ones_like(confidence))
+    full = np.flatnonzero(counts)
+    n = counts[full]
+    accuracy = bins.totals(right)[full] / n
+    low, high = wilson_interval(accuracy, n)
+    return {
+        "bin": full.astype(np.int32),
+        "lower": bins.lower[full],
+        "upper": bins.upper[full],
+        "n_documents": n.astype(np.int64),
+        "mean_confidence": bins.totals(confidence)[full] / n,
+        "accuracy": accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
+
+
+def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats, weight: Floats) -> float:
+    """Mean distance of accuracy and mean confidence, over bins by their share of documents, 0..1.
+
+    Source: Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, eq. 3.
+    """
+    # n_k |accuracy_k - confidence_k| is the absolute sum of right - confidence in the bin.
+    return float(np.abs(bins.totals(weight * (right - confidence))).sum() / weight.sum())
+
+
+def wilson_interval(share: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Return the 95 % interval of a share of n independent trials, both ends 0..1.
+
+    Source: Wilson 1927.
+    """
+    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

@@ -1,0 +1,56 @@
+"""Spearman's rank correlation of documents that count several times, and the one that is left at equal length."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Ranks:
+    """Values whose ranks are wanted again and again, for other weights: they are sorted once."""
+
+    def __init__(self, values: Floats | NDArray[np.int64]) -> None:
+        """Sort the values, [document]."""
+        distinct, self._place = np.unique(values, return_inverse=True)
+        self._n_distinct = len(distinct)
+
+    def weighted(self, weight: Floats) -> Floats:
+        """Mid-ranks, from 1, where each document occurs `weight` times, [document]."""
+        of_value = np.bincount(self._place, weights=weight, minlength=self._n_distinct)
+        middle: Floats = np.cumsum(of_value) - (of_value - 1) / 2
+        return middle[self._place]
+
+
+def rank_correlations(ranked: Sequence[Ranks], weight: Floats) -> Floats:
+    """Spearman's rank correlation of every pair of quantities, -1..1; NaN where one of the two does not vary.
+
+    Args:
+        ranked: The quantities.
+        weight: How often each document counts, [document].
+
+    Returns:
+        [quantity, quantity].
+
+    Source: Spearman 1904, with mid-ranks for ties.
+    """
+    ranks = np.stack([quantity.weighted(weight) for quantity in ranked])
+    centred = ranks - (ranks * weight).sum(axis=1, keepdims=True) / weight.sum()
+    covariance = (centred * weight) @ centred.T
+    spread = np.sqrt(np.where(np.diagonal(covariance) > 1e-9 * weight.sum(), np.diagonal(covariance), np.nan))
+    correlations: Floats = np.clip(covariance / np.outer(spread, spread), -1, 1)
+    return correlations
+
+
+def partial_correlation(correlations: Floats) -> float:
+    """Correlation of the first two of three quantities that is left when the third is held equal; NaN if undefined.
+
+    Args:
+        correlations: Of all pairs, [3, 3].
+
+    Source: the first-order partial correlation, Yule 1907.
+    """
+    xy, xz, yz = correlations[0, 1], correlations[0, 2], correlations[1, 2]
+    left = (1 - xz**2) * (1 - yz**2)
+    return float(np.clip((xy - xz * yz) / np.sqrt(left), -1, 1)) if left > 1e-12 else float("nan")

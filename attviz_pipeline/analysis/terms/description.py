@@ -1,0 +1,57 @@
+"""The stage `describe_terms`: the shards' measures become statistics of terms and heads, with intervals."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
+from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
+from attviz_pipeline.analysis.terms.replicates import replicate_terms
+from attviz_pipeline.analysis.terms.sums import TermSums
+from attviz_pipeline.analysis.terms.tables import write_head_intervals, write_head_terms, write_terms
+from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
+from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
+from attviz_pipeline.config import DescribeTerms
+
+log = logging.getLogger(__name__)
+
+
+def describe_terms(
+    settings: DescribeTerms, vocabulary: Path, measures: Sequence[MeasurePaths], output: TermPaths
+) -> None:
+    """Merge the shards' measures; the results do not depend on how the documents were sharded.
+
+    Args:
+        settings: Number of bootstrap replicates, and their seed.
+        vocabulary: Artefact `vocabulary`, read.
+        measures: What `measure_shard` wrote, all shards.
+        output: Where the statistics go.
+
+    Raises:
+        ArtifactError: A file is unusable, the shards do not belong together, or there is no document at all.
+    """
+    documents = Documents.read([shard.document_heads for shard in measures])
+    terms, model = Vocabulary.read(vocabulary), documents.facts
+    n_layers, n_heads = model["n_layers"], model["n_heads"]
+    sums = TermSums(len(terms.terms), n_layers, n_heads)
+    distributions, curves = Distributions(model["label_names"], n_layers, n_heads), Curves(n_layers, n_heads)
+    for shard in measures:
+        sums.add_file(shard.term_sums)
+        distributions.add_file(shard.distributions)
+        curves.add_file(shard.curve_sums)
+    if documents.has_segments:
+        log.warning(
+            "several documents come from one input row: intervals per term and head take them for independent, "
+            "and are too narrow; those over all heads resample input rows and are not"
+        )
+    n_replicates = settings.bootstrap.n_replicates
+    pair_files = [shard.term_documents for shard in measures]
+    replicates = replicate_terms(
+        lambda: iter_pairs(pair_files, documents), documents, len(terms.terms), n_replicates, settings.seed
+    )
+    facts = {**terms.facts, "n_replicates": n_replicates, "seed": settings.seed}
+    write_terms(output.terms, terms, sums, replicates, facts)
+    write_head_terms(output.head_terms, terms, sums, facts)
+    write_head_intervals(output.head_intervals, documents)
+    distributions.write(output.distributions)
+    curves.write_curves(output.curves)

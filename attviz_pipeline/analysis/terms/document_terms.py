@@ -1,0 +1,81 @@
+"""Supported terms by document: the unit of everything that takes documents, not tokens, for independent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis.measures import MEASURES, to_fixed
+from attviz_pipeline.analysis.terms.occurrences import Occurrences
+from attviz_pipeline.analysis.terms.vocabulary import UNSUPPORTED
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DocumentTerms:
+    """One row per term and document, sorted by term; `order` sorts occurrences so that these rows are runs of them.
+
+    Attributes:
+        term: Number of the term, ascending, [pair].
+        document: Row of the batch's documents, ascending within a term, [pair].
+        count: Occurrences, c, [pair].
+        means: Mean over the occurrences by name of measure, x, [pair, layer x head].
+        values: Self-attention of the occurrences, sorted by `order`, [occurrence, layer x head].
+        first_occurrence: Row of `values` at which each term begins, [distinct term].
+        first_pair: Row at which each term begins, [distinct term].
+    """
+
+    term: NDArray[np.int64]
+    document: NDArray[np.int64]
+    count: NDArray[np.int64]
+    means: dict[str, Floats]
+    values: Floats
+    first_occurrence: NDArray[np.intp]
+    first_pair: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, found: Occurrences, numbering: dict[str, int]) -> "DocumentTerms":
+        """Gather the supported terms of some documents."""
+        numbers = np.array([numbering.get(term, UNSUPPORTED) for term in found.terms], np.int64)
+        rows = np.flatnonzero(numbers != UNSUPPORTED)
+        order = rows[np.lexsort((found.document[rows], numbers[rows]))]
+        term, document = numbers[order], found.document[order]
+        is_term = np.diff(term, prepend=UNSUPPORTED) != 0
+        is_pair = is_term | (np.diff(document, prepend=-1) != 0)
+        first = np.flatnonzero(is_pair)
+        count = np.diff(np.append(first, len(order)))
+        return cls(
+            term=term[first],
+            document=document[first],
+            count=count,
+            means={
+                measure.name: _sums(getattr(found, measure.name)[order], first) / count[:, None] for measure in MEASURES
+            },
+            values=found.attention[order],
+            first_occurrence=np.flatnonzero(is_term),
+            first_pair=np.flatnonzero(is_term[first]),
+        )
+
+    def to_table(self, position: NDArray[np.int64]) -> pa.Table:
+        """Return columns of the artefact `term_documents`, sorted by document and term.
+
+        Args:
+            position: Of the batch's documents in the site's order, [document].
+        """
+        order = np.lexsort((self.term, self.document))
+        # The mean over heads first: it is what intervals over all heads are about.
+        sums = {name: to_fixed(means.mean(axis=1) * self.count)[order] for name, means in self.means.items()}
+        return pa.table(
+            {
+                "position": pa.array(position[self.document[order]]),
+                "term": pa.array(self.term[order].astype(np.int32)),
+                "count": pa.array(self.count[order].astype(np.int32)),
+                **{name: pa.array(values) for name, values in sums.items()},
+            }
+        )
+
+
+def _sums(values: Floats, first: NDArray[np.intp]) -> Floats:
+    return np.add.reduceat(values, first, axis=0) if len(first) else values

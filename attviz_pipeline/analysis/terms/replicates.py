@@ -1,0 +1,107 @@
+"""Bootstrap intervals of terms over all heads: input rows are resampled, with all their documents and tokens."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
+from attviz_pipeline.analysis.inference import expanded_tail
+from attviz_pipeline.analysis.measures import MEASURES, from_fixed
+from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
+from attviz_pipeline.progress import Progress
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+REPLICATES_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class TermReplicates:
+    """Replicates of the means of terms.
+
+    Attributes:
+        n_rows: Input rows that each term occurs in, [term].
+        means: By name of measure, [term, replicate], single precision; NaN where a replicate lacks the term.
+    """
+
+    n_rows: Integers
+    means: dict[str, NDArray[np.float32]]
+
+    def interval(self, name: str) -> tuple[Floats, Floats]:
+        """Return lower and upper bounds of a measure, [term]; NaN where a term occurs in one row only."""
+        ordered = np.sort(self.means[name], axis=1)
+        n_valid = np.count_nonzero(~np.isnan(ordered), axis=1)
+        tail = expanded_tail(self.n_rows)
+        low, high = (_quantiles(ordered, n_valid, share) for share in (tail, 1 - tail))
+        known = (self.n_rows > 1) & (n_valid > 0)
+        return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+    def variance(self, name: str) -> Floats:
+        """Return the variance of a measure's mean over the replicates, [term]."""
+        means = self.means[name].astype(np.float64)
+        variances = np.zeros(len(means))
+        usable = np.count_nonzero(~np.isnan(means), axis=1) > 1
+        variances[usable] = np.nanvar(means[usable], axis=1)
+        return variances
+
+
+def replicate_terms(
+    pairs: Callable[[], Iterator[Pairs]], documents: Documents, n_terms: int, n_replicates: int, seed: int
+) -> TermReplicates:
+    """Resample the input rows, and average every term anew in each replicate.
+
+    Args:
+        pairs: Reads the terms by document, from the beginning each time it is called.
+        documents: All documents.
+        n_terms: Supported terms.
+        n_replicates: Number of resamples.
+        seed: Another seed gives other resamples.
+    """
+    keys = document_keys(seed, documents.row_names)[documents.row]
+    names = [measure.name for measure in MEASURES]
+    means = {name: np.full((n_terms, n_replicates), np.nan, np.float32) for name in names}
+    with Progress(total=n_replicates, label="describe_terms: bootstrap", unit="replicates") as progress:
+        for start in range(0, n_replicates, REPLICATES_AT_ONCE):
+            some = range(start, min(start + REPLICATES_AT_ONCE, n_replicates))
+            sums = _weighted_sums(pairs(), keys, n_terms, some)
+            drawn = sums["count"] > 0
+            for name in names:
+                ratio = from_fixed(sums[name]) / np.maximum(sums["count"], 1)
+                means[name][:, some.start : some.stop] = np.where(drawn, ratio, np.nan)
+            progress.advance(len(some))
+    return TermReplicates(_count_rows(pairs(), documents, n_terms), means)
+
+
+def _weighted_sums(
+    blocks: Iterator[Pairs], keys: NDArray[np.uint64], n_terms: int, replicates: range
+) -> dict[str, Integers]:
+    """Return counts and sums times the weights of their documents, [term, replicate]."""
+    totals = {name: np.zeros((n_terms, len(replicates)), np.int64) for name in ("count", *(m.name for m in MEASURES))}
+    for block in blocks:
+        drawn, column = np.unique(block.document, return_inverse=True)
+        weights = poisson_weights(keys[drawn], replicates)
+        for name in totals:
+            values = block.count if name == "count" else block.sums[name]
+            totals[name] += sparse.csr_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
+    return totals
+
+
+def _count_rows(blocks: Iterator[Pairs], documents: Documents, n_terms: int) -> Integers:
+    n_rows = len(documents.row_names)
+    seen = [np.unique(block.term * n_rows + documents.row[block.document]) for block in blocks]
+    terms = np.unique(np.concatenate([np.empty(0, np.int64), *seen])) // n_rows
+    return np.bincount(terms, minlength=n_terms)
+
+
+def _quantiles(ordered: NDArray[np.float32], n_valid: Integers, share: Floats) -> Floats:
+    """Interpolate each row's quantile among its first `n_valid` values."""
+    place = share * np.maximum(n_valid - 1, 0)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(n_valid - 1, 0))
+    rows = np.arange(len(ordered))
+    low, high = ordered[rows, below].astype(np.float64), ordered[rows, above].astype(np.float64)
+    return low + (high - low) * (place - below)

@@ -1,0 +1,117 @@
+"""Exact sums per supported term and head, added up over batches and over shards."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis import exact_sums
+from attviz_pipeline.analysis.lists import list_column, matrix
+from attviz_pipeline.analysis.measures import ATTENTION, LOG_RATIO, MEASURES
+from attviz_pipeline.analysis.terms.document_terms import DocumentTerms
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.errors import ArtifactError
+
+Integers = NDArray[np.int64]
+
+LIMBS = exact_sums.SUM_LIMBS
+WITH_INTERVALS = (ATTENTION, LOG_RATIO)
+LIMB_SUMS = (
+    *("attention", "attention_squares", "attention_cross", "attention_between"),
+    *("normalised", "log_ratio", "log_ratio_cross", "log_ratio_between"),
+)
+COUNTS = ("count", "document_frequency", "squared_count")
+ROWS_PER_GROUP = 1024
+
+
+class TermSums:
+    """Sums of the supported terms; `row` counts layer x head, x is a document's mean and c its occurrences.
+
+    Attributes:
+        counts: By name: occurrences, documents, and sum of c^2, [term].
+        limbs: Limb sums by name, [term, limb, row]. Each limb but the highest is in its normal form.
+        min: Smallest self-attention, [term, row]; 1 where there is none.
+        max: Largest self-attention, [term, row]; 0 where there is none.
+    """
+
+    def __init__(self, n_terms: int, n_layers: int, n_heads: int) -> None:
+        """Start with no occurrence."""
+        n_rows = n_layers * n_heads
+        self.n_layers, self.n_heads = n_layers, n_heads
+        self.counts = {name: np.zeros(n_terms, np.int64) for name in COUNTS}
+        self.limbs = {name: np.zeros((n_terms, LIMBS, n_rows), np.int64) for name in LIMB_SUMS}
+        self.min = np.ones((n_terms, n_rows), np.float32)
+        self.max = np.zeros((n_terms, n_rows), np.float32)
+
+    def add(self, pairs: DocumentTerms) -> None:
+        """Add the terms of some documents."""
+        first = pairs.first_pair
+        if not len(first):
+            return
+        terms, count = pairs.term[first], pairs.count
+        self.counts["count"][terms] += np.add.reduceat(count, first)
+        self.counts["document_frequency"][terms] += np.diff(np.append(first, len(count)))
+        self.counts["squared_count"][terms] += np.add.reduceat(count**2, first)
+        self._add_limbs("attention_squares", terms, pairs.values**2, pairs.first_occurrence)
+        for measure in MEASURES:
+            unit = measure.to_unit(pairs.means[measure.name])
+            self._add_limbs(measure.name, terms, unit, first, count)
+            if measure in WITH_INTERVALS:
+                self._add_limbs(f"{measure.name}_cross", terms, unit, first, count**2)
+                self._add_limbs(f"{measure.name}_between", terms, unit**2, first, count**2)
+        lowest = np.minimum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
+        highest = np.maximum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
+        self.min[terms] = np.minimum(self.min[terms], lowest.astype(np.float32))
+        self.max[terms] = np.maximum(self.max[terms], highest.astype(np.float32))
+
+    def add_file(self, path: Path) -> None:
+        """Add the sums of one shard.
+
+        Raises:
+            ArtifactError: The file is unusable, of another model or of another vocabulary.
+        """
+        for table in files.iter_tables(path, term_schemas.TERM_SUMS):
+            terms = table["term"].to_numpy()
+            n_values = len(terms) * self.min.shape[1]
+            if len(terms) and (terms.max() >= len(self.min) or len(matrix(table, "min")) != n_values):
+                raise ArtifactError(f"{path} is of another vocabulary or model.", remedy=files.REBUILD)
+            for name in COUNTS:
+                self.counts[name][terms] += table[name].to_numpy()
+            for name, sums in self.limbs.items():
+                self._carry(name, terms, matrix(table, name).reshape(len(terms), *sums.shape[1:]))
+            self.min[terms] = np.minimum(self.min[terms], matrix(table, "min").reshape(len(terms), -1))
+            self.max[terms] = np.maximum(self.max[terms], matrix(table, "max").reshape(len(terms), -1))
+
+    def write(self, path: Path) -> None:
+        """Write the artefact `term_sums`: the terms that occur."""
+        occurring = np.flatnonzero(self.counts["count"])
+        facts = {"n_layers": self.n_layers, "n_heads": self.n_heads}
+        with files.TableWriter(path, term_schemas.TERM_SUMS, facts) as writer:
+            for start in range(0, len(occurring), ROWS_PER_GROUP):
+                writer.write_table(self._table(occurring[start : start + ROWS_PER_GROUP]))
+
+    def _table(self, terms: NDArray[np.intp]) -> pa.Table:
+        lists: dict[str, NDArray[Any]] = {**self.limbs, "min": self.min, "max": self.max}
+        columns = {"term": pa.array(terms.astype(np.int32))}
+        columns |= {name: pa.array(values[terms]) for name, values in self.counts.items()}
+        return pa.table(columns | {name: list_column(values[terms]) for name, values in lists.items()})
+
+    def _add_limbs(
+        self,
+        name: str,
+        terms: Integers,
+        values: NDArray[np.float64],
+        first: NDArray[np.intp],
+        weights: Integers | None = None,
+    ) -> None:
+        limbs = exact_sums.to_limbs(values, LIMBS)
+        if weights is not None:
+            limbs *= weights[:, None]
+        self._carry(name, terms, np.stack([np.add.reduceat(limb, first, axis=0) for limb in limbs], axis=1))
+
+    def _carry(self, name: str, terms: Integers, sums: Integers) -> None:
+        # Weighted limbs are large; carried at once, only the highest grows, and it holds weights of up to 2^33 in all.
+        total = self.limbs[name][terms] + sums
+        self.limbs[name][terms] = exact_sums.carry(total.swapaxes(0, 1), LIMBS).swapaxes(0, 1)

@@ -1,0 +1,157 @@
+"""The tables `terms`, `head_terms` and `head_intervals`: what sums and replicates stand for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis import exact_sums
+from attviz_pipeline.analysis.inference import ROUNDING, ratio_variance, t_interval
+from attviz_pipeline.analysis.measures import ATTENTION, LOG_RATIO, MEASURES, NORMALISED, Measure
+from attviz_pipeline.analysis.shrinkage import Shrunken, shrink
+from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.analysis.terms.replicates import TermReplicates
+from attviz_pipeline.analysis.terms.sums import TermSums
+from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.progress import track
+
+Floats = NDArray[np.float64]
+Columns = dict[str, Any]
+
+
+def write_terms(
+    path: Path, terms: Vocabulary, sums: TermSums, replicates: TermReplicates, facts: Mapping[str, Any]
+) -> None:
+    """Write one row per term over all heads; the largest shrunken log ratio first."""
+    means = {measure.name: _means(sums, measure).mean(axis=1) for measure in MEASURES}
+    count, n_rows = sums.counts["count"], sums.min.shape[1]
+    squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None]).mean(axis=1)
+    shrunken = shrink(means["log_ratio"], replicates.variance("log_ratio"), _weights(sums), replicates.n_rows)
+    columns = _identity(terms, sums) | {
+        "mean": means["attention"],
+        "std": _std(squares, means["attention"], count * n_rows),
+        "min": sums.min.min(axis=1, initial=1),
+        "max": sums.max.max(axis=1, initial=0),
+        **_bounds("mean", *replicates.interval("attention")),
+        "normalised": means["normalised"],
+        **_bounds("normalised", *replicates.interval("normalised")),
+        "log_ratio": means["log_ratio"],
+        **_bounds("log_ratio", *replicates.interval("log_ratio")),
+        "shrunken_log_ratio": shrunken.means,
+    }
+    with files.TableWriter(path, term_schemas.TERMS, {**facts, "shrinkage": _prior(shrunken)}) as writer:
+        writer.write(_sorted(columns))
+
+
+def write_head_terms(path: Path, terms: Vocabulary, sums: TermSums, facts: Mapping[str, Any]) -> None:
+    """Write one row group per head, with one row per term; the largest shrunken log ratio first."""
+    n_rows = sums.n_layers * sums.n_heads
+    log_ratios, variances = _means(sums, LOG_RATIO), _variances(sums, LOG_RATIO)
+    n_documents = sums.counts["document_frequency"]
+    shrunken = [shrink(log_ratios[:, row], variances[:, row], _weights(sums), n_documents) for row in range(n_rows)]
+    with files.TableWriter(
+        path, term_schemas.HEAD_TERMS, {**facts, "shrinkage": [_prior(each) for each in shrunken]}
+    ) as writer:
+        tables = {m.name: (_means(sums, m), _variances(sums, m)) for m in (ATTENTION, LOG_RATIO)}
+        normalised = _means(sums, NORMALISED)
+        squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), sums.counts["count"][:, None])
+        for row in track(range(n_rows), total=n_rows, label="describe_terms: heads", unit="heads"):
+            layer, head = divmod(row, sums.n_heads)
+            (mean, mean_variance), (log, log_variance) = [(m[:, row], v[:, row]) for m, v in tables.values()]
+            columns = _identity(terms, sums) | {
+                "layer": np.full(len(mean), layer),
+                "head": np.full(len(mean), head),
+                "mean": mean,
+                "std": _std(squares[:, row], mean, sums.counts["count"]),
+                "min": sums.min[:, row],
+                "max": sums.max[:, row],
+                **_bounds("mean", *t_interval(mean, mean_variance, n_documents)),
+                "normalised": normalised[:, row],
+                "log_ratio": log,
+                **_bounds("log_ratio", *t_interval(log, log_variance, n_documents)),
+                "shrunken_log_ratio": shrunken[row].means,
+            }
+            writer.write(_sorted(columns))
+
+
+def write_head_intervals(path: Path, documents: Documents) -> None:
+    """Write one row per head: means over documents, with intervals over input rows."""
+    layer, head = np.indices((documents.facts["n_layers"], documents.facts["n_heads"])).reshape(2, -1)
+    columns: Columns = {"layer": layer, "head": head}
+    for name, counter in (("attention", "n_documents"), ("log_ratio", "n_documents"), ("evenness", "n_even_documents")):
+        defined, values = documents.values(name)
+        columns |= _mean_over_documents(name, values, documents.row[defined], len(layer))
+        columns[counter] = np.full(len(layer), len(defined))
+    with files.TableWriter(path, term_schemas.HEAD_INTERVALS) as writer:
+        writer.write(columns)
+
+
+def _mean_over_documents(name: str, values: Floats, row: NDArray[np.int64], n_heads: int) -> Columns:
+    if not len(values):
+        return {column: [None] * n_heads for column in (name, f"{name}_low", f"{name}_high")}
+    # Documents come by position, so the segments of an input row lie in one order whatever the sharding.
+    _, place = np.unique(row, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    first = np.flatnonzero(np.diff(place[order], prepend=-1))
+    sums = np.add.reduceat(values[order], first, axis=0)
+    count = np.bincount(place)[:, None].astype(np.float64)
+    mean = sums.sum(axis=0) / len(values)
+    between, cross = (sums**2).sum(axis=0), (sums * count).sum(axis=0)
+    variance = ratio_variance(between, cross, (count**2).sum(axis=0), mean, count.sum(axis=0))
+    return {name: mean, **_bounds(name, *t_interval(mean, variance, np.array(len(first))))}
+
+
+def _means(sums: TermSums, measure: Measure) -> Floats:
+    """Return the mean over occurrences, [term, row]."""
+    return measure.from_unit(exact_sums.mean(sums.limbs[measure.name].swapaxes(0, 1), sums.counts["count"][:, None]))
+
+
+def _variances(sums: TermSums, measure: Measure) -> Floats:
+    """Return the variance of the mean over documents, [term, row]."""
+    total, cross, between = (
+        exact_sums.mean(sums.limbs[f"{measure.name}{part}"].swapaxes(0, 1), np.ones(1, np.int64))
+        for part in ("", "_cross", "_between")
+    )
+    count, squared = (sums.counts[name][:, None].astype(np.float64) for name in ("count", "squared_count"))
+    return ratio_variance(between, cross, squared, total / np.maximum(count, 1), count) * measure.width**2
+
+
+def _weights(sums: TermSums) -> Floats:
+    return sums.counts["squared_count"] / np.maximum(sums.counts["count"], 1).astype(np.float64) ** 2
+
+
+def _std(squares: Floats, means: Floats, count: NDArray[np.int64]) -> Floats:
+    spread = squares - means**2
+    spread = np.where(spread <= ROUNDING * squares, 0.0, spread)
+    return np.sqrt(spread * count / np.maximum(count - 1, 1))
+
+
+def _identity(terms: Vocabulary, sums: TermSums) -> Columns:
+    return {
+        "term": np.array(terms.terms, dtype=object),
+        "special": terms.special,
+        "count": sums.counts["count"],
+        "document_frequency": sums.counts["document_frequency"],
+    }
+
+
+def _bounds(name: str, low: Floats, high: Floats) -> Columns:
+    return {f"{name}_{end}": pa.array(bound, mask=np.isnan(bound)) for end, bound in (("low", low), ("high", high))}
+
+
+def _sorted(columns: Columns) -> Columns:
+    # The vocabulary's order, which is total, decides between equal values.
+    order = np.argsort(-columns["shrunken_log_ratio"], kind="stable")
+    return {name: pa.array(values).take(pa.array(order)) for name, values in columns.items()}
+
+
+def _prior(shrunken: Shrunken) -> dict[str, float]:
+    return {
+        "prior_mean": shrunken.centre,
+        "prior_std": shrunken.spread,
+        "std_between_documents": shrunken.std,
+    }

@@ -1,0 +1,75 @@
+"""What full mode says of heads: measures of each document, and the table of their profiles and roles."""
+
+import pyarrow as pa
+
+from attviz_pipeline.artifacts.schema import Schema, column
+
+MEASURES = {
+    "entropy": "Entropy of what a token attends to, nats",
+    "distance": "Tokens between a token and what it attends to",
+    "on_self": "Share of attention on the token itself",
+    "on_previous": "on the token before",
+    "on_next": "on the token behind",
+    "on_cls": "on [CLS] or what the tokenizer calls so",
+    "on_sep": "on [SEP] or what the tokenizer calls so",
+    "on_punctuation": "on tokens of nothing but punctuation",
+}
+"""Measures of a head in one document, as schema `attention` holds them."""
+
+EVENNESS = "evenness"
+SHARES = {
+    "self": "on_self",
+    "previous": "on_previous",
+    "next": "on_next",
+    "cls": "on_cls",
+    "sep": "on_sep",
+    "punctuation": "on_punctuation",
+}
+"""Roles that are named after a share of attention, and its measure; of equal shares the first one names the role."""
+
+ROLES = (*SHARES, "delimiter", "broad", "mixed")
+
+_UNITS = {"entropy": "nats", "distance": "tokens"}
+
+
+def _estimate(name: str, description: str, unit: str) -> list[pa.Field]:
+    how = "by Student's t over input rows; null with fewer than two"
+    return [
+        column(name, pa.float64(), f"{description}, {unit}; null without documents", nullable=True),
+        column(f"{name}_low", pa.float64(), f"Lower 95 % bound of `{name}`: {how}", nullable=True),
+        column(f"{name}_high", pa.float64(), f"Upper 95 % bound of `{name}`: {how}", nullable=True),
+    ]
+
+
+HEAD_PROFILES = Schema(
+    "head_profiles",
+    1,
+    "profile_heads",
+    "One row per head, sorted by layer, head: means over documents of what its text tokens attend to, and the role "
+    "that they make. No rows where attention was not read in full mode, or no document has tokens of text. "
+    "Facts: `mode` of the attention, `n_layers`, `n_heads`, `n_documents`, `n_sources` (their input rows), "
+    "`n_documents_without_text` (left out), `least_share` and `least_evenness` that give a head its role",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            column("n_documents", pa.int64(), "Documents in the means: those with tokens of text"),
+            *[
+                field
+                for name in MEASURES
+                for field in _estimate(name, f"Mean over documents of `profile.{name}`", _UNITS.get(name, "0..1"))
+            ],
+            column("n_even_documents", pa.int64(), "Documents of two tokens or more, to which evenness applies"),
+            *_estimate(EVENNESS, "Mean over documents of entropy / ln n, n the tokens of the model input", "0..1"),
+            column(
+                "role",
+                pa.string(),
+                "self, previous, next, cls, sep or punctuation, after the largest of these shares if it is at least "
+                "`least_share`; else delimiter if cls, sep and punctuation together are; else broad if `evenness` is "
+                "at least `least_evenness`; else mixed",
+            ),
+        ]
+    ),
+)
+
+ALL: tuple[Schema, ...] = (HEAD_PROFILES,)

@@ -1,0 +1,55 @@
+"""What a file format is, and the columns that many of them share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One artefact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty)."""
+
+    name: str
+    version: int
+    stage: str
+    description: str
+    arrow: pa.Schema = field(default_factory=lambda: pa.schema([]))
+
+    @property
+    def identifier(self) -> str:
+        """Name and version as written into the file, for example `attviz/attention/1`."""
+        return f"attviz/{self.name}/{self.version}"
+
+    def table(self, columns: Mapping[str, Any]) -> pa.Table:
+        """Return rows, given as columns in any order; a nullable one that is left out is all null."""
+        n_rows = len(columns[self.arrow[0].name])
+        given = {f.name: pa.nulls(n_rows, f.type) for f in self.arrow if f.nullable} | dict(columns)
+        return pa.table({f.name: pa.array(given[f.name], f.type) for f in self.arrow})
+
+
+def column(name: str, arrow_type: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+    """Return a column with its description."""
+    return pa.field(name, arrow_type, nullable=nullable, metadata={"description": description})
+
+
+def list_of(value_type: pa.DataType) -> pa.DataType:
+    """Return the type of lists of values that are never null."""
+    return pa.list_(pa.field("element", value_type, nullable=False))
+
+
+IDENTITY = [
+    column("position", pa.int64(), "Place in the site's order, 0-based; names the document's page"),
+    column("id", pa.string(), "Document id, unique; a segment's id is `<source_id>#<number>`"),
+    column("source_id", pa.string(), "Id of the input row that the document is, or is a segment of"),
+    column("split", pa.string(), "train, validation or test; empty where the source does not say"),
+    column("label", pa.int32(), "Gold class, index into `label_names`; null where it is not known", nullable=True),
+]
+
+MOMENTS = [
+    column("mean", pa.float64(), "Mean self-attention, 0..1"),
+    column("std", pa.float64(), "Standard deviation (n - 1); 0 for a single value"),
+    column("min", pa.float64(), "Minimum, 0..1"),
+    column("max", pa.float64(), "Maximum, 0..1"),
+]

@@ -1,0 +1,328 @@
+"""File formats of the statistics of terms: by document, by head, and by class."""
+
+import pyarrow as pa
+
+from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, list_of
+
+VOCABULARY = Schema(
+    "vocabulary",
+    1,
+    "list_terms",
+    "Every term that occurs in the analysed documents; those with the support that statistics need come first, and "
+    "their row is their number in other tables. Sorted by `document_frequency`, falling, then by `term`. "
+    "Facts: `level`, `n_supported`, `min_document_frequency`",
+    pa.schema(
+        [
+            column("term", pa.string(), "The token, word or lower-cased word"),
+            column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+            column("count", pa.int64(), "Occurrences in the analysed documents"),
+            column("document_frequency", pa.int64(), "Documents it occurs in"),
+        ]
+    ),
+)
+
+TERM_DOCUMENTS = Schema(
+    "term_documents",
+    1,
+    "measure_shard",
+    "One row per document and supported term in it, sorted by document and term; sums over occurrences of the mean "
+    "over heads, in fixed point",
+    pa.schema(
+        [
+            column("position", pa.int64(), "Document: place in the site's order"),
+            column("term", pa.int32(), "Term: row of `vocabulary`"),
+            column("count", pa.int32(), "Occurrences of the term in the document"),
+            column("attention", pa.int64(), "Sum of a, in units of 2^-30"),
+            column("normalised", pa.int64(), "Sum of n a, in units of 2^-30"),
+            column("log_ratio", pa.int64(), "Sum of ln(n a), in units of 2^-30"),
+        ]
+    ),
+)
+
+_SQUARES = "with x the mean over a document's occurrences and c their number, over documents"
+TERM_SUMS = Schema(
+    "term_sums",
+    1,
+    "measure_shard",
+    "Exact sums per supported term and head of one shard; adding shards in any order gives the same bits. Measures "
+    "are brought to 0..1 before: a as it is, n a / 2^20, (ln(n a) + 20) / 40. Facts: `n_layers`, `n_heads`",
+    pa.schema(
+        [
+            column("term", pa.int32(), "Term: row of `vocabulary`"),
+            column("count", pa.int64(), "Occurrences"),
+            column("document_frequency", pa.int64(), "Documents it occurs in"),
+            column("squared_count", pa.int64(), "Sum over documents of the square of its occurrences there"),
+            column("attention", list_of(pa.int64()), "Sum of a, fixed point, [limb, layer, head]"),
+            column("attention_squares", list_of(pa.int64()), "Sum of a^2, fixed point, [limb, layer, head]"),
+            column("attention_cross", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x for a, [limb, layer, head]"),
+            column("attention_between", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x^2 for a, [limb, layer, head]"),
+            column("normalised", list_of(pa.int64()), "Sum of n a, fixed point, [limb, layer, head]"),
+            column("log_ratio", list_of(pa.int64()), "Sum of ln(n a), fixed point, [limb, layer, head]"),
+            column(
+                "log_ratio_cross", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x for ln(n a), [limb, layer, head]"
+            ),
+            column(
+                "log_ratio_between", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x^2 for ln(n a), [limb, layer, head]"
+            ),
+            column("min", list_of(pa.float32()), "Smallest a, [layer, head]"),
+            column("max", list_of(pa.float32()), "Largest a, [layer, head]"),
+        ]
+    ),
+)
+
+_NO_TERM = "empty where the document has no term that counts"
+DOCUMENT_HEADS = Schema(
+    "document_heads",
+    1,
+    "measure_shard",
+    "One row per document: its means over terms in every head. Facts: `n_layers`, `n_heads`, `label_names`",
+    pa.schema(
+        [
+            *IDENTITY,
+            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            column("n_terms", pa.int32(), "Occurrences of terms: special tokens and punctuation only if asked for"),
+            column("n_tokens", pa.int32(), "Tokens, special ones included"),
+            column("attention", list_of(pa.float32()), f"Mean of a, [layer, head]; {_NO_TERM}"),
+            column("log_ratio", list_of(pa.float32()), f"Mean of ln(n a), [layer, head]; {_NO_TERM}"),
+            column(
+                "evenness",
+                list_of(pa.float32()),
+                "H / ln(n_terms) of the terms' shares of the self-attention in a head, 0..1, [layer, head]; "
+                "empty where there are fewer than two terms or no attention at all",
+            ),
+        ]
+    ),
+)
+
+DISTRIBUTIONS = Schema(
+    "distributions",
+    1,
+    "measure_shard, per shard; added up by describe_terms",
+    "How self-attention is distributed over occurrences of terms, by gold class and layer. Facts: `label_names`",
+    pa.schema(
+        [
+            column("label", pa.int32(), "Gold class, index into `label_names`; null for unknown ones", nullable=True),
+            column("layer", pa.int32(), "Layer, 0-based; null for the heads of all layers", nullable=True),
+            column("statistic", pa.string(), "max, mean or min over the heads, one value per occurrence"),
+            column(
+                "histogram", list_of(pa.int64()), "Occurrences per tenth of a decade: below 1e-8, then 80 bins up to 1"
+            ),
+        ]
+    ),
+)
+
+_CURVE = [
+    column("axis", pa.string(), "position: of the term's first token in its document, from 0; length: n of its window"),
+    column("layer", pa.int32(), "Layer, 0-based; null for the heads of all layers", nullable=True),
+    column("first", pa.int64(), "Lowest position or length of the bin; the next bin's is the bound"),
+    column("count", pa.int64(), "Occurrences of terms"),
+]
+
+CURVE_SUMS = Schema(
+    "curve_sums",
+    1,
+    "measure_shard",
+    "Sums of the mean over heads by position and length, in fixed point",
+    pa.schema(
+        [
+            *_CURVE,
+            column("attention", pa.int64(), "Sum of a, in units of 2^-30"),
+            column("log_ratio", pa.int64(), "Sum of ln(n a), in units of 2^-30"),
+        ]
+    ),
+)
+
+CURVES = Schema(
+    "curves",
+    1,
+    "describe_terms",
+    "Mean self-attention by position in the document and by length of the window; bins without a term are left out",
+    pa.schema(
+        [
+            *_CURVE,
+            column("attention", pa.float64(), "Mean of a over occurrences and heads, 0..1"),
+            column("log_ratio", pa.float64(), "Mean of ln(n a) over occurrences and heads; 0 is even attention"),
+        ]
+    ),
+)
+
+
+def _interval(name: str, what: str, how: str) -> list[pa.Field]:
+    bounds = {"low": "Lower", "high": "Upper"}
+    return [
+        column(f"{name}_{end}", pa.float64(), f"{bound} bound of {what}: {how}; null without it", nullable=True)
+        for end, bound in bounds.items()
+    ]
+
+
+_TERM = [
+    column("term", pa.string(), "The token, word or lower-cased word"),
+    column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+    column("count", pa.int64(), "Occurrences in the analysed documents"),
+    column("document_frequency", pa.int64(), "Documents it occurs in"),
+    *MOMENTS,
+]
+_BOOTSTRAP = "95 % interval by a bootstrap over input rows, which needs two documents"
+_ROBUST = "95 % interval by the variance between documents, which needs two"
+_SHRUNKEN = "`log_ratio` drawn towards the mean of all terms, the more the fewer documents support it"
+
+TERMS = Schema(
+    "terms",
+    1,
+    "describe_terms",
+    "One row per supported term, over its occurrences and all heads; sorted by `shrunken_log_ratio`, falling. "
+    "Facts: `level`, `n_supported`, `min_document_frequency`, `n_replicates`, `seed`, `shrinkage` (prior mean and "
+    "standard deviation, standard deviation between documents)",
+    pa.schema(
+        [
+            *_TERM,
+            *_interval("mean", "`mean`", _BOOTSTRAP),
+            column("normalised", pa.float64(), "Mean of n a; 1 is even attention"),
+            *_interval("normalised", "`normalised`", _BOOTSTRAP),
+            column("log_ratio", pa.float64(), "Mean of ln(n a); 0 is even attention"),
+            *_interval("log_ratio", "`log_ratio`", _BOOTSTRAP),
+            column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
+        ]
+    ),
+)
+
+HEAD_TERMS = Schema(
+    "head_terms",
+    1,
+    "describe_terms",
+    "One row per head and supported term, one row group per head; sorted by layer, head, and `shrunken_log_ratio`, "
+    "falling. Facts: as `terms`, `shrinkage` per head",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            *_TERM,
+            *_interval("mean", "`mean`", _ROBUST),
+            column("normalised", pa.float64(), "Mean of n a; 1 is even attention"),
+            column("log_ratio", pa.float64(), "Mean of ln(n a); 0 is even attention"),
+            *_interval("log_ratio", "`log_ratio`", _ROBUST),
+            column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
+        ]
+    ),
+)
+
+_OVER_ROWS = "95 % interval by the variance between input rows, which needs two"
+HEAD_INTERVALS = Schema(
+    "head_intervals",
+    1,
+    "describe_terms",
+    "One row per head: means over documents, each document counting once; sorted by layer, head",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            column("n_documents", pa.int64(), "Documents with terms"),
+            column("attention", pa.float64(), "Mean of a, 0..1; null without documents", nullable=True),
+            *_interval("attention", "`attention`", _OVER_ROWS),
+            column("log_ratio", pa.float64(), "Mean of ln(n a); null without documents", nullable=True),
+            *_interval("log_ratio", "`log_ratio`", _OVER_ROWS),
+            column("n_even_documents", pa.int64(), "Documents with two terms or more, to which evenness applies"),
+            column("evenness", pa.float64(), "Mean of H / ln n, 0..1; null without documents", nullable=True),
+            *_interval("evenness", "`evenness`", _OVER_ROWS),
+        ]
+    ),
+)
+
+_COMPARISON = [
+    column("grouping", pa.string(), "gold, predicted, or correct (right against wrong predictions)"),
+    column("group", pa.string(), "Class whose documents are compared with all others; `right` or `wrong`"),
+]
+_TEST = [
+    column("n_inside", pa.int64(), "Documents of the group"),
+    column("n_outside", pa.int64(), "Other documents"),
+    column("mean_inside", pa.float64(), "Mean over the group's documents of their mean ln(n a)"),
+    column("mean_outside", pa.float64(), "The same over the other documents"),
+    column(
+        "effect",
+        pa.float64(),
+        "Hedges' g of that difference, less the part that document length explains; 0 where nothing varies",
+    ),
+    column("p", pa.float64(), "Two-sided permutation p, strata of similar length kept"),
+    column("q", pa.float64(), "Benjamini-Hochberg q over all rows of the grouping"),
+]
+_COMPARED = (
+    "Facts: `n_permutations`, `smallest_p`, `length_strata`, `seed`, `permuted` (what was permuted per grouping: "
+    "rows or documents), `not_compared` (groupings and groups left out, and why)"
+)
+
+CLASS_HEADS = Schema(
+    "class_heads",
+    1,
+    "compare_classes",
+    f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}",
+    pa.schema(
+        [
+            *_COMPARISON,
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            *_TEST,
+        ]
+    ),
+)
+
+CLASS_TERMS = Schema(
+    "class_terms",
+    1,
+    "compare_classes",
+    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, falling. {_COMPARED}",
+    pa.schema(
+        [
+            *_COMPARISON,
+            column("term", pa.string(), "The token, word or lower-cased word"),
+            *[field.with_nullable(field.name not in {"n_inside", "n_outside"}) for field in _TEST],
+            column("log_odds", pa.float64(), "Log-odds ratio of its counts, with an informative Dirichlet prior"),
+            column("log_odds_z", pa.float64(), "`log_odds` over its standard deviation"),
+            column("attention_log_odds", pa.float64(), "The same with every occurrence counted n a times"),
+            column("attention_log_odds_z", pa.float64(), "`attention_log_odds` over its standard deviation"),
+        ]
+    ),
+)
+
+DOCUMENT_GROUPS = Schema(
+    "document_groups",
+    1,
+    "group_documents",
+    "One row per analysed document, sorted by `position`: groups of documents in which the same heads are more active "
+    "than usual. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `silhouette` (null with too few, "
+    "or where nothing parts them), "
+    "`groups`, each `n_documents` and the three `heads` farthest from the usual, `layer`, `head`, `z`",
+    pa.schema(
+        [
+            column("position", pa.int64(), "Place in the site's order, 0-based"),
+            column(
+                "group",
+                pa.int32(),
+                "Its group, the largest first, 0-based; null without terms, or with fewer than 20 documents",
+                nullable=True,
+            ),
+            column(
+                "distance",
+                pa.float64(),
+                "Root mean square over heads of its difference from the group's mean, standard deviations; null "
+                "without a group",
+                nullable=True,
+            ),
+        ]
+    ),
+)
+
+ALL: tuple[Schema, ...] = (
+    VOCABULARY,
+    TERM_DOCUMENTS,
+    TERM_SUMS,
+    DOCUMENT_HEADS,
+    DISTRIBUTIONS,
+    CURVE_SUMS,
+    CURVES,
+    TERMS,
+    HEAD_TERMS,
+    HEAD_INTERVALS,
+    CLASS_HEADS,
+    CLASS_TERMS,
+    DOCUMENT_GROUPS,
+)

@@ -1,0 +1,192 @@
+"""The stage that makes token-to-token maps of chosen documents."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
+from attviz_pipeline.attention.capture import AttentionReader
+from attviz_pipeline.attention.faults import is_out_of_memory, lost_device_reported, too_long_for_memory
+from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
+from attviz_pipeline.attention.maps.offsets import offset_pairs
+from attviz_pipeline.attention.maps.reduction import MapObserver
+from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, budget, select_documents
+from attviz_pipeline.attention.maps.size import ModelShape, map_bytes, read_head_size
+from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
+from attviz_pipeline.attention.windows import DocumentEncoder, Window
+from attviz_pipeline.config import ExtractMaps
+from attviz_pipeline.errors import ArtifactError, Problem
+from attviz_pipeline.progress import track
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+class MapInputs(NamedTuple):
+    """The files that maps are made from."""
+
+    document_index: Path
+    """All analysed documents with their predictions (schema `document_index`)."""
+    shards: Sequence[Path]
+    """The same documents as they were read (schema `shard`)."""
+    checkpoint: Path
+    """Folder with the classifier."""
+    card: Path
+    """Facts of the classifier (schema `model`)."""
+
+
+def extract_maps(settings: ExtractMaps, inputs: MapInputs, maps: Path, selection: Path) -> None:
+    """Choose documents, and reduce what every layer and head of theirs attends to, token by token.
+
+    Args:
+        settings: Which documents, and how much of them.
+        inputs: What the stage reads.
+        maps: Where the maps go (schema `maps`).
+        selection: Where it goes which documents were chosen, and why (schema `map_selection`).
+
+    Raises:
+        ArtifactError: An input is missing, damaged, or made with other settings.
+        AttentionError: The model returns no attention, or not what its card promises.
+        ConfigError: The settings name documents that do not exist.
+        ResourceError: The device asked for is not there, or memory or disk do not suffice.
+    """
+    card = files.read_json(inputs.card, schemas.MODEL)
+    require_unchanged(inputs.checkpoint, card["sha256"])
+    index = files.read_table(inputs.document_index, schemas.DOCUMENT_INDEX, COLUMNS)
+    n_bytes = _map_bytes(index, settings, inputs.checkpoint, card)
+    chosen = select_documents(index, n_bytes, settings.maps, settings.seed)
+    summary = _summary(index, n_bytes, chosen, settings)
+    files.require_space(maps, summary["estimated_bytes"], "the token-to-token maps")
+    facts = {
+        "n_layers": card["n_layers"],
+        "n_heads": card["n_heads"],
+        "thumbnail_size": settings.maps.thumbnail_size,
+        "entries_per_row": settings.maps.entries_per_row,
+        "code": ATTENTION_CODE.header(),
+        "model": card["sha256"],
+    }
+    with files.TableWriter(maps, schemas.MAPS, facts) as writer, lost_device_reported():
+        documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), inputs.shards)
+        for row in _map_rows(documents, settings, inputs.checkpoint, card):
+            writer.write({name: [value] for name, value in row.items()})
+    files.write_json(selection, schemas.MAP_SELECTION, summary)
+
+
+def _map_bytes(index: pa.Table, settings: ExtractMaps, checkpoint: Path, card: Row) -> list[int]:
+    """Return what the maps of each document weigh at most, taking each of several windows for a full one."""
+    model = ModelShape(card["n_layers"], card["n_heads"], read_head_size(checkpoint))
+    n_tokens = [min(n, card["max_tokens"]) for n in index["n_tokens"].to_pylist()]
+    per_window = {n: map_bytes(model, n, settings.maps) for n in set(n_tokens)}
+    return [per_window[n] * n_windows for n, n_windows in zip(n_tokens, index["n_windows"].to_pylist(), strict=True)]
+
+
+def _summary(index: pa.Table, n_bytes: list[int], selection: Selection, settings: ExtractMaps) -> Row:
+    facts = index.select(["position", "id", "n_tokens", "n_windows"])
+    documents = [
+        {**facts.slice(row, 1).to_pylist()[0], "reason": reason, "estimated_bytes": n_bytes[row]}
+        for row, reason in selection.reasons.items()
+    ]
+    total, most = sum(document["estimated_bytes"] for document in documents), budget(settings.maps)
+    logger.info("maps of %d documents, at most %.1f MB in a site", len(documents), total / 1e6)
+    if total > most:
+        logger.warning(
+            "the documents that maps.documents names take up to %.1f MB, more than maps.max_megabytes (%g) allows: "
+            "they have maps all the same, and no other document has",
+            *(total / 1e6, settings.maps.max_megabytes),
+        )
+    return {
+        "max_documents": settings.maps.max_documents,
+        "max_bytes": most,
+        "estimated_bytes": total,
+        "documents": documents,
+        "left_out": selection.left_out,
+    }
+
+
+def _texts(chosen: pa.Table, shards: Sequence[Path]) -> list[Row]:
+    """Return the chosen rows of the index with their texts as the tokenizer was given them."""
+    found: dict[int, Row] = {}
+    for path in shards:
+        for table in files.iter_tables(path, schemas.SHARD, ["position", "id", "text", "pair_start"]):
+            wanted = table.filter(pc.is_in(table["position"], chosen["position"].combine_chunks()))
+            found.update((row["position"], row) for row in wanted.to_pylist())
+    rows = chosen.to_pylist()
+    problems = [
+        Problem(repr(row["id"]), "is in document_index, but in no shard")
+        for row in rows
+        if found.get(row["position"], {}).get("id") != row["id"]
+    ]
+    if problems:
+        raise ArtifactError("document_index and the shards hold different documents:", problems, files.REBUILD)
+    return [row | found[row["position"]] for row in rows]
+
+
+def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, card: Row) -> Iterator[Row]:
+    if not documents:
+        return
+    tokenizer = open_tokenizer(checkpoint)
+    encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
+    observer = MapObserver(settings.maps)
+    reader = open_reader(open_model(checkpoint, settings.attention), tokenizer, settings.attention, observer)
+    faults = []
+    for document in track(documents, total=len(documents), label="extract_maps", unit="documents"):
+        for number, window in enumerate(_windows(encoder, document)):
+            _read_alone(reader, window, card)
+            maps = observer.collect()
+            faults.append(vectors_fault(maps))
+            place = {"position": document["position"], "id": document["id"], "window": number}
+            yield place | _window_columns(window) | map_columns(maps)
+    if settings.maps.vectors and any(faults):
+        _warn_of_missing_vectors(faults)
+
+
+def _warn_of_missing_vectors(faults: list[str]) -> None:
+    found = [fault for fault in faults if fault]
+    logger.warning(
+        "%d of %d maps are without query and key vectors: %s",
+        *(len(found), len(faults), found[0]),
+    )
+
+
+def _windows(encoder: DocumentEncoder, document: Row) -> list[Window]:
+    encoded = encoder.encode([document["text"]], [document["pair_start"]])[0]
+    found = (len(encoded.tokens), len(encoded.windows))
+    if found != (document["n_tokens"], document["n_windows"]):
+        raise ArtifactError(
+            f"document {document['id']!r} has {found[0]} tokens in {found[1]} windows, "
+            f"document_index says {document['n_tokens']} in {document['n_windows']}: "
+            "it was made with other settings in section `attention`, or with another model.",
+            remedy=files.REBUILD,
+        )
+    return encoded.windows
+
+
+def _read_alone(reader: AttentionReader, window: Window, card: Row) -> None:
+    try:
+        batch = reader.launch([window])
+        require_heads(batch, card)
+        batch.readings()  # refuses values that are no numbers
+    except (RuntimeError, MemoryError) as fault:
+        if is_out_of_memory(fault):
+            raise too_long_for_memory(window.n_tokens) from None
+        raise
+
+
+def _window_columns(window: Window) -> Row:
+    return {
+        "first_kept": window.first,
+        "n_kept": window.stop - window.first,
+        "tokens": window.tokens,
+        "token_ids": window.token_ids,
+        "starts": window.starts,
+        "ends": window.ends,
+        "special": window.special,
+        "offset_pairs": offset_pairs(window).numpy(),
+    }

@@ -1,0 +1,89 @@
+"""Tokenizers that do not say which characters a token comes from: their pieces take the text's place."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from transformers import PreTrainedTokenizer
+
+FIRST, SECOND = -1, -2  # stand for the tokens of the two texts among special ones: no vocabulary has such indices
+
+
+class Piece(NamedTuple):
+    """One token; its place is that in the text of all pieces, joined by single spaces."""
+
+    token_id: int
+    token: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PieceSequence:
+    """One model input with special tokens, under the names that `tokenizers.Encoding` has."""
+
+    ids: list[int]
+    tokens: list[str]
+    type_ids: list[int]
+    special_tokens_mask: list[int]
+    offsets: list[tuple[int, int]]
+    sequence_ids: list[int | None]
+
+
+def join_pieces(tokenizer: PreTrainedTokenizer, text: str) -> tuple[str, list[Piece]]:
+    """Cut a text into pieces; return them joined by single spaces, and each with its place there."""
+    surfaces = tokenizer.tokenize(text)
+    token_ids = cast(list[int], tokenizer.convert_tokens_to_ids(surfaces))
+    entries = tokenizer.convert_ids_to_tokens(token_ids)
+    pieces: list[Piece] = []
+    start = 0
+    for token_id, entry, surface in zip(token_ids, entries, surfaces, strict=True):
+        pieces.append(Piece(token_id, _writable(entry), start, start + len(surface)))
+        start += len(surface) + 1
+    return _writable(" ".join(surfaces)), pieces
+
+
+def piece_windows(
+    tokenizer: PreTrainedTokenizer, pieces: Sequence[Piece], max_tokens: int, overlap: int
+) -> Iterator[PieceSequence]:
+    """Yield the model inputs of one text, as the windows that fast tokenizers make: neighbours share `overlap`."""
+    room = max_tokens - tokenizer.num_special_tokens_to_add()
+    for start in range(0, max(1, len(pieces) - overlap), room - overlap):
+        yield add_special_pieces(tokenizer, pieces[start : start + room])
+
+
+def cut_pair(
+    tokenizer: PreTrainedTokenizer, first: Sequence[Piece], second: Sequence[Piece], max_tokens: int
+) -> tuple[PieceSequence, bool]:
+    """Return the model input of two texts, the longer one cut first, and whether anything was cut."""
+    n_over = len(first) + len(second) + tokenizer.num_special_tokens_to_add(pair=True) - max_tokens
+    # The library's own function, so that extraction reads what scoring has read.
+    places = list(range(len(first))), list(range(len(second)))
+    kept_first, kept_second, _ = tokenizer.truncate_sequences(*places, n_over, "longest_first")
+    return add_special_pieces(tokenizer, first[: len(kept_first)], second[: len(kept_second)]), n_over > 0
+
+
+def add_special_pieces(
+    tokenizer: PreTrainedTokenizer, first: Sequence[Piece], second: Sequence[Piece] | None = None
+) -> PieceSequence:
+    """Put the special tokens where the tokenizer puts them around one text or two."""
+    marks = [FIRST] * len(first), None if second is None else [SECOND] * len(second)
+    layout = tokenizer.build_inputs_with_special_tokens(*marks)
+    sources = {FIRST: iter(first), SECOND: iter(second or ())}
+    pieces = [
+        next(sources[mark]) if mark in sources else Piece(mark, tokenizer.convert_ids_to_tokens(mark), 0, 0)
+        for mark in layout
+    ]
+    return PieceSequence(
+        ids=[piece.token_id for piece in pieces],
+        tokens=[piece.token for piece in pieces],
+        type_ids=tokenizer.create_token_type_ids_from_sequences(*marks),
+        special_tokens_mask=[int(mark not in sources) for mark in layout],
+        offsets=[(piece.start, piece.end) for piece in pieces],
+        sequence_ids=[{FIRST: 0, SECOND: 1}.get(mark) for mark in layout],
+    )
+
+
+def _writable(text: str) -> str:
+    # A vocabulary in JSON may hold lone surrogates, which no file of UTF-8 can.
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,103 @@
+"""What becomes of a document's readings: one row of the artefact."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from attviz_pipeline.attention.capture import Reading
+from attviz_pipeline.attention.full import PROFILE, FullReading
+from attviz_pipeline.attention.rounding import round_mantissa
+from attviz_pipeline.attention.windows import EncodedDocument
+
+Row = dict[str, Any]
+
+
+def document_row(
+    document: EncodedDocument, readings: Sequence[Reading], output_to_label: Sequence[int], n_bits: int
+) -> Row:
+    """Join the readings of a document's windows.
+
+    Args:
+        document: Its tokens and windows.
+        readings: One per window.
+        output_to_label: Index of the dataset's label for every output of the model.
+        n_bits: Bits kept of each value's mantissa.
+
+    Returns:
+        The columns of schema `attention` that extraction finds out.
+    """
+    probabilities = [_probabilities(reading, output_to_label) for reading in readings]
+    overall = np.mean(probabilities, axis=0)
+    return {
+        "text": document.text,
+        "pair_start": document.pair_start,
+        "prediction": int(overall.argmax()),
+        "probabilities": overall.astype(np.float32),
+        "tokens": document.tokens,
+        "token_ids": document.token_ids,
+        "starts": document.starts,
+        "ends": document.ends,
+        "special": document.special,
+        "punctuation": document.punctuation,
+        "words": document.words,
+        "segments": document.segments,
+        "windows": _window_rows(document, probabilities),
+        "truncated": document.truncated,
+        "self_attention": _kept(document, [reading.self_attention for reading in readings], n_bits),
+    }
+
+
+def full_columns(document: EncodedDocument, readings: Sequence[FullReading], n_bits: int) -> Row:
+    """Join what full mode says about a document's windows; arguments as in `document_row`.
+
+    Returns:
+        The columns of schema `attention` that only full mode fills.
+    """
+    norms = [reading.value_norm for reading in readings if reading.value_norm is not None]
+    return {
+        "received": _kept(document, [reading.received for reading in readings], n_bits),
+        "value_norm": _kept(document, norms, n_bits) if norms else None,
+        "rollout": _kept(document, [reading.rollout for reading in readings], n_bits),
+        "profile": _profile(readings),
+    }
+
+
+def _profile(readings: Sequence[FullReading]) -> dict[str, npt.NDArray[np.float32]] | None:
+    n_queries = sum(reading.n_queries for reading in readings)
+    if n_queries == 0:  # a text of special tokens only attends from nowhere
+        return None
+    means = torch.stack([reading.profile.cpu() for reading in readings]).sum(dim=0) / n_queries
+    return {name: means[:, :, index].numpy().reshape(-1) for index, name in enumerate(PROFILE)}
+
+
+def _kept(document: EncodedDocument, parts: Sequence[Tensor], n_bits: int) -> npt.NDArray[np.float32]:
+    """Join [..., token] of the windows, each token once, flattened."""
+    kept = [part[..., w.first : w.stop].cpu() for part, w in zip(parts, document.windows, strict=True)]
+    return round_mantissa(torch.cat(kept, dim=-1).numpy().reshape(-1), n_bits)
+
+
+def _probabilities(reading: Reading, output_to_label: Sequence[int]) -> npt.NDArray[np.float64]:
+    softmax = reading.logits.double().softmax(dim=-1).numpy()
+    probabilities = np.zeros_like(softmax)
+    probabilities[list(output_to_label)] = softmax
+    return probabilities
+
+
+def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
+    rows, first = [], 0
+    for window, values in zip(document.windows, probabilities, strict=True):
+        n_kept = window.stop - window.first
+        rows.append(
+            {
+                "first_token": first,
+                "n_tokens": n_kept,
+                "n_model_tokens": window.n_tokens,
+                "probabilities": values.astype(np.float32),
+            }
+        )
+        first += n_kept
+    return rows

@@ -1,0 +1,163 @@
+"""Attention whose matrices are shown to an observer: a part of one layer at a time, then gone."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from attviz_pipeline.attention.diagonal import (
+    AttentionInputs,
+    attention_inputs,
+    causal_mask,
+    changes_scores,
+    eager_attention,
+    share_keys,
+)
+from attviz_pipeline.attention.windows import Window
+
+# Entries of the matrices made at once. On a CPU they should stay in its second cache, 1 MB of float32;
+# a GPU needs many to be busy.
+ENTRIES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
+
+
+class MatrixPart(NamedTuple):
+    """The attention of some documents and heads in one layer; of the tokens, none is padding."""
+
+    documents: slice
+    """Rows of the batch."""
+    heads: slice
+    """Heads of the layer; parts come in order of the layers, and in each layer in order of documents, then heads."""
+    matrix: Tensor
+    """[document, head, query, key], softmaxed, float32."""
+    query: Tensor | None
+    """[document, head, token, size]; None where the matrix is not the softmax of scale * query . key + mask."""
+    key: Tensor | None
+    """As `query`."""
+    value: Tensor | None
+    """As `query`; None where the model bypasses the interface."""
+    module: torch.nn.Module | None
+    """The layer's attention module; None where the model bypasses the interface."""
+    scale: float | None
+    """Factor of the scores, where there is `query`."""
+    n_heads: int
+    """Heads of the whole layer."""
+
+
+class Observer(Protocol):
+    """What reduces matrices while they exist."""
+
+    def begin(self, windows: Sequence[Window]) -> None:
+        """Make ready for a batch."""
+
+    def see(self, part: MatrixPart) -> None:
+        """Take from a part what is wanted; it is overwritten or freed afterwards."""
+
+
+class WholeAttention:
+    """Attention by the textbook, in parts small enough for the processor's cache, each shown to an observer.
+
+    That is nearly as fast as a fused kernel, which makes the same matrix in tiles.
+
+    Args:
+        observer: What sees the parts.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._places: list[slice] = []
+
+    def begin(self, windows: Sequence[Window], places: Sequence[slice]) -> None:
+        """Make ready for a batch, whose padding is what lies outside of the windows' places."""
+        self._places = list(places)
+        self._observer.begin(windows)
+
+    def forward(  # noqa: PLR0913 - the interface's signature
+        self,
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        scaling: float | None = None,
+        is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
+        **options: Any,  # noqa: ANN401
+    ) -> tuple[Tensor, Tensor]:
+        """Attend as `self_attention_forward` does, with the matrices shown; what padding attends to is left zero."""
+        inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
+        if changes_scores(options):
+            output, matrix = eager_attention(module, inputs, options)
+            return output, self.reduce(matrix, share_keys(inputs).value, module)
+        with torch.autocast(query.device.type, enabled=False):
+            return self._attend(module, share_keys(inputs))
+
+    def reduce(self, matrix: Tensor, value: Tensor | None = None, module: torch.nn.Module | None = None) -> Tensor:
+        """Show a layer's matrix [document, head, query, key] that exists already, and return its diagonal."""
+        n_heads = matrix.shape[1]
+        for documents, place in self._groups():
+            part = matrix[documents, :, place, place].float()
+            values = None if value is None else value[documents, :, place].float()
+            self._observer.see(
+                MatrixPart(documents, slice(0, n_heads), part, None, None, values, module, None, n_heads)
+            )
+        return matrix.diagonal(dim1=-2, dim2=-1).contiguous()
+
+    def _attend(self, module: torch.nn.Module, inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+        n_documents, n_heads, n_tokens, size = inputs.value.shape
+        output = inputs.value.new_zeros(n_documents, n_tokens, n_heads, size)
+        diagonal = torch.zeros(n_documents, n_heads, n_tokens, device=output.device)
+        for documents, heads, place in self._parts(inputs):
+            cut = _cut(inputs, documents, heads, place)
+            matrix = _matrix(cut)
+            output[documents, place, heads] = (matrix @ cut.value).transpose(1, 2).to(output.dtype)
+            diagonal[documents, heads, place] = matrix.diagonal(dim1=-2, dim2=-1)
+            self._observer.see(
+                MatrixPart(documents, heads, matrix, cut.query, cut.key, cut.value, module, cut.scale, n_heads)
+            )
+        return output, diagonal
+
+    def _parts(self, inputs: AttentionInputs) -> Iterator[tuple[slice, slice, slice]]:
+        n_heads = inputs.query.shape[1]
+        for documents, place in self._groups():
+            n_entries = (place.stop - place.start) ** 2
+            n_matrices = max(1, ENTRIES_AT_ONCE[inputs.query.device.type] // n_entries)
+            for some in _pieces(documents, max(1, n_matrices // n_heads)):
+                for heads in _pieces(slice(0, n_heads), min(n_matrices, n_heads)):
+                    yield some, heads, place
+
+    def _groups(self) -> Iterator[tuple[slice, slice]]:
+        """Yield neighbours of the same length, whose matrices have the same shape."""
+        start = 0
+        for (first, stop), group in groupby((place.start, place.stop) for place in self._places):
+            n_documents = len(list(group))
+            yield slice(start, start + n_documents), slice(first, stop)
+            start += n_documents
+
+
+def _cut(inputs: AttentionInputs, documents: slice, heads: slice, place: slice) -> AttentionInputs:
+    query, key, value = (tensor[documents, heads, place].float() for tensor in inputs[:3])
+    mask = _mask_part(inputs.mask, documents, heads, place)
+    return inputs._replace(query=query, key=key, value=value, mask=mask)
+
+
+def _matrix(inputs: AttentionInputs) -> Tensor:
+    scores = (inputs.query * inputs.scale) @ inputs.key.mT
+    mask = causal_mask(inputs.query) if inputs.causal else inputs.mask
+    if mask is not None:
+        scores += mask
+    return scores.softmax(dim=-1)
+
+
+def _mask_part(mask: Tensor | None, documents: slice, heads: slice, place: slice) -> Tensor | None:
+    if mask is None:
+        return None
+    for axis, wanted in enumerate((documents, heads, place, place)):
+        if mask.shape[axis] > 1 or axis == mask.dim() - 1:
+            mask = mask[(slice(None),) * axis + (wanted,)]
+    return mask.float()
+
+
+def _pieces(whole: slice, length: int) -> Iterator[slice]:
+    for start in range(whole.start, whole.stop, length):
+        yield slice(start, min(start + length, whole.stop))

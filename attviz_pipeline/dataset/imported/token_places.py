@@ -1,0 +1,63 @@
+"""Where in a text its tokens lie, for tokens that come without offsets."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+SPECIAL = frozenset(
+    {"[CLS]", "[SEP]", "[PAD]", "[BOS]", "[EOS]", "<s>", "</s>", "<pad>", "<cls>", "<sep>", "<bos>", "<eos>"}
+)
+MARKS = ("##", "▁", "Ġ")
+MOST_SKIPPED = 40
+
+
+class Places(NamedTuple):
+    """First character of each token, the one behind it, whether it is special, [token]; and how many are not there."""
+
+    starts: list[int]
+    ends: list[int]
+    special: list[bool]
+    n_absent: int
+
+
+def place_tokens(text: str, tokens: Sequence[str]) -> Places:
+    """Find tokens in a text, in order.
+
+    A token is looked for as it is spelt, then without the mark that pieces of words bear, then in lower case. It may
+    lie at most `MOST_SKIPPED` characters behind the token before it, so that one token that is not in the text does not
+    draw all others to its end; the reach grows with every further one that is not found. Special tokens and tokens that
+    are not in the text cover no character.
+    """
+    places = Places([], [], [], 0)
+    lower, cursor, n_missed, n_absent = _lower(text), 0, 0, 0
+    for token in tokens:
+        is_special = token in SPECIAL
+        start, end = _find(text, lower, token, cursor, MOST_SKIPPED * (1 + n_missed))
+        found = start >= 0
+        n_missed = 0 if found or is_special else n_missed + 1
+        n_absent += not found and not is_special
+        cursor = end if found else cursor
+        places.starts.append(start if found and not is_special else cursor)
+        places.ends.append(cursor)
+        places.special.append(is_special)
+    return places._replace(n_absent=n_absent)
+
+
+def _find(text: str, lower: str, token: str, cursor: int, reach: int) -> tuple[int, int]:
+    for place, spelling in _spellings(text, lower, token):
+        start = place.find(spelling, cursor, cursor + reach + len(spelling))
+        if start >= 0:
+            return start, start + len(spelling)
+    return -1, cursor
+
+
+def _spellings(text: str, lower: str, token: str) -> Iterator[tuple[str, str]]:
+    bare = next((token.removeprefix(mark) for mark in MARKS if token.startswith(mark) and token != mark), token)
+    for spelling in dict.fromkeys((token, bare)):
+        if spelling:
+            yield text, spelling
+            yield lower, _lower(spelling)
+
+
+def _lower(text: str) -> str:
+    # A few characters grow in lower case, which would shift every place behind them: those stay as they are.
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)

@@ -1,0 +1,89 @@
+"""One GPU per process, also on a machine where no scheduler deals them out.
+
+SLURM shows a job only the GPUs it was given. Without it, processes agree by locks: one lock file per GPU, held as long
+as the process lives. The kernel frees the lock of a process however it ends.
+"""
+
+import fcntl
+import logging
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+logger = logging.getLogger(__name__)
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SECONDS_BETWEEN_TRIES = 0.5
+
+
+@contextmanager
+def reserved_gpu(n_gpus: int) -> Iterator[None]:
+    """Make one free GPU the only visible one, and keep other processes of this user off it while the block runs.
+
+    Nothing changes for jobs that ask for no GPU, inside SLURM, and on a machine without GPUs: which device is computed
+    on then, or whether none is an error, is decided by who computes. Must be entered before torch is first used.
+
+    Args:
+        n_gpus: 1 to reserve one, 0 for none.
+    """
+    gpus = _gpus(os.environ) if n_gpus else []
+    if not gpus:
+        yield
+        return
+    before = os.environ.get(VISIBLE)
+    with _first_free(gpus) as gpu:
+        os.environ[VISIBLE] = gpu
+        logger.info("reserved GPU %s, one of %d", gpu, len(gpus))
+        try:
+            yield
+        finally:
+            os.environ.pop(VISIBLE)
+            os.environ.update({} if before is None else {VISIBLE: before})
+
+
+def _gpus(environment: Mapping[str, str]) -> list[str]:
+    """Return the GPUs that may be chosen from, as CUDA names them."""
+    if "SLURM_JOB_ID" in environment:
+        # It numbers each job's GPUs from 0: the numbers of two jobs may be equal and mean different GPUs.
+        logger.info("SLURM gave this job %s=%s", VISIBLE, environment.get(VISIBLE, ""))
+        return []
+    if VISIBLE in environment:
+        return [gpu.strip() for gpu in environment[VISIBLE].split(",") if gpu.strip()]
+    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - fixed words
+    except (OSError, subprocess.SubprocessError):
+        logger.warning("a GPU is asked for, but nvidia-smi names none on this machine")
+        return []
+    return listing.stdout.split()
+
+
+@contextmanager
+def _first_free(gpus: list[str]) -> Iterator[str]:
+    folder = Path(tempfile.gettempdir()) / f"attviz-pipeline-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    told = False
+    while True:
+        for gpu in gpus:
+            with (folder / f"{gpu.replace('/', '_')}.lock").open("a") as file:
+                if _locked(file):
+                    yield gpu
+                    return
+        if not told:
+            logger.warning("all %d GPUs are taken: waiting for one (snakemake --resources gpu=%d)", *[len(gpus)] * 2)
+            told = True
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _locked(file: IO[str]) -> bool:
+    # A record lock belongs to this process alone; children, which may outlive it, do not hold it.
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

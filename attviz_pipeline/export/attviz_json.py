@@ -1,0 +1,52 @@
+"""AttViz's JSON: what its viewer (github.com/SkBlaz/attviz) opens."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.export.json_list import json_list
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def write_attviz_json(
+    folder: Path, label_names: list[str], vector_names: list[str]
+) -> Iterator[Callable[[ExportedDocument], None]]:
+    """Write `attviz.json`, one object per document, numbers as strings as AttViz's own files have them.
+
+    The viewer looks for every token in the text behind the one before it. `text` is therefore the tokens joined by
+    spaces, as in the published files, and not the document's text.
+    """
+    n_with_markup = 0
+    with json_list(folder / "attviz.json") as write:
+
+        def add(document: ExportedDocument) -> None:
+            nonlocal n_with_markup
+            n_with_markup += any("<" in token for token in document.tokens)
+            write(_content(document, label_names, vector_names))
+
+        yield add
+    if n_with_markup:
+        logger.warning(
+            "%d texts hold markup, and AttViz's viewer runs it: open attviz.json there only if you trust the texts",
+            n_with_markup,
+        )
+
+
+def _content(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, Any]:
+    vectors = [
+        {"name": int(name) if name.isdecimal() else name, "vectors": [str(float(value)) for value in vector]}
+        for name, vector in zip(vector_names, document.vectors, strict=True)
+    ]
+    return {
+        "text": " ".join(document.tokens),
+        "sets": [{"attention_vectors": vectors, "tokens": document.tokens}],
+        "output_activations": [
+            {"value": str(float(value)), "name": name}
+            for name, value in zip(label_names, document.probabilities, strict=True)
+        ],
+    }

@@ -1,0 +1,170 @@
+"""The documents of all shards, in the site's order, with the vectors that were asked for."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.rows import Row, iter_rows
+from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
+from attviz_pipeline.progress import track
+
+Heads = Literal["all", "layer_means"] | Sequence[str]
+
+_SPOOL = pa.schema(
+    [
+        ("position", pa.int64()),
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("label", pa.int32()),
+        ("prediction", pa.int32()),
+        ("probabilities", pa.list_(pa.float32())),
+        ("tokens", pa.list_(pa.string())),
+        ("starts", pa.list_(pa.int32())),
+        ("ends", pa.list_(pa.int32())),
+        ("special", pa.list_(pa.bool_())),
+        ("vectors", pa.list_(pa.float32())),
+    ]
+)
+
+
+class Vectors(NamedTuple):
+    """Which vectors a document has: their names, and the weights of layer x head in each, [vector, row]."""
+
+    names: list[str]
+    weights: NDArray[np.float64]
+
+    @property
+    def choice(self) -> NDArray[np.intp] | None:
+        """Row of each vector where every vector is one head, so that no number has to be computed; else None."""
+        single = (self.weights.max(axis=1) == 1).all()
+        return self.weights.argmax(axis=1) if single else None
+
+
+@dataclass(frozen=True)
+class ExportedDocument:
+    """One document, cut to what was asked for.
+
+    Attributes:
+        label: Gold class, None where it is not known.
+        vectors: Self-attention, [vector, token], 0..1.
+    """
+
+    position: int
+    id: str
+    text: str
+    label: int | None
+    prediction: int
+    probabilities: NDArray[np.float32]
+    tokens: list[str]
+    starts: list[int]
+    ends: list[int]
+    special: list[bool]
+    vectors: NDArray[np.float32]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean over the vectors, [token], 0..1."""
+        means: NDArray[np.float64] = self.vectors.mean(axis=0, dtype=np.float64)
+        return means
+
+
+def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
+    """Find out which vectors a choice of heads means.
+
+    Args:
+        facts: Facts of an attention artefact.
+        heads: All heads, the mean of each layer's heads, or heads like `5.3` for layer 5, head 3.
+
+    Raises:
+        ConfigError: A head that was chosen is not there.
+    """
+    n_layers, n_heads = facts["n_layers"], facts["n_heads"]
+    one_each = np.eye(n_layers * n_heads)
+    names = facts.get("vector_names") or [f"L{row // n_heads} H{row % n_heads}" for row in range(n_layers * n_heads)]
+    if heads == "all":
+        return Vectors(names, one_each)
+    if heads == "layer_means":
+        means = one_each.reshape(n_layers, n_heads, -1).mean(axis=1)
+        return Vectors([f"layer {layer} mean" for layer in range(n_layers)], means)
+    pairs = [(head, *map(int, head.split("."))) for head in heads]
+    problems = [
+        Problem(f"export.heads {head}", f"is not there: layers are 0 to {n_layers - 1}, heads 0 to {n_heads - 1}")
+        for head, layer, number in pairs
+        if layer >= n_layers or number >= n_heads
+    ]
+    if problems:
+        raise ConfigError("these heads cannot be exported:", problems)
+    rows = [layer * n_heads + number for _, layer, number in pairs]
+    return Vectors([names[row] for row in rows], one_each[rows])
+
+
+@contextmanager
+def ordered_documents(
+    attention: Sequence[Path], vectors: Vectors, folder: Path, *, special_tokens: bool
+) -> Iterator[Iterator[ExportedDocument]]:
+    """Give all documents in the order of their positions, whatever the shards.
+
+    Shards hold documents by length. They are written to a temporary file once, one record each, and read back in order:
+    memory holds one document at a time.
+
+    Args:
+        attention: Artefacts `attention` of all shards.
+        vectors: Which vectors.
+        folder: Where the temporary file lies.
+        special_tokens: Whether [CLS], [SEP] and the like stay.
+
+    Raises:
+        ArtifactError: A shard is unusable, or two documents share a position.
+    """
+    with files.scratch_directory(folder / "spool") as place:
+        spool = place / "documents.arrow"
+        positions = _write_spool(spool, attention, vectors, special_tokens=special_tokens)
+        if len(set(positions)) < len(positions):
+            raise ArtifactError("the attention shards do not belong together: positions repeat.", remedy=files.REBUILD)
+        order = sorted(range(len(positions)), key=positions.__getitem__)
+        with pa.memory_map(str(spool)) as source, pa.ipc.open_file(source) as reader:
+            batches = (reader.get_batch(index).to_pylist()[0] for index in order)
+            n_vectors = len(vectors.names)
+            documents = (_document(content, n_vectors) for content in batches)
+            yield iter(track(documents, total=len(order), label="export_attention", unit="documents"))
+
+
+def _write_spool(spool: Path, attention: Sequence[Path], vectors: Vectors, *, special_tokens: bool) -> list[int]:
+    positions = []
+    with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, _SPOOL) as writer:
+        for path in attention:
+            for row in iter_rows(path, schemas.ATTENTION):
+                content = _content(row, vectors, special_tokens=special_tokens)
+                positions.append(content["position"])
+                writer.write_batch(pa.RecordBatch.from_pylist([content], schema=_SPOOL))
+    return positions
+
+
+def _content(row: Row, vectors: Vectors, *, special_tokens: bool) -> dict[str, Any]:
+    special = row.array("special").astype(np.bool_)
+    kept = np.flatnonzero(np.ones_like(special) if special_tokens else ~special)
+    tokens = row.scalar("tokens")
+    values = row.array("self_attention").reshape(-1, len(special))[:, kept]
+    choice = vectors.choice
+    chosen = values[choice] if choice is not None else (vectors.weights @ values).astype(np.float32)
+    return {
+        **{name: row.scalar(name) for name in ("position", "id", "text", "label", "prediction", "probabilities")},
+        "tokens": [tokens[index] for index in kept],
+        **{name: row.array(name)[kept] for name in ("starts", "ends")},
+        "special": special[kept],
+        "vectors": chosen.reshape(-1),
+    }
+
+
+def _document(content: dict[str, Any], n_vectors: int) -> ExportedDocument:
+    shape = n_vectors, len(content["tokens"])
+    content["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
+    content["probabilities"] = np.array(content["probabilities"], np.float32)
+    return ExportedDocument(**content)

@@ -1,0 +1,112 @@
+r"""Heat maps for papers: one LaTeX file per document, tokens on coloured ground.
+
+XeLaTeX or LuaLaTeX compiles them; the packages are xcolor and fontspec, and ctex for Chinese, Japanese and Korean.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from attviz_pipeline.export.documents import ExportedDocument
+
+ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
+# Han, kana, Hangul and their punctuation: what ctex has fonts and line breaking for.
+EAST_ASIAN = re.compile(
+    r"[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]|[\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+LONGEST_BOX = 60
+PREAMBLE = r"""% Compile with xelatex or lualatex.
+\documentclass{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage{fontspec}
+% Without TeX's ligatures: quotes and dashes stay what they are in the text.
+\defaultfontfeatures[\rmfamily,\sffamily]{}
+\IfFontExistsTF{DejaVu Sans}{\setmainfont{DejaVu Sans}}{\setmainfont{Latin Modern Roman}}
+%(east_asian)s\usepackage{xcolor}
+\definecolor{attention}{HTML}{0072B2}
+\setlength{\fboxsep}{1pt}
+\newcommand{\tok}[2]{\colorbox{attention!#1}{\strut\ifnum#1>55\color{white}\fi#2}}
+\newcommand{\named}[2]{\tok{#1}{\scriptsize#2}}
+\pagestyle{empty}
+\setlength{\parindent}{0pt}
+\sloppy
+\begin{document}
+"""
+CTEX = "\\usepackage[scheme=plain,fontset=fandol]{ctex} % other fontsets: see the manual of ctex\n"
+
+
+@contextmanager
+def write_latex(
+    folder: Path, label_names: list[str], vector_names: list[str]
+) -> Iterator[Callable[[ExportedDocument], None]]:
+    """Write `latex/<position>.tex` for every document.
+
+    Colour is the mean over the vectors, from 0 (white) to the largest among the document's tokens but special ones.
+    """
+    target = folder / "latex"
+    target.mkdir()
+
+    def add(document: ExportedDocument) -> None:
+        text = latex_page(document, label_names[document.prediction], len(vector_names))
+        (target / f"{document.position:06d}.tex").write_text(text, encoding="utf-8", newline="\n")
+
+    yield add
+
+
+def latex_page(document: ExportedDocument, prediction: str, n_vectors: int) -> str:
+    """Return a whole LaTeX file with one document."""
+    largest = _largest(document)
+    body = "".join(_pieces(document, largest)).strip() or "(no text)"
+    scale = "\\,".join(f"\\tok{{{weight}}}{{~}}" for weight in range(0, 101, 20))
+    legend = (
+        f"\\par\\bigskip\\footnotesize self-attention, mean of {n_vectors}: 0 {scale} {largest:.3g}; "
+        f"predicted {escape(prediction)} ({100 * float(document.probabilities[document.prediction]):.1f}\\,\\%)\n"
+    )
+    east_asian = CTEX if EAST_ASIAN.search(document.text + prediction + "".join(document.tokens)) else ""
+    return PREAMBLE.replace("%(east_asian)s", east_asian) + body + "\n" + legend + "\\end{document}\n"
+
+
+def escape(text: str) -> str:
+    """Write a text so that LaTeX prints it: nothing in it is a command, and white space is a single space."""
+    # Controls that are invisible in a text are invisible in print, and some of them stop LaTeX.
+    visible = "".join(
+        " " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cs", "Cn"}
+    )
+    return "".join(ESCAPES.get(character, character) for character in re.sub(" +", " ", visible))
+
+
+def _largest(document: ExportedDocument) -> float:
+    ordinary = document.mean[~np.array(document.special, dtype=bool)]
+    return float(ordinary.max(initial=0))
+
+
+def _pieces(document: ExportedDocument, largest: float) -> Iterator[str]:
+    cursor = 0
+    places = zip(document.tokens, document.starts, document.ends, document.mean, strict=True)
+    for token, start, end, value in places:
+        yield escape(document.text[cursor:start])
+        cursor = max(cursor, end)
+        weight = round(100 * min(float(value) / largest, 1)) if largest else 0
+        shown = document.text[start:end]
+        if not shown.strip():
+            yield f"\\named{{{weight}}}{{{escape(token)}}} "
+            continue
+        # A box can neither be broken nor be wider than TeX can count.
+        parts = [shown[first : first + LONGEST_BOX] for first in range(0, len(shown), LONGEST_BOX)]
+        yield "\\allowbreak ".join(f"\\tok{{{weight}}}{{{escape(part)}}}" for part in parts) + "\\allowbreak{}"
+    yield escape(document.text[cursor:])

@@ -1,0 +1,53 @@
+"""neat-vision's two files (github.com/cbaziotis/neat-vision): samples, and names of the classes."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts.files import write_text
+from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.export.json_list import dump, json_list
+
+LEAST_PROBABILITY = 1e-30
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def write_neat_vision(
+    folder: Path, label_names: list[str], vector_names: list[str]
+) -> Iterator[Callable[[ExportedDocument], None]]:
+    """Write `neat_vision_samples.json` and `neat_vision_labels.json`.
+
+    The tool shows one weight per token and colours it by its distance from 1/n, so it needs weights that sum to 1: they
+    are the mean over the vectors, divided by its sum. It puts `posterior` through a softmax, so that holds logarithms.
+    """
+    del vector_names  # one weight per token: their mean
+    names = {str(index): {"name": name, "desc": name} for index, name in enumerate(label_names)}
+    write_text(folder / "neat_vision_labels.json", dump(names) + "\n")
+    n_unknown = 0
+    with json_list(folder / "neat_vision_samples.json") as write:
+
+        def add(document: ExportedDocument) -> None:
+            nonlocal n_unknown
+            n_unknown += document.label is None
+            write(_sample(document))
+
+        yield add
+    if n_unknown:
+        logger.warning("%d documents have no gold label: neat-vision will count them as predicted wrongly", n_unknown)
+
+
+def _sample(document: ExportedDocument) -> dict[str, Any]:
+    mean = document.mean
+    total = float(mean.sum())
+    return {
+        "text": document.tokens,
+        "attention": [float(value) / total if total else 0.0 for value in mean],
+        "label": document.label,
+        "prediction": document.prediction,
+        "posterior": [math.log(max(float(value), LEAST_PROBABILITY)) for value in document.probabilities],
+        "id": document.id,
+    }

@@ -1,0 +1,54 @@
+"""The stage `export_attention`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import ExportAttention
+from attviz_pipeline.errors import ArtifactError, Problem
+from attviz_pipeline.export.attviz_json import write_attviz_json
+from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents
+from attviz_pipeline.export.latex import write_latex
+from attviz_pipeline.export.neat_vision import write_neat_vision
+from attviz_pipeline.export.tables import write_csv, write_parquet
+
+Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
+
+FORMATS: Mapping[str, Format] = {
+    "attviz_json": write_attviz_json,
+    "neat_vision": write_neat_vision,
+    "latex": write_latex,
+    "csv": write_csv,
+    "parquet": write_parquet,
+}
+
+
+def export_attention(settings: ExportAttention, attention: Sequence[Path], output: Path) -> None:
+    """Write the attention of all documents in formats of other tools, in the site's order, one document at a time.
+
+    Args:
+        settings: Which formats, which heads.
+        attention: Artefacts `attention` of all shards.
+        output: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
+            `latex/`, `tokens.csv`, `tokens.parquet`.
+
+    Raises:
+        ArtifactError: A shard is unusable, or the shards are of different models.
+        ConfigError: A head that was chosen is not there.
+    """
+    facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
+    first = facts[attention[0]]
+    problems = [Problem(str(path), "is of another model or corpus") for path in attention if facts[path] != first]
+    if problems:
+        raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)
+    chosen = choose_vectors(first, settings.export.heads)
+    with files.atomic_directory(output) as folder, ExitStack() as stack:
+        documents = stack.enter_context(
+            ordered_documents(attention, chosen, folder, special_tokens=settings.export.special_tokens)
+        )
+        formats = dict.fromkeys(settings.export.formats)
+        writers = [stack.enter_context(FORMATS[name](folder, first["label_names"], chosen.names)) for name in formats]
+        for document in documents:
+            for write in writers:
+                write(document)

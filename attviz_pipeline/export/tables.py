@@ -1,0 +1,89 @@
+"""One row per token and vector, as CSV and as Parquet."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts.files import TableWriter
+from attviz_pipeline.export.documents import ExportedDocument
+
+ROWS_PER_GROUP = 500_000
+# What spreadsheets take for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@contextmanager
+def write_csv(
+    folder: Path, label_names: list[str], vector_names: list[str]
+) -> Iterator[Callable[[ExportedDocument], None]]:
+    """Write `tokens.csv`.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it; `tokens.parquet` has none.
+    """
+    with (folder / "tokens.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(schemas.EXPORTED_TOKENS.arrow.names)
+
+        def add(document: ExportedDocument) -> None:
+            columns = _columns(document, label_names, vector_names)
+            harmless = [[_harmless(cell) for cell in column] for column in columns.values()]
+            writer.writerows(zip(*harmless, strict=True))
+
+        yield add
+
+
+@contextmanager
+def write_parquet(
+    folder: Path, label_names: list[str], vector_names: list[str]
+) -> Iterator[Callable[[ExportedDocument], None]]:
+    """Write `tokens.parquet`, an artefact of schema EXPORTED_TOKENS."""
+    facts = {"label_names": label_names, "vector_names": vector_names}
+    pending: list[pa.Table] = []
+    with TableWriter(folder / "tokens.parquet", schemas.EXPORTED_TOKENS, facts) as writer:
+
+        def add(document: ExportedDocument) -> None:
+            pending.append(pa.table(_columns(document, label_names, vector_names), schema=_PLAIN))
+            if sum(table.num_rows for table in pending) >= ROWS_PER_GROUP:
+                flush()
+
+        def flush() -> None:
+            if pending:
+                writer.write_table(pa.concat_tables(pending))
+            pending.clear()
+
+        yield add
+        flush()
+
+
+_PLAIN = schemas.EXPORTED_TOKENS.arrow.remove_metadata()
+
+
+def _columns(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, list[Any]]:
+    n_vectors, n_tokens = document.vectors.shape
+    n = n_vectors * n_tokens
+    gold = None if document.label is None else label_names[document.label]
+    return {
+        "position": [document.position] * n,
+        "id": [document.id] * n,
+        "gold": [gold] * n,
+        "prediction": [label_names[document.prediction]] * n,
+        "token_index": list(range(n_tokens)) * n_vectors,
+        "token": document.tokens * n_vectors,
+        "start": document.starts * n_vectors,
+        "end": document.ends * n_vectors,
+        "special": document.special * n_vectors,
+        "vector": [name for name in vector_names for _ in range(n_tokens)],
+        "self_attention": document.vectors.astype(np.float64).ravel().tolist(),
+    }
+
+
+def _harmless(cell: object) -> object:
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return "" if cell is None else cell

@@ -1,0 +1,28 @@
+"""What the figures of the classifier's predictions have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.figures.drawing import Inputs
+
+NO_GOLD = "No gold label is known, so predictions cannot be right or wrong."
+
+
+def read_assessment(inputs: Inputs) -> dict[str, Any]:
+    """Read the artefact `assessment`.
+
+    Raises:
+        ArtifactError: It is unusable.
+    """
+    return files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)
+
+
+def interval(estimate: Mapping[str, float | None], digits: int = 3) -> str:
+    """Write an estimate: 0.046 (95 % interval 0.036 to 0.057)."""
+    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+    if value is None:
+        return "not defined"
+    if low is None or high is None:
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} (95 % interval {low:.{digits}f} to {high:.{digits}f})"

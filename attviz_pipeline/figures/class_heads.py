@@ -1,0 +1,137 @@
+"""Which heads differ between classes: effect sizes of every head, one map per class."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+
+KIND = "class_heads"
+GROUPINGS = {
+    "gold": "documents of a gold class and all others",
+    "predicted": "documents predicted to be of a class and all others",
+    "correct": "wrongly and rightly predicted documents",
+}
+MOST_MAPS = 6
+MAPS_PER_ROW = 3
+SIGNIFICANT = 0.05
+log = logging.getLogger(__name__)
+
+
+def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one figure per grouping: gold classes, predicted classes, right against wrong.
+
+    Raises:
+        ArtifactError: The table of comparisons is unusable.
+    """
+    path = inputs.terms.class_heads
+    facts, table = files.read_facts(path, term_schemas.CLASS_HEADS), files.read_table(path, term_schemas.CLASS_HEADS)
+    for grouping, what in GROUPINGS.items():
+        name = f"{KIND}-{grouping}"
+        rows = table.filter(pc.equal(table["grouping"], grouping))
+        if not rows.num_rows:
+            reason = "Too few documents to compare " + what + "."
+            log.warning("figure %s is empty: %s", name, reason)
+            yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
+            continue
+        yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
+
+
+def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
+    maps = _maps(rows)
+    shown = dict(list(maps.items())[:1] if grouping == "correct" else sorted(maps.items(), key=_size)[:MOST_MAPS])
+    n_left_out = 0 if grouping == "correct" else len(maps) - len(shown)
+    return finish(
+        lambda: _plot(shown),
+        name=name,
+        kind=KIND,
+        caption=(
+            f"Heads that differ between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
+            "relative to even attention, documents as units, the part that length explains taken off. Above 0: more "
+            f"in the documents named. Dots: q < {SIGNIFICANT} (Benjamini-Hochberg over all heads and groups of the "
+            f"figure; {facts['n_permutations']:,} permutations within {facts['length_strata']} strata of length)."
+            + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
+        ),
+        alt=_alt(shown),
+        columns=rows.to_pydict(),
+        dpi=dpi,
+    )
+
+
+Map = dict[str, np.ndarray]
+
+
+def _maps(rows: pa.Table) -> dict[str, Map]:
+    """Return effect and q of every group, [layer, head], and its number of documents."""
+    found = {}
+    for group in pc.unique(rows["group"]).to_pylist():
+        mine = rows.filter(pc.equal(rows["group"], group))
+        shape = mine["layer"].to_numpy().max() + 1, mine["head"].to_numpy().max() + 1
+        found[group] = {name: mine[name].to_numpy().reshape(shape) for name in ("effect", "q", "n_inside")}
+    return found
+
+
+def _size(item: tuple[str, Map]) -> int:
+    return -int(item[1]["n_inside"].max())
+
+
+def _alt(maps: dict[str, Map]) -> str:
+    told = []
+    for group, found in maps.items():
+        effect = found["effect"]
+        layer, head = np.unravel_index(np.abs(effect).argmax(), effect.shape)
+        told.append(
+            f"{style.legible(group)}: {int((found['q'] < SIGNIFICANT).sum())} of {effect.size} heads differ, most "
+            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+        )
+    return f"Heat maps of effect sizes, layers by heads. {'; '.join(told)}."
+
+
+def _plot(maps: dict[str, Map]) -> Figure:
+    n_layers, n_heads = next(iter(maps.values()))["effect"].shape
+    n_columns = min(len(maps), MAPS_PER_ROW)
+    n_rows = -(-len(maps) // MAPS_PER_ROW)
+    cell = min(max((style.WIDTH_INCHES - 0.35) / n_columns * 0.92 / n_heads, 0.115), 0.2)
+    figure = Figure(figsize=(style.WIDTH_INCHES, 0.75 + n_rows * (cell * n_layers + 0.34)), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
+    limit = max(float(np.abs(found["effect"]).max()) for found in maps.values()) or 1.0
+    for axes in panels.flat[len(maps) :]:
+        axes.set_axis_off()
+    for axes, (group, found) in zip(panels.flat, maps.items(), strict=False):
+        image = axes.imshow(found["effect"], cmap="PuOr_r", aspect="auto", vmin=-limit, vmax=limit)
+        _mark(axes, found, limit, cell)
+        axes.set_title(f"{style.legible(group)} ({int(found['n_inside'].max()):,})", fontsize=7, pad=3)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("layer")
+    for column in range(n_columns):
+        lowest = (len(maps) - 1 - column) // MAPS_PER_ROW
+        panels[lowest, column].set_xlabel("head", labelpad=1)
+        panels[lowest, column].tick_params(labelbottom=True)
+    bar = figure.colorbar(image, ax=panels, location="bottom", aspect=40, shrink=0.7)
+    bar.outline.set_visible(False)
+    bar.set_label("effect, Hedges' g (dot: q < 0.05)")
+    return figure
+
+
+def _mark(axes: Axes, found: Map, limit: float, cell: float) -> None:
+    layer, head = np.nonzero(found["q"] < SIGNIFICANT)
+    dark = np.abs(found["effect"][layer, head]) > 0.6 * limit
+    for ink, chosen in (("white", dark), (style.INK, ~dark)):
+        axes.plot(head[chosen], layer[chosen], ".", color=ink, markersize=max(cell * 14, 2.4), markeredgewidth=0)
+    n_layers, n_heads = found["effect"].shape
+    axes.set_xticks(range(0, n_heads, -(-n_heads // 6)))
+    axes.set_yticks(range(0, n_layers, -(-n_layers // 6)))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(n_heads + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n_layers + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.5)
+    axes.tick_params(which="minor", length=0)

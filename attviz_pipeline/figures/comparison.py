@@ -1,0 +1,149 @@
+"""What the figures of likeness between heads share: the numbers of one measure, and how they are put into words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attviz_pipeline.artifacts import comparison_schemas, files
+from attviz_pipeline.figures.drawing import Inputs
+
+LARGEST_Q = 0.05
+
+
+class Measure(NamedTuple):
+    """How a measure of likeness is called and read.
+
+    Attributes:
+        name: As the tables name it.
+        title: As captions name it.
+        axis: Name and unit of its values.
+        high_is_alike: True of a similarity, False of a distance.
+        basis: What was compared; names facts of the tables.
+        lacking: Why there may be nothing to show; names facts of the tables.
+    """
+
+    name: str
+    title: str
+    axis: str
+    high_is_alike: bool
+    basis: str
+    lacking: str
+
+
+MEASURES = (
+    Measure(
+        "fuji",
+        "FUJI, likeness of the heads' rankings of tokens by mean self-attention",
+        "area below the FUJI curve",
+        high_is_alike=True,
+        basis="{n_tokens:,} tokens that occur in at least {min_document_frequency} documents",
+        lacking="No token occurs in at least {min_document_frequency} documents.",
+    ),
+    Measure(
+        "jensen_shannon",
+        "Jensen-Shannon distance of the heads' self-attention over the tokens of a document",
+        "Jensen-Shannon distance",
+        high_is_alike=False,
+        basis="{n_documents:,} documents",
+        lacking="No sampled document has two tokens.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """One measure of likeness between all heads.
+
+    Attributes:
+        measure: Which one.
+        facts: Facts of the tables, and under `groups` those of this measure's groups.
+        pairs: Rows of `head_pairs`.
+        heads: Rows of `head_clusters`.
+    """
+
+    measure: Measure
+    facts: Mapping[str, Any]
+    pairs: pa.Table
+    heads: pa.Table
+
+    @property
+    def lacking(self) -> str:
+        """Why there is nothing to show, or nothing."""
+        if self.facts["n_layers"] * self.facts["n_heads"] == 1:
+            return "The model has one head: there is none to compare it with."
+        return "" if self.pairs.num_rows else self.measure.lacking.format(**self.facts)
+
+    @property
+    def basis(self) -> str:
+        """What was compared, in words."""
+        return self.measure.basis.format(**self.facts)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return one column of the heads."""
+        values: NDArray[Any] = self.heads[name].to_numpy()
+        return values
+
+    def square(self, name: str) -> NDArray[np.float64]:
+        """Return one column of the pairs as a matrix, [head, head], nothing on its diagonal."""
+        n_heads = self.heads.num_rows
+        matrix = np.full((n_heads, n_heads), np.nan)
+        matrix[np.triu_indices(n_heads, 1)] = self.pairs[name].to_numpy()
+        return np.where(np.isnan(matrix), matrix.T, matrix)
+
+    def extreme(self, *, alike: bool) -> str:
+        """Name the pair of heads that is most, or least, alike, with its value."""
+        values = self.pairs["value"].to_numpy()
+        row = int(values.argmax() if alike == self.measure.high_is_alike else values.argmin())
+        return f"{pair_name(self.pairs.slice(row, 1).to_pylist()[0])} ({values[row]:.3f})"
+
+    @property
+    def beside_chance(self) -> str:
+        """How many pairs are more alike than chance, and how many less, in words."""
+        value, low, high = (self.pairs[name].to_numpy() for name in ("value", "null_low", "null_high"))
+        less = value < low if self.measure.high_is_alike else value > high
+        more = self.pairs["q"].to_numpy() <= LARGEST_Q
+        return (
+            f"{more.mean():.0%} of the pairs are more alike than chance, "
+            f"{less.mean():.0%} less than 97.5 % of the permutations."
+        )
+
+
+def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
+    """Read the tables, one measure after the other.
+
+    Raises:
+        ArtifactError: A table is unusable.
+    """
+    pairs = files.read_table(inputs.comparison.head_pairs, comparison_schemas.HEAD_PAIRS)
+    heads = files.read_table(inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)
+    facts = files.read_facts(inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)
+    for measure in MEASURES:
+        of_measure = {**facts, "groups": facts["measures"].get(measure.name)}
+        yield Likeness(measure, of_measure, _rows(pairs, measure), _rows(heads, measure))
+
+
+def pair_name(row: Mapping[str, Any]) -> str:
+    """Name the two heads of a row as layer.head."""
+    return f"{row['layer_a']}.{row['head_a']} and {row['layer_b']}.{row['head_b']}"
+
+
+def groups_in_words(likeness: Likeness) -> str:
+    """Say into how many groups the heads fall, and how far apart these are."""
+    groups = likeness.facts["groups"]
+    if groups["n_clusters"] == 1:
+        return "No cut of the dendrogram gives groups that are apart."
+    sizes = np.sort(np.bincount(likeness.column("cluster")))[::-1]
+    n_alone = int((sizes == 1).sum())
+    alone = {0: "", 1: ", one of them a single head"}.get(n_alone, f", {n_alone} of them single heads")
+    # Kaufman and Rousseeuw 1990 read a mean below a quarter as no substantial structure.
+    apart = "barely apart" if groups["silhouette"] <= 0.25 else "apart"
+    return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {groups['silhouette']:.2f})."
+
+
+def _rows(table: pa.Table, measure: Measure) -> pa.Table:
+    return table.filter(pc.equal(table["measure"], measure.name))

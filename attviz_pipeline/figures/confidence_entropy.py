@@ -1,0 +1,144 @@
+"""How sure the classifier is of a document, against the mean entropy of its tokens' self-attention."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.assessment import interval, read_assessment
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+
+KIND = "confidence_entropy"
+HEIGHT_INCHES = 2.7
+LEAST_DOUBT = 1e-5
+MOST_VECTOR_POINTS = 1000
+N_GROUPS = 10
+CONFIDENCES = {
+    0.5: "0.5",
+    0.2: "0.8",
+    0.1: "0.9",
+    0.05: "0.95",
+    0.02: "0.98",
+    0.01: "0.99",
+    1e-3: "0.999",
+    1e-4: "0.9999",
+}
+CONFIDENCES |= {LEAST_DOUBT: "≥ 0.99999"}
+FEWEST_PER_GROUP = 30
+
+Points = tuple[np.ndarray, np.ndarray]
+
+
+def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one point per document, and the median along the entropy.
+
+    Raises:
+        ArtifactError: The assessment is unusable.
+    """
+    columns = files.read_table(inputs.assessment.confidences, schemas.CONFIDENCES).to_pydict()
+    assessment = read_assessment(inputs)
+    points = _points(columns)
+    n_shown = sum(len(entropy) for entropy, _ in points.values())
+    yield finish(
+        lambda: _plot(points) if n_shown else style.sentence("No document has a token with an entropy."),
+        name=KIND,
+        kind=KIND,
+        caption=_caption(assessment),
+        alt=_alt(assessment, n_shown),
+        columns=columns,
+        dpi=inputs.settings.dpi,
+    )
+
+
+def _points(columns: Mapping[str, list[Any]]) -> dict[str, Points]:
+    """Entropy and doubt (1 - confidence, at least `LEAST_DOUBT`) of right, wrong, and other documents."""
+    entropy = np.array(columns["mean_entropy"], dtype=np.float64)
+    doubt = np.maximum(1 - np.array(columns["confidence"]), LEAST_DOUBT)
+    right, defined = np.array(columns["right"], dtype=object), ~np.isnan(entropy)
+    names = {True: "predicted rightly", False: "predicted wrongly", None: "gold label not known"}
+    chosen = {name: defined & np.array([value is known for value in right]) for known, name in names.items()}
+    return {name: (entropy[rows], doubt[rows]) for name, rows in chosen.items() if rows.any()}
+
+
+def _plot(points: Mapping[str, Points]) -> Figure:
+    figure = Figure(figsize=(style.WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    axes = figure.subplots()
+    n_points = sum(len(entropy) for entropy, _ in points.values())
+    for name, (entropy, doubt) in points.items():
+        wrong = name == "predicted wrongly"
+        axes.plot(
+            entropy,
+            doubt,
+            "x" if wrong else "o",
+            color=style.ORANGE if wrong else style.BLUE,
+            markersize=2.6 if wrong else 2,
+            markeredgewidth=0.6 if wrong else 0,
+            alpha=0.75 if wrong else _opacity(len(entropy)),
+            # As single marks, tens of thousands of documents would make an SVG that no reader opens.
+            rasterized=n_points > MOST_VECTOR_POINTS,
+        )
+        _plot_medians(axes, entropy, doubt, name, style.ORANGE if wrong else style.BLUE)
+    axes.set_yscale("log")
+    least = min(doubt.min() for _, doubt in points.values())
+    ticks = {doubt: label for doubt, label in CONFIDENCES.items() if doubt >= least * 0.9}
+    axes.set_ylim(1, least * 0.6)
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.minorticks_off()
+    axes.set_ylabel("confidence")
+    axes.set_xlabel("mean entropy of the document's tokens, nats")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=style.PALE, linewidth=0.4)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper center", ncols=len(points), frameon=False, fontsize=6.5, columnspacing=1.2)
+    return figure
+
+
+def _opacity(n_points: int) -> float:
+    return float(np.clip(200 / n_points, 0.12, 0.7))
+
+
+def _plot_medians(axes: Axes, entropy: np.ndarray, doubt: np.ndarray, name: str, colour: str) -> None:
+    """Draw the median doubt of groups of equally many documents along the entropy."""
+    order = np.argsort(entropy, kind="stable")
+    n_groups = min(N_GROUPS, len(order) // FEWEST_PER_GROUP)
+    groups = np.array_split(order, n_groups) if n_groups > 1 else []
+    x, y = [np.median(entropy[group]) for group in groups], [np.median(doubt[group]) for group in groups]
+    axes.plot(x, y, color="white", linewidth=2.6)
+    marker = "D" if name == "predicted wrongly" else "o"
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        linewidth=1.2,
+        marker=marker,
+        markersize=3,
+        markeredgecolor="white",
+        label=f"{name} ({len(order):,})",
+    )
+
+
+def _caption(assessment: Mapping[str, Any]) -> str:
+    found = assessment["confidence_and_entropy"][0]
+    definition = "of AttViz's viewer" if assessment["aggregates"] == "attviz" else "of the paper's Table 2"
+    gold = "" if assessment["scores"] else " No gold label is known, so right and wrong documents are not told apart."
+    return (
+        "One point per document: probability of the predicted class against the mean entropy of self-attention over "
+        f"its tokens but special ones, by the definition {definition}. Lines join the medians of groups of equally "
+        f"many documents. Spearman's rank correlation {interval(found['spearman'])}; given the number of tokens, on "
+        f"which entropy depends, {interval(found['spearman_at_equal_length'])}. Intervals are from a bootstrap over "
+        f"input rows.{gold}"
+    )
+
+
+def _alt(assessment: Mapping[str, Any], n_shown: int) -> str:
+    groups = [
+        f"{group['documents']} documents {interval(group['spearman'], 2)}, at equal length "
+        f"{interval(group['spearman_at_equal_length'], 2)}"
+        for group in assessment["confidence_and_entropy"]
+    ]
+    opening = f"Scatter plot of {n_shown:,} documents, confidence against mean entropy."
+    return f"{opening} Rank correlation: {'; '.join(groups)}."

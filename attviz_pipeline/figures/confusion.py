@@ -1,0 +1,86 @@
+"""Gold and predicted classes of the analysed documents, as a table of counts."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+
+KIND = "confusion"
+MOST_CLASSES_WITH_NUMBERS = 15
+LARGEST_CELL_INCHES = 0.45
+INCHES_OF_LABELS = 0.85
+
+
+def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw how many documents of each gold class are predicted as each class.
+
+    Raises:
+        ArtifactError: The assessment is unusable.
+    """
+    assessment = read_assessment(inputs)
+    if not assessment["scores"]:
+        columns = ("gold", "predicted", "n_documents")
+        yield empty(NO_GOLD, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=columns)
+        return
+    names, counts = assessment["label_names"], np.array(assessment["scores"]["confusion"])
+    rows, columns_of = np.indices(counts.shape).reshape(2, -1)
+    yield finish(
+        lambda: _plot([style.legible(name) for name in names], counts),
+        name=KIND,
+        kind=KIND,
+        dpi=inputs.settings.dpi,
+        caption=(
+            "Documents by gold and predicted class. Colour is the share of the gold class, so that every row sums to "
+            f"1; numbers are documents. Accuracy {interval(assessment['scores']['accuracy'])}, macro F1 "
+            f"{interval(assessment['scores']['macro_f1'])}; the intervals are from a bootstrap over input rows."
+        ),
+        alt=_alt(names, counts),
+        columns={
+            "gold": [names[row] for row in rows],
+            "predicted": [names[column] for column in columns_of],
+            "n_documents": counts.ravel().tolist(),
+        },
+    )
+
+
+def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
+    n = len(names)
+    cell = min((style.WIDTH_INCHES - 2 * INCHES_OF_LABELS) / n, LARGEST_CELL_INCHES)
+    figure = Figure(
+        figsize=(style.WIDTH_INCHES, INCHES_OF_LABELS + cell * n), layout=ConstrainedLayoutEngine(h_pad=0.07)
+    )
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(n), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("gold")
+    axes.tick_params(length=0)
+    axes.spines[:].set_color(style.PALE)
+    if n <= MOST_CLASSES_WITH_NUMBERS:
+        for (row, column), count in np.ndenumerate(counts):
+            ink = "white" if shares[row, column] > 0.55 else style.INK if count else style.MUTED
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=6.5)
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.05, 0, 0.05, 1)), ticks=[0, 0.5, 1])
+    bar.outline.set_visible(False)
+    bar.set_label("share of the gold class")
+    return figure
+
+
+def _alt(names: Sequence[str], counts: np.ndarray) -> str:
+    wrong = counts - np.diag(np.diagonal(counts))
+    n_right, n_all = int(np.trace(counts)), int(counts.sum())
+    opening = (
+        f"Table of {len(names)} gold by {len(names)} predicted classes: {n_right:,} of {n_all:,} documents are right."
+    )
+    if not wrong.any():
+        return opening
+    gold, predicted = divmod(int(wrong.argmax()), len(names))
+    most = f"{wrong.max():,} documents of “{names[gold]}” predicted as “{names[predicted]}”"
+    return f"{opening} The most frequent mistake: {most}."

@@ -1,0 +1,258 @@
+"""Distributions of the largest, mean and smallest self-attention over heads, on log scale, and their normality."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, bin_edges
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+
+KIND = "log_distributions"
+QUANTILE_KIND = "normal_quantiles"
+STATISTICS = ("max", "mean", "min")
+MOST_LINES = len(style.CATEGORY_COLOURS)
+WHOSE = {"term": "over terms", "class": "one per class", "layer": "one per layer"}
+_OCCURRENCE = "the largest, mean and smallest self-attention of every occurrence of a term over"
+COUNTED = {
+    "term": "the largest, mean and smallest self-attention of every described term over its occurrences and all heads",
+    "occurrence": f"{_OCCURRENCE} all heads",
+    "class": f"{_OCCURRENCE} all heads, by gold class",
+    "layer": f"{_OCCURRENCE} the heads of a layer",
+}
+NEGLIGIBLE = 0.002
+"""A density below this, per decade, is no reason to widen the axis."""
+REASON = "No term occurs in the documents."
+log = logging.getLogger(__name__)
+
+
+def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw the distributions over terms as the paper does, then those over occurrences by gold class and by layer.
+
+    Raises:
+        ArtifactError: A table is unusable.
+    """
+    names, histograms = _read(inputs)
+    for by, found in (
+        ("term", _of_terms(inputs)[None]),
+        ("class", histograms[:, -1]),
+        ("layer", histograms[:, :-1].sum(axis=0)),
+    ):
+        name = f"{KIND}-{by}"
+        if not found.sum():
+            log.warning("figure %s is empty: %s", name, REASON)
+            yield empty(REASON, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
+            continue
+        yield _distributions(name, by, found, names, inputs.settings.dpi)
+
+
+def draw_normal_quantiles(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw the quantiles of the logarithms against those of the normal distribution, of terms and of occurrences.
+
+    Raises:
+        ArtifactError: A table is unusable.
+    """
+    dpi = inputs.settings.dpi
+    for of, histograms in (("term", _of_terms(inputs)), ("occurrence", _read(inputs)[1][:, -1].sum(axis=0))):
+        name = f"{QUANTILE_KIND}-{of}"
+        if not histograms.sum():
+            log.warning("figure %s is empty: %s", name, REASON)
+            yield empty(REASON, name=name, kind=QUANTILE_KIND, dpi=dpi, columns=["statistic"])
+            continue
+        yield _normal_quantiles(name, of, [_quantiles(histogram) for histogram in histograms], dpi)
+
+
+def _normal_quantiles(name: str, of: str, points: list[tuple[np.ndarray, np.ndarray]], dpi: int) -> Drawing:
+    return finish(
+        lambda: _plot_quantiles(points),
+        name=name,
+        kind=QUANTILE_KIND,
+        caption=(
+            f"Normal Q-Q of {COUNTED[of]}. If the logarithm of self-attention were normally distributed, all points "
+            "would lie on the line through the quartiles (none where a quartile is below 1e-8). One point per tenth of "
+            "a decade. Values of one document are not independent, so this describes and tests nothing."
+        ),
+        alt=_quantiles_in_words(points),
+        columns={
+            "statistic": np.repeat(STATISTICS, [len(theory) for theory, _ in points]).tolist(),
+            "normal_quantile": np.concatenate([theory for theory, _ in points]).tolist(),
+            "self_attention": np.concatenate([values for _, values in points]).tolist(),
+        },
+        dpi=dpi,
+    )
+
+
+def _of_terms(inputs: Inputs) -> np.ndarray:
+    """Return the number of terms per bin, [statistic, bin]."""
+    table = files.read_table(inputs.terms.terms, term_schemas.TERMS, list(STATISTICS))
+    bins = [
+        np.searchsorted(bin_edges(), table[name].to_numpy().astype(np.float32), side="right") for name in STATISTICS
+    ]
+    return np.array([np.bincount(found, minlength=len(bin_edges()) + 1) for found in bins])
+
+
+def _read(inputs: Inputs) -> tuple[list[str], np.ndarray]:
+    """Return class names and occurrences, [class, layer, statistic, bin]; the last layer stands for all heads."""
+    path = inputs.terms.distributions
+    names = [*files.read_facts(path, term_schemas.DISTRIBUTIONS)["label_names"], "unknown"]
+    histograms = np.array(files.read_table(path, term_schemas.DISTRIBUTIONS, ["histogram"])["histogram"].to_pylist())
+    return names, histograms.reshape(len(names), -1, len(STATISTICS), histograms.shape[-1])
+
+
+def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str], dpi: int) -> Drawing:
+    sizes = found[:, 0].sum(axis=1)
+    order = np.argsort(-sizes, kind="stable")[:MOST_LINES] if by == "class" else np.arange(len(found))
+    shown = np.sort(order[sizes[order] > 0])
+    names = {"term": ["all terms"], "class": label_names, "layer": [str(layer) for layer in range(len(found))]}[by]
+    labels = [style.legible(names[row]) for row in shown]
+    density = found[shown] / sizes[shown, None, None] * BINS_PER_DECADE
+    left_out = int((sizes > 0).sum()) - len(shown)
+    edges = [0.0, *bin_edges().tolist()]
+    return finish(
+        lambda: _plot_distributions(density, labels, by),
+        name=name,
+        kind=KIND,
+        caption=(
+            f"Distribution of {COUNTED[by]}. Not corrected for length. Densities per decade. "
+            f"Left of the axis: up to {density[:, :, 0].max() / BINS_PER_DECADE:.1%} of a curve lies below 1e-8."
+            + (f" The {MOST_LINES} largest classes are shown; {left_out} more are in the CSV." if left_out else "")
+        ),
+        alt=_in_words(density, labels, by),
+        columns={
+            by: np.repeat(names, found.shape[1] * found.shape[2]).tolist(),
+            "statistic": np.tile(np.repeat(STATISTICS, found.shape[2]), len(found)).tolist(),
+            "from": edges * (len(found) * len(STATISTICS)),
+            "count": found.reshape(-1).tolist(),
+        },
+        dpi=dpi,
+    )
+
+
+def _in_words(density: np.ndarray, labels: Sequence[str], by: str) -> str:
+    medians = [
+        f"{label}: {', '.join(f'{_median(row):.2g} ({name})' for name, row in zip(STATISTICS, rows, strict=True))}"
+        for label, rows in zip(labels, density, strict=True)
+    ]
+    return f"Density curves of self-attention on log scale, {WHOSE[by]}. Medians: {'; '.join(medians)}."
+
+
+def _median(histogram: np.ndarray) -> float:
+    reached = np.cumsum(histogram) >= histogram.sum() / 2
+    return float(np.append(0, bin_edges())[int(reached.argmax())])
+
+
+def _plot_distributions(density: np.ndarray, labels: list[str], by: str) -> Figure:
+    figure = Figure(figsize=(style.WIDTH_INCHES, 4.0), layout="constrained")
+    panels = figure.subplots(len(STATISTICS), 1)
+    for index, (axes, statistic) in enumerate(zip(panels, STATISTICS, strict=True)):
+        _plot_densities(axes, density[:, index, 1:], labels, by)
+        axes.set_ylabel(f"{statistic}\ndensity")
+    panels[-1].set_xlabel("self-attention (log scale)")
+    if by == "class":
+        figure.legend(
+            *panels[0].get_legend_handles_labels(),
+            loc="outside upper center",
+            ncols=3,
+            frameon=False,
+            fontsize=6.5,
+            handlelength=2.6,
+        )
+    elif by == "layer":
+        bar = figure.colorbar(style.layer_colours(len(labels))[1], ax=panels, location="top", aspect=40, shrink=0.7)
+        bar.outline.set_visible(False)
+        bar.set_ticks(style.layer_ticks(len(labels)))
+        bar.ax.minorticks_off()
+        bar.set_label("layer")
+    return figure
+
+
+def _plot_densities(axes: Axes, density: np.ndarray, labels: list[str], by: str) -> None:
+    """Plot one curve per row of `density`, [curve, bin]; the bin of all below 1e-8 has no width and is left out."""
+    centres = bin_edges() * 10 ** (0.5 / BINS_PER_DECADE)
+    occupied = np.flatnonzero(density.sum(axis=0) > NEGLIGIBLE)
+    axes.set_xscale("log")
+    for row, label in enumerate(labels):
+        axes.plot(centres, density[row], linewidth=1.1, label=label, **_look(row, len(labels), by))
+    if len(occupied):
+        axes.set_xlim(centres[max(occupied[0] - 1, 0)], centres[min(occupied[-1] + 1, len(centres) - 1)])
+    axes.set_xticks(*style.log_ticks(*axes.get_xlim()))
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.locator_params(axis="y", nbins=3)
+
+
+def _look(row: int, n_rows: int, by: str) -> dict[str, Any]:
+    if by == "layer":
+        return {"color": style.layer_colours(n_rows)[0][row]}
+    return {"color": style.CATEGORY_COLOURS[row], "linestyle": style.CATEGORY_LINES[row]}
+
+
+def _quantiles(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return normal quantiles and values at the edges of bins: there the share below is known exactly."""
+    below = np.cumsum(histogram)[:-1] / histogram.sum()
+    inside = (below > 0) & (below < 1)
+    return stats.norm.ppf(below[inside]), bin_edges()[inside].astype(np.float64)
+
+
+def _line(theory: np.ndarray, values: np.ndarray) -> tuple[float, float] | None:
+    """Return intercept and slope of the line through the quartiles, of logarithms to base 10.
+
+    None where a quartile lies beyond the edges of the bins, below 1e-8 for example.
+    """
+    quartiles = stats.norm.ppf([0.25, 0.75])
+    if len(theory) < 2 or theory[0] > quartiles[0] or theory[-1] < quartiles[1]:
+        return None
+    low, high = np.interp(quartiles, theory, np.log10(values))
+    slope = (high - low) / (quartiles[1] - quartiles[0])
+    return (low + high) / 2, slope
+
+
+def _plot_quantiles(points: list[tuple[np.ndarray, np.ndarray]]) -> Figure:
+    figure = Figure(figsize=(style.WIDTH_INCHES, 1.75), layout="constrained")
+    panels = figure.subplots(1, len(STATISTICS))
+    for axes, statistic, (theory, values) in zip(panels, STATISTICS, points, strict=True):
+        axes.set_title(statistic, fontsize=7)
+        axes.set_xticks(range(-4, 5, 2))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.minorticks_off()
+        if len(values):
+            _plot_points(axes, theory, values)
+        else:
+            axes.text(0.5, 0.5, "all in one bin", ha="center", va="center", transform=axes.transAxes)
+            axes.set_yticks([])
+    panels[1].set_xlabel("normal quantile")
+    panels[0].set_ylabel("self-attention (log scale)")
+    return figure
+
+
+def _plot_points(axes: Axes, theory: np.ndarray, values: np.ndarray) -> None:
+    axes.set_yscale("log")
+    line = _line(theory, values)
+    if line is not None:
+        intercept, slope = line
+        ends = np.array([theory.min(), theory.max()])
+        axes.plot(ends, 10 ** (intercept + slope * ends), color="#D55E00", linewidth=0.9)
+    axes.plot(theory, values, "o", color=style.BLUE, markersize=1.8)
+    axes.set_yticks(*style.log_ticks(*axes.get_ylim(), most=5))
+    axes.set_xlim(*np.array([-1.15, 1.15]) * max(np.abs(theory).max(), 1))
+    axes.minorticks_off()
+
+
+def _quantiles_in_words(points: list[tuple[np.ndarray, np.ndarray]]) -> str:
+    told = []
+    for statistic, (theory, values) in zip(STATISTICS, points, strict=True):
+        line = _line(theory, values)
+        if line is None:
+            told.append(f"{statistic}: no line, since a quartile lies outside the bins")
+            continue
+        intercept, slope = line
+        off = np.abs(np.log10(values) - intercept - slope * theory)
+        told.append(f"{statistic}: at most a factor {10 ** off.max():.2g} off, at {values[off.argmax()]:.2g}")
+    return f"Three normal Q-Q plots of the logarithm of self-attention. Distance from the line: {'; '.join(told)}."

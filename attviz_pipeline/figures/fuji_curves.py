@@ -1,0 +1,107 @@
+"""FUJI at every list length, of the two heads most alike and of the two least."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from attviz_pipeline.artifacts import comparison_schemas, files
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.comparison import pair_name, read_likeness
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+
+KIND = "fuji_curves"
+TITLES = {"nearest": "most alike", "furthest": "least alike"}
+SHORT_LIST = 10
+
+
+def draw_fuji_curves(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one panel per pair of heads.
+
+    Raises:
+        ArtifactError: A table of the comparison is unusable.
+    """
+    table = files.read_table(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
+    facts = files.read_facts(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
+    curves = [_curve(table, kind) for kind in TITLES if kind in table["kind"].unique().to_pylist()]
+    lacking = "" if curves else next(read_likeness(inputs)).lacking
+    yield finish(
+        partial(_plot, curves) if curves else partial(style.sentence, lacking),
+        name=KIND,
+        kind=KIND,
+        caption=_caption(facts) if curves else lacking,
+        alt=" ".join(_in_words(curve) for curve in curves) or lacking,
+        columns=table.to_pydict(),
+        dpi=inputs.settings.dpi,
+    )
+
+
+def _curve(table: pa.Table, kind: str) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = table.filter(pc.equal(table["kind"], kind)).to_pydict()
+    return columns
+
+
+def _caption(facts: Mapping[str, Any]) -> str:
+    return (
+        "FUJI, the fuzzy Jaccard index of two heads' lists of the tokens with most self-attention, by the length of "
+        f"the lists, over {facts['n_tokens']:,} tokens that occur in at least {facts['min_document_frequency']} "
+        f"documents. Grey: mean and 95 % of {facts['n_permutations']} permutations of the tokens among those of "
+        "similar frequency. At full length both lists hold every token, so that every curve ends at 1, chance too."
+    )
+
+
+def _name(curve: Mapping[str, Sequence[Any]]) -> str:
+    return pair_name({key: values[0] for key, values in curve.items()})
+
+
+def _in_words(curve: Mapping[str, Sequence[Any]]) -> str:
+    place = next((i for i, length in enumerate(curve["length"]) if length >= SHORT_LIST), len(curve["length"]) - 1)
+    return (
+        f"Heads {_name(curve)}, {TITLES[curve['kind'][0]]}: FUJI {curve['value'][place]:.2f} for lists of "
+        f"{curve['length'][place]} tokens, where chance gives {curve['null_mean'][place]:.2f} "
+        f"({curve['null_low'][place]:.2f} to {curve['null_high'][place]:.2f})."
+    )
+
+
+def _plot(curves: Sequence[Mapping[str, Sequence[Any]]]) -> Figure:
+    figure = Figure(figsize=(style.WIDTH_INCHES, 1.75), layout="constrained")
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for axes, curve in zip(panels, curves, strict=True):
+        _plot_curve(axes, curve)
+    panels[0].set_ylabel("FUJI")
+    _name_lines(panels[0], curves[0])
+    figure.supxlabel("tokens on each list (log scale)", fontsize=7)
+    return figure
+
+
+def _plot_curve(axes: Axes, curve: Mapping[str, Sequence[Any]]) -> None:
+    lengths = curve["length"]
+    axes.fill_between(lengths, curve["null_low"], curve["null_high"], color=style.PALE, linewidth=0)
+    axes.plot(lengths, curve["null_mean"], color=style.MUTED, linewidth=0.8, linestyle="--")
+    axes.plot(lengths, curve["value"], color=style.BLUE, linewidth=1.3, marker="" if len(lengths) > 1 else "o")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.minorticks_off()
+    axes.set_ylim(0, 1.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=style.PALE, linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.set_title(f"{TITLES[curve['kind'][0]]}\n{_name(curve)}", fontsize=7)
+
+
+def _name_lines(axes: Axes, curve: Mapping[str, Sequence[Any]]) -> None:
+    """Write what the lines are beside them, where they are far enough apart."""
+    place = len(curve["length"]) // 3
+    axes.annotate(
+        "chance",
+        (curve["length"][place], curve["null_low"][place]),
+        xytext=(2, -7),
+        textcoords="offset points",
+        fontsize=6.5,
+        color=style.MUTED,
+    )

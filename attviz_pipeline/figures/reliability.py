@@ -1,0 +1,115 @@
+"""Reliability diagram: how often the classifier is right when it is so sure (DeGroot and Fienberg 1983)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+
+KIND = "reliability"
+HEIGHT_INCHES = 3.6
+
+
+def draw_reliability(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw accuracy against confidence for bins of equal width and of equal mass, and the documents in them.
+
+    Raises:
+        ArtifactError: The assessment is unusable.
+    """
+    table = files.read_table(inputs.assessment.calibration, schemas.CALIBRATION)
+    columns: Mapping[str, Sequence[Any]] = table.to_pydict()
+    if not table.num_rows:
+        yield empty(NO_GOLD, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=list(columns))
+        return
+    scores = read_assessment(inputs)["scores"]
+    yield finish(
+        lambda: _plot(table, scores),
+        name=KIND,
+        kind=KIND,
+        caption=_caption(scores),
+        alt=_alt(table, scores),
+        columns=columns,
+        dpi=inputs.settings.dpi,
+    )
+
+
+def _of(table: pa.Table, binning: str) -> dict[str, np.ndarray]:
+    rows = table.filter(pc.equal(table["binning"], binning))
+    return {name: rows[name].to_numpy() for name in rows.column_names if name != "binning"}
+
+
+def _plot(table: pa.Table, scores: Mapping[str, Any]) -> Figure:
+    figure = Figure(figsize=(style.WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
+    width, mass = _of(table, "equal_width"), _of(table, "equal_mass")
+    lowest = float(min(width["lower"][0], width["mean_confidence"][0]))
+    top.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label="calibrated")
+    _plot_points(top, width, "o", style.BLUE, f"equal width, ECE {scores['ece_equal_width']['value']:.3f}")
+    _plot_points(top, mass, "s", style.ORANGE, f"equal mass, ECE {scores['ece_equal_mass']['value']:.3f}")
+    top.set_xlim(lowest - 0.01, 1.012)
+    top.set_ylim(-0.02, 1.03)
+    top.set_ylabel("share predicted rightly")
+    top.legend(loc="lower right", fontsize=6.5, borderaxespad=0.2, framealpha=0.85, edgecolor="none")
+    _plot_counts(bottom, width)
+    for axes in (top, bottom):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color=style.PALE, linewidth=0.4)
+        axes.set_axisbelow(True)
+    bottom.set_xlabel("confidence: probability of the predicted class")
+    return figure
+
+
+def _plot_points(axes: Axes, bins: Mapping[str, np.ndarray], marker: str, colour: str, label: str) -> None:
+    x, y = bins["mean_confidence"], bins["accuracy"]
+    axes.vlines(x, bins["accuracy_low"], bins["accuracy_high"], color=colour, linewidth=0.9, alpha=0.7)
+    face = colour if marker == "o" else "white"
+    axes.plot(x, y, marker, color=colour, markerfacecolor=face, markersize=3.4, markeredgewidth=0.9, label=label)
+
+
+def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
+    widths = bins["upper"] - bins["lower"]
+    axes.bar(bins["lower"], bins["n_documents"], widths * 0.94, align="edge", color="#9ecae1")
+    axes.set_yscale("log")
+    axes.set_ylim(0.7, bins["n_documents"].max() * 6)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))
+    axes.minorticks_off()
+    axes.set_ylabel("documents")
+    for left, width, count in zip(bins["lower"], widths, bins["n_documents"], strict=True):
+        axes.text(left + width / 2, count * 1.15, f"{count:,}", ha="center", va="bottom", fontsize=5.5)
+
+
+def _caption(scores: Mapping[str, Any]) -> str:
+    chance = scores["ece_of_a_calibrated_model"]["equal_width"]["quantile_95"]
+    return (
+        "How often predictions are right, by how sure the classifier is of them; below the dashed line it is surer "
+        "than right. Dots: bins of equal width; squares: bins of equally many documents; lines: 95 % Wilson intervals, "
+        "which take documents for independent; bars: documents per bin of equal width, on a logarithmic scale. "
+        f"Expected calibration error {interval(scores['ece_equal_width'])} with bins of equal width and "
+        f"{interval(scores['ece_equal_mass'])} of equal mass; a calibrated model of the same confidences would stay "
+        f"below {chance:.3f} in 95 % of cases. Mean confidence less accuracy: {interval(scores['overconfidence'])}."
+    )
+
+
+def _alt(table: pa.Table, scores: Mapping[str, Any]) -> str:
+    bins = _of(table, "equal_width")
+    gap = bins["accuracy"] - bins["mean_confidence"]
+    worst = int(np.argmax(np.abs(gap) * bins["n_documents"]))
+    lower, upper, n, confidence, accuracy = (
+        bins[name][worst] for name in ("lower", "upper", "n_documents", "mean_confidence", "accuracy")
+    )
+    less = scores["overconfidence"]["value"] > 0
+    return (
+        f"Reliability diagram of {bins['n_documents'].sum():,} documents in {len(gap)} bins of equal width. "
+        f"On the whole the classifier is {'less often right than sure' if less else 'at least as often right as sure'}."
+        f" The bin that adds most to the error: confidence {lower:.2f} to {upper:.2f} with {n:,} documents, mean "
+        f"confidence {confidence:.3f} and {accuracy:.3f} right."
+    )

@@ -1,0 +1,136 @@
+"""Terms that attend to themselves most for the length of their text, with 95 % intervals over documents."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+
+KIND = "top_terms"
+INCHES_PER_ROW = 0.152
+INCHES_OF_LABELS = 0.68
+LEVELS = {"token": "tokens", "word": "words", "lower_word": "words, in lower case,"}
+COLUMNS = [
+    *("term", "count", "document_frequency", "log_ratio", "log_ratio_low", "log_ratio_high", "shrunken_log_ratio"),
+    *("mean", "mean_low", "mean_high", "normalised", "normalised_low", "normalised_high"),
+]
+Columns = dict[str, list[Any]]
+log = logging.getLogger(__name__)
+
+
+def draw_top_terms(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw log ratio and mean of the top terms over all heads, with intervals.
+
+    Raises:
+        ArtifactError: The table of terms is unusable.
+    """
+    facts = files.read_facts(inputs.terms.terms, term_schemas.TERMS)
+    table = files.read_table(inputs.terms.terms, term_schemas.TERMS)
+    support = f"in at least {facts['min_document_frequency']} documents"
+    dpi = inputs.settings.dpi
+    if not table.num_rows:
+        log.warning("figure %s is empty: no term occurs %s", KIND, support)
+        yield empty(f"No term occurs {support}.", name=KIND, kind=KIND, dpi=dpi, columns=["rank", *COLUMNS])
+        return
+    rows = table.select(COLUMNS).slice(0, inputs.settings.n_tokens).to_pydict()
+    style.warn_of_missing_glyphs(rows["term"], log)
+    shown = len(rows["term"])
+    yield finish(
+        lambda: _plot(rows),
+        name=KIND,
+        kind=KIND,
+        caption=(
+            "Self-attention relative to even attention, over all heads: 1 means 1/n in a text of n tokens, 2 twice "
+            f"that. Shown: {shown:,} of {table.num_rows:,} {LEVELS[facts['level']]} that occur {support}, ranked by "
+            "the geometric mean after shrinkage, which draws terms of few documents towards all (ring). Dot: "
+            f"geometric mean; line: 95 % interval, {facts['n_replicates']:,} bootstrap replicates over "
+            "input rows (no line: all in one row). "
+            "Right: mean self-attention, not corrected for length, with its interval."
+        ),
+        alt=_alt(rows),
+        columns={"rank": range(1, shown + 1), **rows},
+        dpi=dpi,
+    )
+
+
+def _alt(rows: Columns) -> str:
+    named = [
+        f"“{style.legible(term)}” ({np.exp(value):.2g} times, from {np.exp(low):.2g} to {np.exp(high):.2g})"
+        if low is not None
+        else f"“{style.legible(term)}” ({np.exp(value):.2g} times, no interval)"
+        for term, value, low, high in zip(
+            *(rows[name][:5] for name in ("term", "log_ratio", "log_ratio_low", "log_ratio_high")), strict=True
+        )
+    ]
+    return (
+        f"Dot plot with intervals of the {len(rows['term'])} terms with most self-attention relative to even "
+        f"attention. Highest: {', '.join(named)}."
+    )
+
+
+def _plot(rows: Columns) -> Figure:
+    n_rows = len(rows["term"])
+    figure = Figure(
+        figsize=(style.WIDTH_INCHES, INCHES_OF_LABELS + INCHES_PER_ROW * max(n_rows, 3)),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.04),
+    )
+    ratio, mean, numbers = figure.subplots(1, 3, sharey=True, width_ratios=[4.4, 2.6, 1.8])
+    places = np.arange(n_rows)
+    for axes in (ratio, mean, numbers):
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    _plot_ratio(ratio, rows, places)
+    _plot_mean(mean, rows, places)
+    _write_numbers(numbers, rows, places)
+    ratio.set_yticks(places, [style.legible(term) for term in rows["term"]])
+    ratio.set_ylim(n_rows - 0.4, -0.6)
+    return figure
+
+
+def _plot_ratio(axes: Axes, rows: Columns, places: np.ndarray) -> None:
+    low, high = (np.exp(_numbers(rows[f"log_ratio_{end}"])) for end in ("low", "high"))
+    value, shrunken = np.exp(_numbers(rows["log_ratio"])), np.exp(_numbers(rows["shrunken_log_ratio"]))
+    axes.set_xscale("log")
+    axes.hlines(places, low, high, color="#9ecae1", linewidth=2.6)
+    axes.plot(shrunken, places, "o", markersize=4.4, markerfacecolor="none", color=style.INK, markeredgewidth=0.6)
+    axes.plot(value, places, "o", color=style.BLUE, markersize=3.2)
+    every = np.concatenate([low, high, value, shrunken])
+    bottom, top = np.nanmin(every), np.nanmax(every)
+    axes.set_xlim(bottom / 1.06, max(top, bottom * 1.2) * 1.06)
+    axes.set_xticks(*style.log_ticks(*axes.get_xlim()))
+    axes.minorticks_off()
+    axes.set_xlabel("times even attention\n(95 % interval)")
+    axes.grid(axis="x", color=style.PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _plot_mean(axes: Axes, rows: Columns, places: np.ndarray) -> None:
+    low, high, value = (_numbers(rows[name]) for name in ("mean_low", "mean_high", "mean"))
+    axes.hlines(places, low, high, color=style.PALE, linewidth=2.6)
+    axes.plot(value, places, "o", color=style.MUTED, markersize=2.6)
+    axes.set_xlim(0, float(np.nanmax(np.concatenate([high, value]))) * 1.06 or 1)
+    axes.locator_params(axis="x", nbins=3)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.set_xlabel("mean self-\nattention")
+    axes.tick_params(labelleft=False)
+
+
+def _write_numbers(axes: Axes, rows: Columns, places: np.ndarray) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_axis_off()
+    for x, heading, name in ((0.45, "docs", "document_frequency"), (1.0, "n", "count")):
+        axes.text(x, -1, heading, ha="right", va="center", fontsize=6, color=style.MUTED)
+        for place, number in zip(places, rows[name], strict=True):
+            axes.text(x, place, f"{number:,}", ha="right", va="center", fontsize=6)
+
+
+def _numbers(values: list[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

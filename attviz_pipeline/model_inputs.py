@@ -1,0 +1,46 @@
+"""How texts become inputs of a model, wherever scoring and extraction must agree on it."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+READS_LAST_POSITION = frozenset({"xlnet"})
+"""Model types whose head reads the last position, so that padding must come first. Their positions are relative."""
+
+PAIR_SEPARATOR = "\n"
+
+
+def join_pair(first: str, second: str) -> tuple[str, int]:
+    """Return two texts as one, and the character at which the second begins."""
+    return first + PAIR_SEPARATOR + second, len(first) + len(PAIR_SEPARATOR)
+
+
+def split_pairs(texts: Sequence[str], pair_starts: Sequence[int | None]) -> tuple[list[str], list[str] | None]:
+    """Undo `join_pair`: return the first texts, and the second ones, or None where the texts are no pairs.
+
+    Args:
+        texts: The texts of one corpus, all of them pairs or none.
+        pair_starts: Where the second text of each begins, None without one.
+    """
+    starts = [start for start in pair_starts if start is not None]
+    if not starts:
+        return list(texts), None
+    firsts = [text[: start - len(PAIR_SEPARATOR)] for text, start in zip(texts, starts, strict=True)]
+    return firsts, [text[start:] for text, start in zip(texts, starts, strict=True)]
+
+
+def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this module is free of torch
+    """Tell whether a model is to be told which of two texts each token belongs to.
+
+    A model with a table of token types says itself whether it can tell several apart. Of others the tokenizer knows:
+    some (GPT-2, XLM) take `token_type_ids` for words, and would add one to every token.
+    """
+    if "token_type_ids" not in inspect.signature(model.forward).parameters:
+        return False
+    n_types = getattr(model.config, "type_vocab_size", None)
+    return "token_type_ids" in tokenizer.model_input_names if n_types is None else n_types > 1
+
+
+def pads_left(model: Any) -> bool:  # noqa: ANN401 - as above
+    """Tell whether padding comes first; a tokenizer's own side would shift the positions of all other models."""
+    return model.config.model_type in READS_LAST_POSITION

@@ -1,0 +1,126 @@
+"""What a site must be before it is published: whole, small enough, and silent about the machine that made it."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from attviz_pipeline.errors import Problem, PublishError
+from attviz_pipeline.progress import track
+from attviz_pipeline.publish.addresses import Addresses, read_addresses
+from attviz_pipeline.publish.private import Needle
+
+MEGABYTE = 1_000_000
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|\.nojekyll")
+START = "index.html"
+LEFT_BEHIND = ".snakemake_timestamp"  # Snakemake's note of when it made the folder; never published
+FEWER = "analyse fewer documents (documents.max_documents), or mail the folder instead"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a host takes.
+
+    Args:
+        site_bytes: All studies of a branch together.
+        file_bytes: A single file.
+        warn_share: Share of `site_bytes` from which a warning is given.
+
+    Source: GitHub Docs, "GitHub Pages limits" (published sites up to 1 GB) and "About large files on GitHub" (100 MB).
+    """
+
+    site_bytes: int = 1000 * MEGABYTE
+    file_bytes: int = 100 * MEGABYTE
+    warn_share: float = 0.8
+
+
+@dataclass(frozen=True)
+class SiteFiles:
+    """The regular files of a site, and what is wrong with the others.
+
+    Args:
+        sizes: Bytes of each file by its path relative to the site, with slashes; sorted.
+        problems: Links, sockets, names that a web server or git could misread.
+    """
+
+    sizes: dict[str, int]
+    problems: list[Problem]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(self.sizes.values())
+
+
+def list_files(site: Path) -> SiteFiles:
+    """List a site without following any link.
+
+    Raises:
+        PublishError: There is no site.
+    """
+    if not (site / START).is_file():
+        raise PublishError(f"{site} holds no site ({START} is missing): run the workflow first.")
+    sizes: dict[str, int] = {}
+    problems: list[Problem] = []
+    for entry in _walk(site):
+        if entry.name == LEFT_BEHIND:
+            continue
+        name = Path(entry.path).relative_to(site).as_posix()
+        if entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+            problems.append(Problem(name, "is a link or no regular file: a published site holds plain files only"))
+        elif not all(SAFE_NAME.fullmatch(part) for part in name.split("/")):
+            problems.append(Problem(repr(name), "is no file name that this project writes"))
+        else:
+            sizes[name] = entry.stat(follow_symlinks=False).st_size
+    return SiteFiles(dict(sorted(sizes.items())), problems)
+
+
+def size_problems(sizes: SiteFiles, n_bytes_beside: int, limits: Limits) -> list[Problem]:
+    """Say what is too large, the studies that are published already included."""
+    problems = []
+    total = sizes.n_bytes + n_bytes_beside
+    if total > limits.site_bytes:
+        beside = f" ({_megabytes(n_bytes_beside)} of them other studies)" if n_bytes_beside else ""
+        limit = _megabytes(limits.site_bytes)
+        problems.append(Problem("all files", f"have {_megabytes(total)}{beside}; a site may have {limit}: {FEWER}"))
+    return problems + [
+        Problem(name, f"has {_megabytes(size)}; a file may have {_megabytes(limits.file_bytes)}: {FEWER}")
+        for name, size in sizes.sizes.items()
+        if size > limits.file_bytes
+    ]
+
+
+def content_problems(site: Path, names: Sequence[str], needles: Sequence[Needle]) -> list[Problem]:
+    """Say which links lead nowhere, and which files hold what must not be published."""
+    problems: list[Problem] = []
+    pages: dict[str, Addresses] = {}
+    for name in track(names, total=len(names), label="publish: checking", unit="files"):
+        text = (site / name).read_text(encoding="utf-8", errors="replace")
+        lowered = text.casefold()
+        problems += [Problem(name, needle.what) for needle in needles if needle.is_in(text, lowered)]
+        if name.endswith(".html"):
+            pages[name] = read_addresses(text)
+    return problems + _broken_links(pages, set(names))
+
+
+def _broken_links(pages: dict[str, Addresses], names: set[str]) -> list[Problem]:
+    faults = (
+        (name, target.fault(name, names, pages))
+        for name, page in pages.items()
+        for target in sorted(page.targets, key=lambda target: target.written)
+    )
+    return [Problem(name, fault) for name, fault in faults if fault]
+
+
+def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path))
+            else:
+                yield entry
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / MEGABYTE:,.1f} MB"

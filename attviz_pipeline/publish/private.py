@@ -1,0 +1,103 @@
+"""What tells of the machine that made a site, and what its makers forbid."""
+
+import getpass
+import html
+import json
+import re
+import socket
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# Names that so many machines share that they tell nothing, and that are words of many texts.
+COMMON_NAMES = frozenset(
+    {"root", "user", "users", "admin", "runner", "ubuntu", "debian", "docker", "guest", "nobody", "localhost", "home"}
+)
+SHORTEST_NAME = 3
+FOLDER_OF_A_USER = re.compile(
+    r"(?<![\w.])/(?:home|users)/[\w.-]+|\b[a-z]:[\\/]+users[\\/]+[\w.-]+|\bfile:///", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Needle:
+    """Something that no published file may hold.
+
+    Args:
+        what: The problem, in words.
+        hints: Case-folded texts, one of which stands in every file that `pattern` matches: quick to look for.
+        pattern: What is looked for; none where a hint is enough.
+        allowed: Texts that are taken out before `pattern` is applied.
+    """
+
+    what: str
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str] | None = None
+    allowed: tuple[str, ...] = ()
+
+    def is_in(self, text: str, lowered: str) -> bool:
+        """Tell whether a text, also given case-folded, holds it."""
+        if not any(hint in lowered for hint in self.hints):
+            return False
+        if self.pattern is None:
+            return True
+        for phrase in self.allowed:
+            text = text.replace(phrase, " ")
+        return self.pattern.search(text) is not None
+
+
+def forbidden_needles(forbidden: Iterable[str]) -> list[Needle]:
+    """Look for the forbidden texts of the configuration, in every way that pages, scripts and tables write them."""
+    return [Needle(f"holds {text!r}, which publish.forbidden names", _spellings(text)) for text in forbidden]
+
+
+def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
+    """Look for folders of this machine, and for the names of its user and of itself.
+
+    A path must stand as such; a name counts as a whole word only, and not within compressed numbers.
+    """
+    phrases = tuple(allowed)
+    needles = [_path_needle(path, phrases) for path in _own_folders(repository)]
+    needles += [_name_needle(kind, name, phrases) for kind, name in _own_names()]
+    hints = ("/home/", "/users/", "users\\", ":/users", "file:///")
+    what = "holds the path of a user's folder, or a file:// address: add it to publish.allowed if the corpus has it"
+    return [*needles, Needle(what, hints, FOLDER_OF_A_USER, phrases)]
+
+
+def _own_folders(repository: Path) -> list[str]:
+    folders = {Path.home(), Path.cwd(), repository.resolve(), Path(__file__).resolve().parents[2], Path(sys.prefix)}
+    return sorted(str(folder) for folder in folders if len(folder.parts) > 1)
+
+
+def _own_names() -> list[tuple[str, str]]:
+    host = socket.gethostname()
+    names = {("user", _user()), ("machine", host), ("machine", host.split(".")[0])}
+    return sorted(
+        (kind, name) for kind, name in names if len(name) >= SHORTEST_NAME and name.casefold() not in COMMON_NAMES
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no account of that number, as in some containers
+        return ""
+
+
+def _path_needle(path: str, allowed: tuple[str, ...]) -> Needle:
+    pattern = re.compile(rf"(?<![\w.]){re.escape(path)}(?!\w)", re.IGNORECASE)
+    return Needle(f"holds {path}, a folder of this machine", (path.casefold(),), pattern, allowed)
+
+
+def _name_needle(kind: str, name: str, allowed: tuple[str, ...]) -> Needle:
+    pattern = re.compile(rf"(?<![\w+/=]){re.escape(name)}(?![\w+/=])", re.IGNORECASE)
+    what = f"holds {name}, the name of this {kind}: add it to publish.allowed if the corpus has the word"
+    return Needle(what, (name.casefold(),), pattern, allowed)
+
+
+def _spellings(text: str) -> tuple[str, ...]:
+    in_script = json.dumps(text, ensure_ascii=False)[1:-1]
+    written = {text, html.escape(text), html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")}
+    written |= {html.escape(text, quote=False), in_script, in_script.replace("<", "\\u003c"), text.replace('"', '""')}
+    return tuple(sorted({spelling.casefold() for spelling in written}))

@@ -1,0 +1,127 @@
+"""The stage `publish`: checks, then one commit that puts a study beside those that are published already."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import Publish
+from attviz_pipeline.errors import Problem, PublishError
+from attviz_pipeline.publish import checks, private, runs
+from attviz_pipeline.publish.branch import Entry, PagesBranch, RemoteMovedError
+from attviz_pipeline.publish.checks import Limits, SiteFiles
+
+RenderIndex = Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, str]]
+NO_JEKYLL = ".nojekyll"  # without it GitHub Pages would run every page through a site generator
+OUR_PAGE = b'name="generator" content="AttViz Pipeline"'
+N_TRIES = 2
+
+logger = logging.getLogger(__name__)
+
+
+def publish(
+    settings: Publish, site: Path, repository: Path, render_index: RenderIndex, limits: Limits | None = None
+) -> str:
+    """Check a site and push it to its folder on the branch of a git remote; what else lies there stays.
+
+    Args:
+        settings: Name of the study, sections `redaction` and `publish`.
+        site: Folder of the rendered site.
+        repository: Folder of a git checkout; only its remotes, identity and credentials are used.
+        render_index: Renders the index of all studies from their facts (artefact `run`) by folder: text by file name.
+        limits: What the host takes; left out, what GitHub Pages takes.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        PublishError: The site must not be published, with all reasons, or the remote does not take it.
+        ArtifactError: The site's `run.json` is unusable.
+    """
+    listed = checks.list_files(site)
+    job = _Job(settings, site, listed, limits or Limits(), render_index)
+    job.check(repository)
+    branch = PagesBranch.open(repository, settings.publish.remote, settings.publish.branch)
+    for attempt in range(1, N_TRIES + 1):
+        branch.fetch()
+        try:
+            return job.put(branch)
+        except RemoteMovedError:
+            logger.warning("the branch was pushed to meanwhile (try %d of %d)", attempt, N_TRIES)
+    raise PublishError(
+        f"{settings.publish.branch} of {settings.publish.remote} keeps moving: others publish there at this moment.",
+        remedy="Nothing was changed there. Publish again when they are done.",
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    settings: Publish
+    site: Path
+    listed: SiteFiles
+    limits: Limits
+    render_index: RenderIndex
+
+    @property
+    def folder(self) -> str:
+        return self.settings.publish.folder or self.settings.name
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return files.read_json(self.site / runs.RUN, schemas.RUN)
+
+    def check(self, repository: Path) -> None:
+        """Refuse a site that must not be published, for all reasons at once."""
+        wanted = self.settings.publish
+        needles = private.forbidden_needles(wanted.forbidden) + private.machine_needles(repository, wanted.allowed)
+        problems = [
+            *self.listed.problems,
+            *checks.size_problems(self.listed, 0, self.limits),
+            *checks.content_problems(self.site, list(self.listed.sizes), needles),
+            *self._stale(),
+        ]
+        if problems:
+            raise PublishError(f"{self.site} must not be published:", problems, "Nothing was pushed.")
+        if str(self.facts["commit"]).endswith("-dirty"):
+            logger.warning("the site was made by code with uncommitted changes: nobody can make it again")
+
+    def put(self, branch: PagesBranch) -> str:
+        """Put the site into its folder on the branch."""
+        self._check_beside(branch)
+        known = {**runs.published(branch), self.folder: self.facts}
+        where = f"{self.folder}/ on branch {self.settings.publish.branch} of {branch.url}"
+        content = f"{len(self.listed.sizes):,} files, {self.listed.n_bytes / checks.MEGABYTE:,.1f} MB"
+        if self.settings.publish.dry_run:
+            return f"would push {content} to {where}; studies there then: {', '.join(sorted(known))}"
+        commit = branch.commit(self._entries(branch, known), f"Publish {self.folder}")
+        if commit is None:
+            return f"nothing to push: {where} holds this site already"
+        branch.push(commit)
+        return f"pushed {content} to {where} (commit {commit[:12]}); studies there: {', '.join(sorted(known))}"
+
+    def _stale(self) -> list[Problem]:
+        rendered, wanted = self.facts["redaction"], self.settings.redaction.mode
+        if rendered == wanted:
+            return []
+        what = f"was rendered with redaction.mode {rendered}, the study says {wanted}: run the workflow again"
+        return [Problem("the site", what)]
+
+    def _check_beside(self, branch: PagesBranch) -> None:
+        beside = sum(size for name, size in branch.n_bytes().items() if name != self.folder)
+        problems = checks.size_problems(self.listed, beside, self.limits)
+        page = branch.read(checks.START)
+        if page is not None and OUR_PAGE not in page:
+            what = "was not written by this project, and would be lost: name another branch in publish.branch"
+            problems.append(Problem(f"{checks.START} of the branch", what))
+        if problems:
+            raise PublishError(f"{self.site} cannot join what is published:", problems, "Nothing was pushed.")
+        share = (self.listed.n_bytes + beside) / self.limits.site_bytes
+        if share >= self.limits.warn_share:
+            logger.warning("the published site uses %.0f %% of what the host takes", 100 * share)
+
+    def _entries(self, branch: PagesBranch, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
+        index = {**self.render_index(known), NO_JEKYLL: ""}
+        study = branch.store_folder(self.site, self.listed.sizes)
+        return {**branch.entries(), **branch.store_texts(index), self.folder: study._replace(name=self.folder)}

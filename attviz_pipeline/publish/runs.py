@@ -1,0 +1,47 @@
+"""The studies that a branch holds already."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.publish.branch import PagesBranch
+
+RUN = "run.json"
+KINDS: dict[str, type] = {
+    "name": str,
+    "title": str,
+    "description": str,
+    "n_documents": int,
+    "n_layers": int,
+    "n_heads": int,
+    "model": str,
+    "commit": str,
+    "redaction": str,
+}
+
+logger = logging.getLogger(__name__)
+
+
+def published(branch: PagesBranch) -> dict[str, dict[str, Any]]:
+    """Read the facts of each study on the branch, by its folder; a folder without any is no study and left alone."""
+    found = {}
+    for name, entry in branch.entries().items():
+        content = branch.read(f"{name}/{RUN}") if entry.kind == "tree" else None
+        if content is not None and (facts := _facts(content, name)) is not None:
+            found[name] = facts
+    return found
+
+
+def _facts(content: bytes, folder: str) -> dict[str, Any] | None:
+    try:
+        facts = files.parse_json(content, Path(folder, RUN), schemas.RUN)
+    except ArtifactError as fault:
+        logger.warning("%s stays on the branch, but not in the index: %s", folder, fault)
+        return None
+    wrong = [name for name, kind in KINDS.items() if type(facts.get(name)) is not kind]
+    if wrong:
+        logger.warning("%s stays on the branch, but not in the index: %s of its %s", folder, ", ".join(wrong), RUN)
+        return None
+    return facts

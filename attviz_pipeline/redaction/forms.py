@@ -1,0 +1,91 @@
+"""What stands for a vocabulary entry: its shape, or a keyed tag."""
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+from attviz_pipeline.config import RedactionSettings
+from attviz_pipeline.errors import ConfigError
+
+RARE = "[rare]"
+MIN_KEY_BYTES = 16
+TAG_BYTES = 5  # 8 characters of base32: among 30,000 entries two share a tag once in 2,000 keys
+NEW_KEY = """python -c "import secrets; print(secrets.token_hex(32))" > FILE"""
+# Marks that tokenizers put on pieces (WordPiece, byte-level BPE, SentencePiece): they say nothing of the word.
+MARK = re.compile(r"##(?=.)|[\u0120\u2581]+", re.DOTALL)
+UNKNOWN = frozenset({"[UNK]", "<unk>"})
+
+Form = Callable[[str], str]
+
+
+def choose_form(settings: RedactionSettings) -> Form:
+    """Return the function from a vocabulary entry, or a piece of text, to what stands for it.
+
+    Raises:
+        ConfigError: The key cannot be read or is too short.
+    """
+    if settings.key_file is None:
+        return lambda entry: _marked(entry, shape)
+    key = _read_key(Path(settings.key_file))
+    return lambda entry: _marked(entry, lambda piece: tag(piece, key))
+
+
+def shape(piece: str) -> str:
+    """Return the shape of a text, character by character: X for a capital, x for another letter, 0 for a number."""
+    return "".join(_character_shape(character) for character in piece)
+
+
+def tag(piece: str, key: bytes) -> str:
+    """Return the first 40 bits of HMAC-SHA-256 in base32; a text without a letter or number is returned as its shape.
+
+    Source: RFC 2104 (HMAC), RFC 4648 (base32).
+    """
+    if not any(unicodedata.category(character)[0] in "LNM" for character in piece):
+        return shape(piece)
+    digest = hmac.new(key, piece.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+    return base64.b32encode(digest[:TAG_BYTES]).decode("ascii").lower()
+
+
+def unmarked(entry: str) -> str:
+    """Return a vocabulary entry without the mark of its tokenizer: what it stands for in a text."""
+    mark = MARK.match(entry)
+    return entry[mark.end() :] if mark else entry
+
+
+def _marked(entry: str, form: Form) -> str:
+    if entry in UNKNOWN:
+        return entry
+    core = unmarked(entry)
+    return entry[: len(entry) - len(core)] + form(core)
+
+
+def _character_shape(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in {"Lu", "Lt"}:
+        return "X"
+    if category[0] in "LM":
+        return "x"
+    if category[0] == "N":
+        return "0"
+    # Format and private-use characters can carry a text that nobody sees.
+    return "\ufffd" if category[0] == "C" and not character.isspace() else character
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = path.read_bytes().strip()
+    except OSError as fault:
+        reason = fault.strerror or "unreadable"
+        raise ConfigError(
+            f"redaction.key_file {path} cannot be read: {reason}.", remedy=f"Make a key: {NEW_KEY}"
+        ) from None
+    if len(key) < MIN_KEY_BYTES:
+        raise ConfigError(
+            f"redaction.key_file {path} holds {len(key)} bytes; a key has {MIN_KEY_BYTES} or more.",
+            remedy=f"Make a key: {NEW_KEY}",
+        )
+    return key

@@ -1,0 +1,75 @@
+"""The stage `redact_attention`: the attention artefact again, without its words."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import RedactAttention
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.progress import track
+from attviz_pipeline.redaction.forms import choose_form
+from attviz_pipeline.redaction.texts import redact_text
+from attviz_pipeline.redaction.vocabulary import Vocabulary, collect_vocabulary
+
+REWRITTEN = ("text", "tokens", "token_ids", "starts", "ends")
+PLACE_OF_PAIR = "pair_start"
+NAMES = ("id", "source_id", "split")
+"""Columns of text that stay: ids and splits are the reader's way back to the corpus."""
+
+
+def redact_attention(settings: RedactAttention, attention: Sequence[Path], redacted: Sequence[Path]) -> None:
+    """Copy all shards with shapes or tags in the place of words; numbers stay as they are.
+
+    Stages behind this one read the copy and never see a word, so none of them has to know.
+
+    Args:
+        settings: Section `redaction`; its mode is not `none`.
+        attention: Artefacts `attention`, read.
+        redacted: Artefacts `attention`, written, in the same order.
+
+    Raises:
+        ConfigError: The key cannot be used.
+        ArtifactError: A shard is unusable, or the two lists differ in length.
+    """
+    if len(attention) != len(redacted):
+        raise ArtifactError(f"{len(attention)} shards cannot be redacted into {len(redacted)}: name as many.")
+    rules = settings.redaction
+    vocabulary = collect_vocabulary(attention, choose_form(rules), rules.min_document_frequency)
+    pairs = zip(attention, redacted, strict=True)
+    for source, target in track(pairs, total=len(attention), label="redact_attention", unit="shards"):
+        facts = files.read_facts(source, schemas.ATTENTION)
+        with files.TableWriter(target, schemas.ATTENTION, facts) as writer:
+            for table in files.iter_tables(source, schemas.ATTENTION):
+                writer.write_table(_redacted(table, vocabulary))
+
+
+def _redacted(table: pa.Table, vocabulary: Vocabulary) -> pa.Table:
+    rewritten = [name for name in (*REWRITTEN, PLACE_OF_PAIR) if name in table.column_names]
+    rows = [_row(row, vocabulary) for row in table.select([*rewritten, "special"]).to_pylist()]
+    for name in rewritten:
+        field = table.schema.field(name)
+        values = pa.array([row[name] for row in rows], field.type)
+        table = table.set_column(table.schema.get_field_index(name), field, values)
+    return table
+
+
+def _row(row: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+    tokens = list(_shown(row["tokens"], row["special"], vocabulary))
+    text, places = redact_text(row["text"], list(zip(row["starts"], row["ends"], strict=True)), tokens)
+    pair = row.get(PLACE_OF_PAIR)
+    return {
+        "text": text,
+        "tokens": tokens,
+        "token_ids": [vocabulary.ids[token] for token in tokens],
+        "starts": [places[start] for start in row["starts"]],
+        "ends": [places[end] for end in row["ends"]],
+        PLACE_OF_PAIR: None if pair is None else places[pair],
+    }
+
+
+def _shown(tokens: Sequence[str], special: Sequence[bool], vocabulary: Vocabulary) -> Iterator[str]:
+    for token, flag in zip(tokens, special, strict=True):
+        yield token if flag else vocabulary.forms[token]

@@ -1,0 +1,50 @@
+"""The index of several sites that are published side by side, each in a folder of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attviz_pipeline.report import assets
+from attviz_pipeline.report.render import environment, templates_folder
+
+STYLE = "runs.css"
+STYLES = ("core", "runs")
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One site: its address, and its facts (schema RUN)."""
+
+    page: str
+    title: str
+    description: str
+    n_documents: int
+    n_layers: int
+    n_heads: int
+    model: str
+    commit: str
+    redaction: str
+
+
+def render_runs(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Render the index page.
+
+    Args:
+        runs: Facts of each site (artefact `run`) by its folder.
+
+    Returns:
+        Text of each file by its name: the page and its style sheet, to lie beside the folders.
+    """
+    templates = templates_folder()
+    page = environment(templates).get_template("runs.html")
+    return {
+        "index.html": page.render(runs=_views(runs), style=STYLE),
+        STYLE: assets.joined(source for name in STYLES for source in assets.bundle(templates, "css", name)),
+    }
+
+
+def _views(runs: Mapping[str, Mapping[str, Any]]) -> Sequence[RunView]:
+    names = [name for name in RunView.__dataclass_fields__ if name != "page"]
+    return [
+        RunView(page=f"{folder}/index.html", **{name: runs[folder][name] for name in names}) for folder in sorted(runs)
+    ]

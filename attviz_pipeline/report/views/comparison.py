@@ -1,0 +1,89 @@
+"""How two heads or two classes differ: the numbers of all of them, for the page that sets two side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.report.views.classes import ClassEvidence, classes_view
+from attviz_pipeline.report.views.heads_page import HeadsPageView
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.tokens import TokenTable
+
+MOST_NUMBERS = 100_000
+MOST_WORDS = 800
+_SCORES = {"n_gold": "documents", "n_predicted": "predicted", "precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> dict[str, Any]:
+    """What all heads are compared by, as columns for the page's script.
+
+    Args:
+        page: The page of all heads, whose metrics and likeness are taken.
+        tokens: Statistics of all tokens.
+        study: Facts of the study.
+
+    Returns:
+        `metrics` and `likeness` as the page of all heads has them; `items`, the words in most documents, and `values`,
+        their mean self-attention, [row][item].
+    """
+    frequency = tokens.table["document_frequency"].to_numpy()
+    usable = (frequency >= study.settings.figures.min_document_frequency) & ~tokens.table["special"].to_numpy(
+        zero_copy_only=False
+    )
+    n_most = min(MOST_WORDS, MOST_NUMBERS // study.n_rows)
+    by_frequency = [item for item in np.argsort(-frequency, kind="stable").tolist() if usable[item]][:n_most]
+    means = tokens.means[by_frequency].T
+    return {
+        **{name: part for name, part in page.payload.items() if name != "mean_maps"},
+        "items": tokens.table["token"].take(pa.array(by_frequency, pa.int64())).to_pylist(),
+        "values": [[_rounded(value) for value in row] for row in means.tolist()],
+    }
+
+
+def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) -> dict[str, Any]:
+    """What all classes are compared by, as columns for the page's script.
+
+    Returns:
+        `scores`, each a title and a value per class; `effects`, Hedges' g of every head, [class][row], null where it
+        was not tested; `items`, the words that some class uses most beyond the others, and `values`, their z,
+        [class][item], null in classes that were not compared.
+
+    Raises:
+        ArtifactError: The table of terms (schema CLASS_TERMS) is missing or damaged.
+    """
+    views = classes_view(evidence, study).classes
+    scores = [(title, [getattr(view, name) for view in views]) for name, title in _SCORES.items()]
+    effects: list[list[float | None]] = [[None] * study.n_rows for _ in views]
+    for number, name in enumerate(study.label_names):
+        for effect in evidence.separation.of_group(evidence.grouping, name):
+            effects[number][effect.row] = _rounded(effect.effect)
+    items, values = _terms(class_terms, evidence.grouping, study)
+    return {
+        "scores": [{"title": title, "values": found} for title, found in scores if any(found)],
+        "effects": effects,
+        "items": items,
+        "values": values,
+    }
+
+
+def _terms(path: Path, grouping: str, study: StudyView) -> tuple[list[str], list[list[float | None]]]:
+    """The terms that each class uses most, the same number of each, with their z in every class."""
+    table = files.read_table(path, term_schemas.CLASS_TERMS, ["grouping", "group", "term", "log_odds_z"])
+    mine = table.filter(pc.equal(table["grouping"], grouping))
+    groups = {name: mine.filter(pc.equal(mine["group"], name)) for name in study.label_names}
+    n_of_each = max(1, min(MOST_WORDS, MOST_NUMBERS // len(groups)) // len(groups))
+    # The table is sorted by z within each group.
+    items = list(
+        dict.fromkeys(term for rows in groups.values() for term in rows["term"].slice(0, n_of_each).to_pylist())
+    )
+    wanted = pa.array(items, pa.string())
+    values = [rows["log_odds_z"].take(pc.index_in(wanted, rows["term"].combine_chunks())) for rows in groups.values()]
+    return items, [[None if z is None else _rounded(z) for z in found.to_pylist()] for found in values]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")

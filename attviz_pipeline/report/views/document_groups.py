@@ -1,0 +1,62 @@
+"""Groups of documents in which the same heads are more active than usual."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report.views.study import HeadRef, StudyView
+
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class LeaningView:
+    """A head that is more active (z above 0) or less in a group than usual."""
+
+    head: HeadRef
+    z: float
+
+
+@dataclass(frozen=True)
+class DocumentGroupView:
+    """One group: its number from 1, its size, and the heads farthest from the usual."""
+
+    number: int
+    n_documents: int
+    heads: list[LeaningView]
+
+
+@dataclass(frozen=True)
+class DocumentGroups:
+    """All groups; `of_document` has the 0-based group of each document, or -1, [position]."""
+
+    groups: list[DocumentGroupView]
+    silhouette: float | None
+    of_document: NDArray[np.int64]
+
+
+def read_document_groups(path: Path, study: StudyView) -> DocumentGroups:
+    """Read the groups of documents (schema DOCUMENT_GROUPS).
+
+    Raises:
+        ArtifactError: The table is missing or damaged, or of other documents.
+    """
+    table = files.read_table(path, term_schemas.DOCUMENT_GROUPS)
+    if table["position"].to_pylist() != list(range(study.n_documents)):
+        raise ArtifactError(f"{path} is of other documents.", remedy=files.REBUILD)
+    facts = files.read_facts(path, term_schemas.DOCUMENT_GROUPS)
+    return DocumentGroups(
+        groups=[_group(number, group, study) for number, group in enumerate(facts["groups"], start=1)],
+        silhouette=facts["silhouette"],
+        of_document=table["group"].fill_null(NO_GROUP).to_numpy().astype(np.int64),
+    )
+
+
+def _group(number: int, group: dict[str, Any], study: StudyView) -> DocumentGroupView:
+    rows = [(head["layer"] * study.n_heads + head["head"], head["z"]) for head in group["heads"]]
+    return DocumentGroupView(number, group["n_documents"], [LeaningView(study.head_of(row), z) for row, z in rows])

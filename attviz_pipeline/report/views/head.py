@@ -1,0 +1,147 @@
+"""The page of each head."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.views.activity import ActiveDocumentView, HeadActivity
+from attviz_pipeline.report.views.curve import Curves, CurveView, read_curves
+from attviz_pipeline.report.views.head_metrics import MetricView, head_metrics
+from attviz_pipeline.report.views.head_terms import (
+    CloudWordView,
+    HeadTokenView,
+    TermAxis,
+    TermView,
+    terms_by_head,
+    tokens_by_head,
+)
+from attviz_pipeline.report.views.heads import HeadView, value_range
+from attviz_pipeline.report.views.histogram import HistogramView, highest_share, histogram_view
+from attviz_pipeline.report.views.likeness import Likeness, NeighboursView, read_likeness
+from attviz_pipeline.report.views.mean_maps import MeanMaps, MeanMapView, read_mean_maps
+from attviz_pipeline.report.views.offsets import Offsets, OffsetView, read_offsets
+from attviz_pipeline.report.views.profiles import Profiles, ProfileView, read_profiles
+from attviz_pipeline.report.views.separation import EffectView, Separation, read_separation
+from attviz_pipeline.report.views.study import StudyView
+
+
+@dataclass(frozen=True)
+class HeadEvidence:
+    """What the statistics say of all heads, read once.
+
+    Args:
+        heads: Moments, by layer and head.
+        likeness: Which heads are alike, by each measure.
+        profiles: What they attend to.
+        separation: Which classes they separate.
+        curves: Self-attention by position, per layer.
+        offsets: Attention by the distance of key and query.
+        mean_maps: Attention by the place of query and key in the text.
+        metrics: What heads can be coloured by.
+    """
+
+    heads: Sequence[HeadView]
+    likeness: list[Likeness]
+    profiles: Profiles
+    separation: Separation
+    curves: Curves
+    offsets: Offsets
+    mean_maps: MeanMaps
+    metrics: list[MetricView]
+
+
+@dataclass(frozen=True)
+class HeadPageView:
+    """The page of one head; `terms` have intervals, `tokens` take their place where no term has enough support."""
+
+    this: HeadView
+    rank: int
+    n_heads: int
+    profile: ProfileView | None
+    neighbours: list[NeighboursView]
+    effects: list[EffectView]
+    terms: list[TermView]
+    tokens: list[HeadTokenView]
+    cloud: list[CloudWordView]
+    axis: TermAxis
+    histogram: HistogramView
+    curve: CurveView | None
+    offsets: OffsetView | None
+    mean_map: MeanMapView | None
+    documents: list[ActiveDocumentView]
+    previous: HeadView | None
+    next: HeadView | None
+
+
+def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyView) -> HeadEvidence:
+    """Read what the statistics say of all heads.
+
+    Raises:
+        ArtifactError: A table is missing or damaged.
+    """
+    likeness, profiles = read_likeness(inputs.comparison, study), read_profiles(inputs.head_profiles)
+    separation = read_separation(inputs.terms.class_heads, study)
+    maps = inputs.maps.maps if inputs.maps else None
+    offsets = read_offsets(maps, study.n_rows)
+    return HeadEvidence(
+        heads=heads,
+        likeness=likeness,
+        profiles=profiles,
+        separation=separation,
+        curves=read_curves(inputs.terms.curves),
+        offsets=offsets,
+        mean_maps=read_mean_maps(maps, study.n_rows),
+        metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets),
+    )
+
+
+def iter_head_pages(
+    evidence: HeadEvidence, inputs: SiteInputs, study: StudyView, activity: HeadActivity
+) -> Iterator[HeadPageView]:
+    """Put together the pages of all heads, one at a time.
+
+    Args:
+        evidence: What the statistics say of all heads.
+        inputs: The tables of terms and tokens per head, which are read as they are needed.
+        study: Facts of the study.
+        activity: Documents in which each head is most active.
+    """
+    heads = evidence.heads
+    ranks = _ranks([head.mean for head in heads])
+    together = np.sum([head.histogram for head in heads], axis=0)
+    top = highest_share([head.histogram for head in heads])
+    axis = TermAxis(*value_range(heads))
+    terms = dict(terms_by_head(inputs.terms.head_terms, axis))
+    tokens = dict(tokens_by_head(inputs.statistics.head_tokens, study.settings.figures.min_document_frequency))
+    for row, head in enumerate(heads):
+        described, words = terms.get((head.layer, head.head), ([], []))
+        strongest, entries = tokens.get((head.layer, head.head), ([], []))
+        yield HeadPageView(
+            this=head,
+            rank=ranks[row],
+            n_heads=len(heads),
+            profile=evidence.profiles.view(row),
+            neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
+            effects=evidence.separation.of_head(row),
+            terms=described,
+            tokens=strongest,
+            cloud=words or entries,
+            axis=axis,
+            histogram=histogram_view(np.asarray(head.histogram), together, top),
+            curve=evidence.curves.view(head.layer),
+            offsets=evidence.offsets.view(row),
+            mean_map=evidence.mean_maps.view(row),
+            documents=activity.top(row),
+            previous=heads[row - 1] if row else None,
+            next=heads[row + 1] if row + 1 < len(heads) else None,
+        )
+
+
+def _ranks(values: list[float]) -> list[int]:
+    order = sorted(range(len(values)), key=lambda index: -values[index])
+    ranks = [0] * len(values)
+    for rank, index in enumerate(order, start=1):
+        ranks[index] = rank
+    return ranks

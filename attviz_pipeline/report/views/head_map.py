@@ -1,0 +1,93 @@
+"""Which heads are alike, as the page of all heads shows it: a matrix a map, and the best pairs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attviz_pipeline.report.views.likeness import Likeness, MeasureText, PairView
+from attviz_pipeline.report.views.study import HeadRef, StudyView
+
+N_PAIRS = 12
+SIZE = 320
+MARGIN = 12
+STEPS = 1000
+
+
+@dataclass(frozen=True)
+class PointView:
+    """One head on the map, in drawing units."""
+
+    row: int
+    head: HeadRef
+    x: float
+    y: float
+    cluster: int
+
+
+@dataclass(frozen=True)
+class LikenessView:
+    """One measure: the matrix as the page's script draws it, the map, and the pairs that are most alike."""
+
+    measure: str
+    text: MeasureText
+    points: list[PointView]
+    width: float
+    height: float
+    pairs: list[tuple[HeadRef, PairView]]
+    n_beyond_chance: int
+    n_pairs: int
+    n_groups: int
+    silhouette: float
+    stress: float
+    matrix: dict[str, Any]
+
+
+def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
+    """Put together what the page of all heads says of one measure."""
+    n = study.n_rows
+    first, second = np.triu_indices(n, 1)
+    values, q = likeness.pairs["value"][first, second], likeness.pairs["q"][first, second]
+    best = np.argsort(-values if likeness.text.falling else values, kind="stable")[:N_PAIRS].tolist()
+    points, width, height = _points(likeness, study)
+    return LikenessView(
+        measure=likeness.measure,
+        text=likeness.text,
+        points=points,
+        width=width,
+        height=height,
+        pairs=[(study.head_of(first[i]), likeness.pair(first[i], second[i], study)) for i in best],
+        n_beyond_chance=int((q <= likeness.significant).sum()),
+        n_pairs=len(first),
+        n_groups=likeness.facts["n_clusters"],
+        silhouette=likeness.facts["silhouette"],
+        stress=likeness.facts["stress"],
+        matrix=_matrix(likeness),
+    )
+
+
+def _points(likeness: Likeness, study: StudyView) -> tuple[list[PointView], float, float]:
+    """Lay the map out at one scale for both axes."""
+    x, y = (np.asarray(likeness.places[axis]) - np.min(likeness.places[axis]) for axis in ("x", "y"))
+    scale = (SIZE - 2 * MARGIN) / (max(float(x.max()), float(y.max())) or 1.0)
+    places = zip(x.tolist(), y.tolist(), likeness.places["cluster"].tolist(), strict=True)
+    points = [
+        PointView(row, study.head_of(row), round(MARGIN + a * scale, 1), round(MARGIN + b * scale, 1), cluster)
+        for row, (a, b, cluster) in enumerate(places)
+    ]
+    return points, round(2 * MARGIN + float(x.max()) * scale, 1), round(2 * MARGIN + float(y.max()) * scale, 1)
+
+
+def _matrix(likeness: Likeness) -> dict[str, Any]:
+    """The upper triangle, row by row, as whole numbers."""
+    first, second = np.triu_indices(len(likeness.places["order"]), 1)
+    values, beyond = likeness.pairs["value"][first, second], likeness.pairs["q"][first, second] <= likeness.significant
+    return {
+        "order": np.argsort(likeness.places["order"], kind="stable").tolist(),
+        "cluster": likeness.places["cluster"].tolist(),
+        "falling": likeness.text.falling,
+        "range": [float(f"{value:.4g}") for value in (values.min(), values.max())],
+        "steps": STEPS,
+        "values": np.round(values * STEPS).astype(int).tolist(),
+        "beyond": "".join("01"[flag] for flag in beyond.astype(int).tolist()),
+    }

@@ -1,0 +1,107 @@
+"""What heads can be coloured by: every number, role and group that the statistics give them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.report.views.heads import HeadView
+from attviz_pipeline.report.views.likeness import Likeness
+from attviz_pipeline.report.views.offsets import Offsets
+from attviz_pipeline.report.views.profiles import ROLE_NAMES, Profiles
+from attviz_pipeline.report.views.separation import Separation
+
+_MOMENTS = {"mean": "mean self-attention", "std": "standard deviation", "max": "maximum"}
+_PROFILE = {
+    "entropy": "entropy, nats",
+    "evenness": "evenness of attention",
+    "distance": "distance, tokens",
+    "on_self": "share on the token itself",
+    "on_previous": "share on the previous token",
+    "on_next": "share on the next token",
+    "on_cls": "share on [CLS]",
+    "on_sep": "share on [SEP]",
+    "on_punctuation": "share on punctuation",
+}
+_CLUSTERS = {"fuji": "group by ranking of tokens (FUJI)", "jensen_shannon": "group by spread (Jensen-Shannon)"}
+
+
+@dataclass(frozen=True)
+class MetricView:
+    """One thing to colour heads by: numbers, or numbers of categories; [row], None where a head has none."""
+
+    name: str
+    title: str
+    group: str
+    values: Sequence[float | None]
+    categories: list[str] | None = None
+    logarithmic: bool = False
+
+    def content(self) -> dict[str, Any]:
+        """The metric as the page's script reads it."""
+        return asdict(self) | {"values": [None if value is None else float(f"{value:.4g}") for value in self.values]}
+
+
+def head_metrics(  # noqa: PLR0913 - what the statistics say, each of its own origin
+    heads: Sequence[HeadView],
+    intervals: Path,
+    likeness: list[Likeness],
+    profiles: Profiles,
+    separation: Separation,
+    offsets: Offsets,
+) -> list[MetricView]:
+    """Put together all metrics of a study.
+
+    Raises:
+        ArtifactError: The table of intervals (schema HEAD_INTERVALS) is missing or damaged.
+    """
+    return [
+        *_of_self_attention(heads, intervals),
+        *_of_profiles(profiles),
+        *_of_offsets(offsets),
+        *_of_classes(len(heads), separation),
+        *(_clusters(measure) for measure in likeness),
+    ]
+
+
+def _of_self_attention(heads: Sequence[HeadView], intervals: Path) -> Iterator[MetricView]:
+    group = "self-attention"
+    for name, title in _MOMENTS.items():
+        yield MetricView(name, title, group, [getattr(head, name) for head in heads], logarithmic=True)
+    rows = files.read_table(intervals, term_schemas.HEAD_INTERVALS).to_pylist()
+    if len(rows) == len(heads):
+        yield MetricView("log_ratio", "length-corrected, mean ln(n a)", group, [row["log_ratio"] for row in rows])
+        spread = "evenness of self-attention over a text"
+        yield MetricView("spread", spread, group, [row["evenness"] for row in rows])
+
+
+def _of_profiles(profiles: Profiles) -> Iterator[MetricView]:
+    for name, title in _PROFILE.items():
+        if values := profiles.values(name):
+            yield MetricView(name, title, "what it attends to", values)
+    roles = [str(row["role"]) for row in profiles.rows]
+    if roles:
+        present = [role for role in ROLE_NAMES if role in roles] + sorted(set(roles) - set(ROLE_NAMES))
+        names = [ROLE_NAMES.get(role, role) for role in present]
+        yield MetricView("role", "role", "what it attends to", [present.index(role) for role in roles], names)
+
+
+def _of_offsets(offsets: Offsets) -> Iterator[MetricView]:
+    group = f"in the {offsets.n_mapped} documents with maps"
+    titles = {-1: "attention to the token before", 1: "attention to the token after"}
+    for offset, title in titles.items():
+        if values := offsets.at(offset):
+            yield MetricView("before" if offset < 0 else "after", title, group, values, logarithmic=True)
+
+
+def _of_classes(n_rows: int, separation: Separation) -> Iterator[MetricView]:
+    largest = separation.largest_effects(n_rows)
+    if any(value is not None for value in largest):
+        yield MetricView("effect", "largest difference between classes, |g|", "classes", largest)
+
+
+def _clusters(likeness: Likeness) -> MetricView:
+    numbers = likeness.places["cluster"].tolist()
+    names = [f"group {number + 1}" for number in range(max(numbers) + 1)]
+    return MetricView(f"{likeness.measure}_cluster", _CLUSTERS[likeness.measure], "likeness", numbers, names)

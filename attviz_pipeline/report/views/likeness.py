@@ -1,0 +1,132 @@
+"""Which heads are alike: pairs, groups and maps, by both measures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from attviz_pipeline.artifacts import comparison_schemas, files
+from attviz_pipeline.artifacts.layout import ComparisonPaths
+from attviz_pipeline.report.views.study import HeadRef, StudyView
+
+SIGNIFICANT = 0.05
+N_NEIGHBOURS = 5
+_VALUES = ("value", "null_low", "null_high", "p", "q")
+_PLACES = ("order", "cluster", "silhouette", "x", "y")
+
+
+@dataclass(frozen=True)
+class MeasureText:
+    """What a measure is called; `falling` where a large value means alike."""
+
+    title: str
+    explanation: str
+    falling: bool
+
+
+MEASURES = {
+    "fuji": MeasureText(
+        "Ranking of tokens (FUJI)",
+        "do both heads rank the vocabulary alike? 1 is the same ranking",
+        falling=True,
+    ),
+    "jensen_shannon": MeasureText(
+        "Spread within documents (Jensen-Shannon)",
+        "do both spread self-attention alike within each document? 0 is the same",
+        falling=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PairView:
+    """Another head, and how alike it is; `low` and `high` enclose what chance makes in 95 of 100 permutations."""
+
+    other: HeadRef
+    value: float
+    low: float
+    high: float
+    p: float
+    q: float
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the two are alike beyond chance."""
+        return self.q <= SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class NeighboursView:
+    """The heads most and least like one head, by one measure."""
+
+    text: MeasureText
+    nearest: list[PairView]
+    furthest: list[PairView]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """One measure between all heads; each of `pairs` is [row, row] with NaN on the diagonal, each of `places` [row]."""
+
+    measure: str
+    text: MeasureText
+    pairs: dict[str, NDArray[np.float64]]
+    places: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+    significant: float = SIGNIFICANT
+
+    def ranked(self, row: int) -> list[int]:
+        """All other heads, the most alike first; of equal ones the first."""
+        values = self.pairs["value"][row]
+        order = np.argsort(-values if self.text.falling else values, kind="stable")
+        return [int(other) for other in order if other != row]
+
+    def neighbours(self, row: int, study: StudyView) -> NeighboursView:
+        """Find the heads most and least like one."""
+        ranked = self.ranked(row)
+        n = min(N_NEIGHBOURS, (len(ranked) + 1) // 2)
+        furthest = ranked[max(n, len(ranked) - N_NEIGHBOURS) :]
+        return NeighboursView(
+            self.text,
+            [self.pair(row, other, study) for other in ranked[:n]],
+            [self.pair(row, other, study) for other in reversed(furthest)],
+        )
+
+    def pair(self, row: int, other: int, study: StudyView) -> PairView:
+        """Say how alike two heads are."""
+        value, low, high, p, q = (float(self.pairs[name][row, other]) for name in _VALUES)
+        return PairView(study.head_of(other), value, low, high, p, q)
+
+
+def read_likeness(paths: ComparisonPaths, study: StudyView) -> list[Likeness]:
+    """Read the comparison of heads; a measure without enough tokens or documents is left out.
+
+    Raises:
+        ArtifactError: A table is missing or damaged.
+    """
+    pairs = files.read_table(paths.head_pairs, comparison_schemas.HEAD_PAIRS)
+    clusters = files.read_table(paths.head_clusters, comparison_schemas.HEAD_CLUSTERS)
+    facts = files.read_facts(paths.head_clusters, comparison_schemas.HEAD_CLUSTERS)
+    found = []
+    for measure, text in MEASURES.items():
+        mine, placed = (table.filter(pc.equal(table["measure"], measure)) for table in (pairs, clusters))
+        if mine.num_rows and placed.num_rows == study.n_rows:
+            places = {name: placed[name].to_numpy() for name in _PLACES}
+            told = facts | facts["measures"][measure]
+            found.append(Likeness(measure, text, _square(mine, study), places, told))
+    return found
+
+
+def _square(pairs: pa.Table, study: StudyView) -> dict[str, NDArray[np.float64]]:
+    first, second = (
+        pairs[f"layer_{side}"].to_numpy() * study.n_heads + pairs[f"head_{side}"].to_numpy() for side in ("a", "b")
+    )
+    squares = {}
+    for name in _VALUES:
+        square = np.full((study.n_rows, study.n_rows), np.nan)
+        square[first, second] = square[second, first] = pairs[name].to_numpy()
+        squares[name] = square
+    return squares

@@ -1,0 +1,90 @@
+"""The page of methods: the project's own description of each statistic, in the site."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from attviz_pipeline.errors import ArtifactError
+
+PACKAGE = Path(__file__).parents[2]
+# In the order of the page; figures lead to the chapter that explains them.
+CHAPTERS: dict[str, tuple[str, ...]] = {
+    "tokens": ("top_terms", "log_distributions", "normal_quantiles", "curves"),
+    "documents": (),
+    "classes": ("class_heads", "class_terms"),
+    "head-comparison": ("head_likeness", "head_map", "fuji_curves"),
+    "head-profiles": ("head_profiles",),
+    "model": ("confusion", "reliability", "confidence_entropy"),
+}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One document: its title, its place on the page, and its text without the title."""
+
+    title: str
+    anchor: str
+    body: Markup
+
+
+@dataclass(frozen=True)
+class MethodsView:
+    """All chapters."""
+
+    chapters: list[Chapter]
+
+
+def methods_view() -> MethodsView:
+    """Read the descriptions of all statistics.
+
+    Raises:
+        ArtifactError: They are not there, neither in the package nor in the checkout.
+    """
+    folder = _folder()
+    return MethodsView([_chapter(folder / f"{name}.md") for name in CHAPTERS])
+
+
+def chapter_of(kind: str) -> str | None:
+    """Anchor of the chapter that explains a kind of figure; None where the caption says all."""
+    return next((name for name, kinds in CHAPTERS.items() if kind in kinds), None)
+
+
+def _folder() -> Path:
+    for folder in (PACKAGE / "_statistics", PACKAGE.parent / "docs" / "statistics"):
+        if folder.is_dir():
+            return folder
+    raise ArtifactError(f"the descriptions of the statistics are missing: install attviz-pipeline again ({PACKAGE}).")
+
+
+def _chapter(path: Path) -> Chapter:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+    title, text = tokens[1].content, tokens[3:]
+    _name_headings(text, path.stem)
+    for token in text:
+        _stay_on_the_page(token.children or [])
+    return Chapter(title, path.stem, Markup(markdown.renderer.render(text, markdown.options, {})))  # noqa: S704 - ours
+
+
+def _name_headings(tokens: Sequence[Token], chapter: str) -> None:
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "heading_open":
+            opening.tag = closing.tag = f"h{int(opening.tag[1]) + 1}"  # the page has a title of its own
+            words = "".join(letter if letter.isalnum() else " " for letter in inline.content.lower()).split()
+            opening.attrSet("id", "-".join([chapter, *words]))
+
+
+def _stay_on_the_page(children: Sequence[Token]) -> None:
+    """Let links between the descriptions lead to their chapters; what the site does not have, is named only."""
+    for opening, closing in zip(children, children[2:], strict=False):
+        if opening.type == "link_open":
+            target = Path(str(opening.attrGet("href"))).stem
+            if target in CHAPTERS:
+                opening.attrSet("href", f"#{target}")
+            else:
+                opening.tag, closing.tag = "span", "span"
+                opening.attrs.clear()

@@ -1,0 +1,137 @@
+"""What heads attend to, and the role that it makes; only attention in full mode says so."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files
+from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, SHARES
+
+ROLE_NAMES = {
+    "self": "itself",
+    "previous": "previous token",
+    "next": "next token",
+    "cls": "[CLS]",
+    "sep": "[SEP]",
+    "punctuation": "punctuation",
+    "delimiter": "delimiter",
+    "broad": "broad",
+    "mixed": "mixed",
+}
+_WORDS = {
+    "on_self": "on the token itself",
+    "on_previous": "on the previous token",
+    "on_next": "on the next token",
+    "on_cls": "on [CLS] or what stands for it",
+    "on_sep": "on [SEP] or what stands for it",
+    "on_punctuation": "on punctuation",
+    EVENNESS: "evenness: entropy over its greatest",
+    "entropy": "entropy, 0 to {top:g} nats",
+    "distance": "distance, 0 to {top:g} tokens",
+}
+
+
+_ENDS = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300)
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """One measure of a head; places are in percent of the axis, `others` those of all heads."""
+
+    name: str
+    words: str
+    mean: float
+    low: float | None
+    high: float | None
+    place: float
+    low_place: float
+    high_place: float
+    others: list[float]
+    rank: int
+
+
+@dataclass(frozen=True)
+class ProfileView:
+    """The profile of one head: its role, why, and its measures."""
+
+    role: str
+    role_name: str
+    reason: str
+    measures: list[MeasureView]
+    n_documents: int
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Rows of schema HEAD_PROFILES by layer and head; none unless in full mode."""
+
+    rows: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    def role(self, row: int) -> str | None:
+        """Role of a head, None without profiles."""
+        return str(self.rows[row]["role"]) if self.rows else None
+
+    def values(self, name: str) -> list[float] | None:
+        """Means of one measure of all heads, None where one has none."""
+        found = [row[name] for row in self.rows]
+        return found if found and None not in found else None
+
+    def view(self, row: int) -> ProfileView | None:
+        """Put together the profile of one head."""
+        if not self.rows or self.rows[row]["entropy"] is None:
+            return None
+        head = self.rows[row]
+        names = [name for name in _WORDS if head[name] is not None]
+        measures = [self._measure(head, name) for name in names]
+        role = head["role"]
+        return ProfileView(role, ROLE_NAMES.get(role, role), self._reason(head), measures, head["n_documents"])
+
+    def _measure(self, head: dict[str, Any], name: str) -> MeasureView:
+        means = [row[name] for row in self.rows if row[name] is not None]
+        top = _top(name, max(means))
+        places = [_percent(value, top) for value in (head[name], head[f"{name}_low"], head[f"{name}_high"])]
+        return MeasureView(
+            name=name,
+            words=_WORDS[name].format(top=top),
+            mean=head[name],
+            low=head[f"{name}_low"],
+            high=head[f"{name}_high"],
+            place=places[0],
+            low_place=places[1],
+            high_place=places[2],
+            others=sorted({_percent(value, top) for value in means}),
+            rank=1 + sum(value > head[name] for value in means),
+        )
+
+    def _reason(self, head: dict[str, Any]) -> str:
+        share, even = f"{self.facts['least_share']:.0%}", f"{self.facts['least_evenness']:.0%}"
+        role = head["role"]
+        if role in SHARES:
+            return f"{head[SHARES[role]]:.0%} of its attention goes there; from {share} on, that names the role"
+        if role == "delimiter":
+            together = head["on_cls"] + head["on_sep"] + head["on_punctuation"]
+            return f"{together:.0%} goes to [CLS], [SEP] and punctuation together; from {share} on, that names the role"
+        if role == "broad":
+            return f"evenness is {head[EVENNESS]:.0%}; from {even} on, a head without another role is broad"
+        return f"no share reaches {share}, and evenness stays below {even}"
+
+
+def read_profiles(path: Path) -> Profiles:
+    """Read the profiles of all heads.
+
+    Raises:
+        ArtifactError: The table is missing or damaged.
+    """
+    return Profiles(files.read_table(path, HEAD_PROFILES).to_pylist(), files.read_facts(path, HEAD_PROFILES))
+
+
+def _top(name: str, largest: float) -> float:
+    """End of the axis, the same on the pages of all heads: 1 for shares, else the largest mean, rounded up."""
+    if name not in ("entropy", "distance"):
+        return 1.0
+    return next((step for step in _ENDS if step >= largest), largest)
+
+
+def _percent(value: float | None, top: float) -> float:
+    return round(100 * min(max(value or 0.0, 0.0) / top, 1.0), 2)

@@ -1,0 +1,157 @@
+"""How the index of documents copes with 100,000 of them, in Chromium: bytes, time to use, a keystroke's frame, heap.
+
+    python benchmarks/site_index.py --folder /somewhere --n-documents 100000
+
+Texts are random words of the length of a tweet; the index is made by the code that makes every site's.
+"""
+
+# ruff: noqa: INP001, T201 - a script that prints
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import parse_study
+from attviz_pipeline.report import assets, links
+from attviz_pipeline.report.render import Pages, templates_folder
+from attviz_pipeline.report.views import documents
+from attviz_pipeline.report.views.document_groups import DocumentGroups, DocumentGroupView
+from attviz_pipeline.report.views.study import StudyView
+
+LABELS = ["neutral", "offensive", "hateful"]
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+TYPED = """async (text) => {
+  const field = document.getElementById("search");
+  const start = performance.now();
+  field.value = text;
+  field.dispatchEvent(new Event("input"));
+  const handled = performance.now() - start;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return [handled, performance.now() - start];
+}"""
+
+
+def write_index(folder: Path, n_documents: int, n_words: int) -> tuple[Path, Path]:
+    """Write a document index and confidences of invented documents."""
+    random = np.random.default_rng(13)
+    words = np.array(["".join(random.choice(list("etaoinshrdlu"), size)) for size in random.integers(2, 9, 5000)])
+    texts = [
+        " ".join(words[random.integers(0, 5000, random.integers(n_words // 2, 2 * n_words))])
+        for _ in range(n_documents)
+    ]
+    probabilities = random.dirichlet(np.full(3, 0.4), n_documents)
+    ids = [f"tweet-{n:06d}" for n in range(n_documents)]
+    numbers = np.arange(n_documents)
+    prediction = probabilities.argmax(axis=1)
+    n_tokens = random.integers(10, 60, n_documents)
+    columns: dict[str, Any] = {
+        "position": numbers, "id": ids, "source_id": ids, "split": ["test"] * n_documents,
+        "label": random.integers(0, 3, n_documents), "prediction": prediction, "probabilities": probabilities.tolist(),
+        "n_tokens": n_tokens, "n_windows": np.ones(n_documents, int), "truncated": np.zeros(n_documents, bool),
+        "mean": random.random(n_documents), "text": texts,
+    }  # fmt: skip
+    index, confidences = folder / "document_index.parquet", folder / "confidences.parquet"
+    files.write_table(index, schemas.DOCUMENT_INDEX, columns)
+    measured = {"position": numbers, "label": columns["label"], "prediction": prediction,
+                "right": columns["label"] == prediction, "confidence": probabilities.max(axis=1),
+                "mean_entropy": random.random(n_documents), "n_tokens": n_tokens}  # fmt: skip
+    files.write_table(confidences, schemas.CONFIDENCES, measured)
+    return index, confidences
+
+
+def write_page(folder: Path, index: Path, confidences: Path, n_documents: int) -> list[Path]:
+    """Write the index page as a site has it; return its data files."""
+    study = _study(n_documents)
+    templates = templates_folder()
+    assets.write_assets(templates, folder)
+    scores = documents.DocumentScores(confidences, _groups(n_documents), n_documents)
+    searchable = documents.searchable_characters(index)
+    scripts = assets.write_rows(folder, "documents", documents.iter_chunks(index, searchable, (), scores))
+    view = documents.documents_view(index, study, searchable, scripts, scores, None)
+    Pages(templates, folder, study).write(links.DOCUMENTS, "documents.html", view)
+    return [folder / script for script in scripts]
+
+
+def measure(page_address: str) -> dict[str, Any]:
+    """Open the page, type, filter and sort; times in milliseconds, from the event to after the next frame."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        start = time.perf_counter()
+        page.goto(page_address)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        page.evaluate(FRAME)
+        usable = 1000 * (time.perf_counter() - start)
+        page.wait_for_timeout(1500)
+        typed = [page.evaluate(TYPED, text) for text in ("s", "st", "sto", "sto e", "tweet-0512", "", "nothing")]
+        page.evaluate(TYPED, "")
+        sorts = [_changed(page, f"sort=-{name}") for name in ("confidence", "margin", "length", "confidence")]
+        session = page.context.new_cdp_session(page)
+        session.send("HeapProfiler.collectGarbage")
+        heap = session.send("Runtime.getHeapUsage")["usedSize"]
+        browser.close()
+    return {
+        "usable_ms": round(usable),
+        "keystroke_ms": [round(total, 1) for _, total in typed],
+        "sort_ms": [round(total, 1) for total in sorts],
+        "heap_mb": round(heap / 1e6, 1),
+    }
+
+
+def _changed(page: Any, state: str) -> float:  # noqa: ANN401 - Playwright's page
+    script = """async (state) => {
+      const start = performance.now();
+      location.hash = state;
+      await new Promise((done) => addEventListener("hashchange", done, { once: true }));
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+      return performance.now() - start;
+    }"""
+    return float(page.evaluate(script, state))
+
+
+def _groups(n_documents: int) -> DocumentGroups:
+    groups = [DocumentGroupView(number + 1, n_documents // 4, []) for number in range(4)]
+    return DocumentGroups(groups, 0.1, np.arange(n_documents) % 4)
+
+
+def _study(n_documents: int) -> StudyView:
+    settings = {"name": "index", "dataset": {"source": "tweets.csv"}, "model": {"source": "model"}}
+    confusion = [[n_documents // 3, 0, 0], [0, n_documents // 3, 0], [0, 0, n_documents // 3]]
+    summary = {"label_names": LABELS, "n_documents": n_documents, "n_labelled": n_documents, "confusion": confusion}
+    parts: dict[str, Any] = {
+        name: {} for name in ("dataset", "model", "metrics", "provenance", "extraction", "map_reasons")
+    }
+    return StudyView(settings=parse_study(settings, "benchmark"), summary=summary, corpus_paths=[], **parts)
+
+
+def main() -> None:
+    """Write the index, measure it, print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--n-documents", type=int, default=100_000)
+    parser.add_argument(
+        "--n-words", type=int, default=16, help="mean number of words of a text is about 1.25 times this"
+    )
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    index, confidences = write_index(options.folder, options.n_documents, options.n_words)
+    scripts = write_page(options.folder, index, confidences, options.n_documents)
+    sizes = [script.stat().st_size for script in scripts]
+    found = measure((options.folder / links.DOCUMENTS).absolute().as_uri())
+    print(
+        json.dumps(
+            {"n_documents": options.n_documents, "megabytes": round(sum(sizes) / 1e6, 2), "files": len(sizes), **found}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+// Two pages of the site side by side. Files may not look into one another, so frames tell their state and are told it.
+((attviz) => {
+  "use strict";
+
+  const SIDES = ["a", "b"];
+  // What belongs to one document alone: the token held, the zoom, the map that is open.
+  const OWN = ["t", "z", "map", "window"];
+  const byId = (id) => document.getElementById(id);
+  const padded = (number, length) => String(number).padStart(length, "0");
+
+  // Address of each kind of page, from what the reader chose; null where there is no such page.
+  const ADDRESSES = {
+    documents: (value) => (/^[1-9]\d*$/.test(value) ? `documents/${padded(value - 1, 6)}.html` : null),
+    heads: (value) => (/^\d+\.\d+$/.test(value) ? `heads/L${padded(value.split(".")[0], 2)}-H${padded(value.split(".")[1], 2)}.html` : null),
+    classes: (value) => (/^\d+$/.test(value) ? `classes/${padded(value, 3)}.html` : null),
+  };
+
+  const PAGES = {
+    documents: [/^documents\/(\d{6,})\.html$/, (match) => String(Number(match[1]) + 1)],
+    heads: [/^heads\/L(\d+)-H(\d+)\.html$/, (match) => `${Number(match[1])}.${Number(match[2])}`],
+    classes: [/^classes\/(\d{3,})\.html$/, (match) => String(Number(match[1]))],
+  };
+
+  // What the reader would have to choose to see a page of a kind; null for other pages.
+  const choiceOf = (kind, address) => {
+    const [pattern, value] = PAGES[kind];
+    const match = pattern.exec(address);
+    return match && value(match);
+  };
+
+  // The other side's state after a change on one: shared keys from there, its own stay.
+  const merged = (told, own) => {
+    const [theirs, mine] = [attviz.state.parse(told), attviz.state.parse(own)];
+    const shared = Object.entries(theirs).filter(([key]) => !OWN.includes(key));
+    const kept = Object.entries(mine).filter(([key]) => OWN.includes(key));
+    return attviz.state.serialise(Object.fromEntries([...shared, ...kept]), {});
+  };
+
+  const start = () => {
+    const state = attviz.state.create({ kind: "documents", a: "", b: "", difference: "" });
+    const frames = Object.fromEntries(SIDES.map((side) => [side, byId(`side-${side}`)]));
+    const counts = JSON.parse(byId("difference").dataset.counts);
+    const hashes = { a: "", b: "" };
+    const shown = {};
+    const told = {};
+    const fields = (kind) => SIDES.map((side) => byId(`${side}-${kind}`));
+
+    // What a link leaves open, or asks for though the page does not offer it, is the first, or the second.
+    const offered = (field, value, fallback) => {
+      if (field.options) return [...field.options].some((option) => option.value === value) ? value : (field.options[fallback] ?? field.options[0]).value;
+      return ADDRESSES.documents(value) && Number(value) <= Number(field.max) ? value : String(Math.min(fallback + 1, field.max));
+    };
+    const draw = () => {
+      const kind = ADDRESSES[state.get("kind")] ? state.get("kind") : "documents";
+      byId("kind").value = kind;
+      byId("difference").open = state.get("difference") !== "closed";
+      for (const other of Object.keys(ADDRESSES)) fields(other).forEach((field) => { field.hidden = other !== kind; });
+      SIDES.forEach((side, i) => {
+        const field = byId(`${side}-${kind}`);
+        field.value = offered(field, state.get(side), i);
+        const address = ADDRESSES[kind](field.value);
+        if (shown[side] === address) return;
+        shown[side] = address;
+        delete told[side];
+        frames[side].contentWindow.location.replace(new URL(address + hashes[side], location.href));
+      });
+      compare(kind);
+    };
+    const place = byId("difference-views");
+    const chosen = (kind) => fields(kind).map((field) => field.value);
+    const loaded = async (kind) => {
+      await attviz.load(`assets/compare-${kind}-000.js`);
+      return attviz.rows.get(`compare-${kind}`);
+    };
+    const named = (field) => [...field.options].map((option) => option.textContent);
+    const differences = {
+      heads: async (a, b) => attviz.difference.ofHeads(await loaded("heads"), a, b),
+      classes: async (a, b) => attviz.difference.ofClasses(await loaded("classes"), Number(a), Number(b), named(byId("a-classes")), counts),
+      // Documents tell of themselves as soon as their frames have loaded.
+      documents: async () => (told.a && told.b ? attviz.difference.ofDocuments(told.a, told.b, counts) : null),
+    };
+    const compare = async (kind) => {
+      const [a, b] = chosen(kind);
+      if (a === b) return attviz.differenceView.tell(place, "Both sides show the same; choose another on one of them to see how they differ.");
+      const difference = await differences[kind](a, b);
+      // The reader may have chosen others meanwhile.
+      if (byId("kind").value !== kind || String(chosen(kind)) !== String([a, b])) return undefined;
+      return difference ? attviz.differenceView.draw(place, difference) : attviz.differenceView.tell(place, "Both documents are being read.");
+    };
+    // A reader who follows a link within a frame has chosen another page.
+    const moved = (side, href, told_) => {
+      const root = new URL(".", location.href).href;
+      const address = href.startsWith(root) ? href.slice(root.length).split("#")[0] : "";
+      const choice = choiceOf(byId("kind").value, address);
+      if (choice === null) return;
+      shown[side] = address;
+      told[side] = told_;
+      state.set({ [side]: choice });
+      if (told_) compare(byId("kind").value);
+    };
+    addEventListener("message", ({ source, data }) => {
+      const side = SIDES.find((name) => frames[name].contentWindow === source);
+      if (side && typeof data?.attvizPage === "string") moved(side, data.attvizPage, data.told);
+      if (!side || typeof data?.attviz !== "string") return;
+      const other = side === "a" ? "b" : "a";
+      hashes[side] = data.attviz;
+      hashes[other] = merged(data.attviz, hashes[other]);
+      frames[other].contentWindow.location.replace(new URL(`${shown[other]}${hashes[other] || "#"}`, location.href));
+    });
+    byId("kind").addEventListener("change", (event) => {
+      SIDES.forEach((side) => { hashes[side] = ""; });
+      state.set({ kind: event.target.value, a: "", b: "" });
+    });
+    for (const kind of Object.keys(ADDRESSES)) fields(kind).forEach((field, i) => field.addEventListener("change", () => state.set({ [SIDES[i]]: field.value })));
+    byId("swap").addEventListener("click", () => {
+      const [a, b] = fields(byId("kind").value).map((field) => field.value);
+      state.set({ a: b, b: a });
+    });
+    // A page in a frame has its own idea of the theme until it is loaded again.
+    attviz.onRedraw(() => { for (const side of SIDES) delete shown[side]; draw(); });
+    const details = byId("difference");
+    details.addEventListener("toggle", () => state.set({ difference: details.open ? "" : "closed" }));
+    state.subscribe(draw);
+    draw();
+  };
+
+  attviz.compare = { ADDRESSES, choiceOf, merged };
+  (attviz.pages ??= {}).compare = start;
+})(globalThis.attviz ??= {});

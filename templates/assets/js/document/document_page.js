@@ -1,0 +1,105 @@
+// The page of a document: decodes the payload, draws what is in sight first, keeps the views and the address in step.
+((attviz) => {
+  "use strict";
+
+  // What the address says of the token-to-token views, whose scripts come later.
+  const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
+  const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", t: "", z: "" };
+  const later = () => Promise.all(["css", "js"].map((kind) => attviz.load(`assets/later.${kind}`)));
+  const byId = (id) => document.getElementById(id);
+
+  const colourRange = (doc, withSpecial) => {
+    if (!withSpecial) return doc.range;
+    let [low, high] = doc.range;
+    for (let token = 0; token < doc.tokens; token++) {
+      if (doc.special[token]) [low, high] = [Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)), Math.max(high, doc.aggregates.max[token])];
+    }
+    return [low, high];
+  };
+
+  // The tokens that the plots show, "first-last" in the address; all where it says nothing that makes sense.
+  const shownSpan = (doc, text) => {
+    const match = /^(\d+)-(\d+)$/.exec(text);
+    const [first, last] = match ? [Number(match[1]), Number(match[2]) + 1] : [0, 0];
+    return first < last && last <= doc.tokens ? [first, last] : [0, doc.tokens];
+  };
+
+  // Colours and width are asked for before anything changes on the page: it need not be laid out anew.
+  const look = () => ({ colours: attviz.palette.current(), width: byId("series").clientWidth });
+
+  // The numbers as they are compared: made anew only when the way or what counts has changed.
+  const comparer = (doc) => {
+    let [key, made] = [null, null];
+    return (...way) => {
+      if (String(way) !== key) [key, made] = [String(way), attviz.norm(doc, ...way)];
+      return made;
+    };
+  };
+
+  // What the views draw, as the address has it.
+  const viewOf = (doc, state, compared) => {
+    const skipsPunctuation = String(state.get("punct")) === "0";
+    attviz.attention.skip(doc, skipsPunctuation);
+    const range = colourRange(doc, String(state.get("special")) === "1");
+    const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, state.get("h")));
+    return {
+      pinned, skipsPunctuation, rows: state.get("rows"), normed: state.get("normed") === "1",
+      pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
+      measure: doc.aggregates[state.get("m")] || attviz.attention.rowOf(doc, state.get("m")) >= 0 ? state.get("m") : "mean",
+      scale: state.get("scale") === "linear" ? "linear" : "log",
+      norm: compared(state.get("norm"), range, skipsPunctuation),
+      place: attviz.palette.placer(...range),
+      span: shownSpan(doc, state.get("z")),
+    };
+  };
+
+  // The document by words, where the reader wants these; the scripts that merge come only then.
+  const mergedWords = async (pieces, way) => {
+    if (!way || !pieces.continues.includes(1)) return null;
+    await Promise.all([later(), attviz.load("assets/words.js")]);
+    return attviz.words.WAYS.includes(way) ? attviz.words.merge(pieces, way) : null;
+  };
+
+  const start = async () => {
+    attviz.pristine = document.documentElement.cloneNode(true);
+    const payload = { ...attviz.shared, ...JSON.parse(byId("payload").textContent) };
+    const state = attviz.state.create({ ...DEFAULTS, ...MAPS });
+    const pieces = await attviz.attention.load(payload, byId("text").textContent);
+    const words = await mergedWords(pieces, state.get("words"));
+    if (state.get("normed") === "1") await later();
+    const doc = words?.doc ?? pieces;
+    const cursor = attviz.createCursor();
+    const pin = (pins) => state.set({ h: attviz.pins.write(pins) });
+    const toggle = (key) => pin(attviz.pins.toggled(doc, attviz.pins.parse(doc, state.get("h")), key));
+    const zoom = (first, last) => state.set({ z: last - first === doc.tokens ? "" : `${first}-${last - 1}` });
+    // What comes a moment later must not push anything down then.
+    byId("words").closest("label").hidden = !pieces.continues.includes(1);
+    byId("overview").style.height = `${attviz.attention.layerHeight(doc) * doc.layers}px`;
+    const views = {
+      text: attviz.text.create(byId("text"), doc, cursor),
+      grid: attviz.headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),
+      pins: attviz.pinList.create(byId("pins"), doc, pin),
+      series: attviz.series.create(byId("series"), doc),
+      inspector: attviz.inspector.create(doc),
+    };
+    const page = { doc, pieces, words, payload, state, cursor, views, toggle, zoom };
+    const compared = comparer(doc);
+    let looks = look();
+    page.redraw = () => {
+      page.view = { ...viewOf(doc, state, compared), ...looks };
+      Object.values(views).forEach((view) => view.draw?.(page.view));
+      Object.values(views).forEach((view) => view.cursor?.(cursor.get()));
+    };
+    attviz.onRedraw(() => {
+      looks = look();
+      page.redraw();
+    });
+    page.redraw();
+    performance.mark("first picture");
+    await later();
+    attviz.addControls(page);
+  };
+
+  attviz.documentPage = { MAPS, colourRange, shownSpan };
+  (attviz.pages ??= {}).document = start;
+})(globalThis.attviz ??= {});

@@ -1,0 +1,53 @@
+// The numbers of the token under the cursor, in one fixed place: nothing ever covers what is looked at.
+((attviz) => {
+  "use strict";
+
+  // Keeps its line, or the page would move under the pointer.
+  const BLANK = "\u00a0";
+
+  const number = (value, approximate) => {
+    if (approximate && value === 0) return "< 1e-6";
+    return `${approximate ? "≈ " : ""}${attviz.scale.significant(value, approximate ? 2 : 3)}`;
+  };
+
+  // Without a token: the mean over the tokens that count.
+  const meanOf = (numbers, { skipped }) => {
+    const counted = numbers.filter((_, token) => !skipped[token]);
+    return counted.reduce((sum, value) => sum + value, 0) / Math.max(1, counted.length);
+  };
+
+  // In which head a token has its most and its least.
+  const where = (name, { lite, extremes, name: headName }, token) => {
+    const rows = { max: extremes.highest, min: extremes.lowest }[name];
+    return rows && token >= 0 && !lite ? ` · ${headName(rows[token])}` : "";
+  };
+
+  attviz.inspector = {
+    create: (doc) => {
+      const [text, place, spoken] = ["text", "place", "spoken"].map((part) => document.getElementById(`inspector-${part}`));
+      // The part has a place for each: nothing moves when they are filled.
+      const list = document.getElementById("inspector-values");
+      const names = [...list.querySelectorAll("dt")];
+      const values = list.querySelectorAll("dd");
+      const [head, value] = [names.pop(), list.lastElementChild];
+      let shown;
+      return {
+        cursor: ({ token, row, held }) => {
+          const word = token >= 0 ? doc.word(token) : "";
+          text.textContent = token >= 0 ? attviz.clip(word, 40) : "Whole document";
+          text.classList.toggle("empty", token < 0);
+          const read = token >= 0 && !doc.special[token] ? doc.named(token) : undefined;
+          place.textContent = token < 0 ? "means over its tokens" : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
+          names.forEach(({ textContent: name }, i) => {
+            const numbers = doc.aggregates[name];
+            values[i].textContent = number(token >= 0 ? numbers[token] : meanOf(numbers, doc), false) + where(name, doc, token);
+          });
+          if (row !== shown) head.replaceChildren(row >= 0 ? doc.link(row) : BLANK);
+          shown = row;
+          value.textContent = row < 0 ? BLANK : number(token < 0 ? doc.headMeans[row] : doc.value(row, token), true);
+          if (held) spoken.textContent = `${word}, token ${token}, mean ${number(doc.aggregates.mean[token], false)}`;
+        },
+      };
+    },
+  };
+})(globalThis.attviz ??= {});

@@ -1,0 +1,57 @@
+// Ways to make heads and documents comparable: each turns the value of every code into another number, head by head.
+((attviz) => {
+  "use strict";
+
+  // A relative scale runs from a sixth of what is usual to six times as much.
+  const RELATIVE = 6;
+
+  // Share of a head's counted tokens that are lower, ties by half, [code].
+  const ranks = (doc, row) => {
+    const counts = new Uint32Array(doc.values.length);
+    let total = 0;
+    for (let token = 0; token < doc.tokens; token++) {
+      if (doc.skipped[token]) continue;
+      counts[doc.codes[row * doc.tokens + token]]++;
+      total++;
+    }
+    let below = 0;
+    return Float64Array.from(counts, (count) => {
+      below += count;
+      return total ? (below - count / 2) / total : 0;
+    });
+  };
+
+  const scaled = (doc, factor) => doc.values.map((value) => value * factor);
+
+  const logarithmic = (low, high, table, unit) => ({ table, low, high, unit, place: attviz.palette.placer(low, high) });
+  const relative = (table, what) => ({ ...logarithmic(1 / RELATIVE, RELATIVE, table, `× ${what}`), ends: [`1/${RELATIVE}`, String(RELATIVE)] });
+
+  const WAYS = {
+    value: (doc, [low, high]) => logarithmic(low, high, () => doc.values, ""),
+    relative: (doc) => relative((row) => scaled(doc, doc.headMeans[row] ? 1 / doc.headMeans[row] : 0), "the head’s mean here"),
+    median: (doc) => relative((row) => scaled(doc, doc.usual[row] ? 1 / doc.usual[row] : 0), "the head’s median in the dataset"),
+    length: (doc, [low, high]) => logarithmic(low * doc.length, high * doc.length, () => scaled(doc, doc.length), `× even attention (1/${doc.length})`),
+    rank: (doc) => ({ table: (row) => ranks(doc, row), low: 0, high: 1, unit: "rank within the head", linear: true, place: (value) => Math.round(255 * Math.max(0, Math.min(1, value))) }),
+  };
+
+  // One table [code] per head, where colours of its numbers lie on the ramp, and what to call it.
+  attviz.norm = (doc, name, range) => {
+    const way = (WAYS[name] ?? WAYS.relative)(doc, range);
+    const tables = Array.from({ length: doc.rows }, (_, row) => way.table(row));
+    const number = (row, token) => tables[row][doc.codes[row * doc.tokens + token]];
+    // Where the colour of every code of a head lies, found when it is first asked for: no cell takes a logarithm.
+    const found = new Map();
+    const places = (row) => {
+      const table = tables[row];
+      if (!found.has(table)) {
+        const made = new Uint8Array(table.length);
+        for (let code = 0; code < made.length; code++) made[code] = way.place(table[code]);
+        found.set(table, made);
+      }
+      return found.get(table);
+    };
+    const placeAt = (row, token) => places(row)[doc.codes[row * doc.tokens + token]];
+    return { ...way, name, tables, number, places, placeAt, ends: way.ends ?? [way.low, way.high].map((value) => attviz.scale.significant(value)) };
+  };
+  attviz.norm.WAYS = Object.keys(WAYS);
+})(globalThis.attviz ??= {});

@@ -1,0 +1,74 @@
+// The list of pinned rows beside the grid of heads, where the reader colours, names, marks, hides and removes them.
+((attviz) => {
+  "use strict";
+
+  const { element } = attviz;
+  const named = (made, ariaLabel) => Object.assign(made, { ariaLabel });
+
+  const field = (type, pin, name, set) => {
+    const input = Object.assign(document.createElement("input"), { type });
+    input.dataset.control = `${pin.key} ${name}`;
+    if (type === "checkbox") input.checked = pin[name];
+    else input.value = pin[name];
+    input.addEventListener("change", () => set({ [name]: type === "checkbox" ? input.checked : input.value }));
+    return input;
+  };
+
+  const item = (doc, pin, open, { set, remove, edit }) => {
+    const made = element("li", pin.hidden ? "hidden-pin" : "");
+    const name = pin.row < 0 ? element("span", "", pin.name) : Object.assign(doc.link(pin.row, pin.name), { title: `Head ${doc.name(pin.row)}` });
+    const value = element("span", "pin-value");
+    const button = (text, label, act) => {
+      const pressed = named(Object.assign(element("button", "quiet", text), { type: "button" }), label);
+      pressed.dataset.control = `${pin.key} ${text}`;
+      pressed.addEventListener("click", act);
+      return pressed;
+    };
+    const more = button("⋯", `Change ${pin.name}`, edit);
+    more.setAttribute("aria-expanded", String(open));
+    made.append(named(field("color", pin, "colour", set), `Colour of ${pin.name}`), name, value, more, button("×", `Unpin ${pin.name}`, remove));
+    if (open) made.append(attviz.pinEditor(pin, (type, name) => field(type, pin, name, set)));
+    return made;
+  };
+
+  // Without a token under the cursor: a head's mean over the tokens that count.
+  const fillValues = (pinned, places, doc, token) => {
+    for (const [i, { key, row }] of pinned.entries()) {
+      const value = row < 0 ? (token >= 0 ? doc.aggregates[key][token] : null) : token >= 0 ? doc.value(row, token) : doc.headMeans[row];
+      places[i].textContent = value === null ? "" : value === 0 ? "< 1e-6" : `${row < 0 ? "" : "≈ "}${attviz.scale.significant(value)}`;
+    }
+  };
+
+  // `change` is handed the pins as the reader wants them.
+  const create = (place, doc, change) => {
+    let opened = null;
+    let view = null;
+    let made = new Map();
+    const edit = (key) => async () => {
+      await attviz.load("assets/later.js");
+      opened = opened === key ? null : key;
+      draw(view);
+    };
+    const acts = (key) => ({
+      set: (changes) => change(view.pinned.map(({ raw }) => (raw.key === key ? { ...raw, ...changes } : raw))),
+      remove: () => change(view.pinned.map(({ raw }) => raw).filter((pin) => pin.key !== key)),
+      edit: edit(key),
+    });
+    // Only what is new is made, and what stays is not moved: neither the page nor the keyboard has to find it again.
+    const draw = (next) => {
+      view = next;
+      const focused = document.activeElement?.dataset.control;
+      const items = new Map(view.pinned.map((pin) => {
+        const now = JSON.stringify([pin, pin.key === opened]);
+        return [now, made.get(now) ?? item(doc, pin, pin.key === opened, acts(pin.key))];
+      }));
+      made.forEach((element, before) => { if (!items.has(before)) element.remove(); });
+      [...items.values()].forEach((element, i) => { if (place.children[i] !== element) place.insertBefore(element, place.children[i] ?? null); });
+      made = items;
+      if (focused && !document.activeElement.dataset.control) [...place.querySelectorAll("[data-control]")].find(({ dataset }) => dataset.control === focused)?.focus();
+    };
+    return { draw, cursor: ({ token }) => fillValues(view.pinned, place.getElementsByClassName("pin-value"), doc, token) };
+  };
+
+  attviz.pinList = { create };
+})(globalThis.attviz ??= {});

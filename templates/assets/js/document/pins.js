@@ -1,0 +1,41 @@
+// Pinned rows, heads or aggregates, and what the reader makes of them: colour, name, marks in the text. All of it is in the address.
+((attviz) => {
+  "use strict";
+
+  const MOST = 8;
+  const FLAGS = { u: "underline", b: "highlight", x: "hidden" };
+  const COLOUR = /^[0-9a-f]{6}$/;
+
+  // Names may hold what separates pins and their parts.
+  const escaped = (name) => encodeURIComponent(name).replaceAll("~", "%7E");
+  const unescaped = (text) => { try { return decodeURIComponent(text); } catch { return ""; } };
+
+  // "5.7~0072b2~ub~My%20name": key, colour, flags, name; what is left out is as it comes.
+  const parsePin = (doc, text) => {
+    const [key, colour = "", flags = "", name = ""] = text.split("~");
+    const pin = { key, row: attviz.attention.rowOf(doc, key), colour: COLOUR.test(colour) ? `#${colour}` : "", name: unescaped(name).slice(0, 40) };
+    for (const [flag, field] of Object.entries(FLAGS)) pin[field] = flags.includes(flag);
+    return pin.row >= 0 || attviz.attention.ROWS.includes(key) ? pin : null;
+  };
+
+  const parse = (doc, text) => {
+    const pins = (text === undefined ? doc.telling.map((row) => attviz.attention.keyOf(doc, row)) : text.split(",")).map((part) => parsePin(doc, part)).filter(Boolean);
+    return pins.filter((pin, i) => pins.findIndex(({ key }) => key === pin.key) === i).slice(0, MOST);
+  };
+
+  const written = ({ key, colour, name, ...marks }) => {
+    const flags = Object.keys(FLAGS).filter((flag) => marks[FLAGS[flag]]).join("");
+    return [key, colour.replace("#", ""), flags, escaped(name)].join("~").replace(/~+$/, "");
+  };
+  const write = (pins) => pins.map(written).join(",");
+
+  // A row that is pinned comes off, another one goes on; the oldest makes room.
+  const toggled = (doc, pins, key) => (pins.some((pin) => pin.key === key) ? pins.filter((pin) => pin.key !== key) : [...pins, parsePin(doc, key)].slice(-MOST));
+
+  // What views draw: the chosen colour and name, or those of the place in the list.
+  const shown = (doc, pins) => pins.map((pin, i) => ({
+    ...pin, raw: pin, colour: pin.colour || attviz.palette.PINS[i], name: pin.name || (pin.row >= 0 ? doc.name(pin.row) : attviz.attention.rowName(pin.key)),
+  }));
+
+  attviz.pins = { FLAGS, parse, write, toggled, shown };
+})(globalThis.attviz ??= {});

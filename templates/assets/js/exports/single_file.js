@@ -1,0 +1,49 @@
+// The page as one file that opens alone: styles, scripts, numbers and maps within it, and nothing that leads elsewhere.
+((attviz) => {
+  "use strict";
+
+  const STYLES = ["core", "document", "later", "maps"];
+  const SCRIPTS = ["panels", "core", "document", "later", "reader", "tables", "words", "maps", "exports"];
+
+  const digest = async (text) => {
+    const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+    return `'sha256-${btoa(String.fromCharCode(...bytes))}'`;
+  };
+
+  const element = (tag, content) => Object.assign(document.createElement(tag), { textContent: content });
+  const json = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+  // Only what stands in the file may run.
+  const policy = async (scripts, styles) => {
+    const [codes, looks] = await Promise.all([scripts, styles].map((texts) => Promise.all(texts.map(digest))));
+    return `default-src 'none'; script-src ${codes.join(" ")}; style-src ${looks.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
+  };
+
+  const withoutLinks = (root) => {
+    root.querySelectorAll("link[rel=stylesheet], script[src], noscript, .site-header nav, [rel=prev], [rel=next]").forEach((found) => found.remove());
+    root.querySelectorAll("a[href]:not([href^='#'])").forEach((link) => link.removeAttribute("href"));
+    return root;
+  };
+
+  const loadedMaps = async (payload) => {
+    const maps = await Promise.all(payload.maps.map(async ({ name }) => [name, await attviz.maps.load(name)]));
+    return maps.map(([name, content]) => `attviz.maps.add(${json(name)},${json(content)});`);
+  };
+
+  const make = async ({ payload }) => {
+    await attviz.load("assets/sources.js");
+    const { sources } = attviz;
+    const root = withoutLinks(attviz.pristine.cloneNode(true));
+    root.classList.remove("scripted");
+    const styles = STYLES.map((name) => sources[`${name}.css`]);
+    const begin = `Object.assign(globalThis.attviz,${json({ single: { hash: location.hash }, shared: attviz.shared })});`;
+    const scripts = [begin, ...SCRIPTS.map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
+    root.querySelector("meta[http-equiv]").content = await policy([sources["early.js"], ...scripts], styles);
+    root.querySelector("head").append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
+    root.querySelector("body").append(...scripts.map((text) => element("script", text)));
+    // A parser reads a bare carriage return as a line feed, and offsets would no longer fit.
+    return `<!doctype html>\n${root.outerHTML.replaceAll("\r", "&#13;")}\n`;
+  };
+
+  attviz.singleFile = { make };
+})(globalThis.attviz ??= {});

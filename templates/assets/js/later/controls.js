@@ -1,0 +1,114 @@
+// What a reader does with a document's page once it is drawn: switches, plots to point at, and views further down.
+((attviz) => {
+  "use strict";
+
+  const byId = (id) => document.getElementById(id);
+  const onChange = (id, act) => byId(id).addEventListener("change", (event) => act(event.target));
+
+  const SELECTS = { measure: "m", rows: "rows", norm: "norm" };
+  const BOXES = [["special", "special", "0", "1"], ["punctuation", "punct", "0", "1"], ["normed", "normed", "1", "0"]];
+
+  const listen = ({ doc, words, state, zoom, toggle }) => {
+    for (const input of document.querySelectorAll("input[name=scale]")) input.addEventListener("change", () => state.set({ scale: input.value }));
+    for (const [id, key] of Object.entries(SELECTS)) onChange(id, ({ value }) => state.set({ [key]: value }));
+    for (const [id, key, on, off] of BOXES) onChange(id, ({ checked }) => state.set({ [key]: checked ? on : off }));
+    byId("unzoom").addEventListener("click", () => zoom(0, doc.tokens));
+    onChange("add-row", (select) => {
+      toggle(select.value);
+      select.value = "";
+    });
+    // Every view is of pieces or of words: the page begins anew.
+    byId("words").value = words ? state.get("words") : "";
+    onChange("words", ({ value }) => {
+      state.set({ words: value, t: "", z: "" });
+      location.reload();
+    });
+  };
+
+  // Behind the aggregates, the pinned heads.
+  const fillMeasures = (select, doc, pins, measure) => {
+    const heads = [...new Set([...pins.filter(({ row }) => row >= 0).map(({ key }) => key), ...(doc.aggregates[measure] ? [] : [measure])])];
+    const offered = [...select.options].slice(attviz.attention.ROWS.length);
+    offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
+    const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
+    select.append(...missing.map((key) => new Option(`head ${doc.name(attviz.attention.rowOf(doc, key))}`, key)));
+    select.value = measure;
+  };
+
+  // Previous and next show the same heads.
+  const passOnPins = (pinned) => document.querySelectorAll(".pager > a").forEach((link) => { link.hash = pinned ? `h=${pinned}` : ""; });
+
+  const showSwitches = (state) => {
+    const input = document.querySelector(`input[name=scale][value="${CSS.escape(state.get("scale"))}"]`);
+    if (input) input.checked = true;
+    for (const [id, key] of Object.entries(SELECTS)) if ([...byId(id).options].some(({ value }) => value === state.get(key))) byId(id).value = state.get(key);
+    for (const [id, key, on] of BOXES) byId(id).checked = String(state.get(key)) === on;
+  };
+
+  // What the switches say, as the address has it.
+  const shown = ({ doc, state }) => ({ measure, pinned, span }) => {
+    byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
+    fillMeasures(byId("measure"), doc, pinned, measure);
+    byId("series-measure").textContent = doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
+    showSwitches(state);
+    passOnPins(state.get("h"));
+  };
+
+  // A held token is in the address, and comes from there.
+  const followCursor = ({ doc, state, cursor, views, redraw }) => {
+    const restore = () => {
+      const token = state.get("t") === "" ? -1 : Number(state.get("t"));
+      if (token < 0 && cursor.get().held) cursor.release();
+      if (Number.isInteger(token) && token >= 0 && token < doc.tokens && !(cursor.get().held && cursor.get().token === token)) cursor.hold(token);
+    };
+    cursor.subscribe((now) => {
+      Object.values(views).forEach((view) => view.cursor?.(now));
+      if (now.held || state.get("t") !== "") state.set({ t: now.held ? now.token : "" });
+    });
+    state.subscribe((_, changed) => {
+      if (changed.includes("t")) restore();
+      if (changed.some((key) => key !== "t")) redraw();
+    });
+    restore();
+  };
+
+  // The arrow keys go from token to token.
+  const stepper = ({ doc, cursor }) => (by) => {
+    const { token, row, held } = cursor.get();
+    const from = token < 0 ? (by > 0 ? -1 : doc.tokens) : token;
+    const next = Math.max(0, Math.min(doc.tokens - 1, from + by));
+    if (next !== token || !held) cursor.hold(next, row);
+  };
+
+  const addMaps = ({ pieces, words, payload, state, cursor, views, toggle }) => {
+    const { MAPS } = attviz.documentPage;
+    const asked = Object.keys(MAPS).some((key) => state.get(key) !== MAPS[key]);
+    const own = words ? attviz.words.cursorOfPieces(cursor, words) : cursor;
+    const maps = attviz.whenNear(byId("token-maps"), "maps", () => attviz.tokenMaps.create(pieces, payload, state, own, toggle), asked);
+    views.maps = words ? { ...maps, cursor: () => maps.cursor(own.get()) } : maps;
+  };
+
+  attviz.addControls = (page) => {
+    const { doc, payload, cursor, views, zoom } = page;
+    attviz.followOwnList();
+    listen(page);
+    attviz.gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
+    attviz.document = { ...page, step: stepper(page), release: cursor.release };
+    attviz.brush(byId("series"), views.series.plot, {
+      hover: (event) => cursor.hover(event ? views.series.plot.tokenAt(event.offsetX) : -1),
+      click: (event) => cursor.hold(views.series.plot.tokenAt(event.offsetX)),
+      choose: zoom,
+    });
+    views.controls = { draw: shown(page) };
+    views.strip = attviz.strip(byId("strip"), doc);
+    views.overview = attviz.overview.create(byId("overview"), doc, cursor, zoom);
+    views.sequence = attviz.sequence.create(byId("sequence"), doc, cursor);
+    attviz.sequenceRows.fill(byId("rows"), doc);
+    attviz.whenOpened(byId("token-list"), "tables", (details) => attviz.tokenList.fill(details, doc));
+    attviz.whenOpened(byId("head-list"), "tables", (details) => attviz.headList.fill(details, doc));
+    attviz.whenOpened(byId("exports"), "exports", (panel) => attviz.exportPanel.create(panel, () => ({ ...page, colours: page.view.colours })));
+    if (payload.maps.length) addMaps(page);
+    page.redraw();
+    followCursor(page);
+  };
+})(globalThis.attviz ??= {});

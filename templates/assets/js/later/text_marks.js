@@ -1,0 +1,20 @@
+// What pinned rows mark in the text: an underline each, and the ground of the one that is strongest at a token.
+((attviz) => {
+  "use strict";
+
+  const mix = (colour, strength) => `color-mix(in srgb, ${colour} ${Math.round(100 * strength)}%, transparent)`;
+
+  attviz.textMarks = (doc, marks, colours) => {
+    const strengths = marks.map(({ key }) => attviz.text.strengths(attviz.attention.measured(doc, key), doc.skipped).map((strength, token) => (doc.skipped[token] ? 0 : strength)));
+    const lines = [...marks.keys()].filter((i) => marks[i].underline);
+    const fills = [...marks.keys()].filter((i) => marks[i].highlight);
+    return {
+      ground: fills.length && ((token) => {
+        const best = fills.reduce((first, i) => (strengths[i][token] > strengths[first][token] ? i : first));
+        const alpha = strengths[best][token] * (colours.dark ? 0.5 : 0.62);
+        return alpha > 0.02 ? mix(marks[best].colour, alpha) : "";
+      }),
+      lines: (token) => lines.map((i, n) => `0 ${2 * (n + 1)}px 0 ${mix(marks[i].colour, strengths[i][token])}`).join(", "),
+    };
+  };
+})(globalThis.attviz ??= {});

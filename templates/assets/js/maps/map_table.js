@@ -1,0 +1,67 @@
+// One head's strongest entries as a table, for readers who prefer it to a picture, and as a file; made when asked for.
+((attviz) => {
+  "use strict";
+
+  const MOST_ROWS = 512;
+  const MOST_KEYS = 4;
+
+  const tableRow = (scene, head, query) => {
+    const { element } = attviz;
+    const row = element("tr");
+    const name = Object.assign(element("th", "text"), { scope: "row" });
+    name.append(element("bdi", "token", attviz.clip(scene.tokens.word(query), 40)));
+    const cells = attviz.matrix.row(scene.map, head, query, scene.allows).slice(0, MOST_KEYS).map(([key, value]) => {
+      const cell = element("td", "text");
+      cell.append(element("bdi", "token", attviz.clip(scene.tokens.word(key), 24)), ` ${attviz.scale.percent(value)}`);
+      return cell;
+    });
+    while (cells.length < MOST_KEYS) cells.push(element("td"));
+    row.append(name, ...cells, element("td", "", attviz.scale.percent(attviz.matrix.rest(scene.map, head, query))));
+    return row;
+  };
+
+  const table = (scene, head) => {
+    const { element } = attviz;
+    const made = element("table", "numbers");
+    const titles = element("tr");
+    const names = ["Query", "Strongest key", ...Array.from({ length: MOST_KEYS - 1 }, (_, i) => `${["2nd", "3rd"][i] ?? `${i + 2}th`} key`), "Not shown in the picture"];
+    titles.append(...names.map((name, i) => Object.assign(element("th", i <= MOST_KEYS ? "text" : "", name), { scope: "col" })));
+    const [top, body] = [element("thead"), element("tbody")];
+    top.append(titles);
+    for (let query = 0; query < Math.min(MOST_ROWS, scene.tokens.length); query++) body.append(tableRow(scene, head, query));
+    made.append(top, body);
+    return made;
+  };
+
+  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
+
+  // Every kept entry of a head: a line per query and key, the rest with an empty key.
+  const csv = ({ map, tokens, doc }, head) => {
+    const lines = ["layer,head,query,query_token,key,key_token,attention"];
+    const place = `${Math.floor(head / doc.heads)},${head % doc.heads}`;
+    for (let query = 0; query < map.tokens; query++) {
+      const from = `${place},${query},${quoted(tokens.word(query))}`;
+      for (const [key, value] of attviz.matrix.row(map, head, query)) lines.push(`${from},${key},${quoted(tokens.word(key))},${value.toPrecision(3)}`);
+      lines.push(`${from},,"all other keys",${attviz.matrix.rest(map, head, query).toPrecision(3)}`);
+    }
+    return `${lines.join("\r\n")}\r\n`;
+  };
+
+  attviz.mapTable = {
+    csv,
+    create: (details) => {
+      let scene = null;
+      const scroll = Object.assign(attviz.element("div", "table-scroll map-table"), { tabIndex: 0 });
+      scroll.setAttribute("role", "group");
+      details.append(scroll);
+      const fill = () => {
+        if (!details.open || !scene) return;
+        const { row } = scene.heads[0];
+        scroll.setAttribute("aria-label", `Strongest keys in ${scene.doc.name(row)}`);
+        scroll.replaceChildren(table(scene, row));
+      };
+      details.addEventListener("toggle", fill);
+      return { draw: (next) => { scene = next; fill(); } };
+    },
+  };
+})(globalThis.attviz ??= {});

@@ -1,0 +1,61 @@
+// Keys that work on every page, and the panel that lists them.
+((attviz) => {
+  "use strict";
+
+  const GO = { s: "index.html", d: "documents.html", h: "heads.html", c: "classes.html", t: "tokens.html", f: "figures.html", m: "methods.html", a: "about.html", p: "compare.html" };
+
+  const isTyping = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), select, textarea");
+
+  const follow = (relation) => document.querySelector(`.pager a[rel=${relation}]`)?.click();
+
+  // The list of keys comes when it is asked for.
+  const help = async () => {
+    const byId = (id) => document.getElementById(id);
+    if (!byId("keyboard-help")) {
+      await attviz.load("assets/panels.js");
+      document.body.append(attviz.part("help"));
+      byId("help-close").onclick = help;
+    }
+    if (byId("keyboard-help").open) byId("keyboard-help").close();
+    else byId("keyboard-help").showModal();
+  };
+
+  const search = (event) => {
+    const field = document.getElementById("search");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  };
+
+  const start = () => {
+    let going = false;
+    document.getElementById("help-toggle").addEventListener("click", help);
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.key === "Escape") {
+        if (isTyping(event.target)) event.target.blur();
+        attviz.document?.release();
+        return;
+      }
+      if (isTyping(event.target)) return;
+      const root = document.body.dataset.root;
+      const wasGoing = going;
+      going = event.key === "g";
+      if (wasGoing && GO[event.key]) location.href = root + GO[event.key];
+      else if (event.key === "?") help();
+      else if (event.key === "/") search(event);
+      else if (event.key === "j") follow("next");
+      else if (event.key === "k") follow("prev");
+      else if (attviz.document && (event.key === "ArrowLeft" || event.key === "ArrowRight") && wantsArrows(event.target)) {
+        event.preventDefault();
+        attviz.document.step(event.key === "ArrowLeft" ? -1 : 1);
+      }
+    });
+  };
+
+  // Arrows belong to radio buttons and scrolling regions when those have the focus.
+  const wantsArrows = (target) => target === document.body || target.closest(".plot, #text, main") === target || Boolean(target.closest(".plot"));
+
+  attviz.keyboard = { start };
+})(globalThis.attviz ??= {});

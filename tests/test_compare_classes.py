@@ -1,0 +1,195 @@
+"""The stage compare_classes: effects against references, honest p, and what cannot be compared said so."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+from term_study import TermStudy, invented, written
+
+from attviz_pipeline.analysis.classes.log_odds import log_odds
+from attviz_pipeline.analysis.inference import benjamini_hochberg, hedges_g, permutation_p
+from attviz_pipeline.artifacts import files, term_schemas
+
+
+def two_classes(
+    folder: Path, shift: float, n_documents: int = 60, seed: int = 0, n_heads: int = 4, **terms: object
+) -> TermStudy:
+    """Two classes of documents; in head 0, class 1 attends more by `shift` in the logarithm."""
+    rng = np.random.default_rng(seed)
+    words = ["a", "b", "c", "d"]
+    documents, labels = [], []
+    for number in range(n_documents):
+        label = number % 2
+        logs = -3 + rng.normal(0, 0.3, (n_heads, 1)) + rng.normal(0, 0.1, (n_heads, 4))
+        logs[0] += shift * label
+        documents.append((words, np.exp(logs)))
+        labels.append(label)
+    return written(folder, documents, labels=labels, **terms).measure()
+
+
+def test_a_head_that_differs_is_found_and_the_others_are_not(tmp_path: Path) -> None:
+    study = two_classes(tmp_path, shift=0.6).compare(length_strata=1, n_permutations=999)
+
+    rows = [row for row in study.rows("class_heads") if row["grouping"] == "gold" and row["group"] == "class 1"]
+    table = files.read_table(study.measures[0].document_heads, term_schemas.DOCUMENT_HEADS).to_pydict()
+    values, label = np.array(table["log_ratio"]), np.array(table["label"])
+    for head, row in enumerate(rows):
+        inside, outside = values[label == 1, head], values[label == 0, head]
+        pooled = math.sqrt((inside.var(ddof=1) + outside.var(ddof=1)) / 2)
+        g = (1 - 3 / (4 * 58 - 1)) * (inside.mean() - outside.mean()) / pooled
+        # The mean over the permutations, close to 0, is taken off.
+        assert_allclose(row["effect"], g, atol=0.1)
+        assert_allclose([row["mean_inside"], row["mean_outside"]], [inside.mean(), outside.mean()], rtol=1e-6)
+    assert rows[0]["q"] <= 0.01 < min(row["q"] for row in rows[1:])
+    assert rows[0]["effect"] > 1
+    terms = [row for row in study.rows("class_terms") if row["grouping"] == "gold" and row["group"] == "class 1"]
+    assert [row["n_inside"] for row in terms] == [30] * 4
+
+
+def test_permutation_p_is_that_of_the_reference(tmp_path: Path) -> None:
+    study = two_classes(tmp_path, shift=0.15, n_documents=40).compare(length_strata=1, n_permutations=1999)
+    table = files.read_table(study.measures[0].document_heads, term_schemas.DOCUMENT_HEADS).to_pydict()
+    values, label = np.array(table["log_ratio"]), np.array(table["label"])
+
+    rows = [row for row in study.rows("class_heads") if row["grouping"] == "gold" and row["group"] == "class 1"]
+    for head, row in enumerate(rows):
+        reference = stats.permutation_test(
+            (values[label == 1, head], values[label == 0, head]),
+            lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+            n_resamples=1999,
+            vectorized=True,
+            rng=np.random.default_rng(5),
+        )
+        assert abs(row["p"] - reference.pvalue) < 0.05
+
+
+def test_length_alone_separates_nothing(tmp_path: Path) -> None:
+    """Class 1 has longer documents, and attention falls with length: within strata nothing is left."""
+    rng = np.random.default_rng(3)
+    documents, labels = [], []
+    for number in range(120):
+        label = number % 2
+        n = int(rng.integers(5, 12) + 6 * label * (number % 3 > 0))
+        documents.append((["w"] * n, np.exp(-0.2 * n + rng.normal(0, 0.05, (1, n)))))
+        labels.append(label)
+    study = written(tmp_path, documents, labels=labels).measure()
+
+    def p_of(n_strata: int) -> tuple[float, float]:
+        row = study.compare(length_strata=n_strata, n_permutations=499).rows("class_heads")[0]
+        return row["p"], abs(row["effect"])
+
+    (naive_p, naive_effect), (fair_p, fair_effect) = p_of(1), p_of(20)
+    assert naive_p < 0.01
+    assert fair_p > 0.05
+    assert fair_effect < naive_effect / 3
+
+
+@pytest.mark.slow
+def test_fdr_holds_under_the_null(tmp_path: Path) -> None:
+    """Without any difference, a rejection at q <= 0.05 happens in one study of twenty at most."""
+    n_studies = 60
+    rejected = 0
+    for seed in range(n_studies):
+        study = two_classes(tmp_path / str(seed), 0.0, n_documents=24, seed=seed, n_heads=6).compare(n_permutations=199)
+        rejected += any(row["q"] <= 0.05 for row in study.rows("class_heads") if row["grouping"] == "gold")
+    assert rejected <= stats.binom.ppf(0.999, n_studies, 0.05)
+
+
+def test_fdr_of_the_procedure_under_null_and_alternative() -> None:
+    rng = np.random.default_rng(4)
+    false, total = [], 0
+    for _ in range(600):
+        p = rng.uniform(size=50)
+        p[:10] = stats.norm.sf(rng.normal(3, 1, 10))
+        rejected = benjamini_hochberg(p) <= 0.1
+        false.append(rejected[10:].sum() / max(rejected.sum(), 1))
+        total += rejected[:10].sum()
+        null = benjamini_hochberg(rng.uniform(size=50)) <= 0.1
+        false.append(float(null.any()) * 0.8 + 0.1 * 0.2)
+    assert np.mean(false) <= 0.1
+    assert total > 2500
+
+
+def test_q_leaves_untested_hypotheses_out() -> None:
+    q = benjamini_hochberg(np.array([0.01, np.nan, 0.04]))
+
+    assert_allclose(q[[0, 2]], [0.02, 0.04])
+    assert np.isnan(q[1])
+
+
+def test_effect_and_p_by_hand() -> None:
+    assert_allclose(hedges_g(np.array([1.0]), np.array([8.0]), np.array([5]), np.array([5])), (1 - 3 / 31) * 1.0)
+    assert hedges_g(np.array([0.0]), np.array([0.0]), np.array([3]), np.array([3])).tolist() == [0.0]
+    assert permutation_p(np.array([0, 9, 99]), np.array([99, 90, 0]), 99).tolist() == [0.02, 0.2, 0.02]
+
+
+class TestLogOdds:
+    def test_values_of_the_definition(self) -> None:
+        counts, prior = np.array([[8.0, 2.0], [12.0, 18.0]]), 20.0
+
+        found = log_odds(counts, counts.sum(axis=1), prior)
+
+        a = prior * np.array([10, 30]) / 40
+        first = math.log((8 + a[0]) / (12 + a[1])) - math.log((2 + a[0]) / (18 + a[1]))
+        assert_allclose(found.ratio[0, 0], first)
+        assert_allclose(found.z[0, 0], first / math.sqrt(1 / (8 + a[0]) + 1 / (2 + a[0])))
+        assert_allclose(found.ratio[:, 0], -found.ratio[:, 1])
+
+    def test_a_heavy_prior_flattens(self) -> None:
+        counts = np.array([[9.0, 1.0], [50.0, 50.0]])
+
+        light, heavy = (abs(log_odds(counts, counts.sum(axis=1), prior).z[0, 0]) for prior in (1, 10_000))
+        assert heavy < light / 5
+
+    def test_a_single_term_has_nothing_to_be_compared_with(self) -> None:
+        assert log_odds(np.array([[3.0, 1.0]]), np.array([4.0]), 5).z.tolist() == [[0.0, 0.0]]
+
+
+class TestDegenerate:
+    def test_one_class_and_no_mistake(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        documents = [(["a", "b"], np.full((1, 2), 0.2)) for _ in range(5)]
+        study = written(tmp_path, documents, labels=[0] * 5).measure().compare()
+
+        assert study.rows("class_heads") == []
+        assert study.rows("class_terms") == []
+        assert "nothing to compare by gold" in caplog.text
+        assert any(reason.startswith("correct wrong: 0 of 5") for reason in study.facts("class_heads")["not_compared"])
+
+    def test_constant_attention_has_no_effect(self, tmp_path: Path) -> None:
+        documents = [(["a", "b"], np.full((2, 2), 0.2)) for _ in range(8)]
+        study = written(tmp_path, documents, labels=[0, 1] * 4).measure().compare()
+
+        assert {(row["effect"], row["p"]) for row in study.rows("class_heads")} == {(0.0, 1.0)}
+
+    def test_term_of_one_class_is_not_tested_but_counted(self, tmp_path: Path) -> None:
+        documents = [(["a", "x" if number % 2 else "y"], np.array([[0.2, 0.1 + number / 50]])) for number in range(8)]
+        study = written(tmp_path, documents, labels=[0, 1] * 4).measure().compare()
+
+        row = next(r for r in study.rows("class_terms") if r["term"] == "x" and r["group"] == "class 1")
+        assert (row["n_inside"], row["n_outside"], row["p"], row["effect"]) == (4, 0, None, None)
+        assert row["log_odds"] > 0
+
+    def test_segments_move_with_their_row(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        documents = [(["a", "b"], np.array([[0.2 + number / 100, 0.1]])) for number in range(8)]
+        study = written(
+            tmp_path,
+            documents,
+            labels=[0, 0, 1, 1, 0, 0, 1, 1],
+            predictions=[0, 1, 0, 1, 0, 1, 0, 1],
+            sources=["p", "p", "q", "q", "r", "r", "s", "s"],
+        ).measure()
+        study.compare()
+
+        permuted = study.facts("class_heads")["permuted"]
+        assert permuted == {"gold": "rows", "predicted": "documents", "correct": "documents"}
+        assert "are too small" in caplog.text
+
+    def test_no_number_is_nan(self, tmp_path: Path) -> None:
+        study = invented(tmp_path).measure().compare()
+
+        for name in ("class_heads", "class_terms"):
+            for row in study.rows(name):
+                assert not any(isinstance(value, float) and np.isnan(value) for value in row.values()), (name, row)

@@ -1,0 +1,233 @@
+"""The stage export_attention: other tools' formats, with every number and in the site's order."""
+
+import csv
+import io
+import json
+import logging
+import math
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from attviz_files import Imported, document
+from corpora import attviz_example
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from synthetic_attention import LABEL_NAMES, write_attention_shards
+from synthetic_site import HOSTILE_TEXTS
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.config import ExportAttention, ExportSettings
+from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.export import FORMATS, export_attention
+from attviz_pipeline.export.latex import ESCAPES, escape
+
+FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
+
+
+def export(attention: list[Path], output: Path, **settings: Any) -> Path:  # noqa: ANN401 - the settings are checked
+    wanted = ExportAttention(export=ExportSettings(**{"formats": list(FORMATS), **settings}))
+    export_attention(wanted, attention, output)
+    return output
+
+
+def rows_of(attention: list[Path]) -> list[dict[str, Any]]:
+    rows = files.concatenate(attention, schemas.ATTENTION).to_pylist()
+    return sorted(rows, key=lambda row: int(row["position"]))
+
+
+def values_of(row: dict[str, Any]) -> np.ndarray:
+    """Self-attention, [head, token]."""
+    return np.array(row["self_attention"], np.float32).reshape(-1, len(row["tokens"]))
+
+
+@pytest.fixture(scope="module")
+def attention(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_attention_shards(tmp_path_factory.mktemp("shards"), n_documents=12, n_shards=3)
+
+
+@pytest.fixture(scope="module")
+def folder(attention: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(attention, tmp_path_factory.mktemp("out") / "export", heads="all")
+
+
+class TestAttvizJson:
+    def test_has_the_keys_and_the_strings_that_the_viewer_reads(self, attention: list[Path], folder: Path) -> None:
+        documents = json.loads((folder / "attviz.json").read_text(encoding="utf-8"))
+
+        for content, row in zip(documents, rows_of(attention), strict=True):
+            assert list(content) == ["text", "sets", "output_activations"]
+            assert content["text"] == " ".join(row["tokens"])
+            (only,) = content["sets"]
+            assert only["tokens"] == row["tokens"]
+            assert [vector["name"] for vector in only["attention_vectors"]] == [
+                f"L{x} H{y}" for x in range(2) for y in range(3)
+            ]
+            strings = [vector["vectors"] for vector in only["attention_vectors"]]
+            assert all(isinstance(value, str) for vector in strings for value in vector)
+            assert np.array_equal(np.array(strings, np.float64), values_of(row).astype(np.float64))
+            assert [activation["name"] for activation in content["output_activations"]] == LABEL_NAMES
+
+    def test_published_file_comes_back_as_it_was(self, tmp_path: Path) -> None:
+        published = attviz_example()
+        imported = Imported(tmp_path, None, source=str(published), n_shards=3)
+
+        output = export(list(imported.output.attention), tmp_path / "export", formats=["attviz_json"], heads="all")
+
+        again = json.loads((output / "attviz.json").read_text(encoding="utf-8"))
+        assert again == json.loads(published.read_text(encoding="utf-8"))
+
+    def test_texts_with_markup_are_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        shards = write_attention_shards(tmp_path, n_documents=8, n_shards=1, texts=HOSTILE_TEXTS)
+        with caplog.at_level(logging.WARNING):
+            export(shards, tmp_path / "export", formats=["attviz_json"])
+
+        assert "AttViz's viewer runs it" in caplog.text
+
+
+class TestVectors:
+    def test_means_of_layers(self, attention: list[Path], tmp_path: Path) -> None:
+        output = export(attention, tmp_path / "export", formats=["attviz_json"])
+
+        content = json.loads((output / "attviz.json").read_text(encoding="utf-8"))[4]
+        vectors = content["sets"][0]["attention_vectors"]
+        means = values_of(rows_of(attention)[4]).reshape(2, 3, -1).mean(axis=1)
+        assert [vector["name"] for vector in vectors] == ["layer 0 mean", "layer 1 mean"]
+        assert_allclose(np.array([vector["vectors"] for vector in vectors], float), means, rtol=1e-6)
+
+    def test_single_heads_without_special_tokens(self, attention: list[Path], tmp_path: Path) -> None:
+        output = export(
+            attention, tmp_path / "export", formats=["attviz_json"], heads=["1.2", "0.0"], special_tokens=False
+        )
+
+        content = json.loads((output / "attviz.json").read_text(encoding="utf-8"))[0]["sets"][0]
+        row = rows_of(attention)[0]
+        assert content["tokens"] == row["tokens"][1:-1]
+        assert [float(value) for value in content["attention_vectors"][0]["vectors"]] == values_of(row)[
+            5, 1:-1
+        ].tolist()
+
+    def test_heads_that_are_not_there_are_named(self, attention: list[Path], tmp_path: Path) -> None:
+        with pytest.raises(ConfigError) as caught:
+            export(attention, tmp_path / "export", heads=["0.3", "7.1", "1.1"])
+
+        assert "export.heads 0.3" in str(caught.value)
+        assert "export.heads 7.1" in str(caught.value)
+        assert "layers are 0 to 1, heads 0 to 2" in str(caught.value)
+        assert not list(tmp_path.iterdir())
+
+
+def test_number_of_shards_changes_no_byte(folder: Path, tmp_path: Path) -> None:
+    one = export(write_attention_shards(tmp_path, n_documents=12, n_shards=1), tmp_path / "export", heads="all")
+
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    assert len(names) == 5 + 12
+    assert names == sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert all((folder / name).read_bytes() == (one / name).read_bytes() for name in names)
+
+
+class TestNeatVision:
+    def test_samples_and_labels(self, attention: list[Path], folder: Path) -> None:
+        samples = json.loads((folder / "neat_vision_samples.json").read_text(encoding="utf-8"))
+        labels = json.loads((folder / "neat_vision_labels.json").read_text(encoding="utf-8"))
+
+        assert {index: entry["name"] for index, entry in labels.items()} == dict(zip("012", LABEL_NAMES, strict=True))
+        for sample, row in zip(samples, rows_of(attention), strict=True):
+            assert sample["text"] == row["tokens"]
+            assert (sample["label"], sample["prediction"], sample["id"]) == (row["label"], row["prediction"], row["id"])
+            mean = values_of(row).mean(axis=0, dtype=np.float64)
+            assert_allclose(sample["attention"], mean / mean.sum(), rtol=1e-9)
+            # The tool takes a softmax of the posterior: that must give the probabilities again.
+            exponentials = [math.exp(value) for value in sample["posterior"]]
+            assert_allclose(np.array(exponentials) / sum(exponentials), row["probabilities"], atol=1e-6)
+
+    def test_unknown_gold_is_null_and_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        imported = Imported(tmp_path, [document("a b"), document("c d")])
+        with caplog.at_level(logging.WARNING):
+            output = export(list(imported.output.attention), tmp_path / "export", formats=["neat_vision"])
+
+        samples = json.loads((output / "neat_vision_samples.json").read_text(encoding="utf-8"))
+        assert [sample["label"] for sample in samples] == [None, None]
+        assert "neat-vision will count them as predicted wrongly" in caplog.text
+
+
+class TestTables:
+    def test_csv_and_parquet_hold_every_number(self, attention: list[Path], folder: Path) -> None:
+        expected = np.concatenate([values_of(row).ravel() for row in rows_of(attention)])
+
+        table = files.read_table(folder / "tokens.parquet", schemas.EXPORTED_TOKENS)
+        assert np.array_equal(table["self_attention"].to_numpy(), expected)
+        assert files.read_facts(folder / "tokens.parquet", schemas.EXPORTED_TOKENS)["label_names"] == LABEL_NAMES
+        rows = list(csv.DictReader(io.StringIO((folder / "tokens.csv").read_text(encoding="utf-8"))))
+        assert list(rows[0]) == table.column_names
+        assert np.array_equal(
+            np.array([row["self_attention"] for row in rows], np.float64), expected.astype(np.float64)
+        )
+        assert [row["vector"] for row in rows] == table["vector"].to_pylist()
+        assert pq.read_table(folder / "tokens.parquet").num_rows == len(rows)
+
+    def test_no_cell_of_the_csv_is_a_formula(self, tmp_path: Path) -> None:
+        shards = write_attention_shards(tmp_path, n_documents=5, n_shards=1, texts=FORMULAS)
+        output = export(shards, tmp_path / "export", formats=["csv", "parquet"])
+
+        cells = [
+            cell for row in csv.reader(io.StringIO((output / "tokens.csv").read_text(encoding="utf-8"))) for cell in row
+        ]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+        assert "'=1+1" in cells
+        assert "=1+1" in files.read_table(output / "tokens.parquet", schemas.EXPORTED_TOKENS)["token"].to_pylist()
+
+
+class TestLatex:
+    @given(st.text(max_size=80))
+    def test_nothing_in_a_text_is_a_command(self, text: str) -> None:
+        escaped = escape(text)
+
+        rest = escaped
+        for replacement in sorted(ESCAPES.values(), key=len, reverse=True):
+            rest = rest.replace(replacement, "")
+        assert not set(rest) & set(ESCAPES)
+        assert "\n" not in escaped
+
+    @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
+    def test_what_is_escaped_reads_as_before(self, text: str) -> None:
+        back = {replacement: character for character, replacement in ESCAPES.items()}
+        pattern = "|".join(re.escape(replacement) for replacement in sorted(back, key=len, reverse=True))
+
+        assert re.sub(pattern, lambda found: back[found[0]], escape(text)) == text
+
+    def test_colours_are_the_values(self, attention: list[Path], folder: Path) -> None:
+        row = rows_of(attention)[2]
+        page = (folder / "latex" / "000002.tex").read_text(encoding="utf-8")
+        body = page.partition("\\begin{document}")[2].partition("\\par")[0]
+
+        mean = values_of(row).mean(axis=0, dtype=np.float64)
+        largest = mean[1:-1].max()
+        expected = [round(100 * min(value / largest, 1)) for value in mean.tolist()]
+        assert [int(weight) for weight in re.findall(r"\\(?:tok|named)\{(\d+)\}", body)] == expected
+        assert "ctex" not in page
+
+    @pytest.mark.slow
+    def test_every_character_compiles(self, tmp_path: Path) -> None:
+        if shutil.which("xelatex") is None:
+            pytest.skip("xelatex is not installed")
+        ascii_text = "".join(chr(code) for code in range(32, 127))
+        hostile = [
+            ascii_text,
+            "\\input{x} \\end{document} ``quotes'' -- --- %",
+            "中文\uff0c注意力 カナ 😀 \ufffe e\u0301",
+            *HOSTILE_TEXTS,
+        ]
+        shards = write_attention_shards(tmp_path, n_documents=len(hostile), n_shards=1, texts=hostile)
+        output = export(shards, tmp_path / "export", formats=["latex"])
+
+        for page in sorted((output / "latex").iterdir()):
+            command = ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "-output-directory", tmp_path, page]
+            finished = subprocess.run(command, capture_output=True, check=False, timeout=120)
+            assert finished.returncode == 0, finished.stdout.decode(errors="replace")[-2000:]

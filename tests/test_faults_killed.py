@@ -1,0 +1,117 @@
+"""Whatever is killed, at whatever moment: nothing half-written is left, and the end is the same to the byte."""
+
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fault_study import AGGREGATES, C_LOCALE, N_SHARDS, SHARDS, Call, FaultStudy, chance, count, kill, wait_for
+
+pytestmark = pytest.mark.slow
+
+KILLS_OF_A_STAGE = int(os.environ.get("ATTVIZ_KILLS_OF_A_STAGE", "4"))
+KILLS_OF_THE_WORKFLOW = int(os.environ.get("ATTVIZ_KILLS_OF_THE_WORKFLOW", "8"))
+
+
+def partial_files(study: FaultStudy) -> set[Path]:
+    return set(study.results.rglob("*.partial"))
+
+
+def is_whole(study: FaultStudy) -> bool:
+    """Whether every file that has its name has all its bytes."""
+    found = study.results_now()
+    return all(study.undisturbed.get(name) == found[name] for name in found if ".partial" not in name)
+
+
+def is_frame_of_ours(line: str) -> bool:
+    """Whether a line of a traceback names this package's code."""
+    return line.lstrip().startswith('File "') and "attviz_pipeline" in line
+
+
+def kill_stage(study: FaultStudy, number: int, call: Call) -> int:
+    """Kill a stage at random moments, every third time while it writes; then let it end."""
+    n_kills = 0
+    for attempt in range(KILLS_OF_A_STAGE):
+        moments = chance(number, call.stage, attempt)
+        left = partial_files(study)
+        process = study.call(call)
+        if attempt % 3 == 0:
+            wait_for(lambda left=left: partial_files(study) - left, process)
+            time.sleep(moments.uniform(0, 0.03))
+        else:
+            time.sleep(moments.uniform(0.1, 0.8) * call.seconds)
+        n_kills += kill(process)
+        assert is_whole(study), (call.stage, attempt)
+    process = study.call(call)
+    said = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, said
+    return n_kills
+
+
+def test_each_stage_is_killed_again_and_again(fault_study: FaultStudy, tmp_path: Path) -> None:
+    stages = list(enumerate(fault_study.calls))
+    assert len({call.stage for _, call in stages}) >= 15
+
+    def harm(stage: tuple[int, Call]) -> int:
+        number, call = stage
+        copy = fault_study.copy(tmp_path / str(number))
+        n_kills = kill_stage(copy, number, call)
+        assert copy.results_now() == fault_study.undisturbed, call.stage
+        return n_kills
+
+    with ThreadPoolExecutor(2) as pool:
+        n_kills = sum(pool.map(harm, stages))
+    assert n_kills >= KILLS_OF_A_STAGE * len(stages) * 0.8
+    count("SIGKILL of one stage, at a random moment or while it writes", n_kills)
+
+
+def test_the_workflow_is_killed_until_it_is_done_in_locale_c(fault_study: FaultStudy, tmp_path: Path) -> None:
+    study = fault_study.copy(tmp_path / "störfälle ж", finished=False)
+    n_kills = 0
+    for attempt in range(KILLS_OF_THE_WORKFLOW):
+        process = study.snakemake("--rerun-incomplete", **C_LOCALE)
+        time.sleep(chance("workflow", attempt).uniform(2, 10))
+        n_kills += kill(process)
+        assert is_whole(study)
+        study.run("--unlock", **C_LOCALE)
+
+    study.run("--rerun-incomplete", **C_LOCALE)
+    assert study.results_now() == fault_study.undisturbed
+    assert n_kills > KILLS_OF_THE_WORKFLOW / 3
+    count("SIGKILL of Snakemake and all its jobs, in locale C", n_kills)
+
+
+def test_the_workflow_is_killed_in_mid_extraction(fault_study: FaultStudy, tmp_path: Path) -> None:
+    study = fault_study.copy(tmp_path / "study")
+    for stage in ("attention", "aggregates"):
+        shutil.rmtree(study.results / stage)
+    process = study.snakemake(*AGGREGATES)
+    wait_for(lambda: partial_files(study), process)
+    assert kill(process)
+    assert len(list((study.results / "attention").glob("*.parquet"))) < N_SHARDS
+
+    study.run("--unlock")
+    study.run("--rerun-incomplete", *AGGREGATES)
+    assert study.results_now() == fault_study.undisturbed
+    count("SIGKILL of Snakemake and all its jobs, in mid-extraction")
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(fault_study: FaultStudy, tmp_path: Path) -> None:
+    study = fault_study.copy(tmp_path / "study", finished=False)
+    process = study.snakemake()
+    wait_for((study.results / "shards").is_dir, process)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=300)[0]  # running jobs may end first
+
+    assert process.returncode != 0
+    # Snakemake shows a traceback of its own where the signal meets its event loop at work; a stage shows none.
+    logs = [path.read_text(encoding="utf-8") for path in (study.results / "logs").rglob("*.log")]
+    assert not [line for text in (said, *logs) for line in text.splitlines() if is_frame_of_ours(line)]
+    assert not partial_files(study)
+    study.run(*AGGREGATES)  # all that was under way, and more
+    assert is_whole(study)
+    assert all((study.results / "aggregates" / f"{shard}.parquet").is_file() for shard in SHARDS)
+    count("Ctrl-C")

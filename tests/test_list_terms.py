@@ -1,0 +1,73 @@
+"""The stage list_terms: what counts as a term, at every level, and which terms have support."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from term_study import TermStudy, invented, written
+
+from attviz_pipeline.analysis import list_terms
+from attviz_pipeline.config import ListTerms
+
+NUMBERS = np.full((1, 4), 0.5)
+
+
+def terms_of(study: TermStudy) -> dict[str, tuple[int, int]]:
+    list_terms(ListTerms(terms=study.terms), study.attention, study.output.vocabulary)
+    return {row["term"]: (row["count"], row["document_frequency"]) for row in study.rows("vocabulary")}
+
+
+def test_words_are_merged_from_their_pieces(tmp_path: Path) -> None:
+    study = invented(tmp_path, level="word")
+    words = [word for row in study.documents() for word in row["text"].removesuffix(" .").split()]
+
+    terms = terms_of(study)
+
+    assert {term: count for term, (count, _) in terms.items()} == dict(Counter(words))
+    assert "technologies" in terms
+    assert "##ies" not in terms
+
+
+def test_tokens_stay_pieces(tmp_path: Path) -> None:
+    study = invented(tmp_path, level="token", special_tokens=True, punctuation=True)
+    documents = study.documents()
+
+    terms = terms_of(study)
+
+    assert {t: c for t, (c, _) in terms.items()} == dict(Counter(t for row in documents for t in row["tokens"]))
+    assert all(terms[t][1] == sum(t in row["tokens"] for row in documents) for t in terms)
+    special = [row["term"] for row in study.rows("vocabulary") if row["special"]]
+    assert set(special) == {"[CLS]", "[SEP]"}
+
+
+@pytest.mark.parametrize("level", ["token", "word", "lower_word"])
+def test_special_tokens_and_punctuation_only_if_asked_for(tmp_path: Path, level: str) -> None:
+    without = terms_of(invented(tmp_path / "without", level=level))
+    every = terms_of(invented(tmp_path / "with", level=level, special_tokens=True, punctuation=True))
+
+    assert not {"[CLS]", "[SEP]", "."} & set(without)
+    assert set(every) == set(without) | {"[CLS]", "[SEP]", "."}
+
+
+def test_lower_case_joins_spellings(tmp_path: Path) -> None:
+    documents = [(["The", "the", "THE", "Straße"], NUMBERS)]
+
+    assert terms_of(written(tmp_path, documents, level="lower_word")) == {"straße": (1, 1), "the": (3, 1)}
+    assert set(terms_of(written(tmp_path, documents, level="word"))) == {"The", "the", "THE", "Straße"}
+
+
+def test_supported_terms_come_first(tmp_path: Path) -> None:
+    study = invented(tmp_path, min_document_frequency=5)
+    terms_of(study)
+
+    frequencies = [row["document_frequency"] for row in study.rows("vocabulary")]
+    n_supported = study.facts("vocabulary")["n_supported"]
+
+    assert frequencies == sorted(frequencies, reverse=True)
+    assert frequencies[n_supported - 1] >= 5 > frequencies[n_supported]
+
+
+def test_without_documents_there_are_no_terms(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert terms_of(written(tmp_path, [])) == {}
+    assert "no term can be described" in caplog.text

@@ -1,0 +1,251 @@
+"""Token-to-token views in Chromium: pictures open heads, tokens point at each other, and the address remembers."""
+
+# ruff: noqa: ANN401 - a page is an untyped object of Playwright, which is imported late
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from site_visits import Visitor, row_at, until
+from synthetic_maps import WITHOUT_VECTORS, matrices
+from synthetic_site import MAPPED
+
+from attviz_pipeline.report import SiteInputs, links
+
+pytestmark = pytest.mark.browser
+
+MAPPED_PAGE = links.document(3)
+WINDOWED_PAGE = links.document(7)
+ROW, HEAD = 17, 22  # of the head view, pixels
+
+
+def drawn(page: Any) -> Any:
+    page.locator("#token-maps").scroll_into_view_if_needed()
+    page.wait_for_selector("#token-maps[data-drawn]", state="attached", timeout=10_000)
+    return page
+
+
+def matrix(position: int, n_tokens: int, layer: int, head: int) -> NDArray[np.float64]:
+    made: NDArray[np.float64] = matrices(position, 0, n_tokens, 2, 3)["attention"][layer, head]
+    return made
+
+
+def words(inputs: SiteInputs, position: int) -> list[str]:
+    row = row_at(inputs, position)
+    bounds = zip(row.starts, row.ends, row.tokens, strict=True)
+    return [row.text[start:end] or token for start, end, token in bounds]
+
+
+def test_maps_load_when_the_reader_gets_there(site: Path, visitor: Visitor) -> None:
+    visit = visitor(site, viewport={"width": 1280, "height": 300})
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    page = visit.open(MAPPED_PAGE)
+    page.wait_for_timeout(200)
+    assert not any("/maps/" in url for url in asked)
+    drawn(page)
+    assert [url.rpartition("/")[2] for url in asked if "/maps/" in url] == ["000003-0.js"]
+
+
+def test_a_picture_opens_its_head(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(MAPPED_PAGE))
+    page.locator("#map-model").get_by_role("button", name="Layer 1, head 2").click()
+    until(page, "document.querySelector('#map-title').textContent === 'Head L1·H2'")
+    assert "map=1.2" in page.url
+    button = page.locator("#map-model").get_by_role("button", name="Layer 1, head 2")
+    assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_pointing_at_a_query_names_its_strongest_keys(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.0"))
+    names = words(inputs, 3)
+    page.locator("#map-lines").hover(position={"x": 90, "y": HEAD + 4.5 * ROW})
+    page.wait_for_selector("#text .tk.at[data-token='4']")
+    exact = matrix(3, len(names), 1, 0)[4]
+    reading = page.locator("#map-reading").inner_text()
+    best = int(exact.argmax())
+    assert f"{names[4]} attends to {names[best]} {exact[best]:.0%}"[:-1].strip() in reading.replace("\u00a0", " ")
+
+
+def test_pointing_at_a_key_names_who_attends_to_it(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.0"))
+    names = words(inputs, 3)
+    box = page.locator("#map-lines").bounding_box()
+    exact = matrix(3, len(names), 1, 0)
+    kept = np.argsort(-exact, axis=1)[:, :8]
+    key = int(np.bincount(kept.ravel()).argmax())
+    page.locator("#map-lines").hover(position={"x": box["width"] - 60, "y": HEAD + (key + 0.5) * ROW})
+    page.wait_for_selector(f"#text .tk.at[data-token='{key}']")
+    queries = [query for query in range(len(names)) if key in kept[query]]
+    reading = page.locator("#map-reading").inner_text()
+    assert f"{names[key]} is among the strongest keys of {len(queries)} tokens" in reading
+    strongest = max(queries, key=lambda query: exact[query, key])
+    assert f"tokens: {names[strongest]}" in reading
+
+
+def test_a_token_of_the_text_is_marked_in_the_map(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(MAPPED_PAGE))
+    page.locator("#text .tk[data-token='6']").hover()
+    until(page, f"document.querySelector('#map-reading').textContent.includes({words(inputs, 3)[6]!r} + ' attends to')")
+
+
+def test_the_address_restores_head_view_and_token(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=0.1&mapview=matrix&mapside=key&t=5"))
+    assert page.locator("#map-title").inner_text() == "Head L0·H1"
+    assert page.locator("#map-matrix").is_visible()
+    assert page.locator("#map-lines").is_hidden()
+    assert "strongest keys of" in page.locator("#map-reading").inner_text()
+    assert page.locator("#text .tk.held").get_attribute("data-token") == "5"
+
+
+def test_nonsense_in_the_address_does_no_harm(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f'{MAPPED_PAGE}#map=9.9&mapview="&mapside=x&texts=zz&window=77&mapheads=<b>&t=2'))
+    assert page.locator("#map-lines").is_visible()
+    assert page.locator("#map-title").inner_text().startswith("Head L")
+
+
+def test_pinned_heads_are_read_together(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#h=0.0,1.1&t=3"))
+    page.locator("#map-pinned").check()
+    until(page, "document.querySelectorAll('#map-reading li').length === 2")
+    assert page.locator("#map-reading a").all_inner_texts() == ["L0·H0", "L1·H1"]
+    assert "mapheads=pinned" in page.url
+
+
+def test_the_keyboard_reaches_everything(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=0.0"))
+    page.locator("#map-model [tabindex='0']").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#map-title').textContent === 'Head L1·H1'")
+    page.locator("#map-lines").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector("#text .tk.held[data-token='1']")
+    page.keyboard.press("ArrowRight")
+    until(page, "document.querySelector('#map-reading').textContent.includes('strongest keys of')")
+    assert words(inputs, 3)[1] in page.locator("#map-spoken").inner_text()
+    page.keyboard.press("Escape")
+    until(page, "!document.querySelector('.tk.at')")
+
+
+def test_the_neuron_view_shows_what_makes_a_row(site: Path, visitor: Visitor) -> None:
+    visit = visitor(site)
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    page = drawn(visit.open(f"{MAPPED_PAGE}#map=1.2&t=4"))
+    assert not any("-L0" in url for url in asked)
+    page.locator("input[name=mapview][value=neuron]").check()
+    until(page, "!document.querySelector('#map-neuron').hidden")
+    page.wait_for_timeout(300)
+    assert [url.rpartition("/")[2] for url in asked if "-L0" in url] == ["000003-0-L01.js"]
+    colours = page.evaluate(
+        """() => { const c = document.querySelector('#map-neuron canvas');
+        const pixels = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        return new Set(new Uint32Array(pixels.buffer)).size; }"""
+    )
+    assert colours > 50
+
+
+def test_softmax_of_the_vectors_is_the_matrix(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    n_tokens = len(words(inputs, 3))
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.2&mapview=neuron"))
+    weights = page.evaluate(
+        """async () => { const vectors = await attviz.vectors.load(await attviz.maps.load('000003-0-L01'));
+        return [...attviz.vectors.row(vectors, 2, 4).weights]; }"""
+    )
+    assert weights == pytest.approx(matrix(3, n_tokens, 1, 2)[4], abs=1e-6)
+
+
+def test_the_script_reads_what_the_artefact_says(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    n_tokens = len(words(inputs, 3))
+    page = drawn(visitor(site).open(MAPPED_PAGE))
+    found = page.evaluate(
+        """async () => { const map = await attviz.matrix.load(await attviz.maps.load('000003-0'));
+        const { row, rest } = attviz.matrix;
+        return Array.from({ length: map.tokens }, (_, query) => [row(map, 4, query), rest(map, 4, query)]); }"""
+    )
+    exact = matrix(3, n_tokens, 1, 1)
+    for query, (entries, rest) in enumerate(found):
+        order = np.argsort(-exact[query], kind="stable")[:8]
+        assert [key for key, _ in entries] == order.tolist()
+        assert [value for _, value in entries] == pytest.approx(exact[query, order], rel=0.028)
+        assert rest == pytest.approx(1 - exact[query, order].sum(), rel=0.03, abs=1e-6)
+
+
+def test_without_vectors_the_neuron_view_says_why(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{links.document(WITHOUT_VECTORS)}#mapview=neuron"))
+    assert "There are no query and key vectors here" in page.locator("#map-note").inner_text()
+    page.locator("input[name=mapview][value=lines]").check()
+    until(page, "document.querySelector('#map-note').hidden")
+    assert page.locator("#map-lines").is_visible()
+
+
+def test_windows_are_chosen_and_their_tokens_are_the_documents(
+    inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    row = row_at(inputs, 7)
+    first = row.windows[1]["first_token"]
+    page = drawn(visitor(site).open(WINDOWED_PAGE))
+    page.locator("#map-window").select_option("1")
+    until(page, "location.hash.includes('window=1')")
+    page.wait_for_timeout(300)
+    page.locator("#map-lines").hover(position={"x": 90, "y": HEAD + 3.5 * ROW})
+    page.wait_for_selector(f"#text .tk.at[data-token='{first + 2}']")
+    # The window's own [CLS] is no token of the document.
+    page.locator("#map-lines").hover(position={"x": 90, "y": HEAD + 0.5 * ROW})
+    until(page, "document.querySelector('#map-reading').textContent.includes('[CLS] attends to')")
+    assert page.locator("#text .tk.at").count() == 0
+
+
+def test_a_head_is_listed_when_asked_for(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=0.2"))
+    page.locator("#map-table summary").click()
+    page.wait_for_selector("#map-table tbody tr")
+    names = words(inputs, 3)
+    rows = page.locator("#map-table tbody tr")
+    assert rows.count() == len(names)
+    exact = matrix(3, len(names), 0, 2)[1]
+    assert rows.nth(1).locator("th").inner_text() == names[1]
+    assert rows.nth(1).locator("td").first.inner_text().startswith(names[int(exact.argmax())])
+
+
+def test_a_head_can_be_taken_away_as_csv(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=0.2"))
+    with page.expect_download() as waiting:
+        page.locator("#map-csv").click()
+    lines = Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()
+    n_tokens = len(words(inputs, 3))
+    assert lines[0] == "layer,head,query,query_token,key,key_token,attention"
+    assert len(lines) == 1 + n_tokens * 9
+    shares = [float(line.rpartition(",")[2]) for line in lines[1:10]]
+    assert sum(shares) == pytest.approx(1, abs=0.03)
+
+
+def test_a_missing_map_is_told_and_the_rest_of_the_page_works(site: Path, tmp_path: Path, visitor: Visitor) -> None:
+    shutil.copytree(site, tmp_path / "site")
+    (tmp_path / "site" / links.window_map(3, 0)).unlink()
+    visit = visitor(tmp_path / "site")
+    page = visit.open(MAPPED_PAGE)
+    page.locator("#token-maps").scroll_into_view_if_needed()
+    until(page, "!document.querySelector('#map-note')?.hidden")
+    assert "maps/000003-0.js is missing" in page.locator("#map-note").inner_text()
+    assert page.locator(".tk").count() > 3
+    visit.faults[:] = [fault for fault in visit.faults if "ERR_FILE_NOT_FOUND" not in fault]
+
+
+def test_the_list_of_documents_finds_those_with_maps(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.DOCUMENTS}#maps=yes")
+    assert page.locator("#filter-maps").is_checked()
+    assert page.locator("#matches").inner_text() == f"{len(MAPPED)} of 24"
+    page.locator("#filter-maps").uncheck()
+    until(page, "document.querySelector('#matches').textContent === 'all 24'")
+
+
+def test_it_works_from_a_web_server_under_a_path(server: str, visitor: Visitor) -> None:
+    page = drawn(visitor(server).open(f"{MAPPED_PAGE}#mapview=neuron"))
+    until(page, "!document.querySelector('#map-neuron').hidden")

@@ -1,0 +1,160 @@
+"""Token-to-token maps in the site: the scripts give back the artefact, and pages say who has maps."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from document_pages import filled_page, page_payload
+from numpy.typing import NDArray
+from site_visits import row_at
+from synthetic_maps import ENTRIES_PER_ROW, WITHOUT_VECTORS, matrices, scale, write_maps
+from synthetic_site import MAPPED, site_settings
+
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
+from attviz_pipeline.config import RedactionSettings, RenderSite
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report import MapInputs, SiteInputs, links, payload, render_site
+
+N_LAYERS, N_HEADS = 2, 3
+WINDOWED = 7
+
+
+def content(site: Path, address: str) -> dict[str, Any]:
+    """The object that a script hands over, under the name of its file."""
+    found = re.fullmatch(r'attviz\.maps\.add\("([^"]+)",(.*)\);\n', (site / address).read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[1] == Path(address).stem
+    return dict(json.loads(found[2]))
+
+
+def unplaned(text: str, dtype: str) -> NDArray[Any]:
+    low, high = payload.unpack(text, np.dtype(np.uint8)).reshape(2, -1)
+    return np.ascontiguousarray(np.stack([low, high], axis=1)).view(dtype).ravel()
+
+
+def map_inputs(inputs: SiteInputs) -> MapInputs:
+    assert inputs.maps is not None
+    return inputs.maps
+
+
+def rows_of(inputs: SiteInputs) -> list[dict[str, Any]]:
+    return list(files.read_table(map_inputs(inputs).maps, schemas.MAPS).to_pylist())
+
+
+def test_scripts_hold_what_the_artefact_holds(inputs: SiteInputs, site: Path) -> None:
+    rows = rows_of(inputs)
+    assert len(rows) > len(MAPPED)
+    for row in rows:
+        part = content(site, links.window_map(row["position"], row["window"]))
+        n_tokens = len(row["tokens"])
+        assert (part["rows"], part["tokens"], part["entries"]) == (N_LAYERS * N_HEADS, n_tokens, ENTRIES_PER_ROW)
+        assert {key: part[key] for key in ("enc", "lo", "hi")} == ATTENTION_CODE.header()
+        steps = payload.unpack(part["values"], np.dtype(np.uint8)).reshape(-1, ENTRIES_PER_ROW)
+        assert np.array_equal(np.cumsum(steps, axis=1, dtype=np.uint8).ravel(), row["entry_values"])
+        assert np.array_equal(payload.unpack(part["keys"], np.dtype(np.uint8)), row["entry_keys"])
+        assert np.array_equal(payload.unpack(part["rest"], np.dtype(np.uint8)), row["rest"])
+        assert np.array_equal(payload.unpack(part["thumbnails"], np.dtype(np.uint8)), row["thumbnails"])
+
+
+def test_vectors_of_a_layer_make_its_matrices(inputs: SiteInputs, site: Path) -> None:
+    n_tokens = len(rows_of(inputs)[0]["tokens"])
+    exact = matrices(3, 0, n_tokens, N_LAYERS, N_HEADS)
+    for layer in range(N_LAYERS):
+        part = content(site, links.window_vectors(3, 0, layer))
+        shape = (N_HEADS, n_tokens, part["size"])
+        queries, keys = (unplaned(part[name], "<f2").reshape(shape) for name in ("queries", "keys"))
+        assert np.array_equal(queries, exact["queries"][layer])
+        assert np.array_equal(keys, exact["keys"][layer])
+        assert part["scale"] == pytest.approx(scale())
+        assert (part["before"], part["after"]) == (n_tokens - 1, n_tokens - 1)
+
+
+def test_keys_of_long_windows_take_two_planes() -> None:
+    keys = np.array([0, 1, 255, 256, 511, 65535], np.uint16)
+    assert np.array_equal(unplaned(payload.pack_planes(keys), "<u2"), keys)
+
+
+def test_a_window_says_where_its_tokens_stand_in_the_document(inputs: SiteInputs, site: Path) -> None:
+    row = row_at(inputs, WINDOWED)
+    headers = page_payload(site, WINDOWED)["maps"]
+    windows = [found for found in rows_of(inputs) if found["position"] == WINDOWED]
+    assert len(headers) == len(windows) == len(row.windows) > 1
+    for header, window in zip(headers, windows, strict=True):
+        for index, token in enumerate(window["tokens"]):
+            if str(index) in header["special"]:
+                assert header["special"][str(index)] == token
+            else:
+                assert row.tokens[header["first"] + index] == token
+
+
+def test_a_document_without_vectors_has_no_scripts_for_them(site: Path) -> None:
+    assert not page_payload(site, WITHOUT_VECTORS)["maps"][0]["vectors"]
+    names = [path.name for path in (site / links.MAP_FOLDER).glob(f"{WITHOUT_VECTORS:06d}-*")]
+    assert names == [f"{WITHOUT_VECTORS:06d}-0.js"]
+
+
+def test_pages_say_which_documents_have_maps(site: Path) -> None:
+    for position in range(24):
+        page = filled_page(site, position)
+        assert page.count('id="token-maps"') == 1
+        assert ("3 of 24 documents have one" in page) == (position not in MAPPED)
+        assert bool(page_payload(site, position)["maps"]) == (position in MAPPED)
+    assert "in 3 documents" in (site / links.START).read_text(encoding="utf-8")
+
+
+def test_a_study_without_maps_says_how_to_get_some(inputs: SiteInputs, tmp_path: Path) -> None:
+    none = write_maps(tmp_path / "maps.parquet", inputs.attention, [])
+    card = files.read_json(map_inputs(inputs).selection, schemas.MAP_SELECTION)
+    files.write_json(tmp_path / "selection.json", schemas.MAP_SELECTION, {**card, "documents": []})
+    changed = replace(inputs, maps=MapInputs(none, tmp_path / "selection.json"))
+    render_site(site_settings(), changed, tmp_path / "site")
+    page = filled_page(tmp_path / "site", 3)
+    assert "maps.max_documents" in page
+    assert list((tmp_path / "site" / links.MAP_FOLDER).iterdir()) == []
+
+
+def test_maps_that_the_selection_does_not_name_are_refused(inputs: SiteInputs, tmp_path: Path) -> None:
+    fewer = write_maps(tmp_path / "maps.parquet", inputs.attention, [3])
+    with pytest.raises(ArtifactError, match="are of different documents"):
+        render_site(site_settings(), replace(inputs, maps=replace(map_inputs(inputs), maps=fewer)), tmp_path / "site")
+
+
+def test_maps_of_another_run_are_refused(inputs: SiteInputs, tmp_path: Path) -> None:
+    rows = rows_of(inputs)
+    rows[0]["tokens"][2] = "another"
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    facts = files.read_facts(map_inputs(inputs).maps, schemas.MAPS)
+    files.write_table(tmp_path / "maps.parquet", schemas.MAPS, columns, facts)
+    changed = replace(map_inputs(inputs), maps=tmp_path / "maps.parquet")
+    with pytest.raises(ArtifactError, match=r"maps of document 'doc-0003' are of other tokens"):
+        render_site(site_settings(), replace(inputs, maps=changed), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def redacted_settings() -> RenderSite:
+    settings = site_settings()
+    section = RedactionSettings(mode="shape")
+    return settings.model_copy(update={"study": settings.study.model_copy(update={"redaction": section})})
+
+
+def test_maps_hold_words_so_a_redacted_site_refuses_them(inputs: SiteInputs, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"maps\.parquet holds words, which `redaction\.mode: shape`") as fault:
+        render_site(redacted_settings(), inputs, tmp_path / "site")
+    assert "--maps" in str(fault.value)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_redacted_site_has_no_maps_and_says_why(inputs: SiteInputs, tmp_path: Path) -> None:
+    render_site(redacted_settings(), replace(inputs, maps=None), tmp_path / "site")
+    page = filled_page(tmp_path / "site", 3)
+    assert "Words are redacted" in page
+    assert "would show them" in page
+    assert "maps.max_documents" not in page
+    assert page_payload(tmp_path / "site", 3)["maps"] == []
+    assert not (tmp_path / "site" / links.MAP_FOLDER).exists()
+    assert "filter-maps" not in (tmp_path / "site" / links.DOCUMENTS).read_text(encoding="utf-8")

@@ -1,0 +1,189 @@
+"""A site that would be too large: every document keeps a page, and those worth most keep every head."""
+
+import logging
+import math
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from document_pages import filled_page, page_payload, page_text
+from site_visits import Visitor, row_at, until
+from synthetic_site import MAPPED, site_settings, write_site_inputs
+
+from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
+from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.report import SiteInputs, links, payload, render_site
+from attviz_pipeline.report import site as site_module
+from attviz_pipeline.report.tiers import (
+    BYTES_PER_CLASS,
+    BYTES_PER_TOKEN,
+    BYTES_PER_VALUE,
+    PAGE_BYTES,
+    Tiers,
+    choose_tiers,
+)
+from attviz_pipeline.report.views.study import StudyView, read_study_view
+
+N_DOCUMENTS = 24
+N_LAYERS, N_HEADS = 4, 12
+
+
+@pytest.fixture(scope="module")
+def many_heads(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
+    folder = tmp_path_factory.mktemp("many-heads")
+    return write_site_inputs(folder, n_documents=N_DOCUMENTS, n_layers=N_LAYERS, n_heads=N_HEADS)
+
+
+def study_of(inputs: SiteInputs, megabytes: float = 900) -> StudyView:
+    return read_study_view(site_settings(megabytes).study, inputs)
+
+
+def needed(inputs: SiteInputs, positions: list[int]) -> float:
+    """Bytes that the heads of some documents are counted as."""
+    return sum(BYTES_PER_VALUE * len(row_at(inputs, p).tokens) * N_LAYERS * (N_HEADS - 1) for p in positions)
+
+
+def room(inputs: SiteInputs, mapped: Collection[int] = ()) -> int:
+    """Bytes that may be written already where the smallest site just fits."""
+    low, high = 0, 900_000_000
+    while low + 1 < high:
+        middle = (low + high) // 2
+        try:
+            choose_tiers(inputs.statistics.document_index, study_of(inputs), middle, mapped)
+            low = middle
+        except ConfigError:
+            high = middle
+    return low
+
+
+def full_with(inputs: SiteInputs, n_bytes: float) -> frozenset[int]:
+    """Documents with every head where so many bytes are left beside the smallest site."""
+    return choose_tiers(inputs.statistics.document_index, study_of(inputs), int(room(inputs) - n_bytes)).full
+
+
+def test_a_site_with_room_has_every_head_everywhere(many_heads: SiteInputs) -> None:
+    tiers = choose_tiers(many_heads.statistics.document_index, study_of(many_heads), 0)
+    assert tiers.full == set(range(N_DOCUMENTS))
+
+
+def test_mistakes_come_first_then_the_least_certain_then_a_sample(many_heads: SiteInputs) -> None:
+    rows = [row_at(many_heads, position) for position in range(N_DOCUMENTS)]
+    gold = {row.position: row.probabilities[row.label] for row in rows if row.label is not None}
+    wrong = sorted((row.position for row in rows if row.label != row.prediction), key=lambda p: gold[p])
+    right = sorted((row.position for row in rows if row.label == row.prediction), key=lambda p: gold[p])
+    assert full_with(many_heads, needed(many_heads, wrong[:1]) + 10) == {wrong[0]}
+    assert full_with(many_heads, needed(many_heads, wrong) + 10) >= set(wrong)
+    more = full_with(many_heads, needed(many_heads, wrong) + needed(many_heads, right) / 2)
+    assert set(wrong) < more
+    assert right[0] in more
+    assert 0 < len(more - set(wrong)) < len(right)
+
+
+@pytest.fixture(scope="module")
+def small_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = tmp_path_factory.mktemp("small") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site_module, "choose_tiers", lambda *_: Tiers(frozenset(), N_DOCUMENTS))
+        render_site(site_settings(), replace(many_heads, maps=None), site)
+    return site
+
+
+def lightest(inputs: SiteInputs, written: int = 0) -> float:
+    """Megabytes of the smallest site, as the error says them."""
+    with pytest.raises(ConfigError, match=r"even where each holds the means of layers only") as fault:
+        choose_tiers(inputs.statistics.document_index, study_of(inputs, 0.001), written)
+    found = re.search(r"take about ([\d,.]+) MB", str(fault.value))
+    assert found is not None
+    return float(found[1].replace(",", ""))
+
+
+def test_a_budget_too_small_for_any_site_is_refused_with_the_least_that_would_do(many_heads: SiteInputs) -> None:
+    index = many_heads.statistics.document_index
+    megabytes = lightest(many_heads)
+    assert choose_tiers(index, study_of(many_heads, megabytes + 0.06), 0).n_documents == N_DOCUMENTS
+    assert lightest(many_heads, 2_000_000) == pytest.approx(megabytes + 2, abs=0.06)
+    with pytest.raises(ConfigError, match=rf"Set site.max_megabytes to {math.ceil(megabytes)} or more"):
+        choose_tiers(index, study_of(many_heads, 0.001), 0)
+
+
+def test_documents_with_maps_have_every_head_whatever_the_room(many_heads: SiteInputs) -> None:
+    written = room(many_heads, MAPPED)
+    assert choose_tiers(many_heads.statistics.document_index, study_of(many_heads), written, MAPPED).full == set(MAPPED)
+    assert room(many_heads) - written == pytest.approx(needed(many_heads, list(MAPPED)), abs=2)
+
+
+def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        choose_tiers(many_heads.statistics.document_index, study_of(many_heads, lightest(many_heads) + 0.06), 0)
+    assert "of 24 document pages hold every head, the others the means" in caplog.text
+
+
+@pytest.mark.parametrize("tier", ["full", "lite"])
+def test_pages_take_no_more_than_is_counted_and_not_much_less(
+    tier: str, many_heads: SiteInputs, small_site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site = small_site
+    if tier == "full":
+        site = tmp_path_factory.mktemp("large") / "site"
+        render_site(site_settings(), replace(many_heads, maps=None), site)
+    for position in range(N_DOCUMENTS):
+        row = row_at(many_heads, position)
+        rows = N_LAYERS * (1 if tier == "lite" else N_HEADS)
+        counted = PAGE_BYTES + 3 * BYTES_PER_CLASS + 1.1 * len(row.text.encode())
+        counted += len(row.tokens) * (BYTES_PER_TOKEN + BYTES_PER_VALUE * rows)
+        taken = (site / links.document(position)).stat().st_size
+        assert 0.75 * counted < taken < counted
+
+
+def test_a_page_of_few_tokens_is_small(many_heads: SiteInputs, small_site: Path) -> None:
+    """So that a hundred thousand of them, and their numbers, fit in a site."""
+    for position in range(N_DOCUMENTS):
+        text = page_text(small_site, position)
+        payload_size = len(text[text.index('id="payload">') : text.rindex("</script>")].encode())
+        without = len(text.encode()) - payload_size - len(row_at(many_heads, position).text.encode())
+        assert 3_000 < without < 5_500
+
+
+def test_a_page_of_the_smaller_tier_holds_the_means_of_layers(many_heads: SiteInputs, small_site: Path) -> None:
+    row, content = row_at(many_heads, 7), page_payload(small_site, 7)
+    codes = payload.unpack(content["attention"]["codes"], np.dtype(np.uint8)).reshape(N_LAYERS, -1)
+    medians = payload.unpack(content["attention"]["medians"], np.dtype(np.uint8))
+    shown = ATTENTION_CODE.decode(codes + medians[:, None])
+    exact = row.self_attention.reshape(N_LAYERS, N_HEADS, -1).mean(axis=1)
+    np.testing.assert_allclose(shown, exact, rtol=0.0281)
+    assert (content["layers"], content["heads"], content["lite"]) == (N_LAYERS, 1, True)
+
+
+def test_page_and_index_say_which_tier(small_site: Path, site: Path) -> None:
+    assert "0 of 24 documents have every head" in filled_page(small_site, 7)
+    assert "0 pages hold every head" in (small_site / links.DOCUMENTS).read_text(encoding="utf-8")
+    assert 'id="tier"' not in filled_page(site, 7)
+    assert 'id="tiers"' not in (site / links.DOCUMENTS).read_text(encoding="utf-8")
+
+
+@pytest.mark.browser
+def test_rows_of_the_index_say_which_tier(small_site: Path, site: Path, visitor: Visitor) -> None:
+    page = visitor(small_site).open(links.DOCUMENTS)
+    assert all("layers only" in text for text in page.locator(".row-list .c-id").all_inner_texts())
+    assert "layers only" not in visitor(site).open(links.DOCUMENTS).locator("#document-table").inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("rows", ["layers", "heads", "varied", "aggregates"])
+def test_a_page_of_the_smaller_tier_works(
+    rows: str, many_heads: SiteInputs, small_site: Path, visitor: Visitor
+) -> None:
+    page = visitor(small_site).open(f"{links.document(7)}#rows={rows}&normed=1&norm=length&h=L1,range,3.4")
+    page.locator("#sequence").scroll_into_view_if_needed()
+    page.wait_for_selector(".token-line canvas")
+    page.locator("#text .tk[data-token='9']").hover()
+    until(page, "document.querySelector('#inspector-place').textContent.startsWith('token 9')")
+    assert f"{row_at(many_heads, 7).aggregates[3][9]:.3g}"[:4] in page.locator("#inspector-values").inner_text()
+    assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == ["L1", "max \u2212 min"]
+    page.locator("#head-grid").get_by_role("button", name="Layer 3, mean").click()
+    assert "h=L1,range,L3" in page.url
+    page.locator("#exports summary").click()
+    until(page, "Boolean(globalThis.attviz.exportPanel)")

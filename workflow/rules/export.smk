@@ -1,0 +1,27 @@
+"""
+Attention in the formats of other tools; made only when asked for, by `make export` or by the rule's name.
+
+REQUIRED INPUTS
+    attention/<shard>.parquet   self-attention
+OUTPUTS
+    export/                     what `export.formats` names
+"""
+
+
+rule export_attention:
+    input:
+        code=stage_code("attviz_pipeline/export"),
+        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+    output:
+        export=directory(f"{RESULTS}/export"),
+    log:
+        f"{RESULTS}/logs/export_attention.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export_attention.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("export_attention"),
+    shell:
+        "python -m attviz_pipeline export-attention --settings {params.settings:q} --log {log:q}"
+        " --attention {input.attention:q} --output {output.export:q}"

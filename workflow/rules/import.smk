@@ -1,0 +1,40 @@
+"""
+Attention from a file of another tool, with all that later stages know of corpus and model.
+
+REQUIRED INPUTS
+    the file that `dataset` names
+OUTPUTS
+    dataset/ledger.parquet      what became of every document
+    dataset/dataset.json        facts of the file
+    model/model.json            what the file says of the classifier
+    model/metrics.json          its scores: none, since the file holds no gold labels
+    attention/<shard>.parquet   tokens, predictions and self-attention
+"""
+
+
+rule import_attention:
+    input:
+        code=stage_code(
+            "attviz_pipeline/dataset",
+            "attviz_pipeline/strata.py",
+            "attviz_pipeline/words.py",
+        ),
+        files=existing_files(STUDY.dataset.source),
+    output:
+        ledger=f"{RESULTS}/dataset/ledger.parquet",
+        dataset_card=f"{RESULTS}/dataset/dataset.json",
+        model_card=f"{RESULTS}/model/model.json",
+        metrics=f"{RESULTS}/model/metrics.json",
+        attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
+    log:
+        f"{RESULTS}/logs/import_attention.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/import_attention.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("import_attention"),
+    shell:
+        "python -m attviz_pipeline import-attention --settings {params.settings:q} --log {log:q}"
+        " --ledger {output.ledger:q} --dataset-card {output.dataset_card:q} --model-card {output.model_card:q}"
+        " --metrics {output.metrics:q} --attention {output.attention:q}"

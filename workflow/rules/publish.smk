@@ -1,0 +1,23 @@
+"""
+Publishing, only when asked for (`snakemake publish`): the site is checked and pushed to a branch of a git remote.
+
+REQUIRED INPUTS
+    site/       the rendered site
+OUTPUTS
+    a commit on the remote's branch; no file here
+"""
+
+
+rule publish:
+    input:
+        code=stage_code("attviz_pipeline/publish"),
+        site=f"{RESULTS}/site",
+    log:
+        f"{RESULTS}/logs/publish.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("publish"),
+    shell:
+        "python -m attviz_pipeline publish --settings {params.settings:q} --log {log:q} --site {input.site:q}"

@@ -1,0 +1,37 @@
+"""
+Share-safe mode (`redaction.mode`): the attention artefact again, with shapes or tags in the place of words.
+Every rule behind this one reads ATTENTION, which is this copy then; without the mode, nothing here runs.
+
+REQUIRED INPUTS
+    attention/<shard>.parquet   self-attention with its words, all shards
+    the key file, if any
+OUTPUTS
+    redacted/<shard>.parquet    the same without words
+"""
+
+# Maps hold words, so share-safe mode shows none; imported attention has no model to make them with.
+SHOWN_MAPS = (
+    []
+    if STUDY.imported or STUDY.redaction.mode != "none"
+    else [f"{RESULTS}/maps/maps.parquet", f"{RESULTS}/maps/map_selection.json"]
+)
+
+
+rule redact_attention:
+    input:
+        code=stage_code("attviz_pipeline/redaction"),
+        key=existing_files(STUDY.redaction.key_file),
+        attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
+    output:
+        redacted=expand(f"{RESULTS}/redacted/{{shard}}.parquet", shard=SHARDS),
+    log:
+        f"{RESULTS}/logs/redact_attention.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/redact_attention.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("redact_attention"),
+    shell:
+        "python -m attviz_pipeline redact-attention --settings {params.settings:q} --log {log:q}"
+        " --attention {input.attention:q} --redacted {output.redacted:q}"
