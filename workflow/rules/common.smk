@@ -62,7 +62,9 @@ def existing_files(*paths):
 
 def texts_mb(input):
     """Megabytes of the texts that a job reads, without the model's files; Snakemake asks again until they are there."""
-    return sum(os.path.getsize(path) for path in input if path.endswith(".parquet")) / 1e6
+    return (
+        sum(os.path.getsize(path) for path in input if path.endswith(".parquet")) / 1e6
+    )
 
 
 def model_memory_mb(wildcards, input, attempt):
