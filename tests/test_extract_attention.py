@@ -103,7 +103,7 @@ def test_padded_batches_equal_the_diagonal_of_eager_attention(tmp_path: Path) ->
         diagonal, probabilities = eager_reading(tmp_path / "checkpoint", row["text"])
         found = np.asarray(row["self_attention"]).reshape(2, 4, len(row["tokens"]))
         np.testing.assert_allclose(found, diagonal, atol=1e-5, rtol=0)
-        np.testing.assert_allclose(row["probabilities"], probabilities, atol=1e-6)
+        np.testing.assert_allclose(row["probabilities"], probabilities, atol=1e-5)
         assert row["prediction"] == probabilities.argmax()
 
 
@@ -113,7 +113,7 @@ def test_batch_budget_does_not_change_the_numbers(tmp_path: Path) -> None:
 
     assert wide.column("id") == narrow.column("id")
     flat = [np.concatenate(table.column("self_attention").to_pylist()) for table in (wide, narrow)]
-    np.testing.assert_allclose(*flat, atol=1e-6)
+    np.testing.assert_allclose(*flat, atol=1e-5)
 
 
 def test_offsets_point_into_the_unchanged_text(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_long_text_is_read_in_windows_and_every_token_kept_once(tmp_path: Path) 
     assert sum(window["n_tokens"] for window in row["windows"]) == len(row["tokens"])
     assert all(window["n_model_tokens"] <= 64 for window in row["windows"])
     expected = np.mean([window["probabilities"] for window in row["windows"]], axis=0)
-    np.testing.assert_allclose(row["probabilities"], expected, atol=1e-6)
+    np.testing.assert_allclose(row["probabilities"], expected, atol=1e-5)
 
 
 def test_each_windows_values_are_those_of_the_window_alone(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_lack_of_memory_halves_the_batch_and_changes_no_number(
         ["self_attention", "probabilities", "windows"]
     )
     flat = [np.concatenate(table.column("self_attention").to_pylist()) for table in (whole, halved)]
-    np.testing.assert_allclose(*flat, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(*flat, atol=1e-5, rtol=0)
 
 
 def test_input_too_long_for_the_memory_is_refused_and_nothing_written(
