@@ -68,8 +68,9 @@ theirs in the artefact beside them: the model's in `model.json`, figures' in `fi
 The names of shards end in their number. After a change of `documents.n_shards` the files of the old sharding stay
 until you delete them; nothing reads them any more, so name the number when you glob: `*-of-00002.parquet`.
 
-"Written by" names the stage of a usual study. Where attention is imported, `import_attention` writes `dataset`, `ledger`,
-`model`, `metrics` and `attention`; in share-safe mode `redact_attention` writes `attention` once more, without its words.
+"Written by" names the stage of a usual study. Where attention is imported, `import_attention` writes `dataset`,
+`ledger`, `model`, `metrics` and `attention`; in share-safe mode `redact_attention` writes `attention` once more,
+without its words.
 
 Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
 Fixed-point sums are n limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - n)).
