@@ -1,6 +1,7 @@
 """The stage import_attention: AttViz's JSON becomes a study, and whatever is wrong or odd about it is said."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def refusal(folder: Path, content: object, **settings: Any) -> str:  # noqa: ANN
 
 class TestGoodFile:
     def test_numbers_tokens_and_places_are_those_of_the_file(self, tmp_path: Path) -> None:
-        given = [document(), document("the bank of england", seed=1)]
+        given = [document("profits up"), document("the bank of england", seed=1)]
 
         imported = Imported(tmp_path, given)
 
@@ -104,6 +105,28 @@ class TestOddities:
         assert row["text"][row["starts"][2] :] == "up"
         assert row["self_attention"][:3] == [0.5, 0.25, 1]
         assert imported.facts["n_heads"] == 3
+
+    def test_pieces_of_words_are_joined_where_the_text_is_tokens_joined_by_spaces(self, tmp_path: Path) -> None:
+        first, second = document("w ##mc un ##em ##ployment ##"), document("w ##mc up", seed=1)
+        second["text"] = "w  ##mc up"
+
+        imported = Imported(tmp_path, [first, second])
+
+        joined, other = imported.rows
+        assert joined["text"] == "wmc unemployment ##"
+        spelt = [joined["text"][start:end] for start, end in zip(joined["starts"], joined["ends"], strict=True)]
+        assert spelt == ["w", "mc", "un", "em", "ployment", "##"]
+        assert joined["words"][:5] == [0, 0, 1, 1, 1]
+        assert joined["tokens"] == first["sets"][0]["tokens"]
+        assert other["text"] == "w  ##mc up"
+        what = "its text is its tokens joined by spaces: 3 pieces of words (##) are joined to what precedes them"
+        assert [row["detail"] for row in imported.ledger] == [what, ""]
+
+    def test_a_text_that_begins_with_a_piece_keeps_it(self, tmp_path: Path) -> None:
+        (row,) = Imported(tmp_path, [document("##mc profits ##s")]).rows
+
+        assert row["text"] == "##mc profitss"
+        assert (row["starts"], row["ends"]) == ([0, 5, 12], [4, 12, 13])
 
     def test_sets_of_the_same_tokens_are_read_as_one(self, tmp_path: Path) -> None:
         content = document()
@@ -231,9 +254,14 @@ def test_published_file_is_read_whole(tmp_path: Path) -> None:
 
     assert imported.facts["n_heads"] == 11
     assert len(imported.rows) == 98
-    assert {row["detail"] for row in imported.ledger} == {""}
+    assert all(not row["detail"] or "pieces of words (##) are joined" in row["detail"] for row in imported.ledger)
+    assert sum(bool(row["detail"]) for row in imported.ledger) == 80
     for row, content in zip(imported.rows, given, strict=True):
         assert row["self_attention"] == [float(value) for index in range(11) for value in vector(content, index)]
+        spelt = [row["text"][start:end] for start, end in zip(row["starts"], row["ends"], strict=True)]
+        assert spelt == [token.removeprefix("##") for token in row["tokens"]]
+        for (before, word), (piece, same) in pairwise(zip(row["tokens"], row["words"], strict=True)):
+            assert not piece.startswith("##") or word == same or before == "£"
 
 
 def test_its_site_claims_nothing_that_the_file_does_not_say(tmp_path: Path) -> None:
