@@ -147,14 +147,17 @@ class TestNeatVision:
             exponentials = [math.exp(value) for value in sample["posterior"]]
             assert_allclose(np.array(exponentials) / sum(exponentials), row["probabilities"], atol=1e-6)
 
-    def test_unknown_gold_is_null_and_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unknown_gold_has_a_name_and_is_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         imported = Imported(tmp_path, [document("a b"), document("c d")])
         with caplog.at_level(logging.WARNING):
             output = export(list(imported.output.attention), tmp_path / "export", formats=["neat_vision"])
 
         samples = json.loads((output / "neat_vision_samples.json").read_text(encoding="utf-8"))
-        assert [sample["label"] for sample in samples] == [None, None]
-        assert "neat-vision will count them as predicted wrongly" in caplog.text
+        labels = json.loads((output / "neat_vision_labels.json").read_text(encoding="utf-8"))
+        # The tool looks the name of every label and every prediction up.
+        assert [labels[str(sample["label"])]["name"] for sample in samples] == ["unknown", "unknown"]
+        assert [labels[str(sample["prediction"])]["name"] for sample in samples] == ["business", "business"]
+        assert "neat-vision will call it unknown, and count them as predicted wrongly" in caplog.text
 
 
 class TestTables:
