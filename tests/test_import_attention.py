@@ -166,6 +166,24 @@ class TestBadFile:
             assert what in line
         assert "dataset.bad_rows: skip" in message
 
+    @pytest.mark.parametrize("text", ["0_1", "٠.٥", "\uff10.5", " 0.5", "0x1", "1e", ".", "", "9" * 100_000 + "x"])  # noqa: RUF001
+    def test_strings_that_only_python_reads_as_numbers_are_refused(self, tmp_path: Path, text: str) -> None:
+        content = document()
+        vector(content, 1)[2] = text
+        content["output_activations"][1]["value"] = text
+
+        message = refusal(tmp_path, [content])
+
+        assert message.count("not a number from 0 to 1") == 2
+
+    def test_numbers_may_be_spelt_as_other_languages_print_them(self, tmp_path: Path) -> None:
+        content = document("a b c d e")
+        vector(content, 0)[:] = ["1e-05", "5E-1", "1.", ".25", "+0.5"]
+
+        (row,) = Imported(tmp_path, [content]).rows
+
+        assert row["self_attention"][1:5] == [0.5, 1.0, 0.25, 0.5]
+
     def test_bad_documents_can_be_left_out_and_the_ledger_names_them(self, tmp_path: Path) -> None:
         given = [document(f"text number {index}", seed=index) for index in range(3)]
         vector(given[1], 0)[0] = float("nan")

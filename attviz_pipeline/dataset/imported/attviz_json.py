@@ -18,6 +18,8 @@ from attviz_pipeline.dataset.rows import Fault, name_fault, text_fault
 
 # What the viewer calls the aggregates that its users add and save: they are no attention.
 AGGREGATE = re.compile(r"\d+_(mean|std|max|min|max_min|entropy)")
+# Python's float reads more: underlines between digits, and digits of every script.
+NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 @dataclass
@@ -181,9 +183,11 @@ def repeats(vectors: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return math.nan
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        return math.nan
     try:
         return float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return math.nan
 
 
