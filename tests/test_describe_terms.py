@@ -250,7 +250,9 @@ class TestBootstrap:
         weights = poisson_weights(keys.ravel(), range(500)).reshape(*count.shape, 500)
         drawn = np.einsum("sd,sdr->sr", count, weights)
         means = np.einsum("sd,sdr->sr", sums, weights) / np.where(drawn > 0, drawn, np.nan)
-        replicates = TermReplicates(np.full(n_studies, n_documents), {"x": means.astype(np.float32)})
+        replicates = TermReplicates(
+            np.full(n_studies, n_documents), (count**2).sum(axis=1), {"x": means.astype(np.float32)}
+        )
         low, high = replicates.interval("x")
         assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
 
@@ -289,6 +291,29 @@ class TestShrinkage:
 
         assert 0 < found.means[0] < found.means[1] < 2
         assert_allclose(found.means[2:], -found.means[:2])
+
+    def test_paragraphs_of_one_article_are_one_witness(self, tmp_path: Path) -> None:
+        """Articles differ, their paragraphs hardly; a name stands in all paragraphs of one article."""
+        rng = np.random.default_rng(5)
+        n_articles, n_paragraphs, n_words, n_terms = 30, 20, 10, 60
+        truth = rng.normal(-1, 0.3, n_terms + n_articles)
+        in_article = truth + rng.normal(0, 1, (n_articles, len(truth)))
+        documents = []
+        for article in np.repeat(np.arange(n_articles), n_paragraphs):
+            words = np.append(rng.choice(n_terms, n_words - 1, replace=False), n_terms + article)
+            log_ratio = np.minimum(in_article[article, words] + rng.normal(0, 0.1, n_words), np.log(n_words))
+            documents.append(([f"w{word}" for word in words], np.exp(log_ratio)[None] / n_words))
+        sources = [f"article-{number // n_paragraphs}" for number in range(len(documents))]
+
+        rows = written(tmp_path, documents, sources=sources).measure().describe().rows("terms")
+
+        names = [row for row in rows if int(row["term"][1:]) >= n_terms]
+        error = {
+            column: np.mean([(row[column] - truth[int(row["term"][1:])]) ** 2 for row in names])
+            for column in ("log_ratio", "shrunken_log_ratio")
+        }
+        assert error["shrunken_log_ratio"] < 0.2 * error["log_ratio"]
+        assert not [row["term"] for row in rows[:10] if row in names]
 
     def test_one_term_and_none(self) -> None:
         one = shrink(np.array([0.3]), np.array([0.1]), np.array([0.5]), np.array([2]))

@@ -26,7 +26,8 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config import ExportAttention, ExportSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.export import FORMATS, export_attention
-from attviz_pipeline.export.latex import ESCAPES, escape
+from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.export.latex import ESCAPES, escape, latex_page
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
 
@@ -147,14 +148,17 @@ class TestNeatVision:
             exponentials = [math.exp(value) for value in sample["posterior"]]
             assert_allclose(np.array(exponentials) / sum(exponentials), row["probabilities"], atol=1e-6)
 
-    def test_unknown_gold_is_null_and_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unknown_gold_has_a_name_and_is_warned_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         imported = Imported(tmp_path, [document("a b"), document("c d")])
         with caplog.at_level(logging.WARNING):
             output = export(list(imported.output.attention), tmp_path / "export", formats=["neat_vision"])
 
         samples = json.loads((output / "neat_vision_samples.json").read_text(encoding="utf-8"))
-        assert [sample["label"] for sample in samples] == [None, None]
-        assert "neat-vision will count them as predicted wrongly" in caplog.text
+        labels = json.loads((output / "neat_vision_labels.json").read_text(encoding="utf-8"))
+        # The tool looks the name of every label and every prediction up.
+        assert [labels[str(sample["label"])]["name"] for sample in samples] == ["unknown", "unknown"]
+        assert [labels[str(sample["prediction"])]["name"] for sample in samples] == ["business", "business"]
+        assert "neat-vision will call it unknown, and count them as predicted wrongly" in caplog.text
 
 
 class TestTables:
@@ -182,6 +186,22 @@ class TestTables:
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
         assert "'=1+1" in cells
         assert "=1+1" in files.read_table(output / "tokens.parquet", schemas.EXPORTED_TOKENS)["token"].to_pylist()
+
+
+def latex_body(text: str, spans: list[tuple[int, int]]) -> str:
+    """What stands in a page for a text whose tokens have the given spans."""
+    document = ExportedDocument(
+        *(0, "doc", text, 0, 0, np.ones(1, np.float32), ["t"] * len(spans)),
+        *([start for start, _ in spans], [end for _, end in spans], [False] * len(spans)),
+        vectors=np.full((1, len(spans)), 0.5, np.float32),
+    )
+    return latex_page(document, "news", 1).partition("\\begin{document}\n")[2].partition("\n\\par")[0]
+
+
+def printed(text: str, spans: list[tuple[int, int]]) -> str:
+    """What a reader of the page sees of the text, tokens in small print left out."""
+    unnamed = re.sub(r"\\named\{\d+\}\{t\}|\\allowbreak(\{\}| )", "", latex_body(text, spans))
+    return re.sub(r"\\tok\{\d+\}\{(.*?)\}", r"\1", unnamed)
 
 
 class TestLatex:
@@ -212,6 +232,20 @@ class TestLatex:
         expected = [round(100 * min(value / largest, 1)) for value in mean.tolist()]
         assert [int(weight) for weight in re.findall(r"\\(?:tok|named)\{(\d+)\}", body)] == expected
         assert "ctex" not in page
+
+    def test_tokens_that_share_a_character_print_it_once(self) -> None:
+        spans = [(0, 1), (2, 3), (2, 3), (2, 3), (3, 5)]
+
+        assert printed("a 😀bc", spans) == "a 😀bc"
+        assert latex_body("a 😀bc", spans).count("\\named") == 2
+
+    @given(st.text("ab 😀中", max_size=12), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=8))
+    def test_what_is_printed_is_the_text(self, rest: str, edges: list[tuple[int, int]]) -> None:
+        text = f"a{rest}"
+        inside = sorted((min(pair), min(max(pair), len(text))) for pair in edges)
+        spans = [(start, end) for start, end in inside if start < end]
+
+        assert printed(text, spans).split() == text.split()
 
     @pytest.mark.slow
     def test_every_character_compiles(self, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The stage import_attention: AttViz's JSON becomes a study, and whatever is wrong or odd about it is said."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def refusal(folder: Path, content: object, **settings: Any) -> str:  # noqa: ANN
 
 class TestGoodFile:
     def test_numbers_tokens_and_places_are_those_of_the_file(self, tmp_path: Path) -> None:
-        given = [document(), document("the bank of england", seed=1)]
+        given = [document("profits up"), document("the bank of england", seed=1)]
 
         imported = Imported(tmp_path, given)
 
@@ -105,6 +106,28 @@ class TestOddities:
         assert row["self_attention"][:3] == [0.5, 0.25, 1]
         assert imported.facts["n_heads"] == 3
 
+    def test_pieces_of_words_are_joined_where_the_text_is_tokens_joined_by_spaces(self, tmp_path: Path) -> None:
+        first, second = document("w ##mc un ##em ##ployment ##"), document("w ##mc up", seed=1)
+        second["text"] = "w  ##mc up"
+
+        imported = Imported(tmp_path, [first, second])
+
+        joined, other = imported.rows
+        assert joined["text"] == "wmc unemployment ##"
+        spelt = [joined["text"][start:end] for start, end in zip(joined["starts"], joined["ends"], strict=True)]
+        assert spelt == ["w", "mc", "un", "em", "ployment", "##"]
+        assert joined["words"][:5] == [0, 0, 1, 1, 1]
+        assert joined["tokens"] == first["sets"][0]["tokens"]
+        assert other["text"] == "w  ##mc up"
+        what = "its text is its tokens joined by spaces: 3 pieces of words (##) are joined to what precedes them"
+        assert [row["detail"] for row in imported.ledger] == [what, ""]
+
+    def test_a_text_that_begins_with_a_piece_keeps_it(self, tmp_path: Path) -> None:
+        (row,) = Imported(tmp_path, [document("##mc profits ##s")]).rows
+
+        assert row["text"] == "##mc profitss"
+        assert (row["starts"], row["ends"]) == ([0, 5, 12], [4, 12, 13])
+
     def test_sets_of_the_same_tokens_are_read_as_one(self, tmp_path: Path) -> None:
         content = document()
         content["sets"].append(document(seed=5)["sets"][0])
@@ -142,6 +165,24 @@ class TestBadFile:
             line = next(line for line in message.splitlines() if f"{document_and_key} " in line)
             assert what in line
         assert "dataset.bad_rows: skip" in message
+
+    @pytest.mark.parametrize("text", ["0_1", "٠.٥", "\uff10.5", " 0.5", "0x1", "1e", ".", "", "9" * 100_000 + "x"])  # noqa: RUF001
+    def test_strings_that_only_python_reads_as_numbers_are_refused(self, tmp_path: Path, text: str) -> None:
+        content = document()
+        vector(content, 1)[2] = text
+        content["output_activations"][1]["value"] = text
+
+        message = refusal(tmp_path, [content])
+
+        assert message.count("not a number from 0 to 1") == 2
+
+    def test_numbers_may_be_spelt_as_other_languages_print_them(self, tmp_path: Path) -> None:
+        content = document("a b c d e")
+        vector(content, 0)[:] = ["1e-05", "5E-1", "1.", ".25", "+0.5"]
+
+        (row,) = Imported(tmp_path, [content]).rows
+
+        assert row["self_attention"][1:5] == [0.5, 1.0, 0.25, 0.5]
 
     def test_bad_documents_can_be_left_out_and_the_ledger_names_them(self, tmp_path: Path) -> None:
         given = [document(f"text number {index}", seed=index) for index in range(3)]
@@ -231,9 +272,14 @@ def test_published_file_is_read_whole(tmp_path: Path) -> None:
 
     assert imported.facts["n_heads"] == 11
     assert len(imported.rows) == 98
-    assert {row["detail"] for row in imported.ledger} == {""}
+    assert all(not row["detail"] or "pieces of words (##) are joined" in row["detail"] for row in imported.ledger)
+    assert sum(bool(row["detail"]) for row in imported.ledger) == 80
     for row, content in zip(imported.rows, given, strict=True):
         assert row["self_attention"] == [float(value) for index in range(11) for value in vector(content, index)]
+        spelt = [row["text"][start:end] for start, end in zip(row["starts"], row["ends"], strict=True)]
+        assert spelt == [token.removeprefix("##") for token in row["tokens"]]
+        for (before, word), (piece, same) in pairwise(zip(row["tokens"], row["words"], strict=True)):
+            assert not piece.startswith("##") or word == same or before == "£"
 
 
 def test_its_site_claims_nothing_that_the_file_does_not_say(tmp_path: Path) -> None:

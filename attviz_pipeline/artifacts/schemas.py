@@ -108,7 +108,7 @@ ATTENTION = Schema(
                 "text",
                 pa.string(),
                 "The document's text, unchanged; of a pair both, a line feed between them; without offsets its pieces, "
-                "joined by single spaces",
+                "joined by single spaces; imported, with pieces of words joined (docs/formats.md)",
             ),
             _PAIR_START,
             _column("prediction", pa.int32(), "Predicted class, index into `label_names`"),

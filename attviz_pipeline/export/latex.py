@@ -100,11 +100,13 @@ def _pieces(document: ExportedDocument, largest: float) -> Iterator[str]:
     places = zip(document.tokens, document.starts, document.ends, document.mean, strict=True)
     for token, start, end, value in places:
         yield escape(document.text[cursor:start])
+        # Tokens may share characters, such as the bytes of an emoji: the first one shows them.
+        shown = document.text[max(start, cursor) : end]
         cursor = max(cursor, end)
         weight = round(100 * min(float(value) / largest, 1)) if largest else 0
-        shown = document.text[start:end]
         if not shown.strip():
-            yield f"\\named{{{weight}}}{{{escape(token)}}} "
+            behind = " " if shown or start == end else "\\allowbreak{}"
+            yield f"\\named{{{weight}}}{{{escape(token)}}}{behind}"
             continue
         # A box can neither be broken nor be wider than TeX can count.
         parts = [shown[first : first + LONGEST_BOX] for first in range(0, len(shown), LONGEST_BOX)]

@@ -12,6 +12,7 @@ from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import dump, json_list
 
 LEAST_PROBABILITY = 1e-30
+UNKNOWN = -1
 logger = logging.getLogger(__name__)
 
 
@@ -23,10 +24,10 @@ def write_neat_vision(
 
     The tool shows one weight per token and colours it by its distance from 1/n, so it needs weights that sum to 1: they
     are the mean over the vectors, divided by its sum. It puts `posterior` through a softmax, so that holds logarithms.
+    Its panel of predictions fails at a gold label without a name, so an unknown one is a class of that name.
     """
     del vector_names  # one weight per token: their mean
     names = {str(index): {"name": name, "desc": name} for index, name in enumerate(label_names)}
-    write_text(folder / "neat_vision_labels.json", dump(names) + "\n")
     n_unknown = 0
     with json_list(folder / "neat_vision_samples.json") as write:
 
@@ -37,7 +38,12 @@ def write_neat_vision(
 
         yield add
     if n_unknown:
-        logger.warning("%d documents have no gold label: neat-vision will count them as predicted wrongly", n_unknown)
+        names[str(UNKNOWN)] = {"name": "unknown", "desc": "unknown"}
+        logger.warning(
+            "%d documents have no gold label: neat-vision will call it unknown, and count them as predicted wrongly",
+            n_unknown,
+        )
+    write_text(folder / "neat_vision_labels.json", dump(names) + "\n")
 
 
 def _sample(document: ExportedDocument) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def _sample(document: ExportedDocument) -> dict[str, Any]:
     return {
         "text": document.tokens,
         "attention": [float(value) / total if total else 0.0 for value in mean],
-        "label": document.label,
+        "label": UNKNOWN if document.label is None else document.label,
         "prediction": document.prediction,
         "posterior": [math.log(max(float(value), LEAST_PROBABILITY)) for value in document.probabilities],
         "id": document.id,

@@ -25,10 +25,12 @@ class TermReplicates:
 
     Attributes:
         n_rows: Input rows that each term occurs in, [term].
+        squared_count: Sum of c^2 over these rows, c the occurrences in a row with all its documents, [term].
         means: By name of measure, [term, replicate], single precision; NaN where a replicate lacks the term.
     """
 
     n_rows: Integers
+    squared_count: Integers
     means: dict[str, NDArray[np.float32]]
 
     def interval(self, name: str) -> tuple[Floats, Floats]:
@@ -73,7 +75,7 @@ def replicate_terms(
                 ratio = from_fixed(sums[name]) / np.maximum(sums["count"], 1)
                 means[name][:, some.start : some.stop] = np.where(drawn, ratio, np.nan)
             progress.advance(len(some))
-    return TermReplicates(_count_rows(pairs(), documents, n_terms), means)
+    return TermReplicates(*_count_rows(pairs(), documents, n_terms), means)
 
 
 def _weighted_sums(
@@ -90,11 +92,24 @@ def _weighted_sums(
     return totals
 
 
-def _count_rows(blocks: Iterator[Pairs], documents: Documents, n_terms: int) -> Integers:
+def _count_rows(blocks: Iterator[Pairs], documents: Documents, n_terms: int) -> tuple[Integers, Integers]:
+    """Return how many rows each term occurs in, and the sum of c^2 over them, [term]."""
     n_rows = len(documents.row_names)
-    seen = [np.unique(block.term * n_rows + documents.row[block.document]) for block in blocks]
-    terms = np.unique(np.concatenate([np.empty(0, np.int64), *seen])) // n_rows
-    return np.bincount(terms, minlength=n_terms)
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    found += [_sum_by_key(block.term * n_rows + documents.row[block.document], block.count) for block in blocks]
+    # The documents of a row may lie in several blocks.
+    keys, count = _sum_by_key(*map(np.concatenate, zip(*found, strict=True)))
+    squared_count = np.zeros(n_terms, np.int64)
+    np.add.at(squared_count, keys // n_rows, count**2)
+    return np.bincount(keys // n_rows, minlength=n_terms), squared_count
+
+
+def _sum_by_key(keys: Integers, values: Integers) -> tuple[Integers, Integers]:
+    """Return the distinct keys, ascending, and the sum of the values of each."""
+    distinct, place = np.unique(keys, return_inverse=True)
+    sums = np.zeros(len(distinct), np.int64)
+    np.add.at(sums, place, values)
+    return distinct, sums
 
 
 def _quantiles(ordered: NDArray[np.float32], n_valid: Integers, share: Floats) -> Floats:

@@ -30,7 +30,8 @@ def write_terms(
     means = {measure.name: _means(sums, measure).mean(axis=1) for measure in MEASURES}
     count, n_rows = sums.counts["count"], sums.min.shape[1]
     squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None]).mean(axis=1)
-    shrunken = shrink(means["log_ratio"], replicates.variance("log_ratio"), _weights(sums), replicates.n_rows)
+    weights = _weights(replicates.squared_count, count)
+    shrunken = shrink(means["log_ratio"], replicates.variance("log_ratio"), weights, replicates.n_rows)
     columns = _identity(terms, sums) | {
         "mean": means["attention"],
         "std": _std(squares, means["attention"], count * n_rows),
@@ -52,7 +53,8 @@ def write_head_terms(path: Path, terms: Vocabulary, sums: TermSums, facts: Mappi
     n_rows = sums.n_layers * sums.n_heads
     log_ratios, variances = _means(sums, LOG_RATIO), _variances(sums, LOG_RATIO)
     n_documents = sums.counts["document_frequency"]
-    shrunken = [shrink(log_ratios[:, row], variances[:, row], _weights(sums), n_documents) for row in range(n_rows)]
+    weights = _weights(sums.counts["squared_count"], sums.counts["count"])
+    shrunken = [shrink(log_ratios[:, row], variances[:, row], weights, n_documents) for row in range(n_rows)]
     with files.TableWriter(
         path, term_schemas.HEAD_TERMS, {**facts, "shrinkage": [_prior(each) for each in shrunken]}
     ) as writer:
@@ -120,8 +122,8 @@ def _variances(sums: TermSums, measure: Measure) -> Floats:
     return ratio_variance(between, cross, squared, total / np.maximum(count, 1), count) * measure.width**2
 
 
-def _weights(sums: TermSums) -> Floats:
-    return sums.counts["squared_count"] / np.maximum(sums.counts["count"], 1).astype(np.float64) ** 2
+def _weights(squared_count: NDArray[np.int64], count: NDArray[np.int64]) -> Floats:
+    return squared_count / np.maximum(count, 1).astype(np.float64) ** 2
 
 
 def _std(squares: Floats, means: Floats, count: NDArray[np.int64]) -> Floats:

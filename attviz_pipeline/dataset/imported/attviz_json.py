@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.dataset.imported.token_places import join_pieces
 from attviz_pipeline.dataset.rows import Fault, name_fault, text_fault
 
 # What the viewer calls the aggregates that its users add and save: they are no attention.
 AGGREGATE = re.compile(r"\d+_(mean|std|max|min|max_min|entropy)")
+# Python's float reads more: underlines between digits, and digits of every script.
+NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 @dataclass
@@ -24,7 +27,7 @@ class ImportedDocument:
     """A document as far as it could be read.
 
     Attributes:
-        text: The text.
+        text: The text; where the file's is the tokens joined by spaces, with pieces of words joined.
         tokens: [token].
         vectors: Self-attention, [vector, token], 0..1.
         names: Names of the vectors, [vector].
@@ -62,6 +65,11 @@ def read_document(content: object, max_characters: int) -> ImportedDocument:
     )
     if n_numbers:
         document.oddities.append("numbers stand as numbers, not as strings")
+    document.text, n_pieces = join_pieces(document.text, document.tokens)
+    if n_pieces:
+        document.oddities.append(
+            f"its text is its tokens joined by spaces: {n_pieces} pieces of words (##) are joined to what precedes them"
+        )
     return document
 
 
@@ -175,9 +183,11 @@ def repeats(vectors: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return math.nan
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        return math.nan
     try:
         return float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return math.nan
 
 

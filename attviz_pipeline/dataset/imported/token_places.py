@@ -1,4 +1,4 @@
-"""Where in a text its tokens lie, for tokens that come without offsets."""
+"""Where in a text its tokens lie, for tokens that come without offsets; and the text, where all there is are tokens."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,7 +6,8 @@ from typing import NamedTuple
 SPECIAL = frozenset(
     {"[CLS]", "[SEP]", "[PAD]", "[BOS]", "[EOS]", "<s>", "</s>", "<pad>", "<cls>", "<sep>", "<bos>", "<eos>"}
 )
-MARKS = ("##", "▁", "Ġ")
+PIECE = "##"
+MARKS = (PIECE, "▁", "Ġ")
 MOST_SKIPPED = 40
 
 
@@ -17,6 +18,22 @@ class Places(NamedTuple):
     ends: list[int]
     special: list[bool]
     n_absent: int
+
+
+def join_pieces(text: str, tokens: Sequence[str]) -> tuple[str, int]:
+    """Undo the spaces before pieces of words in a text that is nothing but tokens joined by spaces.
+
+    Such a text has no other words than tokens, and no mark of a piece (`##`) is part of what was written.
+
+    Returns:
+        The text, with every piece behind the token before it and without its mark, and how many pieces that were.
+        Any other text is returned as it is, with 0.
+    """
+    pieces = [index > 0 and _bare(token, PIECE) != token for index, token in enumerate(tokens)]
+    if not any(pieces) or text != " ".join(tokens):
+        return text, 0
+    words = (_bare(token, PIECE) if piece else f" {token}" for token, piece in zip(tokens, pieces, strict=True))
+    return "".join(words).removeprefix(" "), sum(pieces)
 
 
 def place_tokens(text: str, tokens: Sequence[str]) -> Places:
@@ -51,11 +68,16 @@ def _find(text: str, lower: str, token: str, cursor: int, reach: int) -> tuple[i
 
 
 def _spellings(text: str, lower: str, token: str) -> Iterator[tuple[str, str]]:
-    bare = next((token.removeprefix(mark) for mark in MARKS if token.startswith(mark) and token != mark), token)
+    bare = next((bare for mark in MARKS if (bare := _bare(token, mark)) != token), token)
     for spelling in dict.fromkeys((token, bare)):
         if spelling:
             yield text, spelling
             yield lower, _lower(spelling)
+
+
+def _bare(token: str, mark: str) -> str:
+    # A token that is nothing but the mark is the mark itself.
+    return token.removeprefix(mark) or token
 
 
 def _lower(text: str) -> str:
