@@ -238,6 +238,29 @@ def test_the_next_document_keeps_the_pinned_heads(site: Path, visitor: Visitor) 
     assert page.locator("#pins a").all_inner_texts() == ["L1·H2", "L0·H1"]
 
 
+def test_moving_over_the_heat_map_says_head_and_value(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site).open(links.document(7))
+    page.locator("#overview").focus()
+    page.keyboard.press("ArrowDown")
+    until(page, "document.querySelector('#inspector-spoken').textContent.startsWith('L0·H0 mean ≈ ')")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    until(page, "document.querySelector('#inspector-spoken').textContent.includes('L0·H1')")
+    word, place, mean, head = page.locator("#inspector-spoken").inner_text().split(", ")
+    assert (word, place) == (row.text[row.starts[1] : row.ends[1]], "token 1")
+    assert float(mean.removeprefix("mean ")) == pytest.approx(row.aggregates[0][1], rel=0.01)
+    assert float(head.removeprefix("L0·H1 ≈ ")) == pytest.approx(row.self_attention[1, 1], rel=0.08)
+
+
+def test_the_sequence_is_a_picture_with_a_name(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#rows=layers&h=1.2~~~mine")
+    assert page.get_by_role("img", name="Rows of values under the tokens: L0, L1, mine").count() == 1
+    described = page.locator("#sequence").get_attribute("aria-describedby")
+    assert "table" in page.locator(f"#{described}").inner_text()
+
+
 # Manners
 
 

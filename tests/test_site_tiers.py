@@ -6,17 +6,21 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from document_pages import filled_page, page_payload, page_text
+from numpy.typing import NDArray
 from site_visits import Visitor, row_at, until
 from synthetic_site import MAPPED, site_settings, write_site_inputs
 
+from attviz_pipeline.analysis.aggregates import DEFINITIONS
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import SiteInputs, links, payload, render_site
 from attviz_pipeline.report import site as site_module
+from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.tiers import (
     BYTES_PER_CLASS,
     BYTES_PER_TOKEN,
@@ -121,14 +125,18 @@ def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.
     assert "of 24 document pages hold every head, the others the means" in caplog.text
 
 
+@pytest.fixture(scope="module")
+def large_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = tmp_path_factory.mktemp("large") / "site"
+    render_site(site_settings(), replace(many_heads, maps=None), site)
+    return site
+
+
 @pytest.mark.parametrize("tier", ["full", "lite"])
 def test_pages_take_no_more_than_is_counted_and_not_much_less(
-    tier: str, many_heads: SiteInputs, small_site: Path, tmp_path_factory: pytest.TempPathFactory
+    tier: str, many_heads: SiteInputs, small_site: Path, large_site: Path
 ) -> None:
-    site = small_site
-    if tier == "full":
-        site = tmp_path_factory.mktemp("large") / "site"
-        render_site(site_settings(), replace(many_heads, maps=None), site)
+    site = large_site if tier == "full" else small_site
     for position in range(N_DOCUMENTS):
         row = row_at(many_heads, position)
         rows = N_LAYERS * (1 if tier == "lite" else N_HEADS)
@@ -187,3 +195,67 @@ def test_a_page_of_the_smaller_tier_works(
     assert "h=L1,range,L3" in page.url
     page.locator("#exports summary").click()
     until(page, "Boolean(globalThis.attviz.exportPanel)")
+
+
+def of_words(numbers: NDArray[np.float32], row: DocumentRow, way: str) -> NDArray[np.float64]:
+    """Numbers of pieces, [..., token], as numbers of words, [..., word]."""
+    reduce = {"mean": np.mean, "max": np.max, "first": lambda part, axis: part.take(0, axis)}[way]
+    firsts = np.flatnonzero(np.concatenate([[True], row.words[1:] != row.words[:-1]]))[1:]
+    return np.stack([reduce(part, axis=-1) for part in np.split(numbers.astype(np.float64), firsts, axis=-1)], axis=-1)
+
+
+def shown_aggregates(page: Any) -> dict[str, NDArray[np.float64]]:  # noqa: ANN401 - Playwright may be missing
+    """Every aggregate that a page has of its tokens or words, [token]."""
+    shown = page.evaluate("Object.entries(attviz.document.doc.aggregates).map(([name, values]) => [name, [...values]])")
+    return {name: np.array(values) for name, values in shown}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("way", ["mean", "max"])
+def test_aggregates_of_merged_words_are_those_of_the_definition(
+    way: str, many_heads: SiteInputs, large_site: Path, visitor: Visitor
+) -> None:
+    row = row_at(many_heads, 7)
+    page = visitor(large_site).open(f"{links.document(7)}#words={way}")
+    shown, heads = shown_aggregates(page), of_words(row.self_attention, row, way)
+    assert heads.shape[1] < len(row.tokens)
+    for name, aggregate in DEFINITIONS["paper"].items():
+        np.testing.assert_allclose(shown[name], aggregate(heads), rtol=0.06, err_msg=name)
+    pieces = np.bincount(np.cumsum(np.concatenate([[False], row.words[1:] != row.words[:-1]])))
+    for merged in (False, True):
+        word = np.flatnonzero((pieces > 1) == merged)[-1]
+        page.locator(f"#text .tk[data-token='{word}']").hover()
+        until(page, f"document.querySelector('#inspector-place').textContent.startsWith('token {word}')")
+        assert ("≈" in page.locator("#inspector-values dd").nth(2).inner_text()) == merged
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("way", ["mean", "max", "first"])
+def test_without_heads_words_take_the_aggregates_of_their_pieces(
+    way: str, many_heads: SiteInputs, small_site: Path, visitor: Visitor
+) -> None:
+    row = row_at(many_heads, 7)
+    page = visitor(small_site).open(f"{links.document(7)}#words={way}&m=entropy&rows=aggregates&h=std,max")
+    shown = shown_aggregates(page)
+    exact = dict(zip(("mean", "entropy", "std", "max", "min"), of_words(row.aggregates, row, way), strict=True))
+    exact = exact if way == "first" else {name: exact[name] for name in ("mean", "max", "min")}
+    for name, values in {**exact, "range": exact["max"] - exact["min"]}.items():
+        np.testing.assert_allclose(shown.pop(name), values, rtol=2e-3, err_msg=name)
+    assert not shown
+    offered = way == "first"
+    assert page.locator("#measure option[value=std]").is_enabled() == offered
+    assert page.locator("#measure").input_value() == ("entropy" if offered else "mean")
+    assert ("std and entropy take every head" in page.locator("#tier").inner_text()) != offered
+    assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == (["std", "max"] if offered else ["max"])
+    assert (page.locator("#inspector-values dd").nth(1).inner_text() == "\u2013") != offered
+    page.locator("#token-list summary").click()
+    page.wait_for_selector("#token-list tbody tr")
+
+
+@pytest.mark.browser
+def test_means_of_layers_have_no_head_in_a_table(small_site: Path, visitor: Visitor) -> None:
+    page = visitor(small_site).open(links.document(7))
+    page.locator("#exports summary").click()
+    until(page, "Boolean(globalThis.attviz.exportPanel)")
+    table = page.evaluate("attviz.numbers.TABLES.overview({ doc: attviz.document.doc, view: attviz.document.view })")
+    assert {tuple(line.split(",")[:2]) for line in table.splitlines()[1:]} == {(str(x), "") for x in range(N_LAYERS)}

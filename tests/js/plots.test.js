@@ -38,7 +38,7 @@ const doc = () => {
   const made = {
     layers: 1, heads: 2, length: 4, rows: 2, tokens: 4, special: Uint8Array.of(1, 0, 0, 0), punctuation: Uint8Array.of(0, 0, 0, 1),
     values: Float64Array.from({ length: 256 }, (_, code) => code / 10), codes: Uint8Array.of(9, 2, 4, 9, 9, 1, 1, 4),
-    usual: Float64Array.of(0.4, 0.1), telling: [1], definition: "paper", name: (row) => `H${row}`, value: (row, token) => made.values[made.codes[row * 4 + token]],
+    aggregates: { __proto__: null, range: Float64Array.of(0, 1, 3, 5) }, usual: Float64Array.of(0.4, 0.1), telling: [1], definition: "paper", name: (row) => `H${row}`, value: (row, token) => made.values[made.codes[row * 4 + token]],
   };
   attviz.attention.skip(made, false);
   return made;
@@ -70,7 +70,7 @@ test("the spread of normalised numbers is that of the columns", () => {
 });
 
 test("both definitions of entropy are those of their sources", () => {
-  assert.ok(Math.abs(attviz.spread.entropy([0.5, 0.25, 0.25]) - (0.5 * Math.log(2) + 0.5 * Math.log(4)) / 2) < 1e-12);
+  assert.ok(Math.abs(attviz.spread.entropy([0.5, 0.25, 0.25]) - (0.5 * Math.log(2) + 0.5 * Math.log(4)) / 3) < 1e-12);
   assert.equal(attviz.spread.entropy([1, 1]) + 0, 0);
   assert.ok(Math.abs(attviz.spread.binnedEntropy([0.111, 0.112, 0.5, 0.5]) - Math.log(2) / 2) < 1e-12);
 });

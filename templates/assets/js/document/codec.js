@@ -55,8 +55,8 @@
   const aggregates = async (part, names, tokens) => {
     const values = valueTable(part, bitsOf(part));
     const codes = new Uint16Array(await inflate(part.codes));
-    return Object.fromEntries(names.map((name, row) =>
-      [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), (code) => values[code])]));
+    return { __proto__: null, ...Object.fromEntries(names.map((name, row) =>
+      [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), (code) => values[code])])) };
   };
 
   // Starts and ends in UTF-16 units from (gap, length) pairs.

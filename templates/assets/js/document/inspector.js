@@ -23,8 +23,9 @@
   };
 
   attviz.inspector = {
+    number,
     create: (doc) => {
-      const [text, place, spoken] = ["text", "place", "spoken"].map((part) => document.getElementById(`inspector-${part}`));
+      const [text, place] = ["text", "place"].map((part) => document.getElementById(`inspector-${part}`));
       // The part has a place for each: nothing moves when they are filled.
       const list = document.getElementById("inspector-values");
       const names = [...list.querySelectorAll("dt")];
@@ -33,19 +34,17 @@
       let shown;
       return {
         cursor: ({ token, row, held }) => {
-          const word = token >= 0 ? doc.word(token) : "";
-          text.textContent = token >= 0 ? attviz.clip(word, 40) : "Whole document";
+          text.textContent = token >= 0 ? attviz.clip(doc.word(token), 40) : "Whole document";
           text.classList.toggle("empty", token < 0);
           const read = token >= 0 && !doc.special[token] ? doc.named(token) : undefined;
           place.textContent = token < 0 ? "means over its tokens" : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
           names.forEach(({ textContent: name }, i) => {
             const numbers = doc.aggregates[name];
-            values[i].textContent = number(token >= 0 ? numbers[token] : meanOf(numbers, doc), false) + where(name, doc, token);
+            values[i].textContent = numbers ? number(token >= 0 ? numbers[token] : meanOf(numbers, doc), doc.rough?.(token)) + where(name, doc, token) : "–";
           });
           if (row !== shown) head.replaceChildren(row >= 0 ? doc.link(row) : BLANK);
           shown = row;
           value.textContent = row < 0 ? BLANK : number(token < 0 ? doc.headMeans[row] : doc.value(row, token), true);
-          if (held) spoken.textContent = `${word}, token ${token}, mean ${number(doc.aggregates.mean[token], false)}`;
         },
       };
     },

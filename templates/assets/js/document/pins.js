@@ -15,7 +15,7 @@
     const [key, colour = "", flags = "", name = ""] = text.split("~");
     const pin = { key, row: attviz.attention.rowOf(doc, key), colour: COLOUR.test(colour) ? `#${colour}` : "", name: unescaped(name).slice(0, 40) };
     for (const [flag, field] of Object.entries(FLAGS)) pin[field] = flags.includes(flag);
-    return pin.row >= 0 || attviz.attention.ROWS.includes(key) ? pin : null;
+    return pin.row >= 0 || doc.aggregates[key] ? pin : null;
   };
 
   const parse = (doc, text) => {

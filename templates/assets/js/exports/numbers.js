@@ -19,14 +19,14 @@
       return tokens(doc, [view.measure], (token) => [written(numbers[token])]);
     },
     series: ({ doc, view }) => {
-      const rows = [...attviz.attention.ROWS.map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
+      const rows = [...attviz.attention.ROWS.filter((key) => doc.aggregates[key]).map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
         ...view.pins.map(({ key, name }) => [name, attviz.attention.measured(doc, key)])];
       return tokens(doc, rows.map(([name]) => name), (token) => rows.map(([, numbers]) => written(numbers[token])));
     },
     overview: ({ doc, view }) => csv([
       ["layer", "head", "token", "text", "self_attention", "shown"],
       ...range(doc.rows).flatMap((row) => range(doc.tokens).map((token) => [
-        Math.floor(row / doc.heads), row % doc.heads, token, quoted(doc.word(token)), written(doc.value(row, token)), written(view.norm.number(row, token)),
+        Math.floor(row / doc.heads), doc.lite ? "" : row % doc.heads, token, quoted(doc.word(token)), written(doc.value(row, token)), written(view.norm.number(row, token)),
       ])),
     ]),
     sequence: ({ doc, view }) => {

@@ -48,9 +48,9 @@
   // What the switches say, as the address has it.
   const shown = ({ doc, state }) => ({ measure, pinned, span }) => {
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-    fillMeasures(byId("measure"), doc, pinned, measure);
     byId("series-measure").textContent = doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
     showSwitches(state);
+    fillMeasures(byId("measure"), doc, pinned, measure);
     passOnPins(state.get("h"));
   };
 
@@ -91,6 +91,7 @@
   attviz.addControls = (page) => {
     const { doc, payload, cursor, views, zoom } = page;
     attviz.followOwnList();
+    if (page.words) attviz.words.tell(doc, page.state.get("words"));
     listen(page);
     attviz.gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
     attviz.document = { ...page, step: stepper(page), release: cursor.release };
@@ -100,6 +101,7 @@
       choose: zoom,
     });
     views.controls = { draw: shown(page) };
+    views.spoken = attviz.spoken(byId("inspector-spoken"), doc);
     views.strip = attviz.strip(byId("strip"), doc);
     views.overview = attviz.overview.create(byId("overview"), doc, cursor, zoom);
     views.sequence = attviz.sequence.create(byId("sequence"), doc, cursor);

@@ -33,6 +33,7 @@
   };
 
   const create = (place, doc, cursor) => {
+    place.setAttribute("role", "img");
     let view = null;
     let rows = [];
     let layout = null;
@@ -141,6 +142,7 @@
     const draw = (next) => {
       view = next;
       rows = attviz.sequenceRows.rowsOf(doc, view);
+      place.ariaLabel = `Rows of values under the tokens: ${rows.map(({ label }) => label).filter(Boolean).join(", ")}`;
       lineHeight = TEXT_HEIGHT + rows.reduce((sum, row) => sum + row.gap + row.height, 0);
       place.style.setProperty("--line-height", `${lineHeight}px`);
       if (view.width - LEFT !== laidOutFor) layLines(view.width - LEFT);

@@ -57,7 +57,7 @@
   };
 
   const aggregateRows = (doc, { colours }) => [
-    ...attviz.attention.ROWS.map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
+    ...attviz.attention.ROWS.filter((key) => doc.aggregates[key]).map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
     ...(doc.lite ? [] : attviz.spread.otherwise(doc)),
   ].map(([label, numbers]) => barRow(doc, colours, label, numbers));
 

@@ -23,8 +23,9 @@
     return made;
   };
 
-  // Table 2 of the paper: -(1/m) sum of a ln a, m the number of distinct values.
-  const entropy = (values) => -values.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0) / new Set(values).size;
+  // Table 2 of the paper: -(1/m) sum of a ln a, m the number of distinct values. Of exact values hardly two are equal, while
+  // many share a code: all are counted.
+  const entropy = (values) => -values.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0) / values.length;
 
   // AttViz's viewer: entropy of bins of 0.01, divided by the number of those that are not empty.
   const binnedEntropy = (values) => {
@@ -33,17 +34,18 @@
     return -[...bins.values()].reduce((sum, count) => sum + (count / values.length) * Math.log(count / values.length), 0) / bins.size;
   };
 
+  const column = (doc, token) => Array.from({ length: doc.rows }, (_, row) => doc.value(row, token));
+
   // Standard deviation and entropy as the definition that this study does not use has them.
   const otherwise = (doc) => {
     const [name, measure, factor] = doc.definition === "attviz"
-      ? ["Table 2", entropy, Math.sqrt(doc.rows / Math.max(1, doc.rows - 1))]
+      ? ["Tab. 2", entropy, Math.sqrt(doc.rows / Math.max(1, doc.rows - 1))]
       : ["AttViz", binnedEntropy, Math.sqrt((doc.rows - 1) / doc.rows)];
-    const column = (token) => Array.from({ length: doc.rows }, (_, row) => doc.value(row, token));
     return [
       [`std ${name}`, doc.aggregates.std.map((value) => value * factor)],
-      [`entr. ${name}`, Float64Array.from({ length: doc.tokens }, (_, token) => measure(column(token)))],
+      [`≈ entr. ${name}`, Float64Array.from({ length: doc.tokens }, (_, token) => measure(column(doc, token)))],
     ];
   };
 
-  attviz.spread = { of: spread, otherwise, entropy, binnedEntropy };
+  attviz.spread = { of: spread, otherwise, column, entropy, binnedEntropy };
 })(globalThis.attviz ??= {});

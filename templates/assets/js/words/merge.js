@@ -19,10 +19,11 @@
     return (value) => (value < values[1] * Math.exp(-step / 2) ? 0 : Math.min(values.length - 1, 1 + Math.round(Math.log(value / values[1]) / step)));
   };
 
+  // What the values of pieces become.
   const WAYS = {
-    first: (codes) => codes[0],
-    max: (codes) => Math.max(...codes),
-    mean: (codes, values, encode) => encode(codes.reduce((sum, code) => sum + values[code], 0) / codes.length),
+    first: (values) => values[0],
+    max: (values) => Math.max(...values),
+    mean: (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
   };
 
   const mergeCodes = ({ rows, tokens, codes, values }, firsts, way) => {
@@ -31,20 +32,29 @@
       firsts.forEach((first, word) => {
         const last = firsts[word + 1] ?? tokens;
         const at = row * tokens;
-        merged[row * firsts.length + word] = last - first === 1 ? codes[at + first] : WAYS[way](codes.subarray(at + first, at + last), values, encode);
+        merged[row * firsts.length + word] = last - first === 1 ? codes[at + first] : encode(WAYS[way](Array.from(codes.subarray(at + first, at + last), (code) => values[code])));
       });
     }
     return merged;
   };
 
-  // Aggregates of merged words, from codes; those of single tokens and of first pieces are exact.
-  const mergeAggregates = (doc, whole, firsts, way) => {
-    const made = attviz.spread.of(doc, { number: doc.value });
+  // From the codes of every head, so ≈.
+  const ofHeads = (doc) => {
     const measure = doc.definition === "attviz" ? attviz.spread.binnedEntropy : attviz.spread.entropy;
-    made.entropy = Float64Array.from({ length: doc.tokens }, (_, word) => measure(Array.from({ length: doc.rows }, (__, row) => doc.value(row, word))));
-    firsts.forEach((first, word) => {
-      if (way === "first" || (firsts[word + 1] ?? whole.tokens) - first === 1) Object.keys(made).forEach((name) => { made[name][word] = whole.aggregates[name][first]; });
-    });
+    return { ...attviz.spread.of(doc, { number: doc.value }), entropy: Float64Array.from({ length: doc.tokens }, (_, word) => measure(attviz.spread.column(doc, word))) };
+  };
+
+  // Without its heads a page knows aggregates of pieces only. These are put together as values are; std and entropy would need the heads.
+  const ofPieces = ({ tokens, aggregates }, firsts, way) => {
+    const [mean, max, min] = ["mean", "max", "min"].map((name) => Float64Array.from(firsts, (first, word) => WAYS[way](aggregates[name].subarray(first, firsts[word + 1] ?? tokens))));
+    return { mean, max, min, range: max.map((value, word) => value - min[word]) };
+  };
+
+  // Aggregates of words; those of single tokens and of first pieces are exact.
+  const mergeAggregates = (doc, whole, firsts, way) => {
+    if (doc.lite && way !== "first") return ofPieces(whole, firsts, way);
+    const made = ofHeads(doc);
+    for (const [name, numbers] of Object.entries(made)) firsts.forEach((first, word) => { if (!doc.rough?.(word)) numbers[word] = whole.aggregates[name][first]; });
     return made;
   };
 
@@ -58,9 +68,17 @@
       starts: pick(whole.starts), special: pick(whole.special), punctuation: pick(whole.punctuation), skipped: pick(whole.special),
       continues: new Uint8Array(firsts.length), windows: whole.windows.map((token) => wordOf[token]),
       named: (word) => (single(word) ? whole.named(firsts[word]) : undefined),
+      rough: whole.lite || way === "first" ? undefined : (word) => !single(word),
     });
-    doc.aggregates = mergeAggregates(doc, whole, firsts, way);
+    doc.aggregates = { __proto__: null, ...mergeAggregates(doc, whole, firsts, way) };
     return { doc, firsts, wordOf };
+  };
+
+  // Which aggregates are to be had of words, and of what.
+  const tell = ({ aggregates }, way) => {
+    if (aggregates.std) return;
+    document.getElementById("tier-aggregates").textContent = `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
+    document.querySelectorAll("#measure option, #add-row option").forEach((option) => { option.disabled = attviz.attention.ROWS.includes(option.value) && !aggregates[option.value]; });
   };
 
   // The page's cursor for views that show pieces.
@@ -81,5 +99,5 @@
     };
   };
 
-  attviz.words = { WAYS: Object.keys(WAYS), merge, cursorOfPieces };
+  attviz.words = { WAYS: Object.keys(WAYS), merge, tell, cursorOfPieces };
 })(globalThis.attviz ??= {});
