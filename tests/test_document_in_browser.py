@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from site_visits import Visitor, row_at, until
 
@@ -261,6 +262,63 @@ def test_the_sequence_is_a_picture_with_a_name(site: Path, visitor: Visitor) -> 
     assert "table" in page.locator(f"#{described}").inner_text()
 
 
+def test_pinned_rows_take_their_own_colours_when_asked(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2~ff0000,range~00ff00&rows=pins")
+    page.locator("#sequence").scroll_into_view_if_needed()
+    page.wait_for_selector(".token-line canvas")
+    reds = """() => { const { width } = document.querySelector('.token-line canvas');
+        const context = new OffscreenCanvas(width, 40).getContext('2d');
+        context.drawImage(document.querySelector('.token-line canvas'), 0, 0);
+        const { data } = context.getImageData(61, 26, width - 61, 9);
+        const kinds = new Set();
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3]) kinds.add(`${data[i] > 200 && !data[i + 2]}`);
+        return [...kinds]; }"""
+    assert page.evaluate(reds) == ["false"]
+    page.locator("#tint").check()
+    until(page, "location.hash.includes('tint=1')")
+    assert page.evaluate(reds) == ["true"]
+    assert page.locator("#legend-text").inner_text() in page.locator("#tint-key").inner_text()
+    page.locator("#tint").uncheck()
+    assert "tint" not in page.url
+
+
+def test_switches_say_what_they_do(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#special=1")
+    special, punctuation = page.locator("#special"), page.locator("#punctuation-does")
+    for norm, absolute, scale in (
+        ("relative", False, True),
+        ("median", False, False),
+        ("rank", False, True),
+        ("value", True, False),
+        ("length", True, False),
+    ):
+        page.locator("#norm").select_option(norm)
+        assert special.is_enabled() == absolute
+        assert special.is_checked() != absolute
+        assert ("always" in page.locator("#special-does").inner_text()) != absolute
+        assert ("and scale" in punctuation.inner_text()) == scale
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_numbers_stand_under_the_tokens_when_asked(
+    width: int, inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site, viewport={"width": width, "height": 900}).open(f"{links.document(7)}#m=max")
+    assert page.locator("#text [data-score]").count() == 0
+    page.locator("#scores").check()
+    until(page, "location.hash.includes('scores=1')")
+    page.emulate_media(media="print")
+    scores = page.locator("#text .tk").evaluate_all("(all) => all.map(({ dataset }) => Number(dataset.score))")
+    np.testing.assert_allclose(scores, row.aggregates[3], rtol=0.06)
+    under = "(token) => [getComputedStyle(token, '::after').content, getComputedStyle(token, '::after').fontSize]"
+    shown, size = page.locator("#text .tk").nth(20).evaluate(under)
+    assert float(shown.strip('"')) == scores[20]
+    assert float(size.removesuffix("px")) >= 11
+    assert page.evaluate("document.querySelector('#text').textContent") == row.text
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # Manners
 
 
@@ -269,7 +327,9 @@ def test_the_sequence_is_a_picture_with_a_name(site: Path, visitor: Visitor) -> 
 def test_the_page_is_accessible_with_everything_open(width: int, theme: str, site: Path, visitor: Visitor) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     visit = visitor(site, color_scheme=theme, viewport={"width": width, "height": 900})
-    page = visit.open(f"{links.document(7)}#h=1.2~~ub,range&map=0.1&t=12&rows=varied&norm=rank&normed=1")
+    page = visit.open(
+        f"{links.document(7)}#h=1.2~~ub,range&map=0.1&t=12&rows=varied&norm=rank&normed=1&tint=1&scores=1"
+    )
     until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     page.get_by_role("button", name="Change L1\u00b7H2").click()

@@ -43,12 +43,12 @@
     const range = colourRange(doc, String(state.get("special")) === "1");
     const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, state.get("h")));
     return {
-      pinned, skipsPunctuation, rows: state.get("rows"), normed: state.get("normed") === "1",
+      pinned, skipsPunctuation, rows: state.get("rows"), tint: state.get("tint"), scores: state.get("scores"), normed: !doc.lite && state.get("normed") === "1",
       pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
       measure: doc.aggregates[state.get("m")] || attviz.attention.rowOf(doc, state.get("m")) >= 0 ? state.get("m") : "mean",
       scale: state.get("scale") === "linear" ? "linear" : "log",
       norm: compared(state.get("norm"), range, skipsPunctuation),
-      place: attviz.palette.placer(...range),
+      place: attviz.palette.placer(...doc.range),
       span: shownSpan(doc, state.get("z")),
     };
   };

@@ -110,7 +110,10 @@
 
   const headNumbers = (doc, norm, row) => row >= 0 && Float64Array.from({ length: doc.tokens }, (_, token) => norm.number(row, token));
 
+  const aggregates = (doc, { normed, norm }) => (normed ? attviz.spread.of(doc, norm) : doc.aggregates);
+
   attviz.series = {
+    aggregates,
     create: (place, doc) => {
       const plot = attviz.canvas.plot(place, { label: "Self-attention of every head at every token; arrow keys move from token to token", left: 60, right: 10, height: 300 });
       plot.top = 8;
@@ -137,17 +140,16 @@
         plot,
         draw: (view) => {
           const { measure, pins, colours, span, norm, scale } = view;
-          const normed = view.normed && !doc.lite;
-          const own = normed ? norm : plain;
-          const { max, min, ...others } = normed ? attviz.spread.of(doc, norm) : doc.aggregates;
-          const numbers = { max, min, ...others }[measure] ?? headNumbers(doc, own, attviz.attention.rowOf(doc, measure));
+          const own = view.normed ? norm : plain;
+          const shown = aggregates(doc, view);
+          const numbers = shown[measure] ?? headNumbers(doc, own, attviz.attention.rowOf(doc, measure));
           // Dots, axes and extremes are kept as a picture: pins and the line alone change more often.
           const needed = attviz.canvas.recorder ? [] : [own, colours, scale, ...span];
           if (attviz.canvas.changed(below, needed)) {
             plot.resize(span, view.width);
             const height = plot.height - (plot.step >= LABELLED ? 66 : 42);
-            axis = attviz.axis.of(own, scale, { min, max }, height);
-            drawGround(own, { max, min }, height, view);
+            axis = attviz.axis.of(own, scale, shown, height);
+            drawGround(own, shown, height, view);
             if (needed.length) keepGround();
             drawn = { colours, height };
           } else {

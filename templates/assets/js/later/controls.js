@@ -6,7 +6,7 @@
   const onChange = (id, act) => byId(id).addEventListener("change", (event) => act(event.target));
 
   const SELECTS = { measure: "m", rows: "rows", norm: "norm" };
-  const BOXES = [["special", "special", "0", "1"], ["punctuation", "punct", "0", "1"], ["normed", "normed", "1", "0"]];
+  const BOXES = [["special", "special", "0", "1"], ["punctuation", "punct", "0", "1"], ["normed", "normed", "1", "0"], ["tint", "tint", "1", ""], ["scores", "scores", "1", ""]];
 
   const listen = ({ doc, words, state, zoom, toggle }) => {
     for (const input of document.querySelectorAll("input[name=scale]")) input.addEventListener("change", () => state.set({ scale: input.value }));
@@ -45,11 +45,24 @@
     for (const [id, key, on] of BOXES) byId(id).checked = String(state.get(key)) === on;
   };
 
+  // What the switches do, which depends on the way of normalising: only absolute values have a scale that special tokens can be
+  // in, and means make no scale but these two.
+  const tellUse = ({ name }) => {
+    const absolute = ["value", "length"].includes(name);
+    const special = byId("special");
+    special.disabled = !absolute;
+    special.checked ||= !absolute;
+    byId("special-does").textContent = `special tokens out of scale${absolute ? "" : ", always in this one"}`;
+    byId("punctuation-does").textContent = `punctuation out of means${absolute || name === "median" ? "" : " and scale"}`;
+  };
+
   // What the switches say, as the address has it.
-  const shown = ({ doc, state }) => ({ measure, pinned, span }) => {
+  const shown = ({ doc, state }) => ({ measure, pinned, span, norm, normed }) => {
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-    byId("series-measure").textContent = doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
+    const none = normed && measure === "entropy";
+    byId("series-measure").textContent = none ? "no entropy of normalised values" : doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
     showSwitches(state);
+    tellUse(norm);
     fillMeasures(byId("measure"), doc, pinned, measure);
     passOnPins(state.get("h"));
   };
@@ -104,6 +117,7 @@
     views.spoken = attviz.spoken(byId("inspector-spoken"), doc);
     views.strip = attviz.strip(byId("strip"), doc);
     views.overview = attviz.overview.create(byId("overview"), doc, cursor, zoom);
+    views.scores = attviz.scores(byId("text"), doc);
     views.sequence = attviz.sequence.create(byId("sequence"), doc, cursor);
     attviz.sequenceRows.fill(byId("rows"), doc);
     attviz.whenOpened(byId("token-list"), "tables", (details) => attviz.tokenList.fill(details, doc));

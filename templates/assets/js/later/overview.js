@@ -19,19 +19,22 @@
     return canvas;
   };
 
-  const drawLegend = (colours, { ends: [from, to], unit, linear }) => {
+  const legend = ({ ends: [from, to], unit, linear }) => `${from} to ${to}${unit && ` ${unit}`}${linear ? "" : ", log"}`;
+
+  const drawLegend = (colours, norm) => {
     const canvas = document.getElementById("legend");
     const context = attviz.canvas.fit(canvas, 160, 10);
     for (let i = 0; i < 160; i++) {
       context.fillStyle = colours.css[Math.round((i / 159) * 255)];
       context.fillRect(i, 0, 1, 10);
     }
-    const words = `${from} to ${to}${unit && ` ${unit}`}${linear ? "" : ", log"}`;
+    const words = legend(norm);
     canvas.setAttribute("aria-label", `Colour scale: ${words}`);
     document.getElementById("legend-text").textContent = words;
   };
 
   attviz.overview = {
+    legend,
     create: (place, doc, cursor, zoom) => {
       const [rowHeight, layerHeight] = [attviz.attention.rowHeight(doc), attviz.attention.layerHeight(doc)];
       const plot = attviz.canvas.plot(place, { label: "Heat map of all heads and tokens; arrow keys move over it, Enter opens the page of the head", left: LEFT, right: RIGHT, height: layerHeight * doc.layers });

@@ -142,6 +142,7 @@
     const draw = (next) => {
       view = next;
       rows = attviz.sequenceRows.rowsOf(doc, view);
+      document.getElementById("tint-key").textContent = view.tint === "1" ? `clear to full: ${attviz.overview.legend(view.norm)}` : "";
       place.ariaLabel = `Rows of values under the tokens: ${rows.map(({ label }) => label).filter(Boolean).join(", ")}`;
       lineHeight = TEXT_HEIGHT + rows.reduce((sum, row) => sum + row.gap + row.height, 0);
       place.style.setProperty("--line-height", `${lineHeight}px`);

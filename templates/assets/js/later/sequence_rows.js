@@ -4,27 +4,30 @@
 
   const VARIED = 10;
 
-  const cells = (colours, place, value) => ({
+  // In a colour of the ramp, or in the reader's own: the stronger the higher the value lies.
+  const cells = (colours, place, value, own) => ({
     value,
     draw: (context, token, x, y, width, height) => {
-      context.fillStyle = colours.css[place(token)];
+      Object.assign(context, own ? { fillStyle: own, globalAlpha: place(token) / 255 } : { fillStyle: colours.css[place(token)] });
       context.fillRect(x, y, width, height);
+      context.globalAlpha = 1;
     },
   });
 
   // A bar within its own row's range, darker where it is higher: its length can be compared along the row.
-  const bars = (colours, numbers, low, high) => (context, token, x, y, width, height) => {
+  const bars = (colours, numbers, low, high, own) => (context, token, x, y, width, height) => {
     const share = Math.max(0, Math.min(1, (numbers[token] - low) / (high - low || 1)));
     context.fillStyle = colours.line;
     context.fillRect(x, y + height - 1, width, 1);
-    context.fillStyle = colours.css[Math.round(90 + 150 * share)];
+    Object.assign(context, own ? { fillStyle: own, globalAlpha: 0.35 + 0.65 * share } : { fillStyle: colours.css[Math.round(90 + 150 * share)] });
     const bar = Math.max(1, share * (height - 3));
     context.fillRect(x, y + height - bar, width, bar);
+    context.globalAlpha = 1;
   };
 
-  const headRow = (doc, { colours, norm }, row, look) => ({
+  const headRow = (doc, { colours, norm, tint }, row, look) => ({
     row, label: "", height: 9, gap: 1, ...look,
-    ...cells(colours, (token) => norm.placeAt(row, token), (token) => norm.number(row, token)),
+    ...cells(colours, (token) => norm.placeAt(row, token), (token) => norm.number(row, token), tint === "1" && look.colour),
   });
 
   const layerRows = (doc, { colours, norm }) => {
@@ -35,14 +38,14 @@
     });
   };
 
-  const barRow = (doc, colours, label, numbers, look) => {
+  const barRow = (doc, { colours, tint }, label, numbers, look) => {
     const ordinary = numbers.filter((_, token) => !doc.skipped[token]);
-    return { label, row: -1, height: 22, gap: 4, ...look, value: (token) => numbers[token], draw: bars(colours, numbers, Math.min(...ordinary), attviz.stats.quantile(ordinary, 0.995)) };
+    return { label, row: -1, height: 22, gap: 4, ...look, value: (token) => numbers[token], draw: bars(colours, numbers, Math.min(...ordinary), attviz.stats.quantile(ordinary, 0.995), tint === "1" && look?.colour) };
   };
 
   const pinnedRows = (doc, view) => view.pinned.filter(({ hidden }) => !hidden).map(({ key, row, name, colour }, i) => (row >= 0
     ? headRow(doc, view, row, { label: name, colour, height: 11, gap: i ? 2 : 5 })
-    : barRow(doc, view.colours, name, doc.aggregates[key], { colour, gap: 5 })));
+    : barRow(doc, view, name, doc.aggregates[key], { colour, gap: 5 })));
 
   const allRows = (doc, view) => Array.from({ length: doc.rows }, (_, row) => headRow(doc, view, row, {
     label: row % doc.heads ? "" : `L${row / doc.heads}`, height: 3, gap: row % doc.heads ? 0 : 2,
@@ -56,10 +59,10 @@
     return [...variance.keys()].sort((a, b) => variance[b] - variance[a] || a - b).slice(0, VARIED);
   };
 
-  const aggregateRows = (doc, { colours }) => [
+  const aggregateRows = (doc, view) => [
     ...attviz.attention.ROWS.filter((key) => doc.aggregates[key]).map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
     ...(doc.lite ? [] : attviz.spread.otherwise(doc)),
-  ].map(([label, numbers]) => barRow(doc, colours, label, numbers));
+  ].map(([label, numbers]) => barRow(doc, view, label, numbers));
 
   const range = (n) => Array.from({ length: n }, (_, i) => i);
 
