@@ -89,6 +89,60 @@ def test_numbers_of_the_other_views_have_a_line_per_token(inputs: SiteInputs, si
     assert len(rows_of(exported(page, "csv", "text"))) == len(row.tokens)
 
 
+def test_numbers_and_unit_of_the_series_are_the_normalised_ones(
+    inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    row = row_at(inputs, MAPPED)
+    page = visitor(site).open(f"{links.document(MAPPED)}#h=1.2&normed=1&norm=length&m=entropy")
+    assert page.locator("#series-measure").inner_text() == "no entropy of normalised values"
+    open_panel(page)
+    n_tokens = row.windows[0]["n_model_tokens"]
+    unit = f"\u00d7 even attention (1/{n_tokens})"
+    table = rows_of(exported(page, "csv", "series"))
+    assert f"entropy, {unit}" not in table[0]
+    for name, values in (("mean", row.aggregates[0]), ("L1·H2", row.self_attention[5])):
+        np.testing.assert_allclose([float(line[f"{name}, {unit}"]) for line in table], values * n_tokens, rtol=0.03)
+    assert unit in exported(page, "svg", "series").decode("utf-8")
+
+
+def test_the_picture_of_the_text_has_its_marks_and_numbers(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(MAPPED)}#h=1.2~112233~u,0.1~445566~u&scores=1")
+    open_panel(page)
+    root = ET.fromstring(exported(page, "svg", "text").decode("utf-8"))  # noqa: S314 - made by the page under test
+    near, far = ([mark for mark in root.iter(f"{SVG}rect") if mark.get("fill") == c] for c in ("#112233", "#445566"))
+    assert len(near) > 10
+    assert {mark.get("height") for mark in near} == {"2"}
+    assert {mark.get("height") for mark in far} == {"4"}
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert page.locator("#text .tk").nth(20).get_attribute("data-score") in texts
+
+
+def test_a_token_of_many_lines_is_drawn_whole(hostile_site: Path, visitor: Visitor) -> None:
+    page = visitor(hostile_site).open(links.document(5))
+    open_panel(page)
+    root = ET.fromstring(exported(page, "svg", "text").decode("utf-8"))  # noqa: S314 - made by the page under test
+    lines = [text.text for text in root.iter(f"{SVG}text") if set(text.text or "") == {"w"}]
+    assert len("".join(lines)) == 10_000
+    assert max(map(len, lines)) < 500
+
+
+def test_attvizs_json_keeps_what_the_reader_set(
+    inputs: SiteInputs, site: Path, tmp_path: Path, visitor: Visitor
+) -> None:
+    row = row_at(inputs, MAPPED)
+    page = visitor(site).open(f"{links.document(MAPPED)}#h=1.2~112233~~0_mean,0.1~445566~x~%01odd,mean")
+    open_panel(page)
+    content = json.loads(exported(page, "attviz"))
+    vectors = content[0]["sets"][0]["attention_vectors"]
+    kept = [{key: vector.get(key) for key in ("name", "color", "visible")} for vector in vectors]
+    assert kept[5] == {"name": "0_mean (1.2)", "color": "#112233", "visible": True}
+    assert kept[1] == {"name": "odd (0.1)", "color": "#445566", "visible": False}
+    assert kept[0] == {"name": "0.0", "color": None, "visible": None}
+    (read,) = Imported(tmp_path, content).rows
+    values = np.array(read["self_attention"]).reshape(row.self_attention.shape)
+    np.testing.assert_allclose(values, np.where(row.self_attention < 1e-6, 0, row.self_attention), rtol=PACKED)
+
+
 def test_attvizs_json_is_read_back_by_the_import(
     inputs: SiteInputs, site: Path, tmp_path: Path, visitor: Visitor
 ) -> None:

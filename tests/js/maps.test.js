@@ -2,7 +2,7 @@
 const assert = require("node:assert");
 const test = require("node:test");
 const zlib = require("node:zlib");
-const attviz = require("./load")("document/codec", "core/elements", "core/scale", "maps/matrix", "maps/vectors", "maps/window_tokens", "maps/map_reading", "maps/map_table");
+const attviz = require("./load")("document/codec", "core/elements", "core/scale", "later/csv", "maps/matrix", "maps/vectors", "maps/window_tokens", "maps/map_reading", "maps/map_table");
 const { matrix, vectors } = attviz;
 
 const pack = (array) => zlib.deflateRawSync(Buffer.from(array.buffer, array.byteOffset, array.byteLength)).toString("base64");
@@ -101,9 +101,9 @@ test("words say what a head does on average and at a token", () => {
   assert.equal(said({ token: 2, side: "key" }), "c is among the strongest keys of no token.");
 });
 
-test("a file of a head quotes its tokens", () => {
-  const tokens = { length: 3, word: (index) => ['say "hi"', "b", "c"][index] };
+test("a file of a head quotes its tokens, and none is a formula", () => {
+  const tokens = { length: 3, word: (index) => ['say "hi"', "=b", "c"][index] };
   const lines = attviz.mapTable.csv({ doc, map, tokens }, 0).split("\r\n");
-  assert.equal(lines[1], '0,0,0,"say ""hi""",1,"b",0.600');
+  assert.equal(lines[1], `0,0,0,"say ""hi""",1,"'=b",0.600`);
   assert.equal(lines[3], '0,0,0,"say ""hi""",,"all other keys",0.100');
 });

@@ -3,8 +3,9 @@
   "use strict";
 
   const LINE_GAP = 14;
-  const COLOURED = ["overview", "sequence"];
   const TITLE = 26;
+  // Pixels that the number under a token takes.
+  const SCORE = 13;
 
   // The canvases that a drawing fits, in order, with what it draws on them; overlays of the cursor stay out.
   const recorded = (draw) => {
@@ -46,28 +47,72 @@
     return [`rgb(${r}, ${g}, ${b})`, numbers[3] ?? 1];
   };
 
-  // The text as it stands on the page: a rectangle and the letters of every token.
-  const textPicture = (place, colours) => {
+  // The letters of a text node, line by line, and where each line stands.
+  const linesOf = (node) => {
+    const range = document.createRange();
+    const place = (from, to) => {
+      range.setStart(node, from);
+      range.setEnd(node, to);
+      return range.getClientRects();
+    };
+    const whole = place(0, node.length);
+    if (whole.length < 2) return [...whole].map((rect) => ({ text: node.data, ...rect.toJSON() }));
+    const lines = [];
+    let at = 0;
+    for (const letter of node.data) {
+      const [rect] = place(at, at + letter.length);
+      at += letter.length;
+      if (!rect) continue;
+      const line = lines.at(-1);
+      if (line && rect.top < line.bottom - line.height / 2) Object.assign(line, { text: line.text + letter, left: Math.min(line.left, rect.left) });
+      else lines.push({ text: letter, ...rect.toJSON() });
+    }
+    return lines;
+  };
+
+  // The text as it stands on the page: the ground of every token, what underlines it, its letters and what is added to them.
+  const textPicture = (place, { doc, view, colours }) => {
     const box = place.getBoundingClientRect();
     const context = new attviz.svg.SvgContext(box.width, place.scrollHeight, 1);
     const font = getComputedStyle(place);
     const [serif, small] = [`${parseFloat(font.fontSize)}px ${font.fontFamily}`, `11px ${colours.font}`];
+    const { strokes } = attviz.textMarks(doc, view.pinned.filter(({ underline }) => underline), colours);
+    const { STROKE } = attviz.textMarks;
+    const fill = (colour, alpha, { left, top, width, height }) => {
+      Object.assign(context, { fillStyle: colour, globalAlpha: alpha });
+      if (alpha > 0) context.fillRect(left - box.left, top - box.top + place.scrollTop, width, height);
+    };
+    const write = (text, colour, font, left, middle) => {
+      Object.assign(context, { fillStyle: colour, globalAlpha: 1, font });
+      context.fillText(text, left - box.left, middle - box.top + place.scrollTop);
+    };
     context.textBaseline = "middle";
-    for (const span of place.querySelectorAll(".tk, .unread")) {
-      const rect = span.getClientRects()[0];
-      if (!rect) continue;
-      const [x, y] = [rect.left - box.left, rect.top - box.top + place.scrollTop];
-      [context.fillStyle, context.globalAlpha] = plainColour(getComputedStyle(span).backgroundColor);
-      if (context.globalAlpha > 0) context.fillRect(x, y, rect.width, rect.height);
-      const named = !span.textContent;
-      Object.assign(context, { fillStyle: named ? colours.muted : colours.ink, globalAlpha: 1, font: named ? small : serif });
-      context.fillText(span.textContent || span.dataset.name || "", x, y + rect.height / 2);
+    for (const part of place.childNodes) {
+      const { token, name, score } = part.dataset ?? {};
+      const rects = token ? [...part.getClientRects()] : [];
+      for (const { left, top, width, height, bottom } of rects) {
+        fill(...plainColour(getComputedStyle(part).backgroundColor), { left, top, width, height });
+        strokes(token).map(({ colour, strength }, n) => [colour, strength, { left, top: bottom, width, height: STROKE * (n + 1) }]).reverse().forEach((mark) => fill(...mark));
+      }
+      const node = part.firstChild ?? part;
+      if (node.data?.trim()) for (const { text, left, top, height } of linesOf(node)) write(text, part.className === "unread" ? colours.muted : colours.ink, serif, left, top + height / 2);
+      if (name && rects.length) write(name, colours.muted, small, rects[0].left, (rects[0].top + rects[0].bottom - (score ? SCORE : 0)) / 2);
+      if (score && rects.length) write(score, colours.ink, small, rects[0].left, rects[0].bottom - SCORE / 2);
     }
     return [context];
   };
 
+  const legend = () => `, colours ${document.getElementById("legend-text").textContent}`;
+
+  // What a picture's numbers or colours are in.
+  const UNITS = {
+    series: attviz.numbers.seriesUnit,
+    overview: legend,
+    sequence: ({ tint }) => legend() + (tint === "1" ? "; pinned rows in their own colours, stronger with the value" : ""),
+  };
+
   const VIEWS = {
-    text: ({ colours }) => textPicture(document.getElementById("text"), colours),
+    text: (page) => textPicture(document.getElementById("text"), page),
     series: (page) => recorded(() => page.views.series.draw(page.view)),
     overview: (page) => recorded(() => page.views.overview.draw(page.view)),
     sequence: (page) => recorded(() => page.views.sequence.drawAll(page.view)),
@@ -81,7 +126,7 @@
     const contexts = VIEWS[name](page);
     page.redraw();
     if (!contexts.length) throw new Error("there is nothing to draw yet: scroll to the view first");
-    return attviz.svg.file(title, colours.paper, [titled(COLOURED.includes(name) ? `${title}, colours ${document.getElementById("legend-text").textContent}` : title, colours), ...stacked(contexts, name === "series" ? 0 : LINE_GAP)]);
+    return attviz.svg.file(title, colours.paper, [titled(title + (UNITS[name]?.(page.view) ?? ""), colours), ...stacked(contexts, name === "series" ? 0 : LINE_GAP)]);
   };
 
   // The same as a PNG of twice as many pixels.

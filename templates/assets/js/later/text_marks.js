@@ -4,9 +4,13 @@
 
   const mix = (colour, strength) => `color-mix(in srgb, ${colour} ${Math.round(100 * strength)}%, transparent)`;
 
+  const STROKE = 2;
+
   attviz.textMarks = (doc, marks, colours) => {
     const strengths = marks.map(({ key }) => attviz.text.strengths(attviz.attention.measured(doc, key), doc.skipped).map((strength, token) => (doc.skipped[token] ? 0 : strength)));
     const lines = [...marks.keys()].filter((i) => marks[i].underline);
+    // What underlines a token, the nearest first.
+    const strokes = (token) => lines.map((i) => ({ colour: marks[i].colour, strength: strengths[i][token] }));
     const fills = [...marks.keys()].filter((i) => marks[i].highlight);
     return {
       ground: fills.length && ((token) => {
@@ -14,7 +18,9 @@
         const alpha = strengths[best][token] * (colours.dark ? 0.5 : 0.62);
         return alpha > 0.02 ? mix(marks[best].colour, alpha) : "";
       }),
-      lines: (token) => lines.map((i, n) => `0 ${2 * (n + 1)}px 0 ${mix(marks[i].colour, strengths[i][token])}`).join(", "),
+      strokes,
+      lines: (token) => strokes(token).map(({ colour, strength }, n) => `0 ${STROKE * (n + 1)}px 0 ${mix(colour, strength)}`).join(", "),
     };
   };
+  attviz.textMarks.STROKE = STROKE;
 })(globalThis.attviz ??= {});

@@ -33,18 +33,16 @@
     return made;
   };
 
-  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
-
   // Every kept entry of a head: a line per query and key, the rest with an empty key.
   const csv = ({ map, tokens, doc }, head) => {
-    const lines = ["layer,head,query,query_token,key,key_token,attention"];
-    const place = `${Math.floor(head / doc.heads)},${head % doc.heads}`;
+    const { quoted, file } = attviz.csv;
+    const lines = [["layer", "head", "query", "query_token", "key", "key_token", "attention"]];
     for (let query = 0; query < map.tokens; query++) {
-      const from = `${place},${query},${quoted(tokens.word(query))}`;
-      for (const [key, value] of attviz.matrix.row(map, head, query)) lines.push(`${from},${key},${quoted(tokens.word(key))},${value.toPrecision(3)}`);
-      lines.push(`${from},,"all other keys",${attviz.matrix.rest(map, head, query).toPrecision(3)}`);
+      const from = [Math.floor(head / doc.heads), head % doc.heads, query, quoted(tokens.word(query))];
+      for (const [key, value] of attviz.matrix.row(map, head, query)) lines.push([...from, key, quoted(tokens.word(key)), value.toPrecision(3)]);
+      lines.push([...from, "", quoted("all other keys"), attviz.matrix.rest(map, head, query).toPrecision(3)]);
     }
-    return `${lines.join("\r\n")}\r\n`;
+    return file(lines);
   };
 
   attviz.mapTable = {
