@@ -391,6 +391,9 @@ class TestPredictions:
         text = f"{found['value']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
         assert text in figures["confidence_entropy"]["caption"]
         assert "would stay below" in figures["reliability"]["caption"]
+        assert "without intervals" in figures["reliability"]["caption"]
+        assert content["scores"]["macro_f1"]["low"] is None
+        assert "no interval since a class has too few input rows" in figures["confusion"]["caption"]
 
     def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)

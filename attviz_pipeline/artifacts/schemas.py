@@ -334,11 +334,12 @@ ASSESSMENT = Schema(
     1,
     "assess_predictions",
     "How good and how sure the classifier is on the analysed documents: counts, `settings`, `seed`; `scores`, empty "
-    "without gold labels: `accuracy`, `macro_f1`, `overconfidence` (mean confidence less accuracy), `ece_equal_width` "
-    f"and `ece_equal_mass` (expected calibration error), each {_ESTIMATE}; `ece_of_a_calibrated_model` by simulation; "
-    "`confusion` [gold, predicted]; `per_class` scores; `confidence_and_entropy` for all, right and wrong documents: "
-    "rank correlation `spearman` of confidence with mean entropy, and `spearman_at_equal_length`, the partial one "
-    "given the number of tokens, estimated like the scores; `aggregates` names the definition of entropy",
+    "without gold labels: `accuracy`, `macro_f1` (no interval with few rows in a class), `overconfidence` (mean "
+    "confidence less accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration error, never an "
+    f"interval), each {_ESTIMATE}; `ece_of_a_calibrated_model` by simulation; `confusion` [gold, predicted]; "
+    "`per_class` scores; `confidence_and_entropy` for all, right and wrong documents: rank correlation `spearman` of "
+    "confidence with mean entropy, and `spearman_at_equal_length`, the partial one given the number of tokens, "
+    "estimated like the scores; `aggregates` names the definition of entropy",
 )
 
 CALIBRATION = Schema(

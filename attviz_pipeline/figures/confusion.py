@@ -1,6 +1,7 @@
 """Gold and predicted classes of the analysed documents, as a table of counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -36,8 +37,7 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
         dpi=inputs.settings.dpi,
         caption=(
             "Documents by gold and predicted class. Colour is the share of the gold class, so that every row sums to "
-            f"1; numbers are documents. Accuracy {interval(assessment['scores']['accuracy'])}, macro F1 "
-            f"{interval(assessment['scores']['macro_f1'])}; the intervals are from a bootstrap over input rows."
+            f"1; numbers are documents. {_scores(assessment['scores'])}"
         ),
         alt=_alt(names, counts),
         columns={
@@ -46,6 +46,13 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
             "n_documents": counts.ravel().tolist(),
         },
     )
+
+
+def _scores(scores: Mapping[str, Any]) -> str:
+    told = f"Accuracy {interval(scores['accuracy'])}, macro F1 {interval(scores['macro_f1'])}"
+    if scores["macro_f1"]["low"] is None:
+        told += ", which has no interval since a class has too few input rows"
+    return f"{told}; intervals are from a bootstrap over input rows."
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:

@@ -93,9 +93,10 @@ def _caption(scores: Mapping[str, Any]) -> str:
         "How often predictions are right, by how sure the classifier is of them; below the dashed line it is surer "
         "than right. Dots: bins of equal width; squares: bins of equally many documents; lines: 95 % Wilson intervals, "
         "which take documents for independent; bars: documents per bin of equal width, on a logarithmic scale. "
-        f"Expected calibration error {interval(scores['ece_equal_width'])} with bins of equal width and "
-        f"{interval(scores['ece_equal_mass'])} of equal mass; a calibrated model of the same confidences would stay "
-        f"below {chance:.3f} in 95 % of cases. Mean confidence less accuracy: {interval(scores['overconfidence'])}."
+        f"Expected calibration error {scores['ece_equal_width']['value']:.3f} with bins of equal width and "
+        f"{scores['ece_equal_mass']['value']:.3f} of equal mass, without intervals since resampling adds to it; a "
+        f"calibrated model of the same confidences would stay below {chance:.3f} in 95 % of cases. "
+        f"Mean confidence less accuracy: {interval(scores['overconfidence'])}."
     )
 
 

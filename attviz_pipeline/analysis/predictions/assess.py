@@ -23,6 +23,8 @@ from attviz_pipeline.progress import track
 INDEX_COLUMNS = ["position", "source_id", "label", "prediction", "probabilities", "n_tokens"]
 FEWEST_CORRELATED = 3
 N_SIMULATED = 1000
+FEWEST_ROWS_PER_CLASS = 50
+"""Input rows of every class from which on the resampled interval of macro F1 covers it as often as it says."""
 
 
 def assess_predictions(
@@ -169,24 +171,27 @@ def _write_calibration(path: Path, bins: Mapping[str, Bins], labelled: _Document
 def _scores(
     labelled: _Documents, bins: Mapping[str, Bins], n_classes: int, settings: AssessPredictions
 ) -> dict[str, Any]:
-    """Estimate accuracy, macro F1, and the calibration errors with what chance alone makes of these."""
+    """Estimate accuracy and macro F1; give the calibration errors with what chance alone makes of these.
+
+    Calibration errors have no interval: resampling adds to them, so that their replicates lie above the truth.
+    """
     if not bins:
         return {}
     right, confidence = labelled.right, labelled.confidence
 
     def statistics(weight: Floats) -> dict[str, float]:
         confusion = _confusion(labelled, n_classes, weight)
-        errors = {
-            f"ece_{name}": expected_calibration_error(found, confidence, right, weight) for name, found in bins.items()
-        }
         return {
             "accuracy": float(np.trace(confusion) / confusion.sum()),
             "macro_f1": macro_f1(confusion),
             "overconfidence": float((weight * (confidence - right)).sum() / weight.sum()),
-            **errors,
         }
 
     estimates = estimate(statistics, labelled.row, settings.assessment.n_resamples, settings.seed)
+    if _rows_per_class(labelled, n_classes).min() < FEWEST_ROWS_PER_CLASS:
+        estimates["macro_f1"] = Estimate(estimates["macro_f1"].value, None, None)
+    for name, found in bins.items():
+        estimates[f"ece_{name}"] = Estimate(expected_calibration_error(found, confidence, right), None, None)
     by_chance = {name: _ece_by_chance(found, confidence, settings.seed) for name, found in bins.items()}
     return {
         **{name: value._asdict() for name, value in estimates.items()},
@@ -201,10 +206,14 @@ def _ece_by_chance(bins: Bins, confidence: Floats, seed: int) -> dict[str, float
     Source: Bröcker and Smith 2007 (consistency resampling).
     """
     random = np.random.default_rng(seed)
-    weight = np.ones(len(confidence))
     outcomes = ((random.random(len(confidence)) < confidence).astype(np.float64) for _ in range(N_SIMULATED))
-    errors = [expected_calibration_error(bins, confidence, right, weight) for right in outcomes]
+    errors = [expected_calibration_error(bins, confidence, right) for right in outcomes]
     return {"mean": float(np.mean(errors)), "quantile_95": float(np.quantile(errors, 0.95))}
+
+
+def _rows_per_class(labelled: _Documents, n_classes: int) -> NDArray[np.int64]:
+    distinct = np.unique(np.stack([labelled.label, labelled.row]), axis=1)
+    return np.bincount(distinct[0], minlength=n_classes).astype(np.int64)
 
 
 def _confusion(labelled: _Documents, n_classes: int, weight: Floats) -> NDArray[np.int64]:

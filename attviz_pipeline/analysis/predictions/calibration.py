@@ -1,7 +1,7 @@
 """Calibration: whether of the documents that a classifier is 80 % sure of, 80 % are right.
 
 `confidence` is the probability of the predicted class, [document], 0..1; `right` is 1 where that is the gold class,
-else 0, [document]; `weight` says how often a document counts, [document], all ones but in a bootstrap.
+else 0, [document].
 """
 
 from dataclasses import dataclass
@@ -76,13 +76,13 @@ def reliability(bins: Bins, confidence: Floats, right: Floats) -> dict[str, NDAr
     }
 
 
-def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats, weight: Floats) -> float:
+def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats) -> float:
     """Mean distance of accuracy and mean confidence, over bins by their share of documents, 0..1.
 
     Source: Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, eq. 3.
     """
     # n_k |accuracy_k - confidence_k| is the absolute sum of right - confidence in the bin.
-    return float(np.abs(bins.totals(weight * (right - confidence))).sum() / weight.sum())
+    return float(np.abs(bins.totals(right - confidence)).sum() / len(right))
 
 
 def wilson_interval(share: Floats, n: Floats) -> tuple[Floats, Floats]:
