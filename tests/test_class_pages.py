@@ -1,5 +1,6 @@
 """The pages of classes and of wrong predictions: what they say is what the statistics hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from synthetic_site import HOSTILE_LABELS, site_settings
 from test_render_site import Page
 
 from attviz_pipeline.artifacts import files, schemas, term_schemas
-from attviz_pipeline.report import SiteInputs, formats, links
+from attviz_pipeline.report import SiteInputs, formats, links, render_site
 from attviz_pipeline.report.views import classes
 from attviz_pipeline.report.views.classes import ClassEvidence, DocumentLists, GroupView
 from attviz_pipeline.report.views.evidence import evidence_view
@@ -102,6 +103,24 @@ def test_the_start_page_says_how_sure_its_scores_are(inputs: SiteInputs, site: P
     accuracy = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["scores"]["accuracy"]
     assert f"95 % interval {formats.percent(accuracy['low'])} to {formats.percent(accuracy['high'])}" in text
     assert "What sets classes apart" in text
+
+
+def test_pages_say_where_segments_were_taken_for_independent(inputs: SiteInputs, tmp_path: Path) -> None:
+    facts = files.read_facts(inputs.terms.class_heads, term_schemas.CLASS_HEADS)
+    columns = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pydict()
+    summary = files.read_json(inputs.statistics.summary, schemas.SUMMARY)
+    permuted = {"gold": "rows", "predicted": "documents", "correct": "documents"}
+    heads, counts = tmp_path / "class_heads.parquet", tmp_path / "summary.json"
+    files.write_table(heads, term_schemas.CLASS_HEADS, columns, facts | {"permuted": permuted})
+    files.write_json(counts, schemas.SUMMARY, summary | {"n_sources": summary["n_documents"] - 1})
+    terms, statistics = replace(inputs.terms, class_heads=heads), replace(inputs.statistics, summary=counts)
+
+    render_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
+
+    told = "compared as if they were independent"
+    assert told in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
+    assert told not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
+    assert "too narrow here" in Page(tmp_path / "site" / links.head(0, 0)).text
 
 
 def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:

@@ -87,6 +87,51 @@ def test_length_alone_separates_nothing(tmp_path: Path) -> None:
     assert fair_effect < naive_effect / 3
 
 
+def test_equal_lengths_of_a_sorted_corpus_keep_the_difference(tmp_path: Path) -> None:
+    """Strata cut in the order of documents would each hold a single class, and nothing could change places."""
+    rng = np.random.default_rng(5)
+    labels = [0] * 20 + [1] * 20
+    documents = [(["a", "b"], np.exp(-2 + 0.5 * label + rng.normal(0, 0.1, (1, 2)))) for label in labels]
+
+    row = written(tmp_path, documents, labels=labels).measure().compare(length_strata=2).rows("class_heads")[0]
+
+    assert row["p"] == 2 / 100
+    assert row["effect"] < -3
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-4])
+def test_effects_of_small_variation(tmp_path: Path, spread: float) -> None:
+    rng = np.random.default_rng(6)
+    labels = [0, 1] * 20
+    logs = [rng.normal(-2 + spread * label, spread, (1, 1)) for label in labels]
+    study = written(tmp_path, [(["a"], np.exp(value)) for value in logs], labels=labels).measure()
+    study.compare(length_strata=1, n_permutations=999)
+    values, label = np.array(logs).ravel(), np.array(labels)
+    inside, outside = values[label == 1], values[label == 0]
+    pooled = math.sqrt((inside.var(ddof=1) + outside.var(ddof=1)) / 2)
+    g = (1 - 3 / (4 * 38 - 1)) * (inside.mean() - outside.mean()) / pooled
+
+    for name in ("class_heads", "class_terms"):
+        row = next(r for r in study.rows(name) if (r["grouping"], r["group"]) == ("gold", "class 1"))
+        # The mean over the permutations, close to 0, is taken off.
+        assert_allclose(row["effect"], g, atol=0.05)
+
+
+def test_few_permutations_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    study = two_classes(tmp_path, shift=0.6)
+
+    study.compare(n_permutations=99)
+    # Four heads or terms in two groups that mirror each other: 2 / 101 * 4 > 0.05.
+    assert study.facts("class_terms")["permutations_wanted"] == {"gold": 160, "predicted": 160}
+    assert "classes.n_permutations to 160" in caplog.text
+    caplog.clear()
+    study.compare(n_permutations=160)
+    assert study.facts("class_heads")["permutations_wanted"] == {}
+    assert "too few permutations" not in caplog.text
+    clearest = min(study.rows("class_heads"), key=lambda row: row["q"])
+    assert clearest["q"] < 0.05
+
+
 @pytest.mark.slow
 def test_fdr_holds_under_the_null(tmp_path: Path) -> None:
     """Without any difference, a rejection at q <= 0.05 happens in one study of twenty at most."""
@@ -163,6 +208,13 @@ class TestDegenerate:
         study = written(tmp_path, documents, labels=[0, 1] * 4).measure().compare()
 
         assert {(row["effect"], row["p"]) for row in study.rows("class_heads")} == {(0.0, 1.0)}
+
+    def test_attention_constant_within_classes_has_no_effect(self, tmp_path: Path) -> None:
+        documents = [(["a", "b"], np.full((2, 2), 0.2 + 0.1 * (number % 2))) for number in range(8)]
+        study = written(tmp_path, documents, labels=[0, 1] * 4).measure().compare()
+
+        for name in ("class_heads", "class_terms"):
+            assert {row["effect"] for row in study.rows(name)} == {0.0}
 
     def test_term_of_one_class_is_not_tested_but_counted(self, tmp_path: Path) -> None:
         documents = [(["a", "x" if number % 2 else "y"], np.array([[0.2, 0.1 + number / 50]])) for number in range(8)]

@@ -67,6 +67,20 @@ def test_class_figures_say_what_the_tables_say(study: TermStudy, figures: dict[s
     assert len(figures["class_terms-gold"].columns["term"]) == 3 * len(terms)
 
 
+def test_captions_say_what_p_leaves_out(study: TermStudy, figures: dict[str, Drawing], tmp_path: Path) -> None:
+    wanted = study.facts("class_terms")["permutations_wanted"]["gold"]
+    assert f"it would take {wanted:,} permutations" in figures["class_terms-gold"].caption
+    documents = [(["a", "b"], np.array([[0.2 + number / 100, 0.1]])) for number in range(8)]
+    labels, guesses = [0, 0, 1, 1, 0, 0, 1, 1], [0, 1, 0, 1, 0, 1, 0, 1]
+    segments = [f"row {number // 2}" for number in range(8)]
+    parted = written(tmp_path, documents, labels=labels, predictions=guesses, sources=segments)
+
+    found = drawn(parted.measure().compare(), "class_heads", "class_terms")
+
+    for name, drawing in found.items():
+        assert ("as if they were independent" in drawing.caption) == (not name.endswith("gold")), name
+
+
 def test_distributions_keep_their_counts(study: TermStudy, figures: dict[str, Drawing]) -> None:
     counted = sum(sum(row["histogram"]) for row in study.rows("distributions") if row["layer"] is None)
 

@@ -53,7 +53,7 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
     """
-    documents = Documents.read(document_heads)
+    documents = Documents.read(document_heads, ["log_ratio"])
     defined, log_ratios = documents.values("log_ratio")
     facts: dict[str, Any] = {**_shape(documents), "n_documents": len(defined), "silhouette": None, "groups": []}
     number, distance = np.full(documents.table.num_rows, -1), np.full(documents.table.num_rows, np.nan)

@@ -63,7 +63,7 @@ def expanded_tail(n_documents: Integers) -> Floats:
 
 
 def hedges_g(difference: Floats, squares: Floats, n_inside: Integers, n_outside: Integers) -> Floats:
-    """Return differences of means in pooled standard deviations, corrected for small samples; 0 where nothing varies.
+    """Return differences of means in pooled standard deviations, corrected for small samples.
 
     Args:
         difference: Mean inside minus mean outside.
@@ -71,12 +71,15 @@ def hedges_g(difference: Floats, squares: Floats, n_inside: Integers, n_outside:
         n_inside: Documents inside.
         n_outside: Documents outside.
 
+    Returns:
+        The same shape; 0 where nothing varies within the groups, however far apart they are.
+
     Source: Hedges 1981, Distribution theory for Glass's estimator of effect size, with J = 1 - 3 / (4 df - 1).
     """
     freedom = np.maximum(n_inside + n_outside - 2, 1)
-    std = np.sqrt(np.maximum(squares, 0) / freedom)
-    varies = std > 1e-9
-    return np.where(varies, (1 - 3 / (4 * freedom - 1)) * difference / np.where(varies, std, 1.0), 0.0)
+    varies = squares > 0
+    std = np.sqrt(np.where(varies, squares, 1.0) / freedom)
+    return np.where(varies, (1 - 3 / (4 * freedom - 1)) * difference / std, 0.0)
 
 
 def permutation_p(n_as_high: Integers, n_as_low: Integers, n_permutations: int) -> Floats:

@@ -240,19 +240,22 @@ _TEST = [
     column(
         "effect",
         pa.float64(),
-        "Hedges' g of that difference, less the part that document length explains; 0 where nothing varies",
+        "Hedges' g of that difference, less the part that document length explains; 0 where nothing varies within the "
+        "groups",
     ),
     column("p", pa.float64(), "Two-sided permutation p, strata of similar length kept"),
     column("q", pa.float64(), "Benjamini-Hochberg q over all rows of the grouping"),
 ]
 _COMPARED = (
     "Facts: `n_permutations`, `smallest_p`, `length_strata`, `seed`, `permuted` (what was permuted per grouping: "
-    "rows or documents), `not_compared` (groupings and groups left out, and why)"
+    "rows or documents; documents only where some of one input row differ in group), `permutations_wanted` (per "
+    "grouping that has too few for q < 0.05 of a single finding: how many would do), `not_compared` (groupings and "
+    "groups left out, and why)"
 )
 
 CLASS_HEADS = Schema(
     "class_heads",
-    1,
+    2,
     "compare_classes",
     f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}",
     pa.schema(
@@ -267,7 +270,7 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    1,
+    2,
     "compare_classes",
     f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, falling. {_COMPARED}",
     pa.schema(

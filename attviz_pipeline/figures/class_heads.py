@@ -45,6 +45,16 @@ def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
         yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
 
 
+def reservations(facts: dict[str, Any], grouping: str) -> str:
+    """Say what a reader of p and q of a grouping has to know of the permutations behind them."""
+    told = ""
+    if facts["permuted"][grouping] == "documents":
+        told += " Documents of one input row were permuted as if they were independent, so p and q are too small."
+    if wanted := facts["permutations_wanted"].get(grouping):
+        told += f" One finding alone cannot reach that q: it would take {wanted:,} permutations."
+    return told
+
+
 def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
     maps = _maps(rows)
     shown = dict(list(maps.items())[:1] if grouping == "correct" else sorted(maps.items(), key=_size)[:MOST_MAPS])
@@ -58,6 +68,7 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             "relative to even attention, documents as units, the part that length explains taken off. Above 0: more "
             f"in the documents named. Dots: q < {SIGNIFICANT} (Benjamini-Hochberg over all heads and groups of the "
             f"figure; {facts['n_permutations']:,} permutations within {facts['length_strata']} strata of length)."
+            + reservations(facts, grouping)
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
         alt=_alt(shown),

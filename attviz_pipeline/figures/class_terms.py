@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.class_heads import GROUPINGS, SIGNIFICANT
+from attviz_pipeline.figures.class_heads import GROUPINGS, SIGNIFICANT, reservations
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 
 KIND = "class_terms"
@@ -57,6 +57,7 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             "does it attend to itself more (above 0) in the group? Hedges' g over documents, the part that length "
             f"explains taken off; filled: q < {SIGNIFICANT} ({facts['n_permutations']:,} permutations); no mark: "
             "fewer than two documents inside or outside."
+            + reservations(facts, grouping)
             + (f" The {MOST_GROUPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
         alt=_alt(shown),

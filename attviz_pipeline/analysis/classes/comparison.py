@@ -1,6 +1,7 @@
 """The stage `compare_classes`."""
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from attviz_pipeline.config import CompareClasses
 from attviz_pipeline.progress import track
 
 Columns = dict[str, Any]
+COLUMNS = ("label", "prediction", "n_terms", "n_tokens", "log_ratio")
+SIGNIFICANT = 0.05
 log = logging.getLogger(__name__)
 
 
@@ -40,11 +43,12 @@ def compare_classes(
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
     """
-    documents = Documents.read([shard.document_heads for shard in measures])
+    documents = Documents.read([shard.document_heads for shard in measures], COLUMNS)
     terms = Vocabulary.read(vocabulary).terms
     paths = [shard.term_documents for shard in measures]
     term_values = TermValues(lambda: iter_pairs(paths, documents), len(terms))
     heads, described, permuted = [], [], {}
+    wanted: dict[str, dict[str, int]] = {"heads": {}, "terms": {}}
     every = groupings(documents)
     for index, grouping in enumerate(track(every, total=len(every), label="compare_classes", unit="groupings")):
         if not grouping.groups:
@@ -54,16 +58,42 @@ def compare_classes(
         permuted[grouping.name] = "rows" if permutations.of_rows else "documents"
         tests = [PermutationTest(values, grouping) for values in (HeadValues(documents), term_values)]
         of_heads, of_terms = run_tests(tests, permutations.arrangements(settings.classes.n_permutations))
+        for what, differences in (("heads", of_heads), ("terms", of_terms)):
+            n_permutations = _permutations_wanted(differences, grouping)
+            if n_permutations > settings.classes.n_permutations:
+                wanted[what][grouping.name] = n_permutations
         heads.append(_head_columns(grouping, of_heads, documents.facts["n_heads"]))
         described.append(_term_columns(grouping, of_terms, term_values, terms, settings.classes.prior_count))
-    if documents.has_segments and "documents" in permuted.values():
+    if "documents" in permuted.values():
         log.warning(
             "several documents come from one input row and differ in group: p and q of groupings permuted by "
             "document take them for independent, and are too small"
         )
+    for what, groups in wanted.items():
+        _warn_of_few_permutations(what, groups)
     facts = _facts(settings, permuted, [reason for grouping in every for reason in grouping.left_out])
-    _write(output.class_heads, term_schemas.CLASS_HEADS, heads, facts)
-    _write(output.class_terms, term_schemas.CLASS_TERMS, described, facts)
+    _write(output.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
+    _write(output.class_terms, term_schemas.CLASS_TERMS, described, facts | {"permutations_wanted": wanted["terms"]})
+
+
+def _permutations_wanted(differences: Differences, grouping: Grouping) -> int:
+    """Return how many permutations let the q of a single finding fall below 0.05."""
+    n_tests = np.count_nonzero(~np.isnan(differences.p))
+    # Of two groups, a finding is two rows at the same p.
+    n_alone = n_tests / 2 if grouping.is_of_two else n_tests
+    return math.ceil(2 * n_alone / SIGNIFICANT)
+
+
+def _warn_of_few_permutations(what: str, groups: dict[str, int]) -> None:
+    if groups:
+        log.warning(
+            "too few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; set "
+            "classes.n_permutations to %d for that, which takes longer in proportion",
+            ", ".join(groups),
+            what,
+            SIGNIFICANT,
+            max(groups.values()),
+        )
 
 
 def _facts(settings: CompareClasses, permuted: dict[str, str], not_compared: list[str]) -> dict[str, Any]:

@@ -38,6 +38,11 @@ class Grouping:
     known: NDArray[np.bool_]
     left_out: list[str]
 
+    @property
+    def is_of_two(self) -> bool:
+        """True where two groups hold all documents: what sets one apart sets the other apart as clearly."""
+        return len(self.groups) == 2 and bool((self.number[self.known] != NO_GROUP).all())
+
     def members(self, number: Integers) -> Floats:
         """Return 1 where a document is in a group, else 0, [document, ..., group], for any numbering like `number`."""
         members: Floats = (number[..., None] == np.arange(len(self.groups))).astype(np.float64)
@@ -86,6 +91,7 @@ class Permutations:
         unit: Row or document that changes places, by number, of each known document, [known document].
         stratum: Stratum of each unit, [unit].
         seed: Seeds of the arrangements' random numbers, but for the number of the arrangement.
+        of_rows: False where documents change places although some are of one input row.
     """
 
     grouping: Grouping
@@ -104,9 +110,9 @@ class Permutations:
         unit = np.unique(rows, return_inverse=True)[1] if of_rows else np.arange(len(rows))
         lengths = documents.table["n_tokens"].to_numpy()[grouping.known]
         mean_length = np.bincount(unit, lengths) / np.bincount(unit)
-        stratum = np.empty(len(mean_length), np.int64)
-        stratum[np.argsort(mean_length, kind="stable")] = np.arange(len(mean_length)) * n_strata // len(mean_length)
-        return cls(grouping, unit, stratum, seed, of_rows)
+        # Equal lengths share a stratum: cut in the order of documents, strata of a sorted corpus would be its classes.
+        n_shorter = np.searchsorted(np.sort(mean_length), mean_length)
+        return cls(grouping, unit, n_shorter * n_strata // len(mean_length), seed, of_rows)
 
     def arrangements(self, n_permutations: int) -> Iterator[Integers]:
         """Yield numberings of the documents like the grouping's own, some at once, [document, permutation]."""

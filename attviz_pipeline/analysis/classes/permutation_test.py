@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.classes.groups import Grouping
 from attviz_pipeline.analysis.classes.values import Sums, Values
-from attviz_pipeline.analysis.inference import hedges_g, permutation_p
+from attviz_pipeline.analysis.inference import ROUNDING, hedges_g, permutation_p
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -69,10 +69,11 @@ class PermutationTest:
         """Return the differences and their p."""
         n_inside = self._inside.n.astype(np.int64)
         n_outside = self._all.n.astype(np.int64) - n_inside
-        squares = self._values.sums(self._grouping.known[:, None].astype(np.float64), squared=True).total
+        squares = self._values.squares(self._grouping.known[:, None].astype(np.float64))
         means = self._inside.total / np.maximum(n_inside, 1)
         others = (self._all.total - self._inside.total) / np.maximum(n_outside, 1)
         within = squares - n_inside * means**2 - n_outside * others**2
+        within = np.where(within <= ROUNDING * squares, 0.0, within)
         by_length = self._sum / np.maximum(self._n_defined, 1)
         testable = (n_inside > 1) & (n_outside > 1)
         columns = [

@@ -25,7 +25,7 @@ class Documents:
     """Every analysed document, by position.
 
     Attributes:
-        table: Columns of `document_heads`, one row per document.
+        table: Columns of `document_heads`, all or those read, one row per document.
         facts: Facts of the first shard.
         row: Input row that the document is, or is a segment of, numbered by first appearance, [document].
         row_names: Id of each input row, [row].
@@ -37,8 +37,8 @@ class Documents:
     row_names: list[str]
 
     @classmethod
-    def read(cls, paths: Sequence[Path]) -> Self:
-        """Read `document_heads` of all shards.
+    def read(cls, paths: Sequence[Path], columns: Sequence[str] = term_schemas.DOCUMENT_HEADS.arrow.names) -> Self:
+        """Read `document_heads` of all shards: `position`, `source_id`, and `columns`.
 
         Raises:
             ArtifactError: A shard is unusable, no shard holds a document, or the shards are of different models.
@@ -51,7 +51,8 @@ class Documents:
         ]
         if problems:
             raise ArtifactError(f"these measures do not fit {paths[0]}:", problems, files.REBUILD)
-        table = files.concatenate(paths, term_schemas.DOCUMENT_HEADS)
+        wanted = list(dict.fromkeys(["position", "source_id", *columns]))
+        table = files.concatenate(paths, term_schemas.DOCUMENT_HEADS, wanted)
         if not table.num_rows:
             raise ArtifactError(
                 f"no document to analyse: all {len(paths)} shards are empty.",

@@ -45,7 +45,7 @@ class DocumentListView:
 
 @dataclass(frozen=True)
 class GroupView:
-    """The page of a class, or of wrong predictions (`score` None)."""
+    """The page of a class, or of wrong predictions (`score` None); `is_too_sure` where its p and q are too small."""
 
     name: str
     page: str
@@ -54,6 +54,7 @@ class GroupView:
     score: ClassScoreView | None
     terms: GroupTerms | None
     heads: list[EffectView]
+    is_too_sure: bool
     documents: list[DocumentListView]
     previous: ClassScoreView | None
     next: ClassScoreView | None
@@ -153,6 +154,7 @@ def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[Grou
             score=score,
             terms=evidence.terms.get((evidence.grouping, score.name)),
             heads=evidence.separation.of_group(evidence.grouping, score.name)[:N_HEADS],
+            is_too_sure=evidence.separation.takes_segments_for_independent(evidence.grouping),
             documents=_document_lists(evidence, study, label),
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
@@ -175,6 +177,7 @@ def _wrong(evidence: ClassEvidence, study: StudyView) -> GroupView | None:
         score=None,
         terms=evidence.terms.get(("correct", "wrong")),
         heads=evidence.separation.of_group("correct", "wrong")[:N_HEADS],
+        is_too_sure=evidence.separation.takes_segments_for_independent("correct"),
         documents=[shown],
         previous=None,
         next=None,

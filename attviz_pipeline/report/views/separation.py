@@ -47,6 +47,10 @@ class Separation:
         """Gold classes where they were compared, else predicted ones."""
         return "gold" if any(effect.grouping == "gold" for effect in self.effects) else "predicted"
 
+    def takes_segments_for_independent(self, grouping: str) -> bool:
+        """Whether p and q are too small, since documents of one input row changed places one by one."""
+        return bool(self.facts["permuted"].get(grouping) == "documents")
+
     def of_head(self, row: int) -> list[EffectView]:
         """Classes and outcome that one head separates, the clearest first; wrong against right says the same once."""
         wanted = {self.main_grouping, "correct"}
