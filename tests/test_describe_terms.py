@@ -159,12 +159,14 @@ class TestDegenerate:
         assert "several documents come from one input row" in caplog.text
 
     def test_constant_attention_varies_nowhere(self, tmp_path: Path) -> None:
-        documents = [(["a", "b", "c"], np.full((2, 3), 0.1)) for _ in range(4)]
+        documents = [(["a", "b", "c", "d"], np.full((2, 4), 0.1)) for _ in range(4)]
         study = written(tmp_path, documents).measure().describe()
 
         for row in study.rows("terms"):
             assert row["std"] == 0
             assert_allclose([row["mean_low"], row["mean_high"]], row["mean"], rtol=1e-6)
+            for name in ("mean", "normalised", "log_ratio"):
+                assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
             assert_allclose(row["shrunken_log_ratio"], row["log_ratio"])
         for row in study.rows("head_terms"):
             assert row["mean_low"] == row["mean"] == row["mean_high"]
@@ -238,12 +240,15 @@ class TestBootstrap:
         assert (poisson_weights(document_keys(2, ["a", "b"]), range(50)) != poisson_weights(keys, range(50))).any()
 
     @pytest.mark.parametrize("n_documents", [12, 40])
-    def test_intervals_cover_the_truth_19_times_in_20(self, n_documents: int) -> None:
+    @pytest.mark.parametrize("shape", [None, 8], ids=["symmetric", "skewed"])
+    def test_intervals_cover_the_truth_19_times_in_20(self, n_documents: int, shape: int | None) -> None:
         """Documents differ in level and in how often they hold the term; their tokens are not independent."""
         rng = np.random.default_rng(7)
         n_studies = 1500
         count = rng.integers(1, 5, (n_studies, n_documents))
         level = rng.normal(0, 1, (n_studies, n_documents))
+        if shape is not None:
+            level = (shape - rng.gamma(shape, size=level.shape)) / np.sqrt(shape)
         sums = count * level + rng.normal(0, 0.5, count.shape) * np.sqrt(count)
 
         keys = document_keys(3, [str(number) for number in range(n_studies * n_documents)]).reshape(count.shape)
@@ -253,10 +258,10 @@ class TestBootstrap:
         replicates = TermReplicates(
             np.full(n_studies, n_documents), (count**2).sum(axis=1), {"x": means.astype(np.float32)}
         )
-        low, high = replicates.interval("x")
+        estimate = sums.sum(axis=1) / count.sum(axis=1)
+        low, high = replicates.interval("x", estimate)
         assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
 
-        estimate = sums.sum(axis=1) / count.sum(axis=1)
         variance = ratio_variance(
             (sums**2).sum(axis=1), (sums * count).sum(axis=1), (count**2).sum(axis=1), estimate, count.sum(axis=1)
         )

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
 from attviz_pipeline.analysis.inference import expanded_tail
-from attviz_pipeline.analysis.measures import MEASURES, from_fixed
+from attviz_pipeline.analysis.measures import FIXED_BITS, MEASURES, from_fixed
 from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
 from attviz_pipeline.progress import Progress
 
@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 REPLICATES_AT_ONCE = 50
+REPLICATE_ROUNDING = float(np.finfo(np.float32).eps)
+SUM_ROUNDING = 2.0**-FIXED_BITS
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,20 @@ class TermReplicates:
     squared_count: Integers
     means: dict[str, NDArray[np.float32]]
 
-    def interval(self, name: str) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds of a measure, [term]; NaN where a term occurs in one row only."""
+    def interval(self, name: str, estimate: Floats) -> tuple[Floats, Floats]:
+        """Return lower and upper bounds of a measure, [term]; NaN where a term occurs in one row only.
+
+        Args:
+            name: Of the measure.
+            estimate: Its mean over all documents, [term]; a bound that only rounding keeps beyond it is moved there.
+        """
         ordered = np.sort(self.means[name], axis=1)
         n_valid = np.count_nonzero(~np.isnan(ordered), axis=1)
         tail = expanded_tail(self.n_rows)
         low, high = (_quantiles(ordered, n_valid, share) for share in (tail, 1 - tail))
+        rounding = REPLICATE_ROUNDING * np.abs(estimate) + SUM_ROUNDING
+        low = np.where(np.abs(low - estimate) <= rounding, np.minimum(low, estimate), low)
+        high = np.where(np.abs(high - estimate) <= rounding, np.maximum(high, estimate), high)
         known = (self.n_rows > 1) & (n_valid > 0)
         return np.where(known, low, np.nan), np.where(known, high, np.nan)
 

@@ -37,11 +37,11 @@ def write_terms(
         "std": _std(squares, means["attention"], count * n_rows),
         "min": sums.min.min(axis=1, initial=1),
         "max": sums.max.max(axis=1, initial=0),
-        **_bounds("mean", *replicates.interval("attention")),
+        **_bounds("mean", *replicates.interval("attention", means["attention"])),
         "normalised": means["normalised"],
-        **_bounds("normalised", *replicates.interval("normalised")),
+        **_bounds("normalised", *replicates.interval("normalised", means["normalised"])),
         "log_ratio": means["log_ratio"],
-        **_bounds("log_ratio", *replicates.interval("log_ratio")),
+        **_bounds("log_ratio", *replicates.interval("log_ratio", means["log_ratio"])),
         "shrunken_log_ratio": shrunken.means,
     }
     with files.TableWriter(path, term_schemas.TERMS, {**facts, "shrinkage": _prior(shrunken)}) as writer:
