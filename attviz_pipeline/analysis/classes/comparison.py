@@ -70,7 +70,7 @@ def compare_classes(
             "document take them for independent, and are too small"
         )
     for what, groups in wanted.items():
-        _warn_of_few_permutations(what, groups)
+        _tell_of_few_permutations(what, groups)
     facts = _facts(settings, permuted, [reason for grouping in every for reason in grouping.left_out])
     _write(output.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
     _write(output.class_terms, term_schemas.CLASS_TERMS, described, facts | {"permutations_wanted": wanted["terms"]})
@@ -84,10 +84,11 @@ def _permutations_wanted(differences: Differences, grouping: Grouping) -> int:
     return math.ceil(2 * n_alone / SIGNIFICANT)
 
 
-def _warn_of_few_permutations(what: str, groups: dict[str, int]) -> None:
+def _tell_of_few_permutations(what: str, groups: dict[str, int]) -> None:
+    # No warning: many findings together reach a small q with few permutations, and the captions tell of it, too.
     if groups:
-        log.warning(
-            "too few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; set "
+        log.info(
+            "few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; set "
             "classes.n_permutations to %d for that, which takes longer in proportion",
             ", ".join(groups),
             what,
