@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from site_visits import Visitor, row_at, until
-from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings
+from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.term_schemas import DOCUMENT_GROUPS
@@ -176,6 +176,46 @@ def test_paper_holds_the_rows_that_a_screen_scrolls_to(site: Path, visitor: Visi
     assert page.get_by_text("are printed").is_hidden()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator(".row-list .row").count() == on_screen
+
+
+@pytest.fixture(scope="module")
+def long_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose lists are longer than what of them exists at once."""
+    folder = tmp_path_factory.mktemp("long")
+    render_site(site_settings(), write_site_inputs(folder, n_documents=60), folder / "site")
+    return folder / "site"
+
+
+@pytest.mark.parametrize(("address", "table"), [(links.DOCUMENTS, "document-table"), (links.TOKENS, "token-table")])
+def test_tab_leads_from_row_to_row_and_out_of_the_table(
+    address: str, table: str, long_site: Path, visitor: Visitor
+) -> None:
+    page = visitor(long_site, viewport={"width": 1280, "height": 300}).open(address)
+    total = int(page.locator(f"#{table} .row").last.get_attribute("aria-setsize"))
+    assert page.locator(f"#{table} .row-list .row").count() < 40 < total
+    focused = "document.activeElement"
+    page.locator(f"#{table} .row-head button:visible").last.focus()
+    walked = []
+    while page.evaluate(f"{focused}.closest('#{table}') !== null"):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(30)
+        walked.append(page.evaluate(f"{focused}.closest('.row-list .row')?.ariaPosInSet"))
+    assert [int(row) for row in dict.fromkeys(walked[:-1])] == list(range(1, total + 1))
+    assert page.evaluate(f"{focused}.closest('footer') !== null")
+
+
+def test_the_row_with_the_keyboard_outlives_a_scroll(long_site: Path, visitor: Visitor) -> None:
+    page = visitor(long_site, viewport={"width": 1280, "height": 300}).open(links.DOCUMENTS)
+    link = page.locator("#document-table .row-link").nth(2)
+    link.focus()
+    page.evaluate("scrollTo(0, 2000)")
+    until(page, "document.querySelector('.row.visually-hidden')")
+    assert page.evaluate("document.activeElement.textContent") == "3"
+    page.evaluate("scrollTo(0, 0)")
+    until(page, "!document.querySelector('.row.visually-hidden')")
+    assert page.evaluate("document.activeElement.textContent") == "3"
+    shown = page.locator("#document-table .row-link").all_inner_texts()
+    assert shown == [str(number + 1) for number in range(len(shown))]
 
 
 def test_a_table_that_goes_on_says_so(site: Path, visitor: Visitor) -> None:

@@ -9,6 +9,12 @@
     return made;
   };
 
+  // Makes elements the children of a place. What stays is not moved: neither page nor keyboard has to find it again.
+  attviz.keep = (place, elements) => {
+    for (const child of [...place.children]) if (!elements.includes(child)) child.remove();
+    elements.forEach((element, i) => { if (place.children[i] !== element) place.insertBefore(element, place.children[i] ?? null); });
+  };
+
   attviz.pixelRatio = () => Math.max(1, globalThis.devicePixelRatio || 1);
 
   // Fits a canvas to a place and to the screen's pixels, and clears it; a new size costs more than a reset.

@@ -100,6 +100,6 @@
     attviz.addControls(page);
   };
 
-  attviz.documentPage = { MAPS, colourRange, shownSpan };
+  attviz.documentPage = { MAPS, shownSpan };
   (attviz.pages ??= {}).document = start;
 })(globalThis.attviz ??= {});

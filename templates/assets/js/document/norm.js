@@ -53,5 +53,4 @@
     const placeAt = (row, token) => places(row)[doc.codes[row * doc.tokens + token]];
     return { ...way, name, tables, number, places, placeAt, ends: way.ends ?? [way.low, way.high].map((value) => attviz.scale.significant(value)) };
   };
-  attviz.norm.WAYS = Object.keys(WAYS);
 })(globalThis.attviz ??= {});

@@ -54,17 +54,14 @@
       remove: () => change(view.pinned.map(({ raw }) => raw).filter((pin) => pin.key !== key)),
       edit: edit(key),
     });
-    // Only what is new is made, and what stays is not moved: neither the page nor the keyboard has to find it again.
     const draw = (next) => {
       view = next;
       const focused = document.activeElement?.dataset.control;
-      const items = new Map(view.pinned.map((pin) => {
+      made = new Map(view.pinned.map((pin) => {
         const now = JSON.stringify([pin, pin.key === opened]);
         return [now, made.get(now) ?? item(doc, pin, pin.key === opened, acts(pin.key))];
       }));
-      made.forEach((element, before) => { if (!items.has(before)) element.remove(); });
-      [...items.values()].forEach((element, i) => { if (place.children[i] !== element) place.insertBefore(element, place.children[i] ?? null); });
-      made = items;
+      attviz.keep(place, [...made.values()]);
       if (focused && !document.activeElement.dataset.control) [...place.querySelectorAll("[data-control]")].find(({ dataset }) => dataset.control === focused)?.focus();
     };
     return { draw, cursor: ({ token }) => fillValues(view.pinned, place.getElementsByClassName("pin-value"), doc, token) };

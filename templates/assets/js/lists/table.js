@@ -63,6 +63,7 @@
     place.replaceChildren(head, spacer, cut, empty);
     place.classList.add("live");
     let indices = [];
+    let rows = new Map();
     let rowHeight = 44;
     let printing = false;
 
@@ -76,21 +77,31 @@
       return button;
     });
 
+    const made = (i) => {
+      const row = attviz.element("li", "row");
+      row.setAttribute("aria-setsize", indices.length);
+      row.setAttribute("aria-posinset", i + 1);
+      row.append(...cells(indices[i]));
+      return row;
+    };
+
+    // Rows that stay in sight stay, and so does the one that the keyboard is on: it would begin anew at the page's top.
+    const fill = (first, last) => {
+      const shown = Array.from({ length: last - first }, (_, n) => [first + n, rows.get(first + n) ?? made(first + n)]);
+      const held = [...rows].find(([i, row]) => (i < first || i >= last) && row.contains(document.activeElement));
+      if (held) shown.splice(held[0] < first ? 0 : shown.length, 0, held);
+      rows = new Map(shown);
+      rows.forEach((row, i) => row.classList.toggle("visually-hidden", i === held?.[0]));
+      attviz.keep(list, [...rows.values()]);
+    };
+
     const draw = () => {
       const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
       const top = Math.max(0, -spacer.getBoundingClientRect().top);
       const stretch = height < indices.length * rowHeight ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight) : 1;
       const first = printing ? 0 : Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)) - MARGIN_ROWS);
       const last = Math.min(indices.length, printing ? MOST_PRINTED : first + Math.ceil(innerHeight / rowHeight) + 2 * MARGIN_ROWS);
-      const rows = [];
-      for (let i = first; i < last; i++) {
-        const row = attviz.element("li", "row");
-        row.setAttribute("aria-setsize", indices.length);
-        row.setAttribute("aria-posinset", i + 1);
-        row.append(...cells(indices[i]));
-        rows.push(row);
-      }
-      list.replaceChildren(...rows);
+      fill(first, last);
       spacer.style.height = `${printing ? last * rowHeight : height}px`;
       cut.hidden = !printing || last === indices.length;
       cut.textContent = `Of ${attviz.scale.count(indices.length)} rows the first ${attviz.scale.count(last)} are printed.`;
@@ -100,6 +111,7 @@
 
     const show = (next, sortName, descending) => {
       indices = next;
+      rows.clear();
       rowHeight = parseFloat(getComputedStyle(place).getPropertyValue("--row-height")) || 44;
       empty.hidden = indices.length > 0;
       buttons.forEach((button, i) => {
