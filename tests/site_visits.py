@@ -66,6 +66,13 @@ def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sensitive_site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sensitive") / "site"
+    render_site(site_settings(sensitive=True), inputs, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def hostile_inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
     folder = tmp_path_factory.mktemp("hostile-inputs")
     return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True)

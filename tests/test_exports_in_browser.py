@@ -177,6 +177,20 @@ def test_the_page_as_one_file_opens_alone(inputs: SiteInputs, site: Path, tmp_pa
     assert alone.locator("a[href]:not([href^='#']):not([href^='blob:'])").count() == 0
 
 
+def test_the_page_as_one_file_asks_its_reader_anew(sensitive_site: Path, tmp_path: Path, visitor: Visitor) -> None:
+    page = visitor(sensitive_site, color_scheme="light").open(links.document(MAPPED))
+    page.locator("#consent").check()
+    page.locator("#theme-toggle").click()
+    page.reload()
+    until(page, "document.documentElement.dataset.ready === ''")
+    open_panel(page)
+    (tmp_path / "alone.html").write_bytes(exported(page, "page"))
+    alone = visitor(tmp_path, color_scheme="light").open("alone.html")
+    assert "blur" in alone.evaluate("getComputedStyle(document.querySelector('#text')).filter")
+    assert alone.locator("html").get_attribute("data-theme") is None
+    assert not alone.locator("#consent").is_checked()
+
+
 @pytest.mark.parametrize("position", range(len(HOSTILE_TEXTS)))
 def test_hostile_texts_stay_text_in_every_file(
     position: int, hostile_inputs: SiteInputs, hostile_site: Path, tmp_path: Path, visitor: Visitor

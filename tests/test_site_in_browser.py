@@ -268,9 +268,8 @@ def test_the_theme_is_switched_and_remembered(site: Path, visitor: Visitor) -> N
     assert visit.open(links.HEADS).evaluate("getComputedStyle(document.body).backgroundColor") == dark
 
 
-def test_sensitive_texts_are_blurred_until_asked_for(inputs: SiteInputs, tmp_path: Path, visitor: Visitor) -> None:
-    render_site(site_settings(sensitive=True), inputs, tmp_path / "site")
-    visit = visitor(tmp_path / "site")
+def test_sensitive_texts_are_blurred_until_asked_for(sensitive_site: Path, visitor: Visitor) -> None:
+    visit = visitor(sensitive_site)
     page = visit.open(links.document(7))
     blur = "getComputedStyle(document.querySelector('#text')).filter"
     assert "blur" in page.evaluate(blur)

@@ -34,7 +34,8 @@
     await attviz.load("assets/sources.js");
     const { sources } = attviz;
     const root = withoutLinks(attviz.pristine.cloneNode(true));
-    root.classList.remove("scripted");
+    // What was set for this reader before the page was drawn; whoever opens the file is asked anew.
+    for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
     const styles = STYLES.map((name) => sources[`${name}.css`]);
     const begin = `Object.assign(globalThis.attviz,${json({ single: { hash: location.hash }, shared: attviz.shared })});`;
     const scripts = [begin, ...SCRIPTS.map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
