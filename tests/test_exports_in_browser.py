@@ -177,6 +177,29 @@ def test_the_page_as_one_file_opens_alone(inputs: SiteInputs, site: Path, tmp_pa
     assert alone.locator("a[href]:not([href^='#']):not([href^='blob:'])").count() == 0
 
 
+def test_sensitive_texts_are_neither_exported_nor_spoken_unasked(
+    inputs: SiteInputs, sensitive_site: Path, visitor: Visitor
+) -> None:
+    row = row_at(inputs, MAPPED)
+    page = visitor(sensitive_site).open(f"{links.document(MAPPED)}#t=20&map=0.1")
+    until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
+    open_panel(page)
+    files = page.locator("#exports [data-format], #map-csv")
+    page.wait_for_selector("#exports [data-format]")
+    assert files.evaluate_all("(buttons) => buttons.every((button) => button.disabled)")
+    assert "ask for the texts" in page.locator("#export-note").inner_text()
+    spoken = page.locator("#inspector-spoken, #map-spoken")
+    assert ["hidden until you ask for the texts" in text for text in spoken.all_text_contents()] == [True, True]
+    page.locator("#consent").check()
+    until(page, "!document.querySelector('#map-csv').disabled")
+    assert not files.evaluate_all("(buttons) => buttons.some((button) => button.disabled)")
+    assert page.locator("#export-note").inner_text() == ""
+    word = row.text[row.starts[20] : row.ends[20]]
+    until(page, "!document.querySelector('#map-spoken').textContent.includes('hidden until')")
+    assert [word in text for text in spoken.all_text_contents()] == [True, True]
+    assert exported(page, "csv", "series")
+
+
 def test_the_page_as_one_file_asks_its_reader_anew(sensitive_site: Path, tmp_path: Path, visitor: Visitor) -> None:
     page = visitor(sensitive_site, color_scheme="light").open(links.document(MAPPED))
     page.locator("#consent").check()

@@ -1,5 +1,6 @@
 """The site as a reader meets it, in Chromium: from the file system, and from a server below a path."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,15 @@ def test_sensitive_texts_are_blurred_until_asked_for(sensitive_site: Path, visit
     assert page.evaluate(blur) == "none"
     visit.open(links.document(8))
     assert page.evaluate(blur) == "none"
+
+
+def test_words_of_sensitive_figures_are_not_read_out(site: Path, sensitive_site: Path) -> None:
+    plain, withheld = (
+        re.findall(' alt="([^"]+)', (folder / links.FIGURES).read_text(encoding="utf-8"))
+        for folder in (site, sensitive_site)
+    )
+    assert [alt.split()[0] for alt in plain] == ["Picture"] * 7
+    assert [alt.split()[0] for alt in withheld] == ["Words"] * 7
 
 
 # Hostile input

@@ -12,6 +12,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.views.methods import chapter_of
 
 INDEX = "figures.json"
+_OF_WORDS = {"class_terms", "top_terms", "top_tokens", "word_cloud"}
 _FORMATS = ("svg", "png", "csv", "parquet")
 
 
@@ -39,6 +40,11 @@ class FigureView:
         """What the figure is called on the page: `head_profiles-roles` is "Head profiles: roles"."""
         words = self.name.replace("-", ": ").replace("_", " ").capitalize()
         return words.replace("fuji", "FUJI").replace("Fuji", "FUJI").replace("jensen shannon", "Jensen-Shannon")
+
+    @property
+    def names_words(self) -> bool:
+        """Whether picture and alternative text show words of the documents."""
+        return self.kind in _OF_WORDS
 
 
 @dataclass(frozen=True)

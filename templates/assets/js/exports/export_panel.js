@@ -25,7 +25,12 @@
     panel.append(attviz.part("exports"));
     const select = byId("export-view");
     if (!page().payload.maps.length) select.querySelectorAll("[value=model], [value=head]").forEach((option) => option.remove());
-    const offer = () => { panel.querySelector("[data-format=csv]").disabled = !(select.value in attviz.numbers.TABLES); };
+    // No blur covers a file.
+    const offer = () => {
+      const hidden = attviz.textsHidden();
+      panel.querySelectorAll("[data-format]").forEach((button) => { button.disabled = hidden || (button.dataset.format === "csv" && !(select.value in attviz.numbers.TABLES)); });
+      byId("export-note").textContent = hidden ? "Files hold the texts unblurred: ask for the texts at the top of the page first." : "";
+    };
     select.addEventListener("change", offer);
     if (attviz.single) panel.querySelector("[data-format=page]").hidden = true;
     panel.addEventListener("click", async (event) => {
@@ -38,6 +43,7 @@
         byId("export-note").textContent = `Nothing was exported: ${fault.message}.`;
       }
     });
+    attviz.onRedraw(offer);
     offer();
   };
 

@@ -52,7 +52,7 @@
     plain, parts,
     show: (place, spoken, scene, focus, held) => {
       place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
-      if (held && focus) spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${plain(parts(scene, scene.heads[0].row, focus))}`;
+      if (held && focus) spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${attviz.announced(plain(parts(scene, scene.heads[0].row, focus)))}`;
     },
   };
 })(globalThis.attviz ??= {});

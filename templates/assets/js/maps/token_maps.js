@@ -109,6 +109,8 @@
       byId("map-title").textContent = heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`;
       byId("map-pin").textContent = view.pins.some(({ row }) => row === heads[0].row) ? "Unpin" : "Pin";
       byId("map-pin").hidden = heads.length > 1;
+      byId("map-csv").disabled = attviz.textsHidden();
+      byId("map-csv").textContent = `This head as CSV${attviz.textsHidden() ? ", once you ask for the texts" : ""}`;
     };
 
     const show = async () => {
