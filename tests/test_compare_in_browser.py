@@ -28,6 +28,31 @@ def test_two_documents_share_what_the_reader_chooses(way: str, site: Path, serve
         "(field) => { if (field.value !== 'max') return new Promise((r) => setTimeout(r, 500)); }"
     )
     assert right.locator("#measure").input_value() == "max"
+    left.locator("#text .tk").nth(4).click()
+    until(page, "location.hash.includes('view=m%3Dmax')")
+    assert page.url.endswith("#a=3&b=8&view=m%3Dmax")
+    page.reload()
+    for side in (left, right):
+        side.locator("html[data-ready]").wait_for(state="attached")
+        assert side.locator("#measure").input_value() == "max"
+
+
+def test_words_on_one_side_are_words_on_the_other(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    rows = {position: row_at(inputs, position) for position in range(24)}
+    a, b = [position for position, row in rows.items() if (row.words[1:] == row.words[:-1]).any()][:2]
+    page = visitor(site).open(f"{links.COMPARE}#kind=documents&a={a + 1}&b={b + 1}")
+    sides = [page.frame_locator(f"#side-{side}") for side in "ab"]
+    for side in sides:
+        side.locator("html[data-ready]").wait_for(state="attached")
+    for way, by_words in (("max", True), ("", False)):
+        sides[0].locator("#words").select_option(way)
+        for side, position in zip(sides, (a, b), strict=True):
+            words = rows[position].words
+            n = len(words) - by_words * sum(words[1:] == words[:-1])
+            shown = f"#text:not(:has([data-token='{n}'])) [data-token='{n - 1}']"
+            side.locator(shown).wait_for(state="attached")
+            side.locator("html[data-ready]").wait_for(state="attached")
+            assert side.locator("#words").input_value() == way
 
 
 def test_a_link_followed_within_a_frame_is_kept(site: Path, visitor: Visitor) -> None:
@@ -146,5 +171,6 @@ def test_two_classes_differ_and_the_difference_folds_away(site: Path, visitor: V
 def test_what_a_link_makes_up_is_not_loaded(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.COMPARE}#kind=documents&a=../../x&b=999")
     assert [page.locator(f"#{side}-documents").input_value() for side in "ab"] == ["1", "2"]
-    page = visitor(site).open(f"{links.COMPARE}#kind=nothing")
-    assert page.locator("#kind").input_value() == "documents"
+    for kind in ("nothing", "constructor"):
+        page = visitor(site).open(f"{links.COMPARE}#kind={kind}")
+        assert page.locator("#kind").input_value() == "documents"

@@ -90,6 +90,20 @@ def test_nonsense_in_the_address_does_no_harm(site: Path, visitor: Visitor) -> N
     assert page.locator(".tk.at").count() == 0
 
 
+@pytest.mark.parametrize("words", ["", "max"])
+@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__"])
+def test_names_that_every_object_has_are_nonsense_too(name: str, words: str, site: Path, visitor: Visitor) -> None:
+    keys = ("m", "norm", "rows", "scale", "h", "map", "mapview", "texts", "words", name)
+    state = "&".join(f"{key}={words if words and key == 'words' else name}" for key in keys)
+    page = visitor(site).open(f"{links.document(7)}#{state}")
+    page.locator("#sequence").scroll_into_view_if_needed()
+    page.wait_for_selector(".token-line canvas")
+    assert page.get_by_role("alert").count() == 0
+    assert [page.locator(f"#{field}").input_value() for field in ("measure", "norm", "rows")] == [
+        *("mean", "relative", "layers")
+    ]
+
+
 def test_dragging_zooms_both_plots_and_a_button_undoes_it(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     row = row_at(inputs, 7)
     page = visitor(site).open(links.document(7))
@@ -317,6 +331,34 @@ def test_numbers_stand_under_the_tokens_when_asked(
     assert float(size.removesuffix("px")) >= 11
     assert page.evaluate("document.querySelector('#text').textContent") == row.text
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_next_document_shows_the_same_of_itself(site: Path, visitor: Visitor) -> None:
+    state = "m=entropy&norm=rank&normed=1&punct=0&rows=heads&scale=linear&special=1&words=max"
+    page = visitor(site).open(f"{links.document(7)}#{state}&t=3&z=2-9&h=1.2")
+    page.get_by_role("button", name="Change L1\u00b7H2").click()
+    page.get_by_role("textbox", name="Name of L1\u00b7H2").fill("a, b 100% ~x")
+    page.keyboard.press("Tab")
+    until(page, "location.hash.includes('~~~')")
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url(f"**/{links.document(8)}#*")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#pins a").all_inner_texts() == ["a, b 100% ~x"]
+    assert page.url.split("&", 1)[1] == state
+    assert page.locator("#rows").input_value() == "heads"
+
+
+def test_no_pins_stay_no_pins(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.document(7))
+    assert page.locator("#pins li").count() == 3
+    for _ in range(3):
+        page.get_by_role("button", name="Unpin").first.click()
+    assert page.url.endswith("#h=")
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator("#pins li").count() == 0
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url(f"**/{links.document(8)}#h=")
 
 
 # Manners

@@ -12,11 +12,6 @@ test("addresses are made from numbers only", () => {
   for (const nonsense of ["", "1", "a.b", "1.2.3", "../.."]) assert.equal(heads(nonsense), null);
 });
 
-test("the other side takes what is shared and keeps its own token and zoom", () => {
-  assert.equal(attviz.compare.merged("#h=1.2&m=max&t=7", "#m=mean&t=3&z=1-9"), "#h=1.2&m=max&t=3&z=1-9");
-  assert.equal(attviz.compare.merged("", "#m=mean"), "");
-});
-
 test("a page that a frame went to is the choice that leads there", () => {
   const { ADDRESSES, choiceOf } = attviz.compare;
   for (const [kind, value] of [["documents", "12"], ["heads", "3.11"], ["classes", "2"]]) assert.equal(choiceOf(kind, ADDRESSES[kind](value)), value);

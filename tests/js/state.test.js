@@ -41,6 +41,20 @@ test("listeners hear what changed, once, and nothing when nothing did", () => {
   assert.equal(made.get("q"), "y");
 });
 
+test("what has no default is written even when it is empty", () => {
+  const place = page("");
+  const made = state.create({ q: "" }, place);
+  made.set({ h: "" });
+  assert.equal(place.location.hash, "#h=");
+  assert.equal(state.create({ q: "" }, place).get("h"), "");
+});
+
+test("another document takes what is shared and keeps its own token and zoom", () => {
+  assert.equal(state.merged("#h=1.2&m=max&t=7", "#m=mean&t=3&z=1-9"), "#h=1.2&m=max&t=3&z=1-9");
+  assert.equal(state.merged("#h=&t=7", "#m=mean"), "#h=");
+  assert.equal(state.merged("", "#m=mean"), "");
+});
+
 test("a hostile address is only text", () => {
   const made = state.create({ q: "" }, page("#q=%3Cimg%20src%3Dx%3E&__proto__=1"));
   assert.equal(made.get("q"), "<img src=x>");

@@ -3,13 +3,12 @@
   "use strict";
 
   const SIDES = ["a", "b"];
-  // What belongs to one document alone: the token held, the zoom, the map that is open.
-  const OWN = ["t", "z", "map", "window"];
   const byId = (id) => document.getElementById(id);
   const padded = (number, length) => String(number).padStart(length, "0");
 
   // Address of each kind of page, from what the reader chose; null where there is no such page.
   const ADDRESSES = {
+    __proto__: null,
     documents: (value) => (/^[1-9]\d*$/.test(value) ? `documents/${padded(value - 1, 6)}.html` : null),
     heads: (value) => (/^\d+\.\d+$/.test(value) ? `heads/L${padded(value.split(".")[0], 2)}-H${padded(value.split(".")[1], 2)}.html` : null),
     classes: (value) => (/^\d+$/.test(value) ? `classes/${padded(value, 3)}.html` : null),
@@ -28,16 +27,8 @@
     return match && value(match);
   };
 
-  // The other side's state after a change on one: shared keys from there, its own stay.
-  const merged = (told, own) => {
-    const [theirs, mine] = [attviz.state.parse(told), attviz.state.parse(own)];
-    const shared = Object.entries(theirs).filter(([key]) => !OWN.includes(key));
-    const kept = Object.entries(mine).filter(([key]) => OWN.includes(key));
-    return attviz.state.serialise(Object.fromEntries([...shared, ...kept]), {});
-  };
-
   const start = () => {
-    const state = attviz.state.create({ kind: "documents", a: "", b: "", difference: "" });
+    const state = attviz.state.create({ kind: "documents", a: "", b: "", difference: "", view: "" });
     const frames = Object.fromEntries(SIDES.map((side) => [side, byId(`side-${side}`)]));
     const counts = JSON.parse(byId("difference").dataset.counts);
     const hashes = { a: "", b: "" };
@@ -50,7 +41,7 @@
       if (field.options) return [...field.options].some((option) => option.value === value) ? value : (field.options[fallback] ?? field.options[0]).value;
       return ADDRESSES.documents(value) && Number(value) <= Number(field.max) ? value : String(Math.min(fallback + 1, field.max));
     };
-    const draw = () => {
+    const draw = (_, changed = ["kind"]) => {
       const kind = ADDRESSES[state.get("kind")] ? state.get("kind") : "documents";
       byId("kind").value = kind;
       byId("difference").open = state.get("difference") !== "closed";
@@ -59,12 +50,15 @@
         const field = byId(`${side}-${kind}`);
         field.value = offered(field, state.get(side), i);
         const address = ADDRESSES[kind](field.value);
-        if (shown[side] === address) return;
+        const hash = attviz.state.merged(state.get("view"), hashes[side]);
+        if (shown[side] === address && hashes[side] === hash) return;
+        if (shown[side] !== address) delete told[side];
         shown[side] = address;
-        delete told[side];
-        frames[side].contentWindow.location.replace(new URL(address + hashes[side], location.href));
+        hashes[side] = hash;
+        frames[side].contentWindow.location.replace(new URL(`${address}${hash || "#"}`, location.href));
       });
-      compare(kind);
+      // How both look says nothing of how they differ.
+      if (changed.some((key) => key !== "view")) compare(kind);
     };
     const place = byId("difference-views");
     const chosen = (kind) => fields(kind).map((field) => field.value);
@@ -95,6 +89,7 @@
       if (choice === null) return;
       shown[side] = address;
       told[side] = told_;
+      hashes[side] = new URL(href).hash;
       state.set({ [side]: choice });
       if (told_) compare(byId("kind").value);
     };
@@ -102,14 +97,12 @@
       const side = SIDES.find((name) => frames[name].contentWindow === source);
       if (side && typeof data?.attvizPage === "string") moved(side, data.attvizPage, data.told);
       if (!side || typeof data?.attviz !== "string") return;
-      const other = side === "a" ? "b" : "a";
       hashes[side] = data.attviz;
-      hashes[other] = merged(data.attviz, hashes[other]);
-      frames[other].contentWindow.location.replace(new URL(`${shown[other]}${hashes[other] || "#"}`, location.href));
+      state.set({ view: attviz.state.merged(data.attviz, "").slice(1) });
     });
     byId("kind").addEventListener("change", (event) => {
       SIDES.forEach((side) => { hashes[side] = ""; });
-      state.set({ kind: event.target.value, a: "", b: "" });
+      state.set({ kind: event.target.value, a: "", b: "", view: "" });
     });
     for (const kind of Object.keys(ADDRESSES)) fields(kind).forEach((field, i) => field.addEventListener("change", () => state.set({ [SIDES[i]]: field.value })));
     byId("swap").addEventListener("click", () => {
@@ -124,6 +117,6 @@
     draw();
   };
 
-  attviz.compare = { ADDRESSES, choiceOf, merged };
+  attviz.compare = { ADDRESSES, choiceOf };
   (attviz.pages ??= {}).compare = start;
 })(globalThis.attviz ??= {});

@@ -8,10 +8,16 @@
   const serialise = (values, defaults) => {
     const params = new URLSearchParams();
     for (const key of Object.keys(values).sort()) {
-      if (String(values[key]) !== String(defaults[key] ?? "")) params.set(key, values[key]);
+      if (String(values[key]) !== String(defaults[key])) params.set(key, values[key]);
     }
     const text = params.toString().replaceAll("%2C", ",").replaceAll("%7E", "~");
     return text ? `#${text}` : "";
+  };
+
+  // An address, with what belongs to one document alone (held token, zoom, open map) from another.
+  const merged = (shared, own) => {
+    const { t, z, map, window } = parse(own);
+    return serialise({ ...parse(shared), t, z, map, window }, {});
   };
 
   const create = (defaults, place = globalThis) => {
@@ -38,5 +44,5 @@
     return { get: (key) => values[key], set, subscribe: (listener) => listeners.push(listener) };
   };
 
-  attviz.state = { parse, serialise, create };
+  attviz.state = { parse, serialise, merged, create };
 })(globalThis.attviz ??= {});

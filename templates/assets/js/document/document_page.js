@@ -9,11 +9,10 @@
   const byId = (id) => document.getElementById(id);
 
   const colourRange = (doc, withSpecial) => {
-    if (!withSpecial) return doc.range;
     let [low, high] = doc.range;
-    for (let token = 0; token < doc.tokens; token++) {
-      if (doc.special[token]) [low, high] = [Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)), Math.max(high, doc.aggregates.max[token])];
-    }
+    doc.special.forEach((special, token) => {
+      if (withSpecial && special) [low, high] = [Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)), Math.max(high, doc.aggregates.max[token])];
+    });
     return [low, high];
   };
 
@@ -37,19 +36,19 @@
   };
 
   // What the views draw, as the address has it.
-  const viewOf = (doc, state, compared) => {
-    const skipsPunctuation = String(state.get("punct")) === "0";
+  const viewOf = (doc, { get }, compared) => {
+    const skipsPunctuation = get("punct") === "0";
     attviz.attention.skip(doc, skipsPunctuation);
-    const range = colourRange(doc, String(state.get("special")) === "1");
-    const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, state.get("h")));
+    const range = colourRange(doc, get("special") === "1");
+    const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, get("h")));
     return {
-      pinned, skipsPunctuation, rows: state.get("rows"), tint: state.get("tint"), scores: state.get("scores"), normed: !doc.lite && state.get("normed") === "1",
+      pinned, skipsPunctuation, rows: get("rows"), tint: get("tint"), scores: get("scores"), normed: !doc.lite && get("normed") === "1",
       pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
-      measure: doc.aggregates[state.get("m")] || attviz.attention.rowOf(doc, state.get("m")) >= 0 ? state.get("m") : "mean",
-      scale: state.get("scale") === "linear" ? "linear" : "log",
-      norm: compared(state.get("norm"), range, skipsPunctuation),
+      measure: doc.aggregates[get("m")] || attviz.attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
+      scale: get("scale") === "linear" ? "linear" : "log",
+      norm: compared(get("norm"), range, skipsPunctuation),
       place: attviz.palette.placer(...doc.range),
-      span: shownSpan(doc, state.get("z")),
+      span: shownSpan(doc, get("z")),
     };
   };
 

@@ -17,11 +17,14 @@
       toggle(select.value);
       select.value = "";
     });
-    // Every view is of pieces or of words: the page begins anew.
     byId("words").value = words ? state.get("words") : "";
-    onChange("words", ({ value }) => {
-      state.set({ words: value, t: "", z: "" });
-      location.reload();
+    onChange("words", ({ value }) => state.set({ words: value }));
+    // Every view is of pieces or of words: the page begins anew, and a token of the one is none of the other.
+    state.subscribe((_, changed) => {
+      if (!changed.includes("words")) return;
+      state.set({ t: "", z: "" });
+      // A page around this one hears of it first, from a window that is still there.
+      setTimeout(() => location.reload());
     });
   };
 
@@ -35,8 +38,8 @@
     select.value = measure;
   };
 
-  // Previous and next show the same heads.
-  const passOnPins = (pinned) => document.querySelectorAll(".pager > a").forEach((link) => { link.hash = pinned ? `h=${pinned}` : ""; });
+  // Previous and next show the same of their documents.
+  const passOn = () => document.querySelectorAll(".pager > a").forEach((link) => { link.hash = attviz.state.merged(location.hash, ""); });
 
   const showSwitches = (state) => {
     const input = document.querySelector(`input[name=scale][value="${CSS.escape(state.get("scale"))}"]`);
@@ -64,7 +67,7 @@
     showSwitches(state);
     tellUse(norm);
     fillMeasures(byId("measure"), doc, pinned, measure);
-    passOnPins(state.get("h"));
+    passOn();
   };
 
   // A held token is in the address, and comes from there.

@@ -74,7 +74,7 @@
   ]);
 
   const ROWS = {
-    pins: () => [], layers: layerRows, heads: allRows, aggregates: aggregateRows,
+    __proto__: null, pins: () => [], layers: layerRows, heads: allRows, aggregates: aggregateRows,
     varied: (doc, view) => chosenRows(doc, view, mostVaried(doc)),
   };
 
