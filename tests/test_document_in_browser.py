@@ -124,6 +124,26 @@ def test_dragging_zooms_both_plots_and_a_button_undoes_it(inputs: SiteInputs, si
     assert page.locator("#unzoom").is_hidden()
 
 
+def test_keys_zoom_about_the_held_token(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    n_tokens = len(row_at(inputs, 7).tokens)
+    page = visitor(site).open(f"{links.document(7)}#t=3&z=0-15")
+    page.keyboard.press("+")
+    until(page, "location.hash.includes('z=0-7')")
+    page.keyboard.press("+")
+    until(page, "location.hash.includes('z=2-5')")
+    page.keyboard.press("-")
+    until(page, "location.hash.includes('z=0-7')")
+    page.keyboard.press("0")
+    until(page, "!location.hash.includes('z=')")
+    page.keyboard.press("Escape")
+    page.keyboard.press("+")
+    half = -(-n_tokens // 2)
+    start = round(n_tokens / 2 - half / 2)
+    until(page, f"/z=({start}|{start + 1})-/.test(location.hash)")
+    page.keyboard.press("?")
+    assert "Fewer and more tokens" in page.locator("#keyboard-help").inner_text()
+
+
 def test_every_token_is_listed_when_asked_for(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     row = row_at(inputs, 7)
     page = visitor(site).open(links.document(7))

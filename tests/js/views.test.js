@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("core/elements", "document/stats", "document/attention", "later/sequence", "document/text", "lists/search", "lists/table", "lists/document_table", "lists/token_table", "rows/rows", "document/document_page");
+const attviz = require("./load")("later/zoom_keys", "core/elements", "document/stats", "document/attention", "later/sequence", "document/text", "lists/search", "lists/table", "lists/document_table", "lists/token_table", "rows/rows", "document/document_page");
 
 test("tokens fill lines in order and never leave the room", () => {
   const { x, firsts } = attviz.sequence.layOut([40, 40, 40, 90, 10], 100);
@@ -121,4 +121,13 @@ test("a range of tokens is read from the address, and nonsense means all", () =>
   const doc = { tokens: 50 };
   assert.deepEqual(attviz.documentPage.shownSpan(doc, "10-19"), [10, 20]);
   for (const text of ["", "20-10", "10-50", "a-b", "-1-5", "5"]) assert.deepEqual(attviz.documentPage.shownSpan(doc, text), [0, 50]);
+});
+
+test("keys zoom about a place and stay within the tokens", () => {
+  assert.deepEqual(attviz.zoomed([0, 100], 0.5, 50, 100), [25, 75]);
+  assert.deepEqual(attviz.zoomed([25, 75], 2, 50, 100), [0, 100]);
+  assert.deepEqual(attviz.zoomed([0, 100], 0.5, 99.5, 100), [50, 100]);
+  assert.deepEqual(attviz.zoomed([0, 100], 0.5, 0.5, 100), [0, 50]);
+  assert.deepEqual(attviz.zoomed([7, 8], 0.5, 7.5, 100), [7, 8]);
+  assert.deepEqual(attviz.zoomed([7, 9], Infinity, 8, 100), [0, 100]);
 });

@@ -110,7 +110,7 @@
     if (page.words) attviz.words.tell(doc, page.state.get("words"));
     listen(page);
     attviz.gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
-    attviz.document = { ...page, step: stepper(page), release: cursor.release };
+    attviz.document = { ...page, step: stepper(page), magnify: attviz.magnifier(page), release: cursor.release };
     attviz.brush(byId("series"), views.series.plot, {
       hover: (event) => cursor.hover(event ? views.series.plot.tokenAt(event.offsetX) : -1),
       click: (event) => cursor.hold(views.series.plot.tokenAt(event.offsetX)),

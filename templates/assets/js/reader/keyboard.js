@@ -4,6 +4,9 @@
 
   const GO = { s: "index.html", d: "documents.html", h: "heads.html", c: "classes.html", t: "tokens.html", f: "figures.html", m: "methods.html", a: "about.html", p: "compare.html" };
 
+  // How many times as many tokens the plots of a document show.
+  const ZOOM = { "+": 0.5, "-": 2, 0: Infinity };
+
   const isTyping = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), select, textarea");
 
   const follow = (relation) => document.querySelector(`.pager a[rel=${relation}]`)?.click();
@@ -47,6 +50,7 @@
       else if (event.key === "/") search(event);
       else if (event.key === "j") follow("next");
       else if (event.key === "k") follow("prev");
+      else if (attviz.document && ZOOM[event.key]) attviz.document.magnify(ZOOM[event.key]);
       else if (attviz.document && (event.key === "ArrowLeft" || event.key === "ArrowRight") && wantsArrows(event.target)) {
         event.preventDefault();
         attviz.document.step(event.key === "ArrowLeft" ? -1 : 1);
