@@ -17,15 +17,17 @@ from site_statistics import compute_statistics
 from synthetic_attention import write_attention_shards
 from synthetic_site import site_settings, write_site_inputs
 from test_draw_figures import draw
+from tokenizers.pre_tokenizers import ByteLevel
 
 from attviz_pipeline import config
 from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.config import RedactAttention
+from attviz_pipeline.dataset.classes import find_classes
 from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.redaction import redact_attention
-from attviz_pipeline.redaction.forms import RARE, choose_form, shape, tag, unmarked
+from attviz_pipeline.redaction.forms import BYTE_OF, RARE, choose_form, shape, tag, unmarked
 from attviz_pipeline.redaction.redact import NAMES, PLACE_OF_PAIR, REWRITTEN
 from attviz_pipeline.redaction.texts import UNREAD, redact_text
 from attviz_pipeline.report import SiteInputs, render_site
@@ -39,6 +41,7 @@ SECRETS = [
     "once0nlyxyzzy",
     "co-op-vrtn",
 ]
+UNREADABLE = "Zwiebelturm"
 KEY = b"0123456789abcdef0123456789abcdef"
 PACKED = re.compile(rb'"([A-Za-z0-9+/]{8,}={0,2})"')
 
@@ -75,6 +78,47 @@ def test_shape_tells_capitals_letters_and_numbers_only() -> None:
     assert shape("東京 Жук") == "xx Xxx"
     assert shape("a\u0301") == "xx"
     assert shape("x\U000e0041\u200dy") == "x\ufffd\ufffdx", "invisible characters can spell a text"
+
+
+@pytest.mark.parametrize(
+    ("entry", "form"),
+    [
+        ("\u24e2\u24ba", "xx"),
+        ("\U0001f1e9\U0001f1ea", "xx"),
+        ("\u2116", "x"),
+        ("\u2813", "x"),
+        ("\u20ac\u2192\U0001f600", "\u20ac\u2192\U0001f600"),
+    ],
+)
+def test_symbols_that_spell_are_letters(entry: str, form: str) -> None:
+    assert shape(entry) == form
+    assert (tag(entry, KEY) == entry) == (form == entry)
+
+
+@pytest.mark.parametrize(
+    ("entry", "form"),
+    [
+        ("ZÃ¼rich", "Xxxxxx"),
+        ("Ð¿", "x"),
+        ("Ð»Ð¾", "xx"),
+        ("âĤ¬", "€"),
+        ("ðŁĺĢ", "😀"),
+        ("»", "x"),
+        ("aÐ", "xx"),
+        ("ĊĊ", "xx"),
+        ("Zürich", "Xxxxxx"),
+    ],
+)
+def test_bytes_are_read_as_text_or_told_as_letters(entry: str, form: str) -> None:
+    assert shape(entry) == form
+    assert (tag(entry, KEY) == form) == (form in {"€", "😀"})
+
+
+def test_the_stand_ins_of_bytes_are_those_of_byte_level_tokenizers() -> None:
+    assert set(BYTE_OF) == set(ByteLevel.alphabet())
+    assert {BYTE_OF[character] for character in BYTE_OF} == set(range(256))
+    pieces = ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str("Жизнь 東京 é\t")
+    assert bytes(BYTE_OF[character] for character in pieces[0][0]).decode() == "Жизнь 東京 é\t"
 
 
 @pytest.mark.parametrize(
@@ -273,6 +317,7 @@ def leaks(site: Path, secrets: list[str]) -> list[str]:
 def rendered(folder: Path, mode: str) -> Path:
     folder.mkdir(exist_ok=True)
     inputs = write_site_inputs(folder / "inputs", n_documents=24, texts=secret_texts())
+    add_unreadable_rows(folder / "inputs" / "ledger.parquet")
     attention = list(inputs.attention)
     if mode != "none":
         attention = redact(folder, attention, mode, min_document_frequency=2)
@@ -280,6 +325,20 @@ def rendered(folder: Path, mode: str) -> Path:
     section = redaction(folder, mode).redaction if mode != "none" else config.RedactionSettings()
     settings = settings.model_copy(update={"study": settings.study.model_copy(update={"redaction": section})})
     return render(folder, settings, inputs, attention)
+
+
+def add_unreadable_rows(ledger: Path) -> None:
+    """Add rows that were left out, whose faults quote a secret."""
+    unknown = find_classes(["Science", "Sports"], (), ()).fault(UNREADABLE)
+    details = {
+        "unreadable_label": f"column label: {unknown}",
+        "empty": f"column text: is empty; column label: {unknown}",
+    }
+    table = files.read_table(ledger, schemas.LEDGER).to_pylist()
+    for status, detail in details.items():
+        table.append({**table[-1], "row": len(table) + 1, "split": "", "status": status, "detail": detail})
+    columns = {name: [row[name] for row in table] for name in schemas.LEDGER.arrow.names}
+    files.write_table(ledger, schemas.LEDGER, columns)
 
 
 def render(folder: Path, settings: config.RenderSite, inputs: SiteInputs, attention: list[Path]) -> Path:
@@ -296,12 +355,15 @@ def render(folder: Path, settings: config.RenderSite, inputs: SiteInputs, attent
 def test_the_search_for_leaks_finds_every_secret_where_nothing_is_redacted(tmp_path: Path) -> None:
     found = {line.split(": ")[1] for line in leaks(rendered(tmp_path, "none"), SECRETS)}
     assert {"quibblefrotz", "zürnberg42", "wumpus", "жираффпетров", "東京秘密", "once0nlyxyzzy", "vrtn"} <= found
+    assert {line.split(": ")[1] for line in leaks(tmp_path / "site", [UNREADABLE])} == {UNREADABLE.casefold()}
 
 
 @pytest.mark.parametrize("mode", ["shape", "hash"])
 def test_no_file_of_a_redacted_site_holds_a_secret(mode: str, tmp_path: Path) -> None:
     site = rendered(tmp_path, mode)
-    assert leaks(site, SECRETS) == []
+    assert leaks(site, [*SECRETS, UNREADABLE]) == []
+    cells = re.findall("<bdi>(.*?)</bdi>", (site / "about.html").read_text(encoding="utf-8"))
+    assert {"column label", "column text, column label"} <= set(cells)
     assert KEY.decode() not in "".join(text for _, text in readable(site))
     assert str(tmp_path) not in (site / "about.html").read_text(encoding="utf-8")
     assert files.read_json(site / "run.json", schemas.RUN)["redaction"] == mode

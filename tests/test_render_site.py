@@ -415,7 +415,7 @@ def test_scores_of_other_documents_are_refused(inputs: SiteInputs) -> None:
 
 
 def test_the_ledger_shows_what_was_left_out_or_cut(inputs: SiteInputs) -> None:
-    ledger = about.remarkable_rows(inputs.statistics.ledger)
+    ledger = about.remarkable_rows(inputs.statistics.ledger, read_study_view(site_settings().study, inputs))
     assert {"empty", "duplicate"} <= set(ledger["status"])
     assert not {"shown", "not_analysed"} & set(ledger["status"])
 

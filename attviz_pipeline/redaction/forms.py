@@ -18,6 +18,13 @@ NEW_KEY = """python -c "import secrets; print(secrets.token_hex(32))" > FILE"""
 # Marks that tokenizers put on pieces (WordPiece, byte-level BPE, SentencePiece): they say nothing of the word.
 MARK = re.compile(r"##(?=.)|[\u0120\u2581]+", re.DOTALL)
 UNKNOWN = frozenset({"[UNK]", "<unk>"})
+# Symbols that spell words (regional indicators, squared letters, Braille), beside those that normalise to letters.
+SPELLING = re.compile(r"\b(?:LETTER|BRAILLE|RADICAL)\b")
+# Byte-level BPE writes a byte as the Latin-1 character that prints, else as one from U+0100 on.
+PRINTING = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+BYTE_OF = {chr(byte): byte for byte in PRINTING} | {
+    chr(0x100 + number): byte for number, byte in enumerate(sorted(set(range(0x100)) - set(PRINTING)))
+}
 
 Form = Callable[[str], str]
 
@@ -35,8 +42,15 @@ def choose_form(settings: RedactionSettings) -> Form:
 
 
 def shape(piece: str) -> str:
-    """Return the shape of a text, character by character: X for a capital, x for another letter, 0 for a number."""
-    return "".join(_character_shape(character) for character in piece)
+    """Return the shape of a text, character by character: X for a capital, x for another letter, 0 for a number.
+
+    A piece that can be bytes is read as the text that they are. Where they are none, each character beyond ASCII is x:
+    it may be a part of any letter.
+    """
+    text = _text_of_bytes(piece) if BYTE_OF.keys() >= set(piece) else piece
+    if text is None:
+        return "".join(_character_shape(character) if character.isascii() else "x" for character in piece)
+    return "".join(_character_shape(character) for character in text)
 
 
 def tag(piece: str, key: bytes) -> str:
@@ -44,8 +58,9 @@ def tag(piece: str, key: bytes) -> str:
 
     Source: RFC 2104 (HMAC), RFC 4648 (base32).
     """
-    if not any(unicodedata.category(character)[0] in "LNM" for character in piece):
-        return shape(piece)
+    shown = shape(piece)
+    if not set("Xx0").intersection(shown):
+        return shown
     digest = hmac.new(key, piece.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
     return base64.b32encode(digest[:TAG_BYTES]).decode("ascii").lower()
 
@@ -63,8 +78,18 @@ def _marked(entry: str, form: Form) -> str:
     return entry[: len(entry) - len(core)] + form(core)
 
 
+def _text_of_bytes(piece: str) -> str | None:
+    try:
+        text = bytes(BYTE_OF[character] for character in piece).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
+
+
 def _character_shape(character: str) -> str:
     category = unicodedata.category(character)
+    if category[0] == "S":
+        return "x" if _spells(character) else character
     if category in {"Lu", "Lt"}:
         return "X"
     if category[0] in "LM":
@@ -73,6 +98,11 @@ def _character_shape(character: str) -> str:
         return "0"
     # Format and private-use characters can carry a text that nobody sees.
     return "\ufffd" if category[0] == "C" and not character.isspace() else character
+
+
+def _spells(symbol: str) -> bool:
+    letters = any(unicodedata.category(part)[0] in "LN" for part in unicodedata.normalize("NFKC", symbol))
+    return letters or SPELLING.search(unicodedata.name(symbol, "")) is not None
 
 
 def _read_key(path: Path) -> bytes:

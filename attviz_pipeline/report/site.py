@@ -193,7 +193,7 @@ class _SiteWriter:
         self._pages.write(links.START, "index.html", view)
 
     def _write_about(self) -> None:
-        ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study.corpus_paths)
+        ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
         view = about.about_view(self._study, ledger, scripts, evidence_view(self._classes))
         self._pages.write(links.ABOUT, "about.html", view)

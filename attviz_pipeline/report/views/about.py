@@ -1,6 +1,6 @@
 """The page that defines every number, and says what became of every input row and how the site was made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ import yaml
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
+from attviz_pipeline.config import DatasetSettings
 from attviz_pipeline.report.views.evidence import EvidenceView
 from attviz_pipeline.report.views.study import StudyView
 
 N_STATIC_ROWS = 50
+ANALYSED = frozenset({"shown", "windowed", "truncated"})
 STATUS_MEANINGS = {
     "shown": "analysed whole",
     "windowed": "longer than the model's input: analysed in overlapping windows",
@@ -85,10 +87,11 @@ def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str
     )
 
 
-def remarkable_rows(ledger: Path, corpus_paths: Sequence[str] = ()) -> dict[str, list[Any]]:
+def remarkable_rows(ledger: Path, study: StudyView) -> dict[str, list[Any]]:
     """Columns of the ledger's rows that were left out, cut, or analysed with a remark, in input order.
 
-    `corpus_paths` are the files that the columns `file` and `detail` name; both get them as a site may show them.
+    Files that `file` and `detail` name are named as a site may show them; in share-safe mode, the detail of a row that
+    was left out is its columns alone.
     """
     columns: dict[str, list[Any]] = {name: [] for name in schemas.LEDGER.arrow.names}
     for table in files.iter_tables(ledger, schemas.LEDGER):
@@ -97,9 +100,20 @@ def remarkable_rows(ledger: Path, corpus_paths: Sequence[str] = ()) -> dict[str,
         for name, values in columns.items():
             values.extend(rows[name].to_pylist())
     columns["file"] = [published.published(path) for path in columns["file"]]
-    for path in corpus_paths:
+    for path in study.corpus_paths:
         columns["detail"] = [detail and detail.replace(path, published.published(path)) for detail in columns["detail"]]
+    if study.settings.redaction.mode != "none":
+        rows = zip(columns["status"], columns["detail"], strict=True)
+        columns["detail"] = [
+            detail if status in ANALYSED else _columns_alone(detail, study.settings.dataset) for status, detail in rows
+        ]
     return {"first": 0, **columns}  # type: ignore[dict-item]
+
+
+def _columns_alone(detail: str, settings: DatasetSettings) -> str:
+    # What is wrong with a cell quotes it. Names are taken from the settings, since a cell can hold anything.
+    names = (settings.text_column, settings.pair_column, settings.label_column, settings.id_column)
+    return ", ".join(f"column {name}" for name in names if name is not None and f"column {name}: " in detail)
 
 
 def _configuration(study: StudyView) -> str:
