@@ -129,7 +129,7 @@ def test_several_short_shards_share_one_job_whose_minutes_add_up(
     shutil.rmtree(there / "results" / NAME / "aggregates")
 
     shards = [f"results/{NAME}/aggregates/{index:05d}-of-00002.parquet" for index in range(2)]
-    Run(cluster, there, "--group-components", "shard=2", "--", *shards).finish()
+    Run(cluster, there, "--group-components", "shard=2", "aggregate=2", "--", *shards).finish()
     (both,) = [job for job in cluster.jobs("extract_attention") if job.id not in before]
     one = min(cluster.jobs("extract_attention"), key=lambda job: job.memory)
     assert (both.memory, both.gpus) == (one.memory, "gres:gpu:1")

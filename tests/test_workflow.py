@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from tiny_models import SPECIAL_TOKENS, make_tiny_bert
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
+SLURM = str(ROOT / "workflow" / "profiles" / "slurm")
 
 
 def read_examples() -> list[dict[str, str]]:
@@ -119,6 +121,41 @@ def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finishe
 
     jobs = [job for job in listing.split("\nrule ")[1:] if "gpu=1" in job]
     assert {job.partition(":")[0] for job in jobs} == {"prepare_model", "extract_attention", "extract_maps"}
+
+
+@pytest.mark.parametrize("mode", ["none", "shape"])
+def test_shards_share_jobs_on_a_cluster_in_every_mode(mode: str, finished_study: Path) -> None:
+    changes = ("--config", "documents={n_shards: 12}", f"redaction={{mode: {mode}}}")
+    together = ("--group-components", *(f"{group}=10" for group in ("shard", "aggregate", "measure")))
+    listing = snakemake(finished_study, "--dry-run", "--workflow-profile", SLURM, *changes, *together)
+    assert {"extract_attention", "aggregate_shard", "measure_shard"} <= planned(listing)
+
+
+def test_extraction_can_have_a_partition_of_its_own(finished_study: Path) -> None:
+    partitions = (
+        "--default-resources",
+        "slurm_partition=cpu",
+        "--set-resources",
+        "extract_attention:slurm_partition=gpu",
+    )
+    listing = snakemake(finished_study, "--dry-run", "--forceall", "--workflow-profile", SLURM, *partitions)
+    jobs = [job for job in listing.split("rule ")[1:] if "slurm_partition=gpu" in job]
+    assert {job.partition(":")[0] for job in jobs} == {"extract_attention"}
+
+
+def test_no_job_asks_a_cluster_for_what_no_node_has() -> None:
+    profile = yaml.safe_load(Path(SLURM, "config.yaml").read_text(encoding="utf-8"))
+    asked = [profile["default-resources"], *profile["set-resources"].values()]
+    measured_mb = 868  # of compare_classes, with 100,000 documents and 80 MB of input: benchmarks/scale.md
+    for resources in asked:
+        for name, most in (("mem_mb", 16_000), ("runtime", 24 * 60)):
+            formula = resources.get(name, "1000 * attempt")
+            small, large, huge = (
+                eval(formula, {"input": SimpleNamespace(size_mb=size), "attempt": 1})  # noqa: S307 - as Snakemake does
+                for size in (1, 80, 100_000)
+            )
+            assert small <= large <= huge <= most, formula
+            assert name != "mem_mb" or large > measured_mb
 
 
 def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: Path, tmp_path: Path) -> None:
