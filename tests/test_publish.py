@@ -6,14 +6,19 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
+import unicodedata
+import zlib
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from site_visits import Visitor
@@ -21,6 +26,7 @@ from synthetic_site import site_settings, write_site_inputs
 
 from attviz_pipeline import cli
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.checksums import folder_digests
 from attviz_pipeline.config import Publish
 from attviz_pipeline.errors import PublishError
 from attviz_pipeline.publish import publish
@@ -66,12 +72,35 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def settings(name: str = "news", mode: str = "none", **section: Any) -> Publish:
-    return Publish.model_validate({"name": name, "redaction": {"mode": mode}, "publish": section})
+def settings(folder: str = "news", name: str = "synthetic", **section: Any) -> Publish:
+    return Publish.model_validate({"name": name, "redaction": {}, "publish": {"folder": folder, **section}})
 
 
-def push(site: Path, checkout: Path, name: str = "news", limits: Limits | None = None, **section: Any) -> str:
-    return publish(settings(name, **section), site, checkout, render_runs, limits)
+def push(site: Path, checkout: Path, folder: str = "news", limits: Limits | None = None, **section: Any) -> str:
+    return publish(settings(folder, **section), site, checkout, render_runs, limits)
+
+
+def reseal(site: Path, **changed: Any) -> None:
+    """Note the site's files, and other facts, as if they had been rendered so."""
+    facts = files.read_json(site / "run.json", schemas.RUN) | changed
+    names = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()]
+    digests = folder_digests(site, set(names) - {"run.json", ".snakemake_timestamp"})
+    files.write_json(site / "run.json", schemas.RUN, facts | {"digests": digests})
+
+
+def push_by_hand(checkout: Path, **contents: str) -> None:
+    """Put files on the branch, slashes in their names written as two underscores, dots as one."""
+    other = checkout.parent / "other checkout"
+    git(checkout.parent, "clone", "--quiet", str(checkout.parent / "remote.git"), str(other))
+    git(other, "checkout", "--quiet", "--orphan", "gh-pages")
+    git(other, "rm", "-rfq", ".")
+    for name, content in contents.items():
+        path = other / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    git(other, "add", "-A")
+    git(other, "commit", "--quiet", "-m", "by hand")
+    git(other, "push", "--quiet", "origin", "gh-pages")
 
 
 def refused(site: Path, checkout: Path, **options: Any) -> str:
@@ -166,6 +195,7 @@ def test_files_that_a_study_no_longer_has_go(copy: Path, checkout: Path) -> None
         page.unlink()
     for page in copy.rglob("*.html"):
         page.write_text("<p>short</p>")
+    reseal(copy)
     push(copy, checkout)
     assert not [name for name in listing(checkout) if name.startswith("news/documents/")]
 
@@ -179,22 +209,26 @@ def test_dry_run_says_what_would_happen_and_pushes_nothing(site: Path, checkout:
 
 
 def test_other_files_of_the_branch_stay(site: Path, checkout: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    git(tmp_path, "clone", "--quiet", str(tmp_path / "remote.git"), str(other))
-    git(other, "checkout", "--quiet", "--orphan", "gh-pages")
-    git(other, "rm", "-rfq", ".")
-    (other / "CNAME").write_text("example.org\n")
-    (other / "notes").mkdir()
-    (other / "notes" / "a page.html").write_text("<p>by hand")
-    (other / "broken").mkdir()
-    (other / "broken" / "run.json").write_text('{"schema": "attviz/run/1", "title": 3}')
-    git(other, "add", "-A")
-    git(other, "commit", "--quiet", "-m", "by hand")
-    git(other, "push", "--quiet", "origin", "gh-pages")
+    older = '{"schema": "attviz/run/1", "title": 3}'
+    push_by_hand(
+        checkout, CNAME="example.org\n", notes__page_html="<p>by hand", older__run_json=older, x__run_json="{}"
+    )
 
     message = push(site, checkout)
-    assert message.endswith("studies there: news")
-    assert {"CNAME", "notes/a page.html", "broken/run.json", "news/index.html"} <= listing(checkout)
+    assert message.endswith("studies there: news, older")
+    assert {"CNAME", "notes/page.html", "older/run.json", "x/run.json", "news/index.html"} <= listing(checkout)
+    index = git(tmp_path / "remote.git", "show", "gh-pages:index.html")
+    assert '<a href="older/index.html">older</a>' in index
+    assert index.count('<p class="subject">') == 1, "nothing but the name of what an older version made"
+
+
+@pytest.mark.parametrize("file", ["news__index_html", "news__run_json", "runs_css"])
+def test_what_was_made_by_hand_is_not_lost(file: str, site: Path, checkout: Path) -> None:
+    push_by_hand(checkout, **{file: "{}"})
+    message = refused(site, checkout)
+    remedy = "branch in publish.branch" if file == "runs_css" else "folder in publish.folder"
+    name = "runs.css" if file == "runs_css" else "news"
+    assert re.search(rf"{name} of the branch +was not written by this project.*{remedy}", message)
 
 
 def test_a_detached_head_and_a_shallow_clone_publish(site: Path, checkout: Path, tmp_path: Path) -> None:
@@ -247,19 +281,78 @@ def test_names_of_user_and_machine_are_words_of_their_own(
     monkeypatch.setenv("LOGNAME", "mxyzptlk")
     page = copy / "figures.html"
     page.write_text("<p>Mxyzptlk@quux17: fine are quux170 and aB+mxyzptlk/9=</p>")
+    reseal(copy)
     message = refused(copy, checkout)
     assert "holds mxyzptlk, the name of this user: add it to publish.allowed" in message
     assert "holds quux17, the name of this machine" in message
 
     page.write_text("<p>fine are quux170 and aB+mxyzptlk/9=</p>")
+    reseal(copy)
     assert push(copy, checkout, dry_run=True)
     page.write_text("<p>Mxyzptlk is a word of this corpus</p>")
+    reseal(copy)
     assert push(copy, checkout, dry_run=True, allowed=["Mxyzptlk is a word"])
+
+
+def test_names_are_looked_for_in_what_pictures_and_tables_say(
+    copy: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "zyx")
+    picture, table = copy / "figures" / "x.png", copy / "figures" / "x.parquet"
+    picture.write_bytes(png(b"IDAT", b" zyx "))
+    pq.write_table(pa.table({"n": pa.array([int.from_bytes(b" zyx zyx", "little")])}), table, compression="none")
+    reseal(copy)
+    assert push(copy, checkout, dry_run=True)
+
+    picture.write_bytes(png(b"tEXt", b"Author\0zyx"))
+    pq.write_table(pa.table({"token": [["by", "zyx"]]}), table)
+    reseal(copy)
+    message = refused(copy, checkout)
+    assert re.search(r"figures/x\.png +holds zyx, the name of this user", message)
+    assert re.search(r"figures/x\.parquet +holds zyx, the name of this user", message)
+
+
+def png(kind: bytes, data: bytes) -> bytes:
+    """A picture of one chunk."""
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_forbidden_texts_are_found_in_every_unicode_form(
+    form: Literal["NFC", "NFD"], copy: Path, checkout: Path
+) -> None:
+    (copy / "heads.html").write_text(f"<p>{unicodedata.normalize(form, 'Zürich Café')}</p>", encoding="utf-8")
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "zürich café")
+    assert re.search(
+        r"heads\.html +holds '.*', which publish\.forbidden names", refused(copy, checkout, forbidden=[other])
+    )
+
+
+def test_a_user_without_account_or_home_publishes(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    assert push(site, checkout, dry_run=True)
+
+
+def test_a_damaged_page_is_not_published(copy: Path, checkout: Path) -> None:
+    page = copy / links.document(3)
+    page.write_bytes(page.read_bytes()[:-20])
+    (copy / "heads.html").write_text("another")
+    (copy / links.head(0, 0)).unlink()
+    message = refused(copy, checkout)
+    for folder in ("the site's own folder", "documents/", "heads/"):
+        assert re.search(rf"{folder} +does not hold what was rendered: .*; delete the site and run", message)
+    assert "assets/ " not in message
 
 
 def test_common_account_names_are_no_secret(copy: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "root")
     (copy / "figures.html").write_text("<p>the root of the matter</p>")
+    reseal(copy)
     assert push(copy, checkout, dry_run=True)
 
 
@@ -271,19 +364,29 @@ def test_limits_count_what_other_studies_use(site: Path, checkout: Path, caplog:
 
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 1))
     assert "uses 100 % of what the host takes" in caplog.text
-    message = refused(site, checkout, name="second", limits=Limits(site_bytes=n_bytes + 50_000))
+    message = refused(site, checkout, folder="second", limits=Limits(site_bytes=n_bytes + 50_000))
     assert re.search(r"\([\d.]+ MB of them other studies\)", message)
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 50_000))  # its own folder is replaced, not added
 
 
-def test_a_site_rendered_before_redaction_is_stale(site: Path, checkout: Path, tmp_path: Path) -> None:
-    key = tmp_path / "key"
-    section = {"mode": "hash", "key_file": str(key)}
-    wanted = Publish.model_validate({"name": "news", "redaction": section, "publish": {}})
-    with pytest.raises(
-        PublishError, match=r"rendered with redaction\.mode none, the study says hash: run the workflow"
-    ):
-        publish(wanted, site, checkout, render_runs)
+@pytest.mark.parametrize(
+    ("rendered", "section", "fault"),
+    [
+        ("none", {"mode": "hash", "key_file": "key"}, "mode none, the study says hash"),
+        ("shape", {"mode": "shape", "min_document_frequency": 9}, "min_document_frequency 5, the study says 9"),
+    ],
+)
+def test_a_site_rendered_before_redaction_is_stale(
+    rendered: str, section: dict[str, Any], fault: str, copy: Path, checkout: Path
+) -> None:
+    reseal(copy, redaction=rendered)
+    wanted = Publish.model_validate({"name": "synthetic", "redaction": section, "publish": {}})
+    with pytest.raises(PublishError, match=rf"rendered with redaction\.{fault}: run the workflow"):
+        publish(wanted, copy, checkout, render_runs)
+
+
+def test_the_site_of_another_study_is_refused(site: Path, checkout: Path) -> None:
+    assert re.search("the site +is of the study synthetic, not of mine", refused(site, checkout, name="mine"))
 
 
 def test_a_foreign_index_page_is_not_lost(site: Path, checkout: Path, tmp_path: Path) -> None:
@@ -361,8 +464,7 @@ def test_without_git_it_says_so(site: Path, checkout: Path, monkeypatch: pytest.
 def test_a_site_of_uncommitted_code_is_published_with_a_warning(
     copy: Path, checkout: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    facts = files.read_json(copy / "run.json", schemas.RUN)
-    files.write_json(copy / "run.json", schemas.RUN, {**facts, "commit": "1" * 40 + "-dirty"})
+    reseal(copy, commit="1" * 40 + "-dirty")
     assert "would push" in push(copy, checkout, dry_run=True)
     assert "made by code with uncommitted changes" in caplog.text
 
@@ -420,11 +522,13 @@ def test_the_command_checks_and_says_what_it_did(
     site: Path, checkout: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(checkout)
-    command = ["publish", "--config", str(ROOT / "config" / "config.yaml"), "--site", str(site)]
+    study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8")) | {"name": "synthetic"}
+    (checkout.parent / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    command = ["publish", "--config", str(checkout.parent / "study.yaml"), "--site", str(site)]
     assert cli.main([*command, "--dry-run"]) == 0
     assert "would push" in capsys.readouterr().out
     assert cli.main(command) == 0
-    assert "studies there: news" in capsys.readouterr().out
+    assert "studies there: synthetic" in capsys.readouterr().out
     assert cli.main([*command[:-1], str(site / "documents")]) == 2
     assert "holds no site" in capsys.readouterr().err
 

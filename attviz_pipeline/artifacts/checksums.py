@@ -6,11 +6,12 @@ what the checksums of Parquet's pages leave out: their headers and the footer.
 
 import hashlib
 import os
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from attviz_pipeline.errors import ArtifactError
 
@@ -27,6 +28,22 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_digests(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return one SHA-256 for each folder, over the names and digests of its files, in hexadecimal digits.
+
+    Args:
+        root: Where the files are.
+        names: Their paths relative to it, with slashes.
+    """
+    folders: dict[str, Any] = {}
+    for name in sorted(names):
+        checksum = folders.setdefault(posixpath.dirname(name) or ".", hashlib.sha256())
+        # Read whole: a site has many small files, for which `digest` is slow.
+        content = hashlib.sha256((root / name).read_bytes()).hexdigest()
+        checksum.update(f"{content} {name}\n".encode())
+    return {folder: checksum.hexdigest() for folder, checksum in folders.items()}
 
 
 def require_unchanged(folder: Path, digests: Mapping[str, str]) -> None:

@@ -497,10 +497,12 @@ FIGURES = Schema(
 
 RUN = Schema(
     "run",
-    1,
+    2,
     "render_site",
     "The site in a few facts, for an index of several sites: `name`, `title`, `description`, `n_documents`, "
-    "`n_layers`, `n_heads`, `model`, `commit` of the code, `redaction`; lies in the site as `run.json`",
+    "`n_layers`, `n_heads`, `model`, `commit` of the code, `redaction` and its `min_document_frequency`; `digests`: "
+    "of each folder of the site the SHA-256 over a line per file, sorted, with its SHA-256 and path; lies in the site "
+    "as `run.json`, which is in no digest",
 )
 
 EXPORTED_TOKENS = Schema(

@@ -2,14 +2,17 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from attviz_pipeline.artifacts.checksums import folder_digests
 from attviz_pipeline.errors import Problem, PublishError
 from attviz_pipeline.progress import track
 from attviz_pipeline.publish.addresses import Addresses, read_addresses
 from attviz_pipeline.publish.private import Needle
+from attviz_pipeline.publish.readable import readable
 
 MEGABYTE = 1_000_000
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|\.nojekyll")
@@ -96,12 +99,28 @@ def content_problems(site: Path, names: Sequence[str], needles: Sequence[Needle]
     problems: list[Problem] = []
     pages: dict[str, Addresses] = {}
     for name in track(names, total=len(names), label="publish: checking", unit="files"):
-        text = (site / name).read_text(encoding="utf-8", errors="replace")
+        text = unicodedata.normalize("NFC", readable(site / name))
         lowered = text.casefold()
         problems += [Problem(name, needle.what) for needle in needles if needle.is_in(text, lowered)]
         if name.endswith(".html"):
             pages[name] = read_addresses(text)
     return problems + _broken_links(pages, set(names))
+
+
+def changed_problems(site: Path, names: Sequence[str], digests: Mapping[str, str]) -> list[Problem]:
+    """Say which folders do not hold what was rendered.
+
+    Args:
+        site: Folder of the site.
+        names: Files of the site that have digests.
+        digests: Digest of each folder, as `folder_digests` returned it for the rendered site.
+    """
+    found = folder_digests(site, names)
+    what = (
+        "does not hold what was rendered: a file is damaged, missing or new; delete the site and run the workflow again"
+    )
+    changed = [folder for folder in sorted({*found, *digests}) if found.get(folder) != digests.get(folder)]
+    return [Problem("the site's own folder" if folder == "." else f"{folder}/", what) for folder in changed]
 
 
 def _broken_links(pages: dict[str, Addresses], names: set[str]) -> list[Problem]:

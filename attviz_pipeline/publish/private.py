@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Needle:
     allowed: tuple[str, ...] = ()
 
     def is_in(self, text: str, lowered: str) -> bool:
-        """Tell whether a text, also given case-folded, holds it."""
+        """Tell whether a text in normal form C, also given case-folded, holds it."""
         if not any(hint in lowered for hint in self.hints):
             return False
         if self.pattern is None:
@@ -57,7 +58,7 @@ def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
 
     A path must stand as such; a name counts as a whole word only, and not within compressed numbers.
     """
-    phrases = tuple(allowed)
+    phrases = tuple(_composed(phrase) for phrase in allowed)
     needles = [_path_needle(path, phrases) for path in _own_folders(repository)]
     needles += [_name_needle(kind, name, phrases) for kind, name in _own_names()]
     hints = ("/home/", "/users/", "users\\", ":/users", "file:///")
@@ -66,8 +67,15 @@ def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
 
 
 def _own_folders(repository: Path) -> list[str]:
-    folders = {Path.home(), Path.cwd(), repository.resolve(), Path(__file__).resolve().parents[2], Path(sys.prefix)}
+    folders = {*_home(), Path.cwd(), repository.resolve(), Path(__file__).resolve().parents[2], Path(sys.prefix)}
     return sorted(str(folder) for folder in folders if len(folder.parts) > 1)
+
+
+def _home() -> list[Path]:
+    try:
+        return [Path.home()]
+    except RuntimeError:  # as in `_user`, and no HOME either
+        return []
 
 
 def _own_names() -> list[tuple[str, str]]:
@@ -86,8 +94,9 @@ def _user() -> str:
 
 
 def _path_needle(path: str, allowed: tuple[str, ...]) -> Needle:
-    pattern = re.compile(rf"(?<![\w.]){re.escape(path)}(?!\w)", re.IGNORECASE)
-    return Needle(f"holds {path}, a folder of this machine", (path.casefold(),), pattern, allowed)
+    written = _composed(path)
+    pattern = re.compile(rf"(?<![\w.]){re.escape(written)}(?!\w)", re.IGNORECASE)
+    return Needle(f"holds {path}, a folder of this machine", (written.casefold(),), pattern, allowed)
 
 
 def _name_needle(kind: str, name: str, allowed: tuple[str, ...]) -> Needle:
@@ -96,7 +105,12 @@ def _name_needle(kind: str, name: str, allowed: tuple[str, ...]) -> Needle:
     return Needle(what, (name.casefold(),), pattern, allowed)
 
 
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 def _spellings(text: str) -> tuple[str, ...]:
+    text = _composed(text)
     in_script = json.dumps(text, ensure_ascii=False)[1:-1]
     written = {text, html.escape(text), html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")}
     written |= {html.escape(text, quote=False), in_script, in_script.replace("<", "\\u003c"), text.replace('"', '""')}

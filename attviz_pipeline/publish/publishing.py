@@ -1,7 +1,7 @@
 """The stage `publish`: checks, then one commit that puts a study beside those that are published already."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from attviz_pipeline.publish.checks import Limits, SiteFiles
 RenderIndex = Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, str]]
 NO_JEKYLL = ".nojekyll"  # without it GitHub Pages would run every page through a site generator
 OUR_PAGE = b'name="generator" content="AttViz Pipeline"'
+AGAIN = "run the workflow again"
 N_TRIES = 2
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class _Job:
             *self.listed.problems,
             *checks.size_problems(self.listed, 0, self.limits),
             *checks.content_problems(self.site, list(self.listed.sizes), needles),
+            *self._changed(),
             *self._stale(),
         ]
         if problems:
@@ -89,39 +91,66 @@ class _Job:
 
     def put(self, branch: PagesBranch) -> str:
         """Put the site into its folder on the branch."""
-        self._check_beside(branch)
-        known = {**runs.published(branch), self.folder: self.facts}
+        there = runs.published(branch)
+        known = {**there, self.folder: self.facts}
+        index = self.render_index(known)
+        self._check_beside(branch, there, index)
         where = f"{self.folder}/ on branch {self.settings.publish.branch} of {branch.url}"
         content = f"{len(self.listed.sizes):,} files, {self.listed.n_bytes / checks.MEGABYTE:,.1f} MB"
         if self.settings.publish.dry_run:
             return f"would push {content} to {where}; studies there then: {', '.join(sorted(known))}"
-        commit = branch.commit(self._entries(branch, known), f"Publish {self.folder}")
+        commit = branch.commit(self._entries(branch, index), f"Publish {self.folder}")
         if commit is None:
             return f"nothing to push: {where} holds this site already"
         branch.push(commit)
         return f"pushed {content} to {where} (commit {commit[:12]}); studies there: {', '.join(sorted(known))}"
 
-    def _stale(self) -> list[Problem]:
-        rendered, wanted = self.facts["redaction"], self.settings.redaction.mode
-        if rendered == wanted:
-            return []
-        what = f"was rendered with redaction.mode {rendered}, the study says {wanted}: run the workflow again"
-        return [Problem("the site", what)]
+    def _changed(self) -> list[Problem]:
+        names = [name for name in self.listed.sizes if name != runs.RUN]
+        return checks.changed_problems(self.site, names, self.facts["digests"])
 
-    def _check_beside(self, branch: PagesBranch) -> None:
+    def _stale(self) -> list[Problem]:
+        facts, redaction = self.facts, self.settings.redaction
+        if facts["name"] != self.settings.name:
+            what = f"is of the study {facts['name']}, not of {self.settings.name}: publish it with its own study file"
+            return [Problem("the site", what)]
+        pairs: list[tuple[str, object, object]] = [("mode", facts["redaction"], redaction.mode)]
+        if redaction.mode != "none":
+            name = "min_document_frequency"
+            pairs.append((name, facts[name], redaction.min_document_frequency))
+        return [
+            Problem("the site", f"was rendered with redaction.{key} {rendered}, the study says {wanted}: {AGAIN}")
+            for key, rendered, wanted in pairs
+            if rendered != wanted
+        ]
+
+    def _foreign(self, branch: PagesBranch, there: Collection[str], index: Collection[str]) -> list[Problem]:
+        """Say what on the branch would be overwritten though this project did not write it."""
+        entries, page = branch.entries(), branch.read(checks.START)
+        ours = page is not None and OUR_PAGE in page
+        what = "was not written by this project, and would be lost: name another"
+        beside = [] if ours else [name for name in index if name in entries]
+        problems = [Problem(f"{name} of the branch", f"{what} branch in publish.branch") for name in beside]
+        if self.folder in entries and self.folder not in there:
+            problems.append(Problem(f"{self.folder} of the branch", f"{what} folder in publish.folder"))
+        return problems
+
+    def _check_beside(self, branch: PagesBranch, there: Collection[str], index: Collection[str]) -> None:
         beside = sum(size for name, size in branch.n_bytes().items() if name != self.folder)
-        problems = checks.size_problems(self.listed, beside, self.limits)
-        page = branch.read(checks.START)
-        if page is not None and OUR_PAGE not in page:
-            what = "was not written by this project, and would be lost: name another branch in publish.branch"
-            problems.append(Problem(f"{checks.START} of the branch", what))
+        problems = [
+            *checks.size_problems(self.listed, beside, self.limits),
+            *self._foreign(branch, there, index),
+        ]
         if problems:
             raise PublishError(f"{self.site} cannot join what is published:", problems, "Nothing was pushed.")
         share = (self.listed.n_bytes + beside) / self.limits.site_bytes
         if share >= self.limits.warn_share:
             logger.warning("the published site uses %.0f %% of what the host takes", 100 * share)
 
-    def _entries(self, branch: PagesBranch, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
-        index = {**self.render_index(known), NO_JEKYLL: ""}
+    def _entries(self, branch: PagesBranch, index: Mapping[str, str]) -> dict[str, Entry]:
         study = branch.store_folder(self.site, self.listed.sizes)
-        return {**branch.entries(), **branch.store_texts(index), self.folder: study._replace(name=self.folder)}
+        return {
+            **branch.entries(),
+            **branch.store_texts({**index, NO_JEKYLL: ""}),
+            self.folder: study._replace(name=self.folder),
+        }

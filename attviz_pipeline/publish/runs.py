@@ -9,6 +9,7 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.publish.branch import PagesBranch
 
 RUN = "run.json"
+OURS = b'"schema": "attviz/run/'
 KINDS: dict[str, type] = {
     "name": str,
     "title": str,
@@ -25,23 +26,26 @@ logger = logging.getLogger(__name__)
 
 
 def published(branch: PagesBranch) -> dict[str, dict[str, Any]]:
-    """Read the facts of each study on the branch, by its folder; a folder without any is no study and left alone."""
+    """Read the facts of each study on the branch, by its folder; of one that another version made, its title alone.
+
+    A folder without a `run.json` of this project is no study.
+    """
     found = {}
     for name, entry in branch.entries().items():
         content = branch.read(f"{name}/{RUN}") if entry.kind == "tree" else None
-        if content is not None and (facts := _facts(content, name)) is not None:
-            found[name] = facts
+        if content is not None and OURS in content:
+            found[name] = _facts(content, name)
     return found
 
 
-def _facts(content: bytes, folder: str) -> dict[str, Any] | None:
+def _facts(content: bytes, folder: str) -> dict[str, Any]:
     try:
         facts = files.parse_json(content, Path(folder, RUN), schemas.RUN)
     except ArtifactError as fault:
-        logger.warning("%s stays on the branch, but not in the index: %s", folder, fault)
-        return None
+        logger.warning("the index lists %s by its name alone: %s", folder, fault)
+        return {"title": folder}
     wrong = [name for name, kind in KINDS.items() if type(facts.get(name)) is not kind]
     if wrong:
-        logger.warning("%s stays on the branch, but not in the index: %s of its %s", folder, ", ".join(wrong), RUN)
-        return None
+        logger.warning("the index lists %s by its name alone: %s of its %s", folder, ", ".join(wrong), RUN)
+        return {"title": folder}
     return facts

@@ -13,17 +13,17 @@ STYLES = ("core", "runs")
 
 @dataclass(frozen=True)
 class RunView:
-    """One site: its address, and its facts (schema RUN)."""
+    """One site: its address, and its facts (schema RUN); of one by another version, its title alone."""
 
     page: str
     title: str
-    description: str
-    n_documents: int
-    n_layers: int
-    n_heads: int
-    model: str
-    commit: str
-    redaction: str
+    description: str = ""
+    n_documents: int = 0
+    n_layers: int = 0
+    n_heads: int = 0
+    model: str = ""
+    commit: str = ""
+    redaction: str = "none"
 
 
 def render_runs(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -46,5 +46,6 @@ def render_runs(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 def _views(runs: Mapping[str, Mapping[str, Any]]) -> Sequence[RunView]:
     names = [name for name in RunView.__dataclass_fields__ if name != "page"]
     return [
-        RunView(page=f"{folder}/index.html", **{name: runs[folder][name] for name in names}) for folder in sorted(runs)
+        RunView(page=f"{folder}/index.html", **{name: facts[name] for name in names if name in facts})
+        for folder, facts in sorted(runs.items())
     ]

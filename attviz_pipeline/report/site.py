@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import checksums, files, schemas
 from attviz_pipeline.config import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
@@ -83,7 +83,8 @@ class _SiteWriter:
         self._pages.write(links.COMPARE, "compare.html", None)
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
         self._write_about()
-        files.write_json(self._site / links.RUN, schemas.RUN, run_facts(self._study))
+        facts = run_facts(self._study) | {"digests": checksums.folder_digests(self._site, self._names_written())}
+        files.write_json(self._site / links.RUN, schemas.RUN, facts)
 
     def _write_figures(self) -> None:
         target = self._site / links.FIGURE_FOLDER
@@ -121,8 +122,11 @@ class _SiteWriter:
             assets.write_shared(self._site, address, shared, self._pages.parts("parts", lite=lite, tiers=tiers))
         assets.write_panels(self._site, self._pages.parts("panels"))
 
+    def _names_written(self) -> list[str]:
+        return [path.relative_to(self._site).as_posix() for path in self._site.rglob("*") if path.is_file()]
+
     def _bytes_written(self) -> int:
-        return sum(path.stat().st_size for path in self._site.rglob("*") if path.is_file())
+        return sum((self._site / name).stat().st_size for name in self._names_written())
 
     def _write_maps(self) -> dict[int, list[WindowMap]]:
         maps = self._inputs.maps

@@ -155,6 +155,7 @@ def run_facts(study: StudyView) -> dict[str, Any]:
         "model": study.model.get("source") or "",
         "commit": study.provenance.get("git commit", ""),
         "redaction": study.settings.redaction.mode,
+        "min_document_frequency": study.settings.redaction.min_document_frequency,
     }
 
 
