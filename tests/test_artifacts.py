@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,18 @@ VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
 def write(path: Path) -> Path:
     files.write_table(path, schemas.AGGREGATES, VALUES, {"n_layers": 2})
     return path
+
+
+def test_a_file_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, synced = tmp_path / "a.json", []
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((path == tmp_path, path.is_file() and path.read_text() == "text", target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files.write_text(target, "text")
+    assert synced == [(False, True, False), (True, False, True)]
 
 
 def test_nullable_column_that_is_left_out_is_null_and_no_other_may_be(tmp_path: Path) -> None:
