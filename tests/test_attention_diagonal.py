@@ -115,6 +115,63 @@ def test_kernel_of_this_machine_passes_its_check(caplog: pytest.LogCaptureFixtur
     assert not caplog.records
 
 
+def err_under_autocast(inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
+    output, log_sum = diagonal._cpu_kernel(inputs)
+    return output, log_sum.bfloat16().float() if torch.is_autocast_enabled("cpu") else log_sum
+
+
+def err_with_a_mask_per_query(inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
+    output, log_sum = diagonal._cpu_kernel(inputs)
+    return output, log_sum if inputs.mask is None or inputs.mask.shape[-2] == 1 else log_sum + 0.1
+
+
+def lose_queries_that_see_nothing(inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
+    output, log_sum = diagonal._cpu_kernel(inputs)
+    least = torch.finfo(inputs.query.dtype).min
+    blind = torch.zeros(1, 1, 1) if inputs.mask is None else (inputs.mask == least).all(dim=-1)
+    return output, log_sum.masked_fill(blind.bool(), float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "precision"),
+    [
+        (err_under_autocast, torch.bfloat16),
+        (err_under_autocast, torch.float16),
+        (err_with_a_mask_per_query, torch.float32),
+        (lose_queries_that_see_nothing, torch.float32),
+    ],
+)
+def test_check_meets_the_kernel_as_the_models_do(
+    kernel: diagonal.Kernel, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(diagonal, "KERNELS", {"cpu": kernel})
+
+    assert diagonal.checked_kernel("cpu", precision, 64) is None
+    assert "its results differ from eager attention" in caplog.text
+
+
+def test_what_a_query_sees_that_sees_nothing_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_such_queries_something(inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
+        output, log_sum = diagonal._cpu_kernel(inputs)
+        blind = torch.zeros(1, 1, 1) if inputs.mask is None else (inputs.mask < 0).all(dim=-1)
+        return output, log_sum.masked_fill(blind.bool(), 7.0)
+
+    monkeypatch.setattr(diagonal, "KERNELS", {"cpu": give_such_queries_something})
+
+    assert diagonal.checked_kernel("cpu", torch.float32, 64) is give_such_queries_something
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_round_the_score_of_a_token_with_itself(precision: torch.dtype) -> None:
+    rng = torch.Generator().manual_seed(0)
+    query, key, value = 2 * torch.randn(3, 2, 4, 9, 16, generator=rng).to(precision)
+    with torch.autocast("cpu", precision):
+        _, found = diagonal.self_attention_forward(torch.nn.Linear(2, 2), query, key, value, None, is_causal=False)
+
+    expected = (query.float() @ key.float().mT / 4).softmax(dim=-1).diagonal(dim1=-2, dim2=-1)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=0)
+
+
 @pytest.mark.parametrize("architecture", ["Bert", "GPT2", "ModernBert"])
 def test_no_matrix_is_made_where_the_kernel_works(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagonal, "eager_attention", break_kernel)
