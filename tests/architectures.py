@@ -23,6 +23,7 @@ THROUGH_THE_INTERFACE = {
     "GPT2": GPT | SPECIAL,
     "Llama": SHARED_KEYS | {"attention_bias": True},
     "Mistral": SHARED_KEYS | {"sliding_window": 6},
+    "EuroBert": SMALL | SPECIAL | {"num_key_value_heads": 2, "classifier_pooling": "bos"},
 }
 EAGER_ONLY = {  # soft-capped scores, and an extra place that takes attention away
     "Gemma2": SHARED_KEYS | {"sliding_window": 6, "query_pre_attn_scalar": 8},
@@ -37,6 +38,8 @@ PAST_THE_INTERFACE = {
     "OpenAIGPT": GPT | {"pad_token_id": 0},
     "IBert": SMALL | {"max_position_embeddings": 64},
 }
+SQUEEZE_BERT = SMALL | {"embedding_size": 32} | {f"{part}_groups": 1 for part in "qkv"}
+SQUEEZE_BERT |= {f"{part}_groups": 1 for part in ("post_attention", "intermediate", "output")}
 ARCHITECTURES = THROUGH_THE_INTERFACE | EAGER_ONLY | PAST_THE_INTERFACE
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from architectures import ARCHITECTURES, EAGER_ONLY, SMALL, THROUGH_THE_INTERFACE, make_model, make_windows
+from architectures import (
+    ARCHITECTURES,
+    EAGER_ONLY,
+    SMALL,
+    SQUEEZE_BERT,
+    THROUGH_THE_INTERFACE,
+    make_model,
+    make_windows,
+)
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
@@ -260,6 +268,20 @@ def test_model_that_attends_to_neighbours_only_is_refused() -> None:
 
     with pytest.raises(AttentionError, match="does not attend from every token to every token: of 1 x 12 tokens"):
         reader.read(make_windows(12))
+
+
+def test_scores_in_the_place_of_attention_are_refused() -> None:
+    torch.manual_seed(0)
+    config = transformers.SqueezeBertConfig(**SQUEEZE_BERT)
+    model = AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.mul_(5)
+
+    with pytest.raises(
+        AttentionError, match=r"the model returned -\d.* in the place of attention, .* before the softm"
+    ):
+        make_reader(model).read(make_windows(12))
 
 
 def test_damaged_weights_are_refused() -> None:

@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from architectures import ARCHITECTURES, EAGER_ONLY, PAST_THE_INTERFACE, make_model
+import transformers
+from architectures import (
+    ARCHITECTURES,
+    EAGER_ONLY,
+    PAST_THE_INTERFACE,
+    SHARED_KEYS,
+    SMALL,
+    SQUEEZE_BERT,
+    make_model,
+)
 from test_extract_attention import TEXTS, extract
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -18,6 +27,7 @@ from attviz_pipeline.attention import diagonal, whole
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.full import FullReading, FullStatistics
 from attviz_pipeline.attention.windows import Window
+from attviz_pipeline.errors import AttentionError
 
 Array = npt.NDArray[np.float64]
 CLS, SEP = 3, 4
@@ -38,11 +48,11 @@ def make_window(n_tokens: int) -> Window:
     return Window(0, token_ids, [0] * n_tokens, 0, n_tokens - 3, special, punctuation)
 
 
-def read_full(model: PreTrainedModel, windows: list[Window]) -> list[FullReading]:
+def read_full(model: PreTrainedModel, windows: list[Window], precision: str = "float32") -> list[FullReading]:
     full = FullStatistics(model, SpecialTokens())
     left = model.config.model_type == "xlnet"
     pad = model.config.pad_token_id
-    reader = AttentionReader(model, pad_token_id=pad, left_padded=left, typed=False, precision="float32", observer=full)
+    reader = AttentionReader(model, pad_token_id=pad, left_padded=left, typed=False, precision=precision, observer=full)
     reader.read(windows)
     return full.readings()
 
@@ -115,14 +125,67 @@ def test_shortest_inputs_are_seen_once_per_layer(architecture: str, length: int)
     assert found.n_queries == 0
 
 
-def test_rollout_starts_where_the_classifier_reads() -> None:
-    window = Window(0, [9, 8, 7, 6], [0] * 4, 0, 4, [False] * 4, [False] * 4)
-    for architecture, changes, row in [("GPT2", {}, -1), ("ModernBert", {"classifier_pooling": "mean"}, slice(None))]:
-        model = make_model(architecture, **changes)
-        rollout = textbook_rollout(eager_matrices(model, window))
-        [found] = read_full(model, [window])
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("architecture", ["Bert", "Gemma2", "MPNet", "DebertaV2", "XLNet"])
+def test_statistics_are_float32_under_autocast(architecture: str, precision: str) -> None:
+    windows = [make_window(length) for length in LENGTHS]
+    expected = read_full(make_model(architecture, initializer_range=0.005), windows)
+    halved = read_full(make_model(architecture, initializer_range=0.005), windows, precision)
 
-        np.testing.assert_allclose(found.rollout, rollout[row].reshape(-1, 4).mean(axis=0), atol=1e-5)
+    for found, exact in zip(halved, expected, strict=True):
+        for name in ("received", "rollout", "profile"):
+            assert getattr(found, name).dtype == torch.float32
+            torch.testing.assert_close(getattr(found, name), getattr(exact, name), rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings", "reason"),
+    [
+        ("SqueezeBert", SQUEEZE_BERT, "2 layers of 4 heads attend to: .* no heads"),
+        ("Canine", SMALL | {"max_position_embeddings": 64}, "a layer attends from 5 to 5 tokens, .* has 20"),
+        ("DiffLlama", SHARED_KEYS, r"DiffLlamaForSequenceClassification hides .* have \[4, 4, 4, 4\] heads"),
+    ],
+)
+def test_attention_that_full_mode_cannot_follow_is_refused(
+    architecture: str, settings: dict[str, object], reason: str
+) -> None:
+    config = getattr(transformers, f"{architecture}Config")(**settings)
+    model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").eval()
+
+    with pytest.raises(AttentionError, match=reason):
+        read_full(model, [make_window(20)])
+
+
+def unmarked(*token_ids: int) -> Window:
+    n_tokens = len(token_ids)
+    return Window(0, list(token_ids), [0] * n_tokens, 0, n_tokens, [False] * n_tokens, [False] * n_tokens)
+
+
+SPELT_AND_OWN_CLS = Window(0, [9, CLS, 7, SEP, CLS], [0] * 5, 0, 5, [False] * 3 + [True] * 2, [False] * 5)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes", "window", "row"),
+    [
+        ("GPT2", {}, unmarked(9, 8, 7, 6), -1),
+        ("GPT2", {"pad_token_id": 6}, unmarked(9, 8, 7, 6), -2),
+        ("GPT2", {"pad_token_id": 6}, unmarked(6, 6), 0),
+        ("ModernBert", {"classifier_pooling": "mean"}, unmarked(9, 8, 7, 6), slice(None)),
+        ("EuroBert", {"classifier_pooling": "mean"}, unmarked(9, 8, 7, 6), slice(None)),
+        ("EuroBert", {"classifier_pooling": "late"}, unmarked(9, 8, 7, 6), slice(None)),
+        ("EuroBert", {"classifier_pooling": "bos"}, unmarked(9, 8, 7, 6), 0),
+        ("XLM", {}, unmarked(SEP, 9, 8, 7), 0),
+        ("XLNet", {}, SPELT_AND_OWN_CLS, -1),
+    ],
+)
+def test_rollout_starts_where_the_classifier_reads(
+    architecture: str, changes: dict[str, object], window: Window, row: int | slice
+) -> None:
+    model = make_model(architecture, **changes)
+    rollout = textbook_rollout(eager_matrices(model, window))
+    [found] = read_full(model, [window])
+
+    np.testing.assert_allclose(found.rollout, rollout[row].reshape(-1, window.n_tokens).mean(axis=0), atol=1e-5)
 
 
 OUTPUT_PROJECTION = {

@@ -14,6 +14,7 @@ from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
 IMPLEMENTATION = "attviz_self_attention"
+ROUNDING = 1e-3  # what half precision may add to attention of 1
 
 
 class Reading(NamedTuple):
@@ -39,12 +40,18 @@ class Batch(NamedTuple):
         """Wait for the device, and cut padding off.
 
         Raises:
-            AttentionError: The model returned values that are no numbers.
+            AttentionError: The model returned values that are no numbers, or no shares of attention.
         """
         logits, attention = self.logits.float().cpu(), self.self_attention.float().cpu()
         if not (torch.isfinite(logits).all() and torch.isfinite(attention).all()):
             raise AttentionError(
                 "the model returned NaN or infinite values: its weights are damaged or overflow in this precision."
+            )
+        least, most = attention.aminmax()
+        if least < -ROUNDING or most > 1 + ROUNDING:
+            raise AttentionError(
+                f"the model returned {least:.3g} to {most:.3g} in the place of attention, which lies between 0 and 1: "
+                "its layers hand out scores before the softmax. Use a model whose layers attend as BERT's do."
             )
         return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(self.places)]
 
@@ -95,7 +102,7 @@ class AttentionReader:
         """Start one batch; on a GPU this returns before it is computed.
 
         Raises:
-            AttentionError: The model returned no attention.
+            AttentionError: The model returned no attention, or did not show what an observer wants to see.
         """
         longest = max(window.n_tokens for window in windows)
         places = [self._place(window, longest) for window in windows]
@@ -105,6 +112,8 @@ class AttentionReader:
         with torch.inference_mode(), self._autocast():
             output = self._model(**self.inputs(windows), output_attentions=True, return_dict=True)
             attention = self._stack(getattr(output, "attentions", None), len(windows), longest)
+        if self._whole is not None:
+            self._whole.require_seen(len(attention), attention.shape[2], type(self._model).__name__)
         return Batch(output.logits, attention, places)
 
     def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:

@@ -50,8 +50,10 @@ class FullStatistics:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._projections = OutputProjections(model)
         self._device = model.device
-        self._cls, self._sep = tokenizer.cls_token_id, tokenizer.sep_token_id
-        self._reads_mean = getattr(model.config, "classifier_pooling", None) == "mean"
+        self._cls, self._sep, self._pad = tokenizer.cls_token_id, tokenizer.sep_token_id, model.config.pad_token_id
+        pooling = getattr(model.config, "classifier_pooling", None)
+        self._reads_mean = pooling in ("mean", "late")
+        self._reads_first = pooling == "bos" or getattr(model.config, "summary_type", None) == "first"
         self._warned = False
 
     def begin(self, windows: Sequence[Window]) -> None:
@@ -119,8 +121,14 @@ class FullStatistics:
         return [[*mark, float(flag)] for mark, flag in zip(marks, punctuation, strict=True)]
 
     def _read_by_classifier(self, window: Window) -> int:
-        """Find the token whose last state the head reads: [CLS] where there is one, else the last token."""
-        return window.token_ids.index(self._cls) if self._cls in window.token_ids else window.n_tokens - 1
+        """Find the token whose last state the head reads: the first, [CLS], or else the last that is not padding."""
+        if self._reads_first:
+            return 0
+        # A text may spell "[CLS]" itself, and padding, too; the heads that read the last token know only the latter.
+        special = zip(window.token_ids, _flags(window, window.special), strict=True)
+        own = [place for place, (token, flag) in enumerate(special) if flag and token == self._cls]
+        unpadded = [place for place, token in enumerate(window.token_ids) if token != self._pad]
+        return own[0] if own else max(unpadded, default=0)
 
     def _value_norms(self, part: MatrixPart) -> Tensor | None:
         squares = None

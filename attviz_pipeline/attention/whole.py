@@ -16,7 +16,12 @@ from attviz_pipeline.attention.diagonal import (
     share_keys,
 )
 from attviz_pipeline.attention.windows import Window
+from attviz_pipeline.errors import AttentionError
 
+READABLE = (
+    "Use a model whose layers attend from every token to every token, as BERT's do, "
+    "or set attention.mode: self_attention and maps.max_documents: 0."
+)
 # Entries of the matrices made at once. On a CPU they should stay in its second cache, 1 MB of float32;
 # a GPU needs many to be busy.
 ENTRIES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
@@ -67,11 +72,30 @@ class WholeAttention:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._places: list[slice] = []
+        self._heads_seen: list[int] = []
 
     def begin(self, windows: Sequence[Window], places: Sequence[slice]) -> None:
         """Make ready for a batch, whose padding is what lies outside of the windows' places."""
         self._places = list(places)
+        self._heads_seen = []
         self._observer.begin(windows)
+
+    def require_seen(self, n_layers: int, n_heads: int, name: str) -> None:
+        """Check that the observer was shown each layer of the batch, once and whole.
+
+        Args:
+            n_layers: Layers that the model has.
+            n_heads: Heads of each.
+            name: Of the model.
+
+        Raises:
+            AttentionError: It was not.
+        """
+        if self._heads_seen != [n_heads] * n_layers:
+            raise AttentionError(
+                f"{name} hides what its {n_layers} layers of {n_heads} heads attend to: the matrices it shows have "
+                f"{self._heads_seen or 'no'} heads. {READABLE}"
+            )
 
     def forward(  # noqa: PLR0913 - the interface's signature
         self,
@@ -84,7 +108,12 @@ class WholeAttention:
         is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
         **options: Any,  # noqa: ANN401
     ) -> tuple[Tensor, Tensor]:
-        """Attend as `self_attention_forward` does, with the matrices shown; what padding attends to is left zero."""
+        """Attend as `self_attention_forward` does, with the matrices shown; what padding attends to is left zero.
+
+        Raises:
+            AttentionError: The layer does not attend from every token to every token, or needs an eager function that
+                the model has not.
+        """
         inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
         if changes_scores(options):
             output, matrix = eager_attention(module, inputs, options)
@@ -93,18 +122,25 @@ class WholeAttention:
             return self._attend(module, share_keys(inputs))
 
     def reduce(self, matrix: Tensor, value: Tensor | None = None, module: torch.nn.Module | None = None) -> Tensor:
-        """Show a layer's matrix [document, head, query, key] that exists already, and return its diagonal."""
+        """Show a layer's matrix [document, head, query, key] that exists already, and return its diagonal.
+
+        Raises:
+            AttentionError: It is not of every token of the batch.
+        """
         n_heads = matrix.shape[1]
-        for documents, place in self._groups():
-            part = matrix[documents, :, place, place].float()
-            values = None if value is None else value[documents, :, place].float()
-            self._observer.see(
-                MatrixPart(documents, slice(0, n_heads), part, None, None, values, module, None, n_heads)
-            )
+        self._see_layer(*matrix.shape[1:])
+        with torch.autocast(matrix.device.type, enabled=False):
+            for documents, place in self._groups():
+                part = matrix[documents, :, place, place].float()
+                values = None if value is None else value[documents, :, place].float()
+                self._observer.see(
+                    MatrixPart(documents, slice(0, n_heads), part, None, None, values, module, None, n_heads)
+                )
         return matrix.diagonal(dim1=-2, dim2=-1).contiguous()
 
     def _attend(self, module: torch.nn.Module, inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
         n_documents, n_heads, n_tokens, size = inputs.value.shape
+        self._see_layer(n_heads, inputs.query.shape[-2], n_tokens)
         output = inputs.value.new_zeros(n_documents, n_tokens, n_heads, size)
         diagonal = torch.zeros(n_documents, n_heads, n_tokens, device=output.device)
         for documents, heads, place in self._parts(inputs):
@@ -116,6 +152,14 @@ class WholeAttention:
                 MatrixPart(documents, heads, matrix, cut.query, cut.key, cut.value, module, cut.scale, n_heads)
             )
         return output, diagonal
+
+    def _see_layer(self, n_heads: int, n_queries: int, n_keys: int) -> None:
+        n_tokens = max(place.stop for place in self._places)
+        if (n_queries, n_keys) != (n_tokens, n_tokens):
+            raise AttentionError(
+                f"a layer attends from {n_queries} to {n_keys} tokens, the model's input has {n_tokens}. {READABLE}"
+            )
+        self._heads_seen.append(n_heads)
 
     def _parts(self, inputs: AttentionInputs) -> Iterator[tuple[slice, slice, slice]]:
         n_heads = inputs.query.shape[1]
