@@ -16,6 +16,7 @@ from attviz_pipeline import __version__, config
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
 from attviz_pipeline.devices import reserved_gpu
 from attviz_pipeline.errors import AttvizError, ResourceError
+from attviz_pipeline.faults import machine_fault
 
 logger = logging.getLogger("attviz_pipeline")
 
@@ -56,12 +57,11 @@ def _run(options: argparse.Namespace) -> None:
         _log_to(options.log)
         with reserved_gpu(options.gpus):
             options.handler(options)
-    except MemoryError:
-        raise ResourceError(
-            "out of memory.",
-            remedy="Nothing half-written was kept. Use a machine with more memory, more shards (documents.n_shards) "
-            "or fewer documents (documents.max_documents).",
-        ) from None
+    except (MemoryError, RuntimeError) as fault:
+        error = machine_fault(fault)
+        if error is None:
+            raise
+        raise error from None
     except OSError as fault:
         if fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
             raise

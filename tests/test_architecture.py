@@ -10,7 +10,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "attviz_pipeline"
 STAGES = {"dataset", "model", "attention", "redaction", "analysis", "figures", "report", "export", "publish"}
-SHARED = {"artifacts", "config", "devices", "errors", "model_inputs", "progress", "published", "strata", "words"}
+SHARED = {
+    "artifacts",
+    "config",
+    "devices",
+    "errors",
+    "faults",
+    "model_inputs",
+    "progress",
+    "published",
+    "strata",
+    "words",
+}
 ONLY_IN = {
     "torch": {"model", "attention"},
     "transformers": {"model", "attention"},

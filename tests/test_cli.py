@@ -78,12 +78,45 @@ def test_disk_that_cannot_be_written_is_a_message(
     assert "Traceback" not in message
 
 
-def test_out_of_memory_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    code, message = fail_with(pa.ArrowMemoryError("malloc of size 1 failed"), monkeypatch, capsys)
+CUDA_LACKS_MEMORY = (
+    "CUDA out of memory. Tried to allocate 20.00 MiB",
+    "CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory",
+)
+
+
+@pytest.mark.parametrize(
+    "fault", [pa.ArrowMemoryError("malloc of size 1 failed"), *map(RuntimeError, CUDA_LACKS_MEMORY)], ids=str
+)
+def test_out_of_memory_is_a_message(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, message = fail_with(fault, monkeypatch, capsys)
 
     assert code == 2
     assert "out of memory" in message
     assert "documents.n_shards" in message
+    assert "training.batch_size" in message
+    assert "Traceback" not in message
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "CUDA error: unspecified launch failure",
+        "CUDA error: all CUDA-capable devices are busy or unavailable",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+    ],
+)
+def test_failed_gpu_is_a_message(
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, message = fail_with(RuntimeError(f"{reason}\nCompile with `TORCH_USE_CUDA_DSA`"), monkeypatch, capsys)
+
+    assert code == 2
+    assert f"the GPU failed: {reason}\nWhat is finished stays." in message
     assert "Traceback" not in message
 
 
@@ -104,13 +137,14 @@ def test_interruption_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "interrupted; nothing half-written was kept" in message
 
 
+@pytest.mark.parametrize("fault", [ZeroDivisionError("a bug"), RuntimeError("a bug")])
 def test_bug_is_logged_with_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _ = fail_with(ZeroDivisionError("a bug"), monkeypatch, capsys)
+    code, _ = fail_with(fault, monkeypatch, capsys)
 
     assert code == 1
-    assert "ZeroDivisionError: a bug" in (tmp_path / "job.log").read_text()
+    assert f"{type(fault).__name__}: a bug" in (tmp_path / "job.log").read_text()
 
 
 def test_settings_and_config_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -294,6 +294,7 @@ def fail_above(limit: int, fault: BaseException, batches: list[int]) -> Callable
     "fault",
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        torch.AcceleratorError("CUDA error: out of memory"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"),
         MemoryError(),
     ],

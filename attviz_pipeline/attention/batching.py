@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import median
 
-from attviz_pipeline.attention.faults import is_out_of_memory
 from attviz_pipeline.attention.windows import Window
+from attviz_pipeline.faults import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.masking_utils import sdpa_mask
 
-from attviz_pipeline.attention.faults import is_out_of_memory
 from attviz_pipeline.errors import AttentionError
+from attviz_pipeline.faults import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.attention.background import one_ahead, one_behind
 from attviz_pipeline.attention.batching import batch_windows, calibrate
 from attviz_pipeline.attention.capture import Batch, Reading
-from attviz_pipeline.attention.faults import is_out_of_memory, lost_device_reported, too_long_for_memory
 from attviz_pipeline.attention.freeing import FreedMemory
 from attviz_pipeline.attention.full import FullReading, FullStatistics
 from attviz_pipeline.attention.opening import device_name, open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.rows import Row, document_row, full_columns
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -102,10 +102,9 @@ class _Extraction:
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
         """Yield the finished rows of each block of the shard, in the shard's order."""
-        with lost_device_reported():
-            launched = (self._launch(rows, documents) for rows, documents in one_ahead(self._encoded_blocks(shard)))
-            # A GPU computes a block while the rows of the one before are made.
-            yield from map(self._finish, one_behind(launched))
+        launched = (self._launch(rows, documents) for rows, documents in one_ahead(self._encoded_blocks(shard)))
+        # A GPU computes a block while the rows of the one before are made.
+        yield from map(self._finish, one_behind(launched))
 
     def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
         for _, block in groupby(_documents(shard), key=lambda row: row["block"]):

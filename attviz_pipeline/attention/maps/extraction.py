@@ -12,7 +12,6 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.capture import AttentionReader
-from attviz_pipeline.attention.faults import is_out_of_memory, lost_device_reported, too_long_for_memory
 from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
 from attviz_pipeline.attention.maps.offsets import offset_pairs
 from attviz_pipeline.attention.maps.reduction import MapObserver
@@ -22,6 +21,7 @@ from attviz_pipeline.attention.opening import open_model, open_reader, open_toke
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config import ExtractMaps
 from attviz_pipeline.errors import ArtifactError, Problem
+from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def extract_maps(settings: ExtractMaps, inputs: MapInputs, maps: Path, selection
         "code": ATTENTION_CODE.header(),
         "model": card["sha256"],
     }
-    with files.TableWriter(maps, schemas.MAPS, facts) as writer, lost_device_reported():
+    with files.TableWriter(maps, schemas.MAPS, facts) as writer:
         documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), inputs.shards)
         for row in _map_rows(documents, settings, inputs.checkpoint, card):
             writer.write({name: [value] for name, value in row.items()})
