@@ -51,6 +51,14 @@ def test_calibration_takes_the_smallest_budget_that_is_fast(
     assert f"calibrated on inputs of 64 tokens: attention.tokens_per_batch is {expected}" in caplog.text
 
 
+@pytest.mark.parametrize(("length", "expected"), [(511, 4096), (600, 4096), (1500, 8192), (3000, 8192)])
+def test_calibration_goes_on_from_a_budget_that_takes_no_more_inputs(length: int, expected: int) -> None:
+    device = Device(3500, memory=10**9)
+    sample = [Window(0, [7] * length, [0] * length, 0, length)]
+
+    assert calibrate(device.read, sample, clock=lambda: device.now) == expected
+
+
 def test_calibration_stays_within_the_memory() -> None:
     device = Device(10**9, memory=3000)
 

@@ -53,8 +53,12 @@ def calibrate(
     """
     sample: Window = sorted(windows, key=lambda window: window.n_tokens)[len(windows) // 2]
     best, least = BUDGETS[0], float("inf")
+    n_before = 0
     for budget in BUDGETS:
         n_windows = max(1, budget // sample.n_tokens)
+        if n_windows == n_before:  # the same batch as with the budget before
+            continue
+        n_before = n_windows
         try:
             taken = _seconds(partial(read, [sample] * n_windows), clock) / n_windows
         except (RuntimeError, MemoryError) as fault:
