@@ -41,6 +41,17 @@ def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this m
     return "token_type_ids" in tokenizer.model_input_names if n_types is None else n_types > 1
 
 
+def padding_id(model: Any, tokenizer: Any) -> int:  # noqa: ANN401 - as above
+    """Return the token that fills up shorter inputs: the model's own if its vocabulary has it, else the tokenizer's.
+
+    Heads that read the last token (GPT-2's), and some positions (RoBERTa's), tell padding by the model's. 0 where
+    neither names one, and no inputs are batched.
+    """
+    own = model.config.pad_token_id
+    known = own is not None and 0 <= own < len(model.get_input_embeddings().weight)
+    return int(own if known else tokenizer.pad_token_id or 0)
+
+
 def pads_left(model: Any) -> bool:  # noqa: ANN401 - as above
     """Tell whether padding comes first; a tokenizer's own side would shift the positions of all other models."""
     return model.config.model_type in READS_LAST_POSITION

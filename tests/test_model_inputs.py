@@ -16,6 +16,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.opening import open_reader
+from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config import AttentionSettings, ExtractAttention, ModelSettings
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.encoding import Collator, encode
@@ -133,11 +135,34 @@ class TestPadding:
         assert "the model names no padding token: it gets its tokenizer's, [PAD]" in caplog.text
         assert together == alone
 
-    def test_other_padding_than_the_tokenizers_is_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        folder = write_model(tmp_path / "bert", make_model("Bert", pad_token_id=5, **LABELS), make_tiny_tokenizer())
-        load(folder)
+    def test_model_pads_as_its_config_says_in_scoring_and_extraction(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder = write_model(tmp_path / "gpt2", make_model("GPT2", pad_token_id=90, **LABELS), make_tiny_tokenizer())
+        with caplog.at_level("INFO"):
+            classifier = load(folder)
+        assert "the tokenizer pads with token 0, the model's config with 90" in caplog.text
 
-        assert "the tokenizer pads with token 0, the model's config names 5" in caplog.text
+        lengths = (9, 4, 1)
+        encoded = encode(classifier.tokenizer, [" ".join(WORDS[:n]) for n in lengths], [0] * 3, 64)
+        windows = [Window(0, ids.tolist(), [0] * len(ids), 0, len(ids)) for ids in encoded.token_ids]
+        with torch.no_grad():
+            alone = torch.cat([classifier.model(torch.tensor([window.token_ids])).logits for window in windows])
+            batch = Collator.of(classifier.model, classifier.tokenizer)([encoded[n] for n in range(3)])
+            del batch["labels"]
+            together = classifier.model(**batch).logits
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+
+        reader = open_reader(classifier.model, classifier.tokenizer, AttentionSettings())
+        np.testing.assert_allclose([reading.logits for reading in reader.read(windows)], alone, atol=1e-5)
+
+    def test_padding_that_no_vocabulary_has_is_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        model = make_model("GPT2", **LABELS)
+        model.config.pad_token_id = -1
+        classifier = load(write_model(tmp_path / "gpt2", model, make_tiny_tokenizer()))
+
+        assert Collator.of(classifier.model, classifier.tokenizer).padding_id == 0
+        assert "config pads with token -1, which its vocabulary lacks" in caplog.text
 
 
 class TestTypes:

@@ -13,7 +13,7 @@ from attviz_pipeline.attention.freeing import keep_few_kernels
 from attviz_pipeline.attention.whole import Observer
 from attviz_pipeline.config import AttentionSettings
 from attviz_pipeline.errors import AttentionError, ResourceError
-from attviz_pipeline.model_inputs import pads_left, takes_type_ids
+from attviz_pipeline.model_inputs import padding_id, pads_left, takes_type_ids
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +56,13 @@ def open_reader(
 
     Args:
         model: The classifier.
-        tokenizer: Says with what inputs are padded.
+        tokenizer: Says with what inputs are padded, where the model does not.
         settings: The precision to compute in.
         observer: Sees whole attention matrices, if they are wanted.
     """
     return AttentionReader(
         model,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=padding_id(model, tokenizer),
         left_padded=pads_left(model),
         typed=takes_type_ids(model, tokenizer),
         precision=settings.precision,

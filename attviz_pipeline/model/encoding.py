@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from attviz_pipeline.model_inputs import pads_left, split_pairs, takes_type_ids
+from attviz_pipeline.model_inputs import padding_id, pads_left, split_pairs, takes_type_ids
 
 TEXTS_PER_CALL = 1000
 
@@ -91,7 +91,7 @@ class Collator:
     @classmethod
     def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Self:
         """Make the batches that a model wants."""
-        return cls(tokenizer.pad_token_id, takes_type_ids(model, tokenizer), pads_left(model))
+        return cls(padding_id(model, tokenizer), takes_type_ids(model, tokenizer), pads_left(model))
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Pad to the longest text.

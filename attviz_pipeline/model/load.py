@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from attviz_pipeline.config import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.labels import match_outputs
+from attviz_pipeline.model_inputs import padding_id
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def load_classifier(folder: Path, settings: ModelSettings, label_names: Sequence
         output_to_label = match_outputs(_output_names(config), settings.label_names, label_names)
         _warn_of_other_problem(config)
     check_fit(model, tokenizer, settings.max_tokens)
-    _agree_on_padding(model.config, tokenizer)
+    _agree_on_padding(model, tokenizer)
     return Classifier(model, tokenizer, output_to_label)
 
 
@@ -165,14 +166,19 @@ def reset_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
         tokenizer.init_kwargs.pop(key, None)
 
 
-def _agree_on_padding(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
-    # Heads that read the last token of a text (GPT-2's) find it by the config's padding token.
+def _agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    config = model.config
     if config.pad_token_id is None:
         config.pad_token_id = tokenizer.pad_token_id
         logger.info("the model names no padding token: it gets its tokenizer's, %s", tokenizer.pad_token)
+    elif config.pad_token_id != padding_id(model, tokenizer):
+        message = (
+            "the model's config pads with token %d, which its vocabulary lacks: a head that looks for padding errs"
+        )
+        logger.warning(message, config.pad_token_id)
     elif config.pad_token_id != tokenizer.pad_token_id:
-        message = "the tokenizer pads with token %d, the model's config names %d: a head that looks for padding errs"
-        logger.warning(message, tokenizer.pad_token_id, config.pad_token_id)
+        message = "the tokenizer pads with token %d, the model's config with %d: inputs are padded with the latter"
+        logger.info(message, tokenizer.pad_token_id, config.pad_token_id)
 
 
 def _load_config(folder: Path) -> PreTrainedConfig:
