@@ -417,7 +417,7 @@ MAPS = Schema(
                 _list(pa.uint8()),
                 "Picture of each matrix, [layer, head, query cell, key cell], with min(`thumbnail_size`, n_tokens) "
                 "cells a side: the share of attention that a cell's queries, on average, give to its keys; rows sum "
-                "to 1. "
+                "to what the matrix's do, 1 but where an attention sink takes some. "
                 f"{_CODE}",
             ),
             _column(
@@ -434,7 +434,8 @@ MAPS = Schema(
             _column(
                 "rest",
                 _list(pa.uint8()),
-                f"Attention to all other keys, 1 - the sum of the entries, [layer, head, query]. {_CODE}",
+                "Attention to all other keys, [layer, head, query]: what the matrix's row sums to (1, but where an "
+                f"attention sink takes some) less the sum of the entries. {_CODE}",
             ),
             _column(
                 "offset_sums",

@@ -13,7 +13,7 @@ from attviz_pipeline.config import MapsSettings
 Maps = dict[str, Tensor]
 """The maps of some heads, each [head, ...]; of a whole window, each [layer, head, ...].
 
-thumbnails      Picture of the matrix, [query cell, key cell], 0..1; rows sum to 1.
+thumbnails      Picture of the matrix, [query cell, key cell], 0..1; rows sum to what the matrix's do.
 entry_keys      Strongest keys of each query, [query, entry].
 entry_values    Attention to them, [query, entry], 0..1.
 rest            Attention to all other keys, [query], 0..1.
@@ -72,7 +72,7 @@ def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings) -> Ma
         "thumbnails": thumbnail(matrix, settings.thumbnail_size),
         "entry_keys": entry_keys,
         "entry_values": entry_values,
-        "rest": (1 - entry_values.sum(dim=-1)).clamp(min=0),
+        "rest": (matrix.sum(dim=-1) - entry_values.sum(dim=-1)).clamp(min=0),
         "offset_sums": offset_sums(matrix, window),
         "keys_before": torch.full((len(matrix),), before),
         "keys_after": torch.full((len(matrix),), after),
@@ -92,13 +92,13 @@ def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings) -> Ma
 def thumbnail(matrix: Tensor, most_cells: int) -> Tensor:
     """Shrink matrices so that their patterns stay visible.
 
-    A cell holds what its queries, on average, give to all of its keys together. So the rows of a thumbnail sum to 1 as
+    A cell holds what its queries, on average, give to all of its keys together. So the rows of a thumbnail sum to what
     those of the matrix do, and a diagonal, an offset or a stripe stays as bright as it is, whatever the length of the
     text; a mean over both axes would dim them by the width of a cell, and a maximum would brighten the noise between
     them. Where cells and tokens do not align, tokens are shared out, or even attention would show stripes.
 
     Args:
-        matrix: [head, query, key]; rows sum to 1.
+        matrix: [head, query, key]; rows sum to 1, or less where an attention sink takes some.
         most_cells: Cells a side; matrices with fewer tokens come back as they are.
 
     Returns:

@@ -38,7 +38,7 @@ class MeanMaps:
 
     Args:
         pictures: Share of attention that the queries of a cell give to the keys of a cell, [row, query cell, key cell];
-            rows sum to 1.
+            rows sum to 1, or less where an attention sink takes some.
         n_documents: Documents with maps; without any the pictures are empty.
     """
 
