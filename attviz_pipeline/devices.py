@@ -1,7 +1,8 @@
 """One GPU per process, also on a machine where no scheduler deals them out.
 
-SLURM shows a job only the GPUs it was given. Without it, processes agree by locks: one lock file per GPU, held as long
-as the process lives. The kernel frees the lock of a process however it ends.
+SLURM shows a job only the GPUs it was given. Without it, and where a job of several GPUs runs several processes, these
+agree by locks: one lock file per GPU, held as long as the process lives. The kernel frees the lock of a process however
+it ends.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ from typing import IO
 logger = logging.getLogger(__name__)
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+SLURM_JOB = "SLURM_JOB_ID"
 SECONDS_BETWEEN_TRIES = 0.5
 
 
@@ -25,8 +27,9 @@ SECONDS_BETWEEN_TRIES = 0.5
 def reserved_gpu(n_gpus: int) -> Iterator[None]:
     """Make one free GPU the only visible one, and keep other processes of this user off it while the block runs.
 
-    Nothing changes for jobs that ask for no GPU, inside SLURM, and on a machine without GPUs: which device is computed
-    on then, or whether none is an error, is decided by who computes. Must be entered before torch is first used.
+    Nothing changes for jobs that ask for no GPU, inside SLURM where it gave one or none, and on a machine without GPUs:
+    which device is computed on then, or whether none is an error, is decided by who computes. Must be entered before
+    torch is first used.
 
     Args:
         n_gpus: 1 to reserve one, 0 for none.
@@ -48,12 +51,12 @@ def reserved_gpu(n_gpus: int) -> Iterator[None]:
 
 def _gpus(environment: Mapping[str, str]) -> list[str]:
     """Return the GPUs that may be chosen from, as CUDA names them."""
-    if "SLURM_JOB_ID" in environment:
-        # It numbers each job's GPUs from 0: the numbers of two jobs may be equal and mean different GPUs.
+    named = [gpu.strip() for gpu in environment.get(VISIBLE, "").split(",") if gpu.strip()]
+    if SLURM_JOB in environment:
         logger.info("SLURM gave this job %s=%s", VISIBLE, environment.get(VISIBLE, ""))
-        return []
+        return named if len(named) > 1 else []
     if VISIBLE in environment:
-        return [gpu.strip() for gpu in environment[VISIBLE].split(",") if gpu.strip()]
+        return named
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
         listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - fixed words
@@ -67,10 +70,13 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
 def _first_free(gpus: list[str]) -> Iterator[str]:
     folder = Path(tempfile.gettempdir()) / f"attviz-pipeline-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    # SLURM numbers each job's GPUs from 0: the numbers of two jobs may be equal and mean different GPUs.
+    job = os.environ.get(SLURM_JOB, "")
+    prefix = f"slurm-{job}-" if job else ""
     told = False
     while True:
         for gpu in gpus:
-            with (folder / f"{gpu.replace('/', '_')}.lock").open("a") as file:
+            with (folder / f"{prefix}{gpu.replace('/', '_')}.lock").open("a") as file:
                 if _locked(file):
                     yield gpu
                     return

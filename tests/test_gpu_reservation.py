@@ -120,12 +120,36 @@ def test_machine_without_gpus_says_so_and_goes_on(
     assert "a GPU is asked for, but nvidia-smi names none" in caplog.text
 
 
-@pytest.mark.parametrize(("n_gpus", "job"), [(0, None), (1, "17")])
-def test_nothing_changes_without_a_request_or_inside_slurm(
-    monkeypatch: pytest.MonkeyPatch, n_gpus: int, job: str | None
-) -> None:
-    if job:
-        monkeypatch.setenv("SLURM_JOB_ID", job)
-
-    with devices.reserved_gpu(n_gpus):
+def test_nothing_changes_without_a_request() -> None:
+    with devices.reserved_gpu(0):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,2"
+
+
+@pytest.mark.parametrize("given", ["2", "", None])
+def test_nothing_changes_inside_slurm_where_it_gave_one_gpu_or_none(
+    given: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+
+    with devices.reserved_gpu(1):
+        assert os.environ.get("CUDA_VISIBLE_DEVICES") == given
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_processes_of_one_slurm_job_share_out_its_gpus_and_keep_out_of_other_jobs(
+    hold: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    holders = []
+    try:
+        for job in ("17", "18"):
+            monkeypatch.setenv("SLURM_JOB_ID", job)
+            mine = [hold(), hold()]
+            holders += mine
+            assert sorted(holder.gpu() for holder in mine) == ["0", "1"]
+    finally:
+        for holder in holders:
+            holder.kill()
