@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from architectures import (
 )
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, masking_utils
 
 from attviz_pipeline.attention import diagonal
 from attviz_pipeline.attention.capture import AttentionReader, Reading
@@ -199,6 +199,26 @@ def test_changed_scores_without_an_eager_function_are_refused() -> None:
 
     with pytest.raises(AttentionError, match="Linear attends in a way that no fused kernel here computes"):
         diagonal.self_attention_forward(torch.nn.Linear(2, 2), query, query, query, None, softcap=30.0)
+
+
+@pytest.mark.parametrize(
+    "mask_function", [masking_utils.bidirectional_mask_function, masking_utils.causal_mask_function]
+)
+def test_mask_is_made_without_asking_a_gpu_what_it_holds(mask_function: Callable[..., Tensor]) -> None:
+    # As on a GPU, to ask is to wait; on this device it is an error.
+    padding = torch.ones(2, 9, dtype=torch.bool, device="meta")
+    found = diagonal.additive_mask(
+        batch_size=2,
+        q_length=9,
+        kv_length=9,
+        attention_mask=padding,
+        device="meta",
+        mask_function=mask_function,
+        allow_is_bidirectional_skip=True,
+    )
+
+    assert found is not None
+    assert found.shape[0] == 2
 
 
 @pytest.mark.parametrize("boolean", [True, False])

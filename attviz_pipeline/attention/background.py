@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import torch
+from torch import Tensor
+
 Item = TypeVar("Item")
 _END = object()
 
@@ -31,3 +34,8 @@ def one_behind(items: Iterable[Item]) -> Iterator[Item]:
             yield before
             before = following
         yield before
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the computer's memory; to a GPU without waiting for it, which takes pages that stay in place."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
+from attviz_pipeline.attention.background import to_device
 from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
 from attviz_pipeline.attention.matrices import layer_diagonal, matrix_diagonal, reduce_returned_matrices
 from attviz_pipeline.attention.whole import Observer, WholeAttention
@@ -133,7 +134,7 @@ class AttentionReader:
         # Without padding there is nothing to mask, and attention without a mask is faster.
         if any(window.n_tokens < longest for window in windows):
             inputs["attention_mask"] = mask
-        return {name: tensor.to(self._model.device, non_blocking=True) for name, tensor in inputs.items()}
+        return {name: to_device(tensor, self._model.device) for name, tensor in inputs.items()}
 
     def _register(self) -> None:
         # The interface's table is one for the process: another reader may have written to it since.

@@ -116,6 +116,10 @@ def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
     Returns:
         [document, 1, query, key]; one query stands for all where only padding is hidden.
     """
+    padding = arguments.get("attention_mask")
+    if padding is not None and padding.device.type != "cpu":
+        # The reader gives one only where there is padding; to look whether it can be left out would wait for the GPU.
+        arguments |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
     visible = sdpa_mask(**arguments)
     if visible is None:
         return None

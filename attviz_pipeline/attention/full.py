@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import profile_schemas
+from attviz_pipeline.attention.background import to_device
 from attviz_pipeline.attention.projections import OutputProjections
 from attviz_pipeline.attention.whole import MatrixPart
 from attviz_pipeline.attention.windows import Window
@@ -65,7 +66,7 @@ class FullStatistics:
         for row, window in enumerate(windows):
             self._queries[row, : window.n_tokens] = torch.tensor(_kept_text(window))
             self._marks[row, : window.n_tokens] = torch.tensor(self._marks_of(window))
-        self._queries, self._marks = self._queries.to(self._device), self._marks.to(self._device)
+        self._queries, self._marks = (to_device(tensor, self._device) for tensor in (self._queries, self._marks))
         self._received: list[list[Tensor]] = [[] for _ in windows]
         self._norms: list[list[Tensor | None]] = [[] for _ in windows]
         self._profiles: list[list[Tensor]] = [[] for _ in windows]
