@@ -115,6 +115,20 @@ def test_a_block_is_launched_before_the_one_before_is_waited_for(
     assert events == ["launch", "launch", "wait", "launch", "wait", "wait"]
 
 
+def test_batch_that_a_gpu_still_copies_is_waited_for_before_it_is_read() -> None:
+    logits, attention = torch.full((1, 2), torch.nan), torch.full((3, 1, 4, 5), torch.nan)
+
+    class Event:
+        def synchronize(self) -> None:
+            logits.fill_(1)
+            attention.fill_(0.5)
+
+    [reading] = Batch(logits, attention, [slice(0, 5)], Event()).readings()
+
+    assert (reading.logits == 1).all()
+    assert (reading.self_attention == 0.5).all()
+
+
 @pytest.mark.parametrize("where", ["launch", "readings"])
 def test_gpu_that_disappears_in_mid_run_ends_it_and_earlier_results_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

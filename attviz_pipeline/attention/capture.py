@@ -36,6 +36,8 @@ class Batch(NamedTuple):
     """[layer, window, head, token], padding included."""
     places: list[slice]
     """Where the tokens of each window are."""
+    copied: torch.cuda.Event | None = None
+    """Tells when a GPU has filled the tensors, which lie in the computer's memory; None where no GPU computes."""
 
     def readings(self) -> list[Reading]:
         """Wait for the device, and cut padding off.
@@ -43,6 +45,8 @@ class Batch(NamedTuple):
         Raises:
             AttentionError: The model returned values that are no numbers, or no shares of attention.
         """
+        if self.copied is not None:
+            self.copied.synchronize()
         logits, attention = self.logits.float().cpu(), self.self_attention.float().cpu()
         if not (torch.isfinite(logits).all() and torch.isfinite(attention).all()):
             raise AttentionError(
@@ -115,7 +119,13 @@ class AttentionReader:
             attention = self._stack(getattr(output, "attentions", None), len(windows), longest)
         if self._whole is not None:
             self._whole.require_seen(len(attention), attention.shape[2], type(self._model).__name__)
-        return Batch(output.logits, attention, places)
+        if attention.device.type == "cpu":
+            return Batch(output.logits, attention, places)
+        # Asked for when wanted, copies would wait for whatever the GPU was given since.
+        logits, attention = (tensor.to("cpu", non_blocking=True) for tensor in (output.logits, attention))
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
+        return Batch(logits, attention, places, copied)
 
     def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:
         """Return what the model is called with, padded to the longest window."""
