@@ -127,7 +127,7 @@ def _study(n_documents: int) -> StudyView:
     confusion = [[n_documents // 3, 0, 0], [0, n_documents // 3, 0], [0, 0, n_documents // 3]]
     summary = {"label_names": LABELS, "n_documents": n_documents, "n_labelled": n_documents, "confusion": confusion}
     parts: dict[str, Any] = {
-        name: {} for name in ("dataset", "model", "metrics", "provenance", "extraction", "map_reasons")
+        name: {} for name in ("dataset", "model", "metrics", "provenance", "extraction", "measures", "map_reasons")
     }
     return StudyView(settings=parse_study(settings, "benchmark"), summary=summary, corpus_paths=[], **parts)
 

@@ -105,8 +105,8 @@ def _describe(folder: Path, attention: Sequence[Path]) -> None:
     group_documents(GroupDocuments(seed=SEED), [m.document_heads for m in measures], folder / "document_groups.parquet")
 
 
-def add_profiles(path: Path) -> None:
-    """Give the documents of a shard invented profiles, as full mode would; head 0 of layer 0 looks ahead."""
+def add_full_mode(path: Path) -> None:
+    """Give the documents of a shard what full mode would, invented; head 0 of layer 0 looks ahead."""
     facts = files.read_facts(path, schemas.ATTENTION)
     rows = files.read_table(path, schemas.ATTENTION).to_pylist()
     n_rows = facts["n_layers"] * facts["n_heads"]
@@ -116,5 +116,9 @@ def add_profiles(path: Path) -> None:
         shares[:, 0] = [0.05, 0.05, 0.8, 0.02, 0.02, 0.02]
         spread = {"entropy": random.uniform(0, 2, n_rows), "distance": random.uniform(0, 9, n_rows)}
         row["profile"] = spread | dict(zip(SHARES, shares, strict=True))
+        n_tokens = len(row["tokens"])
+        row["received"] = random.dirichlet(np.ones(n_tokens), n_rows).ravel()
+        row["value_norm"] = random.uniform(0.1, 3, n_rows * n_tokens)
+        row["rollout"] = random.dirichlet(np.ones(n_tokens))
     columns = {name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names}
     files.write_table(path, schemas.ATTENTION, columns, facts | {"mode": "full"})

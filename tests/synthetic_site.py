@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from site_statistics import add_profiles, compute_statistics
+from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
 from synthetic_maps import write_maps
 
@@ -44,7 +44,7 @@ def write_site_inputs(
         n_documents: Number of documents.
         n_shards: Number of shards.
         hostile: Whether texts, ids and class names try to break out of the page.
-        full: Whether the attention was read in full mode, so that heads have profiles.
+        full: Whether the attention was read in full mode, so that heads have profiles and tokens more measures.
         options: Passed to `write_attention_shards`.
     """
     if hostile:
@@ -57,7 +57,7 @@ def write_site_inputs(
     if hostile:
         _rename(ledger, schemas.LEDGER, {})
     for path in attention if full else ():
-        add_profiles(path)
+        add_full_mode(path)
     mapped = {position: reason for position, reason in MAPPED.items() if position < n_documents}
     return SiteInputs(
         dataset=_card(

@@ -20,9 +20,10 @@ from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import SiteInputs, links, payload, render_site
 from attviz_pipeline.report import site as site_module
-from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
 from attviz_pipeline.report.tiers import (
     BYTES_PER_CLASS,
+    BYTES_PER_MEASURE,
     BYTES_PER_TOKEN,
     BYTES_PER_VALUE,
     PAGE_BYTES,
@@ -141,7 +142,7 @@ def test_pages_take_no_more_than_is_counted_and_not_much_less(
         row = row_at(many_heads, position)
         rows = N_LAYERS * (1 if tier == "lite" else N_HEADS)
         counted = PAGE_BYTES + 3 * BYTES_PER_CLASS + 1.1 * len(row.text.encode())
-        counted += len(row.tokens) * (BYTES_PER_TOKEN + BYTES_PER_VALUE * rows)
+        counted += len(row.tokens) * (BYTES_PER_TOKEN + BYTES_PER_MEASURE * len(row.measures) + BYTES_PER_VALUE * rows)
         taken = (site / links.document(position)).stat().st_size
         assert 0.75 * counted < taken < counted
 
@@ -193,6 +194,8 @@ def test_a_page_of_the_smaller_tier_works(
     assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == ["L1", "max \u2212 min"]
     page.locator("#head-grid").get_by_role("button", name="Layer 3, mean").click()
     assert "h=L1,range,L3" in page.url
+    page.locator("#measure").select_option("rollout")
+    until(page, "document.querySelector('#agreement').textContent.startsWith('Spearman')")
     page.locator("#exports summary").click()
     until(page, "Boolean(globalThis.attviz.exportPanel)")
 
@@ -237,8 +240,9 @@ def test_without_heads_words_take_the_aggregates_of_their_pieces(
     row = row_at(many_heads, 7)
     page = visitor(small_site).open(f"{links.document(7)}#words={way}&m=entropy&rows=aggregates&h=std,max")
     shown = shown_aggregates(page)
-    exact = dict(zip(("mean", "entropy", "std", "max", "min"), of_words(row.aggregates, row, way), strict=True))
-    exact = exact if way == "first" else {name: exact[name] for name in ("mean", "max", "min")}
+    pieces = np.vstack([row.aggregates, *row.measures.values()])
+    exact = dict(zip((*AGGREGATES, *row.measures), of_words(pieces, row, way), strict=True))
+    exact = exact if way == "first" else {name: exact[name] for name in ("mean", "max", "min", *row.measures)}
     for name, values in {**exact, "range": exact["max"] - exact["min"]}.items():
         np.testing.assert_allclose(shown.pop(name), values, rtol=2e-3, err_msg=name)
     assert not shown

@@ -26,6 +26,10 @@ class Row:
         """Return a cell of a list column as an array."""
         return self._cell(self._columns[name])
 
+    def found(self, name: str) -> NDArray[Any] | None:
+        """Return a cell of a list column as an array; None where it is null."""
+        return self.array(name) if self._columns[name][self._number].is_valid else None
+
     def part(self, name: str, field: str) -> NDArray[Any] | None:
         """Return a list within a cell of a struct column as an array; None where the cell is null."""
         column = self._columns[name]

@@ -31,8 +31,8 @@ def encode_attention(attention: NDArray[np.float32]) -> tuple[str, str]:
     return pack(codes - medians[:, None], repeats=False), pack(medians, repeats=False)
 
 
-def encode_aggregates(aggregates: NDArray[np.float32]) -> str:
-    """Code the aggregates of one document, [aggregate, token]."""
+def encode_aggregates(aggregates: NDArray[np.floating[Any]]) -> str:
+    """Code the aggregates of one document, and what full mode adds to them, [aggregate, token]."""
     return pack(AGGREGATE_CODE.encode(aggregates), repeats=False)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report.measures import measures_of_document
 
 AGGREGATES = ("mean", "entropy", "std", "max", "min")
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)
@@ -31,6 +32,7 @@ class DocumentRow:
         windows: Model inputs as in schema ATTENTION.
         self_attention: Rows are the heads of all layers, [row, token], 0..1.
         aggregates: Rows as in `AGGREGATES`, [aggregate, token].
+        measures: What full mode adds, by name, each [token]; see `measures_of_document`.
         on_special: Share of attention on [CLS] and [SEP], mean over heads, 0..1; None unless in full mode.
     """
 
@@ -53,6 +55,7 @@ class DocumentRow:
     segments: NDArray[np.int8]
     self_attention: NDArray[np.float32]
     aggregates: NDArray[np.float32]
+    measures: dict[str, NDArray[np.float64]]
     on_special: float | None
 
 
@@ -80,6 +83,7 @@ def _iter_aggregates(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
 
 def _document(row: Row, aggregates: NDArray[np.float32]) -> DocumentRow:
     tokens = row.scalar("tokens")
+    self_attention = row.array("self_attention").reshape(-1, len(tokens))
     return DocumentRow(
         position=row.scalar("position"),
         id=row.scalar("id"),
@@ -98,8 +102,11 @@ def _document(row: Row, aggregates: NDArray[np.float32]) -> DocumentRow:
         punctuation=row.array("punctuation").astype(np.bool_),
         words=row.array("words"),
         segments=row.array("segments"),
-        self_attention=row.array("self_attention").reshape(-1, len(tokens)),
+        self_attention=self_attention,
         aggregates=aggregates,
+        measures=measures_of_document(
+            self_attention, row.found("received"), row.found("rollout"), row.found("value_norm")
+        ),
         on_special=_on_special(row),
     )
 

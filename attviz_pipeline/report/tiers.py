@@ -24,6 +24,8 @@ BYTES_PER_VALUE = 1.25
 """Most that a coded value takes, deflated and in base64; measured are 1.1."""
 BYTES_PER_TOKEN = 20
 """Aggregates (14) and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
+BYTES_PER_MEASURE = 2.8
+"""What each measure that full mode adds takes of a token: two bytes in base64."""
 PAGE_BYTES = 5_200
 """A document's page without its text, classes and tokens, and its row of the index without its excerpt."""
 BYTES_PER_CLASS = 110
@@ -87,7 +89,8 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
 def _smallest_site(table: pa.Table, n_tokens: NDArray[np.float64], study: StudyView) -> float:
     # The text stands on the page, where some characters are escaped, and as far as there is room in the index.
     text = float(pc.sum(pc.binary_length(table["text"])).as_py() or 0)
-    values = float(n_tokens.sum()) * (BYTES_PER_TOKEN + BYTES_PER_VALUE * study.n_layers)
+    per_token = BYTES_PER_TOKEN + BYTES_PER_MEASURE * len(study.measures) + BYTES_PER_VALUE * study.n_layers
+    values = float(n_tokens.sum()) * per_token
     occurrences = min(BYTES_OF_ALL, float(n_tokens.sum()) * BYTES_OF_OCCURRENCE)
     page = PAGE_BYTES + BYTES_PER_CLASS * len(study.label_names)
     other = float(table.num_rows * page + study.n_rows * HEAD_PAGE_BYTES)

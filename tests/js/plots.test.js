@@ -105,7 +105,8 @@ const pieces = () => attviz.attention.complete({
   windows: [2], named: (token) => ({ 0: "[CLS]", 1: "cyber" })[token],
   values: Float64Array.from({ length: 256 }, (_, code) => (code ? 1e-6 * Math.exp((code - 1) * (Math.log(1e6) / 254)) : 0)),
   codes: Uint8Array.of(255, 200, 150, 9, 255, 100, 180, 4),
-  aggregates: Object.fromEntries(["mean", "entropy", "std", "max", "min", "range"].map((name) => [name, Float64Array.of(1, 2, 3, 4)])),
+  aggregates: Object.fromEntries(["mean", "entropy", "std", "max", "min", "range", "rollout"].map((name) => [name, Float64Array.of(1, 2, 3, 4)])),
+  measures: ["rollout"],
 });
 
 test("pieces become words by their mean, their maximum or the first of them", () => {
@@ -113,6 +114,7 @@ test("pieces become words by their mean, their maximum or the first of them", ()
   for (const [way, expected] of [["first", [200, 100]], ["max", [200, 180]]]) {
     const { doc: merged } = attviz.words.merge(whole, way);
     assert.deepEqual([merged.codes[1], merged.codes[merged.tokens + 1]], expected);
+    assert.deepEqual([...merged.aggregates.rollout], [1, way === "max" ? 3 : 2, 4]);
   }
   const { doc: merged, wordOf, firsts } = attviz.words.merge(whole, "mean");
   assert.equal(merged.tokens, 3);
@@ -124,6 +126,7 @@ test("pieces become words by their mean, their maximum or the first of them", ()
   assert.ok(Math.abs(merged.value(0, 1) / exact - 1) < 0.0276);
   assert.equal(merged.value(1, 2), whole.value(1, 3));
   assert.equal(merged.aggregates.mean[2], 4);
+  assert.deepEqual([...merged.aggregates.rollout], [1, 2.5, 4]);
   assert.ok(Math.abs(merged.aggregates.mean[1] - (merged.value(0, 1) + merged.value(1, 1)) / 2) < 1e-12);
   let now = { token: 1, row: 0, held: false };
   const own = attviz.words.cursorOfPieces({ get: () => now, hover: (token, row) => { now = { token, row, held: false }; } }, { firsts, wordOf });

@@ -24,6 +24,14 @@ test("extremes name the first head with the highest and the lowest value", () =>
   assert.deepEqual([...lowest], [0, 0, 2]);
 });
 
+test("rank correlation heeds order alone, with mid-ranks for ties, and is nothing where nothing varies", () => {
+  assert.equal(stats.spearman([1, 2, 30], [0.1, 5, 6]), 1);
+  assert.equal(stats.spearman([1, 2, 3], [3, 2, 1]), -1);
+  assert.ok(Math.abs(stats.spearman([1, 2, 2, 4], [1, 3, 2, 4]) - 0.9 / Math.sqrt(0.9)) < 1e-12);
+  assert.ok(Number.isNaN(stats.spearman([1, 1], [1, 2])));
+  assert.ok(Number.isNaN(stats.spearman([], [])));
+});
+
 test("quantiles come from sorted numbers, and nothing has quantile 0", () => {
   assert.equal(stats.quantile([5, 1, 3], 0.5), 3);
   assert.equal(stats.quantile([5, 1, 3], 1), 5);

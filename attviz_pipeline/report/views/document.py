@@ -107,9 +107,10 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
 
     Returns:
         What scripts read: how many layers and heads, labels, codes of the numbers, what is usual in the dataset [row],
-        and the values that most pages have.
+        the values that most pages have, and in full mode the names of the measures that follow the aggregates.
     """
     return {
+        **({"measures": study.measures} if study.measures else {}),
         "layers": study.n_layers,
         "vectors": study.imported,
         "heads": 1 if lite else study.n_heads,
@@ -227,7 +228,9 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "number": row.position + 1,
         "tokens": len(row.tokens),
         "attention": {"codes": codes, "medians": medians},
-        "aggregates": payload.encode_aggregates(row.aggregates),
+        "aggregates": payload.encode_aggregates(
+            np.vstack([row.aggregates, *(row.measures[name] for name in study.measures)])
+        ),
         "offsets": payload.encode_offsets(starts, ends),
         "special": np.flatnonzero(row.special).tolist(),
         "punctuation": np.flatnonzero(row.punctuation).tolist(),

@@ -11,6 +11,7 @@ from attviz_pipeline.config import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
+from attviz_pipeline.report.measures import measures_of_study
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class StudyView:
         map_reasons: Why each document that has token-to-token maps was chosen, by position.
         provenance: Versions and commit, as handed in.
         extraction: Devices and precisions that attention was extracted with, where the shards say so.
+        measures: Names of what full mode adds to the measures of tokens.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
     """
 
@@ -46,6 +48,7 @@ class StudyView:
     map_reasons: dict[int, str]
     provenance: dict[str, str]
     extraction: dict[str, list[str]]
+    measures: list[str]
     corpus_paths: list[str]
 
     @property
@@ -139,6 +142,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         map_reasons=_map_reasons(settings, inputs.maps),
         provenance=dict(inputs.provenance),
         extraction=_extraction(inputs.attention),
+        measures=measures_of_study(inputs.attention),
         corpus_paths=published.corpus_paths(dataset),
     )
 

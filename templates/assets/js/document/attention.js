@@ -3,16 +3,16 @@
   "use strict";
 
   const AGGREGATES = ["mean", "entropy", "std", "max", "min"];
-  // What can be a row beside the heads: the aggregates as the study defines them, and the range.
+  // What can be a row beside the heads: the aggregates as the study defines them, the range, and what full mode adds (`doc.measures`).
   const ROWS = [...AGGREGATES, "range"];
   const rowName = (key) => (key === "range" ? "max − min" : key);
 
   const load = async (payload, text) => {
-    const { layers, heads, tokens } = payload;
+    const { layers, heads, tokens, length, definition, telling, range, lite, measures = [] } = payload;
     const rows = layers * heads;
     const [{ codes, values }, aggregates, { starts, ends }, usual] = await Promise.all([
       attviz.codec.attention({ ...payload.codes.attention, ...payload.attention }, rows, tokens),
-      attviz.codec.aggregates({ ...payload.codes.aggregates, codes: payload.aggregates }, AGGREGATES, tokens),
+      attviz.codec.aggregates({ ...payload.codes.aggregates, codes: payload.aggregates }, [...AGGREGATES, ...measures], tokens),
       attviz.codec.offsets(payload.offsets),
       attviz.codec.values(payload.usual),
     ]);
@@ -24,12 +24,11 @@
     const special = flags(payload.special);
     aggregates.range = aggregates.max.map((value, token) => value - aggregates.min[token]);
     return complete({
-      layers, heads, tokens, rows, codes, values, aggregates, starts, ends, special, text, usual,
+      layers, heads, tokens, rows, codes, values, aggregates, measures, starts, ends, special, text, usual,
       punctuation: flags(payload.punctuation), continues: flags(payload.continues), skipped: special,
-      length: payload.length, definition: payload.definition, windows: payload.windows.slice(1), telling: payload.telling, range: payload.range,
-      lite: payload.lite,
-      name: (row) => (payload.lite ? `L${row}` : attviz.headName(row, heads, payload.vectors)),
-      page: (row) => payload.lite ? "heads.html" : `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
+      length, definition, windows: payload.windows.slice(1), telling, range, lite,
+      name: (row) => (lite ? `L${row}` : attviz.headName(row, heads, payload.vectors)),
+      page: (row) => lite ? "heads.html" : `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
       named: (token) => payload.named[token],
     });
   };
@@ -76,5 +75,5 @@
   const rowHeight = (doc) => Math.max(2, Math.min(10, Math.floor(320 / doc.rows)));
   const layerHeight = (doc) => rowHeight(doc) * doc.heads + 2;
 
-  attviz.attention = { rowHeight, layerHeight, AGGREGATES, ROWS, rowName, load, complete, skip, measured, rowOf, keyOf };
+  attviz.attention = { rowHeight, layerHeight, ROWS, rowName, load, complete, skip, measured, rowOf, keyOf };
 })(globalThis.attviz ??= {});

@@ -28,10 +28,10 @@
     });
   };
 
-  // Behind the aggregates, the pinned heads.
+  // Behind the measures over heads, the pinned heads.
   const fillMeasures = (select, doc, pins, measure) => {
     const heads = [...new Set([...pins.filter(({ row }) => row >= 0).map(({ key }) => key), ...(doc.aggregates[measure] ? [] : [measure])])];
-    const offered = [...select.options].slice(attviz.attention.ROWS.length);
+    const offered = [...select.options].slice(attviz.attention.ROWS.length + doc.measures.length);
     offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
     const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
     select.append(...missing.map((key) => new Option(`head ${doc.name(attviz.attention.rowOf(doc, key))}`, key)));
@@ -60,10 +60,12 @@
   };
 
   // What the switches say, as the address has it.
-  const shown = ({ doc, state }) => ({ measure, pinned, span, norm, normed }) => {
+  const shown = (page) => ({ measure, pinned, span, norm, normed }) => {
+    const { doc, state } = page;
+    if (doc.measures.length) byId("agreement").textContent = attviz.measures.agreement(page, measure);
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-    const none = normed && measure === "entropy";
-    byId("series-measure").textContent = none ? "no entropy of normalised values" : doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
+    const none = normed && ["entropy", ...doc.measures].includes(measure);
+    byId("series-measure").textContent = none ? `no ${measure} of normalised values` : doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
     showSwitches(state);
     tellUse(norm);
     fillMeasures(byId("measure"), doc, pinned, measure);
@@ -107,6 +109,7 @@
   attviz.addControls = (page) => {
     const { doc, payload, cursor, views, zoom } = page;
     attviz.followOwnList();
+    attviz.measures.offer(doc);
     if (page.words) attviz.words.tell(doc, page.state.get("words"));
     listen(page);
     attviz.gridKeys(document.querySelector("#head-grid .head-buttons"), doc);

@@ -1,4 +1,4 @@
-// Statistics of heads that no view of the first picture needs.
+// Statistics that no view of the first picture needs.
 ((attviz) => {
   "use strict";
 
@@ -19,5 +19,23 @@
     return sum;
   });
 
-  Object.assign(attviz.stats, { layerMeans, headVariances });
+  // Mid-ranks, from 1: equal numbers share the mean of their places.
+  const ranks = (numbers) => {
+    const order = [...numbers.keys()].sort((a, b) => numbers[a] - numbers[b]);
+    const made = new Float64Array(numbers.length);
+    for (let first = 0, last = 0; first < order.length; first = last) {
+      while (last < order.length && numbers[order[last]] === numbers[order[first]]) last++;
+      for (let place = first; place < last; place++) made[order[place]] = (first + last + 1) / 2;
+    }
+    return made;
+  };
+
+  // Spearman's rank correlation of two lists, -1 to 1; NaN where one of the two does not vary.
+  const spearman = (a, b) => {
+    const [x, y] = [a, b].map((numbers) => ranks(numbers).map((rank) => rank - (numbers.length + 1) / 2));
+    const product = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);
+    return product(x, y) / Math.sqrt(product(x, x) * product(y, y));
+  };
+
+  Object.assign(attviz.stats, { layerMeans, headVariances, spearman });
 })(globalThis.attviz ??= {});

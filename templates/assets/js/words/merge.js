@@ -44,15 +44,19 @@
     return { ...attviz.spread.of(doc, { number: doc.value }), entropy: Float64Array.from({ length: doc.tokens }, (_, word) => measure(attviz.spread.column(doc, word))) };
   };
 
-  // Without its heads a page knows aggregates of pieces only. These are put together as values are; std and entropy would need the heads.
-  const ofPieces = ({ tokens, aggregates }, firsts, way) => {
-    const [mean, max, min] = ["mean", "max", "min"].map((name) => Float64Array.from(firsts, (first, word) => WAYS[way](aggregates[name].subarray(first, firsts[word + 1] ?? tokens))));
-    return { mean, max, min, range: max.map((value, word) => value - min[word]) };
+  // By name, what is put together of pieces as values are.
+  const ofPieces = ({ tokens, aggregates }, firsts, way, names) => Object.fromEntries(names.map((name) =>
+    [name, Float64Array.from(firsts, (first, word) => WAYS[way](aggregates[name].subarray(first, firsts[word + 1] ?? tokens)))]));
+
+  // Without its heads a page knows aggregates of pieces only; std and entropy of words would need the heads.
+  const withoutHeads = (whole, firsts, way) => {
+    const made = ofPieces(whole, firsts, way, ["mean", "max", "min"]);
+    return { ...made, range: made.max.map((value, word) => value - made.min[word]) };
   };
 
   // Aggregates of words; those of single tokens and of first pieces are exact.
   const mergeAggregates = (doc, whole, firsts, way) => {
-    if (doc.lite && way !== "first") return ofPieces(whole, firsts, way);
+    if (doc.lite && way !== "first") return withoutHeads(whole, firsts, way);
     const made = ofHeads(doc);
     for (const [name, numbers] of Object.entries(made)) firsts.forEach((first, word) => { if (!doc.rough?.(word)) numbers[word] = whole.aggregates[name][first]; });
     return made;
@@ -70,7 +74,7 @@
       named: (word) => (single(word) ? whole.named(firsts[word]) : undefined),
       rough: whole.lite || way === "first" ? undefined : (word) => !single(word),
     });
-    doc.aggregates = { __proto__: null, ...mergeAggregates(doc, whole, firsts, way) };
+    doc.aggregates = { __proto__: null, ...mergeAggregates(doc, whole, firsts, way), ...ofPieces(whole, firsts, way, whole.measures) };
     return { doc, firsts, wordOf };
   };
 
