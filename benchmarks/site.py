@@ -255,8 +255,8 @@ moves them by a third. "4 x" is with the processor slowed down fourfold.
 The first picture is the time from the start of loading until what is in sight at first is painted: prediction, text,
 grid of heads, pinned heads and series. All other views and the controls come by themselves right after it; tables,
 words, exports, maps and the list of keys when they are asked for. Pointing is all that follows a pointer's event in
-every view. Pages have three classes and ten strongest tokens; their rendering is timed by the processor's clock, from
-the files of the analysis to the written page.
+every view. Pages have three classes, ten strongest tokens and the measures of full mode; their rendering is timed by
+the processor's clock, from the files of the analysis to the written page.
 """
 
 
