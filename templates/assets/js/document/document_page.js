@@ -4,7 +4,7 @@
 
   // What the address says of the token-to-token views, whose scripts come later.
   const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
-  const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", t: "", z: "" };
+  const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", tint: "", scores: "", t: "", z: "" };
   const later = () => Promise.all(["css", "js"].map((kind) => attviz.load(`assets/later.${kind}`)));
   const byId = (id) => document.getElementById(id);
 
