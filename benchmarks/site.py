@@ -124,7 +124,7 @@ def rows_of_pages(folder: Path, size: int, n_layers: int, *, lite: bool) -> list
         (f"page, {shape}", "-", f"{page / 1000:.1f} kB"),
         (f"of it without payload, {shape}", "6 kB" if short else "-", f"{rest / 1000:.1f} kB"),
         *([(f"{MANY:,} such pages, {shape}", "900 MB", f"{MANY * page / MEGABYTE:.0f} MB")] if short else []),
-        (f"rendering, {shape}", "200 / s", f"{1 / seconds:.0f} / s of one core"),
+        (f"rendering, {shape}", "200 / s" if size < max(SIZES) else "-", f"{1 / seconds:.0f} / s of one core"),
     ]
 
 
@@ -256,7 +256,8 @@ The first picture is the time from the start of loading until what is in sight a
 grid of heads, pinned heads and series. All other views and the controls come by themselves right after it; tables,
 words, exports, maps and the list of keys when they are asked for. Pointing is all that follows a pointer's event in
 every view. Pages have three classes, ten strongest tokens and the measures of full mode; their rendering is timed by
-the processor's clock, from the files of the analysis to the written page.
+the processor's clock, from the files of the analysis to the written page. The limit on rendering is meant for texts of
+usual length, not for the longest. Limits on times that are missed: [README.md](README.md#document-pages).
 """
 
 
