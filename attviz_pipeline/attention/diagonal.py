@@ -114,7 +114,7 @@ def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
         arguments: As transformers calls mask functions; `dtype` is that of the result.
 
     Returns:
-        [document, 1, query, key]; one query stands for all where only padding is hidden.
+        [document, 1, query, key]; one query may stand for all where only padding is hidden.
     """
     padding = arguments.get("attention_mask")
     if padding is not None and padding.device.type != "cpu":
