@@ -144,6 +144,17 @@ def local(url: str, root: str) -> bool:
     return url.startswith((root, "data:"))
 
 
+def arrive(page: Any, address: str) -> None:
+    """Wait for the page that a click or a key leads to, and until it has filled itself in.
+
+    An address changes before the new document replaces the old one, which is ready already: so
+    readiness is asked of a document that has that address.
+    """
+    page.wait_for_url(address)
+    page.wait_for_load_state("load")
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
+
+
 def until(page: Any, expression: str) -> None:
     """Wait for the page: Playwright's own waiting evaluates strings, which the pages forbid."""
     for _ in range(100):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from site_visits import Visitor, row_at, until
+from site_visits import Visitor, arrive, row_at, until
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.report import SiteInputs, links
@@ -66,14 +66,14 @@ def test_a_link_followed_within_a_frame_is_kept(site: Path, visitor: Visitor) ->
 def test_a_document_leads_to_its_comparison(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.document(4)}#h=1.2")
     page.get_by_role("link", name="compare").click()
-    page.wait_for_url("**/compare.html#a=5&kind=documents")
+    arrive(page, "**/compare.html#a=5&kind=documents")
     assert "Document 5 of 24" in page.frame_locator("#side-a").locator(".pager").inner_text()
 
 
 def test_heads_and_classes_are_chosen_swapped_and_kept_in_the_link(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.head(0, 1)}")
     page.get_by_role("link", name="compare").click()
-    page.wait_for_url("**/compare.html#a=0.1*kind=heads*")
+    arrive(page, "**/compare.html#a=0.1*kind=heads*")
     assert "Layer 0, head 1" in page.frame_locator("#side-a").locator("h1").inner_text()
     page.locator("#b-heads").select_option("1.2")
     assert (

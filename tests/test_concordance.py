@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from site_visits import Visitor
+from site_visits import Visitor, arrive
 from synthetic_attention import PIECES
 from synthetic_site import site_settings
 from test_head_pages import all_rows
@@ -138,7 +138,7 @@ def test_a_token_shows_its_heads_classes_and_occurrences(inputs: SiteInputs, sit
     n_occurrences = sum(row.text.split().count("manufacturers") for row in all_rows(inputs))
     assert detail.locator(".concordance li").count() == min(n_occurrences, token_details.MOST_OCCURRENCES)
     detail.locator(".concordance a").first.click()
-    page.wait_for_url("**/documents/*.html#t=*")
+    arrive(page, "**/documents/*.html#t=*")
     page.go_back()
     page.locator("#token-detail .concordance li").first.wait_for()
     page.get_by_role("button", name="Close").click()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from site_visits import Visitor, row_at, until
+from site_visits import Visitor, arrive, row_at, until
 
 from attviz_pipeline.report import SiteInputs, links
 
@@ -268,8 +268,7 @@ def test_the_table_of_every_token_says_that_it_is_approximate(site: Path, visito
 def test_the_next_document_keeps_the_pinned_heads(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.document(7)}#h=1.2,0.1")
     page.keyboard.press("j")
-    page.wait_for_url(f"**/{links.document(8)}#h=1.2,0.1")
-    page.wait_for_selector("html[data-ready]", state="attached")
+    arrive(page, f"**/{links.document(8)}#h=1.2,0.1")
     assert page.locator("#pins a").all_inner_texts() == ["L1·H2", "L0·H1"]
 
 
@@ -361,8 +360,7 @@ def test_the_next_document_shows_the_same_of_itself(site: Path, visitor: Visitor
     page.keyboard.press("Tab")
     until(page, "location.hash.includes('~~~')")
     page.get_by_role("link", name="Next").click()
-    page.wait_for_url(f"**/{links.document(8)}#*")
-    page.wait_for_selector("html[data-ready]", state="attached")
+    arrive(page, f"**/{links.document(8)}#*")
     assert page.locator("#pins a").all_inner_texts() == ["a, b 100% ~x"]
     assert page.url.split("&", 1)[1] == state
     assert page.locator("#rows").input_value() == "heads"
@@ -378,7 +376,7 @@ def test_no_pins_stay_no_pins(site: Path, visitor: Visitor) -> None:
     page.wait_for_selector("html[data-ready]", state="attached")
     assert page.locator("#pins li").count() == 0
     page.get_by_role("link", name="Next").click()
-    page.wait_for_url(f"**/{links.document(8)}#h=")
+    arrive(page, f"**/{links.document(8)}#h=")
 
 
 # Manners
@@ -537,15 +535,15 @@ def test_punctuation_is_left_out_of_means_when_asked(inputs: SiteInputs, site: P
 def test_the_margin_of_the_heat_map_leads_to_the_heads(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.document(7))
     page.locator("#overview").click(position={"x": 20, "y": 5})
-    page.wait_for_url(f"**/{links.head(0, 0)}")
+    arrive(page, f"**/{links.head(0, 0)}")
     page.go_back()
-    page.wait_for_selector("html[data-ready]", state="attached")
+    arrive(page, f"**/{links.document(7)}*")
     page.locator("#overview").focus()
     for _ in range(2):
         page.keyboard.press("ArrowDown")
         page.wait_for_timeout(50)
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/{links.head(0, 1)}")
+    arrive(page, f"**/{links.head(0, 1)}")
 
 
 def test_the_strip_reads_the_text_around_the_token(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:

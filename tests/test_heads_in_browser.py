@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from site_visits import Visitor, until
+from site_visits import Visitor, arrive, until
 from synthetic_site import site_settings
 from test_head_pages import all_rows
 
@@ -59,13 +59,13 @@ def test_the_matrix_tells_the_value_of_two_heads(inputs: SiteInputs, site: Path,
     assert caption.locator(".head-name").all_inner_texts() == [f"L{row // 3}·H{row % 3}" for row in (first, second)]
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/{links.head(*divmod(first, 3))}")
+    arrive(page, f"**/{links.head(*divmod(first, 3))}")
 
 
 def test_the_map_leads_to_heads(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.HEADS)
     page.locator(".likeness[data-measure=jensen_shannon] .head-map a").nth(4).click()
-    page.wait_for_url(f"**/{links.head(1, 1)}")
+    arrive(page, f"**/{links.head(1, 1)}")
 
 
 def test_an_excerpt_leads_to_its_document_with_the_head_chosen(
@@ -74,7 +74,7 @@ def test_an_excerpt_leads_to_its_document_with_the_head_chosen(
     page = visitor(site).open(links.head(1, 2))
     strongest: DocumentRow = max(all_rows(inputs), key=lambda row: float(row.self_attention[5, ~row.special].mean()))
     page.locator(".excerpts a").first.click()
-    page.wait_for_url(f"**/{links.document(strongest.position)}#h=1.2&m=1.2")
+    arrive(page, f"**/{links.document(strongest.position)}#h=1.2&m=1.2")
 
 
 def test_the_mean_map_of_a_head_reads_itself_out(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
@@ -97,4 +97,4 @@ def test_the_pictures_of_all_heads_lead_to_them(site: Path, visitor: Visitor) ->
     page = visitor(site).open(links.HEADS)
     assert page.locator("#mean-maps canvas").count() == 6
     page.get_by_role("link", name="L1·H1, mean map").click()
-    page.wait_for_url(f"**/{links.head(1, 1)}")
+    arrive(page, f"**/{links.head(1, 1)}")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from site_visits import Visitor, row_at, until
+from site_visits import Visitor, arrive, row_at, until
 from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
 from attviz_pipeline.artifacts import files
@@ -159,13 +159,13 @@ def test_documents_are_stepped_through_in_the_readers_own_list(
     page = visitor(site).open(f"{links.DOCUMENTS}#outcome=wrong")
     wrong = [p for p in range(24) if (row := row_at(inputs, p)).label != row.prediction]
     page.locator("#document-table .row-link").first.click()
-    page.wait_for_selector("html[data-ready]", state="attached")
+    arrive(page, f"**/{links.document(wrong[0])}*")
     page.keyboard.press("j")
-    page.wait_for_url(f"**/{links.document(wrong[1])}")
+    arrive(page, f"**/{links.document(wrong[1])}*")
     assert f"2 of {len(wrong)} in your list" in page.locator(".pager").inner_text()
     page.go_back()
     page.go_back()
-    page.wait_for_selector("html[data-ready]", state="attached")
+    arrive(page, f"**/{links.DOCUMENTS}#*")
     assert page.locator("#filter-outcome").input_value() == "wrong"
 
 
@@ -251,12 +251,12 @@ def test_keys_lead_around_and_the_panel_lists_them(site: Path, visitor: Visitor)
     assert page.locator("#keyboard-help").is_hidden()
     page.keyboard.press("g")
     page.keyboard.press("t")
-    page.wait_for_url("**/tokens.html")
+    arrive(page, "**/tokens.html")
     page.goto(page.url.replace("tokens.html", links.head(0, 0)))
     page.keyboard.press("j")
-    page.wait_for_url(f"**/{links.head(0, 1)}")
+    arrive(page, f"**/{links.head(0, 1)}")
     page.keyboard.press("k")
-    page.wait_for_url(f"**/{links.head(0, 0)}")
+    arrive(page, f"**/{links.head(0, 0)}")
 
 
 def test_the_theme_is_switched_and_remembered(site: Path, visitor: Visitor) -> None:
