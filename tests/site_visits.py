@@ -111,7 +111,7 @@ class Visit:
 
     def open(self, address: str) -> Any:
         self.page.goto(self.root + address)
-        self.page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
+        self.page.wait_for_selector("html[data-ready]", state="attached")
         return self.page
 
 
@@ -152,12 +152,12 @@ def arrive(page: Any, address: str) -> None:
     """
     page.wait_for_url(address)
     page.wait_for_load_state("load")
-    page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
+    page.wait_for_selector("html[data-ready]", state="attached")
 
 
 def until(page: Any, expression: str) -> None:
-    """Wait for the page: Playwright's own waiting evaluates strings, which the pages forbid."""
-    for _ in range(100):
+    """Wait for the page, as long as Playwright does, whose own waiting evaluates strings, which the pages forbid."""
+    for _ in range(600):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(50)

@@ -24,7 +24,7 @@ ROW, HEAD = 17, 22  # of the head view, pixels
 
 def drawn(page: Any) -> Any:
     page.locator("#token-maps").scroll_into_view_if_needed()
-    page.wait_for_selector("#token-maps[data-drawn]", state="attached", timeout=10_000)
+    page.wait_for_selector("#token-maps[data-drawn]", state="attached")
     return page
 
 

@@ -11,7 +11,7 @@ const doc = {
 };
 
 test("layer means average the heads of a layer, token by token", () => {
-  assert.deepEqual([...stats.layerMeans(doc, Array(4).fill(doc.values))].map((v) => v.toFixed(2)), ["0.90", "0.20", "0.40", "0.90", "0.30", "0.50"]);
+  assert.deepEqual([...stats.layerMeans(doc, () => doc.values)].map((v) => v.toFixed(2)), ["0.90", "0.20", "0.40", "0.90", "0.30", "0.50"]);
 });
 
 test("head means leave special tokens out", () => {

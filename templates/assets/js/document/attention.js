@@ -41,7 +41,9 @@
     // A head's name that leads to its page, unless this page stands alone.
     doc.link = (row, text = doc.name(row)) => (attviz.single ? attviz.element("span", "", text) : Object.assign(attviz.element("a", "", text), { href: document.body.dataset.root + doc.page(row) }));
     doc.headMeans = attviz.stats.headMeans(doc);
-    doc.extremes = attviz.stats.extremes(doc);
+    doc.skipsPunctuation = false;
+    let extremes;
+    doc.extremes = () => extremes ??= attviz.stats.extremes(doc);
     return doc;
   };
 

@@ -14,15 +14,22 @@
     place.tabIndex = 0;
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", label);
-    const self = { left, right, height, width: 0, base: null, overlay: null, at: "" };
+    const self = { left, right, height, width: 0, base: null, at: "" };
+    let over = null;
     // Fits the place and shows the tokens from `first` to before `last`.
     self.resize = ([first, last], width) => {
       Object.assign(self, { first, last, width });
       self.step = (self.width - left - right) / (last - first);
       place.style.height = `${self.height}px`;
-      self.base = fit(base, self.width, self.height);
-      self.overlay = fit(overlay, self.width, self.height);
+      self.base = fit(base, width, self.height);
+      over &&= attviz.fit(overlay, width, self.height);
       self.at = "";
+    };
+    // What lies above all, cleared, if anything is wanted there: a canvas that nobody draws on would cost the first picture time.
+    self.overlay = (wanted) => {
+      if (wanted) over ??= attviz.fit(overlay, self.width, self.height);
+      over?.clearRect(0, 0, self.width, self.height);
+      return wanted && over;
     };
     // Whether the overlay has to show something else than it does.
     self.moves = (...at) => self.at !== (self.at = String(at));

@@ -19,13 +19,14 @@
     return new Response(stream.readable).arrayBuffer();
   };
 
-  // Value of every code of a logarithmic scale; code 0 stands for "below lo" and becomes 0.
-  const valueTable = ({ lo, hi }, bits) => {
-    const steps = 2 ** bits - 2;
-    const step = Math.log(hi / lo) / steps;
-    const table = new Float64Array(steps + 2);
-    for (let code = 1; code <= steps + 1; code++) table[code] = lo * Math.exp((code - 1) * step);
-    return table;
+  // Value of a code of a logarithmic scale; code 0 stands for "below lo" and becomes 0.
+  const valueOf = ({ lo, hi }, bits) => {
+    const step = Math.log(hi / lo) / (2 ** bits - 2);
+    return (code) => (code ? lo * Math.exp((code - 1) * step) : 0);
+  };
+  const valueTable = (scale, bits) => {
+    const value = valueOf(scale, bits);
+    return Float64Array.from({ length: 2 ** bits }, (_, code) => value(code));
   };
 
   const bitsOf = (part) => {
@@ -53,10 +54,10 @@
 
   // Exact aggregates by name, each [token].
   const aggregates = async (part, names, tokens) => {
-    const values = valueTable(part, bitsOf(part));
+    const value = valueOf(part, bitsOf(part));
     const codes = new Uint16Array(await inflate(part.codes));
     return { __proto__: null, ...Object.fromEntries(names.map((name, row) =>
-      [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), (code) => values[code])])) };
+      [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), value)])) };
   };
 
   // Starts and ends in UTF-16 units from (gap, length) pairs.

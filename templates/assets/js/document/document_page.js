@@ -24,7 +24,7 @@
   };
 
   // Colours and width are asked for before anything changes on the page: it need not be laid out anew.
-  const look = () => ({ colours: attviz.palette.current(), width: byId("series").clientWidth });
+  const look = () => ({ colours: attviz.palette.current(), width: byId("series").clientWidth, gridWidth: byId("head-grid").clientWidth });
 
   // The numbers as they are compared: made anew only when the way or what counts has changed.
   const comparer = (doc) => {
@@ -66,6 +66,7 @@
     const pieces = await attviz.attention.load(payload, byId("text").textContent);
     const words = await mergedWords(pieces, state.get("words"));
     if (state.get("normed") === "1") await later();
+    let looks = look();
     const doc = words?.doc ?? pieces;
     const cursor = attviz.createCursor();
     const pin = (pins) => state.set({ h: attviz.pins.write(pins) });
@@ -83,7 +84,6 @@
     };
     const page = { doc, pieces, words, payload, state, cursor, views, toggle, zoom };
     const compared = comparer(doc);
-    let looks = look();
     page.redraw = () => {
       page.view = { ...viewOf(doc, state, compared), ...looks };
       Object.values(views).forEach((view) => view.draw?.(page.view));

@@ -12,15 +12,15 @@
       chooser.open = !matchMedia("(max-width: 64rem)").matches;
       chooser.addEventListener("toggle", () => {
         if (!view) return;
-        fit();
+        fit(place.clientWidth);
         paint(cursor.get().token);
       });
       let view = null;
 
       // Asking for the width on every move of the pointer would lay the page out anew each time.
       let [context, size, height, painted] = [null, 0, 0, -1];
-      const fit = () => {
-        size = place.clientWidth / doc.heads;
+      const fit = (width) => {
+        size = width / doc.heads;
         height = Math.min(size, 22);
         context = attviz.canvas.fit(canvas, size * doc.heads, height * doc.layers);
       };
@@ -43,7 +43,7 @@
         draw: (next) => {
           const [before, now] = [view, cursor.get().token];
           view = next;
-          if (before?.width !== view.width) fit();
+          if (before?.gridWidth !== view.gridWidth) fit(view.gridWidth);
           press(view.pins);
           if (before?.colours !== view.colours || before.norm !== view.norm || painted !== now) paint(now);
         },

@@ -18,8 +18,8 @@
 
   // In which head a token has its most and its least.
   const where = (name, { lite, extremes, name: headName }, token) => {
-    const rows = { max: extremes.highest, min: extremes.lowest }[name];
-    return rows && token >= 0 && !lite ? ` · ${headName(rows[token])}` : "";
+    const which = token >= 0 && !lite && { max: "highest", min: "lowest" }[name];
+    return which ? ` · ${headName(extremes()[which][token])}` : "";
   };
 
   attviz.inspector = {

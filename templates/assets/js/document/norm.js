@@ -35,23 +35,24 @@
     rank: (doc) => ({ table: (row) => ranks(doc, row), low: 0, high: 1, unit: "rank within the head", linear: true, place: (value) => Math.round(255 * Math.max(0, Math.min(1, value))) }),
   };
 
-  // One table [code] per head, where colours of its numbers lie on the ramp, and what to call it.
+  // One table [code] per head, made when it is first asked for, where colours of its numbers lie on the ramp, and what to call it.
   attviz.norm = (doc, name, range) => {
     const way = (WAYS[name] ?? WAYS.relative)(doc, range);
-    const tables = Array.from({ length: doc.rows }, (_, row) => way.table(row));
-    const number = (row, token) => tables[row][doc.codes[row * doc.tokens + token]];
+    const made = [];
+    const table = (row) => made[row] ??= way.table(row);
+    const number = (row, token) => table(row)[doc.codes[row * doc.tokens + token]];
     // Where the colour of every code of a head lies, found when it is first asked for: no cell takes a logarithm.
     const found = new Map();
     const places = (row) => {
-      const table = tables[row];
-      if (!found.has(table)) {
-        const made = new Uint8Array(table.length);
-        for (let code = 0; code < made.length; code++) made[code] = way.place(table[code]);
-        found.set(table, made);
+      const numbers = table(row);
+      if (!found.has(numbers)) {
+        const places = new Uint8Array(numbers.length);
+        for (let code = 0; code < places.length; code++) places[code] = way.place(numbers[code]);
+        found.set(numbers, places);
       }
-      return found.get(table);
+      return found.get(numbers);
     };
     const placeAt = (row, token) => places(row)[doc.codes[row * doc.tokens + token]];
-    return { ...way, name, tables, number, places, placeAt, ends: way.ends ?? [way.low, way.high].map((value) => attviz.scale.significant(value)) };
+    return { ...way, name, table, number, places, placeAt, ends: way.ends ?? [way.low, way.high].map((value) => attviz.scale.significant(value)) };
   };
 })(globalThis.attviz ??= {});

@@ -4,28 +4,30 @@
 
   const LABELLED = 13;
 
-  // Dots are counted into a grid of pixels and painted at once: 70,000 rectangles would take a hundred times as long.
-  const paintDots = (plot, doc, tables, y, height, colour) => {
+  // Dots are gathered in a grid of pixels and painted at once: 70,000 rectangles would take a hundred times as long.
+  const paintDots = (plot, doc, table, y, height, colour) => {
     const ratio = attviz.canvas.ratio();
     const [width, rows] = [Math.round(plot.width * ratio), Math.round(height * ratio)];
-    const counts = new Uint16Array(width * rows);
     const size = Math.round(ratio * (doc.rows * doc.tokens < 4000 ? 2.6 : plot.step > 6 ? 1.6 : 1));
     const spread = plot.step > 2 ? plot.step * 0.62 : 0;
     const pixelY = (value) => Math.max(0, Math.min(rows - size, Math.round(y(value) * ratio - size / 2)));
-    for (let row = 0, last = null, pixels = null; row < doc.rows; row++) {
-      if (tables[row] !== last) pixels = Int32Array.from(tables[row], pixelY);
-      last = tables[row];
-      const shift = doc.rows > 1 ? (row / (doc.rows - 1) - 0.5) * spread : 0;
-      for (let token = plot.first; token < plot.last; token++) {
-        const px = Math.round((plot.x(token) + shift) * ratio - size / 2);
-        const at = pixels[doc.codes[row * doc.tokens + token]] * width + px;
-        for (let dy = 0; dy < size; dy++) for (let dx = 0; dx < size; dx++) counts[at + dy * width + dx]++;
-      }
-    }
     const image = plot.base.createImageData(width, rows);
     const pixels = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < counts.length; i++) {
-      if (counts[i]) pixels[i] = (Math.min(230, 70 + 42 * counts[i]) << 24) | colour;
+    // One dot, one more on top of it, and the most that a pixel takes.
+    const [first, more, most] = [(112 << 24) | colour, 42 << 24, (230 << 24) | colour].map((packed) => packed >>> 0);
+    const left = Float64Array.from({ length: doc.tokens }, (_, token) => plot.x(token) * ratio - size / 2);
+    const { codes, tokens } = doc;
+    for (let row = 0, last = null, tops = null; row < doc.rows; row++) {
+      const numbers = table(row);
+      if (numbers !== last) tops = Int32Array.from(numbers, pixelY);
+      last = numbers;
+      const shift = doc.rows > 1 ? (row / (doc.rows - 1) - 0.5) * spread * ratio : 0;
+      for (let token = plot.first; token < plot.last; token++) {
+        const corner = tops[codes[row * tokens + token]] * width + Math.round(left[token] + shift);
+        for (let dy = 0; dy < size; dy++) {
+          for (let at = corner + dy * width; at < corner + dy * width + size; at++) pixels[at] = pixels[at] ? Math.min(pixels[at] + more, most) : first;
+        }
+      }
     }
     plot.base.putImageData(image, 0, Math.round(plot.top * ratio));
   };
@@ -74,17 +76,16 @@
     base.fillText("token", plot.width - plot.right, y + 28);
   };
 
-  const line = (plot, doc, numbers, y, colour, width) => {
-    const { base, top } = plot;
-    base.strokeStyle = colour;
-    base.lineWidth = width;
-    base.lineJoin = "round";
-    base.beginPath();
+  const line = (front, plot, doc, numbers, y, colour, width) => {
+    front.strokeStyle = colour;
+    front.lineWidth = width;
+    front.lineJoin = "round";
+    front.beginPath();
     for (let token = plot.first; token < plot.last; token++) {
       const jump = token === plot.first || doc.windows.includes(token);
-      base[jump ? "moveTo" : "lineTo"](plot.x(token), top + y(numbers[token]));
+      front[jump ? "moveTo" : "lineTo"](plot.x(token), plot.top + y(numbers[token]));
     }
-    base.stroke();
+    front.stroke();
   };
 
   // Extremes are short strokes as wide as the token: with the dots between them they read as a range.
@@ -95,17 +96,19 @@
     for (let token = plot.first; token < plot.last; token++) base.fillRect(plot.x(token) - width / 2, Math.round(top + y(numbers[token])) - 0.5, width, 1.5);
   };
 
-  const discs = (plot, numbers, y, colour) => {
-    const { base, top } = plot;
-    const r = Math.max(1.4, Math.min(3, plot.step / 4));
-    base.fillStyle = colour;
-    base.beginPath();
+  // Where tokens stand close, a disc is a square: no eye tells them apart, and circles take a third of the drawing.
+  const discs = (front, plot, numbers, y, colour) => {
+    const r = Math.min(3, plot.step / 4);
+    front.fillStyle = colour;
     for (let token = plot.first; token < plot.last; token++) {
-      const cy = top + y(numbers[token]);
-      base.moveTo(plot.x(token) + r, cy);
-      base.arc(plot.x(token), cy, r, 0, 7);
+      const [cx, cy] = [plot.x(token), plot.top + y(numbers[token])];
+      if (r < 1.5) front.fillRect(Math.round(cx - 1.25), Math.round(cy - 1.25), 2.5, 2.5);
+      else {
+        front.beginPath();
+        front.arc(cx, cy, r, 0, 7);
+        front.fill();
+      }
     }
-    base.fill();
   };
 
   const headNumbers = (doc, norm, row) => row >= 0 && Float64Array.from({ length: doc.tokens }, (_, token) => norm.number(row, token));
@@ -117,24 +120,20 @@
     create: (place, doc) => {
       const plot = attviz.canvas.plot(place, { label: "Self-attention of every head at every token; arrow keys move from token to token", left: 60, right: 10, height: 300 });
       plot.top = 8;
+      const changes = attviz.element("canvas", "layer");
+      place.firstChild.after(changes);
       const plain = attviz.norm(doc, "value", doc.range);
-      const ground = document.createElement("canvas");
       let axis = null;
       let drawn = null;
       let below = [];
       const drawGround = (own, { max, min }, height, { colours }) => {
-        paintDots(plot, doc, own.tables, axis.y, height, colours.dark ? 0xaea59c : 0x8a8078);
+        paintDots(plot, doc, own.table, axis.y, height, colours.dark ? 0xaea59c : 0x8a8078);
         plot.base.globalCompositeOperation = "destination-over";
         axes(plot, axis, colours, height);
         plot.base.globalCompositeOperation = "source-over";
         attviz.canvas.windows(plot, doc, colours, height + plot.top);
         tokenAxis(plot, doc, colours, plot.top + height);
         for (const numbers of [max, min]) strokes(plot, numbers, axis.y, colours.accent);
-      };
-      const keepGround = () => {
-        const { canvas } = plot.base;
-        Object.assign(ground, { width: canvas.width, height: canvas.height });
-        ground.getContext("2d").drawImage(canvas, 0, 0);
       };
       return {
         plot,
@@ -143,29 +142,25 @@
           const own = view.normed ? norm : plain;
           const shown = aggregates(doc, view);
           const numbers = shown[measure] ?? headNumbers(doc, own, attviz.attention.rowOf(doc, measure));
-          // Dots, axes and extremes are kept as a picture: pins and the line alone change more often.
+          // Dots, axes and extremes stay as they are: pins and the line, on a canvas before theirs, change more often.
           const needed = attviz.canvas.recorder ? [] : [own, colours, scale, ...span];
           if (attviz.canvas.changed(below, needed)) {
             plot.resize(span, view.width);
             const height = plot.height - (plot.step >= LABELLED ? 66 : 42);
             axis = attviz.axis.of(own, scale, shown, height);
             drawGround(own, shown, height, view);
-            if (needed.length) keepGround();
             drawn = { colours, height };
-          } else {
-            plot.base.clearRect(0, 0, plot.width, plot.height);
-            plot.base.drawImage(ground, 0, 0, plot.width, plot.height);
           }
           below = needed;
-          pins.forEach(({ row, colour }) => discs(plot, headNumbers(doc, own, row), axis.y, colour));
-          if (numbers) line(plot, doc, numbers, axis.y, colours.ink, 1.75);
+          const front = attviz.canvas.recorder ? plot.base : attviz.fit(changes, plot.width, plot.height);
+          pins.forEach(({ row, colour }) => discs(front, plot, headNumbers(doc, own, row), axis.y, colour));
+          if (numbers) line(front, plot, doc, numbers, axis.y, colours.ink, 1.75);
           Object.assign(drawn, { numbers, measure });
         },
         cursor: ({ token }) => {
           if (!drawn || !plot.moves(token, drawn.measure)) return;
-          const { overlay, width, height } = plot;
-          overlay.clearRect(0, 0, width, height);
-          if (!plot.shows(token)) return;
+          const overlay = plot.overlay(plot.shows(token));
+          if (!overlay) return;
           const x = plot.x(token);
           overlay.fillStyle = drawn.colours.cursor;
           overlay.globalAlpha = 0.25;

@@ -38,7 +38,7 @@
     create: (place, doc, cursor) => {
       const spans = build(place, doc);
       let marked = -1;
-      let drawn = "";
+      let [drawn, lined] = ["", false];
       const tokenOf = (event) => Number(event.target.closest?.(".tk")?.dataset.token ?? -1);
       place.addEventListener("pointermove", (event) => cursor.hover(tokenOf(event)));
       place.addEventListener("pointerleave", () => cursor.hover(-1));
@@ -55,8 +55,9 @@
           const marked = marks.length ? attviz.textMarks?.(doc, marks, colours) : null;
           spans.forEach((span, token) => {
             span.style.backgroundColor = (marked?.ground || shade)(token);
-            span.style.boxShadow = marked ? marked.lines(token) : "";
+            if (marked || lined) span.style.boxShadow = marked?.lines(token) ?? "";
           });
+          lined = Boolean(marked);
         },
         cursor: ({ token, held }) => {
           spans[marked]?.classList.remove("at", "held");

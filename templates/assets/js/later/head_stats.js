@@ -3,11 +3,11 @@
   "use strict";
 
   // Mean over the heads of each layer, [layer, token], of the numbers that each head's table gives its codes.
-  const layerMeans = ({ codes, layers, heads, tokens }, tables) => {
+  const layerMeans = ({ codes, layers, heads, tokens }, tableOf) => {
     const means = new Float64Array(layers * tokens);
     for (let row = 0; row < layers * heads; row++) {
-      const target = Math.floor(row / heads) * tokens;
-      for (let t = 0; t < tokens; t++) means[target + t] += tables[row][codes[row * tokens + t]] / heads;
+      const [table, target] = [tableOf(row), Math.floor(row / heads) * tokens];
+      for (let t = 0; t < tokens; t++) means[target + t] += table[codes[row * tokens + t]] / heads;
     }
     return means;
   };

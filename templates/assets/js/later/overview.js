@@ -96,8 +96,9 @@
         },
         cursor: ({ token, row }) => {
           if (!colours || !plot.moves(token, row)) return;
-          const { overlay, width, height } = plot;
-          overlay.clearRect(0, 0, width, height);
+          const overlay = plot.overlay(plot.shows(token) || row >= 0);
+          if (!overlay) return;
+          const { width, height } = plot;
           overlay.strokeStyle = colours.cursor;
           overlay.lineWidth = 1.5;
           if (plot.shows(token)) overlay.strokeRect(plot.x(token) - Math.max(1.5, plot.step / 2), 0.75, Math.max(3, plot.step), height - GAP - 1.5);

@@ -31,7 +31,7 @@
   });
 
   const layerRows = (doc, { colours, norm }) => {
-    const means = attviz.stats.layerMeans(doc, norm.tables);
+    const means = attviz.stats.layerMeans(doc, norm.table);
     return Array.from({ length: doc.layers }, (_, layer) => {
       const mean = (token) => means[layer * doc.tokens + token];
       return { label: `L${layer}`, row: -1, height: 9, gap: 1, ...cells(colours, (token) => norm.place(mean(token)), mean) };

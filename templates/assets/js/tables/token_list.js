@@ -19,7 +19,7 @@
     const name = Object.assign(element("th", "text"), { scope: "row" });
     name.append(element("bdi", "token", attviz.clip(doc.word(token), 40)));
     const numbers = [mean, std, entropy, min, max].map((values) => element("td", "", values ? attviz.scale.significant(values[token], 3) : "–"));
-    row.append(name, element("td", "", String(token)), ...numbers, element("td", "text", doc.lite ? "" : doc.name(doc.extremes.highest[token])));
+    row.append(name, element("td", "", String(token)), ...numbers, element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])));
     return row;
   };
 
