@@ -75,7 +75,7 @@ def test_a_page_without_full_mode_knows_nothing_of_them(tmp_path: Path, visitor:
     assert "measures" not in content
     assert len(payload.unpack(content["aggregates"], AGGREGATE_CODE.dtype)) == len(AGGREGATES) * len(row.tokens)
     page = visitor(tmp_path / "site").open(f"{links.document(1)}#m=rollout&h=range,received")
-    assert page.locator("#add-row option").all_inner_texts() == ["…", *AGGREGATES, "max \u2212 min"]
+    assert page.locator("#add-row option").all_inner_texts() == ["…", *AGGREGATES, "max \u2212 min", "mean of pins"]
     assert page.locator("#measure").input_value() == "mean"
     assert page.locator("#pins li").count() == 1
     assert page.locator("#agreement").count() == 0
@@ -160,3 +160,53 @@ def test_what_value_vectors_would_tell_is_left_out_where_they_do_not_show(
     assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == ["rollout"]
     page.locator("#measure").select_option("received")
     until(page, "document.querySelector('#agreement').textContent.startsWith('Spearman')")
+
+
+@pytest.mark.browser
+def test_a_token_is_told_in_every_measure(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, DOCUMENT)
+    page = visitor(site).open(f"{links.document(DOCUMENT)}#t=9")
+    names = page.locator("#inspector-values dt").all_inner_texts()
+    told = dict(zip(names, page.locator("#inspector-values dd").all_inner_texts(), strict=True))
+    page.locator("#token-list summary").click()
+    page.wait_for_selector("#token-list tbody tr")
+    titles = [title.lower() for title in page.locator("#token-list thead th").all_inner_texts()]
+    cells = page.locator("#token-list tbody tr").nth(9).locator("th, td").all_inner_texts()
+    listed = dict(zip(titles, cells, strict=True))
+    for name, exact in row.measures.items():
+        assert float(told[name]) == pytest.approx(exact[9], rel=0.006)
+        assert float(listed[name]) == pytest.approx(exact[9], rel=0.006)
+
+
+@pytest.mark.browser
+def test_the_mean_of_the_readers_own_heads_is_a_measure_and_a_row(
+    inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    heads = row_at(inputs, DOCUMENT).self_attention
+    page = visitor(site).open(f"{links.document(DOCUMENT)}#h=1.2,0.1,1.0~~x,pinned&m=pinned&scores=1")
+
+    def mean_of_pins() -> list[float]:
+        page.locator("#export-view").select_option("series")
+        with page.expect_download() as waiting:
+            page.locator("#exports [data-format=csv]").click()
+        lines = csv.DictReader(Path(waiting.value.path()).read_text(encoding="utf-8").splitlines())
+        return [float(line["mean of pins"]) for line in lines]
+
+    page.locator("#exports summary").click()
+    until(page, "Boolean(globalThis.attviz.exportPanel)")
+    assert page.locator("#series-measure").inner_text() == "mean of pins"
+    assert page.locator("#measure").input_value() == "pinned"
+    np.testing.assert_allclose(mean_of_pins(), heads[[5, 1]].mean(axis=0), rtol=0.03)
+    before = page.locator("#text .tk").nth(9).get_attribute("data-score")
+    page.locator("#head-grid [data-row='2']").click()
+    until(page, "location.hash.includes('0.2')")
+    np.testing.assert_allclose(mean_of_pins(), heads[[5, 1, 2]].mean(axis=0), rtol=0.03)
+    assert page.locator("#text .tk").nth(9).get_attribute("data-score") != before
+    assert page.locator("#pins li").count() == 5
+
+
+@pytest.mark.browser
+def test_without_a_pinned_head_there_is_no_mean_of_pins(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(DOCUMENT)}#h=pinned&m=pinned")
+    assert page.locator("#pins li").count() == 0
+    assert page.locator("#series-measure").inner_text() == "mean"

@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("core/elements", "core/scale", "core/palette", "document/stats", "later/head_stats", "document/attention", "document/pins", "document/norm", "words/merge", "document/axis", "later/spread", "later/sequence_rows");
+const attviz = require("./load")("core/elements", "core/scale", "core/palette", "document/stats", "later/head_stats", "document/attention", "document/pins", "document/norm", "words/merge", "document/axis", "later/linear_axis", "later/spread", "later/sequence_rows");
 const { axis } = attviz;
 
 test("a logarithmic axis covers whole decades and sets tiny values apart", () => {

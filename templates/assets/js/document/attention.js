@@ -3,9 +3,10 @@
   "use strict";
 
   const AGGREGATES = ["mean", "entropy", "std", "max", "min"];
-  // What can be a row beside the heads: the aggregates as the study defines them, the range, and what full mode adds (`doc.measures`).
+  // What can be a row beside the heads: the aggregates as the study defines them, the range; what full mode adds (`doc.measures`) and the reader makes comes later.
   const ROWS = [...AGGREGATES, "range"];
-  const rowName = (key) => (key === "range" ? "max − min" : key);
+  const NAMES = { range: "max − min", pinned: "mean of pins" };
+  const rowName = (key) => NAMES[key] ?? key;
 
   const load = async (payload, text) => {
     const { layers, heads, tokens, length, definition, telling, range, lite, measures = [] } = payload;

@@ -18,29 +18,15 @@
     return { y, ticks, below: below ? inner + 4 : null };
   };
 
-  const stepFor = (top) => {
-    const size = 10 ** decade(top / 5);
-    return [1, 2, 5, 10].map((n) => n * size).find((step) => top / step <= 6);
-  };
-
-  const linear = (highest, height) => {
-    const top = highest > 1 ? Math.ceil(highest / stepFor(highest)) * stepFor(highest) : Math.max(0.1, Math.ceil(highest * 10) / 10);
-    const y = (value) => height * (1 - Math.min(1, value / top));
-    const step = top > 1 ? stepFor(highest) : top > 0.5 ? 0.2 : top > 0.2 ? 0.1 : 0.05;
-    const ticks = [];
-    for (let i = 0; i * step <= top + 1e-9; i++) ticks.push({ y: y(i * step), label: String(Number((i * step).toPrecision(3))) });
-    return { y, ticks, below: null };
-  };
-
   // The axis of numbers as a normalisation makes them, from their extremes at every token.
   const of = (norm, scale, { min, max }, height) => {
     const highest = Math.max(...max);
-    if (norm.linear || scale === "linear") return linear(norm.linear ? 1 : highest, height);
+    if (norm.linear || scale === "linear") return attviz.axis.linear(norm.linear ? 1 : highest, height);
     if (norm.name === "value") return logarithmic(Math.min(...min), height);
     const positive = min.filter((value) => value > 0);
     const least = positive.length ? Math.min(...positive) : FLOOR;
     return logarithmic(Math.min(...min), height, highest, Math.min(10 ** decade(least), 0.1));
   };
 
-  attviz.axis = { logarithmic, linear, of };
+  attviz.axis = { logarithmic, decade, of };
 })(globalThis.attviz ??= {});

@@ -6,6 +6,8 @@
   const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
   const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", tint: "", scores: "", t: "", z: "" };
   const later = () => Promise.all(["css", "js"].map((kind) => attviz.load(`assets/later.${kind}`)));
+  // Whether what the address asks for takes the later scripts before anything can be drawn.
+  const asksForLater = ({ get }) => get("normed") === "1" || get("scale") === "linear" || `${get("m")} ${get("h")}`.includes("pinned");
   const byId = (id) => document.getElementById(id);
 
   const colourRange = (doc, withSpecial) => {
@@ -40,6 +42,7 @@
     const skipsPunctuation = get("punct") === "0";
     attviz.attention.skip(doc, skipsPunctuation);
     const range = colourRange(doc, get("special") === "1");
+    attviz.measures?.ofPins(doc, attviz.pins.parse(doc, get("h")));
     const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, get("h")));
     return {
       pinned, skipsPunctuation, rows: get("rows"), tint: get("tint"), scores: get("scores"), normed: !doc.lite && get("normed") === "1",
@@ -65,7 +68,7 @@
     const state = attviz.state.create({ ...DEFAULTS, ...MAPS });
     const pieces = await attviz.attention.load(payload, byId("text").textContent);
     const words = await mergedWords(pieces, state.get("words"));
-    if (state.get("normed") === "1") await later();
+    if (asksForLater(state)) await later();
     let looks = look();
     const doc = words?.doc ?? pieces;
     const cursor = attviz.createCursor();

@@ -5,22 +5,6 @@
   // A relative scale runs from a sixth of what is usual to six times as much.
   const RELATIVE = 6;
 
-  // Share of a head's counted tokens that are lower, ties by half, [code].
-  const ranks = (doc, row) => {
-    const counts = new Uint32Array(doc.values.length);
-    let total = 0;
-    for (let token = 0; token < doc.tokens; token++) {
-      if (doc.skipped[token]) continue;
-      counts[doc.codes[row * doc.tokens + token]]++;
-      total++;
-    }
-    let below = 0;
-    return Float64Array.from(counts, (count) => {
-      below += count;
-      return total ? (below - count / 2) / total : 0;
-    });
-  };
-
   const scaled = (doc, factor) => doc.values.map((value) => value * factor);
 
   const logarithmic = (low, high, table, unit) => ({ table, low, high, unit, place: attviz.palette.placer(low, high) });
@@ -32,7 +16,7 @@
     relative: (doc) => relative((row) => scaled(doc, doc.headMeans[row] ? 1 / doc.headMeans[row] : 0), "the head’s mean here"),
     median: (doc) => relative((row) => scaled(doc, doc.usual[row] ? 1 / doc.usual[row] : 0), "the head’s median in the dataset"),
     length: (doc, [low, high]) => logarithmic(low * doc.length, high * doc.length, () => scaled(doc, doc.length), `× even attention (1/${doc.length})`),
-    rank: (doc) => ({ table: (row) => ranks(doc, row), low: 0, high: 1, unit: "rank within the head", linear: true, place: (value) => Math.round(255 * Math.max(0, Math.min(1, value))) }),
+    rank: (doc) => ({ table: (row) => attviz.stats.shares(doc, row), low: 0, high: 1, unit: "rank within the head", linear: true, place: (value) => Math.round(255 * Math.max(0, Math.min(1, value))) }),
   };
 
   // One table [code] per head, made when it is first asked for, where colours of its numbers lie on the ramp, and what to call it.

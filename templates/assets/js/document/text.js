@@ -46,7 +46,7 @@
       return {
         draw: ({ measure, colours, pinned, skipsPunctuation }) => {
           const marks = pinned.filter(({ underline, highlight }) => underline || highlight);
-          const now = `${measure} ${colours.dark} ${skipsPunctuation} ${attviz.pins.write(marks)} ${marks.length && !attviz.textMarks}`;
+          const now = `${measure} ${colours.dark} ${skipsPunctuation} ${attviz.pins.write(measure === "pinned" ? pinned : marks)} ${marks.length && !attviz.textMarks}`;
           if (drawn === now) return;
           drawn = now;
           const shades = strengths(attviz.attention.measured(doc, measure), doc.skipped);

@@ -20,9 +20,8 @@
       return tokens(doc, [view.measure], (token) => [written(numbers[token])]);
     },
     series: ({ doc, view }) => {
-      const aggregates = attviz.series.aggregates(doc, view);
       const value = view.normed ? view.norm.number : doc.value;
-      const rows = [...[...attviz.attention.ROWS, ...doc.measures].filter((key) => aggregates[key]).map((key) => [attviz.attention.rowName(key), (token) => aggregates[key][token]]),
+      const rows = [...attviz.measures.rows(doc, attviz.series.aggregates(doc, view)).map(([name, numbers]) => [name, (token) => numbers[token]]),
         ...view.pins.map(({ row, name }) => [name, (token) => value(row, token)])];
       return tokens(doc, rows.map(([name]) => name + seriesUnit(view)), (token) => rows.map(([, number]) => written(number(token))));
     },

@@ -19,6 +19,22 @@
     return sum;
   });
 
+  // Share of a head's counted tokens that are lower, ties by half, [code].
+  const shares = (doc, row) => {
+    const counts = new Uint32Array(doc.values.length);
+    let total = 0;
+    for (let token = 0; token < doc.tokens; token++) {
+      if (doc.skipped[token]) continue;
+      counts[doc.codes[row * doc.tokens + token]]++;
+      total++;
+    }
+    let below = 0;
+    return Float64Array.from(counts, (count) => {
+      below += count;
+      return total ? (below - count / 2) / total : 0;
+    });
+  };
+
   // Mid-ranks, from 1: equal numbers share the mean of their places.
   const ranks = (numbers) => {
     const order = [...numbers.keys()].sort((a, b) => numbers[a] - numbers[b]);
@@ -37,5 +53,5 @@
     return product(x, y) / Math.sqrt(product(x, x) * product(y, y));
   };
 
-  Object.assign(attviz.stats, { layerMeans, headVariances, spearman });
+  Object.assign(attviz.stats, { layerMeans, headVariances, shares, spearman });
 })(globalThis.attviz ??= {});

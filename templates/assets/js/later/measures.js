@@ -2,17 +2,26 @@
 ((attviz) => {
   "use strict";
 
-  const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
+  const LABELS = { pinned: "mean over pinned heads", received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
 
   // Full mode's measures have a place for what `agreement` says.
   const offer = ({ measures }) => {
     const { ROWS, rowName } = attviz.attention;
     const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
-    row.append(...[...ROWS, ...measures].map((key) => new Option(rowName(key), key)));
-    if (!measures.length) return;
-    shade.append(...measures.map((name) => new Option(LABELS[name], name)));
-    shade.closest("label").before(Object.assign(attviz.element("output"), { id: "agreement" }));
+    row.append(...[...ROWS, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
+    shade.append(...[...measures, "pinned"].map((name) => new Option(LABELS[name], name)));
+    if (measures.length) shade.closest("label").before(Object.assign(attviz.element("output"), { id: "agreement" }));
   };
+
+  // The mean over the heads that the reader has pinned and shows; there is none of none.
+  const ofPins = (doc, pins) => {
+    const rows = pins.filter(({ row, hidden }) => row >= 0 && !hidden).map(({ row }) => row);
+    if (!rows.length) delete doc.aggregates.pinned;
+    else doc.aggregates.pinned = Float64Array.from({ length: doc.tokens }, (_, token) => rows.reduce((sum, row) => sum + doc.value(row, token), 0) / rows.length);
+  };
+
+  // Every row over heads that there is, with its name.
+  const rows = ({ measures }, aggregates) => [...attviz.attention.ROWS, ...measures, "pinned"].filter((key) => aggregates[key]).map((key) => [attviz.attention.rowName(key), aggregates[key]]);
 
   // Over the tokens or words that count; nothing where ranks do not vary.
   const agreement = ({ doc, words }, measure) => {
@@ -21,5 +30,5 @@
     return measure === "mean" || Number.isNaN(rho) ? "" : `Spearman with the mean of self-attention ${rho.toFixed(2)} over ${counted[0].length} ${words ? "words" : "tokens"}`;
   };
 
-  attviz.measures = { offer, agreement };
+  attviz.measures = { offer, ofPins, rows, agreement };
 })(globalThis.attviz ??= {});

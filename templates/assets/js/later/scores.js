@@ -4,15 +4,14 @@
 
   attviz.scores = (place, doc) => {
     const spans = place.querySelectorAll(".tk");
-    let drawn = "";
+    let drawn = null;
     return {
       draw: ({ measure, scores }) => {
-        const now = scores === "1" ? measure : "";
-        if (now === drawn) return;
-        drawn = now;
-        const numbers = now && attviz.attention.measured(doc, now);
+        const numbers = scores === "1" ? attviz.attention.measured(doc, measure) : null;
+        if (numbers === drawn) return;
+        drawn = numbers;
         spans.forEach((span, token) => {
-          if (now && (doc.special[token] || span.textContent.trim())) span.dataset.score = attviz.scale.significant(numbers[token]);
+          if (numbers && (doc.special[token] || span.textContent.trim())) span.dataset.score = attviz.scale.significant(numbers[token]);
           else delete span.dataset.score;
         });
       },

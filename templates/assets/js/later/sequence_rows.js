@@ -60,7 +60,7 @@
   };
 
   const aggregateRows = (doc, view) => [
-    ...[...attviz.attention.ROWS, ...doc.measures].filter((key) => doc.aggregates[key]).map((key) => [attviz.attention.rowName(key), doc.aggregates[key]]),
+    ...attviz.measures.rows(doc, doc.aggregates),
     ...(doc.lite ? [] : attviz.spread.otherwise(doc)),
   ].map(([label, numbers]) => barRow(doc, view, label, numbers));
 

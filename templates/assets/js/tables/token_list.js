@@ -2,24 +2,26 @@
 ((attviz) => {
   "use strict";
 
-  const COLUMNS = ["Place", "Mean", "Std", "Entropy", "Min", "Max"];
+  const AGGREGATES = ["mean", "std", "entropy", "min", "max"];
   const MOST_ROWS = 5000;
 
-  const headRow = () => {
+  const capital = (name) => name[0].toUpperCase() + name.slice(1);
+
+  const headRow = ({ measures }) => {
     const { element } = attviz;
     const row = element("tr");
-    row.append(...["Token", ...COLUMNS, "Max in"].map((title, i) => Object.assign(element("th", i % 7 ? "" : "text", title), { scope: "col" })));
+    const titles = ["token", "place", ...AGGREGATES, "max in", ...measures].map(capital);
+    row.append(...titles.map((title) => Object.assign(element("th", ["Token", "Max in"].includes(title) ? "text" : "", title), { scope: "col" })));
     return row;
   };
 
   const tokenRow = (doc, token) => {
     const { element } = attviz;
-    const { mean, std, entropy, min, max } = doc.aggregates;
     const row = element("tr");
     const name = Object.assign(element("th", "text"), { scope: "row" });
     name.append(element("bdi", "token", attviz.clip(doc.word(token), 40)));
-    const numbers = [mean, std, entropy, min, max].map((values) => element("td", "", values ? attviz.scale.significant(values[token], 3) : "–"));
-    row.append(name, element("td", "", String(token)), ...numbers, element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])));
+    const numbers = (keys) => keys.map((key) => element("td", "", doc.aggregates[key] ? attviz.scale.significant(doc.aggregates[key][token], 3) : "–"));
+    row.append(name, element("td", "", String(token)), ...numbers(AGGREGATES), element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])), ...numbers(doc.measures));
     return row;
   };
 
@@ -28,7 +30,7 @@
       const { element } = attviz;
       const table = element("table", "numbers");
       const [head, body] = [element("thead"), element("tbody")];
-      head.append(headRow());
+      head.append(headRow(doc));
       for (let token = 0; token < Math.min(doc.tokens, MOST_ROWS); token++) body.append(tokenRow(doc, token));
       table.append(head, body);
       const scroll = Object.assign(element("div", "table-scroll"), { tabIndex: 0 });
