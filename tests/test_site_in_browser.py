@@ -205,6 +205,17 @@ def test_tab_leads_from_row_to_row_and_out_of_the_table(
     assert page.evaluate(f"{focused}.closest('footer') !== null")
 
 
+def test_a_table_makes_the_rows_of_a_window_and_a_few_more(long_site: Path, visitor: Visitor) -> None:
+    page = visitor(long_site, viewport={"width": 1280, "height": 900}).open(links.DOCUMENTS)
+    rows = page.locator("#document-table .row-list .row")
+    assert rows.count() <= 900 / 44 + 8
+    page.evaluate("scrollTo(0, 900)")
+    until(page, "document.querySelector('.row-list .row').ariaPosInSet > 1")
+    box = rows.last.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] >= 900
+
+
 def test_the_row_with_the_keyboard_outlives_a_scroll(long_site: Path, visitor: Visitor) -> None:
     page = visitor(long_site, viewport={"width": 1280, "height": 300}).open(links.DOCUMENTS)
     link = page.locator("#document-table .row-link").nth(2)

@@ -26,7 +26,8 @@ test("a head's key is read back, and nonsense is no head", () => {
 
 const rows = { id: ["a", "b", "news-3"], label: [0, 1, 1], prediction: [0, 0, 1] };
 const lower = ["the bank\na", "the match\nb", "the phone\nnews-3"];
-const find = (filter) => attviz.documentTable.matching(rows, lower, { q: "", gold: "", predicted: "", outcome: "", ...filter });
+const nothing = { q: "", gold: "", predicted: "", outcome: "" };
+const find = (filter) => attviz.documentTable.finder(rows, lower)({ ...nothing, ...filter });
 
 test("documents are found by text, id, class and outcome", () => {
   assert.deepEqual(find({}), [0, 1, 2]);
@@ -41,11 +42,28 @@ test("documents are found by text, id, class and outcome", () => {
 
 test("documents are found by ranges of confidence and length", () => {
   const rows = { id: ["a", "b", "c"], label: [0, 0, 0], prediction: [0, 0, 0], confidence: [0.5, 0.9, 1], tokens: [10, 20, 30] };
-  const among = (filter) => attviz.documentTable.matching(rows, ["", "", ""], { q: "", gold: "", predicted: "", outcome: "", ...filter });
+  const among = (filter) => attviz.documentTable.finder(rows, ["", "", ""])({ ...nothing, ...filter });
   assert.deepEqual(among({ confidence: attviz.documentTable.range("90-") }), [1, 2]);
   assert.deepEqual(among({ confidence: attviz.documentTable.range("-50") }), [0]);
   assert.deepEqual(among({ length: attviz.documentTable.range("15-25") }), [1]);
   for (const nonsense of ["", "-", "a-b", "5", "--", "1-2-3"]) assert.equal(attviz.documentTable.range(nonsense), null);
+});
+
+test("a search that grows reads only the texts that it had found, and any other reads all that its filters leave", () => {
+  let read = 0;
+  const finder = attviz.documentTable.finder(rows, { at: (i) => { read += 1; return lower[i]; } });
+  const search = (filter) => {
+    read = 0;
+    return [finder({ ...nothing, ...filter }), read];
+  };
+  assert.deepEqual(search({ q: "m" }), [[1], 3]);
+  assert.deepEqual(search({ q: "Ma" }), [[1], 1]);
+  assert.deepEqual(search({ q: "e ma" }), [[1], 1]);
+  assert.deepEqual(search({ q: "the" }), [[0, 1, 2], 3]);
+  assert.deepEqual(search({ q: "the ", gold: "1" }), [[1, 2], 2]);
+  assert.deepEqual(search({ q: "the p", gold: "1" }), [[2], 2]);
+  assert.deepEqual(search({ q: "the ph" }), [[2], 3]);
+  assert.deepEqual(search({}), [[0, 1, 2], 0]);
 });
 
 test("texts to search are folded with their ids, at once where one is asked for", () => {
@@ -65,7 +83,7 @@ test("an order found once serves every search", () => {
 
 test("a document without a gold label is neither right nor wrong", () => {
   const unknown = { id: ["a", "b"], label: [null, 0], prediction: [0, 0] };
-  const among = (filter) => attviz.documentTable.matching(unknown, ["x", "y"], { q: "", gold: "", predicted: "", outcome: "", ...filter });
+  const among = (filter) => attviz.documentTable.finder(unknown, ["x", "y"])({ ...nothing, ...filter });
   assert.deepEqual(among({}), [0, 1]);
   assert.deepEqual(among({ outcome: "right" }), [1]);
   assert.deepEqual(among({ outcome: "wrong" }), []);

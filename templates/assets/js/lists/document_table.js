@@ -7,24 +7,33 @@
   const LONGEST_TRAIL = 20000;
   const byId = (id) => document.getElementById(id);
 
-  // Which rows pass: a plain scan, which is fast enough for 100,000 texts.
-  const matching = (rows, lower, { q, gold, predicted, outcome, group, maps, confidence, length }) => {
-    const query = attviz.search.query(q ?? "");
+  // What each filter that is set asks of a row; the search, which reads texts, comes last.
+  const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, confidence, length }) => {
     const [surest, least] = [(confidence?.[1] ?? 100) / 100, (confidence?.[0] ?? 0) / 100];
     const [shortest, longest] = [length?.[0] ?? 0, length?.[1] ?? Infinity];
-    const found = [];
-    for (let i = 0; i < rows.id.length; i++) {
-      if (gold !== "" && rows.label[i] !== Number(gold)) continue;
-      if (predicted !== "" && rows.prediction[i] !== Number(predicted)) continue;
-      if (outcome !== "" && (rows.label[i] === null || (rows.label[i] === rows.prediction[i]) !== (outcome === "right"))) continue;
-      if (group && rows.group[i] !== group - 1) continue;
-      if (maps && !rows.maps[i]) continue;
-      if (confidence && (rows.confidence[i] < least || rows.confidence[i] > surest)) continue;
-      if (length && (rows.tokens[i] < shortest || rows.tokens[i] > longest)) continue;
-      if (query && !lower.at(i).includes(query)) continue;
-      found.push(i);
-    }
-    return found;
+    return [
+      gold !== "" && ((i) => rows.label[i] === Number(gold)),
+      predicted !== "" && ((i) => rows.prediction[i] === Number(predicted)),
+      outcome !== "" && ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
+      group && ((i) => rows.group[i] === group - 1),
+      maps && ((i) => rows.maps[i]),
+      confidence && ((i) => rows.confidence[i] >= least && rows.confidence[i] <= surest),
+      length && ((i) => rows.tokens[i] >= shortest && rows.tokens[i] <= longest),
+      query && ((i) => lower.at(i).includes(query)),
+    ].filter(Boolean);
+  };
+
+  // Finds the rows that pass, in their order: a plain scan, which is fast enough for 100,000 texts. What holds a longer
+  // query holds the part of it that was typed before, so that a search that grows looks only at what it found.
+  const finder = (rows, lower) => {
+    const all = Array.from(rows.id, (_, i) => i);
+    let last = { found: all, query: "" };
+    return ({ q, ...filter }) => {
+      const [query, filters] = [attviz.search.query(q ?? ""), JSON.stringify(filter)];
+      const among = filters === last.filters && query.includes(last.query) ? last.found : all;
+      last = { filters, query, found: tests(rows, lower, query, filter).reduce((found, test) => found.filter(test), among) };
+      return last.found;
+    };
   };
 
   // Texts and ids as a search compares them: made while the page rests, or at once when a search comes first.
@@ -138,6 +147,7 @@
     const { labels, total } = JSON.parse(place.dataset.columns);
     if (!rows || rows.id.length !== total) return;
     const lower = folded(rows);
+    const find = finder(rows, lower);
     const state = attviz.state.create({ q: "", gold: "", predicted: "", outcome: "", group: "", maps: "", confidence: "", length: "", sort: "" });
     const places = { q: byId("search"), gold: byId("filter-gold"), predicted: byId("filter-predicted"), outcome: byId("filter-outcome"), group: byId("filter-group") };
     const withMaps = byId("filter-maps");
@@ -166,7 +176,7 @@
       if (column && titles[column.name]) score = column.name;
       scores.value = score;
       table.only("c-score", score);
-      let found = matching(rows, lower, filter);
+      let found = find(filter);
       if (column?.sort) found = order(found, column, descending);
       byId("matches").textContent = found.length === total ? `all ${attviz.scale.count(total)}` : `${attviz.scale.count(found.length)} of ${attviz.scale.count(total)}`;
       leaveTrail(found, found.length < total || column);
@@ -178,6 +188,6 @@
     lower.go();
   };
 
-  attviz.documentTable = { matching, folded, range };
+  attviz.documentTable = { finder, folded, range };
   (attviz.pages ??= {}).documents = start;
 })(globalThis.attviz ??= {});

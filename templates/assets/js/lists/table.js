@@ -95,12 +95,17 @@
       attviz.keep(list, [...rows.values()]);
     };
 
+    // Rows to the window's end and some more: a window of them at least, as what stands above the table may fold away.
+    const rowsBelow = (top) => Math.max(Math.ceil(innerHeight / rowHeight), Math.ceil((innerHeight - Math.max(0, top)) / rowHeight) + MARGIN_ROWS);
+
     const draw = () => {
       const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
-      const top = Math.max(0, -spacer.getBoundingClientRect().top);
+      const from = spacer.getBoundingClientRect().top;
+      const top = Math.max(0, -from);
       const stretch = height < indices.length * rowHeight ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight) : 1;
-      const first = printing ? 0 : Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)) - MARGIN_ROWS);
-      const last = Math.min(indices.length, printing ? MOST_PRINTED : first + Math.ceil(innerHeight / rowHeight) + 2 * MARGIN_ROWS);
+      const at = Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)));
+      const first = printing ? 0 : Math.max(0, at - MARGIN_ROWS);
+      const last = Math.min(indices.length, printing ? MOST_PRINTED : at + rowsBelow(from));
       fill(first, last);
       spacer.style.height = `${printing ? last * rowHeight : height}px`;
       cut.hidden = !printing || last === indices.length;
