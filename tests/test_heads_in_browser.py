@@ -1,8 +1,15 @@
 """The page of all heads in Chromium: colours by any metric, and the matrices and maps of likeness."""
 
+# ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
+
+import csv
+import io
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 from site_visits import Visitor, arrive, until
 from synthetic_site import site_settings
 from test_head_pages import all_rows
@@ -15,6 +22,7 @@ from attviz_pipeline.report.views.mean_maps import read_mean_maps
 from attviz_pipeline.report.views.study import read_study_view
 
 pytestmark = pytest.mark.browser
+SVG = "{http://www.w3.org/2000/svg}"
 MATRIX = ".likeness[data-measure=fuji] canvas[role=img]"
 
 
@@ -60,6 +68,63 @@ def test_the_matrix_tells_the_value_of_two_heads(inputs: SiteInputs, site: Path,
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     arrive(page, f"**/{links.head(*divmod(first, 3))}")
+
+
+def exported(page: Any, what: str, view: str) -> bytes:
+    page.locator("#export-view").select_option(label=view)
+    with page.expect_download() as waiting:
+        page.locator(f"#exports [data-format={what}]").click()
+    return Path(waiting.value.path()).read_bytes()
+
+
+def numbers_of(page: Any, view: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(exported(page, "csv", view).decode("utf-8"), newline="")))
+
+
+PICTURES = [
+    ("grid of heads", "rect"),
+    ("what each attends to, on average", "image"),
+    ("Ranking of tokens (FUJI): matrix", "rect"),
+    ("Ranking of tokens (FUJI): map", "path"),
+]
+
+
+@pytest.mark.parametrize(("view", "mark"), PICTURES)
+def test_the_pictures_of_the_page_are_files(view: str, mark: str, site: Path, visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor(site).open(links.HEADS)
+    assert page.locator("script[src*=exports]").count() == 0, "the scripts of files wait until they are asked for"
+    page.locator("#exports summary").click()
+    root = ET.fromstring(exported(page, "svg", view).decode("utf-8"))  # noqa: S314 - made by the page under test
+    assert view in next(root.iter(f"{SVG}text")).text
+    assert len(list(root.iter(f"{SVG}{mark}"))) >= 6
+    (tmp_path / "picture.png").write_bytes(exported(page, "png", view))
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
+        assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
+
+
+def test_the_files_of_numbers_hold_what_the_page_was_given(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    study = read_study_view(site_settings().study, inputs)
+    likeness = read_likeness(inputs.comparison, study)[0]
+    page = visitor(site).open(links.HEADS)
+    page.locator("#exports summary").click()
+    heads = [(str(row // 3), str(row % 3)) for row in range(6)]
+    grid = numbers_of(page, "grid of heads")
+    assert [(line["layer"], line["head"]) for line in grid] == heads
+    means = [cell.get_attribute("data-mean") for cell in page.locator("#head-table a").all()]
+    assert [float(line["mean"]) for line in grid] == pytest.approx([float(mean or "nan") for mean in means], rel=1e-3)
+    assert grid[0]["role"] == "next token"
+    pairs = numbers_of(page, "Ranking of tokens (FUJI): matrix")
+    assert len(pairs) == 15
+    for line in pairs:
+        row, other = (3 * int(line[f"{of}layer"]) + int(line[f"{of}head"]) for of in ("", "other_"))
+        assert float(line["fuji"]) == pytest.approx(float(likeness.pairs["value"][row, other]), abs=6e-4)
+    points = numbers_of(page, "Ranking of tokens (FUJI): map")
+    assert sorted((line["layer"], line["head"]) for line in points) == heads
+    shares = read_mean_maps(inputs.maps.maps, study.n_rows).pictures
+    cells = numbers_of(page, "what each attends to, on average")
+    assert [float(line["attention"]) for line in cells] == pytest.approx(shares.ravel().tolist(), rel=0.035, abs=1e-6)
 
 
 def test_the_map_leads_to_heads(site: Path, visitor: Visitor) -> None:

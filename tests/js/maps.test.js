@@ -2,7 +2,7 @@
 const assert = require("node:assert");
 const test = require("node:test");
 const zlib = require("node:zlib");
-const attviz = require("./load")("document/codec", "core/elements", "core/scale", "later/csv", "maps/matrix", "maps/vectors", "maps/window_tokens", "maps/map_reading", "maps/map_table");
+const attviz = require("./load")("document/codec", "core/elements", "core/scale", "exports/csv", "maps/matrix", "maps/vectors", "maps/window_tokens", "maps/map_reading", "maps/map_table");
 const { matrix, vectors } = attviz;
 
 const pack = (array) => zlib.deflateRawSync(Buffer.from(array.buffer, array.byteOffset, array.byteLength)).toString("base64");

@@ -12,13 +12,25 @@
 
   const stem = ({ payload }) => `document-${String(payload.number).padStart(6, "0")}`;
 
-  const FORMATS = {
-    svg: async (view, title, page) => download(`${stem(page)}-${view}.svg`, "image/svg+xml", attviz.pictures.picture(view, title, page).text),
-    png: async (view, title, page) => download(`${stem(page)}-${view}.png`, "image/png", await attviz.pictures.rasterised(attviz.pictures.picture(view, title, page))),
-    csv: async (view, title, page) => download(`${stem(page)}-${view}.csv`, "text/csv", attviz.numbers.TABLES[view](page)),
-    attviz: async (view, title, page) => download(`${stem(page)}-attviz.json`, "application/json", attviz.numbers.attvizJson(page)),
-    page: async (view, title, page) => download(`${stem(page)}.html`, "text/html", await attviz.singleFile.make(page)),
-  };
+  // What a view is handed out as: a picture, drawn when it is asked for, and its numbers. Each gives a name, a type and a content.
+  const formats = (name, picture, numbers) => ({
+    svg: () => [`${name}.svg`, "image/svg+xml", picture().text],
+    png: async () => [`${name}.png`, "image/png", await attviz.pictures.rasterised(picture())],
+    csv: () => [`${name}.csv`, "text/csv", numbers()],
+  });
+
+  // Hands out what a button of the panel names, of what there is when it is pressed; what fails is told.
+  const serve = (panel, offered) => panel.addEventListener("click", async (event) => {
+    const { format } = event.target.closest("button")?.dataset ?? {};
+    if (!format) return;
+    const note = byId("export-note");
+    note.textContent = "";
+    try {
+      download(...await offered()[format]());
+    } catch (fault) {
+      note.textContent = `Nothing was exported: ${fault.message}.`;
+    }
+  });
 
   // `page` gives the document, its payload, its views and what they show, as they are when a button is pressed.
   const create = (panel, page) => {
@@ -33,19 +45,17 @@
     };
     select.addEventListener("change", offer);
     if (attviz.single) panel.querySelector("[data-format=page]").hidden = true;
-    panel.addEventListener("click", async (event) => {
-      const { format } = event.target.closest("button")?.dataset ?? {};
-      if (!format) return;
-      byId("export-note").textContent = "";
-      try {
-        await FORMATS[format](select.value, `${document.querySelector("h1").textContent.trim()} – ${select.selectedOptions[0].text}`, page());
-      } catch (fault) {
-        byId("export-note").textContent = `Nothing was exported: ${fault.message}.`;
-      }
+    serve(panel, () => {
+      const [now, view, title] = [page(), select.value, `${document.querySelector("h1").textContent.trim()} – ${select.selectedOptions[0].text}`];
+      return {
+        ...formats(`${stem(now)}-${view}`, () => attviz.pictures.picture(view, title, now), () => attviz.numbers.TABLES[view](now)),
+        attviz: () => [`${stem(now)}-attviz.json`, "application/json", attviz.numbers.attvizJson(now)],
+        page: async () => [`${stem(now)}.html`, "text/html", await attviz.singleFile.make(now)],
+      };
     });
     attviz.onRedraw(offer);
     offer();
   };
 
-  attviz.exportPanel = { create };
+  attviz.exportPanel = { create, download, formats, serve };
 })(globalThis.attviz ??= {});

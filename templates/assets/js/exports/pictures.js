@@ -40,6 +40,9 @@
     return { x: 0, y: 0, context };
   };
 
+  // Drawings below each other under a line of words, as one file.
+  const assembled = (title, words, colours, contexts, gap = LINE_GAP) => attviz.svg.file(title, colours.paper, [titled(words, colours), ...stacked(contexts, gap)]);
+
   // "rgb(…)" or "color(srgb …)", which not every program that reads SVG knows.
   const plainColour = (text) => {
     const numbers = text.match(/[\d.]+(e-\d+)?/g)?.map(Number) ?? [0, 0, 0, 0];
@@ -126,7 +129,7 @@
     const contexts = VIEWS[name](page);
     page.redraw();
     if (!contexts.length) throw new Error("there is nothing to draw yet: scroll to the view first");
-    return attviz.svg.file(title, colours.paper, [titled(title + (UNITS[name]?.(page.view) ?? ""), colours), ...stacked(contexts, name === "series" ? 0 : LINE_GAP)]);
+    return assembled(title, title + (UNITS[name]?.(page.view) ?? ""), colours, contexts, name === "series" ? 0 : LINE_GAP);
   };
 
   // The same as a PNG of twice as many pixels.
@@ -141,5 +144,5 @@
     });
   };
 
-  attviz.pictures = { picture, rasterised };
+  attviz.pictures = { picture, assembled, plainColour, rasterised };
 })(globalThis.attviz ??= {});

@@ -41,6 +41,16 @@
     return [swatch, name];
   }));
 
+  // Files of the page, whose scripts load when a reader opens their panel.
+  const handOut = async (panel, page) => {
+    try {
+      await Promise.all(["exports", "head_files"].map((name) => attviz.load(`assets/${name}.js`)));
+      attviz.headFiles.create(panel, page);
+    } catch (fault) {
+      document.getElementById("export-note").textContent = `Nothing can be exported: ${fault.message}.`;
+    }
+  };
+
   const start = () => {
     const links = [...document.querySelectorAll("#head-table a")];
     const payload = JSON.parse(document.getElementById("heads-payload")?.textContent ?? "{}");
@@ -72,7 +82,8 @@
     draw();
     const maps = document.getElementById("mean-maps");
     if (maps) attviz.meanMaps.all(maps, payload.mean_maps, payload);
-    for (const place of document.querySelectorAll(".likeness")) attviz.likenessMatrix.create(place, payload.likeness[place.dataset.measure], payload);
+    const matrices = Object.fromEntries([...document.querySelectorAll(".likeness")].map((place) => [place.dataset.measure, attviz.likenessMatrix.create(place, payload.likeness[place.dataset.measure], payload)]));
+    document.getElementById("exports")?.addEventListener("toggle", (event) => handOut(event.target, { payload, metrics, matrices }), { once: true });
   };
 
   attviz.headsPage = { colouring };

@@ -41,9 +41,7 @@
     let at = null;
 
     const cell = () => base.clientWidth / matrix.n;
-    const draw = () => {
-      const side = Math.min(LARGEST_SIDE, holder.clientWidth);
-      const context = attviz.fit(base, side, side);
+    const paint = (context, side) => {
       const { css, line, ink } = attviz.palette.current();
       const size = side / matrix.n;
       context.fillStyle = line;
@@ -63,6 +61,10 @@
         context.fillRect(edge * size - 0.5, 0, 1, side);
         context.fillRect(0, edge * size - 0.5, side, 1);
       }
+    };
+    const draw = () => {
+      const side = Math.min(LARGEST_SIDE, holder.clientWidth);
+      paint(attviz.fit(base, side, side), side);
       mark();
     };
     const mark = () => {
@@ -105,6 +107,7 @@
     });
     attviz.onRedraw(draw);
     draw();
+    return { matrix, name, paint, side: () => base.clientWidth };
   };
 
   attviz.likenessMatrix = { read, create };

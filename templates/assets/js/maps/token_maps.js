@@ -49,10 +49,9 @@
     byId("map-hint").textContent = HINTS[view];
   };
 
-  const download = (name, text) => {
-    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    Object.assign(document.createElement("a"), { href: url, download: name }).click();
-    URL.revokeObjectURL(url);
+  const download = async (name, text) => {
+    await attviz.load("assets/exports.js");
+    attviz.exportPanel.download(name, "text/csv", text());
   };
 
   const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
@@ -161,7 +160,7 @@
     };
     VIEWS.forEach((name) => byId(`map-${name}`).addEventListener("keydown", keys));
     byId("map-pin").addEventListener("click", () => toggle(attviz.attention.keyOf(doc, scene.heads[0].row)));
-    byId("map-csv").addEventListener("click", () => download(`attention-${headers[scene.chosen.window].name}-${attviz.attention.keyOf(doc, scene.heads[0].row)}.csv`, attviz.mapTable.csv(scene, scene.heads[0].row)));
+    byId("map-csv").addEventListener("click", () => download(`attention-${headers[scene.chosen.window].name}-${attviz.attention.keyOf(doc, scene.heads[0].row)}.csv`, () => attviz.mapTable.csv(scene, scene.heads[0].row)).catch((fault) => say(`Nothing was exported: ${fault.message}.`)));
     byId("map-texts-choice").hidden = second === null;
     fillWindows(headers, doc);
     listen(state);
