@@ -254,6 +254,21 @@ def test_tokens_are_searched_and_ranked(site: Path, visitor: Visitor) -> None:
 # Manners
 
 
+def test_the_list_of_keys_fits_a_phone(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 390, "height": 500}).open(links.START)
+    page.keyboard.press("?")
+    page.wait_for_selector("#keyboard-help", state="visible")
+    panel = page.locator("#keyboard-help")
+    assert panel.evaluate("(panel) => [panel.scrollTop, panel.scrollWidth <= panel.clientWidth]") == [0, True]
+    assert panel.locator("dd").evaluate_all("(all) => Math.min(...all.map((one) => one.clientWidth))") > 250
+    panel.evaluate("(panel) => panel.scrollTo(0, panel.scrollHeight)")
+    box = page.locator("#help-close").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 100
+    page.locator("#help-close").click()
+    assert panel.is_hidden()
+
+
 def test_keys_lead_around_and_the_panel_lists_them(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.START)
     page.keyboard.press("?")

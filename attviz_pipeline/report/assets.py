@@ -11,7 +11,7 @@ SCRIPT_BEGIN, SCRIPT_END = '((attviz) => {\n"use strict";\n', "})(globalThis.att
 PANELS = "panels.js"
 SOURCES = "sources.js"
 PORTABLE = (
-    *(f"{name}.css" for name in ("core", "document", "later", "maps")),
+    *(f"{name}.css" for name in ("core", "document", "later", "maps", "help")),
     *(f"{name}.js" for name in ("early", "core", "document", "later", "reader", "tables", "words", "maps", "exports")),
     PANELS,
 )

@@ -2,7 +2,7 @@
 ((attviz) => {
   "use strict";
 
-  const STYLES = ["core", "document", "later", "maps"];
+  const STYLES = ["core", "document", "later", "maps", "help"];
   const SCRIPTS = ["panels", "core", "document", "later", "reader", "tables", "words", "maps", "exports"];
 
   const digest = async (text) => {

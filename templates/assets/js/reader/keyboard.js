@@ -15,7 +15,7 @@
   const help = async () => {
     const byId = (id) => document.getElementById(id);
     if (!byId("keyboard-help")) {
-      await attviz.load("assets/panels.js");
+      await Promise.all(["panels.js", "help.css"].map((file) => attviz.load(`assets/${file}`)));
       document.body.append(attviz.part("help"));
       byId("help-close").onclick = help;
     }
