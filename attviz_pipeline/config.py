@@ -318,7 +318,7 @@ class ReportSettings(Section):
 
     title: str = Field("Self-attention report", min_length=1, max_length=200, description="Title of the site")
     description: str = Field("", max_length=2000, description="One paragraph for the start page")
-    sensitive: bool = Field(False, description="Blur texts and export none until the reader asks for them")
+    sensitive: bool = Field(False, description="Hide texts, from screen readers too, and export none until asked")
 
 
 class SiteSettings(Section):

@@ -212,6 +212,9 @@ def test_the_page_as_one_file_asks_its_reader_anew(sensitive_site: Path, tmp_pat
     assert "blur" in alone.evaluate("getComputedStyle(document.querySelector('#text')).filter")
     assert alone.locator("html").get_attribute("data-theme") is None
     assert not alone.locator("#consent").is_checked()
+    assert alone.locator("#text").get_attribute("aria-hidden") == "true"
+    alone.locator("#consent").check()
+    until(alone, "document.querySelector('#text').matches('[tabindex=\"0\"]:not([aria-hidden])')")
 
 
 @pytest.mark.parametrize("position", range(len(HOSTILE_TEXTS)))

@@ -1,7 +1,9 @@
 """The site as a reader meets it, in Chromium: from the file system, and from a server below a path."""
+# ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from site_visits import Visitor, arrive, row_at, until
@@ -304,6 +306,40 @@ def test_sensitive_texts_are_blurred_until_asked_for(sensitive_site: Path, visit
     assert page.evaluate(blur) == "none"
     visit.open(links.document(8))
     assert page.evaluate(blur) == "none"
+
+
+def heard(page: Any) -> str:
+    """What assistive technology is given: the names of all that it meets, pieces of words side by side."""
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    met = [node for node in nodes if not node["ignored"] and node["role"]["value"] != "InlineTextBox"]
+    return "".join(node["name"]["value"] for node in met if "name" in node)
+
+
+@pytest.mark.parametrize("address", [links.START, links.DOCUMENTS, links.document(7), links.head(1, 1), links.TOKENS])
+def test_blurred_words_are_not_read_out_until_asked_for(address: str, sensitive_site: Path, visitor: Visitor) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = visitor(sensitive_site).open(address)
+    keyboard = "document.querySelector('#text')?.tabIndex"
+    blurred = page.locator(":is(.document-text, .token):visible").all_text_contents()
+    own = heard(page)
+    words = {word for text in blurred for word in re.findall(r"[^\W\d_]{7,}", text)} - {"against"}
+    assert words
+    assert not {word for word in words if word in own}
+    assert "until then they are hidden from screen readers" in own
+    assert page.evaluate(keyboard) in {-1, None}
+    assert not [found["id"] for found in axe.Axe().run(page, options={"preload": False}).response["violations"]]
+    page.locator("#consent").check()
+    until(page, "!document.querySelector('[data-heard], [data-stand-in]')")
+    own = heard(page)
+    assert all(word in own for word in words)
+    assert page.evaluate(keyboard) in {0, None}
+
+
+def test_without_scripts_a_sensitive_page_says_that_its_texts_are_read(sensitive_site: Path, visitor: Visitor) -> None:
+    visit = visitor(sensitive_site, java_script_enabled=False)
+    visit.page.goto(visit.root + links.document(7))
+    assert re.search("<noscript><p[^>]*>Without scripts the texts are only blurred", visit.page.content())
+    assert visit.page.get_by_text("hidden from screen readers").is_hidden()
 
 
 def test_words_of_sensitive_figures_are_not_read_out(site: Path, sensitive_site: Path) -> None:

@@ -13,6 +13,7 @@ SOURCES = "sources.js"
 PORTABLE = (
     *(f"{name}.css" for name in ("core", "document", "later", "maps", "help")),
     *(f"{name}.js" for name in ("early", "core", "document", "later", "reader", "tables", "words", "maps", "exports")),
+    "sensitive.js",
     PANELS,
 )
 """What a document's page needs when it is a file of its own."""

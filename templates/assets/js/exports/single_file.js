@@ -38,7 +38,7 @@
     for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
     const styles = STYLES.map((name) => sources[`${name}.css`]);
     const begin = `Object.assign(globalThis.attviz,${json({ single: { hash: location.hash }, shared: attviz.shared })});`;
-    const scripts = [begin, ...SCRIPTS.map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
+    const scripts = [begin, ...[...SCRIPTS, ...("sensitive" in root.dataset ? ["sensitive"] : [])].map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
     root.querySelector("meta[http-equiv]").content = await policy([sources["early.js"], ...scripts], styles);
     root.querySelector("head").append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
     root.querySelector("body").append(...scripts.map((text) => element("script", text)));
