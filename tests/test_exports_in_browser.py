@@ -24,7 +24,7 @@ MAPPED = 7
 
 
 def open_panel(page: Any) -> None:
-    page.locator("#exports summary").click()
+    page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
 
 

@@ -134,7 +134,7 @@ def test_measures_are_rows_pins_and_numbers(inputs: SiteInputs, site: Path, visi
     assert float(page.locator("#pins .pin-value").first.inner_text()) == pytest.approx(
         row.measures["received"][9], rel=0.06
     )
-    page.locator("#exports summary").click()
+    page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
     for view in ("series", "sequence"):
         page.locator("#export-view").select_option(view)
@@ -168,7 +168,7 @@ def test_a_token_is_told_in_every_measure(inputs: SiteInputs, site: Path, visito
     page = visitor(site).open(f"{links.document(DOCUMENT)}#t=9")
     names = page.locator("#inspector-values dt").all_inner_texts()
     told = dict(zip(names, page.locator("#inspector-values dd").all_inner_texts(), strict=True))
-    page.locator("#token-list summary").click()
+    page.locator("#token-list summary").press("Enter")
     page.wait_for_selector("#token-list tbody tr")
     titles = [title.lower() for title in page.locator("#token-list thead th").all_inner_texts()]
     cells = page.locator("#token-list tbody tr").nth(9).locator("th, td").all_inner_texts()
@@ -192,7 +192,7 @@ def test_the_mean_of_the_readers_own_heads_is_a_measure_and_a_row(
         lines = csv.DictReader(Path(waiting.value.path()).read_text(encoding="utf-8").splitlines())
         return [float(line["mean of pins"]) for line in lines]
 
-    page.locator("#exports summary").click()
+    page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
     assert page.locator("#series-measure").inner_text() == "mean of pins"
     assert page.locator("#measure").input_value() == "pinned"

@@ -196,7 +196,7 @@ def test_a_page_of_the_smaller_tier_works(
     assert "h=L1,range,L3" in page.url
     page.locator("#measure").select_option("rollout")
     until(page, "document.querySelector('#agreement').textContent.startsWith('Spearman')")
-    page.locator("#exports summary").click()
+    page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
 
 
@@ -252,14 +252,14 @@ def test_without_heads_words_take_the_aggregates_of_their_pieces(
     assert ("std and entropy take every head" in page.locator("#tier").inner_text()) != offered
     assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == (["std", "max"] if offered else ["max"])
     assert (page.locator("#inspector-values dd").nth(1).inner_text() == "\u2013") != offered
-    page.locator("#token-list summary").click()
+    page.locator("#token-list summary").press("Enter")
     page.wait_for_selector("#token-list tbody tr")
 
 
 @pytest.mark.browser
 def test_means_of_layers_have_no_head_in_a_table(small_site: Path, visitor: Visitor) -> None:
     page = visitor(small_site).open(links.document(7))
-    page.locator("#exports summary").click()
+    page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
     table = page.evaluate("attviz.numbers.TABLES.overview({ doc: attviz.document.doc, view: attviz.document.view })")
     assert {tuple(line.split(",")[:2]) for line in table.splitlines()[1:]} == {(str(x), "") for x in range(N_LAYERS)}

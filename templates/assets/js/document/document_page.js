@@ -62,6 +62,12 @@
     return attviz.words.WAYS.includes(way) ? attviz.words.merge(pieces, way) : null;
   };
 
+  // Until what is drawn is on the screen; a page out of sight is not painted, and does not wait for it.
+  const painted = () => new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 200);
+  });
+
   const start = async () => {
     attviz.pristine = document.documentElement.cloneNode(true);
     const payload = { ...attviz.shared, ...JSON.parse(byId("payload").textContent) };
@@ -98,6 +104,7 @@
     });
     page.redraw();
     performance.mark("first picture");
+    await painted();
     await later();
     attviz.addControls(page);
   };
