@@ -204,7 +204,10 @@ def loaded_code(page: Path) -> bytes:
     return b"".join((page.parent / address).read_bytes() for address in sorted(named))
 
 
-def test_style_and_scripts_of_each_page_keep_to_their_budget(site: Path) -> None:
+@pytest.mark.parametrize("which", ["site", "sensitive_site"])
+def test_style_and_scripts_of_each_page_keep_to_their_budget(which: str, request: pytest.FixtureRequest) -> None:
+    site = request.getfixturevalue(which)
+    assert (b"data-heard" in loaded_code(site / links.START)) == (which == "sensitive_site")
     for page in pages(site):
         code = loaded_code(page)
         assert 10_000 < len(code) < 60_000, f"{page.name} loads {len(code)} bytes of style and scripts"

@@ -89,7 +89,6 @@
       grid: attviz.headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),
       pins: attviz.pinList.create(byId("pins"), doc, pin),
       series: attviz.series.create(byId("series"), doc),
-      inspector: attviz.inspector.create(doc),
     };
     const page = { doc, pieces, words, payload, state, cursor, views, toggle, zoom };
     const compared = comparer(doc);

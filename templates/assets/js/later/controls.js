@@ -119,6 +119,7 @@
       click: (event) => cursor.hold(views.series.plot.tokenAt(event.offsetX)),
       choose: zoom,
     });
+    views.inspector = attviz.inspector.create(doc);
     views.controls = { draw: shown(page) };
     views.spoken = attviz.spoken(byId("inspector-spoken"), doc);
     views.strip = attviz.strip(byId("strip"), doc);
