@@ -210,3 +210,21 @@ def test_without_a_pinned_head_there_is_no_mean_of_pins(site: Path, visitor: Vis
     page = visitor(site).open(f"{links.document(DOCUMENT)}#h=pinned&m=pinned")
     assert page.locator("#pins li").count() == 0
     assert page.locator("#series-measure").inner_text() == "mean"
+    assert page.locator("option[value=pinned]:disabled").count() == 2
+
+
+@pytest.mark.browser
+def test_what_shows_the_mean_of_pins_follows_them(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(DOCUMENT)}#h=1.2,pinned~~b&m=pinned&t=9")
+    shown = """[[...document.querySelectorAll('#text .tk')].map((token) => token.style.backgroundColor).join(),
+        [...document.querySelectorAll('#series canvas')].at(-1).toDataURL()]"""
+    before = page.evaluate(shown)
+    page.locator("#head-grid [data-row='1']").click()
+    until(page, "location.hash.includes('0.1')")
+    assert all(now != then for now, then in zip(page.evaluate(shown), before, strict=True))
+    page.locator("#measure").select_option("mean")
+    until(page, "location.hash.includes('m=mean') || !location.hash.includes('m=')")
+    before = page.evaluate(shown)
+    page.locator("#head-grid [data-row='2']").click()
+    until(page, "location.hash.includes('0.2')")
+    assert page.evaluate(shown)[0] != before[0]

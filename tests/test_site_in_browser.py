@@ -2,6 +2,7 @@
 # ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,17 @@ def heard(page: Any) -> str:
     return "".join(node["name"]["value"] for node in met if "name" in node)
 
 
-@pytest.mark.parametrize("address", [links.START, links.DOCUMENTS, links.document(7), links.head(1, 1), links.TOKENS])
+READ_OUT = [
+    links.START,
+    links.DOCUMENTS,
+    f"{links.document(7)}#t=9",
+    links.head(1, 1),
+    links.TOKENS,
+    f"{links.TOKENS}#token=government",
+]
+
+
+@pytest.mark.parametrize("address", READ_OUT)
 def test_blurred_words_are_not_read_out_until_asked_for(address: str, sensitive_site: Path, visitor: Visitor) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = visitor(sensitive_site).open(address)
@@ -333,6 +344,28 @@ def test_blurred_words_are_not_read_out_until_asked_for(address: str, sensitive_
     own = heard(page)
     assert all(word in own for word in words)
     assert page.evaluate(keyboard) in {0, None}
+
+
+def test_hidden_occurrences_are_links_all_the_same(sensitive_site: Path, visitor: Visitor) -> None:
+    page = visitor(sensitive_site).open(f"{links.TOKENS}#token=government")
+    link = page.get_by_role("link", name="hidden word").and_(page.locator(".concordance a")).first
+    assert link.evaluate("(link) => link.tabIndex") == 0
+    link.press("Enter")
+    arrive(page, "**/documents/*.html#t=*")
+
+
+def test_consent_reaches_screen_readers_where_scripts_of_the_page_are_missing(
+    sensitive_site: Path, visitor: Visitor, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(sensitive_site, tmp_path / "site")
+    (copy / links.ASSETS / "reader.js").unlink()
+    visit = visitor(copy)
+    page = visit.open(links.document(7))
+    assert page.locator("#text").get_attribute("aria-hidden") == "true"
+    page.locator("#consent").check()
+    assert page.locator("#text").get_attribute("aria-hidden") is None
+    assert any("ERR_FILE_NOT_FOUND" in fault for fault in visit.faults)
+    visit.faults.clear()
 
 
 def test_without_scripts_a_sensitive_page_says_that_its_texts_are_read(sensitive_site: Path, visitor: Visitor) -> None:

@@ -7,7 +7,7 @@
   const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", tint: "", scores: "", t: "", z: "" };
   const later = () => Promise.all(["css", "js"].map((kind) => attviz.load(`assets/later.${kind}`)));
   // Whether what the address asks for takes the later scripts before anything can be drawn.
-  const asksForLater = ({ get }) => get("normed") === "1" || get("scale") === "linear" || `${get("m")} ${get("h")}`.includes("pinned");
+  const asksForLater = ({ get }) => get("normed") === "1" || get("norm") === "rank" || get("scale") === "linear" || `${get("m")} ${get("h")}`.includes("pinned");
   const byId = (id) => document.getElementById(id);
 
   const colourRange = (doc, withSpecial) => {
@@ -75,7 +75,6 @@
     const pieces = await attviz.attention.load(payload, byId("text").textContent);
     const words = await mergedWords(pieces, state.get("words"));
     if (asksForLater(state)) await later();
-    let looks = look();
     const doc = words?.doc ?? pieces;
     const cursor = attviz.createCursor();
     const pin = (pins) => state.set({ h: attviz.pins.write(pins) });
@@ -84,6 +83,7 @@
     // What comes a moment later must not push anything down then.
     byId("words").closest("label").hidden = !pieces.continues.includes(1);
     byId("overview").style.height = `${attviz.attention.layerHeight(doc) * doc.layers}px`;
+    let looks = look();
     const views = {
       text: attviz.text.create(byId("text"), doc, cursor),
       grid: attviz.headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),

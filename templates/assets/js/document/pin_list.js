@@ -35,7 +35,7 @@
   const fillValues = (pinned, places, doc, token) => {
     for (const [i, { key, row }] of pinned.entries()) {
       const value = row < 0 ? (token >= 0 ? doc.aggregates[key][token] : null) : token >= 0 ? doc.value(row, token) : doc.headMeans[row];
-      places[i].textContent = value === null ? "" : value === 0 ? "< 1e-6" : `${row < 0 ? "" : "≈ "}${attviz.scale.significant(value)}`;
+      places[i].textContent = value === null ? "" : value === 0 ? "< 1e-6" : `${row < 0 && key !== "pinned" ? "" : "≈ "}${attviz.scale.significant(value)}`;
     }
   };
 

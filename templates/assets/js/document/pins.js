@@ -30,7 +30,7 @@
   const write = (pins) => pins.map(written).join(",");
 
   // A row that is pinned comes off, another one goes on; the oldest makes room.
-  const toggled = (doc, pins, key) => (pins.some((pin) => pin.key === key) ? pins.filter((pin) => pin.key !== key) : [...pins, parsePin(doc, key)].slice(-MOST));
+  const toggled = (doc, pins, key) => (pins.some((pin) => pin.key === key) ? pins.filter((pin) => pin.key !== key) : [...pins, parsePin(doc, key)].filter(Boolean).slice(-MOST));
 
   // What views draw: the chosen colour and name, or those of the place in the list.
   const shown = (doc, pins) => pins.map((pin, i) => ({

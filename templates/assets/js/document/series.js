@@ -159,7 +159,7 @@
           Object.assign(drawn, { numbers, measure });
         },
         cursor: ({ token }) => {
-          if (!drawn || !plot.moves(token, drawn.measure)) return;
+          if (!drawn || !plot.moves(token, drawn.measure, drawn.numbers?.[token])) return;
           const overlay = plot.overlay(plot.shows(token));
           if (!overlay) return;
           const x = plot.x(token);

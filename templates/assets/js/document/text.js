@@ -46,7 +46,9 @@
       return {
         draw: ({ measure, colours, pinned, skipsPunctuation }) => {
           const marks = pinned.filter(({ underline, highlight }) => underline || highlight);
-          const now = `${measure} ${colours.dark} ${skipsPunctuation} ${attviz.pins.write(measure === "pinned" ? pinned : marks)} ${marks.length && !attviz.textMarks}`;
+          // The mean of pins follows them all.
+          const told = [measure, ...marks.map(({ key }) => key)].includes("pinned") ? pinned : marks;
+          const now = `${measure} ${colours.dark} ${skipsPunctuation} ${attviz.pins.write(told)} ${marks.length && !attviz.textMarks}`;
           if (drawn === now) return;
           drawn = now;
           const shades = strengths(attviz.attention.measured(doc, measure), doc.skipped);

@@ -116,7 +116,7 @@
     ],
     means: ({ payload: { mean_maps: means, ...payload } }) => [
       ["layer", "head", "query", "key", "attention"],
-      ...means.codes.flatMap((codes, row) => [...attviz.meanMaps.decode(means, codes)].map((value, i) => [...place(row, payload), Math.floor(i / means.cells), i % means.cells, value.toPrecision(3)])),
+      ...means.codes.flatMap((codes, row) => [...attviz.meanMaps.decode(means, codes)].map((value, i) => [...place(row, payload), Math.floor(i / means.cells), i % means.cells, value.toPrecision(4)])),
     ],
     matrix: ({ matrices, payload }, measure) => {
       const { n, value, beyond } = matrices[measure].matrix;

@@ -66,6 +66,7 @@
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
     const none = normed && ["entropy", "pinned", ...doc.measures].includes(measure);
     byId("series-measure").textContent = none ? `no ${measure} of normalised values` : doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
+    document.querySelectorAll("option[value=pinned]").forEach((option) => { option.disabled = !doc.aggregates.pinned; });
     showSwitches(state);
     tellUse(norm);
     fillMeasures(byId("measure"), doc, pinned, measure);

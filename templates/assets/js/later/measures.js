@@ -2,14 +2,14 @@
 ((attviz) => {
   "use strict";
 
-  const LABELS = { pinned: "mean over pinned heads", received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
+  const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
 
   // Full mode's measures have a place for what `agreement` says.
-  const offer = ({ measures }) => {
+  const offer = ({ measures, lite }) => {
     const { ROWS, rowName } = attviz.attention;
     const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
     row.append(...[...ROWS, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
-    shade.append(...[...measures, "pinned"].map((name) => new Option(LABELS[name], name)));
+    shade.append(...measures.map((name) => new Option(LABELS[name], name)), new Option(`mean over pinned ${lite ? "layers" : "heads"}`, "pinned"));
     if (measures.length) shade.closest("label").before(Object.assign(attviz.element("output"), { id: "agreement" }));
   };
 

@@ -128,11 +128,13 @@
     };
 
     let waiting = false;
-    addEventListener("scroll", () => {
+    const soon = () => {
       if (waiting) return;
       waiting = true;
       requestAnimationFrame(() => { waiting = false; draw(); });
-    }, { passive: true });
+    };
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("resize", soon);
     attviz.onRedraw(() => {
       rowHeight = parseFloat(getComputedStyle(place).getPropertyValue("--row-height")) || 44;
       draw();

@@ -73,7 +73,8 @@
       const item = attviz.element("li");
       const left = attviz.element("span", "before document-text");
       left.append(attviz.element("bdi", "", before));
-      const link = attviz.element("a", "token", at);
+      const link = attviz.element("a");
+      link.append(attviz.element("bdi", "token", at));
       link.href = `documents/${String(position).padStart(6, "0")}.html#t=${token}`;
       link.style.backgroundColor = css[place(value)];
       link.style.color = attviz.palette.inkOn(css[place(value)]);

@@ -3,7 +3,7 @@
   "use strict";
 
   // Pictures of words have no words for it as they are; a place that is hidden anyway stays so.
-  const PLACES = ":is(.document-text, .token, #inspector-text, #head-grid-subject, .map-table):not([aria-hidden])";
+  const PLACES = ":is(.document-text, .token, .inspector-token, #head-grid-subject, .map-table):not([aria-hidden])";
   const root = document.documentElement;
 
   // The keyboard does not stop where nothing is read. What a place was is kept with it: a page exported as one file is a
@@ -31,7 +31,7 @@
     owner.append(words);
   };
 
-  const withheld = () => root.matches("[data-sensitive]:not([data-consent])");
+  const withheld = () => root.matches("[data-sensitive]:not([data-consent], :has(#consent:checked))");
 
   const hideWithin = (part) => {
     const places = [...(part.matches(PLACES) ? [part] : []), ...part.querySelectorAll(PLACES)];
@@ -48,6 +48,8 @@
   };
 
   new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["data-consent"] });
+  // The box unblurs by itself, also where the page's own scripts fail.
+  document.addEventListener("change", ({ target }) => { if (target.id === "consent") follow(); });
   // The page is still being read, and views write more of it later.
   new MutationObserver((changes) => {
     if (!withheld()) return;
