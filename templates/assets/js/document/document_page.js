@@ -85,7 +85,7 @@
     byId("overview").style.height = `${attviz.attention.layerHeight(doc) * doc.layers}px`;
     let looks = look();
     const views = {
-      text: attviz.text.create(byId("text"), doc, cursor),
+      text: attviz.text.create(byId("text"), doc),
       grid: attviz.headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),
       pins: attviz.pinList.create(byId("pins"), doc, pin),
       series: attviz.series.create(byId("series"), doc),

@@ -35,14 +35,10 @@
 
   attviz.text = {
     strengths,
-    create: (place, doc, cursor) => {
+    create: (place, doc) => {
       const spans = build(place, doc);
       let marked = -1;
       let [drawn, lined] = ["", false];
-      const tokenOf = (event) => Number(event.target.closest?.(".tk")?.dataset.token ?? -1);
-      place.addEventListener("pointermove", (event) => cursor.hover(tokenOf(event)));
-      place.addEventListener("pointerleave", () => cursor.hover(-1));
-      place.addEventListener("click", (event) => { if (tokenOf(event) >= 0) cursor.hold(tokenOf(event)); });
       return {
         draw: ({ measure, colours, pinned, skipsPunctuation }) => {
           const marks = pinned.filter(({ underline, highlight }) => underline || highlight);

@@ -73,6 +73,13 @@
     passOn();
   };
 
+  const pointAtText = (place, cursor) => {
+    const tokenOf = (event) => Number(event.target.closest?.(".tk")?.dataset.token ?? -1);
+    place.addEventListener("pointermove", (event) => cursor.hover(tokenOf(event)));
+    place.addEventListener("pointerleave", () => cursor.hover(-1));
+    place.addEventListener("click", (event) => { if (tokenOf(event) >= 0) cursor.hold(tokenOf(event)); });
+  };
+
   // A held token is in the address, and comes from there.
   const followCursor = ({ doc, state, cursor, views, redraw }) => {
     const restore = () => {
@@ -115,6 +122,7 @@
     listen(page);
     attviz.gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
     attviz.document = { ...page, step: stepper(page), magnify: attviz.magnifier(page), release: cursor.release };
+    pointAtText(byId("text"), cursor);
     attviz.brush(byId("series"), views.series.plot, {
       hover: (event) => cursor.hover(event ? views.series.plot.tokenAt(event.offsetX) : -1),
       click: (event) => cursor.hold(views.series.plot.tokenAt(event.offsetX)),
