@@ -17,7 +17,11 @@ KILLS_OF_THE_WORKFLOW = int(os.environ.get("ATTVIZ_KILLS_OF_THE_WORKFLOW", "8"))
 
 
 def partial_files(study: FaultStudy) -> set[Path]:
-    return set(study.results.rglob("*.partial"))
+    """Return what is being written; unlike `rglob`, a walk bears that a folder gets its name meanwhile."""
+    walk = os.walk(study.results)
+    return {
+        Path(place, name) for place, folders, files in walk for name in folders + files if name.endswith(".partial")
+    }
 
 
 def is_whole(study: FaultStudy) -> bool:
