@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from attviz_pipeline import __version__, config
+from attviz_pipeline import __version__
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
+from attviz_pipeline.config import stages
+from attviz_pipeline.config.reading import parse_settings, read_study, require_utf8
+from attviz_pipeline.config.settings import Section
 from attviz_pipeline.devices import reserved_gpu
 from attviz_pipeline.errors import AttvizError, ResourceError
 from attviz_pipeline.faults import machine_fault
@@ -23,7 +26,8 @@ logger = logging.getLogger("attviz_pipeline")
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
-Settings = TypeVar("Settings", bound=config.Section)
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
+Settings = TypeVar("Settings", bound=Section)
 Handler = Callable[[argparse.Namespace], None]
 
 
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     try:
-        config.require_utf8()
+        require_utf8()
         _log_to(options.log)
         with reserved_gpu(options.gpus):
             options.handler(options)
@@ -73,7 +77,7 @@ def prepare_dataset(options: argparse.Namespace) -> None:
     """Read the corpus, check every row, split it."""
     from attviz_pipeline import dataset
 
-    settings = _settings(options, config.PrepareDataset)
+    settings = _settings(options, stages.PrepareDataset)
     dataset.prepare_dataset(settings, options.documents, options.ledger, options.card)
 
 
@@ -81,14 +85,14 @@ def shard_documents(options: argparse.Namespace) -> None:
     """Choose the documents to analyse and deal them out to shards."""
     from attviz_pipeline import dataset
 
-    dataset.shard_documents(_settings(options, config.ShardDocuments), options.documents, options.shards)
+    dataset.shard_documents(_settings(options, stages.ShardDocuments), options.documents, options.shards)
 
 
 def prepare_model(options: argparse.Namespace) -> None:
     """Verify the classifier, fine-tune it if asked for, score it."""
     from attviz_pipeline import model
 
-    settings = _settings(options, config.PrepareModel)
+    settings = _settings(options, stages.PrepareModel)
     model.prepare_model(settings, options.documents, options.checkpoint, options.card, options.metrics)
 
 
@@ -96,7 +100,7 @@ def extract_attention(options: argparse.Namespace) -> None:
     """Read the self-attention of every layer and head for one shard."""
     from attviz_pipeline import attention
 
-    settings = _settings(options, config.ExtractAttention)
+    settings = _settings(options, stages.ExtractAttention)
     attention.extract_attention(settings, options.shard, options.checkpoint, options.card, options.attention)
 
 
@@ -111,14 +115,14 @@ def import_attention(options: argparse.Namespace) -> None:
         metrics=options.metrics,
         attention=options.attention,
     )
-    dataset.import_attention(_settings(options, config.ImportAttention), output)
+    dataset.import_attention(_settings(options, stages.ImportAttention), output)
 
 
 def aggregate_shard(options: argparse.Namespace) -> None:
     """Aggregate each document of one shard over heads, and sum the shard per token and head."""
     from attviz_pipeline import analysis
 
-    settings = _settings(options, config.AggregateShard)
+    settings = _settings(options, stages.AggregateShard)
     outputs = (options.aggregates, options.token_sums, options.head_sums)
     analysis.aggregate_shard(options.attention, *outputs, definition=settings.aggregates.definition)
 
@@ -140,7 +144,7 @@ def redact_attention(options: argparse.Namespace) -> None:
     """Copy the self-attention of all shards without its words."""
     from attviz_pipeline import redaction
 
-    redaction.redact_attention(_settings(options, config.RedactAttention), options.attention, options.redacted)
+    redaction.redact_attention(_settings(options, stages.RedactAttention), options.attention, options.redacted)
 
 
 def assess_predictions(options: argparse.Namespace) -> None:
@@ -148,7 +152,7 @@ def assess_predictions(options: argparse.Namespace) -> None:
     from attviz_pipeline import analysis
 
     analysis.assess_predictions(
-        _settings(options, config.AssessPredictions),
+        _settings(options, stages.AssessPredictions),
         StatisticsPaths.below(options.statistics).document_index,
         options.attention,
         options.aggregates,
@@ -160,7 +164,7 @@ def list_terms(options: argparse.Namespace) -> None:
     """List the terms of all documents, and count the documents that each is seen in."""
     from attviz_pipeline import analysis
 
-    analysis.list_terms(_settings(options, config.ListTerms), options.attention, options.vocabulary)
+    analysis.list_terms(_settings(options, stages.ListTerms), options.attention, options.vocabulary)
 
 
 def measure_shard(options: argparse.Namespace) -> None:
@@ -168,7 +172,7 @@ def measure_shard(options: argparse.Namespace) -> None:
     from attviz_pipeline import analysis
 
     measures = MeasurePaths.of_shard(options.measures, options.attention.stem)
-    analysis.measure_shard(_settings(options, config.MeasureShard), options.attention, options.vocabulary, measures)
+    analysis.measure_shard(_settings(options, stages.MeasureShard), options.attention, options.vocabulary, measures)
 
 
 def describe_terms(options: argparse.Namespace) -> None:
@@ -177,7 +181,7 @@ def describe_terms(options: argparse.Namespace) -> None:
 
     measures = [MeasurePaths.of_shard(options.measures, shard) for shard in options.shards]
     statistics = TermPaths.below(options.statistics)
-    analysis.describe_terms(_settings(options, config.DescribeTerms), options.vocabulary, measures, statistics)
+    analysis.describe_terms(_settings(options, stages.DescribeTerms), options.vocabulary, measures, statistics)
 
 
 def compare_classes(options: argparse.Namespace) -> None:
@@ -186,21 +190,21 @@ def compare_classes(options: argparse.Namespace) -> None:
 
     measures = [MeasurePaths.of_shard(options.measures, shard) for shard in options.shards]
     statistics = TermPaths.below(options.statistics)
-    analysis.compare_classes(_settings(options, config.CompareClasses), options.vocabulary, measures, statistics)
+    analysis.compare_classes(_settings(options, stages.CompareClasses), options.vocabulary, measures, statistics)
 
 
 def group_documents(options: argparse.Namespace) -> None:
     """Group documents in which the same heads are more active than usual."""
     from attviz_pipeline import analysis
 
-    analysis.group_documents(_settings(options, config.GroupDocuments), options.document_heads, options.document_groups)
+    analysis.group_documents(_settings(options, stages.GroupDocuments), options.document_heads, options.document_groups)
 
 
 def compare_heads(options: argparse.Namespace) -> None:
     """Compare heads with each other and with chance; cluster and map them."""
     from attviz_pipeline import analysis
 
-    settings = _settings(options, config.CompareHeads)
+    settings = _settings(options, stages.CompareHeads)
     output = ComparisonPaths.below(options.statistics)
     analysis.compare_heads(settings, options.head_tokens, options.attention, output)
 
@@ -217,7 +221,7 @@ def extract_maps(options: argparse.Namespace) -> None:
     from attviz_pipeline import attention
 
     inputs = attention.MapInputs(options.document_index, options.shards, options.checkpoint, options.card)
-    attention.extract_maps(_settings(options, config.ExtractMaps), inputs, options.maps, options.selection)
+    attention.extract_maps(_settings(options, stages.ExtractMaps), inputs, options.maps, options.selection)
 
 
 def draw_figures(options: argparse.Namespace) -> None:
@@ -225,7 +229,7 @@ def draw_figures(options: argparse.Namespace) -> None:
     from attviz_pipeline import figures
     from attviz_pipeline.provenance import collect_provenance
 
-    settings = _settings(options, config.DrawFigures)
+    settings = _settings(options, stages.DrawFigures)
     provenance = figures.study_provenance(options.dataset_card, options.model_card, settings.seed, collect_provenance())
     figures.draw_figures(figures.Inputs.below(options.statistics, settings), provenance, options.figures)
 
@@ -234,7 +238,7 @@ def draw_figure(options: argparse.Namespace) -> None:
     """Draw one figure for a paper: at a chosen width and font size, as SVG, PDF or PNG."""
     from attviz_pipeline import figures
 
-    inputs = figures.Inputs.below(options.statistics, _settings(options, config.DrawFigures))
+    inputs = figures.Inputs.below(options.statistics, _settings(options, stages.DrawFigures))
     shape = figures.Shape(options.width_cm, options.height_cm, options.font_size, options.dpi)
     figures.draw_figure(inputs, options.name, shape, options.output)
 
@@ -260,14 +264,14 @@ def render_site(options: argparse.Namespace) -> None:
         provenance=collect_provenance(),
         maps=report.MapInputs(*options.maps) if options.maps else None,
     )
-    report.render_site(_settings(options, config.RenderSite), inputs, options.site)
+    report.render_site(_settings(options, stages.RenderSite), inputs, options.site)
 
 
 def export_attention(options: argparse.Namespace) -> None:
     """Write attention in the formats of other tools."""
     from attviz_pipeline import export
 
-    export.export_attention(_settings(options, config.ExportAttention), options.attention, options.output)
+    export.export_attention(_settings(options, stages.ExportAttention), options.attention, options.output)
 
 
 def publish(options: argparse.Namespace) -> None:
@@ -275,7 +279,7 @@ def publish(options: argparse.Namespace) -> None:
     from attviz_pipeline import publish as publishing
     from attviz_pipeline import report
 
-    settings = _settings(options, config.Publish)
+    settings = _settings(options, stages.Publish)
     if options.dry_run:
         settings = settings.model_copy(update={"publish": settings.publish.model_copy(update={"dry_run": True})})
     print(publishing.publish(settings, options.site, options.repository, report.render_runs))
@@ -283,7 +287,7 @@ def publish(options: argparse.Namespace) -> None:
 
 def check_config(options: argparse.Namespace) -> None:
     """Check a study file and say what is wrong with it, all at once."""
-    study = config.read_study(options.config)
+    study = read_study(options.config)
     print(f"{options.config}: study `{study.name}` is valid")
 
 
@@ -299,7 +303,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="attviz-pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_corpus_and_model(commands)
+    _add_attention(commands)
+    _add_statistics(commands)
+    _add_figures(commands)
+    _add_site(commands)
+    _paths(_add(commands, check_config), config="study file")
+    _paths(_add(commands, write_reference), root="top folder of the repository")
+    return parser
 
+
+def _add_corpus_and_model(commands: Commands) -> None:
     command = _add(commands, prepare_dataset, settings=True)
     _paths(command, documents="every usable row", ledger="what became of every row", card="facts of the corpus")
 
@@ -311,6 +325,8 @@ def _parser() -> argparse.ArgumentParser:
     _paths(command, documents="every usable row", checkpoint="folder of the classifier", card="facts of the classifier")
     _paths(command, metrics="scores of the classifier")
 
+
+def _add_attention(commands: Commands) -> None:
     command = _add(commands, extract_attention, settings=True)
     _paths(command, shard="documents", checkpoint="folder of the classifier", card="facts of the classifier")
     _paths(command, attention="self-attention of the shard")
@@ -320,48 +336,20 @@ def _parser() -> argparse.ArgumentParser:
     _paths(command, model_card="facts of the classifier", metrics="scores of the classifier: none")
     _path_lists(command, attention="self-attention, one file per shard")
 
-    _add_statistics(commands)
+    command = _add(commands, redact_attention, settings=True)
+    _path_lists(command, attention="self-attention, all shards", redacted="the same without words, as many")
 
     command = _add(commands, extract_maps, settings=True)
     _paths(command, document_index="all documents", checkpoint="folder of the classifier")
     _paths(command, card="facts of the classifier", maps="token-to-token maps", selection="documents that have maps")
     _path_lists(command, shards="documents, all shards")
 
-    command = _add(commands, draw_figures, settings=True)
-    _paths(command, dataset_card="facts of the corpus", model_card="facts of the classifier")
-    _paths(command, statistics="folder of the statistics", figures="folder of the figures")
-
-    command = _add(commands, draw_figure, settings=True)
-    _paths(command, statistics="folder of the statistics", output="file to write; ends in .svg, .pdf or .png")
-    command.add_argument("--name", required=True, metavar="NAME", help="as in figures.json, for example reliability")
-    command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width; left out, half a page")
-    command.add_argument("--height-cm", type=float, metavar="CM", help="height; left out, in proportion")
-    command.add_argument("--font-size", type=float, metavar="POINTS", help="size of the words; left out, 7")
-    command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG")
-
-    command = _add(commands, render_site, settings=True)
-    _paths(command, dataset_card="facts of the corpus", model_card="facts of the classifier", metrics="its scores")
-    _paths(command, statistics="folder of the statistics", figures="folder of the figures", site="folder of the site")
-    command.add_argument(
-        "--maps",
-        type=Path,
-        nargs=2,
-        metavar=("MAPS", "SELECTION"),
-        help="token-to-token maps and which documents have some; never where words are redacted",
-    )
-    _path_lists(command, attention="self-attention, all shards", aggregates="aggregates, all shards")
-
     command = _add(commands, export_attention, settings=True)
     _path_lists(command, attention="self-attention, all shards")
     _paths(command, output="folder of the exports")
 
-    _add_publish(commands)
-    _paths(_add(commands, check_config), config="study file")
-    _paths(_add(commands, write_reference), root="top folder of the repository")
-    return parser
 
-
-def _add_statistics(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_statistics(commands: Commands) -> None:
     command = _add(commands, aggregate_shard, settings=True)
     _paths(command, attention="self-attention of the shard", aggregates="aggregates of each document")
     _paths(command, token_sums="sums per token", head_sums="sums per head")
@@ -370,9 +358,6 @@ def _add_statistics(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     _path_lists(command, attention="self-attention, all shards")
     _path_lists(command, token_sums="sums per token, all shards", head_sums="all shards")
     _paths(command, ledger="what became of every row", statistics="folder of the statistics")
-
-    command = _add(commands, redact_attention, settings=True)
-    _path_lists(command, attention="self-attention, all shards", redacted="the same without words, as many")
 
     command = _add(commands, assess_predictions, settings=True)
     _path_lists(command, attention="self-attention, all shards", aggregates="aggregates, all shards")
@@ -405,7 +390,33 @@ def _add_statistics(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     _paths(command, head_profiles="what each head attends to, and its role")
 
 
-def _add_publish(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_figures(commands: Commands) -> None:
+    command = _add(commands, draw_figures, settings=True)
+    _paths(command, dataset_card="facts of the corpus", model_card="facts of the classifier")
+    _paths(command, statistics="folder of the statistics", figures="folder of the figures")
+
+    command = _add(commands, draw_figure, settings=True)
+    _paths(command, statistics="folder of the statistics", output="file to write; ends in .svg, .pdf or .png")
+    command.add_argument("--name", required=True, metavar="NAME", help="as in figures.json, for example reliability")
+    command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width; left out, half a page")
+    command.add_argument("--height-cm", type=float, metavar="CM", help="height; left out, in proportion")
+    command.add_argument("--font-size", type=float, metavar="POINTS", help="size of the words; left out, 7")
+    command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG")
+
+
+def _add_site(commands: Commands) -> None:
+    command = _add(commands, render_site, settings=True)
+    _paths(command, dataset_card="facts of the corpus", model_card="facts of the classifier", metrics="its scores")
+    _paths(command, statistics="folder of the statistics", figures="folder of the figures", site="folder of the site")
+    command.add_argument(
+        "--maps",
+        type=Path,
+        nargs=2,
+        metavar=("MAPS", "SELECTION"),
+        help="token-to-token maps and which documents have some; never where words are redacted",
+    )
+    _path_lists(command, attention="self-attention, all shards", aggregates="aggregates, all shards")
+
     command = _add(commands, publish, settings=True)
     _paths(command, site="folder of the site")
     command.add_argument(
@@ -414,9 +425,7 @@ def _add_publish(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--dry-run", action="store_true", help="say what would be pushed where, and push nothing")
 
 
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", handler: Handler, *, settings: bool = False
-) -> argparse.ArgumentParser:
+def _add(commands: Commands, handler: Handler, *, settings: bool = False) -> argparse.ArgumentParser:
     name = handler.__name__.replace("_", "-")
     command = commands.add_parser(name, help=handler.__doc__, description=handler.__doc__)
     command.set_defaults(handler=handler)
@@ -445,8 +454,8 @@ def _path_lists(command: argparse.ArgumentParser, **options: str) -> None:
 
 def _settings(options: argparse.Namespace, stage: type[Settings]) -> Settings:
     if options.settings is not None:
-        return config.parse_settings(stage, options.settings)
-    return config.slice_for(config.read_study(options.config), stage)
+        return parse_settings(stage, options.settings)
+    return stages.slice_for(read_study(options.config), stage)
 
 
 class _LogFile(logging.FileHandler):

@@ -17,7 +17,8 @@ from pydantic_core import PydanticUndefined
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config import STAGES, Section, Study, section_of
+from attviz_pipeline.config.settings import Section, Study, section_of
+from attviz_pipeline.config.stages import STAGES
 
 CONFIG_INTRODUCTION = """\
 # Settings of a study
@@ -34,7 +35,7 @@ told by the stage that reads them. Paths are relative to the folder in which the
 The second line overrides keys of the file; what it does not name stays. Without `--configfile`, the study is
 `config/config.yaml`. A study file is never merged with that default: what it leaves out has the value below.
 
-This page is generated from `attviz_pipeline/config.py` by `make reference`.
+This page is generated from `attviz_pipeline/config/` by `make reference`.
 """
 
 RERUNS = """

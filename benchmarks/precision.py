@@ -18,7 +18,7 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.opening import open_model, open_tokenizer
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.config import AttentionSettings
+from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.model_inputs import pads_left, takes_type_ids
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import parse_study
+from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.views import documents

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import DatasetSettings, DocumentsSettings, ImportAttention
+from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings
+from attviz_pipeline.config.stages import ImportAttention
 from attviz_pipeline.dataset import ImportedFiles, import_attention
 
 CLASSES = ("business", "sport")

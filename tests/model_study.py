@@ -8,7 +8,7 @@ import pytest
 from tiny_models import LABEL_NAMES
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import PrepareModel
+from attviz_pipeline.config.stages import PrepareModel
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model import prepare_model
 

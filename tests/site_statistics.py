@@ -21,19 +21,21 @@ from attviz_pipeline.analysis import (
 )
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
-from attviz_pipeline.config import (
+from attviz_pipeline.config.settings import (
     AssessmentSettings,
-    AssessPredictions,
     BootstrapSettings,
     ClassesSettings,
+    ComparisonSettings,
+    TermsSettings,
+)
+from attviz_pipeline.config.stages import (
+    AssessPredictions,
     CompareClasses,
     CompareHeads,
-    ComparisonSettings,
     DescribeTerms,
     GroupDocuments,
     ListTerms,
     MeasureShard,
-    TermsSettings,
 )
 
 SEED = 13

@@ -12,7 +12,8 @@ from synthetic_maps import write_maps
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.checksums import digest
-from attviz_pipeline.config import RenderSite, parse_study
+from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.dataset import ImportedFiles
 from attviz_pipeline.report import MapInputs, SiteInputs, render_site
 

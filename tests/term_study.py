@@ -11,15 +11,8 @@ from synthetic_attention import write_attention_shards
 from attviz_pipeline.analysis import compare_classes, describe_terms, list_terms, measure_shard
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
-from attviz_pipeline.config import (
-    BootstrapSettings,
-    ClassesSettings,
-    CompareClasses,
-    DescribeTerms,
-    ListTerms,
-    MeasureShard,
-    TermsSettings,
-)
+from attviz_pipeline.config.settings import BootstrapSettings, ClassesSettings, TermsSettings
+from attviz_pipeline.config.stages import CompareClasses, DescribeTerms, ListTerms, MeasureShard
 
 N_LAYERS, N_HEADS = 2, 3
 Documents = dict[str, list[Any]]

@@ -25,7 +25,8 @@ from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial
 from attviz_pipeline.analysis.predictions.resampling import draw_weights, estimate
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
-from attviz_pipeline.config import AssessmentSettings, AssessPredictions
+from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.config.stages import AssessPredictions
 from attviz_pipeline.errors import ArtifactError
 
 Rows = list[dict[str, Any]]

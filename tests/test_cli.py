@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from attviz_pipeline import attention, cli, dataset
-from attviz_pipeline.config import STAGES
+from attviz_pipeline.config.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 PREPARE = ["prepare-dataset", "--documents", "d.parquet", "--ledger", "l.parquet", "--card", "c.json"]

@@ -19,7 +19,8 @@ from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard, compare
 from attviz_pipeline.analysis.heads import fuji, map_heads
 from attviz_pipeline.artifacts import comparison_schemas, files, schemas
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
-from attviz_pipeline.config import CompareHeads, ComparisonSettings
+from attviz_pipeline.config.settings import ComparisonSettings
+from attviz_pipeline.config.stages import CompareHeads
 from attviz_pipeline.errors import ArtifactError
 
 N_DOCUMENTS = 24

@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from attviz_pipeline import config, reference
+from attviz_pipeline import reference
+from attviz_pipeline.config.reading import parse_settings, parse_study, read_study, typed_overrides
+from attviz_pipeline.config.settings import Section
+from attviz_pipeline.config.stages import (
+    STAGES,
+    ExtractAttention,
+    ImportAttention,
+    PrepareDataset,
+    PrepareModel,
+    slice_for,
+)
 from attviz_pipeline.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,13 +27,13 @@ MINIMAL: dict[str, Any] = {"name": "x", "dataset": {"source": "news.csv"}, "mode
 
 def problems(content: object) -> str:
     with pytest.raises(ConfigError) as caught:
-        config.parse_study(content, "study.yaml")
+        parse_study(content, "study.yaml")
     assert caught.value.exit_code == 2
     return str(caught.value)
 
 
 def test_what_a_study_leaves_out_has_a_default() -> None:
-    study = config.parse_study(MINIMAL, "study.yaml")
+    study = parse_study(MINIMAL, "study.yaml")
 
     assert study.dataset.split_fractions == {"train": 0.6, "validation": 0.2, "test": 0.2}
     assert study.training.epochs == 3
@@ -54,7 +64,7 @@ def test_all_problems_come_in_one_message_with_path_fault_and_remedy() -> None:
 def test_integer_keys_of_label_names_are_values_of_the_column() -> None:
     dataset = {"source": "a.csv", "label_names": {0: "bad", "1": "good"}}
 
-    assert config.parse_study(MINIMAL | {"dataset": dataset}, "x").dataset.label_names == {"0": "bad", "1": "good"}
+    assert parse_study(MINIMAL | {"dataset": dataset}, "x").dataset.label_names == {"0": "bad", "1": "good"}
 
 
 def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
@@ -93,26 +103,26 @@ def test_unreadable_files(tmp_path: Path, content: bytes, fault: str) -> None:
     path.write_bytes(content)
 
     with pytest.raises(ConfigError) as caught:
-        config.read_study(path)
+        read_study(path)
     assert str(caught.value).startswith(str(path))
     assert fault in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml does not exist: name a study file"):
-        config.read_study(tmp_path / "none.yaml")
+        read_study(tmp_path / "none.yaml")
 
 
 def test_settings_on_the_command_line_must_be_json() -> None:
     with pytest.raises(ConfigError, match="--settings is not valid JSON"):
-        config.parse_settings(config.ExtractAttention, "{attention")
+        parse_settings(ExtractAttention, "{attention")
 
 
-@pytest.mark.parametrize("stage", config.STAGES.values())
-def test_slices_survive_the_command_line(stage: type[config.Section]) -> None:
-    part = config.slice_for(config.parse_study(MINIMAL, "study.yaml"), stage)
+@pytest.mark.parametrize("stage", STAGES.values())
+def test_slices_survive_the_command_line(stage: type[Section]) -> None:
+    part = slice_for(parse_study(MINIMAL, "study.yaml"), stage)
 
-    assert config.parse_settings(stage, part.model_dump_json()) == part
+    assert parse_settings(stage, part.model_dump_json()) == part
 
 
 def test_overrides_of_the_command_line_get_the_types_of_yaml() -> None:
@@ -122,7 +132,7 @@ def test_overrides_of_the_command_line_get_the_types_of_yaml() -> None:
         "x": ["true", "["],
     }
 
-    assert config.typed_overrides(given) == {
+    assert typed_overrides(given) == {
         "dataset": {"revision": None, "max_characters": 30, "source": "a: b.csv"},
         "seed": 3,
         "x": [True, "["],
@@ -130,17 +140,17 @@ def test_overrides_of_the_command_line_get_the_types_of_yaml() -> None:
 
 
 def test_slice_holds_only_what_its_stage_reads() -> None:
-    titled = config.parse_study(MINIMAL | {"report": {"title": "Another"}}, "study.yaml")
-    plain = config.parse_study(MINIMAL, "study.yaml")
+    titled = parse_study(MINIMAL | {"report": {"title": "Another"}}, "study.yaml")
+    plain = parse_study(MINIMAL, "study.yaml")
 
-    for name, stage in config.STAGES.items():
-        same = config.slice_for(titled, stage) == config.slice_for(plain, stage)
+    for name, stage in STAGES.items():
+        same = slice_for(titled, stage) == slice_for(plain, stage)
         assert same == (name != "render_site")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_studies_are_valid(path: Path) -> None:
-    study = config.read_study(path)
+    study = read_study(path)
 
     assert study.name
     assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=schema.json\n")
@@ -185,11 +195,11 @@ class TestImportedAttention:
     STUDY: ClassVar[dict[str, Any]] = {"name": "x", "dataset": {"source": "a.json", "format": "attviz_json"}}
 
     def test_needs_no_model(self) -> None:
-        study = config.parse_study(self.STUDY, "test")
+        study = parse_study(self.STUDY, "test")
 
         assert study.imported
         assert study.model is None
-        assert config.slice_for(study, config.ImportAttention).dataset.repeated_vectors == "leave_out"
+        assert slice_for(study, ImportAttention).dataset.repeated_vectors == "leave_out"
 
     def test_what_has_no_effect_is_refused_all_at_once(self) -> None:
         more = {
@@ -198,18 +208,18 @@ class TestImportedAttention:
             "documents": {"segments": "paragraph", "n_shards": 3},
         }
         with pytest.raises(ConfigError) as caught:
-            config.parse_study(self.STUDY | more, "test")
+            parse_study(self.STUDY | more, "test")
 
         assert "test has 3 problems:" in str(caught.value)
         assert "`segments` has no effect on attention that comes from a file" in str(caught.value)
         with pytest.raises(ConfigError, match="`label_column` does not fit `format: attviz_json`"):
-            config.parse_study({"name": "x", "dataset": self.STUDY["dataset"] | {"label_column": "gold"}}, "test")
+            parse_study({"name": "x", "dataset": self.STUDY["dataset"] | {"label_column": "gold"}}, "test")
         with pytest.raises(ConfigError, match="`repeated_vectors` fits `format: attviz_json` only"):
-            config.parse_study(
+            parse_study(
                 {"name": "x", "dataset": {"source": "a", "repeated_vectors": "keep"}, "model": {"source": "m"}}, "t"
             )
 
-    @pytest.mark.parametrize("stage", [config.PrepareDataset, config.PrepareModel, config.ExtractAttention])
-    def test_has_no_stage_of_a_model(self, stage: type[config.Section]) -> None:
+    @pytest.mark.parametrize("stage", [PrepareDataset, PrepareModel, ExtractAttention])
+    def test_has_no_stage_of_a_model(self, stage: type[Section]) -> None:
         with pytest.raises(ConfigError, match="import-attention takes its place"):
-            config.slice_for(config.parse_study(self.STUDY, "test"), stage)
+            slice_for(parse_study(self.STUDY, "test"), stage)

@@ -17,7 +17,8 @@ from attviz_pipeline.analysis.shrinkage import shrink
 from attviz_pipeline.analysis.terms.replicates import TermReplicates
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import TermPaths
-from attviz_pipeline.config import BootstrapSettings, DescribeTerms
+from attviz_pipeline.config.settings import BootstrapSettings
+from attviz_pipeline.config.stages import DescribeTerms
 from attviz_pipeline.errors import ArtifactError
 
 DESCRIBED = ("vocabulary", "terms", "head_terms", "head_intervals", "distributions", "curves")

@@ -29,15 +29,8 @@ from attviz_pipeline.analysis import (
 )
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
-from attviz_pipeline.config import (
-    AssessmentSettings,
-    AssessPredictions,
-    CompareHeads,
-    ComparisonSettings,
-    DrawFigures,
-    FiguresSettings,
-    TermsSettings,
-)
+from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
+from attviz_pipeline.config.stages import AssessPredictions, CompareHeads, DrawFigures
 from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.figures import FIGURES, Inputs, Shape, draw_figure, draw_figures
 from attviz_pipeline.figures.assessment import NO_GOLD

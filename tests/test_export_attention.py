@@ -23,7 +23,8 @@ from synthetic_attention import LABEL_NAMES, write_attention_shards
 from synthetic_site import HOSTILE_TEXTS
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import ExportAttention, ExportSettings
+from attviz_pipeline.config.settings import ExportSettings
+from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.export import FORMATS, export_attention
 from attviz_pipeline.export.documents import ExportedDocument

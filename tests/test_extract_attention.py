@@ -35,7 +35,8 @@ from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Batch
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.errors import ArtifactError, AttentionError, ResourceError
 
 TEXTS = [

@@ -29,7 +29,8 @@ from attviz_pipeline.attention.maps.offsets import offset_pairs, offset_sums
 from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, strongest_keys, thumbnail
 from attviz_pipeline.attention.maps.size import packed_bytes
 from attviz_pipeline.attention.whole import MatrixPart
-from attviz_pipeline.config import AttentionSettings, ExtractMaps, MapsSettings
+from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
+from attviz_pipeline.config.stages import ExtractMaps
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
 

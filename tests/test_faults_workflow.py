@@ -13,7 +13,8 @@ import yaml
 from fault_study import AGGREGATES, C_LOCALE, SHARDS, Call, FaultStudy, count, wait_for
 from test_workflow import planned
 
-from attviz_pipeline.config import STAGES, DocumentsSettings, Study
+from attviz_pipeline.config.settings import DocumentsSettings, Study
+from attviz_pipeline.config.stages import STAGES
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,9 @@ from fault_study import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attviz_pipeline import config
-from attviz_pipeline.config import DatasetSettings, DocumentsSettings, ImportAttention, PrepareDataset, Study
+from attviz_pipeline.config.reading import parse_settings, parse_study, read_study, typed_overrides
+from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings, Section, Study, section_of
+from attviz_pipeline.config.stages import ImportAttention, PrepareDataset
 from attviz_pipeline.dataset import loading, prepare_dataset
 from attviz_pipeline.dataset.imported import stage
 from attviz_pipeline.dataset.sources import list_files
@@ -158,11 +159,11 @@ def test_attention_in_attviz_json_is_read_or_refused(tmp_path: Path) -> None:
     fuzz(harmed(texts) | texts | st.binary(max_size=100), read, "AttViz JSON")
 
 
-def values_for(model: type[config.Section]) -> st.SearchStrategy[dict[str, Any]]:
+def values_for(model: type[Section]) -> st.SearchStrategy[dict[str, Any]]:
     """Give sections of known keys with odd values."""
     fields: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
-        section = config.section_of(field.annotation)
+        section = section_of(field.annotation)
         inner = values_for(section) if section else st.sampled_from([field.get_default()])
         fields[name] = inner | scalars | st.lists(scalars, max_size=2) | st.dictionaries(cells, scalars, max_size=2)
     return st.fixed_dictionaries({}, optional=fields)
@@ -174,21 +175,21 @@ def test_study_files_are_read_or_refused(tmp_path: Path) -> None:
 
     def read(content: bytes) -> None:
         path.write_bytes(content)
-        config.read_study(path)
+        read_study(path)
 
     fuzz(harmed(st.just(default)) | st.binary(max_size=100), read, "study files")
 
 
 def test_settings_are_read_or_refused() -> None:
     def read(content: dict[str, Any]) -> None:
-        config.parse_study(content, "a study")
+        parse_study(content, "a study")
 
     fuzz(values_for(Study), read, "settings")
 
 
 def test_settings_of_the_command_line_are_read_or_refused() -> None:
     def read(content: dict[str, Any]) -> None:
-        text = json.dumps(config.typed_overrides(yaml.safe_load(yaml.safe_dump(content))))
-        config.parse_settings(config.PrepareDataset, text)
+        text = json.dumps(typed_overrides(yaml.safe_load(yaml.safe_dump(content))))
+        parse_settings(PrepareDataset, text)
 
     fuzz(st.fixed_dictionaries({"seed": scalars, "dataset": values_for(DatasetSettings)}), read, "settings as JSON")

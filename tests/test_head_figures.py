@@ -13,7 +13,8 @@ from synthetic_attention import write_attention_shards, write_ledger
 from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard, compare_heads
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
-from attviz_pipeline.config import CompareHeads, ComparisonSettings, DrawFigures, FiguresSettings
+from attviz_pipeline.config.settings import ComparisonSettings, FiguresSettings
+from attviz_pipeline.config.stages import CompareHeads, DrawFigures
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.figures.comparison import MEASURES, Likeness, groups_in_words, read_likeness
 from attviz_pipeline.figures.drawing import Drawing, Inputs

@@ -8,7 +8,7 @@ import pytest
 from term_study import TermStudy, invented, written
 
 from attviz_pipeline.analysis import list_terms
-from attviz_pipeline.config import ListTerms
+from attviz_pipeline.config.stages import ListTerms
 
 NUMBERS = np.full((1, 4), 0.5)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attviz_pipeline.attention.maps.selection import Selection, select_documents
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes
-from attviz_pipeline.config import MapsSettings
+from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import ConfigError
 
 BYTES = 1_000_000

@@ -13,7 +13,7 @@ from attviz_pipeline.analysis.measures import evenness
 from attviz_pipeline.analysis.terms.histograms import curve_bins
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.histogram import bin_edges
-from attviz_pipeline.config import MeasureShard
+from attviz_pipeline.config.stages import MeasureShard
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.words import merge_by_word
 

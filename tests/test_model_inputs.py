@@ -18,7 +18,8 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.opening import open_reader
 from attviz_pipeline.attention.windows import Window
-from attviz_pipeline.config import AttentionSettings, ExtractAttention, ModelSettings
+from attviz_pipeline.config.settings import AttentionSettings, ModelSettings
+from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.load import Classifier, check_fit, load_classifier, position_limit

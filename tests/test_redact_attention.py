@@ -19,11 +19,12 @@ from synthetic_site import site_settings, write_site_inputs
 from test_draw_figures import draw
 from tokenizers.pre_tokenizers import ByteLevel
 
-from attviz_pipeline import config
 from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
-from attviz_pipeline.config import RedactAttention
+from attviz_pipeline.config.reading import parse_settings
+from attviz_pipeline.config.settings import RedactionSettings
+from attviz_pipeline.config.stages import RedactAttention, RenderSite
 from attviz_pipeline.dataset.classes import find_classes
 from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.redaction import redact_attention
@@ -133,7 +134,7 @@ def test_the_stand_ins_of_bytes_are_those_of_byte_level_tokenizers() -> None:
     ],
 )
 def test_marks_of_tokenizers_stay(entry: str, form: str) -> None:
-    assert choose_form(config.RedactionSettings(mode="shape"))(entry) == form
+    assert choose_form(RedactionSettings(mode="shape"))(entry) == form
     assert unmarked(form) == form.lstrip("#\u0120\u2581") or entry in {"#", "##"}
 
 
@@ -152,13 +153,13 @@ def test_a_key_that_cannot_be_used(content: bytes | None, fault: str, tmp_path: 
     if content:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"key_file .*{fault}[\s\S]*token_hex"):
-        choose_form(config.RedactionSettings(mode="hash", key_file=str(path)))
+        choose_form(RedactionSettings(mode="hash", key_file=str(path)))
 
 
 @pytest.mark.parametrize("section", [{"mode": "hash"}, {"mode": "shape", "key_file": "k"}, {"key_file": "k"}])
 def test_a_key_belongs_to_hash(section: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="`key_file` is needed by `mode: hash`"):
-        config.parse_settings(RedactAttention, json.dumps({"redaction": section}))
+        parse_settings(RedactAttention, json.dumps({"redaction": section}))
 
 
 # Texts
@@ -322,7 +323,7 @@ def rendered(folder: Path, mode: str) -> Path:
     if mode != "none":
         attention = redact(folder, attention, mode, min_document_frequency=2)
     settings = site_settings(title="Share-safe")
-    section = redaction(folder, mode).redaction if mode != "none" else config.RedactionSettings()
+    section = redaction(folder, mode).redaction if mode != "none" else RedactionSettings()
     settings = settings.model_copy(update={"study": settings.study.model_copy(update={"redaction": section})})
     return render(folder, settings, inputs, attention)
 
@@ -341,7 +342,7 @@ def add_unreadable_rows(ledger: Path) -> None:
     files.write_table(ledger, schemas.LEDGER, columns)
 
 
-def render(folder: Path, settings: config.RenderSite, inputs: SiteInputs, attention: list[Path]) -> Path:
+def render(folder: Path, settings: RenderSite, inputs: SiteInputs, attention: list[Path]) -> Path:
     """Render what the workflow would: every statistic, too, is made from the attention that is handed in."""
     statistics = compute_statistics(folder, attention, folder / "inputs" / "ledger.parquet")
     draw(StatisticsPaths.below(statistics.folder), folder / "figures", dpi=50, n_cloud_words=10)

@@ -19,7 +19,8 @@ from synthetic_site import HOSTILE_IDS, HOSTILE_LABELS, HOSTILE_TEXTS, site_sett
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
-from attviz_pipeline.config import RenderSite, parse_study
+from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import SiteInputs, formats, links, payload, render, render_site
 from attviz_pipeline.report.rows import iter_documents

@@ -11,7 +11,9 @@ from synthetic_attention import write_attention_shards
 from synthetic_site import site_settings, write_site_inputs
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import ExportAttention, ExportSettings, parse_study
+from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.config.settings import ExportSettings
+from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.export import export_attention
 from attviz_pipeline.model.load import SAFELY

@@ -16,7 +16,8 @@ from synthetic_site import MAPPED, site_settings
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
-from attviz_pipeline.config import RedactionSettings, RenderSite
+from attviz_pipeline.config.settings import RedactionSettings
+from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import MapInputs, SiteInputs, links, payload, render_site
 

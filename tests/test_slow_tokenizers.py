@@ -24,7 +24,8 @@ from transformers import (
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.windows import DocumentEncoder
-from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.model.encoding import encode
 from attviz_pipeline.model_inputs import join_pair
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from term_study import TermStudy, invented, written
 
-from attviz_pipeline.config import DrawFigures, FiguresSettings
+from attviz_pipeline.config.settings import FiguresSettings
+from attviz_pipeline.config.stages import DrawFigures
 from attviz_pipeline.figures import FIGURES, style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 

@@ -18,13 +18,9 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.cli import main
-from attviz_pipeline.config import (
-    AttentionSettings,
-    DocumentsSettings,
-    ExtractAttention,
-    ShardDocuments,
-    parse_study,
-)
+from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.config.settings import AttentionSettings, DocumentsSettings
+from attviz_pipeline.config.stages import ExtractAttention, ShardDocuments
 from attviz_pipeline.dataset import shard_documents
 from attviz_pipeline.errors import AttentionError, ConfigError, DatasetError
 from attviz_pipeline.model.encoding import Collator, encode

@@ -11,7 +11,7 @@ from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import Definition
+from attviz_pipeline.config.settings import Definition
 from attviz_pipeline.progress import Progress
 
 

@@ -19,7 +19,8 @@ from attviz_pipeline.attention.full import FullReading, FullStatistics
 from attviz_pipeline.attention.opening import device_name, open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.rows import Row, document_row, full_columns
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
-from attviz_pipeline.config import AttentionSettings, ExtractAttention
+from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
 

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from attviz_pipeline.attention.capture import AttentionReader, Batch
 from attviz_pipeline.attention.freeing import keep_few_kernels
 from attviz_pipeline.attention.whole import Observer
-from attviz_pipeline.config import AttentionSettings
+from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.model_inputs import padding_id, pads_left, takes_type_ids
 

@@ -9,7 +9,7 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizer, PreTrainedTokenizerBase
 
 from attviz_pipeline.attention.pieces import PieceSequence, cut_pair, join_pieces, piece_windows
-from attviz_pipeline.config import AttentionSettings
+from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError
 from attviz_pipeline.model_inputs import join_pair, split_pairs
 from attviz_pipeline.words import is_punctuation, word_of_each_token

@@ -8,7 +8,7 @@ from pathlib import Path
 import datasets
 import huggingface_hub
 
-from attviz_pipeline.config import DatasetSettings
+from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.errors import DatasetError, Problem
 
 COMMIT = re.compile(r"[0-9a-f]{40}")

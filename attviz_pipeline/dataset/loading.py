@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import require_space
-from attviz_pipeline.config import DatasetSettings, Split
+from attviz_pipeline.config.settings import DatasetSettings, Split
 from attviz_pipeline.dataset import hub, text_files
 from attviz_pipeline.dataset.rows import Cells
 from attviz_pipeline.dataset.sources import SPLITS, SourceFile, is_hub_id, list_files

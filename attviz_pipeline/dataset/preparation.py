@@ -13,7 +13,8 @@ import datasets
 
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
-from attviz_pipeline.config import DatasetSettings, PrepareDataset
+from attviz_pipeline.config.settings import DatasetSettings
+from attviz_pipeline.config.stages import PrepareDataset
 from attviz_pipeline.dataset.classes import Classes, find_classes
 from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
 from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_fault, text_fault

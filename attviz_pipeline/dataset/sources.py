@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from attviz_pipeline.config import DatasetSettings, Split
+from attviz_pipeline.config.settings import DatasetSettings, Split
 from attviz_pipeline.errors import DatasetError, Problem
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "attviz_json"]

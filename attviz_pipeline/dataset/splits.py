@@ -4,7 +4,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from attviz_pipeline.config import Split
+from attviz_pipeline.config.settings import Split
 from attviz_pipeline.dataset.rows import Row
 from attviz_pipeline.dataset.sources import SPLITS
 from attviz_pipeline.errors import DatasetError, Problem

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import ExportAttention
+from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents

@@ -1,16 +1,19 @@
 """What the figures of likeness between heads share: the numbers of one measure, and how they are put into words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import comparison_schemas, files
-from attviz_pipeline.figures.drawing import Inputs
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 
 LARGEST_Q = 0.05
 
@@ -125,6 +128,41 @@ def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
     for measure in MEASURES:
         of_measure = {**facts, "groups": facts["measures"].get(measure.name)}
         yield Likeness(measure, of_measure, _rows(pairs, measure), _rows(heads, measure))
+
+
+def draw_likeness(  # noqa: PLR0913 - what differs between the kinds of such figures
+    inputs: Inputs,
+    *,
+    kind: str,
+    plot: Callable[[Likeness], Figure],
+    caption: Callable[[Likeness], str],
+    alt: Callable[[Likeness], str],
+    numbers: Callable[[Likeness], pa.Table],
+) -> Iterator[Drawing]:
+    """Draw one figure per measure; where there is nothing to show, it says why.
+
+    Args:
+        inputs: The artefacts and settings.
+        kind: Key of `FIGURES`.
+        plot: Draws a measure.
+        caption: Says what is drawn and how to read it.
+        alt: Says what it shows.
+        numbers: Chooses the table that is stored beside it.
+
+    Raises:
+        ArtifactError: A table of the comparison is unusable.
+    """
+    for likeness in read_likeness(inputs):
+        lacking = likeness.lacking
+        yield finish(
+            partial(style.sentence, lacking) if lacking else partial(plot, likeness),
+            name=f"{kind}-{likeness.measure.name}",
+            kind=kind,
+            caption=lacking or caption(likeness),
+            alt=lacking or alt(likeness),
+            columns=numbers(likeness).to_pydict(),
+            dpi=inputs.settings.dpi,
+        )
 
 
 def pair_name(row: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """How alike heads are, pair by pair, in the order of their dendrogram."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import LARGEST_Q, Likeness, groups_in_words, read_likeness
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.comparison import LARGEST_Q, Likeness, draw_likeness, groups_in_words
+from attviz_pipeline.figures.drawing import Drawing, Inputs
 
 KIND = "head_likeness"
 MOST_HEADS_WITH_NAMES = 36
@@ -29,17 +28,9 @@ def draw_head_likeness(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: A table of the comparison is unusable.
     """
-    for likeness in read_likeness(inputs):
-        lacking = likeness.lacking
-        yield finish(
-            partial(style.sentence, lacking) if lacking else partial(_plot, likeness),
-            name=f"{KIND}-{likeness.measure.name}",
-            kind=KIND,
-            caption=lacking or _caption(likeness),
-            alt=lacking or _alt(likeness),
-            columns=likeness.pairs.to_pydict(),
-            dpi=inputs.settings.dpi,
-        )
+    return draw_likeness(
+        inputs, kind=KIND, plot=_plot, caption=_caption, alt=_alt, numbers=lambda likeness: likeness.pairs
+    )
 
 
 def _caption(likeness: Likeness) -> str:

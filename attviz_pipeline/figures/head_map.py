@@ -1,7 +1,6 @@
 """Heads in the plane, near each other where they attend alike."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import Likeness, groups_in_words, read_likeness
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.comparison import Likeness, draw_likeness, groups_in_words
+from attviz_pipeline.figures.drawing import Drawing, Inputs
 
 KIND = "head_map"
 NAME_SIZE = 5
@@ -27,17 +26,9 @@ def draw_head_maps(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: A table of the comparison is unusable.
     """
-    for likeness in read_likeness(inputs):
-        lacking = likeness.lacking
-        yield finish(
-            partial(style.sentence, lacking) if lacking else partial(_plot, likeness),
-            name=f"{KIND}-{likeness.measure.name}",
-            kind=KIND,
-            caption=lacking or _caption(likeness),
-            alt=lacking or _alt(likeness),
-            columns=likeness.heads.to_pydict(),
-            dpi=inputs.settings.dpi,
-        )
+    return draw_likeness(
+        inputs, kind=KIND, plot=_plot, caption=_caption, alt=_alt, numbers=lambda likeness: likeness.heads
+    )
 
 
 def _caption(likeness: Likeness) -> str:

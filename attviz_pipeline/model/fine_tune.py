@@ -14,7 +14,7 @@ import transformers
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from attviz_pipeline.artifacts import files
-from attviz_pipeline.config import PrepareModel
+from attviz_pipeline.config.stages import PrepareModel
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier, non_finite

@@ -20,7 +20,7 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 from transformers.utils import logging as transformers_logging
 
-from attviz_pipeline.config import ModelSettings
+from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.labels import match_outputs
 from attviz_pipeline.model_inputs import padding_id

@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from attviz_pipeline.config import ModelSettings
+from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
 
 logger = logging.getLogger(__name__)

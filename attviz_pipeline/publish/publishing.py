@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import Publish
+from attviz_pipeline.config.stages import Publish
 from attviz_pipeline.errors import Problem, PublishError
 from attviz_pipeline.publish import checks, private, runs
 from attviz_pipeline.publish.branch import Entry, PagesBranch, RemoteMovedError

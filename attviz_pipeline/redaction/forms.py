@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from attviz_pipeline.config import RedactionSettings
+from attviz_pipeline.config.settings import RedactionSettings
 from attviz_pipeline.errors import ConfigError
 
 RARE = "[rare]"

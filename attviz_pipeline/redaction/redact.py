@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import RedactAttention
+from attviz_pipeline.config.stages import RedactAttention
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.redaction.forms import choose_form

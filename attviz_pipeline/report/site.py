@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, schemas
-from attviz_pipeline.config import RenderSite
+from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.report import assets, links

@@ -9,20 +9,21 @@ sys.path.insert(0, str(REPOSITORY))
 
 from snakemake.utils import update_config
 
-from attviz_pipeline import config as study_config
+from attviz_pipeline.config.reading import parse_study, require_utf8, typed_overrides
+from attviz_pipeline.config.stages import STAGES, slice_for
 from attviz_pipeline.errors import ConfigError
 
 
 def load_study():
     """Check the whole configuration before any job runs; tell every problem at once."""
-    update_config(config, study_config.typed_overrides(workflow.config_settings.config))
+    update_config(config, typed_overrides(workflow.config_settings.config))
     origin = (
         ", ".join(str(path) for path in workflow.config_settings.configfiles)
         or "config/config.yaml"
     )
     try:
-        study_config.require_utf8()
-        return study_config.parse_study(config, origin)
+        require_utf8()
+        return parse_study(config, origin)
     except ConfigError as fault:
         print(fault, file=sys.stderr)
         os._exit(fault.exit_code)  # Snakemake would print a traceback
@@ -30,7 +31,7 @@ def load_study():
 
 def stage_settings(stage):
     """The part of the configuration that a stage reads, as JSON: a change elsewhere does not rerun it."""
-    return study_config.slice_for(STUDY, study_config.STAGES[stage]).model_dump_json()
+    return slice_for(STUDY, STAGES[stage]).model_dump_json()
 
 
 def stage_code(*parts):

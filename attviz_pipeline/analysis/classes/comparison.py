@@ -20,7 +20,7 @@ from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config import CompareClasses
+from attviz_pipeline.config.stages import CompareClasses
 from attviz_pipeline.progress import track
 
 Columns = dict[str, Any]

@@ -17,7 +17,7 @@ from attviz_pipeline.analysis.heads.rankings import RankingComparison, compare_r
 from attviz_pipeline.analysis.heads.tables import Measured
 from attviz_pipeline.analysis.heads.token_scores import TokenScores, read_token_scores
 from attviz_pipeline.artifacts.layout import ComparisonPaths
-from attviz_pipeline.config import CompareHeads
+from attviz_pipeline.config.stages import CompareHeads
 
 log = logging.getLogger(__name__)
 

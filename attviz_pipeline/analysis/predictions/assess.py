@@ -16,7 +16,8 @@ from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, es
 from attviz_pipeline.analysis.summary import macro_f1
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths
-from attviz_pipeline.config import AssessmentSettings, AssessPredictions
+from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.config.stages import AssessPredictions
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 

@@ -11,7 +11,7 @@ from attviz_pipeline.analysis.terms.sums import TermSums
 from attviz_pipeline.analysis.terms.tables import write_head_intervals, write_head_terms, write_terms
 from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
-from attviz_pipeline.config import DescribeTerms
+from attviz_pipeline.config.stages import DescribeTerms
 
 log = logging.getLogger(__name__)
 

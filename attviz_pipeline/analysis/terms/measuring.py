@@ -11,7 +11,7 @@ from attviz_pipeline.analysis.terms.sums import TermSums
 from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths
-from attviz_pipeline.config import MeasureShard
+from attviz_pipeline.config.stages import MeasureShard
 from attviz_pipeline.progress import Progress
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import measures
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
 from attviz_pipeline.artifacts import files
-from attviz_pipeline.config import TermsSettings
+from attviz_pipeline.config.settings import TermsSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.words import NO_WORD, merge_by_word
 

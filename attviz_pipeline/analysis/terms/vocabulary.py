@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.config import ListTerms
+from attviz_pipeline.config.stages import ListTerms
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 

@@ -19,7 +19,7 @@ from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, budget,
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes, read_head_size
 from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.config import ExtractMaps
+from attviz_pipeline.config.stages import ExtractMaps
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track

@@ -8,7 +8,7 @@ from torch import Tensor
 from attviz_pipeline.attention.maps.offsets import offset_sums
 from attviz_pipeline.attention.whole import MatrixPart
 from attviz_pipeline.attention.windows import Window
-from attviz_pipeline.config import MapsSettings
+from attviz_pipeline.config.settings import MapsSettings
 
 Maps = dict[str, Tensor]
 """The maps of some heads, each [head, ...]; of a whole window, each [layer, head, ...].

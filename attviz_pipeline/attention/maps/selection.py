@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.config import MapsSettings
+from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import MAX_LISTED, ConfigError, Problem
 from attviz_pipeline.strata import in_turn, length_thirds, seeded_rank
 

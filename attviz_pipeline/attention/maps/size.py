@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from transformers import AutoConfig
 
-from attviz_pipeline.config import MapsSettings
+from attviz_pipeline.config.settings import MapsSettings
 
 KEY_BYTES, CODE_BYTES, VECTOR_BYTES = 2, 1, 2  # uint16, uint8, float16
 

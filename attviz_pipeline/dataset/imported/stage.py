@@ -13,7 +13,7 @@ import numpy as np
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import TableWriter, require_space, write_json, write_table
-from attviz_pipeline.config import ImportAttention
+from attviz_pipeline.config.stages import ImportAttention
 from attviz_pipeline.dataset.imported.attviz_json import ImportedDocument, read_document
 from attviz_pipeline.dataset.imported.json_array import iter_array
 from attviz_pipeline.dataset.imported.survey import Entry, Survey, survey

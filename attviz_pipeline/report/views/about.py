@@ -11,7 +11,7 @@ import yaml
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
-from attviz_pipeline.config import DatasetSettings
+from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.report.views.evidence import EvidenceView
 from attviz_pipeline.report.views.study import StudyView
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config import Study
+from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs

@@ -1,0 +1,135 @@
+"""Study files and settings of the command line, read strictly: every problem at once, each with its key."""
+
+import difflib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from attviz_pipeline.config.settings import Section, Study, section_of
+from attviz_pipeline.errors import ConfigError, Problem
+
+_Section = TypeVar("_Section", bound=Section)
+
+
+def require_utf8() -> None:
+    """Refuse an environment in which names and settings that are not ASCII would be misread.
+
+    Raises:
+        ConfigError: Python was told not to use UTF-8, or the locale has another encoding.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise ConfigError(f"names of files are read as {encoding} here, not as UTF-8: set PYTHONUTF8=1 and try again.")
+
+
+def read_study(path: Path) -> Study:
+    """Read and check one study file.
+
+    Raises:
+        ConfigError: The file is missing, no YAML or has problems; all of them are listed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: name a study file, for example config/config.yaml") from None
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"{path} is not UTF-8 (byte {fault.start}): save it as UTF-8") from None
+    except OSError as fault:
+        raise ConfigError(f"{path} cannot be read: {fault.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(fault).split())}") from None
+    return parse_study(content, str(path))
+
+
+def parse_study(content: object, origin: str) -> Study:
+    """Check a configuration that is already a mapping, for example Snakemake's.
+
+    Raises:
+        ConfigError: With every problem, each with its key, its fault and, where there is one, the nearest valid key.
+    """
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{origin} must hold a mapping of keys to values, got {_kind(content)}")
+    return _validate(Study, content, origin)
+
+
+def typed_overrides(value: Any) -> Any:  # noqa: ANN401
+    """Give values of the command line the types they would have in a YAML file.
+
+    Snakemake reads what is nested in `--config key={...}` as strings: `null`, `3` and `true` among them.
+    """
+    if isinstance(value, Mapping):
+        return {key: typed_overrides(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [typed_overrides(part) for part in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        scalar = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return scalar if isinstance(scalar, bool | int | float | None) else value
+
+
+def parse_settings(stage: type[_Section], text: str) -> _Section:
+    """Check the settings of one stage, given as JSON on its command line.
+
+    Raises:
+        ConfigError: The text is no JSON or does not fit the stage.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        raise ConfigError(f"--settings is not valid JSON: {fault}") from None
+    return _validate(stage, content, "--settings")
+
+
+def _validate(model: type[_Section], content: object, origin: str) -> _Section:
+    try:
+        return model.model_validate(content)
+    except ValidationError as fault:
+        problems = [_problem(model, error) for error in fault.errors(include_url=False)]
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    raise ConfigError(
+        f"{origin} has {count}:", problems, "Every key, its type and its default: config/README.md"
+    ) from None
+
+
+def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
+    path = [str(part) for part in error["loc"]]
+    if error["type"] == "extra_forbidden":
+        return Problem(".".join(path), f"unknown key{_suggestion(path[-1], _siblings(model, path))}")
+    if error["type"] == "missing":
+        return Problem(".".join(path), "missing; this key has no default")
+    message = error["msg"].removeprefix("Value error, ")
+    message = f"must be {message.removeprefix('Input should be ')}" if message.startswith("Input should") else message
+    got = "" if error["type"] == "value_error" else f", got {_show(error['input'])}"
+    return Problem(".".join(path) or "(top level)", message + got)
+
+
+def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
+    for name in path[:-1]:
+        field = model.model_fields.get(name)
+        section = None if field is None else section_of(field.annotation)
+        if section is None:
+            return []
+        model = section
+    return list(model.model_fields)
+
+
+def _suggestion(word: str, valid: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(valid), n=1)
+    return f"; did you mean `{near[0]}`?" if near else f"; valid here: {', '.join(valid)}"
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__
