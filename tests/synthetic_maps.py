@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
 
@@ -39,7 +39,7 @@ def write_maps(path: Path, attention: Sequence[Path], positions: Collection[int]
     chosen = sorted((row for row in rows if row["position"] in positions), key=lambda row: row["position"])
     names = {"n_layers": shape[0], "n_heads": shape[1], "thumbnail_size": THUMBNAIL_SIZE}
     table = {**names, "entries_per_row": ENTRIES_PER_ROW, "code": ATTENTION_CODE.header(), "model": {}}
-    with files.TableWriter(path, schemas.MAPS, table) as writer:
+    with files.TableWriter(path, map_schemas.MAPS, table) as writer:
         for row in chosen:
             for number in range(len(row["windows"])):
                 writer.write({name: [value] for name, value in _window(row, number, shape).items()})

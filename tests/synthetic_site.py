@@ -10,7 +10,7 @@ from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
 from synthetic_maps import write_maps
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.stages import RenderSite
@@ -84,7 +84,7 @@ def write_site_inputs(
         **compute_statistics(folder, attention, ledger).fields(),
         maps=MapInputs(
             write_maps(folder / "maps.parquet", attention, mapped),
-            _card(folder / "map_selection.json", schemas.MAP_SELECTION, **_selection(mapped)),
+            _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),
         ),
     )
 

@@ -19,7 +19,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, PreTrainedModel
 
 from attviz_pipeline.analysis.documents import index_documents, write_index
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
 from attviz_pipeline.attention import MapInputs, extract_maps
@@ -234,7 +234,7 @@ class Study:
         )
         inputs = MapInputs(self.index, self.shards, self.checkpoint, self.card)
         extract_maps(settings, inputs, self.maps, self.selection)
-        return files.read_table(self.maps, schemas.MAPS).to_pylist()
+        return files.read_table(self.maps, map_schemas.MAPS).to_pylist()
 
     def eager(self, token_ids: list[int], type_ids: list[int] | None = None) -> Array:
         model = AutoModelForSequenceClassification.from_pretrained(self.checkpoint, attn_implementation="eager").eval()
@@ -318,7 +318,7 @@ def test_diagonal_is_the_documents_self_attention(study: Study) -> None:
 
 def test_selection_says_what_was_chosen_and_why(study: Study) -> None:
     study.extract(documents=["d5"], max_documents=2)
-    selection = files.read_json(study.selection, schemas.MAP_SELECTION)
+    selection = files.read_json(study.selection, map_schemas.MAP_SELECTION)
 
     first = selection["documents"][0]
     assert (first["id"], first["n_windows"], first["reason"]) == ("d5", 3, "named")
@@ -364,7 +364,7 @@ def test_site_never_needs_more_than_estimated(study: Study) -> None:
     rows = study.extract()
     estimated = {
         document["id"]: document["estimated_bytes"]
-        for document in files.read_json(study.selection, schemas.MAP_SELECTION)["documents"]
+        for document in files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
     }
     for row in rows:
         arrays = [
@@ -388,8 +388,8 @@ def test_nothing_chosen_gives_empty_maps_without_a_model(study: Study) -> None:
     (study.checkpoint / "model.safetensors").unlink()
 
     assert study.extract(max_documents=0) == []
-    assert files.read_json(study.selection, schemas.MAP_SELECTION)["documents"] == []
-    assert files.read_facts(study.maps, schemas.MAPS)["n_heads"] == 4
+    assert files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"] == []
+    assert files.read_facts(study.maps, map_schemas.MAPS)["n_heads"] == 4
 
 
 def test_named_documents_over_the_budget_are_mapped_with_a_warning(

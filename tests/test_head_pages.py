@@ -12,7 +12,7 @@ from synthetic_maps import matrices
 from synthetic_site import site_settings, write_site_inputs
 from test_render_site import Page
 
-from attviz_pipeline.artifacts import comparison_schemas, files, schemas, term_schemas
+from attviz_pipeline.artifacts import comparison_schemas, files, map_schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES
 from attviz_pipeline.report import SiteInputs, links, render_site
@@ -138,7 +138,7 @@ def test_attention_by_distance_is_the_mean_over_documents_of_their_matrices(
     inputs: SiteInputs, views: list[HeadPageView]
 ) -> None:
     assert inputs.maps is not None
-    rows = files.read_table(inputs.maps.maps, schemas.MAPS).to_pylist()
+    rows = files.read_table(inputs.maps.maps, map_schemas.MAPS).to_pylist()
     found: dict[int, list[float]] = {}
     even: dict[int, list[float]] = {}
     for row in rows:
@@ -164,7 +164,7 @@ def test_attention_by_distance_is_the_mean_over_documents_of_their_matrices(
 def test_mean_maps_lay_documents_of_any_length_on_each_other(inputs: SiteInputs, views: list[HeadPageView]) -> None:
     assert inputs.maps is not None
     found: dict[int, list[Any]] = {}
-    for row in files.read_table(inputs.maps.maps, schemas.MAPS).to_pylist():
+    for row in files.read_table(inputs.maps.maps, map_schemas.MAPS).to_pylist():
         side = min(16, len(row["tokens"]))
         pictures = ATTENTION_CODE.decode(np.array(row["thumbnails"], np.uint8)).reshape(6, side, side)
         # Cut into as many slices as the other grid has cells, every cell of either holds whole slices.

@@ -14,7 +14,7 @@ from site_visits import row_at
 from synthetic_maps import ENTRIES_PER_ROW, WITHOUT_VECTORS, matrices, scale, write_maps
 from synthetic_site import MAPPED, site_settings
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.config.settings import RedactionSettings
 from attviz_pipeline.config.stages import RenderSite
@@ -44,7 +44,7 @@ def map_inputs(inputs: SiteInputs) -> MapInputs:
 
 
 def rows_of(inputs: SiteInputs) -> list[dict[str, Any]]:
-    return list(files.read_table(map_inputs(inputs).maps, schemas.MAPS).to_pylist())
+    return list(files.read_table(map_inputs(inputs).maps, map_schemas.MAPS).to_pylist())
 
 
 def test_scripts_hold_what_the_artefact_holds(inputs: SiteInputs, site: Path) -> None:
@@ -110,8 +110,8 @@ def test_pages_say_which_documents_have_maps(site: Path) -> None:
 
 def test_a_study_without_maps_says_how_to_get_some(inputs: SiteInputs, tmp_path: Path) -> None:
     none = write_maps(tmp_path / "maps.parquet", inputs.attention, [])
-    card = files.read_json(map_inputs(inputs).selection, schemas.MAP_SELECTION)
-    files.write_json(tmp_path / "selection.json", schemas.MAP_SELECTION, {**card, "documents": []})
+    card = files.read_json(map_inputs(inputs).selection, map_schemas.MAP_SELECTION)
+    files.write_json(tmp_path / "selection.json", map_schemas.MAP_SELECTION, {**card, "documents": []})
     changed = replace(inputs, maps=MapInputs(none, tmp_path / "selection.json"))
     render_site(site_settings(), changed, tmp_path / "site")
     page = filled_page(tmp_path / "site", 3)
@@ -129,8 +129,8 @@ def test_maps_of_another_run_are_refused(inputs: SiteInputs, tmp_path: Path) -> 
     rows = rows_of(inputs)
     rows[0]["tokens"][2] = "another"
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    facts = files.read_facts(map_inputs(inputs).maps, schemas.MAPS)
-    files.write_table(tmp_path / "maps.parquet", schemas.MAPS, columns, facts)
+    facts = files.read_facts(map_inputs(inputs).maps, map_schemas.MAPS)
+    files.write_table(tmp_path / "maps.parquet", map_schemas.MAPS, columns, facts)
     changed = replace(map_inputs(inputs), maps=tmp_path / "maps.parquet")
     with pytest.raises(ArtifactError, match=r"maps of document 'doc-0003' are of other tokens"):
         render_site(site_settings(), replace(inputs, maps=changed), tmp_path / "site")

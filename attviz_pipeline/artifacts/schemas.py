@@ -5,7 +5,7 @@
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import comparison_schemas, profile_schemas, term_schemas
+from attviz_pipeline.artifacts import comparison_schemas, map_schemas, profile_schemas, term_schemas
 from attviz_pipeline.artifacts.schema import IDENTITY as _IDENTITY
 from attviz_pipeline.artifacts.schema import MOMENTS as _MOMENTS
 from attviz_pipeline.artifacts.schema import Schema
@@ -387,106 +387,6 @@ CONFIDENCES = Schema(
     ),
 )
 
-_CODE = "uint8 code of `attviz_pipeline.artifacts.log_code.ATTENTION_CODE`: off by at most 2.76 % from 1e-6 on, 0 below"
-_VECTORS = (
-    "half precision (rounded to 11 bits); null where the model does not show them, or where they do not make the rows"
-)
-
-MAPS = Schema(
-    "maps",
-    2,
-    "extract_maps",
-    "Token-to-token attention of the documents in `map_selection`, one row and row group per window, sorted by "
-    "`position`, `window`; tokens are those of the whole window. Facts: `n_layers`, `n_heads`, `thumbnail_size`, "
-    "`entries_per_row`, `code` (name, values of the codes 1 and 255), `model`",
-    pa.schema(
-        [
-            *_IDENTITY[:2],
-            _column("window", pa.int32(), "Number of the window in its document, 0-based"),
-            _column(
-                "first_kept", pa.int32(), "First token that the document keeps; schema `attention` has only kept ones"
-            ),
-            _column("n_kept", pa.int32(), "Tokens that the document keeps"),
-            _column("tokens", _list(pa.string()), "Vocabulary entries, [token], special tokens included"),
-            _column("token_ids", _list(pa.int32()), "Vocabulary indices, [token]"),
-            _column("starts", _list(pa.int32()), "First character of each token in the text, code points, [token]"),
-            _column("ends", _list(pa.int32()), "Character behind each token, [token]"),
-            _column("special", _list(pa.bool_()), "True for [CLS], [SEP] and the like, [token]"),
-            _column(
-                "thumbnails",
-                _list(pa.uint8()),
-                "Picture of each matrix, [layer, head, query cell, key cell], with min(`thumbnail_size`, n_tokens) "
-                "cells a side: the share of attention that a cell's queries, on average, give to its keys; rows sum "
-                "to what the matrix's do, 1 but where an attention sink takes some. "
-                f"{_CODE}",
-            ),
-            _column(
-                "entry_keys",
-                _list(pa.uint16()),
-                "The strongest keys of each query, strongest first, of equal ones the first, "
-                "[layer, head, query, entry], with min(`entries_per_row`, n_tokens) entries",
-            ),
-            _column(
-                "entry_values",
-                _list(pa.uint8()),
-                f"Attention to those keys, [layer, head, query, entry]. {_CODE}",
-            ),
-            _column(
-                "rest",
-                _list(pa.uint8()),
-                "Attention to all other keys, [layer, head, query]: what the matrix's row sums to (1, but where an "
-                f"attention sink takes some) less the sum of the entries. {_CODE}",
-            ),
-            _column(
-                "offset_sums",
-                _list(pa.float32()),
-                "Attention between tokens of text, summed over queries that the document keeps, by how far the key "
-                "lies from the query, [layer, head, bin]; first and last offset of each bin in "
-                "`attviz_pipeline.artifacts.offsets.OFFSET_BINS`",
-            ),
-            _column("offset_pairs", _list(pa.int64()), "Pairs of query and key in each of these sums, [bin]"),
-            _column(
-                "keys_before",
-                _list(pa.int32()),
-                "Farthest a query attends back: query - key, [layer]; a local window is smaller than n_tokens - 1",
-            ),
-            _column(
-                "keys_after",
-                _list(pa.int32()),
-                "Farthest a query attends ahead: key - query, [layer]; 0 in a causal model",
-            ),
-            _column(
-                "queries", _list(pa.float16()), f"Query vectors, [layer, head, token, size], {_VECTORS}", nullable=True
-            ),
-            _column("keys", _list(pa.float16()), f"Key vectors, [layer, head, token, size], {_VECTORS}", nullable=True),
-            _column(
-                "scale",
-                _list(pa.float32()),
-                "Factor of the scores, [layer]: softmax over keys of scale * query . key, keys farther than "
-                "`keys_before` and `keys_after` left out, is the row of the matrix; null without vectors",
-                nullable=True,
-            ),
-            _column(
-                "vectors_error",
-                _list(pa.float32()),
-                "Largest difference between that softmax of the stored vectors and the matrix, [layer], measured, "
-                "at most 0.05; null without vectors",
-                nullable=True,
-            ),
-        ]
-    ),
-)
-
-MAP_SELECTION = Schema(
-    "map_selection",
-    1,
-    "extract_maps",
-    "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
-    "(named, misclassified, low_confidence, sample), `n_tokens`, `n_windows`, `estimated_bytes` (most that its maps "
-    "can take in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
-    "and right documents each of the settings `max_documents` and `max_megabytes` kept out",
-)
-
 FIGURES = Schema(
     "figures",
     2,
@@ -550,8 +450,8 @@ ALL: tuple[Schema, ...] = (
     *term_schemas.ALL,
     *comparison_schemas.ALL,
     *profile_schemas.ALL,
-    MAPS,
-    MAP_SELECTION,
+    map_schemas.MAPS,
+    map_schemas.MAP_SELECTION,
     FIGURES,
     EXPORTED_TOKENS,
     RUN,

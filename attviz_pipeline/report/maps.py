@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links, payload
@@ -83,10 +83,10 @@ def write_maps(maps: Path, site: Path) -> dict[int, list[WindowMap]]:
     Raises:
         ArtifactError: The file is missing or damaged.
     """
-    facts = files.read_facts(maps, schemas.MAPS)
+    facts = files.read_facts(maps, map_schemas.MAPS)
     (site / links.MAP_FOLDER).mkdir()
     found: dict[int, list[WindowMap]] = {}
-    for row in iter_rows(maps, schemas.MAPS):
+    for row in iter_rows(maps, map_schemas.MAPS):
         position, window = row.scalar("position"), row.scalar("window")
         n_tokens = len(row.array("token_ids"))
         name = f"{position:06d}-{window}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.capture import AttentionReader
@@ -72,11 +72,11 @@ def extract_maps(settings: ExtractMaps, inputs: MapInputs, maps: Path, selection
         "code": ATTENTION_CODE.header(),
         "model": card["sha256"],
     }
-    with files.TableWriter(maps, schemas.MAPS, facts) as writer:
+    with files.TableWriter(maps, map_schemas.MAPS, facts) as writer:
         documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), inputs.shards)
         for row in _map_rows(documents, settings, inputs.checkpoint, card):
             writer.write({name: [value] for name, value in row.items()})
-    files.write_json(selection, schemas.MAP_SELECTION, summary)
+    files.write_json(selection, map_schemas.MAP_SELECTION, summary)
 
 
 def _map_bytes(index: pa.Table, settings: ExtractMaps, checkpoint: Path, card: Row) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 
@@ -78,8 +78,8 @@ def read_mean_maps(maps: Path | None, n_rows: int) -> MeanMaps:
 
 def _pictures(maps: Path, n_rows: int) -> Iterator[Floats]:
     """Yield the mean picture over the windows of each document, [row, query cell, key cell]."""
-    size = files.read_facts(maps, schemas.MAPS)["thumbnail_size"]
-    for _, windows in groupby(iter_rows(maps, schemas.MAPS), key=lambda row: row.scalar("position")):
+    size = files.read_facts(maps, map_schemas.MAPS)["thumbnail_size"]
+    for _, windows in groupby(iter_rows(maps, map_schemas.MAPS), key=lambda row: row.scalar("position")):
         pictures = [_picture(row, size, n_rows) for row in windows]
         yield np.mean(pictures, axis=0)
 

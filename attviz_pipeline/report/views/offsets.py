@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.offsets import ALONE, OFFSET_BINS
 from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.views.curve import TickView
@@ -140,7 +140,7 @@ def read_offsets(maps: Path | None, n_rows: int) -> Offsets:
 
 def _documents(maps: Path, n_rows: int) -> Iterator[tuple[Floats, Floats, NDArray[np.int64]]]:
     """Yield of each document the sums of attention [row, bin], of even attention [bin], and the pairs [bin]."""
-    rows = (row for table in files.iter_tables(maps, schemas.MAPS, _COLUMNS) for row in table.to_pylist())
+    rows = (row for table in files.iter_tables(maps, map_schemas.MAPS, _COLUMNS) for row in table.to_pylist())
     for _, windows in groupby(rows, key=lambda row: row["position"]):
         sums, chances, pairs = (
             np.zeros((n_rows, len(OFFSET_BINS))),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline import published
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
@@ -171,7 +171,7 @@ def _map_reasons(settings: Study, maps: MapInputs | None) -> dict[int, str]:
             f"{maps.maps} holds words, which `redaction.mode: {settings.redaction.mode}` keeps out of the site.",
             remedy="Leave out --maps.",
         )
-    documents = files.read_json(maps.selection, schemas.MAP_SELECTION)["documents"]
+    documents = files.read_json(maps.selection, map_schemas.MAP_SELECTION)["documents"]
     return {document["position"]: document["reason"] for document in documents}
 
 
