@@ -104,6 +104,7 @@ def test_the_workflow_is_killed_in_mid_extraction(fault_study: FaultStudy, tmp_p
 
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(fault_study: FaultStudy, tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and hand that on
     study = fault_study.copy(tmp_path / "study", finished=False)
     process = study.snakemake()
     wait_for((study.results / "shards").is_dir, process)
