@@ -257,7 +257,7 @@ grid of heads, pinned heads and series. All other views and the controls come by
 words, exports, maps and the list of keys when they are asked for. Pointing is all that follows a pointer's event in
 every view. Pages have three classes, ten strongest tokens and the measures of full mode; their rendering is timed by
 the processor's clock, from the files of the analysis to the written page. The limit on rendering is meant for texts of
-usual length, not for the longest. Limits on times that are missed: [site_machines.md](site_machines.md).
+usual length, not for the longest. More runs, also on a slower machine: [site_machines.md](site_machines.md).
 """
 
 
