@@ -45,10 +45,13 @@ def test_every_kind_of_page_opens_without_a_fault(
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+@pytest.mark.parametrize("width", [390, 320])
 @pytest.mark.parametrize("address", KINDS)
-def test_a_phone_shows_every_page_without_sideways_scrolling(address: str, site: Path, visitor: Visitor) -> None:
-    page = visitor(site, viewport={"width": 390, "height": 800}).open(address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_a_phone_shows_every_page_without_sideways_scrolling(
+    address: str, width: int, site: Path, visitor: Visitor
+) -> None:
+    page = visitor(site, viewport={"width": width, "height": 800}).open(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("address", KINDS)

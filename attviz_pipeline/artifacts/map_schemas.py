@@ -107,3 +107,5 @@ MAP_SELECTION = Schema(
     "can take in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
     "and right documents each of the settings `max_documents` and `max_megabytes` kept out",
 )
+
+ALL: tuple[Schema, ...] = (MAPS, MAP_SELECTION)

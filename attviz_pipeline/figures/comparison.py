@@ -130,7 +130,7 @@ def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
         yield Likeness(measure, of_measure, _rows(pairs, measure), _rows(heads, measure))
 
 
-def draw_likeness(  # noqa: PLR0913 - what differs between the kinds of such figures
+def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such figures
     inputs: Inputs,
     *,
     kind: str,

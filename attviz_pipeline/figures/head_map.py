@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import Likeness, draw_likeness, groups_in_words
+from attviz_pipeline.figures.comparison import Likeness, draw_per_measure, groups_in_words
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 
 KIND = "head_map"
@@ -26,7 +26,7 @@ def draw_head_maps(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: A table of the comparison is unusable.
     """
-    return draw_likeness(
+    return draw_per_measure(
         inputs, kind=KIND, plot=_plot, caption=_caption, alt=_alt, numbers=lambda likeness: likeness.heads
     )
 
