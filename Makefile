@@ -21,16 +21,16 @@ export: .venv/report.installed # attention in the formats that the study's secti
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
 
 test: .venv/test.installed
-	tests/provide_chromium.sh
-	tests/provide_slurm.sh
+	tests/support/provide_chromium.sh
+	tests/support/provide_slurm.sh
 	python -m pytest -m "not slow"
 	python -m pytest -m slow
 
 faults: .venv/test.installed # every fault on the way, and 100,000 random inputs; the counts go into docs/reliability.md
 	rm -f .faults.jsonl
 	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 \
-		python -m pytest tests/test_faults_*.py tests/test_fuzzed_readers.py
-	python tests/write_fault_table.py .faults.jsonl
+		python -m pytest tests/faults tests/dataset/test_fuzzed_readers.py
+	python tests/support/write_fault_table.py .faults.jsonl
 
 lint: .venv/test.installed
 	ruff check .

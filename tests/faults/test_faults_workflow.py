@@ -1,0 +1,225 @@
+"""Faults between stages: a shard that fails, two runs at once, changed settings, wrong clocks, a moved checkout."""
+
+import os
+import re
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+from fault_study import AGGREGATES, C_LOCALE, SHARDS, Call, FaultStudy, count, wait_for
+from tiny_workflow import planned
+
+from attviz_pipeline.config.settings import DocumentsSettings, Study
+from attviz_pipeline.config.stages import STAGES
+
+pytestmark = pytest.mark.slow
+
+YEAR = 365.25 * 24 * 3600
+
+
+@pytest.fixture
+def study(fault_study: FaultStudy, tmp_path: Path) -> FaultStudy:
+    """A finished study that has lost its attention."""
+    copy = fault_study.copy(tmp_path / "study")
+    shutil.rmtree(copy.results / "attention")
+    shutil.rmtree(copy.results / "aggregates")
+    return copy
+
+
+def add_python(study: FaultStudy, *lines: str) -> Path:
+    """Put lines before what the stages' `python` does."""
+    program = study.base / "bin" / "python"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("\n".join(["#!/bin/sh", *lines, f'exec "{sys.executable}" "$@"', ""]), encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
+def same_shards(study: FaultStudy) -> bool:
+    return study.results_now() == study.undisturbed
+
+
+def test_others_finish_when_a_shard_fails_and_only_it_runs_again(study: FaultStudy) -> None:
+    failing = f"case $* in *extract-attention*--attention*{SHARDS[1]}*) exit 1;; esac"
+    program = add_python(study, failing)
+    study.run(*AGGREGATES, expect=1)
+    assert [path.name for path in (study.results / "attention").iterdir()] == [f"{SHARDS[0]}.parquet"]
+    assert (study.results / "aggregates" / f"{SHARDS[0]}.parquet").is_file()
+
+    program.unlink()
+    said = study.run(*AGGREGATES)
+    assert said.count("extract-attention") == 0 or SHARDS[0] not in said
+    assert same_shards(study)
+    count("a shard that fails")
+
+
+def test_a_second_run_in_the_folder_is_locked_out(study: FaultStudy) -> None:
+    add_python(study, "sleep 1")
+    first = study.snakemake(*AGGREGATES)
+    wait_for(lambda: list((study.folder / ".snakemake" / "locks").glob("*")), first)
+    said = study.run(*AGGREGATES, expect=1)
+
+    assert "Directory cannot be locked" in said
+    assert "no other Snakemake process is trying to create the same files" in said
+    said = first.communicate(timeout=300)[0]
+    assert first.returncode == 0, said
+    assert same_shards(study)
+    count("two runs in one folder")
+
+
+def test_settings_changed_in_mid_run_take_effect_in_the_next(study: FaultStudy) -> None:
+    run = study.snakemake(*AGGREGATES)
+    wait_for((study.results / "attention").is_dir, run)
+    settings = yaml.safe_load((study.folder / "study.yaml").read_text(encoding="utf-8"))
+    settings["attention"]["mantissa_bits"] = 12
+    (study.folder / "study.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    said = run.communicate(timeout=300)[0]
+
+    assert run.returncode == 0, said
+    assert same_shards(study)
+    again = planned(study.run("--dry-run"))
+    assert {"extract_attention", "aggregate_shard", "render_site"} <= again
+    assert not again & {"prepare_dataset", "shard_documents", "prepare_model"}
+    count("settings changed in mid-run")
+
+
+def date_files(study: FaultStudy, moment: float) -> None:
+    for name in ("shards", "model"):
+        for path in (study.results / name).rglob("*"):
+            os.utime(path, (moment, moment))
+
+
+def test_clock_that_jumped_forward_changes_nothing(study: FaultStudy) -> None:
+    date_files(study, 10 * YEAR)
+    study.run(*AGGREGATES)
+
+    assert same_shards(study)
+    assert "Nothing to be done" in study.run("--dry-run", *AGGREGATES)
+    count("a clock that jumps forward")
+
+
+def test_clock_that_jumped_back_is_named(study: FaultStudy) -> None:
+    date_files(study, time.time() + YEAR)
+    said = study.run(*AGGREGATES, expect=1)
+    assert "This could indicate a clock skew problem" in said
+    assert not list((study.results / "attention").glob("*.parquet"))
+
+    date_files(study, time.time())
+    study.run(*AGGREGATES)
+    assert same_shards(study)
+    count("a clock that jumps back")
+
+
+def test_a_moved_checkout_has_nothing_to_do(fault_study: FaultStudy, tmp_path: Path) -> None:
+    moved = fault_study.copy(tmp_path / "elsewhere" / "ж ü")
+
+    assert "Nothing to be done" in moved.run("--dry-run")
+    count("a moved checkout and study")
+
+
+def test_a_python_told_not_to_use_utf_8_is_refused(fault_study: FaultStudy) -> None:
+    no_utf8 = C_LOCALE | {"PYTHONUTF8": "0"}
+    said = fault_study.run("--dry-run", expect=2, **no_utf8)
+    process = fault_study.call(fault_study.calls[0], **no_utf8)
+    stage_said = process.communicate(timeout=60)[0]
+
+    for message in (said, stage_said):
+        assert "names of files are read as ascii here, not as UTF-8: set PYTHONUTF8=1" in message
+        assert "Traceback" not in message
+    assert process.returncode == 2
+    assert fault_study.results_now() == fault_study.undisturbed
+    count("locale C, and Python told not to use UTF-8", 2)
+
+
+def test_as_many_shards_as_may_be_fit_one_command(fault_study: FaultStudy) -> None:
+    (most,) = [fact.le for fact in DocumentsSettings.model_fields["n_shards"].metadata if hasattr(fact, "le")]
+    long = ["--config", f"name={'n' * 64}", f"documents={{n_shards: {most}, block_size: 1}}"]
+    listing = fault_study.run("--dry-run", "--printshellcmds", *long)
+
+    commands = [len(line) for line in listing.splitlines() if "-m attviz_pipeline" in line]
+    assert len(commands) > 3 * most
+    assert 2**16 < max(commands) < 2**17
+    count("as many shards as may be", most)
+
+
+CHANGES = [
+    "seed=14",
+    "dataset={max_characters: 100000}",
+    "documents={max_documents: 40}",
+    "model={max_tokens: 64}",
+    "training={epochs: 2}",
+    "attention={mantissa_bits: 12}",
+    "aggregates={definition: attviz}",
+    "assessment={n_bins: 10}",
+    "terms={special_tokens: true}",
+    "bootstrap={n_replicates: 200}",
+    "classes={n_permutations: 50}",
+    "comparison={n_permutations: 50}",
+    "maps={entries_per_row: 8}",
+    "figures={dpi: 60}",
+    "report={title: Another}",
+    "site={max_megabytes: 100}",
+    "resources={memory_mb: 5000}",
+]
+
+
+def rules_after(study: FaultStudy) -> dict[str, set[str]]:
+    """Return the rules that need what each rule makes, near or far."""
+    graph = study.run("--forceall", "--rulegraph")
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
+    next_rules: dict[str, set[str]] = {name: set() for name in names.values()}
+    for before, after in re.findall(r"(\d+) -> (\d+)", graph):
+        next_rules[names[before]].add(names[after])
+
+    def all_after(name: str) -> set[str]:
+        return {name}.union(*(all_after(after) for after in next_rules[name]))
+
+    return {name: all_after(name) - {"all"} for name in next_rules}
+
+
+def test_a_changed_setting_reruns_what_reads_it_and_what_follows(fault_study: FaultStudy) -> None:
+    after = rules_after(fault_study)
+    sections = [change.partition("=")[0] for change in CHANGES]
+    assert set(Study.model_fields) - set(sections) == {"name", "redaction", "export", "publish"}
+
+    with ThreadPoolExecutor(2) as pool:
+        listings = list(pool.map(lambda change: fault_study.run("--dry-run", "--config", change), CHANGES))
+    for section, listing in zip(sections, listings, strict=True):
+        readers = {name for name, stage in STAGES.items() if section in stage.model_fields} & set(after)
+        expected = {"render_site"}.union(*(after[name] for name in readers))
+        assert planned(listing) == expected, section
+    count("a changed setting", len(CHANGES))
+
+
+OUT_OF_MEMORY = """
+import importlib, resource, sys
+from pathlib import Path
+from attviz_pipeline import cli
+importlib.import_module(sys.argv[1])
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(cli.main(sys.argv[3:]))
+"""
+MODULES = {"aggregate-shard": "analysis", "aggregate-dataset": "analysis", "render-site": "report"}
+
+
+def test_out_of_memory_is_said_in_a_line(fault_study: FaultStudy, tmp_path: Path) -> None:
+    study = fault_study.copy(tmp_path / "study")
+    calls = {call.stage: call for call in study.calls}
+    for stage, package in MODULES.items():
+        process = study.popen(limited(calls[stage], package))
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == 2, (stage, said)
+        assert "out of memory" in said, (stage, said)
+        assert "Traceback" not in said, (stage, said)
+    assert study.results_now() == fault_study.undisturbed
+    count("out of memory", len(MODULES))
+
+
+def limited(call: Call, package: str) -> list[str]:
+    return [sys.executable, "-c", OUT_OF_MEMORY, f"attviz_pipeline.{package}", "1000000", *call.arguments[2:]]

@@ -1,0 +1,146 @@
+"""The pages of classes and of wrong predictions: what they say is what the statistics hold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from html_page import Page
+from synthetic_attention import LABEL_NAMES
+from synthetic_site import HOSTILE_LABELS, site_settings
+
+from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.report import SiteInputs, formats, links, render_site
+from attviz_pipeline.report.views import classes
+from attviz_pipeline.report.views.classes import ClassEvidence, DocumentLists, GroupView
+from attviz_pipeline.report.views.evidence import evidence_view
+from attviz_pipeline.report.views.separation import read_separation
+from attviz_pipeline.report.views.study import StudyView, read_study_view
+
+
+@pytest.fixture(scope="module")
+def study(inputs: SiteInputs) -> StudyView:
+    return read_study_view(site_settings().study, inputs)
+
+
+@pytest.fixture(scope="module")
+def evidence(inputs: SiteInputs, study: StudyView) -> ClassEvidence:
+    return classes.read_class_evidence(inputs, read_separation(inputs.terms.class_heads, study))
+
+
+@pytest.fixture(scope="module")
+def groups(evidence: ClassEvidence, study: StudyView) -> list[GroupView]:
+    return list(classes.iter_group_pages(evidence, study))
+
+
+def test_there_is_a_page_for_every_class_and_for_wrong_predictions(groups: list[GroupView]) -> None:
+    assert [group.name for group in groups] == [*LABEL_NAMES, "wrong"]
+    assert [group.page for group in groups] == [*(links.class_page(n) for n in range(3)), links.WRONG]
+
+
+def test_terms_are_the_most_over_used_of_the_table(inputs: SiteInputs, groups: list[GroupView]) -> None:
+    rows = files.read_table(inputs.terms.class_terms, term_schemas.CLASS_TERMS).to_pylist()
+    mine = [row for row in rows if (row["grouping"], row["group"]) == ("gold", LABEL_NAMES[1])]
+    best = sorted((row for row in mine if row["log_odds_z"] > 0), key=lambda row: -row["log_odds_z"])
+    assert groups[1].terms is not None
+    shown = groups[1].terms.used_more
+    assert [term.term for term in shown] == [row["term"] for row in best[: len(shown)]]
+    assert [term.effect for term in shown] == [row["effect"] for row in best[: len(shown)]]
+    assert shown[0].width == 100
+    assert all(term.q is not None and term.q < 0.05 for term in groups[1].terms.attending_differently)
+
+
+def test_heads_are_the_clearest_of_the_table(inputs: SiteInputs, groups: list[GroupView]) -> None:
+    rows = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pylist()
+    mine = [row for row in rows if (row["grouping"], row["group"]) == ("gold", LABEL_NAMES[2])]
+    clearest = min(mine, key=lambda row: (row["q"], -abs(row["effect"])))
+    first = groups[2].heads[0]
+    assert (first.head.layer, first.head.head, first.effect, first.q) == tuple(
+        clearest[name] for name in ("layer", "head", "effect", "q")
+    )
+
+
+def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, groups: list[GroupView]) -> None:
+    rows = files.read_table(inputs.statistics.document_index, schemas.DOCUMENT_INDEX).to_pylist()
+    right, missed, taken = groups[0].documents
+    confident = sorted(rows, key=lambda row: (-max(row["probabilities"]), row["position"]))
+    expected = {
+        right.title: [r["position"] for r in confident if r["label"] == 0 == r["prediction"]],
+        missed.title: [r["position"] for r in confident if r["label"] == 0 != r["prediction"]],
+        taken.title: [r["position"] for r in confident if r["label"] != 0 == r["prediction"]],
+    }
+    for shown in (right, missed, taken):
+        assert [row.position for row in shown.rows] == expected[shown.title][:5]
+    wrong = [r["position"] for r in confident if r["label"] != r["prediction"]]
+    assert [row.position for row in groups[3].documents[0].rows] == wrong[:5]
+
+
+def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
+    rows = files.read_table(inputs.statistics.document_index, schemas.DOCUMENT_INDEX).to_pylist()
+    forward, backward = DocumentLists(), DocumentLists()
+    for row in rows:
+        forward.add([row])
+    backward.add(rows[::-1])
+    assert forward.surest({0, 1, 2}, {0, 1}) == backward.surest({0, 1, 2}, {0, 1})
+    assert forward.n_predicted == backward.n_predicted
+
+
+def test_scores_are_those_of_the_assessment(inputs: SiteInputs, evidence: ClassEvidence, study: StudyView) -> None:
+    assessed = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["per_class"]
+    shown = classes.classes_view(evidence, study).classes
+    assert [(c.n_gold, c.n_predicted, c.precision, c.recall, c.f1) for c in shown] == [
+        tuple(row[name] for name in ("n_gold", "n_predicted", "precision", "recall", "f1")) for row in assessed
+    ]
+
+
+def test_the_confusion_matrix_leads_to_documents_and_classes(site: Path) -> None:
+    addresses = {address for _, address in Page(site / links.CLASSES).addresses}
+    assert {links.class_page(0), links.WRONG} <= addresses
+    assert any(address.startswith("documents.html#gold=0&predicted=") for address in addresses)
+
+
+def test_the_start_page_says_how_sure_its_scores_are(inputs: SiteInputs, site: Path) -> None:
+    text = " ".join(Page(site / links.START).text.split())
+    accuracy = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["scores"]["accuracy"]
+    assert f"95 % interval {formats.percent(accuracy['low'])} to {formats.percent(accuracy['high'])}" in text
+    assert "What sets classes apart" in text
+
+
+def test_pages_say_where_segments_were_taken_for_independent(inputs: SiteInputs, tmp_path: Path) -> None:
+    facts = files.read_facts(inputs.terms.class_heads, term_schemas.CLASS_HEADS)
+    columns = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pydict()
+    summary = files.read_json(inputs.statistics.summary, schemas.SUMMARY)
+    permuted = {"gold": "rows", "predicted": "documents", "correct": "documents"}
+    heads, counts = tmp_path / "class_heads.parquet", tmp_path / "summary.json"
+    files.write_table(heads, term_schemas.CLASS_HEADS, columns, facts | {"permuted": permuted})
+    files.write_json(counts, schemas.SUMMARY, summary | {"n_sources": summary["n_documents"] - 1})
+    terms, statistics = replace(inputs.terms, class_heads=heads), replace(inputs.statistics, summary=counts)
+
+    render_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
+
+    told = "compared as if they were independent"
+    assert told in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
+    assert told not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
+    assert "too narrow here" in Page(tmp_path / "site" / links.head(0, 0)).text
+
+
+def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:
+    for label, name in enumerate(HOSTILE_LABELS):
+        page = Page(hostile_site / links.class_page(label))
+        assert name in page.text
+        assert not any(attribute.startswith("on") for _, attribute, _ in page.attributes)
+
+
+def test_the_about_page_says_what_evidence_there_is(inputs: SiteInputs, site: Path, evidence: ClassEvidence) -> None:
+    view = evidence_view(evidence)
+    rows = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pylist()
+    mistakes = [row for row in rows if (row["grouping"], row["group"]) == ("correct", "wrong")]
+    assert view.n_heads_of_mistakes == sum(row["q"] < 0.05 for row in mistakes)
+    assert view.n_heads_compared == len(mistakes) == 6
+    assessed = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["confidence_and_entropy"][0][
+        "spearman"
+    ]
+    assert view.spearman is not None
+    assert view.spearman.value == assessed["value"]
+    text = " ".join(Page(site / links.ABOUT).text.split())
+    assert f"{assessed['value']:+.2f} (95 % interval {assessed['low']:+.2f} to {assessed['high']:+.2f})" in text
+    assert f"{view.n_heads_of_mistakes} of 6 heads" in text

@@ -1,0 +1,67 @@
+"""Figures drawn from synthetic statistics."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from synthetic_attention import write_attention_shards, write_ledger
+from term_study import TermStudy
+
+from attviz_pipeline.analysis import (
+    aggregate_dataset,
+    aggregate_shard,
+    assess_predictions,
+    compare_heads,
+    profile_heads,
+)
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
+from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
+from attviz_pipeline.config.stages import AssessPredictions, CompareHeads, DrawFigures
+from attviz_pipeline.figures import FIGURES, Inputs, draw_figures
+
+
+def write_statistics(folder: Path, *, n_documents: int = 30, texts: list[str] | None = None) -> StatisticsPaths:
+    shard = write_attention_shards(folder, n_documents=n_documents, n_shards=1, texts=texts)[0]
+    ledger = write_ledger(folder / "ledger.parquet", n_documents=n_documents)
+    aggregates, token_sums, head_sums = (folder / f"{name}.parquet" for name in ("aggregates", "tokens", "heads"))
+    aggregate_shard(shard, aggregates, token_sums, head_sums)
+    paths = StatisticsPaths.below(folder / "statistics")
+    aggregate_dataset([shard], [token_sums], [head_sums], ledger, paths)
+    TermStudy(folder, [shard], TermsSettings(min_document_frequency=3)).measure().describe().compare()
+    comparison = CompareHeads(seed=13, comparison=ComparisonSettings(n_permutations=19))
+    compare_heads(comparison, paths.head_tokens, [shard], ComparisonPaths.below(folder / "statistics"))
+    profile_heads([shard], folder / "statistics" / "head_profiles.parquet")
+    assessment = AssessPredictions(seed=13, assessment=AssessmentSettings(n_resamples=100))
+    assess_predictions(assessment, paths.document_index, [shard], [aggregates], assessment_of(paths))
+    return paths
+
+
+def assessment_of(statistics: StatisticsPaths) -> AssessmentPaths:
+    return AssessmentPaths.below(statistics.tokens.parent)
+
+
+def inputs_of(statistics: StatisticsPaths, settings: DrawFigures) -> Inputs:
+    return Inputs.below(statistics.tokens.parent, settings)
+
+
+PROVENANCE = {"dataset": {"source": "corpus.csv", "revision": "abc"}, "model": {}, "seed": 13, "software": {}}
+
+
+TOKEN_FIGURES = {kind: FIGURES[kind] for kind in ("top_tokens", "head_means", "word_cloud")}
+
+
+def draw(
+    statistics: StatisticsPaths,
+    output: Path,
+    *,
+    seed: int = 13,
+    kinds: Mapping[str, Any] = TOKEN_FIGURES,
+    **settings: int | bool,
+) -> dict[str, dict[str, Any]]:
+    """Draw, and return the figures by name."""
+    wanted = DrawFigures(seed=seed, figures=FiguresSettings.model_validate(settings))
+    with mock.patch("attviz_pipeline.figures.draw.FIGURES", kinds):
+        draw_figures(inputs_of(statistics, wanted), PROVENANCE, output)
+    return {figure["name"]: figure for figure in files.read_json(output / "figures.json", schemas.FIGURES)["figures"]}

@@ -1,0 +1,33 @@
+"""The benchmark runs from end to end and fills its table; what it measures is not asserted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_benchmark_fills_its_table(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    command = [sys.executable, ROOT / "benchmarks" / "extraction.py", "--quick", "--readme", readme]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+
+    page = readme.read_text(encoding="utf-8")
+    assert page.startswith((ROOT / "benchmarks" / "README.template.md").read_text(encoding="utf-8").split("{")[0])
+    assert "{" not in page
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
+    assert [row[0].split(",")[0].removeprefix("| ") for row in rows] == [
+        *["self-attention mode / plain SDPA forward"] * 3,
+        *["full mode / plain SDPA forward"] * 3,
+        "self-attention mode / plain SDPA forward",
+        "full mode / plain SDPA forward",
+        "peak memory of self-attention mode / plain forward",
+        "peak memory of full mode / plain forward",
+        "peak memory of `output_attentions=True` / plain forward",
+        *["AttViz's procedure / whole stage", "AttViz's procedure / matrix products alone"] * 2,
+        *["bytes on disk per value"] * 3,
+        *["whole stage"] * 3,
+    ]

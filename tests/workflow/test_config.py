@@ -1,0 +1,225 @@
+"""The configuration: closed, typed, all problems at once; and the documents generated from it."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import yaml
+
+from attviz_pipeline import reference
+from attviz_pipeline.config.reading import parse_settings, parse_study, read_study, typed_overrides
+from attviz_pipeline.config.settings import Section
+from attviz_pipeline.config.stages import (
+    STAGES,
+    ExtractAttention,
+    ImportAttention,
+    PrepareDataset,
+    PrepareModel,
+    slice_for,
+)
+from attviz_pipeline.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMAL: dict[str, Any] = {"name": "x", "dataset": {"source": "news.csv"}, "model": {"source": "folder"}}
+
+
+def problems(content: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_study(content, "study.yaml")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_what_a_study_leaves_out_has_a_default() -> None:
+    study = parse_study(MINIMAL, "study.yaml")
+
+    assert study.dataset.split_fractions == {"train": 0.6, "validation": 0.2, "test": 0.2}
+    assert study.training.epochs == 3
+
+
+def test_all_problems_come_in_one_message_with_path_fault_and_remedy() -> None:
+    message = problems(
+        {
+            "name": "My study",
+            "dataset": {"source": "news.csv", "max_charcters": 3},
+            "documents": {"n_shards": 0, "split": "tset"},
+            "model": {"source": "folder", "max_tokens": "512"},
+            "modle": {},
+        }
+    )
+
+    assert message.splitlines()[0] == "study.yaml has 6 problems:"
+    lines = dict(line.split(maxsplit=1) for line in message.splitlines()[1:-1])
+    assert lines["dataset.max_charcters"] == "unknown key; did you mean `max_characters`?"
+    assert lines["documents.n_shards"] == "must be greater than or equal to 1, got 0"
+    assert lines["documents.split"] == "must be 'train', 'validation', 'test' or 'all', got 'tset'"
+    assert lines["model.max_tokens"] == "must be a valid integer, got '512'"
+    assert lines["modle"] == "unknown key; did you mean `model`?"
+    assert lines["name"].endswith("got 'My study'")
+    assert message.splitlines()[-1] == "Every key, its type and its default: config/README.md"
+
+
+def test_integer_keys_of_label_names_are_values_of_the_column() -> None:
+    dataset = {"source": "a.csv", "label_names": {0: "bad", "1": "good"}}
+
+    assert parse_study(MINIMAL | {"dataset": dataset}, "x").dataset.label_names == {"0": "bad", "1": "good"}
+
+
+def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
+    assert "unknown key; valid here: epochs, batch_size, " in problems(MINIMAL | {"training": {"zzz": 1}})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fault"),
+    [
+        ({}, "give either `source` or `files`"),
+        ({"source": "a.csv", "files": {"train": "b.csv"}}, "give either `source` or `files`"),
+        ({"files": {"train": "b.csv"}, "splits": {"train": "x"}}, "`splits` names the splits of a hub dataset"),
+        ({"source": "a.csv", "split_fractions": {"train": 0.5, "test": 0.4}}, "must sum to 1, got 0.9"),
+    ],
+)
+def test_contradictions_are_told(dataset: dict[str, Any], fault: str) -> None:
+    assert fault in problems(MINIMAL | {"dataset": dataset})
+
+
+@pytest.mark.parametrize(("content", "kind"), [(None, "nothing"), ([1], "list"), ("text", "str")])
+def test_file_that_is_no_mapping(content: object, kind: str) -> None:
+    assert problems(content) == f"study.yaml must hold a mapping of keys to values, got {kind}"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"name: [x", "is not valid YAML"),
+        (b"name: caf\xe9", "is not UTF-8 (byte 9): save it as UTF-8"),
+        (b"name: \x00", "is not valid YAML"),
+        (b"? !!python/object/apply:os.system [ls]\n", "is not valid YAML"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        read_study(path)
+    assert str(caught.value).startswith(str(path))
+    assert fault in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml does not exist: name a study file"):
+        read_study(tmp_path / "none.yaml")
+
+
+def test_settings_on_the_command_line_must_be_json() -> None:
+    with pytest.raises(ConfigError, match="--settings is not valid JSON"):
+        parse_settings(ExtractAttention, "{attention")
+
+
+@pytest.mark.parametrize("stage", STAGES.values())
+def test_slices_survive_the_command_line(stage: type[Section]) -> None:
+    part = slice_for(parse_study(MINIMAL, "study.yaml"), stage)
+
+    assert parse_settings(stage, part.model_dump_json()) == part
+
+
+def test_overrides_of_the_command_line_get_the_types_of_yaml() -> None:
+    given = {
+        "dataset": {"revision": "null", "max_characters": "30", "source": "a: b.csv"},
+        "seed": 3,
+        "x": ["true", "["],
+    }
+
+    assert typed_overrides(given) == {
+        "dataset": {"revision": None, "max_characters": 30, "source": "a: b.csv"},
+        "seed": 3,
+        "x": [True, "["],
+    }
+
+
+def test_slice_holds_only_what_its_stage_reads() -> None:
+    titled = parse_study(MINIMAL | {"report": {"title": "Another"}}, "study.yaml")
+    plain = parse_study(MINIMAL, "study.yaml")
+
+    for name, stage in STAGES.items():
+        same = slice_for(titled, stage) == slice_for(plain, stage)
+        assert same == (name != "render_site")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_studies_are_valid(path: Path) -> None:
+    study = read_study(path)
+
+    assert study.name
+    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=schema.json\n")
+
+
+def test_study_names_are_distinct() -> None:
+    names = [yaml.safe_load(path.read_text(encoding="utf-8"))["name"] for path in (ROOT / "config").glob("*.yaml")]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", sorted(reference.render_reference()))
+def test_generated_documents_are_up_to_date(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == reference.render_reference()[name], "run `make reference`"
+
+
+def test_every_setting_is_described() -> None:
+    table = reference.render_reference()["config/README.md"]
+
+    assert "| None |" not in table
+    assert "`attention.tokens_per_batch`" in table
+    json.loads(reference.render_reference()["config/schema.json"])
+
+
+def test_conda_environment_has_the_pins_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+    pins = [*project["dependencies"], *project["optional-dependencies"]["slurm"]]
+    assert environment["dependencies"][-1]["pip"] == pins
+
+
+def test_every_pin_is_in_the_constraints() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    constraints = {line.lower() for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
+    pins = [*project["dependencies"], *(pin for group in project["optional-dependencies"].values() for pin in group)]
+
+    assert not [pin for pin in pins if pin not in constraints]
+
+
+class TestImportedAttention:
+    STUDY: ClassVar[dict[str, Any]] = {"name": "x", "dataset": {"source": "a.json", "format": "attviz_json"}}
+
+    def test_needs_no_model(self) -> None:
+        study = parse_study(self.STUDY, "test")
+
+        assert study.imported
+        assert study.model is None
+        assert slice_for(study, ImportAttention).dataset.repeated_vectors == "leave_out"
+
+    def test_what_has_no_effect_is_refused_all_at_once(self) -> None:
+        more = {
+            "model": {"source": "m"},
+            "training": {"epochs": 9},
+            "documents": {"segments": "paragraph", "n_shards": 3},
+        }
+        with pytest.raises(ConfigError) as caught:
+            parse_study(self.STUDY | more, "test")
+
+        assert "test has 3 problems:" in str(caught.value)
+        assert "`segments` has no effect on attention that comes from a file" in str(caught.value)
+        with pytest.raises(ConfigError, match="`label_column` does not fit `format: attviz_json`"):
+            parse_study({"name": "x", "dataset": self.STUDY["dataset"] | {"label_column": "gold"}}, "test")
+        with pytest.raises(ConfigError, match="`repeated_vectors` fits `format: attviz_json` only"):
+            parse_study(
+                {"name": "x", "dataset": {"source": "a", "repeated_vectors": "keep"}, "model": {"source": "m"}}, "t"
+            )
+
+    @pytest.mark.parametrize("stage", [PrepareDataset, PrepareModel, ExtractAttention])
+    def test_has_no_stage_of_a_model(self, stage: type[Section]) -> None:
+        with pytest.raises(ConfigError, match="import-attention takes its place"):
+            slice_for(parse_study(self.STUDY, "test"), stage)

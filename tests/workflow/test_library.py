@@ -1,0 +1,86 @@
+"""The package as a library: what docs/library.md shows works, and is what it says."""
+
+import doctest
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_figures import write_statistics
+
+import attviz_pipeline
+from attviz_pipeline import open_results
+from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.errors import ArtifactError
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "library.md"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "results" / "news"
+    write_statistics(folder)
+    (folder / "attention").mkdir()
+    for shard in folder.glob("*-of-*.parquet"):
+        shutil.move(shard, folder / "attention" / shard.name)
+    return folder
+
+
+def test_the_page_runs_from_top_to_bottom(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study.parents[1])
+    page = doctest.DocTestParser().get_doctest(PAGE.read_text(encoding="utf-8"), {}, PAGE.name, str(PAGE), 0)
+    first_of_arrays = next(n for n, example in enumerate(page.examples) if "attention = np.array" in example.source)
+    # What the first cells show is of the default study, which is not at hand here.
+    for example in page.examples[:first_of_arrays]:
+        exec(example.source, page.globs)  # noqa: S102 - our own page
+    page.examples = page.examples[first_of_arrays:]
+
+    said: list[str] = []
+    outcome = doctest.DocTestRunner(verbose=False).run(page, out=said.append)
+
+    assert first_of_arrays > 8
+    assert outcome.attempted > 8
+    assert outcome.failed == 0, "".join(said)
+
+
+def test_documents_are_those_of_the_shards(study: Path) -> None:
+    results = open_results(study)
+    shard = next((study / "attention").iterdir())
+    table = files.read_table(shard, schemas.ATTENTION).to_pylist()
+
+    documents = list(results.documents())
+
+    assert [document.id for document in documents] == [row["id"] for row in table]
+    for document, row in zip(documents, table, strict=True):
+        assert document.prediction == results.label_names[row["prediction"]]
+        assert document.self_attention.shape == (2, 3, len(document.tokens))
+        assert np.array_equal(document.self_attention.ravel(), np.array(row["self_attention"], np.float32))
+
+
+def test_tables_are_named_and_unknown_ones_listed(study: Path) -> None:
+    results = open_results(study)
+
+    assert {"terms", "head_pairs", "head_profiles", "calibration"} <= set(results.tables)
+    assert all(results.table(name).num_columns for name in results.tables)
+    assert results.facts("heads") is not None
+    with pytest.raises(ArtifactError, match=r"no table 'trems'.\nThere are .*terms"):
+        results.table("trems")
+    with pytest.raises(ArtifactError, match=r"table heads has no column meen.\nIt has layer, head"):
+        results.table("heads", ["meen", "mean"])
+
+
+def test_a_folder_without_attention_or_of_two_runs_is_refused(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="holds no self-attention"):
+        open_results(tmp_path)
+    shutil.copytree(study / "attention", tmp_path / "attention")
+    shard = next((tmp_path / "attention").iterdir())
+    shutil.copy(shard, tmp_path / "attention" / "00000-of-00009.parquet")
+    with pytest.raises(ArtifactError, match="shards of more than one run: of 00001, 00009"):
+        open_results(tmp_path)
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    for name in attviz_pipeline.__all__:
+        assert getattr(attviz_pipeline, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(attviz_pipeline, "nothing")  # noqa: B009 - what an import does

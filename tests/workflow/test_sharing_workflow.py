@@ -1,0 +1,104 @@
+"""A share-safe study under a real Snakemake: redacted, published to a bare repository, and reported on."""
+
+import csv
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from share_safe import KEY, SECRETS, leaks
+from tiny_workflow import ROOT, planned, snakemake, write_study
+
+pytestmark = pytest.mark.slow
+IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+
+
+def git(folder: Path, *command: str) -> str:
+    return subprocess.run(["git", *IDENTITY, *command], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def plant_secrets(folder: Path) -> None:
+    """Put a secret into every text, and one into a single text; words of the vocabulary and such that are not."""
+    corpus = folder / "news ünïcode.csv"
+    with corpus.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    often = [secret for secret in SECRETS if "once" not in secret]
+    for number, row in enumerate(rows):
+        row["text"] += f" {often[number % len(often)]} ({often[(number + 1) % len(often)]})!"
+        row["text"] += f" {SECRETS[5]}" if number % 9 == 0 else ""
+    with corpus.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "text", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def add_to_vocabulary(model: Path, words: list[str]) -> None:
+    """Give the tokenizer the secrets as whole entries, in the place of words that it has."""
+    path = model / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    for old, new in zip([word for word in vocabulary if word.isalpha()][-len(words) :], words, strict=True):
+        vocabulary[new] = vocabulary.pop(old)
+    path.write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shared_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shared study")
+    write_study(folder, n_shards=2)
+    plant_secrets(folder)
+    add_to_vocabulary(folder / "bert", ["quibblefrotz", "once0nlyxyzzy", "wumpus", "zurnberg42"])
+    (folder / "study.key").write_bytes(KEY)
+    study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    study["redaction"] = {"mode": "hash", "key_file": "study.key", "min_document_frequency": 2}
+    study["publish"] = {"forbidden": ["Wolpertinger"]}
+    (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    git(folder, "init", "--quiet", "--bare", "remote.git")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "remote", "add", "origin", "remote.git")
+    git(folder, "config", "user.name", "test")
+    git(folder, "config", "user.email", "test@example.org")
+    snakemake(folder)
+    return folder
+
+
+def test_no_file_of_the_site_holds_a_planted_word(shared_study: Path) -> None:
+    results = shared_study / "results" / "tiny"
+    assert leaks(results / "site", [*SECRETS, "zurnberg42", KEY.decode(), "Wolpertinger"]) == []
+    assert leaks(results / "figures", SECRETS) == []
+    assert len(list((results / "redacted").glob("*.parquet"))) == 2
+    assert not (results / "maps").exists()
+
+
+def test_rules_behind_extraction_read_no_words() -> None:
+    holding_words = re.compile(r"\{RESULTS\}/(attention|shards|maps|dataset/documents)\b")
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        if path.stem not in {"dataset", "model", "attention", "import", "redaction"}:
+            found = holding_words.findall(path.read_text(encoding="utf-8").rpartition('"""')[2])
+            assert not found, f"{path.name} reads {found}: read ATTENTION, which share-safe mode redacts"
+
+
+def test_redaction_switched_off_or_on_extracts_nothing_again(shared_study: Path) -> None:
+    switched = planned(snakemake(shared_study, "--dry-run", "--config", "redaction={mode: none, key_file: null}"))
+    assert {"aggregate_shard", "aggregate_dataset", "draw_figures", "render_site"} <= switched
+    assert not switched & {"extract_attention", "prepare_model", "redact_attention"}
+    assert planned(snakemake(shared_study, "--dry-run", "--config", "publish={folder: x}")) == set()
+
+
+def test_the_rule_publish_pushes_and_a_dry_run_does_not(shared_study: Path) -> None:
+    target = ("--", "publish")
+    assert "would push" in snakemake(shared_study, "--config", "publish={dry_run: true}", *target)
+    assert git(shared_study / "remote.git", "for-each-ref") == ""
+    assert "pushed" in snakemake(shared_study, *target)
+    assert "nothing to push" in snakemake(shared_study, *target)
+    names = set(git(shared_study / "remote.git", "ls-tree", "-r", "--name-only", "gh-pages").splitlines())
+    assert {"index.html", ".nojekyll", "tiny/index.html", "tiny/documents/000000.html"} <= names
+
+
+def test_snakemake_makes_its_own_report(shared_study: Path) -> None:
+    snakemake(shared_study, "--report", "report.html")
+    report = (shared_study / "report.html").read_text(encoding="utf-8")
+    assert len(report) > 100_000
+    assert {"render_site", "extract_attention"} <= set(re.findall(r"[a-z]+_[a-z]+", report))
