@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attviz_pipeline.analysis import aggregates as aggregates
     from attviz_pipeline.analysis.classes.log_odds import log_odds as log_odds
-    from attviz_pipeline.analysis.heads import cluster_heads as cluster_heads
-    from attviz_pipeline.analysis.heads import fuji as fuji
-    from attviz_pipeline.analysis.heads import jensen_shannon as jensen_shannon
-    from attviz_pipeline.analysis.heads import map_heads as map_heads
-    from attviz_pipeline.analysis.heads import name_roles as name_roles
-    from attviz_pipeline.analysis.heads import token_distributions as token_distributions
+    from attviz_pipeline.analysis.heads.clusters import cluster_heads as cluster_heads
+    from attviz_pipeline.analysis.heads.clusters import map_heads as map_heads
+    from attviz_pipeline.analysis.heads.divergence import jensen_shannon as jensen_shannon
+    from attviz_pipeline.analysis.heads.divergence import token_distributions as token_distributions
+    from attviz_pipeline.analysis.heads.fuji import fuji as fuji
+    from attviz_pipeline.analysis.heads.roles import name_roles as name_roles
     from attviz_pipeline.analysis.inference import benjamini_hochberg as benjamini_hochberg
     from attviz_pipeline.analysis.inference import hedges_g as hedges_g
     from attviz_pipeline.analysis.predictions.calibration import Bins as Bins
@@ -32,9 +32,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "attviz_pipeline.analysis": ("aggregates",),
     "attviz_pipeline.analysis.classes.log_odds": ("log_odds",),
-    "attviz_pipeline.analysis.heads": (
-        *("cluster_heads", "fuji", "jensen_shannon", "map_heads", "name_roles", "token_distributions"),
-    ),
+    "attviz_pipeline.analysis.heads.clusters": ("cluster_heads", "map_heads"),
+    "attviz_pipeline.analysis.heads.divergence": ("jensen_shannon", "token_distributions"),
+    "attviz_pipeline.analysis.heads.fuji": ("fuji",),
+    "attviz_pipeline.analysis.heads.roles": ("name_roles",),
     "attviz_pipeline.analysis.inference": ("benjamini_hochberg", "hedges_g"),
     "attviz_pipeline.analysis.predictions.calibration": ("Bins", "expected_calibration_error"),
     "attviz_pipeline.analysis.shrinkage": ("shrink",),

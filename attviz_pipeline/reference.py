@@ -15,10 +15,10 @@ import pyarrow as pa
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import all_schemas, files
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import Section, Study, section_of
-from attviz_pipeline.config.stages import STAGES
+from attviz_pipeline.stages import STAGES
 
 CONFIG_INTRODUCTION = """\
 # Settings of a study
@@ -93,7 +93,7 @@ def render_reference() -> dict[str, str]:
     return {
         "config/schema.json": json.dumps(Study.model_json_schema(), indent=2, sort_keys=True) + "\n",
         "config/README.md": CONFIG_INTRODUCTION + "".join(_config_sections()) + RERUNS + _reruns_table(),
-        "docs/artifacts.md": ARTIFACTS_INTRODUCTION + "".join(_artifact(schema) for schema in schemas.ALL),
+        "docs/artifacts.md": ARTIFACTS_INTRODUCTION + "".join(_artifact(schema) for schema in all_schemas.ALL),
     }
 
 
@@ -111,7 +111,8 @@ def _section(field: FieldInfo) -> type[Section] | None:
 
 
 def _reruns_table() -> str:
-    readers = {key: [name for name, stage in STAGES.items() if key in stage.model_fields] for key in Study.model_fields}
+    slices = {name: stage.settings.model_fields for name, stage in STAGES.items() if stage.settings}
+    readers = {key: [name for name, fields in slices.items() if key in fields] for key in Study.model_fields}
     readers["name"] = []  # another folder, another study
     rows = [f"| `{key}` | {', '.join(f'`{name}`' for name in names)} |" for key, names in readers.items() if names]
     return "\n".join(["| key or section | stages that read it |", "|---|---|", *rows]) + "\n"

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import all_schemas, files, schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
 
-_SCHEMAS = {schema.name: schema for schema in schemas.ALL if schema.arrow.names}
+_SCHEMAS = {schema.name: schema for schema in all_schemas.ALL if schema.arrow.names}
 
 
 @dataclass(frozen=True)

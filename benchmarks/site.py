@@ -24,14 +24,15 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402 - the tests' generator comes first
 from synthetic_attention import NEWS_WORDS  # noqa: E402 - needs the line above
 from synthetic_site import site_settings, write_site_inputs  # noqa: E402 - needs the line above
 
-from attviz_pipeline.report import links, render_site  # noqa: E402 - needs the line above
+from attviz_pipeline.report import links  # noqa: E402 - needs the line above
 from attviz_pipeline.report.render import Pages, templates_folder  # noqa: E402 - needs the line above
+from attviz_pipeline.report.render_site import write_site  # noqa: E402 - needs the line above
 from attviz_pipeline.report.rows import iter_documents  # noqa: E402 - needs the line above
 from attviz_pipeline.report.views.document import document_view  # noqa: E402 - needs the line above
 from attviz_pipeline.report.views.study import read_study_view  # noqa: E402 - needs the line above
@@ -84,7 +85,7 @@ def site_of(folder: Path) -> Path:
     inputs = write_site_inputs(
         folder / "inputs", n_documents=len(SIZES), n_shards=1, n_layers=N_LAYERS, n_heads=N_HEADS, texts=texts
     )
-    render_site(site_settings(), inputs, folder / "site")
+    write_site(site_settings(), inputs, folder / "site")
     return folder / "site"
 
 

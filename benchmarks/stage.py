@@ -18,9 +18,9 @@ from sizes import Sizes
 from transformers import AutoModelForSequenceClassification
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
-from attviz_pipeline.config.stages import ExtractAttention
+from attviz_pipeline.stages import ExtractAttention
 
 ROWS_PER_GROUP = 1_024  # as shards are written
 TOKENS_AT_ONCE = 1_024

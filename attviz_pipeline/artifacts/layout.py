@@ -48,9 +48,13 @@ class MeasurePaths:
     curve_sums: Path
 
     @classmethod
-    def of_shard(cls, folder: Path, shard: str) -> Self:
-        """Name the files as the workflow does: `<shard>.<field>.parquet`."""
-        return cls(**{field.name: folder / f"{shard}.{field.name}.parquet" for field in fields(cls)})
+    def of(cls, shard: Path) -> Self:
+        """Name the files as the workflow does: `<shard>.<field>.parquet`.
+
+        Args:
+            shard: Folder and name of the shard, without an ending.
+        """
+        return cls(**{field.name: shard.with_name(f"{shard.name}.{field.name}.parquet") for field in fields(cls)})
 
 
 @dataclass(frozen=True)

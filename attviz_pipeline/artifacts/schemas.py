@@ -5,7 +5,7 @@
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import comparison_schemas, map_schemas, profile_schemas, term_schemas
+from attviz_pipeline.artifacts import profile_schemas
 from attviz_pipeline.artifacts.schema import IDENTITY as _IDENTITY
 from attviz_pipeline.artifacts.schema import MOMENTS as _MOMENTS
 from attviz_pipeline.artifacts.schema import Schema
@@ -426,32 +426,4 @@ EXPORTED_TOKENS = Schema(
             _column("self_attention", pa.float32(), "Self-attention, 0..1"),
         ]
     ),
-)
-
-ALL: tuple[Schema, ...] = (
-    DATASET,
-    DOCUMENTS,
-    LEDGER,
-    SHARD,
-    MODEL,
-    METRICS,
-    ATTENTION,
-    AGGREGATES,
-    TOKEN_SUMS,
-    HEAD_SUMS,
-    TOKENS,
-    HEAD_TOKENS,
-    HEADS,
-    DOCUMENT_INDEX,
-    SUMMARY,
-    ASSESSMENT,
-    CALIBRATION,
-    CONFIDENCES,
-    *term_schemas.ALL,
-    *comparison_schemas.ALL,
-    *profile_schemas.ALL,
-    *map_schemas.ALL,
-    FIGURES,
-    EXPORTED_TOKENS,
-    RUN,
 )

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
 from attviz_pipeline.config.settings import FiguresSettings
-from attviz_pipeline.config.stages import DrawFigures
 from attviz_pipeline.figures import style
+from attviz_pipeline.stages import DrawFigures
 
 PROVENANCE_KEY = "attviz.provenance"
 

@@ -14,12 +14,12 @@ import transformers
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from attviz_pipeline.artifacts import files
-from attviz_pipeline.config.stages import PrepareModel
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier, non_finite
 from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, macro_f1
 from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import PrepareModel
 
 logger = logging.getLogger(__name__)
 

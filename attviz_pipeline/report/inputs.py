@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
 
@@ -55,3 +56,16 @@ class SiteInputs:
     figures: Path
     provenance: dict[str, str]
     maps: MapInputs | None = None
+
+    @classmethod
+    def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are
+        """Name the artefacts in the folder of the statistics."""
+        return cls(
+            statistics=StatisticsPaths.below(statistics),
+            terms=TermPaths.below(statistics),
+            comparison=ComparisonPaths.below(statistics),
+            head_profiles=statistics / "head_profiles.parquet",
+            document_groups=statistics / "document_groups.parquet",
+            assessment=AssessmentPaths.below(statistics),
+            **others,
+        )

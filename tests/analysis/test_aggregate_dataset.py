@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
 
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.errors import ArtifactError

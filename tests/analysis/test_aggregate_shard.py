@@ -18,10 +18,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
 
-from attviz_pipeline.analysis import aggregate_shard, aggregates, batches, exact_sums
+from attviz_pipeline.analysis import aggregates, batches, exact_sums
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
+from attviz_pipeline.config.settings import AggregatesSettings
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.stages import AggregateShard
 
 N_LAYERS, N_HEADS = 2, 3
 OUTPUTS = ("aggregates", "token_sums", "head_sums")
@@ -340,7 +343,8 @@ def test_definition_is_applied_and_written_down(tmp_path: Path) -> None:
     shard = write_attention_shards(tmp_path, n_documents=3, n_shards=1)[0]
     targets = [tmp_path / f"{name}.parquet" for name in ("aggregates", "tokens", "heads")]
 
-    aggregate_shard(shard, *targets, definition="attviz")
+    settings = AggregateShard(aggregates=AggregatesSettings(definition="attviz"))
+    aggregate_shard(shard, *targets, settings=settings)
 
     row = files.read_table(shard, schemas.ATTENTION).to_pylist()[0]
     found = files.read_table(targets[0], schemas.AGGREGATES).to_pylist()[0]

@@ -13,8 +13,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
 
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard, assess_predictions
-from attviz_pipeline.analysis.predictions.assess import FEWEST_ROWS_PER_CLASS
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
+from attviz_pipeline.analysis.predictions.assess_predictions import FEWEST_ROWS_PER_CLASS, assess_predictions
 from attviz_pipeline.analysis.predictions.calibration import (
     Bins,
     expected_calibration_error,
@@ -26,8 +27,8 @@ from attviz_pipeline.analysis.predictions.resampling import draw_weights, estima
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings
-from attviz_pipeline.config.stages import AssessPredictions
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.stages import AssessPredictions
 
 Rows = list[dict[str, Any]]
 SETTINGS = AssessPredictions(seed=13, assessment=AssessmentSettings(n_bins=5, n_resamples=200))

@@ -15,13 +15,16 @@ from scipy.stats import false_discovery_control
 from synthetic_attention import write_attention_shards, write_ledger
 
 from attviz_pipeline import cli
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard, compare_heads
-from attviz_pipeline.analysis.heads import fuji, map_heads
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
+from attviz_pipeline.analysis.heads.clusters import map_heads
+from attviz_pipeline.analysis.heads.compare_heads import compare_heads
+from attviz_pipeline.analysis.heads.fuji import fuji
 from attviz_pipeline.artifacts import comparison_schemas, files, schemas
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import ComparisonSettings
-from attviz_pipeline.config.stages import CompareHeads
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.stages import CompareHeads
 
 N_DOCUMENTS = 24
 MEASURES = ["fuji", "jensen_shannon"]

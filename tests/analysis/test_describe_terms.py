@@ -10,16 +10,16 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 
-from attviz_pipeline.analysis import describe_terms
 from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
 from attviz_pipeline.analysis.inference import expanded_tail, ratio_variance, t_interval
 from attviz_pipeline.analysis.shrinkage import shrink
+from attviz_pipeline.analysis.terms.describe_terms import describe_terms
 from attviz_pipeline.analysis.terms.replicates import TermReplicates
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import TermPaths
 from attviz_pipeline.config.settings import BootstrapSettings
-from attviz_pipeline.config.stages import DescribeTerms
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.stages import DescribeTerms
 
 DESCRIBED = ("vocabulary", "terms", "head_terms", "head_intervals", "distributions", "curves")
 Values = dict[str, list[tuple[int, int, np.ndarray]]]

@@ -10,11 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from attviz_pipeline import cli
-from attviz_pipeline.analysis import group_documents
-from attviz_pipeline.analysis.document_groups import find_groups, head_profiles, k_means
+from attviz_pipeline.analysis.group_documents import find_groups, group_documents, head_profiles, k_means
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.term_schemas import DOCUMENT_GROUPS, DOCUMENT_HEADS
-from attviz_pipeline.config.stages import GroupDocuments
+from attviz_pipeline.stages import GroupDocuments
 
 N_LAYERS, N_HEADS = 2, 6
 SETTINGS = GroupDocuments(seed=13)

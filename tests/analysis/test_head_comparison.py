@@ -12,19 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon, pdist, squareform
 
-from attviz_pipeline.analysis.heads import (
-    area,
-    cluster_heads,
-    compare_with_chance,
-    fuji,
-    jensen_shannon,
-    list_lengths,
-    map_heads,
-    token_distributions,
-)
+from attviz_pipeline.analysis.heads.clusters import cluster_heads, map_heads
+from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_distributions
 from attviz_pipeline.analysis.heads.document_divergence import DivergenceSums, SampledDocument
-from attviz_pipeline.analysis.heads.fuji import RankedLists
-from attviz_pipeline.analysis.heads.permutation import frequency_strata, permute_within
+from attviz_pipeline.analysis.heads.fuji import RankedLists, area, fuji, list_lengths
+from attviz_pipeline.analysis.heads.permutation import compare_with_chance, frequency_strata, permute_within
 
 Floats = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from term_study import TermStudy, invented, written
 
-from attviz_pipeline.analysis import list_terms
-from attviz_pipeline.config.stages import ListTerms
+from attviz_pipeline.analysis.terms.list_terms import list_terms
+from attviz_pipeline.stages import ListTerms
 
 NUMBERS = np.full((1, 4), 0.5)
 

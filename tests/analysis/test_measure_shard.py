@@ -8,13 +8,13 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 
-from attviz_pipeline.analysis import measure_shard
 from attviz_pipeline.analysis.measures import evenness
 from attviz_pipeline.analysis.terms.histograms import curve_bins
+from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.histogram import bin_edges
-from attviz_pipeline.config.stages import MeasureShard
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.stages import MeasureShard
 from attviz_pipeline.words import merge_by_word
 
 

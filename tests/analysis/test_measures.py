@@ -16,8 +16,10 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE
-from attviz_pipeline.report import SiteInputs, links, payload, render_site
+from attviz_pipeline.report import links, payload
+from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.measures import MEASURES, measures_of_document, measures_of_study
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
 
 DOCUMENT = 7
@@ -70,7 +72,7 @@ def test_a_page_holds_the_measures_behind_the_aggregates(inputs: SiteInputs, sit
 @pytest.mark.browser
 def test_a_page_without_full_mode_knows_nothing_of_them(tmp_path: Path, visitor: Visitor) -> None:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False)
-    render_site(site_settings(), inputs, tmp_path / "site")
+    write_site(site_settings(), inputs, tmp_path / "site")
     content, row = page_payload(tmp_path / "site", 1), row_at(inputs, 1)
     assert "measures" not in content
     assert len(payload.unpack(content["aggregates"], AGGREGATE_CODE.dtype)) == len(AGGREGATES) * len(row.tokens)
@@ -85,7 +87,7 @@ def test_a_page_without_full_mode_knows_nothing_of_them(tmp_path: Path, visitor:
 def site_without_norms(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("no-norms")
     attention = [without(path, folder / path.name, "value_norm") for path in inputs.attention]
-    render_site(site_settings(), replace(inputs, attention=attention), folder / "site")
+    write_site(site_settings(), replace(inputs, attention=attention), folder / "site")
     return folder / "site"
 
 

@@ -15,8 +15,8 @@ from synthetic_attention import write_attention_shards
 from tiny_extraction import TEXTS, extract
 
 from attviz_pipeline import cli
-from attviz_pipeline.analysis import profile_heads
-from attviz_pipeline.analysis.heads import name_roles
+from attviz_pipeline.analysis.heads.profile_heads import profile_heads
+from attviz_pipeline.analysis.heads.roles import name_roles
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, MEASURES, ROLES, SHARES
 from attviz_pipeline.errors import ArtifactError

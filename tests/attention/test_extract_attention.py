@@ -29,15 +29,15 @@ from transformers import (
 
 from attviz_pipeline import cli
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Batch
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config.settings import AttentionSettings
-from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.errors import ArtifactError, AttentionError, ResourceError
+from attviz_pipeline.stages import ExtractAttention
 
 
 def test_padded_batches_equal_the_diagonal_of_eager_attention(tmp_path: Path) -> None:

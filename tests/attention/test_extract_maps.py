@@ -22,17 +22,17 @@ from attviz_pipeline.analysis.documents import index_documents, write_index
 from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
-from attviz_pipeline.attention import MapInputs, extract_maps
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.maps.columns import MOST_ERROR, map_columns, vectors_fault
+from attviz_pipeline.attention.maps.extract_maps import extract_maps
 from attviz_pipeline.attention.maps.offsets import offset_pairs, offset_sums
 from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, strongest_keys, thumbnail
 from attviz_pipeline.attention.maps.size import packed_bytes
 from attviz_pipeline.attention.whole import MatrixPart
 from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
-from attviz_pipeline.config.stages import ExtractMaps
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
+from attviz_pipeline.stages import ExtractMaps
 
 N_TOKENS = 40
 SMALL_MAPS = MapsSettings(thumbnail_size=16, entries_per_row=8)
@@ -232,8 +232,8 @@ class Study:
             attention=AttentionSettings(**{"device": "cpu", "window_overlap": 8} | (attention or {})),
             maps=MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4} | maps),
         )
-        inputs = MapInputs(self.index, self.shards, self.checkpoint, self.card)
-        extract_maps(settings, inputs, self.maps, self.selection)
+        inputs = (self.index, self.shards, self.checkpoint, self.card)
+        extract_maps(settings, *inputs, self.maps, self.selection)
         return files.read_table(self.maps, map_schemas.MAPS).to_pylist()
 
     def eager(self, token_ids: list[int], type_ids: list[int] | None = None) -> Array:

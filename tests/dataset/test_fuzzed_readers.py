@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from attviz_pipeline.config.reading import parse_settings, parse_study, read_study, typed_overrides
 from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings, Section, Study, section_of
-from attviz_pipeline.config.stages import ImportAttention, PrepareDataset
-from attviz_pipeline.dataset import loading, prepare_dataset
+from attviz_pipeline.dataset import loading
 from attviz_pipeline.dataset.imported import stage
+from attviz_pipeline.dataset.prepare_dataset import prepare_dataset
 from attviz_pipeline.dataset.sources import list_files
 from attviz_pipeline.errors import AttvizError
+from attviz_pipeline.stages import ImportAttention, PrepareDataset
 
 N_INPUTS = int(os.environ.get("ATTVIZ_FUZZED_INPUTS", "150"))
 ROOT = Path(__file__).resolve().parents[2]

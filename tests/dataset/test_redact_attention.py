@@ -17,19 +17,20 @@ from synthetic_attention import write_attention_shards
 from synthetic_site import site_settings, write_site_inputs
 from tokenizers.pre_tokenizers import ByteLevel
 
-from attviz_pipeline.analysis import aggregate_dataset, aggregate_shard
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.config.reading import parse_settings
 from attviz_pipeline.config.settings import RedactionSettings
-from attviz_pipeline.config.stages import RedactAttention, RenderSite
 from attviz_pipeline.dataset.classes import find_classes
 from attviz_pipeline.errors import ArtifactError, ConfigError
-from attviz_pipeline.redaction import redact_attention
 from attviz_pipeline.redaction.forms import BYTE_OF, RARE, choose_form, shape, tag, unmarked
-from attviz_pipeline.redaction.redact import NAMES, PLACE_OF_PAIR, REWRITTEN
+from attviz_pipeline.redaction.redact_attention import NAMES, PLACE_OF_PAIR, REWRITTEN, redact_attention
 from attviz_pipeline.redaction.texts import UNREAD, redact_text
-from attviz_pipeline.report import SiteInputs, render_site
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.stages import RedactAttention, RenderSite
 
 UNREADABLE = "Zwiebelturm"
 
@@ -307,7 +308,7 @@ def render(folder: Path, settings: RenderSite, inputs: SiteInputs, attention: li
     draw(StatisticsPaths.below(statistics.folder), folder / "figures", dpi=50, n_cloud_words=10)
     site = folder / "site"
     inputs = replace(inputs, attention=attention, figures=folder / "figures", maps=None, **statistics.fields())
-    render_site(settings, inputs, site)
+    write_site(settings, inputs, site)
     return site
 
 

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import count_rows, read_facts, read_table, write_table
 from attviz_pipeline.config.settings import DocumentsSettings
-from attviz_pipeline.config.stages import ShardDocuments
-from attviz_pipeline.dataset import shard_documents
-from attviz_pipeline.dataset.sharding import cut_paragraphs
+from attviz_pipeline.dataset.shard_documents import cut_paragraphs, shard_documents
 from attviz_pipeline.errors import ArtifactError, DatasetError
+from attviz_pipeline.stages import ShardDocuments
 
 CORPORA = Path(__file__).parents[3] / "shared" / "data"
 LABEL_NAMES = ["sport", "tech"]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from fault_study import FaultStudy, chance, count
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import all_schemas, files, schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def kinds(study: FaultStudy) -> dict[Schema, Path]:
     """Return one artefact of each kind that the study has made."""
     found: dict[Schema, Path] = {}
-    by_name = {schema.identifier: schema for schema in schemas.ALL}
+    by_name = {schema.identifier: schema for schema in all_schemas.ALL}
     for path in sorted(study.results.rglob("*")):
         if path.suffix == ".parquet" and "figures" not in path.parts:
             name = pq.read_schema(path).metadata[files.SCHEMA_KEY].decode()
@@ -52,7 +52,7 @@ def damaged_copies(path: Path, folder: Path) -> list[Path]:
 
 def test_damage_to_each_kind_of_artefact_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
     found = kinds(fault_study)
-    unmade = {schema.name for schema in set(schemas.ALL) - set(found)}
+    unmade = {schema.name for schema in set(all_schemas.ALL) - set(found)}
     assert unmade == {"exported_tokens"}  # made on request only
 
     for schema, path in found.items():

@@ -21,12 +21,13 @@ from PIL import Image
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
-from attviz_pipeline.config.stages import DrawFigures
 from attviz_pipeline.errors import ArtifactError, ConfigError
-from attviz_pipeline.figures import FIGURES, Shape, draw_figure, draw_figures
 from attviz_pipeline.figures.assessment import NO_GOLD
+from attviz_pipeline.figures.draw_figure import Shape, draw_figure
+from attviz_pipeline.figures.draw_figures import FIGURES, draw_all
 from attviz_pipeline.figures.provenance import FORMULAS, study_provenance
 from attviz_pipeline.figures.style import legible
+from attviz_pipeline.stages import DrawFigures
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE_TOKENS = [
@@ -287,7 +288,7 @@ class TestHardInput:
 
         settings = DrawFigures(seed=1, figures=FiguresSettings())
         with pytest.raises(ArtifactError, match=r"broken\.parquet is damaged or truncated"):
-            draw_figures(replace(inputs_of(statistics, settings), head_tokens=broken), PROVENANCE, tmp_path / "figures")
+            draw_all(replace(inputs_of(statistics, settings), head_tokens=broken), PROVENANCE, tmp_path / "figures")
 
         assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.parquet", "figures"]
@@ -349,8 +350,8 @@ class TestPredictions:
 
         inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))
         kinds = {kind: FIGURES[kind] for kind in ("confusion", "reliability", "confidence_entropy")}
-        with mock.patch("attviz_pipeline.figures.draw.FIGURES", kinds):
-            draw_figures(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
+        with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
+            draw_all(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
 
         listed = files.read_json(tmp_path / "figures" / "figures.json", schemas.FIGURES)["figures"]
         captions = {figure["name"]: figure["caption"] for figure in listed}

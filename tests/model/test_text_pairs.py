@@ -15,16 +15,16 @@ from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.cli import main
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import AttentionSettings, DocumentsSettings
-from attviz_pipeline.config.stages import ExtractAttention, ShardDocuments
-from attviz_pipeline.dataset import shard_documents
+from attviz_pipeline.dataset.shard_documents import shard_documents
 from attviz_pipeline.errors import AttentionError, ConfigError, DatasetError
 from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model_inputs import join_pair, split_pairs
+from attviz_pipeline.stages import ExtractAttention, ShardDocuments
 
 PAIRS = [
     ("The bank played.", "The coach, the team and the market!"),

@@ -9,7 +9,9 @@ from synthetic_attention import LABEL_NAMES
 from synthetic_site import HOSTILE_LABELS, site_settings
 
 from attviz_pipeline.artifacts import files, schemas, term_schemas
-from attviz_pipeline.report import SiteInputs, formats, links, render_site
+from attviz_pipeline.report import formats, links
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import classes
 from attviz_pipeline.report.views.classes import ClassEvidence, DocumentLists, GroupView
 from attviz_pipeline.report.views.evidence import evidence_view
@@ -115,7 +117,7 @@ def test_pages_say_where_segments_were_taken_for_independent(inputs: SiteInputs,
     files.write_json(counts, schemas.SUMMARY, summary | {"n_sources": summary["n_documents"] - 1})
     terms, statistics = replace(inputs.terms, class_heads=heads), replace(inputs.statistics, summary=counts)
 
-    render_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
+    write_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
 
     told = "compared as if they were independent"
     assert told in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())

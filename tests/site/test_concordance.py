@@ -12,7 +12,8 @@ from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
-from attviz_pipeline.report import SiteInputs, links
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views import token_details, tokens
 from attviz_pipeline.report.views.concordance import Concordance
 from attviz_pipeline.report.views.study import StudyView, read_study_view

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from site_visits import Visitor, arrive, row_at, until
 
-from attviz_pipeline.report import SiteInputs, links
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,8 @@ from attviz_files import Imported
 from site_visits import Visitor, row_at, until
 from synthetic_site import HOSTILE_TEXTS
 
-from attviz_pipeline.report import SiteInputs, links
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
 
 pytestmark = pytest.mark.browser
 SVG = "{http://www.w3.org/2000/svg}"

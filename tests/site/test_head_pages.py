@@ -16,7 +16,9 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline.artifacts import comparison_schemas, files, map_schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES
-from attviz_pipeline.report import SiteInputs, links, render_site
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import head, heads
 from attviz_pipeline.report.views.activity import HeadActivity
 from attviz_pipeline.report.views.head import HeadPageView
@@ -190,7 +192,7 @@ def test_the_labels_of_curves_have_room(site: Path) -> None:
 
 
 def test_without_maps_a_page_says_how_to_see_how_far_a_head_looks(inputs: SiteInputs, tmp_path: Path) -> None:
-    render_site(site_settings(), replace(inputs, maps=None), tmp_path / "site")
+    write_site(site_settings(), replace(inputs, maps=None), tmp_path / "site")
     assert "maps.max_documents and maps.documents ask for them" in _words(tmp_path / "site" / links.head(0, 0))
 
 
@@ -200,7 +202,7 @@ def _words(page: Path) -> str:
 
 def test_a_page_says_where_evidence_is_missing(tmp_path: Path) -> None:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False, n_layers=1, n_heads=1)
-    render_site(site_settings(), inputs, tmp_path / "site")
+    write_site(site_settings(), inputs, tmp_path / "site")
     text = " ".join(Page(tmp_path / "site" / links.head(0, 0)).text.split())
     assert "There are too few heads, tokens or documents to compare heads." in text
     assert "No two groups of documents are large enough" in text

@@ -15,7 +15,8 @@ from site_visits import Visitor, arrive, until
 from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import comparison_schemas, files
-from attviz_pipeline.report import SiteInputs, links
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.views.likeness import read_likeness
 from attviz_pipeline.report.views.mean_maps import read_mean_maps

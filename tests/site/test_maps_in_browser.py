@@ -13,7 +13,8 @@ from site_visits import Visitor, row_at, until
 from synthetic_maps import WITHOUT_VECTORS, matrices
 from synthetic_site import MAPPED
 
-from attviz_pipeline.report import SiteInputs, links
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.figures import FIGURES
+from attviz_pipeline.figures.draw_figures import FIGURES
 from attviz_pipeline.report.views import methods
 
 DOCS = Path(__file__).parents[2] / "docs" / "statistics"

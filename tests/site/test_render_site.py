@@ -20,15 +20,17 @@ from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import SiteInputs, formats, links, payload, render, render_site
+from attviz_pipeline.report import formats, links, payload, render
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import iter_documents
 from attviz_pipeline.report.views import about, document, documents, heads
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.histogram import histogram_view
 from attviz_pipeline.report.views.scale import dataset_scale, median
 from attviz_pipeline.report.views.study import read_study_view
+from attviz_pipeline.stages import RenderSite
 
 N_DOCUMENTS = 24
 
@@ -208,7 +210,7 @@ def test_a_page_loads_no_views_of_another_kind(site: Path) -> None:
 def test_rendering_twice_gives_the_same_bytes(inputs: SiteInputs, site: Path, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "stale.html").write_text("an older site")
-    render_site(site_settings(title="News & views"), inputs, tmp_path / "site")
+    write_site(site_settings(title="News & views"), inputs, tmp_path / "site")
     first = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     again = {p.relative_to(tmp_path / "site"): p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
     assert first == again
@@ -218,7 +220,7 @@ def test_the_number_of_shards_changes_no_byte(tmp_path: Path) -> None:
     sites = []
     for n_shards in (1, 9):
         inputs = write_site_inputs(tmp_path / str(n_shards), n_documents=N_DOCUMENTS, n_shards=n_shards)
-        render_site(site_settings(), inputs, tmp_path / f"site-{n_shards}")
+        write_site(site_settings(), inputs, tmp_path / f"site-{n_shards}")
         folder = tmp_path / f"site-{n_shards}"
         sites.append({p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()})
     assert sites[0] == sites[1]
@@ -258,7 +260,7 @@ def test_a_document_page_reads_without_scripts(inputs: SiteInputs, site: Path) -
 
 
 def test_a_sensitive_study_says_so_on_every_page(inputs: SiteInputs, tmp_path: Path) -> None:
-    render_site(site_settings(sensitive=True), inputs, tmp_path / "site")
+    write_site(site_settings(sensitive=True), inputs, tmp_path / "site")
     for page in pages(tmp_path / "site"):
         assert "data-sensitive" in page.read_text(encoding="utf-8")
         assert "consent" in Page(page).ids
@@ -425,7 +427,7 @@ def test_no_page_names_a_folder_of_the_machine(inputs: SiteInputs, tmp_path: Pat
     files.write_table(statistics.ledger, schemas.LEDGER, ledger)
     cards = {"dataset": tmp_path / "dataset.json", "model": tmp_path / "model.json"}
     settings = RenderSite(study=parse_study(study, "test"))
-    render_site(settings, replace(inputs, statistics=statistics, **cards), tmp_path / "site")
+    write_site(settings, replace(inputs, statistics=statistics, **cards), tmp_path / "site")
     texts = [
         path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*") if path.suffix in {".html", ".js"}
     ]
@@ -441,7 +443,7 @@ def test_about_page_names_every_device_and_precision_of_the_shards(tmp_path: Pat
         table = files.read_table(path, schemas.ATTENTION)
         facts = files.read_facts(path, schemas.ATTENTION) | {"device": device, "precision": "float32"}
         files.write_table(path, schemas.ATTENTION, table.to_pydict(), facts)
-    render_site(site_settings(), inputs, tmp_path / "site")
+    write_site(site_settings(), inputs, tmp_path / "site")
 
     about_page = "".join(Page(tmp_path / "site" / links.ABOUT).text.split())
     assert "Extraction:2factsdevicecpu,cuda:TeslaT4precisionfloat32" in about_page
@@ -459,7 +461,7 @@ def test_about_page_says_where_texts_are_pieces(site: Path, inputs: SiteInputs, 
     assert sentence not in Page(site / links.ABOUT).text
     card = files.read_json(inputs.model, schemas.MODEL)
     files.write_json(tmp_path / "model.json", schemas.MODEL, card | {"offsets": False})
-    render_site(site_settings(), replace(inputs, model=tmp_path / "model.json"), tmp_path / "site")
+    write_site(site_settings(), replace(inputs, model=tmp_path / "model.json"), tmp_path / "site")
     assert sentence in Page(tmp_path / "site" / links.ABOUT).text
 
 
@@ -469,14 +471,14 @@ def test_about_page_says_where_texts_are_pieces(site: Path, inputs: SiteInputs, 
 def test_aggregates_of_other_documents_are_refused(inputs: SiteInputs, tmp_path: Path) -> None:
     swapped = replace(inputs, aggregates=list(reversed(inputs.aggregates)))
     with pytest.raises(ArtifactError, match="different documents"):
-        render_site(site_settings(), swapped, tmp_path / "site")
+        write_site(site_settings(), swapped, tmp_path / "site")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_shard_is_noticed(inputs: SiteInputs, tmp_path: Path) -> None:
     fewer = replace(inputs, attention=inputs.attention[:1], aggregates=inputs.aggregates[:1])
     with pytest.raises(ArtifactError, match=r"hold \d+ documents, the summary counts 24"):
-        render_site(site_settings(), fewer, tmp_path / "site")
+        write_site(site_settings(), fewer, tmp_path / "site")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -489,7 +491,7 @@ def test_a_figure_outside_its_folder_or_missing_is_refused(name: str, inputs: Si
     content["figures"][0]["svg"] = name
     files.write_json(figures / "figures.json", schemas.FIGURES, content)
     with pytest.raises(ArtifactError, match="is no file of"):
-        render_site(site_settings(), replace(inputs, figures=figures), tmp_path / "site")
+        write_site(site_settings(), replace(inputs, figures=figures), tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
 
@@ -500,7 +502,7 @@ def test_a_damaged_shard_leaves_the_old_site(inputs: SiteInputs, tmp_path: Path)
     damaged = tmp_path / "damaged.parquet"
     damaged.write_bytes(inputs.attention[0].read_bytes()[:2000])
     with pytest.raises(ArtifactError, match="damaged or truncated"):
-        render_site(site_settings(), replace(inputs, attention=[damaged, *inputs.attention[1:]]), site)
+        write_site(site_settings(), replace(inputs, attention=[damaged, *inputs.attention[1:]]), site)
     assert (site / "index.html").read_text() == "the old site"
 
 

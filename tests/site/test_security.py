@@ -13,11 +13,12 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ExportSettings
-from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.export import export_attention
+from attviz_pipeline.export.export_attention import export_attention
 from attviz_pipeline.model.load import SAFELY
-from attviz_pipeline.report import links, render_site
+from attviz_pipeline.report import links
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.stages import ExportAttention
 
 ROOT = Path(__file__).resolve().parents[2]
 IDS = [
@@ -89,7 +90,7 @@ def test_hostile_ids_write_nothing_outside_the_site(tmp_path: Path, monkeypatch:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=len(IDS), hostile=True)
     (tmp_path / "deep" / "er").mkdir(parents=True)
     before = tree(tmp_path)
-    render_site(site_settings(), inputs, tmp_path / "deep" / "er" / "site")
+    write_site(site_settings(), inputs, tmp_path / "deep" / "er" / "site")
 
     assert {name for name in tree(tmp_path) - before if not name.startswith("deep/er/site")} == set()
     pages = (tmp_path / "deep" / "er" / "site" / "documents").iterdir()

@@ -12,7 +12,9 @@ from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_s
 
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.term_schemas import DOCUMENT_GROUPS
-from attviz_pipeline.report import SiteInputs, links, render_site
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 
 pytestmark = pytest.mark.browser
 KINDS = [
@@ -189,7 +191,7 @@ def test_paper_holds_the_rows_that_a_screen_scrolls_to(site: Path, visitor: Visi
 def long_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site whose lists are longer than what of them exists at once."""
     folder = tmp_path_factory.mktemp("long")
-    render_site(site_settings(), write_site_inputs(folder, n_documents=60), folder / "site")
+    write_site(site_settings(), write_site_inputs(folder, n_documents=60), folder / "site")
     return folder / "site"
 
 

@@ -17,9 +17,11 @@ from synthetic_site import MAPPED, site_settings
 from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.config.settings import RedactionSettings
-from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import MapInputs, SiteInputs, links, payload, render_site
+from attviz_pipeline.report import links, payload
+from attviz_pipeline.report.inputs import MapInputs, SiteInputs
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.stages import RenderSite
 
 N_LAYERS, N_HEADS = 2, 3
 WINDOWED = 7
@@ -113,7 +115,7 @@ def test_a_study_without_maps_says_how_to_get_some(inputs: SiteInputs, tmp_path:
     card = files.read_json(map_inputs(inputs).selection, map_schemas.MAP_SELECTION)
     files.write_json(tmp_path / "selection.json", map_schemas.MAP_SELECTION, {**card, "documents": []})
     changed = replace(inputs, maps=MapInputs(none, tmp_path / "selection.json"))
-    render_site(site_settings(), changed, tmp_path / "site")
+    write_site(site_settings(), changed, tmp_path / "site")
     page = filled_page(tmp_path / "site", 3)
     assert "maps.max_documents" in page
     assert list((tmp_path / "site" / links.MAP_FOLDER).iterdir()) == []
@@ -122,7 +124,7 @@ def test_a_study_without_maps_says_how_to_get_some(inputs: SiteInputs, tmp_path:
 def test_maps_that_the_selection_does_not_name_are_refused(inputs: SiteInputs, tmp_path: Path) -> None:
     fewer = write_maps(tmp_path / "maps.parquet", inputs.attention, [3])
     with pytest.raises(ArtifactError, match="are of different documents"):
-        render_site(site_settings(), replace(inputs, maps=replace(map_inputs(inputs), maps=fewer)), tmp_path / "site")
+        write_site(site_settings(), replace(inputs, maps=replace(map_inputs(inputs), maps=fewer)), tmp_path / "site")
 
 
 def test_maps_of_another_run_are_refused(inputs: SiteInputs, tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_maps_of_another_run_are_refused(inputs: SiteInputs, tmp_path: Path) -> 
     files.write_table(tmp_path / "maps.parquet", map_schemas.MAPS, columns, facts)
     changed = replace(map_inputs(inputs), maps=tmp_path / "maps.parquet")
     with pytest.raises(ArtifactError, match=r"maps of document 'doc-0003' are of other tokens"):
-        render_site(site_settings(), replace(inputs, maps=changed), tmp_path / "site")
+        write_site(site_settings(), replace(inputs, maps=changed), tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
 
@@ -145,13 +147,13 @@ def redacted_settings() -> RenderSite:
 
 def test_maps_hold_words_so_a_redacted_site_refuses_them(inputs: SiteInputs, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"maps\.parquet holds words, which `redaction\.mode: shape`") as fault:
-        render_site(redacted_settings(), inputs, tmp_path / "site")
+        write_site(redacted_settings(), inputs, tmp_path / "site")
     assert "--maps" in str(fault.value)
     assert not (tmp_path / "site").exists()
 
 
 def test_a_redacted_site_has_no_maps_and_says_why(inputs: SiteInputs, tmp_path: Path) -> None:
-    render_site(redacted_settings(), replace(inputs, maps=None), tmp_path / "site")
+    write_site(redacted_settings(), replace(inputs, maps=None), tmp_path / "site")
     page = filled_page(tmp_path / "site", 3)
     assert "Words are redacted" in page
     assert "would show them" in page

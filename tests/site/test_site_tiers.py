@@ -18,8 +18,10 @@ from synthetic_site import MAPPED, site_settings, write_site_inputs
 from attviz_pipeline.analysis.aggregates import DEFINITIONS
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.report import SiteInputs, links, payload, render_site
+from attviz_pipeline.report import links, payload
 from attviz_pipeline.report import site as site_module
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
 from attviz_pipeline.report.tiers import (
     BYTES_PER_CLASS,
@@ -92,7 +94,7 @@ def small_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory)
     site = tmp_path_factory.mktemp("small") / "site"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(site_module, "choose_tiers", lambda *_: Tiers(frozenset(), N_DOCUMENTS))
-        render_site(site_settings(), replace(many_heads, maps=None), site)
+        write_site(site_settings(), replace(many_heads, maps=None), site)
     return site
 
 
@@ -129,7 +131,7 @@ def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.
 @pytest.fixture(scope="module")
 def large_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = tmp_path_factory.mktemp("large") / "site"
-    render_site(site_settings(), replace(many_heads, maps=None), site)
+    write_site(site_settings(), replace(many_heads, maps=None), site)
     return site
 
 

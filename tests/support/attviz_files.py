@@ -8,8 +8,8 @@ import numpy as np
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings
-from attviz_pipeline.config.stages import ImportAttention
-from attviz_pipeline.dataset import ImportedFiles, import_attention
+from attviz_pipeline.dataset.imported.import_attention import ImportedFiles, import_attention
+from attviz_pipeline.stages import ImportAttention
 
 CLASSES = ("business", "sport")
 
@@ -55,7 +55,7 @@ class Imported:
             out / "metrics.json",
             [out / f"attention-{shard}.parquet" for shard in range(n_shards)],
         )
-        import_attention(wanted, self.output)
+        import_attention(wanted, *self.output)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

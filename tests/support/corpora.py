@@ -10,9 +10,9 @@ import pytest
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import read_json, read_table
 from attviz_pipeline.config.settings import DatasetSettings
-from attviz_pipeline.config.stages import PrepareDataset
-from attviz_pipeline.dataset import prepare_dataset
+from attviz_pipeline.dataset.prepare_dataset import prepare_dataset
 from attviz_pipeline.errors import DatasetError
+from attviz_pipeline.stages import PrepareDataset
 
 
 class Outputs(NamedTuple):

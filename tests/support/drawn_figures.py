@@ -8,18 +8,17 @@ from unittest import mock
 from synthetic_attention import write_attention_shards, write_ledger
 from term_study import TermStudy
 
-from attviz_pipeline.analysis import (
-    aggregate_dataset,
-    aggregate_shard,
-    assess_predictions,
-    compare_heads,
-    profile_heads,
-)
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
+from attviz_pipeline.analysis.heads.compare_heads import compare_heads
+from attviz_pipeline.analysis.heads.profile_heads import profile_heads
+from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
-from attviz_pipeline.config.stages import AssessPredictions, CompareHeads, DrawFigures
-from attviz_pipeline.figures import FIGURES, Inputs, draw_figures
+from attviz_pipeline.figures.draw_figures import FIGURES, draw_all
+from attviz_pipeline.figures.drawing import Inputs
+from attviz_pipeline.stages import AssessPredictions, CompareHeads, DrawFigures
 
 
 def write_statistics(folder: Path, *, n_documents: int = 30, texts: list[str] | None = None) -> StatisticsPaths:
@@ -62,6 +61,6 @@ def draw(
 ) -> dict[str, dict[str, Any]]:
     """Draw, and return the figures by name."""
     wanted = DrawFigures(seed=seed, figures=FiguresSettings.model_validate(settings))
-    with mock.patch("attviz_pipeline.figures.draw.FIGURES", kinds):
-        draw_figures(inputs_of(statistics, wanted), PROVENANCE, output)
+    with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
+        draw_all(inputs_of(statistics, wanted), PROVENANCE, output)
     return {figure["name"]: figure for figure in files.read_json(output / "figures.json", schemas.FIGURES)["figures"]}

@@ -8,9 +8,9 @@ import pytest
 from tiny_models import LABEL_NAMES
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.stages import PrepareModel
 from attviz_pipeline.errors import ModelError
-from attviz_pipeline.model import prepare_model
+from attviz_pipeline.model.prepare_model import prepare_model
+from attviz_pipeline.stages import PrepareModel
 
 SPLITS = ("train", "train", "train", "validation", "test")
 SENTENCES = {

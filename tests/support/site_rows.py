@@ -1,6 +1,6 @@
 """Every document row of a site's inputs."""
 
-from attviz_pipeline.report import SiteInputs
+from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 
 

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from attviz_pipeline.analysis import (
-    aggregate_dataset,
-    aggregate_shard,
-    assess_predictions,
-    compare_classes,
-    compare_heads,
-    describe_terms,
-    group_documents,
-    list_terms,
-    measure_shard,
-    profile_heads,
-)
+from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
+from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
+from attviz_pipeline.analysis.classes.compare_classes import compare_classes
+from attviz_pipeline.analysis.group_documents import group_documents
+from attviz_pipeline.analysis.heads.compare_heads import compare_heads
+from attviz_pipeline.analysis.heads.profile_heads import profile_heads
+from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
+from attviz_pipeline.analysis.terms.describe_terms import describe_terms
+from attviz_pipeline.analysis.terms.list_terms import list_terms
+from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
 from attviz_pipeline.config.settings import (
@@ -28,7 +26,7 @@ from attviz_pipeline.config.settings import (
     ComparisonSettings,
     TermsSettings,
 )
-from attviz_pipeline.config.stages import (
+from attviz_pipeline.stages import (
     AssessPredictions,
     CompareClasses,
     CompareHeads,
@@ -92,7 +90,7 @@ def compute_statistics(folder: Path, attention: Sequence[Path], ledger: Path) ->
 def _describe(folder: Path, attention: Sequence[Path]) -> None:
     terms = TermPaths.below(folder)
     list_terms(ListTerms(terms=TERMS), attention, terms.vocabulary)
-    measures = [MeasurePaths.of_shard(folder / "measures", path.stem) for path in attention]
+    measures = [MeasurePaths.of(folder / "measures" / path.stem) for path in attention]
     for path, measured in zip(attention, measures, strict=True):
         measure_shard(MeasureShard(terms=TERMS), path, terms.vocabulary, measured)
     describe_terms(

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from synthetic_site import HOSTILE_TEXTS, site_settings, write_site_inputs
 
-from attviz_pipeline.report import SiteInputs, render_site
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 
 ARGUMENTS = [
@@ -61,14 +62,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
 @pytest.fixture(scope="session")
 def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / "site"
-    render_site(site_settings(title="News & views"), inputs, folder)
+    write_site(site_settings(title="News & views"), inputs, folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def sensitive_site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sensitive") / "site"
-    render_site(site_settings(sensitive=True), inputs, folder)
+    write_site(site_settings(sensitive=True), inputs, folder)
     return folder
 
 
@@ -81,7 +82,7 @@ def hostile_inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
 @pytest.fixture(scope="session")
 def hostile_site(hostile_inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile") / "site"
-    render_site(site_settings(title="</title><script>alert(0)</script>"), hostile_inputs, folder)
+    write_site(site_settings(title="</title><script>alert(0)</script>"), hostile_inputs, folder)
     return folder
 
 

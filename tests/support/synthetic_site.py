@@ -13,9 +13,10 @@ from synthetic_maps import write_maps
 from attviz_pipeline.artifacts import files, map_schemas, schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.stages import RenderSite
-from attviz_pipeline.dataset import ImportedFiles
-from attviz_pipeline.report import MapInputs, SiteInputs, render_site
+from attviz_pipeline.dataset.imported.import_attention import ImportedFiles
+from attviz_pipeline.report.inputs import MapInputs, SiteInputs
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.stages import RenderSite
 
 HOSTILE_TEXTS = [
     "</script><script>alert('script')</script> closes <!-- the element",
@@ -101,7 +102,7 @@ def site_of_import(folder: Path, imported: ImportedFiles) -> Path:
         **compute_statistics(folder, imported.attention, imported.ledger).fields(),
     )
     study = {"name": "imported", "dataset": {"source": "explanations.json", "format": "attviz_json"}}
-    render_site(RenderSite(study=parse_study(study, "test")), inputs, folder / "site")
+    write_site(RenderSite(study=parse_study(study, "test")), inputs, folder / "site")
     return folder / "site"
 
 

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
 
-from attviz_pipeline.analysis import compare_classes, describe_terms, list_terms, measure_shard
+from attviz_pipeline.analysis.classes.compare_classes import compare_classes
+from attviz_pipeline.analysis.terms.describe_terms import describe_terms
+from attviz_pipeline.analysis.terms.list_terms import list_terms
+from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.config.settings import BootstrapSettings, ClassesSettings, TermsSettings
-from attviz_pipeline.config.stages import CompareClasses, DescribeTerms, ListTerms, MeasureShard
+from attviz_pipeline.stages import CompareClasses, DescribeTerms, ListTerms, MeasureShard
 
 N_LAYERS, N_HEADS = 2, 3
 Documents = dict[str, list[Any]]
@@ -32,7 +35,7 @@ class TermStudy:
 
     @property
     def measures(self) -> list[MeasurePaths]:
-        return [MeasurePaths.of_shard(self.folder / "measures", path.stem) for path in self.attention]
+        return [MeasurePaths.of(self.folder / "measures" / path.stem) for path in self.attention]
 
     def measure(self) -> "TermStudy":
         list_terms(ListTerms(terms=self.terms), self.attention, self.output.vocabulary)

@@ -12,10 +12,10 @@ from transformers import (
 )
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.attention import extract_attention
+from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
-from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.model_inputs import join_pair
+from attviz_pipeline.stages import ExtractAttention
 
 TEXTS = [
     "The bank played the match.",

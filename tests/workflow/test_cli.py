@@ -5,14 +5,16 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from attviz_pipeline import attention, cli, dataset
-from attviz_pipeline.config.stages import STAGES
+from attviz_pipeline import cli
+from attviz_pipeline.stages import STAGES, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE = ["prepare-dataset", "--documents", "d.parquet", "--ledger", "l.parquet", "--card", "c.json"]
@@ -62,7 +64,7 @@ def fail_with(
     def prepare_dataset(*_arguments: object) -> None:
         raise fault
 
-    monkeypatch.setattr(dataset, "prepare_dataset", prepare_dataset)
+    monkeypatch.setattr(import_module(STAGES["prepare_dataset"].module), "prepare_dataset", prepare_dataset)
     code = cli.main([*PREPARE, "--config", str(ROOT / "config" / "config.yaml"), "--log", "job.log"])
     return code, capsys.readouterr().err
 
@@ -160,19 +162,40 @@ def test_check_config_says_what_it_checked(capsys: pytest.CaptureFixture[str]) -
     assert "study `news` is valid" in capsys.readouterr().out
 
 
-def rules() -> Sequence[str]:
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    return re.findall(r"^rule (\w+):", text, flags=re.MULTILINE)
+def rules() -> dict[str, str]:
+    """Source of each rule by its name."""
+    text = "".join(f"{path.read_text(encoding='utf-8')}\n" for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    return dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, flags=re.MULTILINE | re.DOTALL))
 
 
-def test_a_stage_has_one_name_everywhere() -> None:
-    subcommands = {name.replace("-", "_") for name in commands()}
-    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+def test_every_rule_is_a_declared_stage() -> None:
+    assert sorted(rules()) == sorted(STAGES)
 
-    assert set(rules()) <= subcommands
-    assert set(STAGES) <= set(rules())
-    assert set(rules()) <= tests
-    assert attention.extract_attention.__name__ in rules()
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_stage_has_one_name_everywhere(stage: Stage) -> None:
+    rule = rules()[stage.name]
+    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert stage.command in commands()
+    assert callable(getattr(import_module(stage.module), stage.name))
+    assert f"logs/{stage.name}" in rule
+    assert f'stage_code("{stage.name}")' in rule
+    assert f'command("{stage.name}")' in rule
+    assert f"test_{stage.name}" in tests
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_rule_opens_with_what_its_stage_does(stage: Stage) -> None:
+    assert rules()[stage.name].lstrip().startswith(f'"{stage.summary}"\n')
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_stage_takes_what_its_command_is_given(stage: Stage) -> None:
+    parameters = set(signature(getattr(import_module(stage.module), stage.name)).parameters)
+    given = {given.name for given in (*stage.arguments, *stage.options)} | ({"settings"} if stage.settings else set())
+
+    assert given == parameters
 
 
 def test_every_command_explains_itself() -> None:

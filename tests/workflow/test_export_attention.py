@@ -24,11 +24,11 @@ from synthetic_site import HOSTILE_TEXTS
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.config.settings import ExportSettings
-from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.export import FORMATS, export_attention
 from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.export.export_attention import FORMATS, export_attention
 from attviz_pipeline.export.latex import ESCAPES, escape, latex_page
+from attviz_pipeline.stages import ExportAttention
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
 

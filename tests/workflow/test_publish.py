@@ -27,12 +27,15 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline import cli
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.checksums import folder_digests
-from attviz_pipeline.config.stages import Publish
 from attviz_pipeline.errors import PublishError
-from attviz_pipeline.publish import publish
 from attviz_pipeline.publish.branch import PagesBranch, RemoteMovedError
 from attviz_pipeline.publish.checks import Limits
-from attviz_pipeline.report import SiteInputs, links, render_runs, render_site
+from attviz_pipeline.publish.publish import publish_site
+from attviz_pipeline.report import links
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.report.runs import render_runs
+from attviz_pipeline.stages import Publish
 
 ROOT = Path(__file__).resolve().parents[2]
 IDENTITY = {f"GIT_{who}_{what}": f"test-{what}@x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -77,7 +80,7 @@ def settings(folder: str = "news", name: str = "synthetic", **section: Any) -> P
 
 
 def push(site: Path, checkout: Path, folder: str = "news", limits: Limits | None = None, **section: Any) -> str:
-    return publish(settings(folder, **section), site, checkout, render_runs, limits)
+    return publish_site(settings(folder, **section), site, checkout, render_runs, limits)
 
 
 def reseal(site: Path, **changed: Any) -> None:
@@ -155,7 +158,7 @@ def test_publishing_again_changes_nothing_and_another_study_stays(
     assert git(tmp_path / "remote.git", "rev-parse", "gh-pages") == tip
 
     other = tmp_path / "other"
-    render_site(site_settings(title="<Second> & last"), inputs, other)
+    write_site(site_settings(title="<Second> & last"), inputs, other)
     message = push(other, checkout, "second")
     assert "studies there: news, second" in message
     assert {f"news/{p.relative_to(site)}" for p in site.rglob("*") if p.is_file()} < listing(checkout)
@@ -175,7 +178,7 @@ def test_ten_thousand_documents_are_published_and_nothing_is_pushed_again(checko
         write_site_inputs(tmp_path / "inputs", n_documents=n_documents, texts=texts, full=False),
         tmp_path / "s",
     )
-    render_site(site_settings(), inputs, site)
+    write_site(site_settings(), inputs, site)
     pages = {f"news/{links.document(position)}" for position in range(n_documents)}
 
     assert "pushed 10," in push(site, checkout)  # a site with a link that leads nowhere would be refused
@@ -382,7 +385,7 @@ def test_a_site_rendered_before_redaction_is_stale(
     reseal(copy, redaction=rendered)
     wanted = Publish.model_validate({"name": "synthetic", "redaction": section, "publish": {}})
     with pytest.raises(PublishError, match=rf"rendered with redaction\.{fault}: run the workflow"):
-        publish(wanted, copy, checkout, render_runs)
+        publish_site(wanted, copy, checkout, render_runs)
 
 
 def test_the_site_of_another_study_is_refused(site: Path, checkout: Path) -> None:
@@ -540,7 +543,7 @@ def test_the_command_checks_and_says_what_it_did(
 def published(site: Path, checkout: Path, inputs: SiteInputs, tmp_path: Path) -> Iterator[str]:
     """Two studies, cloned from the branch and served below a path, as GitHub Pages does."""
     other = tmp_path / "other"
-    render_site(site_settings(title="</title><script>alert(1)</script>", description="<b>bold</b>"), inputs, other)
+    write_site(site_settings(title="</title><script>alert(1)</script>", description="<b>bold</b>"), inputs, other)
     push(site, checkout)
     push(other, checkout, "other-study")
     git(tmp_path, "clone", "--quiet", "--branch", "gh-pages", str(tmp_path / "remote.git"), "web/repo")
@@ -591,7 +594,7 @@ def test_facts_of_a_run_are_what_the_index_reads(site: Path, tmp_path: Path) -> 
     assert facts["commit"] == "0" * 40
     assert "commit <code>000000000000…</code>" in render_runs({"news": facts})["index.html"]
     inputs = write_site_inputs(tmp_path / "in", n_documents=4)
-    render_site(site_settings(title="Again"), inputs, tmp_path / "site")
+    write_site(site_settings(title="Again"), inputs, tmp_path / "site")
     assert files.read_json(tmp_path / "site" / "run.json", schemas.RUN)["title"] == "Again"
 
 

@@ -25,8 +25,9 @@ OUTPUTS
 
 
 rule aggregate_shard:
+    "Aggregate each document of one shard over heads, and sum the shard per token and head."
     input:
-        code=stage_code("attviz_pipeline/analysis"),
+        code=stage_code("aggregate_shard"),
         attention=f"{ATTENTION}/{{shard}}.parquet",
     output:
         aggregates=f"{RESULTS}/aggregates/{{shard}}.parquet",
@@ -41,13 +42,13 @@ rule aggregate_shard:
     params:
         settings=stage_settings("aggregate_shard"),
     shell:
-        "python -m attviz_pipeline aggregate-shard --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --aggregates {output.aggregates:q} --token-sums {output.token_sums:q} --head-sums {output.head_sums:q}"
+        command("aggregate_shard")
 
 
 rule aggregate_dataset:
+    "Add up the sums of all shards to statistics per token, head and document."
     input:
-        code=stage_code("attviz_pipeline/analysis"),
+        code=stage_code("aggregate_dataset"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         token_sums=expand(
             f"{RESULTS}/aggregates/{{shard}}.token_sums.parquet", shard=SHARDS
@@ -72,14 +73,13 @@ rule aggregate_dataset:
     params:
         statistics=subpath(output.summary, parent=True),
     shell:
-        "python -m attviz_pipeline aggregate-dataset --log {log:q} --attention {input.attention:q}"
-        " --token-sums {input.token_sums:q} --head-sums {input.head_sums:q} --ledger {input.ledger:q}"
-        " --statistics {params.statistics:q}"
+        command("aggregate_dataset")
 
 
 rule assess_predictions:
+    "Score and calibrate the predictions, and compare confidence with the entropy of attention."
     input:
-        code=stage_code("attviz_pipeline/analysis"),
+        code=stage_code("assess_predictions"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         aggregates=expand(f"{RESULTS}/aggregates/{{shard}}.parquet", shard=SHARDS),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
@@ -97,13 +97,13 @@ rule assess_predictions:
         settings=stage_settings("assess_predictions"),
         statistics=subpath(input.document_index, parent=True),
     shell:
-        "python -m attviz_pipeline assess-predictions --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --aggregates {input.aggregates:q} --statistics {params.statistics:q}"
+        command("assess_predictions")
 
 
 rule list_terms:
+    "List the terms (tokens, words or lower-cased words) of all documents with their counts."
     input:
-        code=stage_code("attviz_pipeline/analysis", "attviz_pipeline/words.py"),
+        code=stage_code("list_terms"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
     output:
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
@@ -116,13 +116,13 @@ rule list_terms:
     params:
         settings=stage_settings("list_terms"),
     shell:
-        "python -m attviz_pipeline list-terms --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --vocabulary {output.vocabulary:q}"
+        command("list_terms")
 
 
 rule measure_shard:
+    "Measure the terms of one shard by document, head, class, position and length."
     input:
-        code=stage_code("attviz_pipeline/analysis", "attviz_pipeline/words.py"),
+        code=stage_code("measure_shard"),
         attention=f"{ATTENTION}/{{shard}}.parquet",
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
     output:
@@ -139,15 +139,15 @@ rule measure_shard:
         "../../environment.yml"
     params:
         settings=stage_settings("measure_shard"),
-        measures=subpath(output.term_sums, parent=True),
+        measures=f"{RESULTS}/measures/{{shard}}",
     shell:
-        "python -m attviz_pipeline measure-shard --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --vocabulary {input.vocabulary:q} --measures {params.measures:q}"
+        command("measure_shard")
 
 
 rule describe_terms:
+    "Describe terms and heads with 95 % intervals over documents, distributions and curves."
     input:
-        code=stage_code("attviz_pipeline/analysis", "attviz_pipeline/words.py"),
+        code=stage_code("describe_terms"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
         measures=expand(
             f"{RESULTS}/measures/{{shard}}.{{measure}}.parquet",
@@ -174,18 +174,16 @@ rule describe_terms:
         "../../environment.yml"
     params:
         settings=stage_settings("describe_terms"),
-        measures=lambda _, input: os.path.dirname(input.measures[0]),
+        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
         statistics=subpath(output.terms, parent=True),
-        shards=SHARDS,
     shell:
-        "python -m attviz_pipeline describe-terms --settings {params.settings:q} --log {log:q}"
-        " --vocabulary {input.vocabulary:q} --measures {params.measures:q} --shards {params.shards:q}"
-        " --statistics {params.statistics:q}"
+        command("describe_terms")
 
 
 rule compare_classes:
+    "Test which heads and terms differ between classes, and between right and wrong predictions."
     input:
-        code=stage_code("attviz_pipeline/analysis", "attviz_pipeline/words.py"),
+        code=stage_code("compare_classes"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
         measures=expand(
             f"{RESULTS}/measures/{{shard}}.{{measure}}.parquet",
@@ -203,18 +201,16 @@ rule compare_classes:
         "../../environment.yml"
     params:
         settings=stage_settings("compare_classes"),
-        measures=lambda _, input: os.path.dirname(input.measures[0]),
+        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
         statistics=subpath(output.class_heads, parent=True),
-        shards=SHARDS,
     shell:
-        "python -m attviz_pipeline compare-classes --settings {params.settings:q} --log {log:q}"
-        " --vocabulary {input.vocabulary:q} --measures {params.measures:q} --shards {params.shards:q}"
-        " --statistics {params.statistics:q}"
+        command("compare_classes")
 
 
 rule group_documents:
+    "Group documents in which the same heads are more active than usual."
     input:
-        code=stage_code("attviz_pipeline/analysis"),
+        code=stage_code("group_documents"),
         document_heads=expand(
             f"{RESULTS}/measures/{{shard}}.document_heads.parquet", shard=SHARDS
         ),
@@ -229,13 +225,13 @@ rule group_documents:
     params:
         settings=stage_settings("group_documents"),
     shell:
-        "python -m attviz_pipeline group-documents --settings {params.settings:q} --log {log:q}"
-        " --document-heads {input.document_heads:q} --document-groups {output.document_groups:q}"
+        command("group_documents")
 
 
 rule compare_heads:
+    "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and map them."
     input:
-        code=stage_code("attviz_pipeline/analysis", "attviz_pipeline/words.py"),
+        code=stage_code("compare_heads"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
     output:
@@ -252,13 +248,13 @@ rule compare_heads:
         settings=stage_settings("compare_heads"),
         statistics=subpath(output.head_pairs, parent=True),
     shell:
-        "python -m attviz_pipeline compare-heads --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --head-tokens {input.head_tokens:q} --statistics {params.statistics:q}"
+        command("compare_heads")
 
 
 rule profile_heads:
+    "Describe what each head attends to, and name its role."
     input:
-        code=stage_code("attviz_pipeline/analysis"),
+        code=stage_code("profile_heads"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
     output:
         head_profiles=f"{RESULTS}/statistics/head_profiles.parquet",
@@ -269,5 +265,4 @@ rule profile_heads:
     conda:
         "../../environment.yml"
     shell:
-        "python -m attviz_pipeline profile-heads --log {log:q} --attention {input.attention:q}"
-        " --head-profiles {output.head_profiles:q}"
+        command("profile_heads")

@@ -15,12 +15,9 @@ OUTPUTS
 
 
 rule extract_attention:
+    "Extract the self-attention of every layer and head for the documents of one shard."
     input:
-        code=stage_code(
-            "attviz_pipeline/attention",
-            "attviz_pipeline/model_inputs.py",
-            "attviz_pipeline/words.py",
-        ),
+        code=stage_code("extract_attention"),
         shard=f"{RESULTS}/shards/{{shard}}.parquet",
         checkpoint=f"{RESULTS}/model/checkpoint",
         card=f"{RESULTS}/model/model.json",
@@ -40,19 +37,13 @@ rule extract_attention:
     params:
         settings=stage_settings("extract_attention"),
     shell:
-        "python -m attviz_pipeline extract-attention --settings {params.settings:q} --log {log:q} --threads {threads}"
-        " --gpus {resources.gpu} --shard {input.shard:q} --checkpoint {input.checkpoint:q} --card {input.card:q}"
-        " --attention {output.attention:q}"
+        command("extract_attention")
 
 
 rule extract_maps:
+    "Choose documents, and map what each of their tokens attends to in every head."
     input:
-        code=stage_code(
-            "attviz_pipeline/attention",
-            "attviz_pipeline/model_inputs.py",
-            "attviz_pipeline/strata.py",
-            "attviz_pipeline/words.py",
-        ),
+        code=stage_code("extract_maps"),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
         checkpoint=f"{RESULTS}/model/checkpoint",
@@ -74,7 +65,4 @@ rule extract_maps:
     params:
         settings=stage_settings("extract_maps"),
     shell:
-        "python -m attviz_pipeline extract-maps --settings {params.settings:q} --log {log:q} --threads {threads}"
-        " --gpus {resources.gpu}"
-        " --document-index {input.document_index:q} --shards {input.shards:q} --checkpoint {input.checkpoint:q}"
-        " --card {input.card:q} --maps {output.maps:q} --selection {output.selection:q}"
+        command("extract_maps")

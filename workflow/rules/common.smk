@@ -9,9 +9,10 @@ sys.path.insert(0, str(REPOSITORY))
 
 from snakemake.utils import update_config
 
+from attviz_pipeline.closure import source_files
 from attviz_pipeline.config.reading import parse_study, require_utf8, typed_overrides
-from attviz_pipeline.config.stages import STAGES, slice_for
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.stages import STAGES, slice_for
 
 
 def load_study():
@@ -31,23 +32,17 @@ def load_study():
 
 def stage_settings(stage):
     """The part of the configuration that a stage reads, as JSON: a change elsewhere does not rerun it."""
-    return slice_for(STUDY, STAGES[stage]).model_dump_json()
+    return slice_for(STUDY, STAGES[stage].settings).model_dump_json()
 
 
-def stage_code(*parts):
+def stage_code(stage):
     """The sources of a stage, relative to the working directory: an edit reruns it, a touch or a move does not."""
-    folders = [
-        REPOSITORY / "attviz_pipeline" / "artifacts",
-        *(REPOSITORY / part for part in parts),
-    ]
-    sources = {
-        path
-        for folder in folders
-        for path in ([folder] if folder.is_file() else folder.rglob("*.*"))
-    }
-    return sorted(
-        os.path.relpath(path) for path in sources if "__pycache__" not in path.parts
-    )
+    return [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
+
+
+def command(stage):
+    """The shell line of a stage, from its declaration in attviz_pipeline/stages.py."""
+    return STAGES[stage].shell()
 
 
 def existing_files(*paths):

@@ -12,12 +12,9 @@ OUTPUTS
 
 
 rule prepare_dataset:
+    "Read the corpus, check every row, split it."
     input:
-        code=stage_code(
-            "attviz_pipeline/dataset",
-            "attviz_pipeline/model_inputs.py",
-            "attviz_pipeline/strata.py",
-        ),
+        code=stage_code("prepare_dataset"),
         files=existing_files(
             STUDY.dataset.source, *(STUDY.dataset.files or {}).values()
         ),
@@ -34,13 +31,13 @@ rule prepare_dataset:
     params:
         settings=stage_settings("prepare_dataset"),
     shell:
-        "python -m attviz_pipeline prepare-dataset --settings {params.settings:q} --log {log:q}"
-        " --documents {output.documents:q} --ledger {output.ledger:q} --card {output.card:q}"
+        command("prepare_dataset")
 
 
 rule shard_documents:
+    "Choose the documents to analyse and divide them into shards."
     input:
-        code=stage_code("attviz_pipeline/dataset", "attviz_pipeline/strata.py"),
+        code=stage_code("shard_documents"),
         documents=f"{RESULTS}/dataset/documents.parquet",
     output:
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -53,5 +50,4 @@ rule shard_documents:
     params:
         settings=stage_settings("shard_documents"),
     shell:
-        "python -m attviz_pipeline shard-documents --settings {params.settings:q} --log {log:q}"
-        " --documents {input.documents:q} --shards {output.shards:q}"
+        command("shard_documents")

@@ -9,8 +9,9 @@ OUTPUTS
 
 
 rule export_attention:
+    "Write attention in the formats of other tools: AttViz, neat-vision, LaTeX, CSV, Parquet."
     input:
-        code=stage_code("attviz_pipeline/export"),
+        code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
     output:
         export=directory(f"{RESULTS}/export"),
@@ -23,5 +24,4 @@ rule export_attention:
     params:
         settings=stage_settings("export_attention"),
     shell:
-        "python -m attviz_pipeline export-attention --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --output {output.export:q}"
+        command("export_attention")

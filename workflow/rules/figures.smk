@@ -15,12 +15,9 @@ OUTPUTS
 
 
 rule draw_figures:
+    "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers."
     input:
-        code=stage_code(
-            "attviz_pipeline/figures",
-            "attviz_pipeline/provenance.py",
-            "attviz_pipeline/published.py",
-        ),
+        code=stage_code("draw_figures"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         tokens=f"{RESULTS}/statistics/tokens.parquet",
@@ -43,6 +40,4 @@ rule draw_figures:
         settings=stage_settings("draw_figures"),
         statistics=subpath(input.tokens, parent=True),
     shell:
-        "python -m attviz_pipeline draw-figures --settings {params.settings:q} --log {log:q}"
-        " --dataset-card {input.dataset_card:q} --model-card {input.model_card:q}"
-        " --statistics {params.statistics:q} --figures {output.figures:q}"
+        command("draw_figures")

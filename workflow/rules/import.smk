@@ -13,12 +13,9 @@ OUTPUTS
 
 
 rule import_attention:
+    "Read attention that AttViz's own tools extracted, in place of the corpus, the model and the extraction."
     input:
-        code=stage_code(
-            "attviz_pipeline/dataset",
-            "attviz_pipeline/strata.py",
-            "attviz_pipeline/words.py",
-        ),
+        code=stage_code("import_attention"),
         files=existing_files(STUDY.dataset.source),
     output:
         ledger=f"{RESULTS}/dataset/ledger.parquet",
@@ -35,6 +32,4 @@ rule import_attention:
     params:
         settings=stage_settings("import_attention"),
     shell:
-        "python -m attviz_pipeline import-attention --settings {params.settings:q} --log {log:q}"
-        " --ledger {output.ledger:q} --dataset-card {output.dataset_card:q} --model-card {output.model_card:q}"
-        " --metrics {output.metrics:q} --attention {output.attention:q}"
+        command("import_attention")

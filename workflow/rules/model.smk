@@ -12,8 +12,9 @@ OUTPUTS
 
 
 rule prepare_model:
+    "Verify the classifier, fine-tune it if the study says so, score it."
     input:
-        code=stage_code("attviz_pipeline/model", "attviz_pipeline/model_inputs.py"),
+        code=stage_code("prepare_model"),
         documents=f"{RESULTS}/dataset/documents.parquet",
         files=existing_files(STUDY.model.source),
     output:
@@ -34,6 +35,4 @@ rule prepare_model:
     params:
         settings=stage_settings("prepare_model"),
     shell:
-        "python -m attviz_pipeline prepare-model --settings {params.settings:q} --log {log:q} --threads {threads}"
-        " --gpus {resources.gpu} --documents {input.documents:q} --checkpoint {output.checkpoint:q}"
-        " --card {output.card:q} --metrics {output.metrics:q}"
+        command("prepare_model")

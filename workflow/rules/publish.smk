@@ -9,8 +9,9 @@ OUTPUTS
 
 
 rule publish:
+    "Check the site and push it to a branch of a git remote."
     input:
-        code=stage_code("attviz_pipeline/publish"),
+        code=stage_code("publish"),
         site=f"{RESULTS}/site",
     log:
         f"{RESULTS}/logs/publish.log",
@@ -20,4 +21,4 @@ rule publish:
     params:
         settings=stage_settings("publish"),
     shell:
-        "python -m attviz_pipeline publish --settings {params.settings:q} --log {log:q} --site {input.site:q}"
+        command("publish")

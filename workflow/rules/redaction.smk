@@ -18,8 +18,9 @@ SHOWN_MAPS = (
 
 
 rule redact_attention:
+    "Copy the self-attention of all shards without its words (share-safe mode)."
     input:
-        code=stage_code("attviz_pipeline/redaction"),
+        code=stage_code("redact_attention"),
         key=existing_files(STUDY.redaction.key_file),
         attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
     output:
@@ -33,5 +34,4 @@ rule redact_attention:
     params:
         settings=stage_settings("redact_attention"),
     shell:
-        "python -m attviz_pipeline redact-attention --settings {params.settings:q} --log {log:q}"
-        " --attention {input.attention:q} --redacted {output.redacted:q}"
+        command("redact_attention")

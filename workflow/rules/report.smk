@@ -9,16 +9,10 @@ OUTPUTS
 
 
 rule render_site:
+    "Render the static site."
     input:
         **rules.aggregate_dataset.output,
-        code=stage_code(
-            "attviz_pipeline/report",
-            "attviz_pipeline/provenance.py",
-            "attviz_pipeline/strata.py",
-            "attviz_pipeline/published.py",
-            "templates",
-            "docs/statistics",
-        ),
+        code=stage_code("render_site"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         metrics=f"{RESULTS}/model/metrics.json",
@@ -45,8 +39,4 @@ rule render_site:
         statistics=subpath(input.summary, parent=True),
         maps="--maps" if SHOWN_MAPS else "",
     shell:
-        "python -m attviz_pipeline render-site --settings {params.settings:q} --log {log:q}"
-        " --dataset-card {input.dataset_card:q} --model-card {input.model_card:q} --metrics {input.metrics:q}"
-        " --statistics {params.statistics:q} --figures {input.figures:q} --site {output.site:q}"
-        " {params.maps} {input.maps:q}"
-        " --attention {input.attention:q} --aggregates {input.aggregates:q}"
+        command("render_site")

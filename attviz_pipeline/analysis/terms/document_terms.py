@@ -7,8 +7,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.measures import MEASURES, to_fixed
+from attviz_pipeline.analysis.terms.list_terms import UNSUPPORTED
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
-from attviz_pipeline.analysis.terms.vocabulary import UNSUPPORTED
 
 Floats = NDArray[np.float64]
 

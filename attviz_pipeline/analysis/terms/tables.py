@@ -13,9 +13,9 @@ from attviz_pipeline.analysis.inference import ROUNDING, ratio_variance, t_inter
 from attviz_pipeline.analysis.measures import ATTENTION, LOG_RATIO, MEASURES, NORMALISED, Measure
 from attviz_pipeline.analysis.shrinkage import Shrunken, shrink
 from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.analysis.terms.replicates import TermReplicates
 from attviz_pipeline.analysis.terms.sums import TermSums
-from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.progress import track
 

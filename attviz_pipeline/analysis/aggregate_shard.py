@@ -11,12 +11,15 @@ from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.settings import Definition
+from attviz_pipeline.config.settings import AggregatesSettings
 from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import AggregateShard
+
+PAPER = AggregateShard(aggregates=AggregatesSettings(definition="paper"))
 
 
 def aggregate_shard(
-    attention: Path, aggregates: Path, token_sums: Path, head_sums: Path, *, definition: Definition = "paper"
+    attention: Path, aggregates: Path, token_sums: Path, head_sums: Path, *, settings: AggregateShard = PAPER
 ) -> None:
     """Aggregate the self-attention of one shard, in one pass and in memory bounded by the vocabulary.
 
@@ -25,7 +28,7 @@ def aggregate_shard(
         aggregates: Artefact `aggregates`, written: the aggregates of every document.
         token_sums: Artefact `token_sums`, written.
         head_sums: Artefact `head_sums`, written.
-        definition: Which formulas the aggregates follow.
+        settings: Which formulas the aggregates follow; left out, the paper's.
 
     Raises:
         ArtifactError: The shard is unusable or holds values that are no attention.
@@ -33,6 +36,7 @@ def aggregate_shard(
     n_layers, n_heads = read_head_counts(attention)
     tokens, heads = TokenSums(n_layers, n_heads), HeadSums(n_layers, n_heads)
     n_documents = files.count_rows(attention, schemas.ATTENTION)
+    definition = settings.aggregates.definition
     facts = {"n_layers": n_layers, "n_heads": n_heads, "definition": definition}
     with (
         files.TableWriter(aggregates, schemas.AGGREGATES, facts) as writer,

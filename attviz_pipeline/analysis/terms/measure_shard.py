@@ -6,23 +6,23 @@ from attviz_pipeline.analysis.batches import head_counts
 from attviz_pipeline.analysis.terms.document_heads import document_heads
 from attviz_pipeline.analysis.terms.document_terms import DocumentTerms
 from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
+from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
 from attviz_pipeline.analysis.terms.sums import TermSums
-from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts import files, schemas, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths
-from attviz_pipeline.config.stages import MeasureShard
 from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import MeasureShard
 
 
-def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, output: MeasurePaths) -> None:
+def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, measures: MeasurePaths) -> None:
     """Measure the terms of one shard, in one pass and in memory bounded by the supported terms.
 
     Args:
         settings: What a term is; as for `list_terms`.
         attention: Artefact `attention`, read.
         vocabulary: Artefact `vocabulary` of all shards, read.
-        output: Where the measures go.
+        measures: Where the measures go.
 
     Raises:
         ArtifactError: A file is unusable, or holds values that are no attention.
@@ -36,8 +36,8 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, out
     kept = {name: facts[name] for name in ("n_layers", "n_heads", "label_names")}
     n_documents = files.count_rows(attention, schemas.ATTENTION)
     with (
-        files.TableWriter(output.term_documents, term_schemas.TERM_DOCUMENTS) as pair_writer,
-        files.TableWriter(output.document_heads, term_schemas.DOCUMENT_HEADS, kept) as document_writer,
+        files.TableWriter(measures.term_documents, term_schemas.TERM_DOCUMENTS) as pair_writer,
+        files.TableWriter(measures.document_heads, term_schemas.DOCUMENT_HEADS, kept) as document_writer,
         Progress(total=n_documents, label="measure_shard", unit="documents") as progress,
     ):
         for found in iter_occurrences(attention, settings.terms):
@@ -48,6 +48,6 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, out
             pair_writer.write_table(pairs.to_table(found.documents["position"].to_numpy()))
             document_writer.write_table(document_heads(found))
             progress.advance(found.documents.num_rows)
-    sums.write(output.term_sums)
-    distributions.write(output.distributions)
-    curves.write_sums(output.curve_sums)
+    sums.write(measures.term_sums)
+    distributions.write(measures.distributions)
+    curves.write_sums(measures.curve_sums)

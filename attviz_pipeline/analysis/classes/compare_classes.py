@@ -16,12 +16,12 @@ from attviz_pipeline.analysis.classes.permutation_test import Differences, Permu
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.inference import benjamini_hochberg
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
-from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
+from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config.stages import CompareClasses
 from attviz_pipeline.progress import track
+from attviz_pipeline.stages import CompareClasses
 
 Columns = dict[str, Any]
 COLUMNS = ("label", "prediction", "n_terms", "n_tokens", "log_ratio")
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def compare_classes(
-    settings: CompareClasses, vocabulary: Path, measures: Sequence[MeasurePaths], output: TermPaths
+    settings: CompareClasses, vocabulary: Path, measures: Sequence[MeasurePaths], statistics: TermPaths
 ) -> None:
     """Compare every class with all other documents: gold classes, predicted ones, right and wrong predictions.
 
@@ -38,7 +38,7 @@ def compare_classes(
         settings: Number of permutations, strata of length, weight of the prior, and the seed.
         vocabulary: Artefact `vocabulary`, read.
         measures: What `measure_shard` wrote, all shards; `document_heads` and `term_documents` are read.
-        output: Where the comparisons go.
+        statistics: Where the comparisons go.
 
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
@@ -72,8 +72,10 @@ def compare_classes(
     for what, groups in wanted.items():
         _tell_of_few_permutations(what, groups)
     facts = _facts(settings, permuted, [reason for grouping in every for reason in grouping.left_out])
-    _write(output.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
-    _write(output.class_terms, term_schemas.CLASS_TERMS, described, facts | {"permutations_wanted": wanted["terms"]})
+    _write(statistics.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
+    _write(
+        statistics.class_terms, term_schemas.CLASS_TERMS, described, facts | {"permutations_wanted": wanted["terms"]}
+    )
 
 
 def _permutations_wanted(differences: Differences, grouping: Grouping) -> int:

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.figures import style, word_cloud
-from attviz_pipeline.figures.draw import FIGURES
+from attviz_pipeline.figures.draw_figures import FIGURES
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 
 CENTIMETRES_PER_INCH = 2.54

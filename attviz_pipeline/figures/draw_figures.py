@@ -18,12 +18,14 @@ from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
 from attviz_pipeline.figures.head_means import draw_head_means
 from attviz_pipeline.figures.head_profiles import draw_head_profiles
-from attviz_pipeline.figures.provenance import FORMULAS, figure_provenance
+from attviz_pipeline.figures.provenance import FORMULAS, figure_provenance, study_provenance
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
 from attviz_pipeline.figures.top_tokens import draw_top_tokens
 from attviz_pipeline.figures.word_cloud import draw_word_clouds
 from attviz_pipeline.progress import track
+from attviz_pipeline.provenance import collect_provenance
+from attviz_pipeline.stages import DrawFigures
 
 FIGURES: Mapping[str, Callable[[Inputs], Iterator[Drawing]]] = {
     "top_tokens": draw_top_tokens,
@@ -45,7 +47,24 @@ FIGURES: Mapping[str, Callable[[Inputs], Iterator[Drawing]]] = {
 }
 
 
-def draw_figures(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> None:
+def draw_figures(settings: DrawFigures, dataset_card: Path, model_card: Path, statistics: Path, figures: Path) -> None:
+    """Draw every figure of the study.
+
+    Args:
+        settings: What the figures show, and the seed.
+        dataset_card: Artefact `dataset`, for the provenance.
+        model_card: Artefact `model`, likewise.
+        statistics: Folder of the statistics.
+        figures: Directory, written.
+
+    Raises:
+        ArtifactError: An artefact is unusable.
+    """
+    provenance = study_provenance(dataset_card, model_card, settings.seed, collect_provenance())
+    draw_all(Inputs.below(statistics, settings), provenance, figures)
+
+
+def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> None:
     """Draw every figure of the study.
 
     Args:

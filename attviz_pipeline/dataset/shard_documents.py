@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import TableWriter, iter_tables, read_facts, read_table
 from attviz_pipeline.config.settings import DocumentsSettings
-from attviz_pipeline.config.stages import ShardDocuments
 from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.stages import ShardDocuments
 from attviz_pipeline.strata import apportion, seeded_rank
 
 BLANK_LINE = re.compile(r"\n\s*\n")

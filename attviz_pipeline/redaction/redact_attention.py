@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.stages import RedactAttention
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.redaction.forms import choose_form
 from attviz_pipeline.redaction.texts import redact_text
 from attviz_pipeline.redaction.vocabulary import Vocabulary, collect_vocabulary
+from attviz_pipeline.stages import RedactAttention
 
 REWRITTEN = ("text", "tokens", "token_ids", "starts", "ends")
 PLACE_OF_PAIR = "pair_start"

@@ -13,13 +13,13 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.stages import PrepareModel
 from attviz_pipeline.model.encoding import encode
 from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, check_splits, deterministic, fine_tune
 from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
 from attviz_pipeline.model.scoring import predict, score
 from attviz_pipeline.model.source import ModelCopy, find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy
+from attviz_pipeline.stages import PrepareModel
 
 logger = logging.getLogger(__name__)
 

@@ -1,15 +1,15 @@
 """The stage `render_site`: reads the artefacts in order and writes page after page."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, schemas
-from attviz_pipeline.config.stages import RenderSite
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
+from attviz_pipeline.provenance import collect_provenance
 from attviz_pipeline.report import assets, links
-from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
@@ -34,9 +34,48 @@ from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
+from attviz_pipeline.stages import RenderSite
 
 
-def render_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
+def render_site(  # noqa: PLR0913 - one parameter per file
+    settings: RenderSite,
+    dataset_card: Path,
+    model_card: Path,
+    metrics: Path,
+    statistics: Path,
+    figures: Path,
+    attention: Sequence[Path],
+    aggregates: Sequence[Path],
+    site: Path,
+    maps: Sequence[Path] | None = None,
+) -> None:
+    """Render the site of a study from the files that the workflow wrote.
+
+    Args:
+        settings: The configuration.
+        dataset_card: Artefact `dataset`.
+        model_card: Artefact `model`.
+        metrics: Artefact `metrics`.
+        statistics: Folder of the statistics.
+        figures: Folder of the figures.
+        attention: Artefacts `attention` of all shards.
+        aggregates: Artefacts `aggregates` of the same shards, in the same order.
+        site: Folder to write; an older one is replaced.
+        maps: Artefacts `maps` and `map_selection`; None where there are none, or where words must not show.
+
+    Raises:
+        ArtifactError: An artefact is missing, damaged or of another run.
+    """
+    cards = {"dataset": dataset_card, "model": model_card, "metrics": metrics}
+    shards = {"attention": attention, "aggregates": aggregates}
+    shown = MapInputs(*maps) if maps else None
+    inputs = SiteInputs.below(
+        statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), maps=shown
+    )
+    write_site(settings, inputs, site)
+
+
+def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
     """Render the whole site; it appears under its name only when it is complete.
 
     Documents stream by one at a time, so memory does not grow with their number.

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,35 +19,33 @@ from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, budget,
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes, read_head_size
 from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.config.stages import ExtractMaps
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
+from attviz_pipeline.stages import ExtractMaps
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
 
-class MapInputs(NamedTuple):
-    """The files that maps are made from."""
-
-    document_index: Path
-    """All analysed documents with their predictions (schema `document_index`)."""
-    shards: Sequence[Path]
-    """The same documents as they were read (schema `shard`)."""
-    checkpoint: Path
-    """Folder with the classifier."""
-    card: Path
-    """Facts of the classifier (schema `model`)."""
-
-
-def extract_maps(settings: ExtractMaps, inputs: MapInputs, maps: Path, selection: Path) -> None:
+def extract_maps(  # noqa: PLR0913 - one parameter per file
+    settings: ExtractMaps,
+    document_index: Path,
+    shards: Sequence[Path],
+    checkpoint: Path,
+    card: Path,
+    maps: Path,
+    selection: Path,
+) -> None:
     """Choose documents, and reduce what every layer and head of theirs attends to, token by token.
 
     Args:
         settings: Which documents, and how much of them.
-        inputs: What the stage reads.
+        document_index: All analysed documents with their predictions (schema `document_index`).
+        shards: The same documents as they were read (schema `shard`).
+        checkpoint: Folder with the classifier.
+        card: Facts of the classifier (schema `model`).
         maps: Where the maps go (schema `maps`).
         selection: Where it goes which documents were chosen, and why (schema `map_selection`).
 
@@ -57,24 +55,24 @@ def extract_maps(settings: ExtractMaps, inputs: MapInputs, maps: Path, selection
         ConfigError: The settings name documents that do not exist.
         ResourceError: The device asked for is not there, or memory or disk do not suffice.
     """
-    card = files.read_json(inputs.card, schemas.MODEL)
-    require_unchanged(inputs.checkpoint, card["sha256"])
-    index = files.read_table(inputs.document_index, schemas.DOCUMENT_INDEX, COLUMNS)
-    n_bytes = _map_bytes(index, settings, inputs.checkpoint, card)
+    facts_of_model = files.read_json(card, schemas.MODEL)
+    require_unchanged(checkpoint, facts_of_model["sha256"])
+    index = files.read_table(document_index, schemas.DOCUMENT_INDEX, COLUMNS)
+    n_bytes = _map_bytes(index, settings, checkpoint, facts_of_model)
     chosen = select_documents(index, n_bytes, settings.maps, settings.seed)
     summary = _summary(index, n_bytes, chosen, settings)
     files.require_space(maps, summary["estimated_bytes"], "the token-to-token maps")
     facts = {
-        "n_layers": card["n_layers"],
-        "n_heads": card["n_heads"],
+        "n_layers": facts_of_model["n_layers"],
+        "n_heads": facts_of_model["n_heads"],
         "thumbnail_size": settings.maps.thumbnail_size,
         "entries_per_row": settings.maps.entries_per_row,
         "code": ATTENTION_CODE.header(),
-        "model": card["sha256"],
+        "model": facts_of_model["sha256"],
     }
     with files.TableWriter(maps, map_schemas.MAPS, facts) as writer:
-        documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), inputs.shards)
-        for row in _map_rows(documents, settings, inputs.checkpoint, card):
+        documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), shards)
+        for row in _map_rows(documents, settings, checkpoint, facts_of_model):
             writer.write({name: [value] for name, value in row.items()})
     files.write_json(selection, map_schemas.MAP_SELECTION, summary)
 

@@ -13,7 +13,6 @@ import numpy as np
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import TableWriter, require_space, write_json, write_table
-from attviz_pipeline.config.stages import ImportAttention
 from attviz_pipeline.dataset.imported.attviz_json import ImportedDocument, read_document
 from attviz_pipeline.dataset.imported.json_array import iter_array
 from attviz_pipeline.dataset.imported.survey import Entry, Survey, survey
@@ -21,6 +20,7 @@ from attviz_pipeline.dataset.imported.token_places import place_tokens
 from attviz_pipeline.dataset.sources import SourceFile, list_files
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import ImportAttention
 from attviz_pipeline.strata import seeded_rank
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 
@@ -34,13 +34,20 @@ class ImportedFiles(NamedTuple):
     """What the stage writes: artefacts of the schemas of their names, the attention in as many shards as asked for."""
 
     ledger: Path
-    dataset: Path
-    model: Path
+    dataset_card: Path
+    model_card: Path
     metrics: Path
     attention: Sequence[Path]
 
 
-def import_attention(settings: ImportAttention, output: ImportedFiles) -> None:
+def import_attention(  # noqa: PLR0913 - one parameter per file
+    settings: ImportAttention,
+    ledger: Path,
+    dataset_card: Path,
+    model_card: Path,
+    metrics: Path,
+    attention: Sequence[Path],
+) -> None:
     """Turn AttViz's JSON into the artefacts that later stages read, and account for every document of it.
 
     The file is read twice, one document at a time: once to check it all, once to write. It says neither which layers
@@ -49,7 +56,11 @@ def import_attention(settings: ImportAttention, output: ImportedFiles) -> None:
 
     Args:
         settings: Seed, source, and how many documents in how many shards.
-        output: What is written.
+        ledger: Artefact `ledger`, written.
+        dataset_card: Artefact `dataset`, written.
+        model_card: Artefact `model`, written.
+        metrics: Artefact `metrics`, written: no scores.
+        attention: Artefacts `attention`, written, in as many shards as asked for.
 
     Raises:
         DatasetError: The file cannot be read, or has documents that cannot be used (all are named) and
@@ -59,7 +70,8 @@ def import_attention(settings: ImportAttention, output: ImportedFiles) -> None:
     source = list_files(settings.dataset)[0]
     found = survey(_documents(source, settings))
     _report_bad_documents(found, source, settings)
-    require_space(output.ledger, 2 * source.path.stat().st_size, "the imported attention")
+    output = ImportedFiles(ledger, dataset_card, model_card, metrics, attention)
+    require_space(ledger, 2 * source.path.stat().st_size, "the imported attention")
     _Import(settings, source, found).write(output)
 
 
@@ -117,8 +129,8 @@ class _Import:
             for shard in shards:
                 shard.flush()
         write_table(output.ledger, schemas.LEDGER, self._ledger())
-        write_json(output.dataset, schemas.DATASET, self._dataset_card())
-        write_json(output.model, schemas.MODEL, self._model_card())
+        write_json(output.dataset_card, schemas.DATASET, self._dataset_card())
+        write_json(output.model_card, schemas.MODEL, self._model_card())
         write_json(output.metrics, schemas.METRICS, {"splits": {}})
 
     def _chosen(self) -> Iterator[tuple[Entry, ImportedDocument]]:

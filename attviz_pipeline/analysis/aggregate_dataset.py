@@ -21,7 +21,7 @@ def aggregate_dataset(
     token_sums: Sequence[Path],
     head_sums: Sequence[Path],
     ledger: Path,
-    output: StatisticsPaths,
+    statistics: StatisticsPaths,
 ) -> None:
     """Merge the shards' statistics; the results do not depend on how the documents were sharded.
 
@@ -30,7 +30,7 @@ def aggregate_dataset(
         token_sums: Artefacts `token_sums` of the same shards.
         head_sums: Artefacts `head_sums` of the same shards.
         ledger: Artefact `ledger` as `prepare_dataset` left it.
-        output: Where the statistics go.
+        statistics: Where the statistics go.
 
     Raises:
         ArtifactError: A file is unusable, the shards are of different models, or there is no document at all.
@@ -41,11 +41,11 @@ def aggregate_dataset(
     heads = HeadSums(model.n_layers, model.n_heads)
     for path in head_sums:
         heads.add_file(path)
-    status_counts = complete_ledger(ledger, documents, output.ledger)
-    write_index(output.document_index, documents, model.label_names)
-    write_tokens(output.tokens, rows)
-    write_head_tokens(output.head_tokens, rows, model.n_layers, model.n_heads)
-    heads.write_heads(output.heads)
+    status_counts = complete_ledger(ledger, documents, statistics.ledger)
+    write_index(statistics.document_index, documents, model.label_names)
+    write_tokens(statistics.tokens, rows)
+    write_head_tokens(statistics.head_tokens, rows, model.n_layers, model.n_heads)
+    heads.write_heads(statistics.heads)
     summary = {
         **summarise(documents, model.label_names),
         "n_vocabulary_entries": len(rows.tokens),
@@ -53,7 +53,7 @@ def aggregate_dataset(
         "n_heads": model.n_heads,
         "ledger": status_counts,
     }
-    files.write_json(output.summary, schemas.SUMMARY, summary)
+    files.write_json(statistics.summary, schemas.SUMMARY, summary)
 
 
 class _ModelFacts(NamedTuple):

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
 from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
+from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.analysis.terms.replicates import replicate_terms
 from attviz_pipeline.analysis.terms.sums import TermSums
 from attviz_pipeline.analysis.terms.tables import write_head_intervals, write_head_terms, write_terms
-from attviz_pipeline.analysis.terms.vocabulary import Vocabulary
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
-from attviz_pipeline.config.stages import DescribeTerms
+from attviz_pipeline.stages import DescribeTerms
 
 log = logging.getLogger(__name__)
 
 
 def describe_terms(
-    settings: DescribeTerms, vocabulary: Path, measures: Sequence[MeasurePaths], output: TermPaths
+    settings: DescribeTerms, vocabulary: Path, measures: Sequence[MeasurePaths], statistics: TermPaths
 ) -> None:
     """Merge the shards' measures; the results do not depend on how the documents were sharded.
 
@@ -25,7 +25,7 @@ def describe_terms(
         settings: Number of bootstrap replicates, and their seed.
         vocabulary: Artefact `vocabulary`, read.
         measures: What `measure_shard` wrote, all shards.
-        output: Where the statistics go.
+        statistics: Where the statistics go.
 
     Raises:
         ArtifactError: A file is unusable, the shards do not belong together, or there is no document at all.
@@ -50,8 +50,8 @@ def describe_terms(
         lambda: iter_pairs(pair_files, documents), documents, len(terms.terms), n_replicates, settings.seed
     )
     facts = {**terms.facts, "n_replicates": n_replicates, "seed": settings.seed}
-    write_terms(output.terms, terms, sums, replicates, facts)
-    write_head_terms(output.head_terms, terms, sums, facts)
-    write_head_intervals(output.head_intervals, documents)
-    distributions.write(output.distributions)
-    curves.write_curves(output.curves)
+    write_terms(statistics.terms, terms, sums, replicates, facts)
+    write_head_terms(statistics.head_terms, terms, sums, facts)
+    write_head_intervals(statistics.head_intervals, documents)
+    distributions.write(statistics.distributions)
+    curves.write_curves(statistics.curves)

@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.stages import ExportAttention
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents
 from attviz_pipeline.export.latex import write_latex
 from attviz_pipeline.export.neat_vision import write_neat_vision
 from attviz_pipeline.export.tables import write_csv, write_parquet
+from attviz_pipeline.stages import ExportAttention
 
 Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 
@@ -24,13 +24,13 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def export_attention(settings: ExportAttention, attention: Sequence[Path], output: Path) -> None:
+def export_attention(settings: ExportAttention, attention: Sequence[Path], export: Path) -> None:
     """Write the attention of all documents in formats of other tools, in the site's order, one document at a time.
 
     Args:
         settings: Which formats, which heads.
         attention: Artefacts `attention` of all shards.
-        output: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
+        export: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
             `latex/`, `tokens.csv`, `tokens.parquet`.
 
     Raises:
@@ -43,7 +43,7 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], outpu
     if problems:
         raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)
     chosen = choose_vectors(first, settings.export.heads)
-    with files.atomic_directory(output) as folder, ExitStack() as stack:
+    with files.atomic_directory(export) as folder, ExitStack() as stack:
         documents = stack.enter_context(
             ordered_documents(attention, chosen, folder, special_tokens=settings.export.special_tokens)
         )

@@ -17,7 +17,7 @@ from attviz_pipeline.analysis.heads.rankings import RankingComparison, compare_r
 from attviz_pipeline.analysis.heads.tables import Measured
 from attviz_pipeline.analysis.heads.token_scores import TokenScores, read_token_scores
 from attviz_pipeline.artifacts.layout import ComparisonPaths
-from attviz_pipeline.config.stages import CompareHeads
+from attviz_pipeline.stages import CompareHeads
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 def compare_heads(
-    settings: CompareHeads, head_tokens: Path, attention: Sequence[Path], output: ComparisonPaths
+    settings: CompareHeads, head_tokens: Path, attention: Sequence[Path], statistics: ComparisonPaths
 ) -> None:
     """Compare every pair of heads by FUJI and by Jensen-Shannon distance, each against chance; cluster and map them.
 
@@ -36,7 +36,7 @@ def compare_heads(
         settings: Least document frequency, size of the sample, number of permutations, seed.
         head_tokens: Artefact `head_tokens`, read.
         attention: Artefacts `attention` of all shards, read.
-        output: Where the tables go. They do not depend on how the documents were sharded.
+        statistics: Where the tables go. They do not depend on how the documents were sharded.
 
     Raises:
         ArtifactError: A file is unusable, or the shards are of different models.
@@ -60,9 +60,9 @@ def compare_heads(
         "n_documents": divergence.n_documents,
         "n_tokens": len(tokens.document_frequency),
     }
-    tables.write_pairs(output.head_pairs, heads, measured, facts)
-    tables.write_clusters(output.head_clusters, heads, measured, facts)
-    tables.write_curves(output.fuji_curves, heads, ranked.curves if ranked else [], facts)
+    tables.write_pairs(statistics.head_pairs, heads, measured, facts)
+    tables.write_clusters(statistics.head_clusters, heads, measured, facts)
+    tables.write_curves(statistics.fuji_curves, heads, ranked.curves if ranked else [], facts)
 
 
 def _compare_rankings(tokens: TokenScores, settings: CompareHeads) -> RankingComparison | None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.config.stages import Publish
 from attviz_pipeline.errors import Problem, PublishError
 from attviz_pipeline.publish import checks, private, runs
 from attviz_pipeline.publish.branch import Entry, PagesBranch, RemoteMovedError
 from attviz_pipeline.publish.checks import Limits, SiteFiles
+from attviz_pipeline.report.runs import render_runs
+from attviz_pipeline.stages import Publish
 
 RenderIndex = Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, str]]
 NO_JEKYLL = ".nojekyll"  # without it GitHub Pages would run every page through a site generator
@@ -22,7 +23,28 @@ N_TRIES = 2
 logger = logging.getLogger(__name__)
 
 
-def publish(
+def publish(settings: Publish, site: Path, repository: Path = Path(), *, dry_run: bool = False) -> str:
+    """Publish the site of a study.
+
+    Args:
+        settings: Name of the study, sections `redaction` and `publish`.
+        site: Folder of the rendered site.
+        repository: Folder of a git checkout whose remote is meant.
+        dry_run: Whether to push nothing and only say what would be pushed where, whatever the settings say.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        PublishError: The site must not be published, with all reasons, or the remote does not take it.
+        ArtifactError: The site's `run.json` is unusable.
+    """
+    if dry_run:
+        settings = settings.model_copy(update={"publish": settings.publish.model_copy(update={"dry_run": True})})
+    return publish_site(settings, site, repository, render_runs)
+
+
+def publish_site(
     settings: Publish, site: Path, repository: Path, render_index: RenderIndex, limits: Limits | None = None
 ) -> str:
     """Check a site and push it to its folder on the branch of a git remote; what else lies there stays.

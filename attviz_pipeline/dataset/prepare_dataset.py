@@ -14,7 +14,6 @@ import datasets
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
 from attviz_pipeline.config.settings import DatasetSettings
-from attviz_pipeline.config.stages import PrepareDataset
 from attviz_pipeline.dataset.classes import Classes, find_classes
 from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
 from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_fault, text_fault
@@ -23,6 +22,7 @@ from attviz_pipeline.dataset.splits import assign_splits, count_texts_in_several
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
+from attviz_pipeline.stages import PrepareDataset
 
 ROWS_PER_GROUP = 1000
 Item = TypeVar("Item")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.config.stages import ListTerms
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
+from attviz_pipeline.stages import ListTerms
 
 ROWS_PER_GROUP = 65_536
 UNSUPPORTED = -1

@@ -20,9 +20,9 @@ from attviz_pipeline.attention.opening import device_name, open_model, open_read
 from attviz_pipeline.attention.rows import Row, document_row, full_columns
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
 from attviz_pipeline.config.settings import AttentionSettings
-from attviz_pipeline.config.stages import ExtractAttention
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import ExtractAttention
 
 logger = logging.getLogger(__name__)
 

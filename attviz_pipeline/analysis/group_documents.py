@@ -12,7 +12,7 @@ from sklearn.metrics import silhouette_score
 
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.config.stages import GroupDocuments
+from attviz_pipeline.stages import GroupDocuments
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from attviz_pipeline.analysis.summary import macro_f1
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths
 from attviz_pipeline.config.settings import AssessmentSettings
-from attviz_pipeline.config.stages import AssessPredictions
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
+from attviz_pipeline.stages import AssessPredictions
 
 INDEX_COLUMNS = ["position", "source_id", "label", "prediction", "probabilities", "n_tokens"]
 FEWEST_CORRELATED = 3
@@ -33,7 +33,7 @@ def assess_predictions(
     document_index: Path,
     attention: Sequence[Path],
     aggregates: Sequence[Path],
-    output: AssessmentPaths,
+    statistics: AssessmentPaths,
 ) -> None:
     """Assess the predictions of the analysed documents; the results do not depend on how these were sharded.
 
@@ -44,17 +44,17 @@ def assess_predictions(
         document_index: Artefact `document_index`.
         attention: Artefacts `attention` of all shards.
         aggregates: Artefacts `aggregates` of the same shards, in the same order.
-        output: Where the assessment goes.
+        statistics: Where the assessment goes.
 
     Raises:
         ArtifactError: A file is unusable, or the files are not of the same documents.
     """
     documents = _read_documents(document_index, attention, aggregates)
     label_names = files.read_facts(document_index, schemas.DOCUMENT_INDEX)["label_names"]
-    documents.write(output.confidences)
+    documents.write(statistics.confidences)
     labelled = documents.where(documents.label >= 0)
     bins = _bins(labelled, settings.assessment.n_bins)
-    _write_calibration(output.calibration, bins, labelled)
+    _write_calibration(statistics.calibration, bins, labelled)
     content = {
         "n_documents": len(documents.position),
         "n_labelled": len(labelled.position),
@@ -68,7 +68,7 @@ def assess_predictions(
         "per_class": _per_class(labelled, label_names),
         "confidence_and_entropy": _correlations(documents, settings),
     }
-    files.write_json(output.assessment, schemas.ASSESSMENT, content)
+    files.write_json(statistics.assessment, schemas.ASSESSMENT, content)
 
 
 @dataclass(frozen=True)

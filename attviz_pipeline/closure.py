@@ -1,0 +1,74 @@
+"""Which source files a stage's results depend on: its module and all that this imports, by the parsed imports.
+
+Snakemake takes them for inputs, so an edit of one of them reruns the stage, and an edit of any other file does not.
+Left out are `config/` and `stages.py`, because the values that a stage reads from them are parameters of its rule, and
+the `__init__.py` of packages, which hold no code that a stage runs.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from attviz_pipeline.stages import Stage
+
+PACKAGE = Path(__file__).resolve().parent
+NO_CODE = {"__init__"}
+DEFINITION = re.compile(r"^(?:@|def |class |async )", re.MULTILINE)
+SETTINGS = {"attviz_pipeline.stages", "attviz_pipeline.config"}
+
+
+def source_files(stage: Stage) -> list[Path]:
+    """Return the files that a stage's results depend on, relative to the top folder of the repository, in order."""
+    root = PACKAGE.parent
+    found = {path.relative_to(root) for module in _closure(stage.module) if (path := _file(module))}
+    for source in stage.sources:
+        files = (root / source).rglob("*.*")
+        found |= {path.relative_to(root) for path in files if path.is_file() and "__pycache__" not in path.parts}
+    return sorted(found)
+
+
+def _closure(module: str) -> set[str]:
+    """Return a module and all that it imports, directly or not."""
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return the modules of this package that a module imports."""
+    path = _file(module)
+    if path is None:
+        return ()
+    # Imports stand at the top of a module (the linter insists), and parsing the rest takes most of the time.
+    top = DEFINITION.split(path.read_text(encoding="utf-8"), maxsplit=1)[0]
+    names = _imported_names(ast.parse(top))
+    return tuple(name for name in names if _file(name) and not _is_settings(name))
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            # What is imported from a package can be a module of it, or a name in a module.
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _is_settings(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in SETTINGS)
+
+
+@cache
+def _file(module: str) -> Path | None:
+    top, *parts = module.split(".")
+    path = PACKAGE.joinpath(*parts).with_suffix(".py")
+    is_code = top == PACKAGE.name and parts and parts[-1] not in NO_CODE
+    return path if is_code and path.is_file() else None

@@ -1,0 +1,61 @@
+"""Which files a stage's results depend on: an edit of one of them reruns it, an edit of another does not."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from attviz_pipeline import closure
+from attviz_pipeline.closure import source_files
+from attviz_pipeline.stages import STAGES, Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted((ROOT / "attviz_pipeline").rglob("*.py"))
+
+
+def names(stage: str) -> set[str]:
+    return {path.as_posix().removeprefix("attviz_pipeline/") for path in source_files(STAGES[stage])}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_the_closure_holds_the_stage_and_ends_at_files_that_exist(stage: Stage) -> None:
+    files = source_files(stage)
+
+    assert Path(*stage.module.split(".")).with_suffix(".py") in files
+    assert all((ROOT / path).is_file() for path in files)
+    assert not [path for path in files if path.parts[1:2] == ("config",) or path.name in {"stages.py", "cli.py"}]
+
+
+def test_what_a_module_imports_is_followed() -> None:
+    assert {"words.py", "artifacts/files.py", "artifacts/schemas.py", "strata.py"} <= names("render_site")
+    assert {"attention/maps/selection.py", "attention/windows.py", "model_inputs.py"} <= names("extract_maps")
+
+
+def test_formats_of_later_stages_rerun_no_earlier_one() -> None:
+    readers = {name for name in STAGES if "artifacts/term_schemas.py" in names(name)}
+
+    assert not readers & {"prepare_dataset", "shard_documents", "prepare_model", "extract_attention", "extract_maps"}
+    assert {"list_terms", "describe_terms", "compare_classes", "render_site"} <= readers
+
+
+def test_pages_depend_on_their_templates_and_descriptions() -> None:
+    files = {path.as_posix() for path in source_files(STAGES["render_site"])}
+
+    assert {"templates/base.html", "templates/assets/js/core/main.js", "docs/statistics/tokens.md"} <= files
+    assert not [path for path in source_files(STAGES["draw_figures"]) if path.parts[0] == "templates"]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_imports_at_the_top_are_all_there_are(module: Path) -> None:
+    text = module.read_text(encoding="utf-8")
+    top = closure.DEFINITION.split(text, maxsplit=1)[0]
+    imported = [set(closure._imported_names(ast.parse(part))) for part in (top, text)]
+    below = {name for name in imported[1] - imported[0] if name.startswith("attviz_pipeline")}
+
+    assert not below or module.name in {"cli.py", "__init__.py"}
+
+
+def test_packages_hold_no_code_that_a_stage_runs() -> None:
+    for module in MODULES:
+        if module.name == "__init__.py" and module.parent != ROOT / "attviz_pipeline":
+            assert [type(node) for node in ast.parse(module.read_text(encoding="utf-8")).body] == [ast.Expr], module
