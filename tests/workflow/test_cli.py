@@ -61,7 +61,7 @@ def test_users_mistake_is_told_without_a_traceback_and_logged(tmp_path: Path) ->
 def fail_with(
     fault: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:
-    def prepare_dataset(*_arguments: object) -> None:
+    def prepare_dataset(**_arguments: object) -> None:
         raise fault
 
     monkeypatch.setattr(import_module(STAGES["prepare_dataset"].module), "prepare_dataset", prepare_dataset)
