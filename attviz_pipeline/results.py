@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import all_schemas, files, schemas
+from attviz_pipeline.artifacts.layout import table_path
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -137,7 +138,7 @@ class Results:
     def _place(self, name: str) -> tuple[Path, Schema]:
         if name not in _SCHEMAS:
             raise ArtifactError(f"there is no table {name!r}.", remedy=f"There are {', '.join(self.tables)}.")
-        return self.folder / "statistics" / f"{name}.parquet", _SCHEMAS[name]
+        return table_path(self.folder / "statistics", name), _SCHEMAS[name]
 
 
 def open_results(folder: Path | str) -> Results:

@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Self
 
 
+def table_path(folder: Path, name: str) -> Path:
+    """Path of a table in the folder of the statistics: it is named after its schema."""
+    return folder / f"{name}.parquet"
+
+
 @dataclass(frozen=True)
 class StatisticsPaths:
     """The files that `aggregate_dataset` writes and the site reads; each field is named after its schema."""
@@ -34,7 +39,7 @@ class AssessmentPaths:
     @classmethod
     def below(cls, folder: Path) -> Self:
         """Name the files as the workflow does: `<field>.parquet`, and `assessment.json`."""
-        return cls(folder / "assessment.json", folder / "calibration.parquet", folder / "confidences.parquet")
+        return cls(folder / "assessment.json", table_path(folder, "calibration"), table_path(folder, "confidences"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class TermPaths:
     @classmethod
     def below(cls, folder: Path) -> Self:
         """Name the files as the workflow does: `<field>.parquet`."""
-        return cls(**{field.name: folder / f"{field.name}.parquet" for field in fields(cls)})
+        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True)
@@ -87,4 +92,4 @@ class ComparisonPaths:
     @classmethod
     def below(cls, folder: Path) -> Self:
         """Name the files as the workflow does: `<field>.parquet`."""
-        return cls(**{field.name: folder / f"{field.name}.parquet" for field in fields(cls)})
+        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})

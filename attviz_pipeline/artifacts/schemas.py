@@ -389,10 +389,11 @@ CONFIDENCES = Schema(
 
 FIGURES = Schema(
     "figures",
-    2,
+    3,
     "draw_figures",
     "List of figures: `name`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `parquet`, `caption`, "
-    "`alt`, `width` and `height` in pixels, `sha256` of each file; `formulas` by kind; `provenance`: corpus, model, "
+    "`alt`, `width` and `height` in pixels, `sha256` of each file, `chapter` of docs/statistics/ that explains it or "
+    "null, `names_words` if picture or `alt` show words of documents; `formulas` by kind; `provenance`: corpus, model, "
     "seed and code of all, also in the metadata of each figure's Parquet file, under `attviz.provenance`",
 )
 

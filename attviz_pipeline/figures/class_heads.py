@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_heads"
 GROUPINGS = {
@@ -22,7 +23,6 @@ GROUPINGS = {
 }
 MOST_MAPS = 6
 MAPS_PER_ROW = 3
-SIGNIFICANT = 0.05
 log = logging.getLogger(__name__)
 
 

@@ -13,8 +13,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.class_heads import GROUPINGS, SIGNIFICANT, reservations
+from attviz_pipeline.figures.class_heads import GROUPINGS, reservations
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_terms"
 MOST_GROUPS = 6
@@ -120,8 +121,8 @@ def _plot(shown: dict[str, Columns]) -> Figure:
 
 def _plot_use(axes: Axes, rows: Columns, places: np.ndarray) -> None:
     plain, weighted = rows["log_odds_z"], rows["attention_log_odds_z"]
-    axes.hlines(places, plain, weighted, color="#9ecae1", linewidth=1.6)
-    axes.plot(weighted, places, "D", color="#D55E00", markersize=2.8)
+    axes.hlines(places, plain, weighted, color=style.LIGHT_BLUE, linewidth=1.6)
+    axes.plot(weighted, places, "D", color=style.ORANGE, markersize=2.8)
     axes.plot(plain, places, "o", color=style.BLUE, markersize=3.4)
 
 

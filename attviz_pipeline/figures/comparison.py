@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
-
-LARGEST_Q = 0.05
+from attviz_pipeline.significance import SIGNIFICANT
 
 
 class Measure(NamedTuple):
@@ -109,7 +108,7 @@ class Likeness:
         """How many pairs are more alike than chance, and how many less, in words."""
         value, low, high = (self.pairs[name].to_numpy() for name in ("value", "null_low", "null_high"))
         less = value < low if self.measure.high_is_alike else value > high
-        more = self.pairs["q"].to_numpy() <= LARGEST_Q
+        more = self.pairs["q"].to_numpy() <= SIGNIFICANT
         return (
             f"{more.mean():.0%} of the pairs are more alike than chance, "
             f"{less.mean():.0%} less than 97.5 % of the permutations."

@@ -238,7 +238,7 @@ def _plot_points(axes: Axes, theory: np.ndarray, values: np.ndarray) -> None:
     if line is not None:
         intercept, slope = line
         ends = np.array([theory.min(), theory.max()])
-        axes.plot(ends, 10 ** (intercept + slope * ends), color="#D55E00", linewidth=0.9)
+        axes.plot(ends, 10 ** (intercept + slope * ends), color=style.ORANGE, linewidth=0.9)
     axes.plot(theory, values, "o", color=style.BLUE, markersize=1.8)
     axes.set_yticks(*style.log_ticks(*axes.get_ylim(), most=5))
     axes.set_xlim(*np.array([-1.15, 1.15]) * max(np.abs(theory).max(), 1))

@@ -11,8 +11,8 @@ from matplotlib.text import Text
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.figures import style, word_cloud
-from attviz_pipeline.figures.draw_figures import FIGURES
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.kinds import FIGURES
 
 CENTIMETRES_PER_INCH = 2.54
 FORMATS = ("svg", "pdf", "png")
@@ -65,7 +65,7 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
 
 def _find(inputs: Inputs, name: str) -> Drawing:
     kind = name.partition("-")[0]
-    drawings = FIGURES[kind](inputs) if kind in FIGURES else iter(())
+    drawings = FIGURES[kind].draw(inputs) if kind in FIGURES else iter(())
     seen = []
     for drawing in drawings:
         if drawing.name == name:

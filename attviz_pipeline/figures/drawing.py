@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from attviz_pipeline.artifacts.checksums import digest
-from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths, table_path
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.figures import style
 from attviz_pipeline.stages import DrawFigures
@@ -45,7 +45,7 @@ class Inputs:
             heads=statistics.heads,
             terms=TermPaths.below(folder),
             comparison=ComparisonPaths.below(folder),
-            head_profiles=folder / "head_profiles.parquet",
+            head_profiles=table_path(folder, "head_profiles"),
             assessment=AssessmentPaths.below(folder),
             settings=settings.figures,
             seed=settings.seed,

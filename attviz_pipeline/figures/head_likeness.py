@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import LARGEST_Q, Likeness, draw_per_measure, groups_in_words
+from attviz_pipeline.figures.comparison import Likeness, draw_per_measure, groups_in_words
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "head_likeness"
 MOST_HEADS_WITH_NAMES = 36
@@ -38,7 +39,7 @@ def _caption(likeness: Likeness) -> str:
     return (
         f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads stand in the order of the dendrogram "
         f"(average linkage), the strips show their layers. Grey pairs are no more alike than chance: "
-        f"q > {LARGEST_Q}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
+        f"q > {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
         f"{likeness.beside_chance} {groups_in_words(likeness)}"
     )
 
@@ -89,7 +90,7 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 
 def _plot_pairs(axes: Axes, likeness: Likeness, order: np.ndarray) -> AxesImage:
     values = likeness.square("value")[np.ix_(order, order)]
-    by_chance = likeness.square("q")[np.ix_(order, order)] > LARGEST_Q
+    by_chance = likeness.square("q")[np.ix_(order, order)] > SIGNIFICANT
     # Yellow, the light end, is alike in both measures. No colour of this map looks like the grey of chance.
     colours = "viridis" if likeness.measure.high_is_alike else "viridis_r"
     image = axes.imshow(np.where(by_chance, np.nan, values), cmap=colours, norm=_norm(values, by_chance))

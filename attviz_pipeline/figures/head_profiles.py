@@ -51,7 +51,7 @@ SHARES = (
 ROLE_COLOURS = dict(
     zip(
         ROLES,
-        ("#0072B2", "#56B4E9", "#A9D9F5", "#D55E00", "#F0A202", "#F7D070", "#8C3B00", "#009E73", style.PALE),
+        style.ROLE_COLOURS,
         strict=True,
     )
 )

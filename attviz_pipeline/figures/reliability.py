@@ -77,7 +77,7 @@ def _plot_points(axes: Axes, bins: Mapping[str, np.ndarray], marker: str, colour
 
 def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
     widths = bins["upper"] - bins["lower"]
-    axes.bar(bins["lower"], bins["n_documents"], widths * 0.94, align="edge", color="#9ecae1")
+    axes.bar(bins["lower"], bins["n_documents"], widths * 0.94, align="edge", color=style.LIGHT_BLUE)
     axes.set_yscale("log")
     axes.set_ylim(0.7, bins["n_documents"].max() * 6)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))

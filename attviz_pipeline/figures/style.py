@@ -26,9 +26,16 @@ MUTED = "#6b6b6b"
 PALE = "#d9d9d9"
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
+GREEN = "#009E73"
+LIGHT_BLUE = "#9ecae1"
+SKY_BLUE = "#56B4E9"
 FONT_FAMILY = "DejaVu Sans"
 # Okabe and Ito's colours, told apart by all kinds of colour vision; the line styles tell them apart in grey.
-CATEGORY_COLOURS = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
+CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", SKY_BLUE, INK)
+# Roles of heads: shades of one colour for what is alike.
+ROLE_COLOURS = (BLUE, SKY_BLUE, "#A9D9F5", ORANGE, "#F0A202", "#F7D070", "#8C3B00", GREEN, PALE)
+# Words of a cloud, from the strongest to the weakest.
+CLOUD_COLOURS = ("#08213f", "#3d7fb1")
 CATEGORY_LINES = (
     "-",
     (0, (5, 1.5)),

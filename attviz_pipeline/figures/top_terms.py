@@ -99,7 +99,7 @@ def _plot_ratio(axes: Axes, rows: Columns, places: np.ndarray) -> None:
     low, high = (np.exp(_numbers(rows[f"log_ratio_{end}"])) for end in ("low", "high"))
     value, shrunken = np.exp(_numbers(rows["log_ratio"])), np.exp(_numbers(rows["shrunken_log_ratio"]))
     axes.set_xscale("log")
-    axes.hlines(places, low, high, color="#9ecae1", linewidth=2.6)
+    axes.hlines(places, low, high, color=style.LIGHT_BLUE, linewidth=2.6)
     axes.plot(shrunken, places, "o", markersize=4.4, markerfacecolor="none", color=style.INK, markeredgewidth=0.6)
     axes.plot(value, places, "o", color=style.BLUE, markersize=3.2)
     every = np.concatenate([low, high, value, shrunken])

@@ -75,7 +75,7 @@ def _plot(ranking: Ranking) -> Figure:
 
 def _plot_spread(axes: Axes, ranking: Ranking, rows: np.ndarray) -> None:
     mean, std = (np.array(ranking.columns[name]) for name in ("mean", "std"))
-    axes.hlines(rows, np.maximum(mean - std, 0), mean + std, color="#9ecae1", linewidth=2.6)
+    axes.hlines(rows, np.maximum(mean - std, 0), mean + std, color=style.LIGHT_BLUE, linewidth=2.6)
     axes.plot(mean, rows, "o", color=style.BLUE, markersize=3.6)
     axes.set_xlim(0, float((mean + std).max()) * 1.04 or 1)
     axes.locator_params(axis="x", nbins=4)

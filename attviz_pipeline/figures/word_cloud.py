@@ -26,7 +26,7 @@ LARGEST_FONT = 120
 FILLING = 0.56
 SHRINKING = 0.95
 # One hue, dark to light, so that the order survives grey and colour blindness; the light end is 4.3 to 1 on white.
-STRONGEST, WEAKEST = "#08213f", "#3d7fb1"
+STRONGEST, WEAKEST = style.CLOUD_COLOURS
 log = logging.getLogger(__name__)
 
 

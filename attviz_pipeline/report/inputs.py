@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths
+from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths, table_path
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class SiteInputs:
             statistics=StatisticsPaths.below(statistics),
             terms=TermPaths.below(statistics),
             comparison=ComparisonPaths.below(statistics),
-            head_profiles=statistics / "head_profiles.parquet",
-            document_groups=statistics / "document_groups.parquet",
+            head_profiles=table_path(statistics, "head_profiles"),
+            document_groups=table_path(statistics, "document_groups"),
             assessment=AssessmentPaths.below(statistics),
             **others,
         )

@@ -13,6 +13,17 @@ COMPARE = "compare.html"
 FIGURES = "figures.html"
 METHODS = "methods.html"
 ABOUT = "about.html"
+NAVIGATION = (
+    (START, "Start"),
+    (DOCUMENTS, "Documents"),
+    (HEADS, "Heads"),
+    (CLASSES, "Classes"),
+    (TOKENS, "Tokens"),
+    (FIGURES, "Figures"),
+    (METHODS, "Methods"),
+    (ABOUT, "About"),
+)
+"""Pages that every page leads to, in order, and what they are called."""
 RUN = "run.json"
 ASSETS = "assets"
 FIGURE_FOLDER = "figures"

@@ -1,7 +1,8 @@
 """The stage `render_site`: reads the artefacts in order and writes page after page."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, schemas
@@ -29,6 +30,7 @@ from attviz_pipeline.report.views import (
     tokens,
 )
 from attviz_pipeline.report.views.activity import HeadActivity
+from attviz_pipeline.report.views.concordance import Concordance
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
@@ -95,6 +97,16 @@ def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
         _SiteWriter(study, inputs, folder, Pages(templates, folder, study)).write()
 
 
+@dataclass(frozen=True)
+class _Gathered:
+    """What only reading every document gives; the pages that need it are written with it."""
+
+    activity: HeadActivity
+    concordance: Concordance
+    scores: documents.DocumentScores
+    tiers: Tiers
+
+
 class _SiteWriter:
     """One rendering: the parts that several pages share, and the pages in turn."""
 
@@ -105,20 +117,15 @@ class _SiteWriter:
         self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
-        self._concordance = token_details.concordance_of(self._tokens, self._details, study)
-        self._scores = documents.DocumentScores(
-            inputs.assessment.confidences, read_document_groups(inputs.document_groups, study), study.n_documents
-        )
         self._figures = figures.read_figures(inputs.figures)
-        self._tiers: Tiers | None = None
 
     def write(self) -> None:
         self._write_figures()
-        activity = self._write_documents()
-        self._write_heads(activity)
+        gathered = self._write_documents()
+        self._write_heads(gathered.activity)
         self._write_classes()
-        self._write_index()
-        self._write_start(self._write_tokens())
+        self._write_index(gathered.scores, gathered.tiers)
+        self._write_start(self._write_tokens(gathered.concordance))
         self._pages.write(links.COMPARE, "compare.html", None)
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
         self._write_about()
@@ -132,28 +139,37 @@ class _SiteWriter:
             shutil.copyfile(self._inputs.figures / name, target / name)
         self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures))
 
-    def _write_documents(self) -> HeadActivity:
-        study, activity = self._study, HeadActivity(self._study.n_rows)
-        scale = dataset_scale(self._heads)
+    def _write_documents(self) -> _Gathered:
+        study = self._study
         maps = self._write_maps()
-        index = self._inputs.statistics.document_index
-        tiers = self._tiers = choose_tiers(index, study, self._bytes_written(), maps.keys())
-        self._write_shared(scale, tiers)
+        gathered = self._prepare_to_gather(maps)
+        self._write_shared(dataset_scale(self._heads), gathered.tiers)
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
-            lite = row.position not in tiers.full
+            lite = row.position not in gathered.tiers.full
             view = document.document_view(row, study, maps.get(row.position, []), lite=lite)
             self._pages.write(links.document(row.position), "document.html", view)
-            activity.add(row, document.mean_of_heads(row))
-            self._concordance.add(row)
-            self._scores.add(row)
+            gathered.activity.add(row, document.mean_of_heads(row))
+            gathered.concordance.add(row)
+            gathered.scores.add(row)
             n_written += 1
         if n_written != study.n_documents:
             raise ArtifactError(
                 f"the attention shards hold {n_written} documents, the summary counts {study.n_documents}.",
                 remedy=files.REBUILD,
             )
-        return activity
+        return gathered
+
+    def _prepare_to_gather(self, maps: Mapping[int, list[WindowMap]]) -> _Gathered:
+        inputs, study = self._inputs, self._study
+        groups = read_document_groups(inputs.document_groups, study)
+        index = inputs.statistics.document_index
+        return _Gathered(
+            HeadActivity(study.n_rows),
+            token_details.concordance_of(self._tokens, self._details, study),
+            documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents),
+            choose_tiers(index, study, self._bytes_written(), maps.keys()),
+        )
 
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
@@ -198,30 +214,30 @@ class _SiteWriter:
         columns = comparison.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 
-    def _write_index(self) -> None:
+    def _write_index(self, scores: documents.DocumentScores, tiers: Tiers) -> None:
         index = self._inputs.statistics.document_index
         searchable = documents.searchable_characters(index)
-        full = self._tiers.full if self._tiers and self._tiers.n_full < self._tiers.n_documents else None
+        full = tiers.full if tiers.n_full < tiers.n_documents else None
         scripts = assets.write_rows(
             self._site,
             "documents",
-            documents.iter_chunks(index, searchable, self._study.map_reasons, self._scores, full),
+            documents.iter_chunks(index, searchable, self._study.map_reasons, scores, full),
         )
-        view = documents.documents_view(index, self._study, searchable, scripts, self._scores, self._tiers)
+        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
-    def _write_tokens(self) -> tokens.TokensView:
-        details = self._write_details()
+    def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:
+        details = self._write_details(concordance)
         scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(self._tokens, details)])
         view = tokens.tokens_view(self._tokens, details, self._study, scripts)
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
 
-    def _write_details(self) -> list[int]:
+    def _write_details(self, concordance: Concordance) -> list[int]:
         """Write what there is to say of single tokens; return the number of each one's script, -1 for none."""
         numbers = [-1] * self._tokens.table.num_rows
         chunks = token_details.iter_details(
-            self._tokens, self._details, self._concordance, self._inputs.terms.class_terms, self._study
+            self._tokens, self._details, concordance, self._inputs.terms.class_terms, self._study
         )
         for number, chunk in enumerate(chunks):
             assets.write_part(self._site, "details", number, chunk)

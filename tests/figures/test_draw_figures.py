@@ -24,8 +24,9 @@ from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.figures.assessment import NO_GOLD
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
-from attviz_pipeline.figures.draw_figures import FIGURES, draw_all
-from attviz_pipeline.figures.provenance import FORMULAS, study_provenance
+from attviz_pipeline.figures.draw_figures import draw_all
+from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.provenance import study_provenance
 from attviz_pipeline.figures.style import legible
 from attviz_pipeline.stages import DrawFigures
 
@@ -146,7 +147,7 @@ class TestEveryFigure:
                 {name: "" if value is None else str(value) for name, value in row.items()} for row in table.to_pylist()
             ]
             told = json.loads(table.schema.metadata[b"attviz.provenance"])
-            assert told == {"figure": figure["name"], "formula": FORMULAS[figure["kind"]], **PROVENANCE}
+            assert told == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
         content = files.read_json(folder / "figures.json", schemas.FIGURES)
         assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
 

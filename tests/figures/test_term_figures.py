@@ -12,8 +12,8 @@ from term_study import TermStudy, invented, written
 
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.draw_figures import FIGURES
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.stages import DrawFigures
 
 KINDS = ("top_terms", "log_distributions", "normal_quantiles", "curves", "class_heads", "class_terms")
@@ -25,7 +25,7 @@ def inputs_of(study: TermStudy) -> Inputs:
 
 
 def drawn(study: TermStudy, *kinds: str) -> dict[str, Drawing]:
-    return {drawing.name: drawing for kind in kinds or KINDS for drawing in FIGURES[kind](inputs_of(study))}
+    return {drawing.name: drawing for kind in kinds or KINDS for drawing in FIGURES[kind].draw(inputs_of(study))}
 
 
 def texts_in(drawing: Drawing) -> list[str]:

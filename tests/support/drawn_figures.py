@@ -16,8 +16,9 @@ from attviz_pipeline.analysis.predictions.assess_predictions import assess_predi
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
-from attviz_pipeline.figures.draw_figures import FIGURES, draw_all
+from attviz_pipeline.figures.draw_figures import draw_all
 from attviz_pipeline.figures.drawing import Inputs
+from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.stages import AssessPredictions, CompareHeads, DrawFigures
 
 

@@ -1,6 +1,7 @@
 """Who may import whom, and how light the start is."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ SHARED = {
     "provenance",
     "progress",
     "published",
+    "significance",
     "stages",
     "strata",
     "words",
@@ -88,3 +90,17 @@ def test_every_public_thing_is_documented() -> None:
         ]
         missing = [node.name for node in public if not ast.get_docstring(node)]
         assert not missing, module
+
+
+@pytest.mark.parametrize(
+    ("home", "pattern"),
+    [
+        ("figures/style.py", r"#[0-9a-fA-F]{6}\b"),
+        ("significance.py", r"\b(?:SIGNIFICANT|LARGEST_Q) ="),
+        ("artifacts/layout.py", r"(?:head_profiles|document_groups|head_tokens|class_heads)\.parquet"),
+    ],
+)
+def test_a_list_has_one_home(home: str, pattern: str) -> None:
+    homes = {path.relative_to(PACKAGE).as_posix() for path in MODULES if re.search(pattern, path.read_text("utf-8"))}
+
+    assert homes <= {home}

@@ -21,11 +21,11 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.progress import track
+from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.stages import CompareClasses
 
 Columns = dict[str, Any]
 COLUMNS = ("label", "prediction", "n_terms", "n_tokens", "log_ratio")
-SIGNIFICANT = 0.05
 log = logging.getLogger(__name__)
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.report.views.separation import SIGNIFICANT, effect_bar
+from attviz_pipeline.report.views.separation import effect_bar
+from attviz_pipeline.significance import SIGNIFICANT
 
 N_TERMS = 20
 CLEAR_Z = 2

@@ -9,16 +9,14 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
-from attviz_pipeline.report.views.methods import chapter_of
 
 INDEX = "figures.json"
-_OF_WORDS = {"class_terms", "top_terms", "top_tokens", "word_cloud"}
 _FORMATS = ("svg", "png", "csv", "parquet")
 
 
 @dataclass(frozen=True)
 class FigureView:
-    """One figure: addresses are relative to the site's root."""
+    """One figure: addresses are relative to the site's root; `names_words` if picture or `alt` show words of texts."""
 
     name: str
     kind: str
@@ -34,17 +32,13 @@ class FigureView:
     parquet: str
     head_page: str | None
     method: str | None
+    names_words: bool
 
     @property
     def title(self) -> str:
         """What the figure is called on the page: `head_profiles-roles` is "Head profiles: roles"."""
         words = self.name.replace("-", ": ").replace("_", " ").capitalize()
         return words.replace("fuji", "FUJI").replace("Fuji", "FUJI").replace("jensen shannon", "Jensen-Shannon")
-
-    @property
-    def names_words(self) -> bool:
-        """Whether picture and alternative text show words of the documents."""
-        return self.kind in _OF_WORDS
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
     require_unchanged(folder, entry["sha256"])
     addresses = {suffix: f"{links.FIGURE_FOLDER}/{entry[suffix]}" for suffix in _FORMATS}
     layer, head = entry["layer"], entry["head"]
-    chapter = chapter_of(entry["kind"])
+    chapter = entry["chapter"]
     page = links.head(layer, head) if layer is not None and head is not None else None
     return FigureView(
         name=entry["name"],
@@ -105,4 +99,5 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         parquet=addresses["parquet"],
         head_page=page,
         method=f"{links.METHODS}#{chapter}" if chapter else None,
+        names_words=entry["names_words"],
     )

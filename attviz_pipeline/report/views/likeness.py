@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.artifacts.layout import ComparisonPaths
 from attviz_pipeline.report.views.study import HeadRef, StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
-SIGNIFICANT = 0.05
 N_NEIGHBOURS = 5
 _VALUES = ("value", "null_low", "null_high", "p", "q")
 _PLACES = ("order", "cluster", "silhouette", "x", "y")

@@ -11,15 +11,8 @@ from markupsafe import Markup
 from attviz_pipeline.errors import ArtifactError
 
 PACKAGE = Path(__file__).parents[2]
-# In the order of the page; figures lead to the chapter that explains them.
-CHAPTERS: dict[str, tuple[str, ...]] = {
-    "tokens": ("top_terms", "log_distributions", "normal_quantiles", "curves"),
-    "documents": (),
-    "classes": ("class_heads", "class_terms"),
-    "head-comparison": ("head_likeness", "head_map", "fuji_curves"),
-    "head-profiles": ("head_profiles",),
-    "model": ("confusion", "reliability", "confidence_entropy"),
-}
+CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model")
+"""Files in docs/statistics/, in the order of the page."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +39,6 @@ def methods_view() -> MethodsView:
     """
     folder = _folder()
     return MethodsView([_chapter(folder / f"{name}.md") for name in CHAPTERS])
-
-
-def chapter_of(kind: str) -> str | None:
-    """Anchor of the chapter that explains a kind of figure; None where the caption says all."""
-    return next((name for name, kinds in CHAPTERS.items() if kind in kinds), None)
 
 
 def _folder() -> Path:

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.views.study import HeadRef, StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
-SIGNIFICANT = 0.05
 N_GROUPS = 12
 WIDEST_EFFECT = 2.0  # of the drawn axis; Cohen calls 0.8 large
 
