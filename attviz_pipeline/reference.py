@@ -1,5 +1,6 @@
 """The documents that are generated from code, so that they cannot disagree with it.
 
+README.md               the table of stages, between two comments
 config/schema.json      for editors: completion and checks while a study file is written
 config/README.md        the table of all settings
 docs/artifacts.md       the formats of all files
@@ -37,6 +38,8 @@ The second line overrides keys of the file; what it does not name stays. Without
 
 This page is generated from `attviz_pipeline/config/` by `make reference`.
 """
+
+STAGES_BEGIN, STAGES_END = "<!-- stages: written by `make reference` -->", "<!-- end of stages -->"
 
 RERUNS = """
 ## What a changed setting runs again
@@ -82,19 +85,29 @@ This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make refe
 
 def write_reference(root: Path) -> list[Path]:
     """Write all generated documents below the repository's top folder, and return their paths."""
-    documents = render_reference()
+    documents = render_reference(root)
     for name, text in documents.items():
         files.write_text(root / name, text)
     return [root / name for name in documents]
 
 
-def render_reference() -> dict[str, str]:
-    """Return the text of each generated document by its path in the repository."""
+def render_reference(root: Path) -> dict[str, str]:
+    """Return the text of each generated document by its path in the repository, whose top folder is `root`."""
     return {
+        "README.md": _with_stages((root / "README.md").read_text(encoding="utf-8")),
         "config/schema.json": json.dumps(Study.model_json_schema(), indent=2, sort_keys=True) + "\n",
         "config/README.md": CONFIG_INTRODUCTION + "".join(_config_sections()) + RERUNS + _reruns_table(),
         "docs/artifacts.md": ARTIFACTS_INTRODUCTION + "".join(_artifact(schema) for schema in all_schemas.ALL),
     }
+
+
+def _with_stages(text: str) -> str:
+    """Put the table of stages between the two comments that hold its place."""
+    before, _, rest = text.partition(STAGES_BEGIN)
+    _, _, after = rest.partition(STAGES_END)
+    rows = [f"| `{stage.name}` | {stage.summary} |" for stage in STAGES.values()]
+    table = "\n".join(["| rule | what it does |", "|---|---|", *rows])
+    return f"{before}{STAGES_BEGIN}\n\n{table}\n\n{STAGES_END}{after}"
 
 
 def _config_sections() -> Iterator[str]:

@@ -165,17 +165,17 @@ def test_study_names_are_distinct() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("name", sorted(reference.render_reference()))
+@pytest.mark.parametrize("name", sorted(reference.render_reference(ROOT)))
 def test_generated_documents_are_up_to_date(name: str) -> None:
-    assert (ROOT / name).read_text(encoding="utf-8") == reference.render_reference()[name], "run `make reference`"
+    assert (ROOT / name).read_text(encoding="utf-8") == reference.render_reference(ROOT)[name], "run `make reference`"
 
 
 def test_every_setting_is_described() -> None:
-    table = reference.render_reference()["config/README.md"]
+    table = reference.render_reference(ROOT)["config/README.md"]
 
     assert "| None |" not in table
     assert "`attention.tokens_per_batch`" in table
-    json.loads(reference.render_reference()["config/schema.json"])
+    json.loads(reference.render_reference(ROOT)["config/schema.json"])
 
 
 def test_conda_environment_has_the_pins_of_the_package() -> None:
