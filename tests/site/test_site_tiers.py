@@ -19,7 +19,7 @@ from attviz_pipeline.analysis.aggregates import DEFINITIONS
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import links, payload
-from attviz_pipeline.report import site as site_module
+from attviz_pipeline.report import render_site as site_module
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
