@@ -31,6 +31,8 @@ class PrepareDataset(Section):
 
     seed: int
     dataset: DatasetSettings
+    fine_tunes: bool = True
+    draws_splits: bool = True
 
 
 class ShardDocuments(Section):
@@ -38,6 +40,7 @@ class ShardDocuments(Section):
 
     seed: int
     documents: DocumentsSettings
+    fine_tunes: bool = True
 
 
 class PrepareModel(Section):
@@ -46,6 +49,7 @@ class PrepareModel(Section):
     seed: int
     model: ModelSettings
     training: TrainingSettings
+    close_overlap: int | None = None
 
 
 class ExtractAttention(Section):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthetic_site import site_of_import
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.dataset.imported import json_array
+from attviz_pipeline.dataset import json_array
 from attviz_pipeline.dataset.imported.token_places import place_tokens
 from attviz_pipeline.errors import DatasetError
 
