@@ -29,6 +29,7 @@ class Classes:
         self.names = tuple(names)
         self._indices = dict(indices)
         self._indexed = indexed
+        self._by_look = {look(label): label for label in self._indices}
 
     def index(self, label: str | int) -> int | None:
         """Return the class that a label means, or None."""
@@ -52,8 +53,8 @@ class Classes:
             unlabelled = "; -1 often marks a row without a label" if str(label) == "-1" else ""
             return f"{str(label)[:80]} is no index into {self._indexed} (0 to {len(self.names) - 1}){unlabelled}"
         valid, name = list(self._indices), spell(label)
-        same = [other for other in valid if look(other) == look(name)]
-        near = same or difflib.get_close_matches(name[:200], valid, n=1, cutoff=0.5)
+        same = self._by_look.get(look(name))
+        near = [same] if same is not None else difflib.get_close_matches(name[:200], valid, n=1, cutoff=0.5)
         hint = f"did you mean {quoted(near[0][:80])}?" if near else f"the labels are {_some(valid)}"
         return f"{quoted(name[:80])} is none of the classes' labels; {hint}"
 

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
@@ -25,10 +24,13 @@ def look(name: str) -> str:
 
 def alike(names: Iterable[str], key: Callable[[str], str] = look) -> list[list[str]]:
     """Group different names that look alike, in the order of their first one."""
-    groups: dict[str, dict[str, None]] = defaultdict(dict)
+    first: dict[str, str] = {}
+    groups: dict[str, dict[str, None]] = {}
     for name in names:
-        groups[key(name)][name] = None
-    return [list(group) for group in groups.values() if len(group) > 1]
+        earlier = first.setdefault(key(name), name)
+        if earlier != name:
+            groups.setdefault(earlier, {earlier: None})[name] = None
+    return [list(group) for group in groups.values()]
 
 
 def quoted(name: str) -> str:

@@ -221,6 +221,8 @@ def _file_fault(path: Path) -> str:
 
 
 def _format_fault(path: Path, settings: DatasetSettings) -> str:
+    if settings.format == "attviz_json" and path.suffix.lower() in COMPRESSED_SUFFIXES:
+        return "is compressed: unpack it, and name the file that comes out"
     known = _format_or_none(str(path), settings) is not None
     return "" if known else f"has no known suffix ({', '.join(FORMAT_OF_SUFFIX)}): set `dataset.format`"
 
