@@ -30,6 +30,9 @@ Unknown keys, wrong types and values out of range are reported all at once befor
 `python -m attviz_pipeline check-config --config FILE` does only that. Whether files, columns and models are there is
 told by the stage that reads them. Paths are relative to the folder in which the workflow runs.
 
+Text that looks like something else needs quotes: YAML reads `no` and `on` as truth values, `1234567` as a number and
+`1:30` as 90. On the command line it needs two kinds of them: `--config "dataset={revision: '\\"1234567\\"'}"`.
+
     snakemake --cores 4 --configfile config/bbc-news.yaml
     snakemake --cores 4 --configfile config/bbc-news.yaml --config 'dataset={source: bbc.csv, revision: null}'
 
@@ -45,7 +48,8 @@ RERUNS = """
 ## What a changed setting runs again
 
 The stages that read it, and those that need their results. `render_site` shows all settings but `publish`, so it runs
-again for each; for `report` and `resources` nothing else does.
+again for each; for `report` and `resources` nothing else does. `prepare_dataset` and `shard_documents` also depend on
+`model.mode`, and `prepare_dataset` on whether a study with `mode: load` names `documents.split`.
 
 """
 

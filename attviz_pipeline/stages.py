@@ -39,6 +39,8 @@ class PrepareDataset(Section):
 
     seed: int
     dataset: DatasetSettings
+    fine_tunes: bool = True
+    draws_splits: bool = True
 
 
 class ShardDocuments(Section):
@@ -46,6 +48,7 @@ class ShardDocuments(Section):
 
     seed: int
     documents: DocumentsSettings
+    fine_tunes: bool = True
 
 
 class PrepareModel(Section):
@@ -54,6 +57,7 @@ class PrepareModel(Section):
     seed: int
     model: ModelSettings
     training: TrainingSettings
+    close_overlap: int | None = None
 
 
 class ExtractAttention(Section):

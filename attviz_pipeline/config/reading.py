@@ -2,16 +2,22 @@
 
 import difflib
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from attviz_pipeline.config.settings import Section, Study, section_of
 from attviz_pipeline.errors import ConfigError, Problem
+
+# How pydantic names the kinds that one value may have, among the keys that lead to it.
+KIND = re.compile(r"(list|dict)\[.*\]|constrained-str|int|float|literal\[.*\]|constrained-int|\[key\]")
 
 _Section = TypeVar("_Section", bound=Section)
 
@@ -60,7 +66,8 @@ def parse_study(content: object, origin: str) -> Study:
 def typed_overrides(value: Any) -> Any:  # noqa: ANN401
     """Give values of the command line the types they would have in a YAML file.
 
-    Snakemake reads what is nested in `--config key={...}` as strings: `null`, `3` and `true` among them.
+    Snakemake reads what is nested in `--config key={...}` as strings: `null`, `3` and `true` among them. Quotes within
+    quotes keep text as it is: `'"no"'`.
     """
     if isinstance(value, Mapping):
         return {key: typed_overrides(part) for key, part in value.items()}
@@ -72,7 +79,8 @@ def typed_overrides(value: Any) -> Any:  # noqa: ANN401
         scalar = yaml.safe_load(value)
     except yaml.YAMLError:
         return value
-    return scalar if isinstance(scalar, bool | int | float | None) else value
+    quoted = value[:1] in {"'", '"'} and isinstance(scalar, str)
+    return scalar if quoted or isinstance(scalar, bool | int | float | None) else value
 
 
 def parse_settings(stage: type[_Section], text: str) -> _Section:
@@ -92,23 +100,57 @@ def _validate(model: type[_Section], content: object, origin: str) -> _Section:
     try:
         return model.model_validate(content)
     except ValidationError as fault:
-        problems = [_problem(model, error) for error in fault.errors(include_url=False)]
+        problems = [_problem(model, error) for error in _of_the_given_kind(fault.errors(include_url=False))]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     raise ConfigError(
         f"{origin} has {count}:", problems, "Every key, its type and its default: config/README.md"
     ) from None
 
 
-def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
-    path = [str(part) for part in error["loc"]]
+def _of_the_given_kind(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what pydantic says of the kinds that a value could have had too: a list's faults where it is a list."""
+    paths = [_key_path(error) for error in errors]
+    containers = {path[:length] for path in paths for length in range(len(path))}
+    return [error for error, path in zip(errors, paths, strict=True) if path not in containers]
+
+
+def _key_path(error: ErrorDetails) -> tuple[str, ...]:
+    """Return the keys that lead to a value, without pydantic's names of kinds."""
+    return tuple(str(part) for part in error["loc"] if not (isinstance(part, str) and KIND.fullmatch(part)))
+
+
+def _problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
+    path = list(_key_path(error))
+    where = ".".join(path) or "(top level)"
     if error["type"] == "extra_forbidden":
-        return Problem(".".join(path), f"unknown key{_suggestion(path[-1], _siblings(model, path))}")
+        return Problem(where, f"unknown key{_suggestion(path[-1], _siblings(model, path))}")
     if error["type"] == "missing":
-        return Problem(".".join(path), "missing; this key has no default")
+        return Problem(where, "missing; this key has no default")
+    if error["type"] == "string_type" and (reading := _yaml_reading(error["input"])):
+        return Problem(where, f"must be text, got {reading}: put it in quotes")
     message = error["msg"].removeprefix("Value error, ")
     message = f"must be {message.removeprefix('Input should be ')}" if message.startswith("Input should") else message
     got = "" if error["type"] == "value_error" else f", got {_show(error['input'])}"
-    return Problem(".".join(path) or "(top level)", message + got)
+    return Problem(where, message + got + _unquoted(error))
+
+
+def _yaml_reading(value: object) -> str:
+    """Say how YAML reads a scalar without quotes that was meant as text; empty for what no quotes make text."""
+    if isinstance(value, bool):
+        words = "yes, on and true" if value else "no, off and false"
+        return f"the truth value {str(value).lower()} (YAML reads {words} without quotes so)"
+    if value is None:
+        return "nothing (YAML reads null and ~ without quotes so)"
+    if isinstance(value, int | float):
+        return f"the number {_show(value)} (YAML reads digits without quotes so, and times such as 1:30)"
+    return f"the date {value.isoformat()}" if isinstance(value, date) else ""
+
+
+def _unquoted(error: ErrorDetails) -> str:
+    wanted = {"int_type": int, "float_type": float, "bool_type": bool}.get(error["type"])
+    given = typed_overrides(error["input"]) if isinstance(error["input"], str) else None
+    number = wanted is not None and isinstance(given, (int, float) if wanted is float else wanted)
+    return ": remove the quotes" if number else ""
 
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -1,17 +1,30 @@
 """Every setting of a study, by section, with its default and what it means."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Split = Literal["train", "validation", "test"]
 Definition = Literal["paper", "attviz"]
+Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
+"""A name that stands outside the study, in a file or a table: blanks around it are part of it."""
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HeadName = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+SPLIT_FRACTIONS: Mapping[Split, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
+MOST_SPECIAL_TOKENS = 8
 KEYS_OF_ATTVIZ_JSON = {"source", "format", "bad_rows", "repeated_vectors", "max_characters"}
 
 
@@ -30,10 +43,12 @@ def section_of(annotation: object) -> type[Section] | None:
 class DatasetSettings(Section):
     """Where the corpus comes from and how its columns are read."""
 
-    source: str | None = Field(
-        None, description="A hub id `owner/name`, or the path of one CSV, TSV, JSON lines or Parquet file"
+    source: Verbatim | None = Field(
+        None,
+        description="A hub id `owner/name`, or the path of one CSV, TSV, JSON, JSON lines, Parquet or Arrow file (text "
+        "also as `.gz`, `.bz2`, `.xz` or `.zst`), or of a folder that `save_to_disk` of `datasets` has written",
     )
-    files: dict[Split, str] | None = Field(None, description="One local file per split, instead of `source`")
+    files: dict[Split, Verbatim] | None = Field(None, description="One local file per split, instead of `source`")
     revision: str | None = Field(
         None,
         description="Commit of a hub dataset; needed with a hub id, refused with a local file; "
@@ -41,29 +56,43 @@ class DatasetSettings(Section):
     )
     subset: str | None = Field(None, description="Configuration name of a hub dataset that has several")
     splits: dict[Split, str] | None = Field(
-        None, description="Names of the hub dataset's own splits; left out, its rows are pooled and split anew"
-    )
-    format: Literal["csv", "tsv", "jsonl", "parquet", "attviz_json"] | None = Field(
         None,
-        description="File format; left out, the file's suffix decides. `attviz_json` is the input of AttViz's own "
-        "viewer: it holds attention, so the study has no `model` and begins with its statistics",
+        description="Names of the own splits of a hub dataset or a saved `DatasetDict`; left out, its rows are pooled, "
+        "and split anew if a model is fine-tuned",
     )
-    text_column: str = Field("text", description="Column that holds the text")
-    pair_column: str | None = Field(
+    format: Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"] | None = Field(
+        None,
+        description="File format; left out, the file's suffix decides. `json` is one array of objects. `attviz_json` "
+        "is the input of AttViz's own viewer: it holds attention, so the study has no `model` and begins with its "
+        "statistics",
+    )
+    quoting: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether double quotes around a field of a CSV or TSV file belong to the format (`always`) or to "
+        "the text (`never`); `auto`: in CSV to the format, in TSV to the format if no quote of the file is a stray one",
+    )
+    text_column: Verbatim = Field("text", description="Column that holds the text")
+    pair_column: Verbatim | None = Field(
         None, description="Column that holds a second text, which the model reads as the first one's pair"
     )
-    label_column: str = Field("label", description="Column that holds the gold label, a string or an integer")
-    id_column: str | None = Field(
+    label_column: Verbatim = Field(
+        "label",
+        description="Column that holds the gold label: a string, an integer, a truth value or a whole number",
+    )
+    id_column: Verbatim | None = Field(
         None, description="Column that holds a unique id; left out, rows are numbered within their file"
     )
     label_names: list[str] | dict[str, str] | None = Field(
         None,
-        description="Names of the classes: a list (integer labels index it, string labels must be in it), "
-        "or a mapping from the column's value to the name; left out, the features or the values themselves name them",
+        description="Names of the classes: a list (integers index it, false is 0 and true is 1; strings must be in "
+        "it), or a mapping from the column's value to the name; left out, the features or the values "
+        "themselves name them",
     )
-    split_fractions: dict[Split, Fraction] = Field(
-        {"train": 0.6, "validation": 0.2, "test": 0.2},
-        description="Shares of a seeded split, stratified by label; equal texts stay in one split",
+    split_fractions: dict[Split, Fraction] | None = Field(
+        None,
+        description="Shares of a seeded split, stratified by label; equal texts stay in one split. Left out, they are "
+        "`{train: 0.6, validation: 0.2, test: 0.2}`; with `model.mode: load` and no `documents.split`, no split is "
+        "drawn: all rows without a split are in `test`",
     )
     bad_rows: Literal["error", "skip"] = Field(
         "error",
@@ -83,8 +112,10 @@ class DatasetSettings(Section):
     @classmethod
     def _keys_are_values_of_a_column(cls, value: object) -> object:
         # YAML reads `{0: bad}` as an integer key; in the column it may stand as a number or as text.
+        if isinstance(value, Mapping) and any(isinstance(key, bool) for key in value):
+            raise ValueError("the labels no and yes, false and true need quotes: without, YAML reads truth values")
         if isinstance(value, Mapping):
-            return {str(key) if type(key) is int else key: name for key, name in value.items()}
+            return {_label_of_number(key): name for key, name in value.items()}
         return value
 
     @model_validator(mode="after")
@@ -95,9 +126,22 @@ class DatasetSettings(Section):
             raise ValueError(
                 "`splits` names the splits of a hub dataset; `files` already says which split each file is"
             )
-        if abs(sum(self.split_fractions.values()) - 1) > 1e-9:
+        if self.split_fractions is not None and abs(sum(self.split_fractions.values()) - 1) > 1e-9:
             raise ValueError(f"`split_fractions` must sum to 1, got {sum(self.split_fractions.values()):g}")
         return self
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if len(set(self.columns.values())) < len(self.columns):
+            keys = ", ".join(f"`{key}`" for key in self.columns)
+            raise ValueError(f"{keys} must name different columns, got {', '.join(self.columns.values())}")
+        return self
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Name the columns to read by their keys; those that the study leaves out are missing."""
+        keys = ("text_column", "pair_column", "label_column", "id_column")
+        return {key: name for key in keys if (name := getattr(self, key)) is not None}
 
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> Self:
@@ -110,10 +154,18 @@ class DatasetSettings(Section):
         return self
 
 
+def _label_of_number(key: object) -> object:
+    return str(int(key)) if type(key) is int or (isinstance(key, float) and key.is_integer()) else key
+
+
 class DocumentsSettings(Section):
     """Which texts are analysed, how they are cut, and into how many shards."""
 
-    split: Literal["train", "validation", "test", "all"] = Field("test", description="Split whose texts are analysed")
+    split: Literal["train", "validation", "test", "all"] | None = Field(
+        None,
+        description="Split whose texts are analysed. Left out, it is `test`; with `model.mode: load` all rows where "
+        "there is no split `test`",
+    )
     segments: Literal["none", "paragraph"] = Field(
         "none",
         description="Analyse whole texts, or each paragraph (blank lines part them) as a document of its own",
@@ -277,7 +329,7 @@ class ClassesSettings(Section):
 class MapsSettings(Section):
     """Which documents get token-to-token maps, and how much a map keeps."""
 
-    documents: list[str] = Field([], description="Ids of documents that get maps in any case")
+    documents: list[Verbatim] = Field([], description="Ids of documents that get maps in any case")
     max_megabytes: float = Field(
         20, ge=0, description="Most that all maps may add to the site; those named in `documents` count, but always fit"
     )
@@ -468,13 +520,91 @@ class Study(Section):
             raise ValueError(f"{keys} has no effect on attention that comes from a file; remove")
         return section
 
+    @property
+    def fine_tunes(self) -> bool:
+        """True where a model is fine-tuned, so that rows are needed to learn from."""
+        return self.model is not None and self.model.mode == "fine_tune"
+
+    @property
+    def draws_splits(self) -> bool:
+        """True where rows without a split get one: to fine-tune, or since the study names a split or shares."""
+        named = self.documents.split is not None or self.dataset.split_fractions is not None
+        return self.fine_tunes or named
+
+    @property
+    def close_overlap(self) -> int | None:
+        """`attention.window_overlap` where only the tokenizer's special tokens decide whether it fits, else None.
+
+        The stage that loads the tokenizer checks it; any other overlap is no reason to train again.
+        """
+        if self.model is None or self.attention.long_texts != "window":
+            return None
+        room = self.model.max_tokens - self.attention.window_overlap
+        return self.attention.window_overlap if room <= MOST_SPECIAL_TOKENS else None
+
     @model_validator(mode="after")
-    def _pairs_stay_whole(self) -> Self:
-        faults = []
-        if self.dataset.pair_column is not None and self.attention.long_texts == "window":
-            faults.append("pairs are not cut into windows; set `attention.long_texts: truncate`")
-        if self.dataset.pair_column is not None and self.documents.segments == "paragraph":
-            faults.append("pairs are not cut into paragraphs; set `documents.segments: none`")
+    def _sections_fit(self) -> Self:
+        faults = [
+            *_faults_of_pairs(self),
+            *_faults_of_windows(self),
+            *_faults_of_splits(self),
+            *_faults_of_device(self),
+        ]
         if faults:
-            raise ValueError(f"`dataset.pair_column` is given: {'; '.join(faults)}")
+            raise ValueError("; ".join(faults))
         return self
+
+
+def _faults_of_pairs(study: Study) -> Iterator[str]:
+    faults = []
+    if study.attention.long_texts == "window":
+        faults.append("pairs are not cut into windows; set `attention.long_texts: truncate`")
+    if study.documents.segments == "paragraph":
+        faults.append("pairs are not cut into paragraphs; set `documents.segments: none`")
+    if study.dataset.pair_column is not None and faults:
+        yield f"`dataset.pair_column` is given: {'; '.join(faults)}"
+
+
+def _faults_of_windows(study: Study) -> Iterator[str]:
+    if study.model is None or study.attention.long_texts != "window":
+        return
+    overlap, max_tokens = study.attention.window_overlap, study.model.max_tokens
+    if overlap >= max_tokens:
+        yield (
+            f"`attention.window_overlap` ({overlap}) must be smaller than `model.max_tokens` ({max_tokens}) less the "
+            f"special tokens, usually 2: set it to {max_tokens // 4} or so, or `attention.long_texts: truncate`"
+        )
+
+
+def _faults_of_splits(study: Study) -> Iterator[str]:
+    """Name the splits that are needed and can have no row, whatever the data."""
+    if not study.fine_tunes:
+        return
+    there = _splits_with_rows(study.dataset)
+    where = next((key for key in ("files", "splits") if getattr(study.dataset, key)), "split_fractions")
+    for split, purpose in (("train", "is learned from"), ("validation", "picks the best epoch")):
+        if split not in there:
+            yield f"`dataset.{where}` leaves no row for split {split}, which {purpose}: add it, or `model.mode: load`"
+    analysed = study.documents.split or "test"
+    if analysed != "all" and analysed not in there:
+        yield (
+            f"`dataset.{where}` leaves no row for split {analysed}, which is analysed: add it, or set "
+            "`documents.split` to another"
+        )
+
+
+def _splits_with_rows(dataset: DatasetSettings) -> set[str]:
+    shares = SPLIT_FRACTIONS if dataset.split_fractions is None else dataset.split_fractions
+    drawn = {split for split, share in shares.items() if share > 0}
+    given = set(dataset.files or dataset.splits or ())
+    if not given:
+        return set(drawn)
+    return given | ({"validation"} if "train" in given and {"train", "validation"} <= drawn else set())
+
+
+def _faults_of_device(study: Study) -> Iterator[str]:
+    if study.attention.device == "cpu" and study.attention.precision != "float32":
+        yield (
+            f"`attention.precision` is {study.attention.precision}, which needs a GPU, and `attention.device` is cpu: "
+            "set `attention.precision: float32`, or another device"
+        )

@@ -1,23 +1,24 @@
 """Loading a corpus with the `datasets` library: local files, or a repository of the hub."""
 
-import difflib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import require_space
 from attviz_pipeline.config.settings import DatasetSettings, Split
 from attviz_pipeline.dataset import hub, text_files
+from attviz_pipeline.dataset.columns import find_columns
 from attviz_pipeline.dataset.rows import Cells
 from attviz_pipeline.dataset.sources import SPLITS, SourceFile, is_hub_id, list_files
+from attviz_pipeline.dataset.unpacking import PURPOSE, digest_of, unpack
 from attviz_pipeline.errors import DatasetError, Problem
 
 ROWS_AT_ONCE = 1000
@@ -81,90 +82,70 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
         DatasetError: It cannot be found, read or has not the configured columns; all faults of all files are listed.
         ResourceError: The disk cannot hold a temporary copy.
     """
-    _check_columns_differ(settings)
     with _quiet_library():
         if is_hub_id(settings):
             return _load_hub(settings, cache)
         files = list_files(settings)
-        layouts = _look_through(files, settings)
-        require_space(cache, 4 * sum(file.path.stat().st_size for file in files), "a temporary copy of the dataset")
-        parts = [_load_file(file, layout, settings, cache / str(i)) for i, (file, layout) in enumerate(layouts)]
+        plain = [unpack(file, cache / f"unpacked-{index}") for index, file in enumerate(files)]
+        plans = _look_through(plain, settings)
+        require_space(cache, 4 * sum(file.path.stat().st_size for file in plain), PURPOSE)
+        parts = [
+            _load_file(plan, digest_of(file), cache / str(index))
+            for index, (file, plan) in enumerate(zip(files, plans, strict=True))
+        ]
         return Corpus(tuple(parts))
 
 
-def wanted_columns(settings: DatasetSettings) -> dict[str, str]:
-    """Name the columns of text and label, and those of ids and second texts if configured, by field of `Cells`."""
-    return {field: name for field in Cells._fields if (name := getattr(settings, f"{field}_column")) is not None}
+class Plan(NamedTuple):
+    """A file that can be read, how its fields are laid out if it is CSV or TSV, and its columns by field of `Cells`."""
+
+    file: SourceFile
+    layout: text_files.Layout | None
+    columns: Mapping[str, str]
 
 
-def _check_columns_differ(settings: DatasetSettings) -> None:
-    columns = wanted_columns(settings)
-    if len(set(columns.values())) < len(columns):
-        *keys, last = (f"`dataset.{field}_column`" for field in columns)
-        raise DatasetError(
-            f"{', '.join(keys)} and {last} must name different columns, got {', '.join(columns.values())}."
-        )
-
-
-def _look_through(
-    files: Sequence[SourceFile], settings: DatasetSettings
-) -> list[tuple[SourceFile, text_files.Layout | None]]:
+def _look_through(files: Sequence[SourceFile], settings: DatasetSettings) -> list[Plan]:
     """Check the files as files, before anything is loaded."""
     problems: list[Problem] = []
-    layouts = []
+    plans = []
     for file in files:
-        layout, found = _file_layout(file, settings)
-        layouts.append((file, layout))
+        plan, found = _plan(file, settings)
+        plans.append(plan)
         problems += found
     if problems:
         raise DatasetError("the dataset's files cannot be read:", problems)
-    return layouts
+    return plans
 
 
-def _file_layout(file: SourceFile, settings: DatasetSettings) -> tuple[text_files.Layout | None, list[Problem]]:
+def _plan(file: SourceFile, settings: DatasetSettings) -> tuple[Plan, list[Problem]]:
     layout = None
     if file.format == "parquet":
         columns, problems = _parquet_columns(file)
         contents = text_files.Contents(columns, 0, problems)
     elif problems := text_files.encoding_problems(file.path, file.given):
-        return None, problems
+        return Plan(file, None, {}), problems
     elif file.format == "jsonl":
         contents = text_files.look_through_json_lines(file.path, file.given)
     else:
-        layout = text_files.find_layout(file.path, file.format)
+        layout = text_files.find_layout(file.path, file.given, file.format, settings.quoting)
         contents = text_files.look_through_records(file.path, file.given, layout)
-    missing = [] if contents.problems else missing_columns(settings, contents.columns, file.given)
-    return layout, contents.problems + missing
+    if contents.problems:
+        return Plan(file, layout, {}), contents.problems
+    found = find_columns(settings, contents.columns, file.given)
+    return Plan(file, layout, found.names), found.problems
 
 
-def missing_columns(settings: DatasetSettings, columns: Sequence[str], where: str) -> list[Problem]:
-    """Name each configured column that is not there, with the nearest one that is."""
-    return [
-        Problem(where, f"has no column {name!r} (`dataset.{field}_column`); {_there(name, columns)}")
-        for field, name in wanted_columns(settings).items()
-        if name not in columns
-    ]
-
-
-def _there(name: str, columns: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, columns, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    shown = ", ".join(repr(column[:60]) for column in columns[:20])
-    return f"{hint}there are {shown}{' and more' if len(columns) > 20 else ''}"
-
-
-def _load_file(file: SourceFile, layout: text_files.Layout | None, settings: DatasetSettings, cache: Path) -> Part:
-    columns = wanted_columns(settings)
-    sha256 = digest(file.path)
+def _load_file(plan: Plan, sha256: str, cache: Path) -> Part:
+    file, columns = plan.file, plan.columns
     if file.format == "parquet":
         table = _load_parquet(file, list(columns.values()), cache)
-        names = class_names(table, settings.label_column)
+        names = class_names(table, columns["label"])
         return Part(file.given, file.split, sha256, names, table, columns)
     table = datasets.Dataset.from_generator(
         _text_cells,
         features=datasets.Features(dict.fromkeys(columns, datasets.Value("large_string"))),
         # The library takes a list for the parts of a dataset, and would call the reader once for each.
-        gen_kwargs={"path": str(file.path), "layout": layout, "columns": columns},
+        gen_kwargs={"path": str(file.path), "layout": plan.layout, "columns": columns},
         cache_dir=str(cache),
     )
     fields = {field: field for field in columns}
@@ -218,21 +199,18 @@ def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
 
 def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
     revision, tables = hub.load(settings, cache)
-    problems = [
-        problem for name, table in tables.items() for problem in missing_columns(settings, table.column_names, name)
-    ]
-    if problems:
+    columns = {name: find_columns(settings, table.column_names, name) for name, table in tables.items()}
+    if problems := [problem for found in columns.values() for problem in found.problems]:
         raise DatasetError(f"the splits of {settings.source} lack columns:", problems)
-    columns = wanted_columns(settings)
     split_of = {name: split for split, name in (settings.splits or {}).items()}
     parts = [
         Part(
             name,
             split_of.get(name),
             None,
-            class_names(table, settings.label_column),
-            table.select_columns(list(columns.values())),
-            columns,
+            class_names(table, columns[name].names["label"]),
+            table.select_columns(list(columns[name].names.values())),
+            columns[name].names,
         )
         for name, table in tables.items()
     ]

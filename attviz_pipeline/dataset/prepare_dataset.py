@@ -13,12 +13,15 @@ import datasets
 
 from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
-from attviz_pipeline.config.settings import DatasetSettings
+from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings
 from attviz_pipeline.dataset.classes import Classes, find_classes
+from attviz_pipeline.dataset.labels import read_label, require_classes
 from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
+from attviz_pipeline.dataset.names import alike, bare, quoted
 from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_fault, text_fault
 from attviz_pipeline.dataset.sources import SPLITS
-from attviz_pipeline.dataset.splits import assign_splits, count_texts_in_several_splits
+from attviz_pipeline.dataset.splits import Drawing, assign_splits, count_texts_in_several_splits
+from attviz_pipeline.dataset.text_warnings import TextSurvey
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
@@ -46,17 +49,27 @@ def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, car
     with scratch_directory(documents.parent / "corpus") as cache:
         corpus = load_corpus(settings.dataset, cache)
         rows = _read_rows(corpus.parts, settings.dataset)
+        require_classes(rows, settings.dataset.label_column, named=_named(corpus.parts, settings.dataset))
         _mark_repeated_ids(rows, corpus.parts, settings.dataset)
         classes = _classify(rows, corpus.parts, settings.dataset)
         _report_bad_rows(rows, corpus.parts, settings.dataset)
         _mark_repeated_texts(rows, settings.dataset)
         kept = _usable(rows)
         given = [part.split for part in corpus.parts]
-        assign_splits(kept, given, settings.dataset.split_fractions, settings.seed, classes.names)
+        assign_splits(kept, given, _drawing(settings), classes.names)
         facts = _card(corpus, rows, classes, settings)
         _write_documents(documents, corpus.parts, rows, classes)
         _write_ledger(ledger, corpus.parts, rows)
         write_json(card, schemas.DATASET, facts)
+
+
+def _drawing(settings: PrepareDataset) -> Drawing:
+    shares = settings.dataset.split_fractions or SPLIT_FRACTIONS
+    return Drawing(shares if settings.draws_splits else None, settings.seed, to_learn=settings.fine_tunes)
+
+
+def _named(parts: Sequence[Part], settings: DatasetSettings) -> bool:
+    return settings.label_names is not None or any(part.class_names for part in parts)
 
 
 def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
@@ -68,8 +81,15 @@ def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
         (index, number, cells) for index, part in enumerate(parts) for number, cells in enumerate(part.cells(), 1)
     )
     tracked = track(numbered, total=n_rows, label="prepare_dataset: checking rows", unit="rows")
-    prefixes = [f"{part.split or part.name}-" if len(parts) > 1 else "" for part in parts]
-    return [_row(index, number, cells, f"{prefixes[index]}{number}", settings) for index, number, cells in tracked]
+    prefixes = [f"{part.split or Path(part.name).name}-" if len(parts) > 1 else "" for part in parts]
+    survey = TextSurvey()
+    rows = []
+    for index, number, cells in tracked:
+        survey.see(cells.text, f"{parts[index].name} row {number}")
+        read = cells._replace(label=read_label(cells.label), id=read_label(cells.id))
+        rows.append(_row(index, number, read, f"{prefixes[index]}{number}", settings))
+    survey.warn()
+    return rows
 
 
 def _row(part: int, number: int, cells: Cells, fallback_id: str, settings: DatasetSettings) -> Row:
@@ -132,6 +152,16 @@ def _mark_repeated_ids(rows: Sequence[Row], parts: Sequence[Part], settings: Dat
         if earlier is not row:
             what = f"repeats the id {row.id[:80]!r} of {parts[earlier.part].name} row {earlier.number}"
             row.faults.append(Fault(settings.id_column, "duplicate", what))
+    _warn_of_alike_ids(list(first))
+
+
+def _warn_of_alike_ids(ids: Sequence[str]) -> None:
+    if same := alike(ids, bare):
+        logger.warning(
+            "%d ids differ from others by Unicode form, blanks or invisible characters only, such as %s",
+            sum(map(len, same)),
+            " and ".join(quoted(name) for name in same[0][:2]),
+        )
 
 
 def _report_bad_rows(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> None:

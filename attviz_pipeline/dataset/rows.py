@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 LeftOut = Literal["empty", "duplicate", "unreadable_text", "unreadable_label", "unreadable_attention"]
@@ -10,6 +11,7 @@ CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CONTROL_CHARACTER_OF_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 MAX_NAME_CHARACTERS = 200
+NO_NAME, A_LIST, A_NUMBER = "must be a string or an integer, got ", "a list", "the number "
 
 
 class Cells(NamedTuple):
@@ -37,7 +39,7 @@ class Row:
         part: Index of the file or hub split that it comes from.
         number: Number in that file, 1-based.
         id: Unique id, or a number where the given id cannot be used.
-        label: The cell, a string or an integer; -1 where it cannot be used.
+        label: The cell, a string, an integer or a truth value; -1 where it cannot be used.
         text_digest: Equal for equal texts, of pairs for pairs of which both are equal.
         faults: Empty for a row that can be used.
         note: What the ledger says of a row that was kept.
@@ -72,6 +74,13 @@ def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
     return None
 
 
+def label_kind_fault(fault: Fault) -> str:
+    """Return what a column of labels holds by this fault in place of names: `list`, `number`, or an empty string."""
+    kinds = {f"{NO_NAME}{A_LIST}": "list", f"{NO_NAME}{A_NUMBER}": "number"}
+    found = (kind for start, kind in kinds.items() if fault.what.startswith(start))
+    return next(found, "") if fault.status == "unreadable_label" else ""
+
+
 def label_fault(label: object, column: str) -> Fault | None:
     """Say why a cell cannot be a label, whatever the classes are, or return None."""
     what = _kind_fault(label)
@@ -84,7 +93,7 @@ def label_fault(label: object, column: str) -> Fault | None:
 
 def id_fault(given: object, column: str) -> Fault | None:
     """Say why a cell cannot be an id, or return None."""
-    what = _kind_fault(given)
+    what = f"{NO_NAME}{_kind(given)}" if isinstance(given, bool) else _kind_fault(given)
     if not what:
         text = str(given)
         what = "has nothing but blanks" if not text.strip() else name_fault(text)
@@ -96,8 +105,8 @@ def id_fault(given: object, column: str) -> Fault | None:
 def _kind_fault(cell: object) -> str:
     if cell is None or cell == "":
         return "is missing"
-    if isinstance(cell, bool) or not isinstance(cell, str | int):
-        return f"must be a string or an integer, got {_kind(cell)}"
+    if not isinstance(cell, str | int):
+        return f"{NO_NAME}{_kind(cell)}"
     return ""
 
 
@@ -120,7 +129,7 @@ def _character_fault(text: str, position: int) -> str:
 def _kind(cell: object) -> str:
     if isinstance(cell, bool):
         return f"the truth value {str(cell).lower()}"
-    if isinstance(cell, int | float):
-        return f"the number {str(cell)[:40]}"
-    kinds: dict[type, str] = {list: "a list", dict: "an object", bytes: "bytes (a binary column, or no valid UTF-8)"}
+    if isinstance(cell, int | float | Decimal):
+        return f"{A_NUMBER}{str(cell)[:40]}"
+    kinds: dict[type, str] = {list: A_LIST, dict: "an object", bytes: "bytes (a binary column, or no valid UTF-8)"}
     return kinds.get(type(cell), f"a {type(cell).__name__}")

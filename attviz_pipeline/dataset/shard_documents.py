@@ -81,9 +81,10 @@ def cut_paragraphs(text: str, min_words: int) -> list[str]:
 def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Return the rows of all shards, with positions and blocks, and their order by block and position."""
     chosen = settings.documents
-    groups = [_cut(group, chosen) for group in _of_split(documents, chosen.split)]
+    split = _analysed_split(settings, documents)
+    groups = [_cut(group, chosen) for group in _of_split(documents, split)]
     if not groups:
-        raise _empty_split(documents, chosen.split)
+        raise _empty_split(documents, split)
     # Taking rows from a table in many pieces would join the pieces again each time.
     table = _sample(pa.concat_tables(groups).combine_chunks(), chosen.max_documents, settings.seed)
     del groups
@@ -94,6 +95,13 @@ def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.
     block[by_length] = position // chosen.block_size
     columns = {"position": position, **dict(zip(table.column_names, table.columns, strict=True)), "block": block}
     return pa.table(columns).select(schemas.SHARD.arrow.names), np.lexsort((position, block))
+
+
+def _analysed_split(settings: ShardDocuments, documents: Path) -> str:
+    """Return the split that the study names, else `test`; of a loaded model without such rows, all."""
+    if settings.documents.split is not None or settings.fine_tunes:
+        return settings.documents.split or "test"
+    return "test" if any(True for _ in _of_split(documents, "test")) else "all"
 
 
 def _of_split(documents: Path, split: str) -> Iterator[pa.Table]:

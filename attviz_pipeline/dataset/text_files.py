@@ -6,16 +6,21 @@ drop the leading blanks of a line and pad rows that are too short.
 How TSV is quoted: the format itself (IANA text/tab-separated-values) knows no quotes and has one row per line, but
 spreadsheets and pandas write quoted fields. A file counts as quoted when each of its double quotes belongs to a field
 that is quoted by the rules of CSV. One stray quote, and all quotes are characters of the text; rows are never merged.
+`dataset.quoting` decides otherwise. A file that is read without quoting though fields of it look quoted is warned of.
 """
 
 import csv
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from attviz_pipeline.dataset.json_array import RepeatedKeyError, unique_keys
 from attviz_pipeline.errors import Problem
+
+logger = logging.getLogger(__name__)
 
 
 class Layout(NamedTuple):
@@ -105,22 +110,54 @@ def read_records(path: Path, layout: Layout) -> Iterator[Record]:
         csv.field_size_limit(limit)
 
 
-def find_layout(path: Path, file_format: str) -> Layout:
-    """Tell how a CSV or TSV file is laid out (see the head of this module)."""
-    return Layout(",", quoted=True) if file_format == "csv" else Layout("\t", quoted=_is_quoted_tsv(path))
+class Quotes(NamedTuple):
+    """How a file uses double quotes: fields that are quoted, and the first line with a stray quote (0: none)."""
+
+    n_quoted: int
+    stray_line: int
 
 
-def _is_quoted_tsv(path: Path) -> bool:
-    widths, stray_quotes = set(), False
+def find_layout(path: Path, given: str, file_format: str, quoting: str = "auto") -> Layout:
+    """Tell how a CSV or TSV file is laid out (see the head of this module).
+
+    Args:
+        path: The file.
+        given: What the warning calls it.
+        file_format: `csv` or `tsv`.
+        quoting: `dataset.quoting`.
+    """
+    if quoting != "auto" or file_format == "csv":
+        return Layout("," if file_format == "csv" else "\t", quoted=quoting != "never")
+    quotes, quoted = _tsv_quotes(path)
+    if quotes.n_quoted and not quoted:
+        logger.warning(
+            "%s is read without quoting, since line %d has a stray double quote: the quotes around %s stay in the "
+            "text. Correct that line, or set `dataset.quoting` to `always` or, if the quotes belong to the text, to "
+            "`never`",
+            given,
+            quotes.stray_line,
+            "1 field" if quotes.n_quoted == 1 else f"{quotes.n_quoted:,} fields",
+        )
+    return Layout("\t", quoted=quoted)
+
+
+def _tsv_quotes(path: Path) -> tuple[Quotes, bool]:
+    """Count the quoted fields of a TSV file, and tell whether it counts as quoted."""
+    widths, n_quoted, stray_line = set(), 0, 0
     for record in read_records(path, Layout("\t", quoted=False)):
         widths.add(len(record.fields))
-        stray_quotes = stray_quotes or any('"' in field and not _well_quoted(field) for field in record.fields)
+        with_quotes = [field for field in record.fields if '"' in field]
+        n_well_quoted = sum(map(_well_quoted, with_quotes))
+        n_quoted += n_well_quoted
+        if n_well_quoted < len(with_quotes):
+            stray_line = stray_line or record.line
+    quotes = Quotes(n_quoted, stray_line)
     if len(widths) <= 1:
-        return not stray_quotes
+        return quotes, not stray_line
     try:
-        return len({len(record.fields) for record in read_records(path, Layout("\t", quoted=True))}) == 1
+        return quotes, len({len(record.fields) for record in read_records(path, Layout("\t", quoted=True))}) == 1
     except MalformedRecordError:
-        return False
+        return quotes, False
 
 
 def _well_quoted(field: str) -> bool:
@@ -143,7 +180,10 @@ def look_through_records(path: Path, given: str, layout: Layout) -> Contents:
                 problems.append(_ragged(record, len(columns), given, layout))
     except MalformedRecordError as fault:
         where = f"{given} row {fault.row} (line {fault.line})"
-        remedy = "double a double quote that belongs to a text, and put the text in double quotes"
+        remedy = (
+            "double a double quote that belongs to a text, and put the text in double quotes; "
+            "or, where the file quotes nothing, set `dataset.quoting: never`"
+        )
         problems.append(Problem(where, f"has a stray double quote ({fault.what}): {remedy}"))
     else:
         if row == 0:
@@ -152,7 +192,8 @@ def look_through_records(path: Path, given: str, layout: Layout) -> Contents:
 
 
 def _header_problems(columns: list[str], given: str) -> list[Problem]:
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    # Spreadsheets leave columns without a name behind; none of these can be meant.
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
     problems = [Problem(f"{given} header", f"names column {name!r} twice") for name in twice]
     if len(columns) == 1 and (separator := next((s for s in (";", "\t", "|", ",") if s in columns[0]), "")):
         what = f"is one column, {columns[0][:80]!r}: fields of a CSV file end at commas, of a TSV file at tabs"
@@ -200,12 +241,15 @@ def parse_object(text: str) -> dict[str, Any]:
         ValueError: It is no JSON, or no object.
     """
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=unique_keys)
     except json.JSONDecodeError as fault:
-        hint = "; of a JSON array, write each object on a line of its own" if text.lstrip().startswith("[") else ""
+        array = "; of a JSON array, write each object on a line of its own, or set `dataset.format: json`"
+        hint = array if text.lstrip().startswith("[") else ""
         raise ValueError(f"is no JSON: {fault.msg} at character {fault.pos + 1}{hint}") from None
     except RecursionError:
         raise ValueError("is nested too deeply") from None
+    except RepeatedKeyError:
+        raise
     except ValueError as fault:
         raise ValueError(f"is no usable JSON: {fault}") from None
     if not isinstance(content, dict):

@@ -55,9 +55,12 @@ def _mismatch(names: Sequence[str], label_names: Sequence[str]) -> ModelError:
     near = {label: by_case.get(label.casefold()) for label in label_names if label not in names}
     case_only = {label: name for label, name in near.items() if name is not None}
     hints = [Problem(repr(label), f"the model writes it {name!r}") for label, name in case_only.items()]
+    remedy = "Name them alike with dataset.label_names or model.label_names; or set model.mode: fine_tune."
+    if set(label_names) < set(names):
+        remedy = f"The dataset has no row of the others: set dataset.label_names to the model's classes, {list(names)}."
     lists = [Problem("model", repr(list(names))), Problem("dataset", repr(list(label_names)))]
     return ModelError(
         f"the model's {len(names)} classes are not the dataset's {len(label_names)}:",
         [*lists, *hints],
-        "Name them alike with dataset.label_names or model.label_names; or set model.mode: fine_tune.",
+        remedy,
     )

@@ -69,7 +69,9 @@ def quiet_transformers() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def load_classifier(folder: Path, settings: ModelSettings, label_names: Sequence[str]) -> Classifier:
+def load_classifier(
+    folder: Path, settings: ModelSettings, label_names: Sequence[str], overlap: int | None = None
+) -> Classifier:
     """Load a verified copy as a classifier of the dataset's classes.
 
     In mode `fine_tune` the head is new wherever the copy has none of the right size; in mode `load` it must be there.
@@ -87,13 +89,15 @@ def load_classifier(folder: Path, settings: ModelSettings, label_names: Sequence
     if settings.mode == "load":
         output_to_label = match_outputs(_output_names(config), settings.label_names, label_names)
         _warn_of_other_problem(config)
-    check_fit(model, tokenizer, settings.max_tokens)
+    check_fit(model, tokenizer, settings.max_tokens, overlap)
     _agree_on_padding(model, tokenizer)
     return Classifier(model, tokenizer, output_to_label)
 
 
-def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
-    """Check that model, tokenizer and the longest input fit each other.
+def check_fit(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_tokens: int, overlap: int | None = None
+) -> None:
+    """Check that model, tokenizer, the longest input and the overlap of windows, if given, fit each other.
 
     Raises:
         ModelError: With every problem.
@@ -113,6 +117,10 @@ def check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_to
     if max_tokens > limit:
         what = f"{max_tokens} is more than the {where}'s limit of {limit}: set it to {limit} or less"
         problems.append(Problem("model.max_tokens", what))
+    room = max_tokens - tokenizer.num_special_tokens_to_add()
+    if overlap is not None and overlap >= room:
+        what = f"{overlap} must be smaller than the {room} tokens of text that fit into model.max_tokens ({max_tokens})"
+        problems.append(Problem("attention.window_overlap", f"{what}: set it to {max(room - 1, 0)} or less"))
     problems += [Problem(name, "holds NaN or infinite weights") for name in non_finite(model)]
     if problems:
         raise ModelError("the model cannot be used:", problems)

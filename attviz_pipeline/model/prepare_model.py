@@ -66,7 +66,7 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     copy = find_copy(settings.model)
     source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
     with quiet_transformers(), deterministic(settings.seed):
-        classifier = load_classifier(copy.folder, settings.model, corpus.label_names)
+        classifier = load_classifier(copy.folder, settings.model, corpus.label_names, settings.close_overlap)
         scores = _train_and_score(classifier, corpus, settings, checkpoint)
         digests = _save(classifier, copy.folder, checkpoint)
     files.write_json(metrics, schemas.METRICS, scores)

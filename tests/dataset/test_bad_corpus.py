@@ -109,11 +109,6 @@ def test_folder_is_refused(tmp_path: Path) -> None:
     assert "is a folder: name a file in it" in refuse(tmp_path, source=str(tmp_path))
 
 
-def test_columns_must_differ(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "rows.csv", rows_of(6))
-    assert "must name different columns" in refuse(tmp_path, source=source, id_column="text")
-
-
 # Rows that cannot be used
 
 

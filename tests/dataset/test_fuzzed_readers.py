@@ -4,6 +4,7 @@ ATTVIZ_FUZZED_INPUTS says how many inputs each reader gets; `make faults` gives 
 """
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from fault_study import count
@@ -23,6 +25,7 @@ from attviz_pipeline.dataset import loading
 from attviz_pipeline.dataset.imported import import_attention as stage
 from attviz_pipeline.dataset.prepare_dataset import prepare_dataset
 from attviz_pipeline.dataset.sources import list_files
+from attviz_pipeline.dataset.unpacking import unpack
 from attviz_pipeline.errors import AttvizError
 from attviz_pipeline.stages import ImportAttention, PrepareDataset
 
@@ -87,17 +90,37 @@ objects = st.dictionaries(st.sampled_from(["text", "label", "id", "x"]), scalars
 lines = st.lists(objects, max_size=5).map(lambda rows: "\n".join(map(json.dumps, rows)).encode())
 
 
+arrays = st.lists(objects, max_size=5).map(lambda rows: json.dumps(rows).encode())
+arrow_files = st.lists(st.text(max_size=9), min_size=1, max_size=5).map(lambda some: as_arrow_file([*some]))
+
+
+def as_arrow_file(texts: list[str]) -> bytes:
+    sink = pa.BufferOutputStream()
+    table = pa.table({"text": pa.array(texts, pa.large_string()), "label": range(len(texts))})
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
 def read_corpus(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     given_settings = DatasetSettings(source=str(path))
-    ((_, layout),) = loading._look_through(list_files(given_settings), given_settings)
-    for _ in loading._text_cells(str(path), layout, loading.wanted_columns(given_settings)):
-        pass
+    plain = [unpack(file, path.parent / "unpacked") for file in list_files(given_settings)]
+    for file, layout, columns in loading._look_through(plain, given_settings):
+        for _ in loading._text_cells(str(file.path), layout, columns) if file.format != "parquet" else ():
+            pass
 
 
 @pytest.mark.parametrize(
     ("suffix", "contents"),
-    [("csv", tables(",")), ("tsv", tables("\t")), ("jsonl", harmed(lines) | st.binary(max_size=200))],
+    [
+        ("csv", tables(",")),
+        ("tsv", tables("\t")),
+        ("jsonl", harmed(lines) | st.binary(max_size=200)),
+        ("json", harmed(arrays)),
+        ("arrow", harmed(arrow_files)),
+        ("csv.gz", harmed(tables(",").map(gzip.compress))),
+    ],
 )
 def test_corpora_are_read_or_refused(tmp_path: Path, suffix: str, contents: st.SearchStrategy[bytes]) -> None:
     fuzz(contents, lambda content: read_corpus(tmp_path / f"rows.{suffix}", content), suffix.upper())

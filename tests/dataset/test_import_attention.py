@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthetic_site import site_of_import
 
 from attviz_pipeline.artifacts import files, schemas
-from attviz_pipeline.dataset.imported import json_array
+from attviz_pipeline.dataset import json_array
 from attviz_pipeline.dataset.imported.token_places import place_tokens
 from attviz_pipeline.errors import DatasetError
 
@@ -84,7 +84,7 @@ class TestOddities:
         assert imported.facts["vector_names"] == ["0", "1", "2"]
         assert "vector 2 repeats 0, vector 3 repeats 1" in imported.ledger[0]["detail"]
         assert imported.ledger[1]["detail"] == "vector 3 repeats 1"
-        assert files.read_json(imported.output.model, schemas.MODEL)["left_out_vectors"] == ["3, a copy of 1"]
+        assert files.read_json(imported.output.model_card, schemas.MODEL)["left_out_vectors"] == ["3, a copy of 1"]
         kept = Imported(tmp_path, given, repeated_vectors="keep")
         assert kept.facts["n_heads"] == 4
 

@@ -209,6 +209,16 @@ class TestLoad:
         assert "['business', 'sport']" in message
         assert "the model writes it 'Business'" in message
 
+    def test_classes_without_rows_have_a_remedy_that_works(self, study: ModelStudy, tmp_path: Path) -> None:
+        classes = ("business", "politics", "sport")
+        source = make_tiny_bert(tmp_path / "source", label_names=classes)
+        study.write_documents(splits=("test",))
+        message = study.refusal(source, mode="load")
+        assert f"set dataset.label_names to the model's classes, {list(classes)}" in message
+        study.write_documents(splits=("test",), label_names=("business", "sport", "politics"))
+        study.prepare(source, mode="load")
+        assert study.read_card()["output_to_label"] == [0, 2, 1]
+
     def test_bare_encoder_has_no_head(self, study: ModelStudy, encoder: Path) -> None:
         message = study.refusal(encoder, mode="load")
         assert "no trained classification head; set model.mode: fine_tune" in message
@@ -240,6 +250,13 @@ class TestFit:
         message = study.refusal(classifier, max_tokens=512)
         assert "512 is more than the position table's limit of 128: set it to 128 or less" in message
         assert message.count("model.max_tokens") == 1
+
+    def test_overlap_that_special_tokens_make_too_large_is_refused_before_training(
+        self, study: ModelStudy, classifier: Path
+    ) -> None:
+        with pytest.raises(ModelError, match=r"62 must be smaller than the 62 tokens of text .*: set it to 61 or less"):
+            study.prepare(classifier, close_overlap=62)
+        study.prepare(classifier, mode="load", close_overlap=61)
 
     def test_foreign_tokenizer_is_refused(self, study: ModelStudy, copy: Path) -> None:
         make_tiny_tokenizer([f"word{number}" for number in range(90)]).save_pretrained(copy)

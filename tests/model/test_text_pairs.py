@@ -10,6 +10,7 @@ import pytest
 import torch
 from corpora import Outputs, prepare, refuse, write_csv, write_json_lines
 from model_study import ModelStudy
+from pydantic import ValidationError
 from tiny_extraction import write_card, write_pairs
 from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification
@@ -128,9 +129,8 @@ class TestDataset:
         assert "has no column 'hypotheses' (`dataset.pair_column`); did you mean 'hypothesis'?" in refuse(
             tmp_path, source=source, text_column="premise", pair_column="hypotheses"
         )
-        assert "`dataset.text_column`, `dataset.label_column` and `dataset.pair_column` must name different" in refuse(
-            tmp_path, source=source, text_column="premise", pair_column="premise"
-        )
+        with pytest.raises(ValidationError, match="must name different columns, got premise, premise, label"):
+            prepare(tmp_path, source=source, text_column="premise", pair_column="premise")
 
     def test_without_the_key_the_splits_are_those_of_the_first_text(self, tmp_path: Path) -> None:
         source = write_csv(tmp_path / "pairs.csv", corpus_rows(40))

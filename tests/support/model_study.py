@@ -61,7 +61,13 @@ class ModelStudy:
         files.write_table(self.documents, schemas.DOCUMENTS, columns, {"label_names": list(label_names)})
 
     def prepare(
-        self, source: Path | str, *, training: dict[str, object] | None = None, seed: int = 13, **model: object
+        self,
+        source: Path | str,
+        *,
+        training: dict[str, object] | None = None,
+        seed: int = 13,
+        close_overlap: int | None = None,
+        **model: object,
     ) -> None:
         """Run the stage."""
         settings = PrepareModel.model_validate(
@@ -69,6 +75,7 @@ class ModelStudy:
                 "seed": seed,
                 "model": {"source": str(source), "max_tokens": 64, **model},
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
+                "close_overlap": close_overlap,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)

@@ -35,7 +35,8 @@ def problems(content: object) -> str:
 def test_what_a_study_leaves_out_has_a_default() -> None:
     study = parse_study(MINIMAL, "study.yaml")
 
-    assert study.dataset.split_fractions == {"train": 0.6, "validation": 0.2, "test": 0.2}
+    assert study.dataset.split_fractions is None
+    assert study.draws_splits
     assert study.training.epochs == 3
 
 
@@ -55,10 +56,85 @@ def test_all_problems_come_in_one_message_with_path_fault_and_remedy() -> None:
     assert lines["dataset.max_charcters"] == "unknown key; did you mean `max_characters`?"
     assert lines["documents.n_shards"] == "must be greater than or equal to 1, got 0"
     assert lines["documents.split"] == "must be 'train', 'validation', 'test' or 'all', got 'tset'"
-    assert lines["model.max_tokens"] == "must be a valid integer, got '512'"
+    assert lines["model.max_tokens"] == "must be a valid integer, got '512': remove the quotes"
     assert lines["modle"] == "unknown key; did you mean `model`?"
     assert lines["name"].endswith("got 'My study'")
     assert message.splitlines()[-1] == "Every key, its type and its default: config/README.md"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("label_names: [no, other]", "dataset.label_names.0  must be text, got the truth value false"),
+        ("label_names: {a: yes}", "dataset.label_names.a  must be text, got the truth value true"),
+        ("label_names: {no: a, on: b}", "the labels no and yes, false and true need quotes"),
+        ("label_names: [2024-01-02, other]", "dataset.label_names.0  must be text, got the date 2024-01-02"),
+        ("label_names: [~, other]", "dataset.label_names.0  must be text, got nothing"),
+        ("label_names: [1:30, other]", "dataset.label_names.0  must be text, got the number 90"),
+        ("revision: 1234567", "dataset.revision  must be text, got the number 1234567"),
+        ("text_column: off", "dataset.text_column  must be text, got the truth value false"),
+    ],
+)
+def test_text_that_yaml_reads_otherwise_needs_quotes(tmp_path: Path, line: str, fault: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"name: x\nmodel: {{source: m}}\ndataset:\n  source: a.csv\n  {line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_study(path)
+    assert "has 1 problem:" in str(caught.value)
+    assert fault in str(caught.value)
+    assert "quotes" in str(caught.value)
+
+
+def test_quotes_within_quotes_keep_text_of_the_command_line_as_it_is() -> None:
+    given = typed_overrides({"label_names": ["'no'", '"yes"'], "revision": '"1234567"'})
+    study = parse_study(MINIMAL | {"dataset": MINIMAL["dataset"] | given}, "x")
+    assert study.dataset.label_names == ["no", "yes"]
+    assert study.dataset.revision == "1234567"
+
+
+def test_a_value_of_two_kinds_is_faulted_as_the_kind_it_has() -> None:
+    message = problems(MINIMAL | {"dataset": {"source": "a.csv", "label_names": [1, "x"]}})
+    assert "list[" not in message
+    assert "dict" not in message
+
+
+def test_names_outside_the_study_keep_their_blanks() -> None:
+    dataset = {"source": " a.csv", "text_column": " text", "label_column": "\u00a0label"}
+    study = parse_study(MINIMAL | {"dataset": dataset, "maps": {"documents": [" 1"]}}, "x")
+    assert (study.dataset.source, study.dataset.text_column, study.dataset.label_column) == tuple(dataset.values())
+    assert study.maps.documents == [" 1"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "fault"),
+    [
+        ({"model": {"source": "m", "max_tokens": 64}}, "`attention.window_overlap` (64) must be smaller than"),
+        ({"attention": {"window_overlap": 600}}, "`attention.window_overlap` (600) must be smaller than"),
+        ({"attention": {"device": "cpu", "precision": "float16"}}, "needs a GPU, and `attention.device` is cpu"),
+    ],
+)
+def test_bounds_across_sections_are_checked_before_anything_runs(sections: dict[str, Any], fault: str) -> None:
+    assert fault in problems(MINIMAL | sections)
+
+
+def test_overlap_is_free_where_no_windows_are_cut() -> None:
+    parse_study(MINIMAL | {"model": {"source": "m", "max_tokens": 64}, "attention": {"long_texts": "truncate"}}, "x")
+
+
+def test_an_overlap_near_the_bound_is_checked_with_the_tokenizer_and_no_other_trains_again() -> None:
+    def overlap(n_tokens: int) -> int | None:
+        study = parse_study(MINIMAL | {"attention": {"window_overlap": n_tokens}}, "x")
+        return slice_for(study, PrepareModel).close_overlap
+
+    assert [overlap(n) for n in (0, 64, 400, 511)] == [None, None, None, 511]
+
+
+def test_a_loaded_model_needs_no_splits_unless_the_study_names_them() -> None:
+    loaded = MINIMAL | {"model": {"source": "m", "mode": "load"}}
+    shares = {"dataset": {"source": "a.csv", "split_fractions": {"test": 1.0}}}
+    named = {"documents": {"split": "test"}}
+    drawn = [slice_for(parse_study(loaded | part, "x"), PrepareDataset).draws_splits for part in ({}, shares, named)]
+    assert drawn == [False, True, True]
 
 
 def test_integer_keys_of_label_names_are_values_of_the_column() -> None:
@@ -78,6 +154,12 @@ def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
         ({"source": "a.csv", "files": {"train": "b.csv"}}, "give either `source` or `files`"),
         ({"files": {"train": "b.csv"}, "splits": {"train": "x"}}, "`splits` names the splits of a hub dataset"),
         ({"source": "a.csv", "split_fractions": {"train": 0.5, "test": 0.4}}, "must sum to 1, got 0.9"),
+        ({"source": "a.csv", "id_column": "text"}, "must name different columns, got text, label, text"),
+        ({"source": "a.csv", "label_column": "text"}, "must name different columns, got text, text"),
+        ({"source": "a.csv", "split_fractions": {"train": 1.0}}, "leaves no row for split validation, which picks"),
+        ({"source": "a.csv", "split_fractions": {"train": 0.8, "validation": 0.2}}, "split test, which is analysed"),
+        ({"files": {"test": "b.csv"}}, "`dataset.files` leaves no row for split train"),
+        ({"source": "a/b", "splits": {"train": "x"}}, "`dataset.splits` leaves no row for split test"),
     ],
 )
 def test_contradictions_are_told(dataset: dict[str, Any], fault: str) -> None:

@@ -51,7 +51,11 @@ def existing_files(*paths):
     files = [
         file
         for path in found
-        for file in ([path] if path.is_file() else sorted(path.glob("*")))
+        for file in (
+            [path]
+            if path.is_file()
+            else sorted([*path.glob("*"), *path.glob("*/*.arrow")])
+        )
     ]
     return [str(file) for file in files if file.is_file()]
 

@@ -14,9 +14,9 @@ from attviz_pipeline.artifacts import schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import TableWriter, require_space, write_json, write_table
 from attviz_pipeline.dataset.imported.attviz_json import ImportedDocument, read_document
-from attviz_pipeline.dataset.imported.json_array import iter_array
 from attviz_pipeline.dataset.imported.survey import Entry, Survey, survey
 from attviz_pipeline.dataset.imported.token_places import place_tokens
+from attviz_pipeline.dataset.json_array import iter_array
 from attviz_pipeline.dataset.sources import SourceFile, list_files
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.progress import Progress

@@ -11,21 +11,44 @@ CHARACTERS_AT_ONCE = 2**20
 BLANKS = " \t\r\n"
 
 
-def iter_array(path: Path) -> Iterator[Any]:
+def iter_array(path: Path, name: str = "") -> Iterator[Any]:
     """Yield the elements of the array that a file consists of.
+
+    Args:
+        path: The file.
+        name: What messages call it, if not by its path.
 
     Raises:
         DatasetError: The file cannot be opened, is no UTF-8, no JSON, or holds no array.
     """
+    name = name or str(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _elements(_Window(file))
     except UnicodeDecodeError:
-        raise DatasetError(f"{path} is not UTF-8: save it as UTF-8.") from None
+        raise DatasetError(f"{name} is not UTF-8: save it as UTF-8.") from None
     except _MalformedError as fault:
-        raise DatasetError(f"{path} is no JSON array of documents: {fault}.") from None
+        raise DatasetError(f"{name} is no JSON array of documents: {fault}.") from None
     except OSError as fault:
-        raise DatasetError(f"{path} cannot be read: {fault.strerror}.") from None
+        raise DatasetError(f"{name} cannot be read: {fault.strerror}.") from None
+
+
+class RepeatedKeyError(ValueError):
+    """An object gives a key twice."""
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values; Python's own way drops all but the last of a repeated key.
+
+    Raises:
+        RepeatedKeyError: A key is repeated.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise RepeatedKeyError(f"gives the key {repeated[:80]!r} twice")
+    return content
 
 
 class _MalformedError(ValueError):
@@ -37,7 +60,7 @@ class _Window:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys)
         self._text, self._position, self._n_before = "", 0, 0
         self._ended = False
 
@@ -77,6 +100,8 @@ class _Window:
                     raise _MalformedError(f"{fault.msg} at character {self._n_before + fault.pos + 1:,}") from None
                 # Twice as much each time, so that what is parsed again stays in proportion.
                 self._read(max(CHARACTERS_AT_ONCE, len(self._text)))
+            except RepeatedKeyError as fault:
+                raise self._malformed(f"it {fault}, in the value that begins") from None
             except (RecursionError, ValueError):
                 raise self._malformed("a value is nested too deeply, or a number has too many digits") from None
             else:
