@@ -7,12 +7,14 @@
   // Pixels that the number under a token takes.
   const SCORE = 13;
 
-  // The canvases that a drawing fits, in order, with what it draws on them; overlays of the cursor stay out.
+  // The canvases that a drawing fits, in order, with what it draws on them last, for a canvas that is fitted again is blank; overlays
+  // of the cursor stay out.
   const recorded = (draw) => {
-    const contexts = [];
+    const contexts = new Map();
     attviz.canvas.recorder = (canvas, width, height) => {
       const context = new attviz.svg.SvgContext(width, height, attviz.canvas.ratio());
-      contexts.push({ canvas, context });
+      contexts.delete(canvas);
+      contexts.set(canvas, context);
       return context;
     };
     try {
@@ -20,7 +22,7 @@
     } finally {
       attviz.canvas.recorder = null;
     }
-    return contexts.map(({ context }) => context).filter((context) => context.content());
+    return [...contexts.values()].filter((context) => context.content());
   };
 
   const stacked = (contexts, gap) => {
