@@ -21,11 +21,15 @@
     const place = Object.assign(attviz.element("p", "note pin-note"), { role: "status" });
     chooser.before(place);
     let [before, address] = [null, null];
+    const undo = (last) => () => {
+      before = null;
+      state.set({ h: last });
+    };
     const say = ({ pinned }) => {
       const now = attviz.pins.parse(doc, state.get("h"), Infinity);
-      const [missing, last] = [leftOut(before ?? now, now, pinned), address];
+      const missing = leftOut(before ?? now, now, pinned);
       const names = attviz.pins.shown(doc, missing).map(({ name }) => name).join(", ");
-      place.replaceChildren(...(missing.length ? [`At most ${pinned.length} rows are pinned; left out: ${names}. `] : []), ...(missing.length && before ? [back(() => state.set({ h: last }))] : []));
+      place.replaceChildren(...(missing.length ? [`At most ${pinned.length} rows are pinned; left out: ${names}. `, ...(before ? [back(undo(address))] : [])] : []));
       [before, address] = [now, state.get("h")];
     };
     return { draw: (view) => { if (!before || address !== state.get("h")) say(view); } };
