@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from attviz_pipeline.artifacts.vector_names import attviz_name
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import json_list
 
@@ -39,7 +40,7 @@ def write_attviz_json(
 
 def _content(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, Any]:
     vectors = [
-        {"name": int(name) if name.isdecimal() else name, "vectors": [str(float(value)) for value in vector]}
+        {"name": attviz_name(name), "vectors": [str(float(value)) for value in vector]}
         for name, vector in zip(vector_names, document.vectors, strict=True)
     ]
     return {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
+from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.progress import track
 
@@ -87,12 +88,12 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
     """
     n_layers, n_heads = facts["n_layers"], facts["n_heads"]
     one_each = np.eye(n_layers * n_heads)
-    names = facts.get("vector_names") or [f"L{row // n_heads} H{row % n_heads}" for row in range(n_layers * n_heads)]
+    names = head_names(facts)
     if heads == "all":
         return Vectors(names, one_each)
     if heads == "layer_means":
         means = one_each.reshape(n_layers, n_heads, -1).mean(axis=1)
-        return Vectors([f"layer {layer} mean" for layer in range(n_layers)], means)
+        return Vectors(layer_names(facts), means)
     pairs = [(head, *map(int, head.split("."))) for head in heads]
     problems = [
         Problem(f"export.heads {head}", f"is not there: layers are 0 to {n_layers - 1}, heads 0 to {n_heads - 1}")

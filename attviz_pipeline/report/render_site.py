@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, schemas
@@ -249,7 +249,8 @@ class _SiteWriter:
         head_view = heads.heads_view(self._heads, self._study)
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
-        self._pages.write(links.START, "index.html", view)
+        calibration = figures.address_of("reliability", self._figures)
+        self._pages.write(links.START, "index.html", replace(view, calibration=calibration))
 
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)

@@ -1,7 +1,7 @@
 "use strict";
 const assert = require("node:assert");
 const test = require("node:test");
-const attviz = require("./load")("core/elements", "core/scale", "core/palette", "document/stats", "later/head_stats", "document/attention", "document/pins", "document/norm", "words/merge", "document/axis", "later/linear_axis", "later/spread", "later/sequence_rows");
+const attviz = require("./load")("core/elements", "core/scale", "core/palette", "document/stats", "later/head_stats", "document/attention", "document/pins", "document/norm", "words/merge", "document/axis", "later/linear_axis", "later/spread", "later/sequence_rows", "later/pin_note");
 const { axis } = attviz;
 
 test("a logarithmic axis covers whole decades and sets tiny values apart", () => {
@@ -79,12 +79,38 @@ test("what the reader makes of a pin survives the address", () => {
   const made = doc();
   const pins = [
     { key: "0.1", row: 1, colour: "#0072b2", name: "a ~ b, c 100 %", underline: true, highlight: false, hidden: true },
-    { key: "range", row: -1, colour: "", name: "", underline: false, highlight: true, hidden: false },
+    { key: "range", row: -1, colour: "#d55e00", name: "", underline: false, highlight: true, hidden: false },
   ];
   assert.deepEqual(attviz.pins.parse(made, attviz.pins.write(pins)), pins);
-  assert.equal(attviz.pins.write([{ ...pins[1], highlight: false }]), "range");
+  assert.equal(attviz.pins.write(pins), "0.1~~ux~a%20%7E%20b%2C%20c%20100%20%25,range~~b");
+  assert.equal(attviz.pins.write([{ ...pins[1], highlight: false }]), "range~d55e00");
   assert.deepEqual(attviz.pins.parse(made, undefined).map(({ row }) => row), [1]);
-  assert.deepEqual(attviz.pins.parse(made, "9.9,x,0.0~zzz~?~%E0%A4%A,0.0").map(({ key, colour, name }) => [key, colour, name]), [["0.0", "", ""]]);
+  assert.deepEqual(attviz.pins.parse(made, "9.9,x,0.0~zzz~?~%E0%A4%A,0.0").map(({ key, colour, name }) => [key, colour, name]), [["0.0", "#0072b2", ""]]);
+});
+
+test("pins keep their colours when others come and go", () => {
+  const made = { ...doc(), heads: 9, rows: 9 };
+  const colours = (pins) => Object.fromEntries(pins.map(({ key, colour }) => [key, colour]));
+  const pins = attviz.pins.parse(made, "0.0,0.1,0.2");
+  const fewer = attviz.pins.parse(made, attviz.pins.write(attviz.pins.toggled(made, pins, "0.0")));
+  assert.deepEqual(colours(fewer), { 0.1: "#d55e00", 0.2: "#009e73" });
+  const more = attviz.pins.toggled(made, fewer, "0.5");
+  assert.deepEqual(colours(more), { ...colours(fewer), 0.5: "#0072b2" });
+  const full = attviz.pins.parse(made, "0.0,0.1,0.2,0.3,0.4,0.5,0.6,0.7");
+  const ninth = attviz.pins.toggled(made, full, "0.8");
+  assert.deepEqual(colours(ninth.slice(0, 7)), colours(full.slice(1)));
+  assert.equal(new Set(Object.values(colours(ninth))).size, 8);
+  assert.deepEqual(attviz.pins.toggled(made, full, "nonsense"), full);
+});
+
+test("what there is no room for is found, and nothing else", () => {
+  const pins = (...keys) => keys.map((key) => ({ key }));
+  const left = (...lists) => attviz.pinNote.leftOut(...lists).map(({ key }) => key);
+  const [eight, other] = [pins(..."abcdefgh"), pins(..."bcdefghi")];
+  assert.deepEqual(left(eight, other, other), ["a"]);
+  assert.deepEqual(left(eight, pins(..."bcdefgh"), pins(..."bcdefgh")), []);
+  assert.deepEqual(left(pins(..."abcdefghij"), pins(..."abcdefghij"), eight), ["i", "j"]);
+  assert.deepEqual(left(eight, pins(..."ijklmnop"), pins(..."ijklmnop")), []);
 });
 
 test("a ninth pin takes the place of the oldest, and pinning twice unpins", () => {

@@ -251,9 +251,9 @@ def test_pins_are_repainted_on_pictures_that_are_kept(site: Path, visitor: Visit
     changed.get_by_role("button", name="Unpin L1\u00b7H2").click()
     changed.locator("#norm").select_option("rank")
     changed.locator("#norm").select_option("relative")
-    until(changed, "location.hash === '#h=0.1'")
+    until(changed, "location.hash.startsWith('#h=0.1')")
     changed.mouse.move(0, 0)
-    opened = visitor(site).open(f"{links.document(7)}#h=0.1")
+    opened = visitor(site).open(f"{links.document(7)}{changed.evaluate('location.hash')}")
     for view in ("series", "overview", "head-grid"):
         assert pixels(changed, f"#{view} canvas") == pixels(opened, f"#{view} canvas"), view
     assert changed.locator("#pins").inner_html() == opened.locator("#pins").inner_html()
@@ -476,6 +476,89 @@ def test_what_the_reader_makes_of_a_pin_is_in_the_link(site: Path, visitor: Visi
     assert other.page.url.endswith("#h=range")
 
 
+def values_of_pins(page: Any) -> list[str]:
+    return list(page.locator("#pins .pin-value").all_inner_texts())
+
+
+def test_a_ninth_pin_says_which_made_room_and_brings_it_back(site: Path, visitor: Visitor) -> None:
+    eight = "0.0~112233~u~mine,0.1,0.2,1.0,1.1,1.2,mean,entropy"
+    page = visitor(site).open(f"{links.document(7)}#h={eight}")
+    note = page.get_by_role("status").and_(page.locator(".pin-note"))
+    colours = "[...document.querySelectorAll('#pins [type=color]')].map(({ value }) => value)"
+    before = page.evaluate(colours)
+    assert note.inner_text() == ""
+    page.locator("#add-row").select_option("std")
+    until(page, "location.hash.includes('std')")
+    assert note.is_visible()
+    assert "left out: mine." in note.inner_text()
+    assert page.evaluate(colours)[:7] == before[1:]
+    assert len(set(page.evaluate(colours))) == 8
+    note.get_by_role("button", name="Undo").click()
+    until(page, "!location.hash.includes('std')")
+    assert page.evaluate(colours) == before
+    assert page.locator("#pins li > :nth-child(2)").first.inner_text() == "mine"
+    assert note.inner_text() == ""
+
+
+def test_an_address_with_more_pins_than_there_is_room_for_says_so(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=0.0,0.1,0.2,1.0,1.1,1.2,mean,entropy,std,max")
+    until(page, "document.querySelector('.pin-note')?.textContent.includes('left out: std, max.')")
+    assert page.locator("#pins li").count() == 8
+
+
+def test_a_pin_that_goes_leaves_the_others_their_colours(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2,0.1,mean")
+    colour = page.get_by_label("Colour of L0·H1").input_value()
+    page.get_by_role("button", name="Unpin L1·H2").click()
+    until(page, "document.querySelectorAll('#pins li').length === 2")
+    assert page.get_by_label("Colour of L0·H1").input_value() == colour
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.get_by_label("Colour of L0·H1").input_value() == colour
+
+
+def test_a_row_keeps_its_value_while_its_menu_opens(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#h=1.2,0.1,mean&t=20")
+    until(page, "[...document.querySelectorAll('.pin-value')].every(({ textContent }) => textContent)")
+    before = values_of_pins(page)
+    assert len(before) == 3
+    page.get_by_role("button", name="Change L1·H2").click()
+    page.wait_for_selector(".pin-editor")
+    assert values_of_pins(page) == before
+    page.get_by_role("button", name="Change L1·H2").click()
+    page.wait_for_selector(".pin-editor", state="detached")
+    assert values_of_pins(page) == before
+
+
+SHOWN = """(token) => {
+  const { doc, cursor } = attviz.document;
+  const row = doc.extremes().highest[token];
+  cursor.hold(token, row);
+  return row;
+}"""
+
+
+@pytest.mark.parametrize("words", ["", "mean"])
+def test_a_value_is_written_alike_wherever_it_stands(words: str, site: Path, visitor: Visitor) -> None:
+    pins = ",".join(f"{layer}.{head}" for layer in range(2) for head in range(3))
+    page = visitor(site).open(f"{links.document(7)}#h={pins},max,mean&m=max&scores=1&words={words}")
+    page.get_by_text("Every token as a table", exact=True).click()
+    page.wait_for_selector("#token-list tbody tr")
+    until(page, "Boolean(document.querySelector('#text [data-score]'))")
+    listed = page.locator("#token-list tbody tr").evaluate_all("(rows) => rows.map((row) => row.cells[6].textContent)")
+    for token in range(1, 30):
+        row = page.evaluate(SHOWN, token)
+        until(page, f"document.querySelector('#inspector-place').textContent.startsWith('token {token}')")
+        values = page.locator("#inspector-values dd").all_inner_texts()
+        names = page.locator("#inspector-values dt").all_inner_texts()
+        greatest, head = values[names.index("max")].split(" · ", 1)[0], values[-1]
+        pinned = values_of_pins(page)
+        under = page.locator("#text .tk").nth(token).get_attribute("data-score")
+        assert {head, pinned[row], pinned[6], listed[token]} == {greatest}, (token, values)
+        assert under == greatest.removeprefix("≈ ")
+        assert pinned[7] == values[names.index("mean")]
+
+
 def test_the_keyboard_stays_on_the_control_that_it_used(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.document(7)}#h=1.2")
     page.get_by_role("button", name="Change L1·H2").press("Enter")
@@ -491,7 +574,7 @@ def test_heads_are_pinned_on_a_phone(site: Path, visitor: Visitor) -> None:
     page.locator("#head-grid").get_by_role("button", name="Layer 0, head 1").click()
     assert page.locator("#pins li").count() == 2
     page.get_by_role("button", name="Unpin L1·H2").click()
-    assert page.url.endswith("#h=0.1")
+    assert page.url.endswith("#h=0.1~d55e00")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

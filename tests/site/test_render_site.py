@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -25,7 +26,7 @@ from attviz_pipeline.report import formats, links, payload, render
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import iter_documents
-from attviz_pipeline.report.views import about, document, documents, heads
+from attviz_pipeline.report.views import about, document, documents, figures, heads
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.histogram import histogram_view
 from attviz_pipeline.report.views.scale import dataset_scale, median
@@ -141,6 +142,45 @@ def test_every_address_resolves_inside_the_site(kind: str, request: pytest.Fixtu
             assert target.is_relative_to(site.resolve())
             if parts.fragment and "=" not in parts.fragment:
                 assert parts.fragment in parsed.get(target, Page(target)).ids, f"{page}: {name}={address}"
+
+
+def test_calibration_leads_to_its_figure(inputs: SiteInputs, site: Path) -> None:
+    leads = {address for _, address in Page(site / links.START).addresses}
+    assert f"{links.FIGURES}#reliability" in leads
+    listed = figures.read_figures(inputs.figures)
+    assert figures.address_of("reliability", [each for each in listed if each.kind != "reliability"]) is None
+
+
+def rebuilt(content: dict[str, Any], texts: list[str]) -> list[str]:
+    """The tokens as a page's scripts spell them."""
+    marked = set(content.get("pieces", content.get("continues", [])))
+    spelled = [
+        ("##" if i in marked else "") + (text.lower() if content.get("lowered") else text)
+        for i, text in enumerate(texts)
+    ]
+    return [
+        content.get("spelled", {}).get(str(i), content["named"].get(str(i), token)) for i, token in enumerate(spelled)
+    ]
+
+
+CHANGES = [
+    str,
+    str.lower,
+    str.upper,
+    str.swapcase,
+    *(f"{mark}{{}}".format for mark in ("##", "###", "\u0120", "\u2581")),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_page_knows_every_token_of_the_model(change: Callable[[str], str], inputs: SiteInputs) -> None:
+    study = read_study_view(site_settings().study, inputs)
+    for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
+        texts = [row.text[start:end] for start, end in zip(row.starts, row.ends, strict=True)]
+        for step in (1, 2, 3):
+            tokens = [change(token) if i % step == 0 else token for i, token in enumerate(row.tokens)]
+            content = document.document_view(replace(row, tokens=tokens), study).payload
+            assert rebuilt(content, texts) == tokens
 
 
 @pytest.mark.parametrize("kind", ["site", "hostile_site"])

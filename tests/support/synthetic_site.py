@@ -147,7 +147,7 @@ def _selection(reasons: dict[int, str]) -> dict[str, Any]:
 
 def _write_figures(folder: Path, *, n_layers: int = 2, n_heads: int = 3) -> Path:
     heads = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
-    entries = [_figure(folder, "top_tokens", "top_tokens", None, None)]
+    entries = [_figure(folder, kind, kind, None, None) for kind in ("top_tokens", "reliability")]
     entries += [_figure(folder, f"word_cloud-L{x:02d}-H{y:02d}", "word_cloud", x, y) for x, y in heads]
     files.write_json(folder / "figures.json", schemas.FIGURES, {"figures": entries})
     return folder

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from attviz_pipeline.dataset.imported.token_places import join_pieces
 from attviz_pipeline.dataset.rows import Fault, name_fault, text_fault
 
-# What the viewer calls the aggregates that its users add and save: they are no attention.
-AGGREGATE = re.compile(r"\d+_(mean|std|max|min|max_min|entropy)")
+# What the viewer calls the aggregates that its users add and save, and pages of the site those that a reader pins, in
+# brackets behind a name of the reader's: they are no attention.
+AGGREGATE = re.compile(r"(.* \()?\d+_(mean|std|max|min|max_min|entropy|pinned|received|rollout|norm-weighted)(?(1)\))")
 # Python's float reads more: underlines between digits, and digits of every script.
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 

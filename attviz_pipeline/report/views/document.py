@@ -1,6 +1,6 @@
 """The page of one document: prediction, strongest tokens, and the payload its views are drawn from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
+from attviz_pipeline.artifacts.vector_names import attviz_name
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
@@ -16,7 +17,13 @@ from attviz_pipeline.report.views.study import StudyView
 
 N_STRONGEST = 10
 N_TELLING = 3
-_COMMON = {"punctuation": [], "continues": [], "mark": "", "windows": [0], "second": None, "maps": []}
+_COMMON: dict[str, Any] = {
+    "punctuation": [],
+    "continues": [],
+    "windows": [0],
+    "second": None,
+    "maps": [],
+}
 """What the payload of most pages says, and therefore leaves to the shared one."""
 
 
@@ -107,12 +114,14 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
 
     Returns:
         What scripts read: how many layers and heads, labels, codes of the numbers, what is usual in the dataset [row],
-        the values that most pages have, and in full mode the names of the measures that follow the aggregates.
+        names of the vectors in AttViz's JSON, the values that most pages have, and in full mode the names of the
+        measures that follow the aggregates.
     """
     return {
         **({"measures": study.measures} if study.measures else {}),
         "layers": study.n_layers,
         "vectors": study.imported,
+        "names": [attviz_name(name) for name in (study.layer_names if lite else study.vector_names)],
         "heads": 1 if lite else study.n_heads,
         "lite": lite,
         "labels": study.label_names,
@@ -235,9 +244,9 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "special": np.flatnonzero(row.special).tolist(),
         "punctuation": np.flatnonzero(row.punctuation).tolist(),
         "continues": _continuations(row),
-        "mark": "##" if any(token.startswith("##") for token in row.tokens) else "",
-        "probabilities": [round(probability, 6) for probability in row.probabilities],
+        "probabilities": [float(f"{probability:.6g}") for probability in row.probabilities],
         "named": _named_tokens(row),
+        **_spelling(row),
         "length": int(row.windows[0]["n_model_tokens"]) if row.windows else len(row.tokens),
         "windows": [window["first_token"] for window in row.windows],
         "second": _second_text(row),
@@ -249,11 +258,33 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
 
 def _named_tokens(row: DocumentRow) -> dict[str, str]:
     # Most tokens are what the text says; only the others ([CLS], [UNK], stripped accents) are spelt out.
+    return {str(index): token for index, (text, token) in enumerate(_texts_and_tokens(row)) if not _same(text, token)}
+
+
+def _texts_and_tokens(row: DocumentRow) -> Iterator[tuple[str, str]]:
     bounds = zip(row.starts.tolist(), row.ends.tolist(), row.tokens, strict=True)
+    return ((row.text[start:end], token) for start, end, token in bounds)
+
+
+def _same(text: str, token: str) -> bool:
+    return text.lower() == token.removeprefix("##").lower()
+
+
+def _spelling(row: DocumentRow) -> dict[str, Any]:
+    """How the tokens that are not named differ from the text: pieces marked ##, in lower case, or otherwise spelled.
+
+    Only what differs is there; `pieces` does where it differs from `continues`.
+    """
+    texts = {index: text for index, (text, token) in enumerate(_texts_and_tokens(row)) if _same(text, token)}
+    pieces = [index for index, text in texts.items() if row.tokens[index].lower() == f"##{text.lower()}"]
+    spelled = {index: ("##" if index in set(pieces) else "") + text for index, text in texts.items()}
+    lowered = any(row.tokens[index] != token for index, token in spelled.items())
+    made = {index: token.lower() if lowered else token for index, token in spelled.items()}
+    others = {str(index): row.tokens[index] for index, token in made.items() if row.tokens[index] != token}
     return {
-        str(index): token
-        for index, (start, end, token) in enumerate(bounds)
-        if row.text[start:end].lower() != token.removeprefix("##").lower()
+        **({} if pieces == [index for index in _continuations(row) if index in texts] else {"pieces": pieces}),
+        **({"lowered": True} if lowered else {}),
+        **({"spelled": others} if others else {}),
     }
 
 

@@ -69,6 +69,11 @@ def figures_view(figures: Sequence[FigureView]) -> FiguresView:
     )
 
 
+def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
+    """Where the gallery shows the first figure of a kind; None where there is none."""
+    return next((f"{links.FIGURES}#{figure.name}" for figure in figures if figure.kind == kind), None)
+
+
 def file_names(figures: Sequence[FigureView]) -> list[str]:
     """Names of all files that the gallery shows or offers."""
     return [INDEX, *(Path(getattr(figure, suffix)).name for figure in figures for suffix in _FORMATS)]

@@ -31,7 +31,10 @@ class ScoreView:
 
 @dataclass(frozen=True)
 class StartView:
-    """The start page; `confusion` is [gold][predicted], empty where no gold class is known."""
+    """The start page; `confusion` is [gold][predicted], empty where no gold class is known.
+
+    `calibration` is the address of the reliability diagram, None where there is none.
+    """
 
     scores: list[ScoreView]
     confusion: list[list[int]]
@@ -41,6 +44,7 @@ class StartView:
     classes: list[ClassScoreView]
     separating: EffectView | None
     overconfidence: float | None
+    calibration: str | None = None
 
 
 def start_view(

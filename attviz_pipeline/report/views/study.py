@@ -7,6 +7,7 @@ from typing import Any
 
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
@@ -36,6 +37,8 @@ class StudyView:
         map_reasons: Why each document that has token-to-token maps was chosen, by position.
         provenance: Versions and commit, as handed in.
         extraction: Devices and precisions that attention was extracted with, where the shards say so.
+        vector_names: What heads are called in files for other tools, by row.
+        layer_names: The same of the means of layers.
         measures: Names of what full mode adds to the measures of tokens.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
     """
@@ -48,6 +51,8 @@ class StudyView:
     map_reasons: dict[int, str]
     provenance: dict[str, str]
     extraction: dict[str, list[str]]
+    vector_names: list[str]
+    layer_names: list[str]
     measures: list[str]
     corpus_paths: list[str]
 
@@ -133,6 +138,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         ArtifactError: One is missing, damaged or of another version.
     """
     dataset = files.read_json(inputs.dataset, schemas.DATASET)
+    facts = files.read_facts(inputs.attention[0], schemas.ATTENTION)
     return StudyView(
         settings=published.published_settings(settings),
         dataset=published.published_card(dataset),
@@ -142,6 +148,8 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         map_reasons=_map_reasons(settings, inputs.maps),
         provenance=dict(inputs.provenance),
         extraction=_extraction(inputs.attention),
+        vector_names=head_names(facts),
+        layer_names=layer_names(facts),
         measures=measures_of_study(inputs.attention),
         corpus_paths=published.corpus_paths(dataset),
     )

@@ -27,7 +27,7 @@
       const first = Math.min(Math.floor(place), anchors.length - 2);
       const [r, g, b] = [0, 1, 2].map((c) => Math.round(anchors[first][c] + (place - first) * (anchors[first + 1][c] - anchors[first][c])));
       packed[i] = (255 << 24) | (b << 16) | (g << 8) | r;
-      css.push(`rgb(${r} ${g} ${b})`);
+      css.push(`rgb(${r}, ${g}, ${b})`);
     }
     return { packed, css };
   };

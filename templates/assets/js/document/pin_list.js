@@ -31,23 +31,22 @@
     return made;
   };
 
-  // Without a token under the cursor: a head's mean over the tokens that count.
-  const fillValues = (pinned, places, doc, token) => {
-    for (const [i, { key, row }] of pinned.entries()) {
-      const value = row < 0 ? (token >= 0 ? doc.aggregates[key][token] : null) : token >= 0 ? doc.value(row, token) : doc.headMeans[row];
-      places[i].textContent = value === null ? "" : value === 0 ? "< 1e-6" : `${row < 0 && key !== "pinned" ? "" : "≈ "}${attviz.scale.significant(value)}`;
-    }
-  };
-
   // `change` is handed the pins as the reader wants them.
   const create = (place, doc, change) => {
     let opened = null;
     let view = null;
     let made = new Map();
+    let at = -1;
+    // What writes numbers comes later.
+    const cursor = ({ token }) => {
+      at = token;
+      attviz.reading?.fill(place.getElementsByClassName("pin-value"), view.pinned, doc, at);
+    };
     const edit = (key) => async () => {
       await attviz.load("assets/later.js");
       opened = opened === key ? null : key;
       draw(view);
+      cursor({ token: at });
     };
     const acts = (key) => ({
       set: (changes) => change(view.pinned.map(({ raw }) => (raw.key === key ? { ...raw, ...changes } : raw))),
@@ -64,7 +63,7 @@
       attviz.keep(place, [...made.values()]);
       if (focused && !document.activeElement.dataset.control) [...place.querySelectorAll("[data-control]")].find(({ dataset }) => dataset.control === focused)?.focus();
     };
-    return { draw, cursor: ({ token }) => fillValues(view.pinned, place.getElementsByClassName("pin-value"), doc, token) };
+    return { draw, cursor };
   };
 
   attviz.pinList = { create };

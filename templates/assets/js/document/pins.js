@@ -2,6 +2,7 @@
 ((attviz) => {
   "use strict";
 
+  const { PINS } = attviz.palette;
   const MOST = 8;
   const FLAGS = { u: "underline", b: "highlight", x: "hidden" };
   const COLOUR = /^[0-9a-f]{6}$/;
@@ -18,24 +19,29 @@
     return pin.row >= 0 || doc.aggregates[key] ? pin : null;
   };
 
-  const parse = (doc, text) => {
+  // Of what an address names, the first so many; where it names no colour, that of the place in the list.
+  const parse = (doc, text, most = MOST) => {
     const pins = (text === undefined ? doc.telling.map((row) => attviz.attention.keyOf(doc, row)) : text.split(",")).map((part) => parsePin(doc, part)).filter(Boolean);
-    return pins.filter((pin, i) => pins.findIndex(({ key }) => key === pin.key) === i).slice(0, MOST);
+    return pins.filter((pin, i) => pins.findIndex(({ key }) => key === pin.key) === i).slice(0, most).map((pin, i) => ({ ...pin, colour: pin.colour || PINS[i] }));
   };
 
-  const written = ({ key, colour, name, ...marks }) => {
+  const written = ({ key, colour, name, ...marks }, i) => {
     const flags = Object.keys(FLAGS).filter((flag) => marks[FLAGS[flag]]).join("");
-    return [key, colour.replace("#", ""), flags, escaped(name)].join("~").replace(/~+$/, "");
+    return [key, colour === PINS[i] ? "" : colour.replace("#", ""), flags, escaped(name)].join("~").replace(/~+$/, "");
   };
   const write = (pins) => pins.map(written).join(",");
 
-  // A row that is pinned comes off, another one goes on; the oldest makes room.
-  const toggled = (doc, pins, key) => (pins.some((pin) => pin.key === key) ? pins.filter((pin) => pin.key !== key) : [...pins, parsePin(doc, key)].filter(Boolean).slice(-MOST));
+  // A row that is pinned comes off, another one goes on in the first colour that no other has; the oldest makes room.
+  const toggled = (doc, pins, key) => {
+    const pin = parsePin(doc, key);
+    const others = pins.filter((other) => other.key !== key);
+    if (others.length < pins.length || !pin) return others;
+    const kept = others.slice(1 - MOST);
+    return [...kept, { ...pin, colour: PINS.find((colour) => kept.every((other) => other.colour !== colour)) }];
+  };
 
-  // What views draw: the chosen colour and name, or those of the place in the list.
-  const shown = (doc, pins) => pins.map((pin, i) => ({
-    ...pin, raw: pin, colour: pin.colour || attviz.palette.PINS[i], name: pin.name || (pin.row >= 0 ? doc.name(pin.row) : attviz.attention.rowName(pin.key)),
-  }));
+  // What views draw: the name that the reader gave, or the row's own.
+  const shown = (doc, pins) => pins.map((pin) => ({ ...pin, raw: pin, name: pin.name || (pin.row >= 0 ? doc.name(pin.row) : attviz.attention.rowName(pin.key)) }));
 
   attviz.pins = { FLAGS, parse, write, toggled, shown };
 })(globalThis.attviz ??= {});

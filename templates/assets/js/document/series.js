@@ -32,7 +32,7 @@
     plot.base.putImageData(image, 0, Math.round(plot.top * ratio));
   };
 
-  const axes = (plot, axis, colours, height) => {
+  const axes = (plot, axis, colours, height, absolute) => {
     const { base, left, top } = plot;
     base.font = `11px ${colours.font}`;
     base.textAlign = "right";
@@ -48,7 +48,8 @@
       base.fillText(tick.label, left - 8, top + tick.y);
     }
     if (axis.below === null) return;
-    base.fillText("< 1e-6", left - 8, top + height - 7);
+    // What a page knows as less than 1e-6 is another multiple in every head.
+    base.fillText(absolute ? "< 1e-6" : "near 0", left - 8, top + height - 7);
     base.fillStyle = colours.line;
     base.globalAlpha = 0.45;
     base.fillRect(left, top + axis.below, plot.width - left - plot.right, height - axis.below);
@@ -130,7 +131,7 @@
       const drawGround = (own, { max, min }, height, { colours }) => {
         paintDots(plot, doc, own.table, axis.y, height, colours.dark ? 0xaea59c : 0x8a8078);
         plot.base.globalCompositeOperation = "destination-over";
-        axes(plot, axis, colours, height);
+        axes(plot, axis, colours, height, own.name === "value");
         plot.base.globalCompositeOperation = "source-over";
         attviz.canvas.windows(plot, doc, colours, height + plot.top);
         tokenAxis(plot, doc, colours, plot.top + height);

@@ -6,13 +6,17 @@
   const TITLE = 26;
   // Pixels that the number under a token takes.
   const SCORE = 13;
+  // Pixels of a line where a window begins, and of its dashes.
+  const [BREAK, DASH] = [2, 4];
 
-  // The canvases that a drawing fits, in order, with what it draws on them; overlays of the cursor stay out.
+  // The canvases that a drawing fits, in order, with what it draws on them last, for a canvas that is fitted again is blank; overlays
+  // of the cursor stay out.
   const recorded = (draw) => {
-    const contexts = [];
+    const contexts = new Map();
     attviz.canvas.recorder = (canvas, width, height) => {
       const context = new attviz.svg.SvgContext(width, height, attviz.canvas.ratio());
-      contexts.push({ canvas, context });
+      contexts.delete(canvas);
+      contexts.set(canvas, context);
       return context;
     };
     try {
@@ -20,7 +24,7 @@
     } finally {
       attviz.canvas.recorder = null;
     }
-    return contexts.map(({ context }) => context).filter((context) => context.content());
+    return [...contexts.values()].filter((context) => context.content());
   };
 
   const stacked = (contexts, gap) => {
@@ -89,8 +93,12 @@
       Object.assign(context, { fillStyle: colour, globalAlpha: 1, font });
       context.fillText(text, left - box.left, middle - box.top + place.scrollTop);
     };
+    const dashes = ({ left, top, height }) => {
+      for (let y = 0; y < height; y += 2 * DASH) fill(colours.cursor, 1, { left, top: top + y, width: BREAK, height: Math.min(DASH, height - y) });
+    };
     context.textBaseline = "middle";
     for (const part of place.childNodes) {
+      if (part.className === "window-break") [...part.getClientRects()].forEach(dashes);
       const { token, name, score } = part.dataset ?? {};
       const rects = token ? [...part.getClientRects()] : [];
       for (const { left, top, width, height, bottom } of rects) {
@@ -105,13 +113,16 @@
     return [context];
   };
 
-  const legend = () => `, colours ${document.getElementById("legend-text").textContent}`;
+  const shown = (id) => document.getElementById(id).textContent;
+  const legend = () => `, colours ${shown("legend-text")}`;
 
-  // What a picture's numbers or colours are in.
+  // What a picture shows, and what its numbers or colours are in.
   const UNITS = {
+    text: () => `, shaded by ${document.getElementById("measure").selectedOptions[0].text}`,
     series: attviz.numbers.seriesUnit,
     overview: legend,
     sequence: ({ tint }) => legend() + (tint === "1" ? "; pinned rows in their own colours, stronger with the value" : ""),
+    head: () => `: ${shown("map-title")}`,
   };
 
   const VIEWS = {

@@ -130,6 +130,7 @@
     });
     views.inspector = attviz.inspector.create(doc);
     views.controls = { draw: shown(page) };
+    views.pinNote = attviz.pinNote(byId("head-chooser"), page);
     views.spoken = attviz.spoken(byId("inspector-spoken"), doc);
     views.strip = attviz.strip(byId("strip"), doc);
     views.overview = attviz.overview.create(byId("overview"), doc, cursor, zoom);

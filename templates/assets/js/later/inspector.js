@@ -5,11 +5,6 @@
   // Keeps its line, or the page would move under the pointer.
   const BLANK = "\u00a0";
 
-  const number = (value, approximate) => {
-    if (approximate && value === 0) return "< 1e-6";
-    return `${approximate ? "≈ " : ""}${attviz.scale.significant(value, approximate ? 2 : 3)}`;
-  };
-
   // Without a token: the mean over the tokens that count.
   const meanOf = (numbers, { skipped }) => {
     const counted = numbers.filter((_, token) => !skipped[token]);
@@ -23,13 +18,13 @@
   };
 
   attviz.inspector = {
-    number,
     create: (doc) => {
       const [text, place] = ["text", "place"].map((part) => document.getElementById(`inspector-${part}`));
       // The part has a place for each: nothing moves when they are filled.
       const list = document.getElementById("inspector-values");
       const names = [...list.querySelectorAll("dt")];
       const values = list.querySelectorAll("dd");
+      const { number, ofHead } = attviz.reading;
       const [head, value] = [names.pop(), list.lastElementChild];
       let shown;
       return {
@@ -44,7 +39,7 @@
           });
           if (row !== shown) head.replaceChildren(row >= 0 ? doc.link(row) : BLANK);
           shown = row;
-          value.textContent = row < 0 ? BLANK : number(token < 0 ? doc.headMeans[row] : doc.value(row, token), true);
+          value.textContent = row < 0 ? BLANK : token < 0 ? number(doc.headMeans[row], true) : ofHead(doc, row, token);
         },
       };
     },

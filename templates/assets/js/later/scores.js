@@ -11,7 +11,7 @@
         if (numbers === drawn) return;
         drawn = numbers;
         spans.forEach((span, token) => {
-          if (numbers && (doc.special[token] || span.textContent.trim())) span.dataset.score = attviz.scale.significant(numbers[token]);
+          if (numbers && (doc.special[token] || span.textContent.trim())) span.dataset.score = attviz.reading.of(doc, measure, token).replace("≈ ", "");
           else delete span.dataset.score;
         });
       },

@@ -139,7 +139,7 @@
       lines.forEach((element) => observer.observe(element));
     };
 
-    const draw = (next) => {
+    const prepare = (next) => {
       view = next;
       rows = attviz.sequenceRows.rowsOf(doc, view);
       document.getElementById("tint-key").textContent = view.tint === "1" ? `clear to full: ${attviz.overview.legend(view.norm)}` : "";
@@ -147,6 +147,10 @@
       lineHeight = TEXT_HEIGHT + rows.reduce((sum, row) => sum + row.gap + row.height, 0);
       place.style.setProperty("--line-height", `${lineHeight}px`);
       if (view.width - LEFT !== laidOutFor) layLines(view.width - LEFT);
+    };
+
+    const draw = (next) => {
+      prepare(next);
       // On paper all lines are in sight.
       lines.filter((element) => attviz.printing || element.firstChild).forEach(show);
     };
@@ -162,7 +166,7 @@
 
     // All lines at once, for a picture; the next drawing lays them out anew and frees what is out of sight.
     const drawAll = (next) => {
-      draw(next);
+      prepare(next);
       lines.forEach(show);
       laidOutFor = 0;
     };

@@ -26,7 +26,7 @@
   };
 
   const headRow = (doc, { colours, norm, tint }, row, look) => ({
-    row, label: "", height: 9, gap: 1, ...look,
+    row, label: "", title: doc.name(row), unit: norm.unit, height: 9, gap: 1, ...look,
     ...cells(colours, (token) => norm.placeAt(row, token), (token) => norm.number(row, token), tint === "1" && look.colour),
   });
 
@@ -34,17 +34,17 @@
     const means = attviz.stats.layerMeans(doc, norm.table);
     return Array.from({ length: doc.layers }, (_, layer) => {
       const mean = (token) => means[layer * doc.tokens + token];
-      return { label: `L${layer}`, row: -1, height: 9, gap: 1, ...cells(colours, (token) => norm.place(mean(token)), mean) };
+      return { label: `L${layer}`, title: `L${layer}`, unit: norm.unit, row: -1, height: 9, gap: 1, ...cells(colours, (token) => norm.place(mean(token)), mean) };
     });
   };
 
   const barRow = (doc, { colours, tint }, label, numbers, look) => {
     const ordinary = numbers.filter((_, token) => !doc.skipped[token]);
-    return { label, row: -1, height: 22, gap: 4, ...look, value: (token) => numbers[token], draw: bars(colours, numbers, Math.min(...ordinary), attviz.stats.quantile(ordinary, 0.995), tint === "1" && look?.colour) };
+    return { label, title: label, row: -1, height: 22, gap: 4, ...look, value: (token) => numbers[token], draw: bars(colours, numbers, Math.min(...ordinary), attviz.stats.quantile(ordinary, 0.995), tint === "1" && look?.colour) };
   };
 
   const pinnedRows = (doc, view) => view.pinned.filter(({ hidden }) => !hidden).map(({ key, row, name, colour }, i) => (row >= 0
-    ? headRow(doc, view, row, { label: name, colour, height: 11, gap: i ? 2 : 5 })
+    ? headRow(doc, view, row, { label: name, title: name, colour, height: 11, gap: i ? 2 : 5 })
     : barRow(doc, view, name, doc.aggregates[key], { colour, gap: 5 })));
 
   const allRows = (doc, view) => Array.from({ length: doc.rows }, (_, row) => headRow(doc, view, row, {

@@ -34,16 +34,16 @@
   };
 
   // Every kept entry of a head: a line per query and key, the rest with an empty key.
-  const csv = ({ map, tokens, doc }, head) => {
-    const { quoted, file } = attviz.csv;
-    const lines = [["layer", "head", "query", "query_token", "key", "key_token", "attention"]];
-    for (let query = 0; query < map.tokens; query++) {
+  const linesOf = ({ map, tokens, doc }, head) => {
+    const { quoted } = attviz.csv;
+    return Array.from({ length: map.tokens }, (_, query) => {
       const from = [Math.floor(head / doc.heads), head % doc.heads, query, quoted(tokens.word(query))];
-      for (const [key, value] of attviz.matrix.row(map, head, query)) lines.push([...from, key, quoted(tokens.word(key)), value.toPrecision(3)]);
-      lines.push([...from, "", quoted("all other keys"), attviz.matrix.rest(map, head, query).toPrecision(3)]);
-    }
-    return file(lines);
+      const kept = attviz.matrix.row(map, head, query).map(([key, value]) => [...from, key, quoted(tokens.word(key)), value.toPrecision(3)]);
+      return [...kept, [...from, "", quoted("all other keys"), attviz.matrix.rest(map, head, query).toPrecision(3)]];
+    }).flat();
   };
+
+  const csv = (scene, ...rows) => attviz.csv.file([["layer", "head", "query", "query_token", "key", "key_token", "attention"], ...rows.flatMap((row) => linesOf(scene, row))]);
 
   attviz.mapTable = {
     csv,

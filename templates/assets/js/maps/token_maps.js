@@ -99,8 +99,9 @@
     };
 
     const headsOf = (chosen, map, tokens) => {
-      const row = attviz.attention.rowOf(doc, state.get("map"));
-      const first = row >= 0 ? row : attviz.matrix.telling(map, tokens.special);
+      // Of an address that names no map, the head that shades the text.
+      const row = [state.get("map"), state.get("m")].map((key) => attviz.attention.rowOf(doc, key)).find((asked) => asked >= 0);
+      const first = row ?? attviz.matrix.telling(map, tokens.special);
       return chosen.pinned && chosen.view === "lines" && view.pins.length ? view.pins : [{ row: first, colour: view.colours.accent }];
     };
 
@@ -174,9 +175,10 @@
       // Draws a part once more, for a picture: every head, or the shown one as far as it is in sight.
       picture: (part) => {
         if (!scene) throw new Error("the maps are not loaded yet: scroll to them first");
+        if (part === "head" && scene.chosen.view === "neuron" && !scene.vectors) throw new Error("this page shows no query and key vectors: choose lines or matrix");
         (part === "model" ? model : parts[scene.chosen.view]).draw(scene);
       },
-      csv: () => attviz.mapTable.csv(scene, scene.heads[0].row),
+      csv: () => attviz.mapTable.csv(scene, ...scene.heads.map(({ row }) => row)),
     };
   };
 

@@ -11,12 +11,14 @@
     return [by((a, b) => a > b), by((a, b) => a < b)];
   };
 
-  const number = (value) => element("td", "", value === 0 ? "< 1e-6" : attviz.scale.significant(value));
+  // The table says of all of them that they are packed.
+  const cell = (reading) => element("td", "", reading.replace("≈ ", ""));
+  const number = (value) => cell(attviz.reading.number(value, true));
 
   const tokenCells = (doc, row, token) => {
     const name = element("td", "text");
     if (token >= 0) name.append(element("bdi", "token", attviz.clip(doc.word(token), 24)), ` ${token}`);
-    return [name, token >= 0 ? number(doc.value(row, token)) : element("td")];
+    return [name, token >= 0 ? cell(attviz.reading.ofHead(doc, row, token)) : element("td")];
   };
 
   const headRow = (doc, row, deviation) => {

@@ -20,7 +20,7 @@
     const row = element("tr");
     const name = Object.assign(element("th", "text"), { scope: "row" });
     name.append(element("bdi", "token", attviz.clip(doc.word(token), 40)));
-    const numbers = (keys) => keys.map((key) => element("td", "", doc.aggregates[key] ? attviz.scale.significant(doc.aggregates[key][token], 3) : "–"));
+    const numbers = (keys) => keys.map((key) => element("td", "", doc.aggregates[key] ? attviz.reading.of(doc, key, token) : "–"));
     row.append(name, element("td", "", String(token)), ...numbers(AGGREGATES), element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])), ...numbers(doc.measures));
     return row;
   };
