@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import datasets
@@ -85,11 +85,13 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
     with _quiet_library():
         if is_hub_id(settings):
             return _load_hub(settings, cache)
-        files = list_files(settings)
-        layouts = _look_through(files, settings)
-        require_space(cache, 4 * sum(file.path.stat().st_size for file in files), "a temporary copy of the dataset")
-        parts = [_load_file(file, layout, settings, cache / str(i)) for i, (file, layout) in enumerate(layouts)]
-        return Corpus(tuple(parts))
+        return Corpus(tuple(_load_files(list_files(settings), settings, cache)))
+
+
+def _load_files(files: Sequence[SourceFile], settings: DatasetSettings, cache: Path) -> list[Part]:
+    layouts = _look_through(files, settings)
+    require_space(cache, 4 * sum(file.path.stat().st_size for file in files), "a temporary copy of the dataset")
+    return [_load_file(file, layout, settings, cache / str(i)) for i, (file, layout) in enumerate(layouts)]
 
 
 def wanted_columns(settings: DatasetSettings) -> dict[str, str]:
@@ -217,27 +219,30 @@ def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
 
 
 def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
-    revision, tables = hub.load(settings, cache)
-    problems = [
-        problem for name, table in tables.items() for problem in missing_columns(settings, table.column_names, name)
-    ]
-    if problems:
-        raise DatasetError(f"the splits of {settings.source} lack columns:", problems)
-    columns = wanted_columns(settings)
+    found = hub.load(settings, cache)
+    names = found.class_names.get(settings.label_column, ())
+    files = [file for split in found.splits.values() for file in split]
+    parts = iter(_load_files(files, settings, cache))
     split_of = {name: split for split, name in (settings.splits or {}).items()}
-    parts = [
-        Part(
-            name,
-            split_of.get(name),
-            None,
-            class_names(table, settings.label_column),
-            table.select_columns(list(columns.values())),
-            columns,
-        )
-        for name, table in tables.items()
+    joined = [
+        _join([next(parts) for _ in files], name, split_of.get(name), names) for name, files in found.splits.items()
     ]
-    parts.sort(key=lambda part: SPLITS.index(part.split) if part.split else len(SPLITS))
-    return Corpus(tuple(parts), revision)
+    joined.sort(key=lambda part: SPLITS.index(part.split) if part.split else len(SPLITS))
+    return Corpus(tuple(joined), found.commit)
+
+
+def _join(parts: Sequence[Part], name: str, split: Split | None, names_of_card: tuple[str, ...]) -> Part:
+    """Make one part of the files of a hub split."""
+    if any((part.columns, part.as_json) != (parts[0].columns, parts[0].as_json) for part in parts):
+        raise DatasetError(
+            f"the files of the split {name} are of different formats: {', '.join(p.name for p in parts)}"
+        )
+    try:
+        table = datasets.concatenate_datasets([part.table for part in parts])
+    except ValueError as fault:
+        raise DatasetError(f"the files of the split {name} differ in their columns: {_first_line(fault)}") from None
+    names = names_of_card or parts[0].class_names
+    return replace(parts[0], name=name, split=split, sha256=None, class_names=names, table=table)
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:

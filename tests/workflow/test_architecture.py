@@ -16,6 +16,7 @@ SHARED = {
     "devices",
     "errors",
     "faults",
+    "hub_files",
     "model_inputs",
     "progress",
     "published",
