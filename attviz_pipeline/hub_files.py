@@ -85,7 +85,7 @@ class Repository:
             ModelError, DatasetError: The list is not in the cache and the hub cannot be reached or refuses.
         """
         with self._faults_explained():
-            self._knock()
+            self._require_access()
             folder = self._download([])
             try:
                 return [
@@ -123,7 +123,7 @@ class Repository:
             raise self._damaged(folder, damaged)
         return folder
 
-    def _knock(self) -> None:
+    def _require_access(self) -> None:
         """Fail at once where the hub is needed and cannot be reached: listing would try again for half a minute."""
         known = "config.json" if self.kind == "model" else "README.md"
         cached = huggingface_hub.try_to_load_from_cache(self.name, known, revision=self.commit, repo_type=self.kind)
@@ -223,12 +223,12 @@ def damaged_files(folder: Path, names: Iterable[str]) -> list[str]:
 
 
 def _is_damaged(path: Path) -> bool:
-    expected = path.resolve().name
-    if not path.is_symlink() or not path.exists():
-        return path.is_symlink()
-    if SHA256.fullmatch(expected):
-        return digest(path) != expected
-    return COMMIT.fullmatch(expected) is not None and _blob_id(path) != expected
+    blob = path.resolve()
+    if not path.is_symlink() or blob.parent.name != "blobs":
+        return False
+    if SHA256.fullmatch(blob.name):
+        return not blob.is_file() or digest(blob) != blob.name
+    return COMMIT.fullmatch(blob.name) is not None and (not blob.is_file() or _blob_id(blob) != blob.name)
 
 
 def _blob_id(path: Path) -> str:

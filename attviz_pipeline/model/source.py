@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 # What transformers reads of a model beside its weights; adapter_config.json, to refuse it.
 MODEL_FILES = (
     *("config.json", "adapter_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "spm*.model", "spiece.model", "sentencepiece*.model"),
-    *("tokenizer.model", "dict.txt", "emoji.json", "entity_vocab.json", "byte_maps.json", "prophetnet.tokenizer"),
+    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "dict.txt", "entity_vocab.json", "word_*.json"),
 )
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 

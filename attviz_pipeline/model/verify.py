@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.errors import ModelError, Problem
+from attviz_pipeline.hub_files import damaged_files
 from attviz_pipeline.model.source import MODEL_FILES
 from attviz_pipeline.model.weights import INDEX, first_weight_file, missing_weights, read_config, weight_files
 
@@ -17,10 +18,12 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sent
 REMOTE_CODE = (
     "`auto_map` asks for Python code from the repository to be run: refused; use a model whose class transformers has"
 )
+DAMAGED_IN_CACHE = "damaged in the hub client's cache: its digest is not the hub's"
 # What to do about a problem, by how it begins.
 REMEDIES = {
     "wrong digest": "Download the file again: it is damaged or of another version. Correct model.sha256 only if you "
     "trust the file.",
+    "damaged in": "Delete the model's folder in the cache, and fetch it again.",
     "missing": "Save a model and its tokenizer to one folder with save_pretrained, and name it in model.source.",
 }
 
@@ -42,6 +45,7 @@ def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str,
     digests = digest_files(folder)
     problems = [
         *_check_digests(folder, sha256, digests),
+        *(Problem(name, DAMAGED_IN_CACHE) for name in damaged_files(folder, digests)),
         *_check_config(folder),
         *_check_tokenizer(folder),
         *_check_weights(folder),

@@ -297,7 +297,10 @@ class TestAccess:
         found = prepare(client, hub, tmp_path, "moving", revision="main")
         assert found["card"]["revision"] == commit
         assert f"write `revision: {commit}`" in found["log"]
-        message = prepare(client, hub, tmp_path, "moving", revision="no-such")["error"]
+        (hub.root / "datasets/own/moving/main").rename(hub.root / "datasets/own/moving/refs%2Fconvert%2Fparquet")
+        found = client.ask("prepare_dataset", tmp_path, source="own/moving", revision="refs/convert/parquet")
+        assert found["card"]["revision"] == commit
+        message = client.ask("prepare_dataset", tmp_path, source="own/moving", revision="no-such")["error"]
         assert "dataset.revision: the hub's own/moving has no revision no-such" in message
 
     def test_hub_that_is_down(self, client: Client, hub: Hub, tmp_path: Path) -> None:

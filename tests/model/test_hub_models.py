@@ -1,8 +1,14 @@
 """Models of a hub: the real client against a local server, and what it asks for."""
 
 import json
+import os
+import re
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,12 @@ from hub import OWNER, STRANGER, Hub, commit_of
 from hub_client import Client
 from safetensors.torch import load_file, save_file
 from tiny_models import make_tiny_bert
+from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
 
+from attviz_pipeline.model.source import MODEL_FILES
+
+ROOT = Path(__file__).resolve().parents[2]
 TOKENIZER = {"tokenizer.json", "tokenizer_config.json"}
 READ = {"config.json", "model.safetensors", *TOKENIZER}
 # Names that repositories have beside a model, none of which is read.
@@ -32,7 +43,7 @@ def hub(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hu
     with Hub(tmp_path_factory.mktemp("hub")) as server:
         for name in ("plain", "gated", "private", "sharded", "both", "named", "pickled", "renamed", "datafiles"):
             add(server, name, original)
-        for name in ("flipped", "unhealed", "mirror", "cut", "tokenized", "full", "refused"):
+        for name in ("flipped", "unhealed", "mirror", "cut", "tokenized", "full", "refused", "documented"):
             add(server, name, original)
         for name in ("gated", "private"):
             (server.root / "models" / "own" / name / "hub.json").write_text(json.dumps({name: True}))
@@ -136,6 +147,42 @@ class TestWhatIsFetched:
         (branch / name).write_text(f"a vocabulary, {name}")
         find(client, hub, "tokenized")
         assert name in fetched(hub)
+
+    @pytest.mark.slow
+    def test_vocabularies_of_all_classifiers(self) -> None:
+        names = {
+            name
+            for kind in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
+            if (tokenizer := tokenizer_class_from_name(TOKENIZER_MAPPING_NAMES.get(kind) or "")) is not None
+            for name in tokenizer.vocab_files_names.values()
+        }
+        assert {"vocab.txt", "spiece.model", "spm.model", "entity_vocab.json"} <= names
+        assert [name for name in names if not any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)] == []
+
+    def test_documented_command_fetches_what_is_read(
+        self, offline: Client, hub: Hub, home: Path, tmp_path: Path
+    ) -> None:
+        text = " ".join((ROOT / "docs" / "cluster.md").read_text(encoding="utf-8").replace("\\\n", " ").split())
+        options = re.search(r"hf download <owner/name> --revision <commit> ((--include \S+ )+)", text)
+        assert options
+        command = [
+            Path(sys.executable).with_name("hf"),
+            "download",
+            "own/documented",
+            "--revision",
+            pin(hub, "documented"),
+            *shlex.split(options[1]),
+        ]
+        environment = os.environ | {"HF_HOME": str(home), "HF_ENDPOINT": hub.url, "NO_PROXY": "*"}
+        subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True)
+        assert fetched(hub) == sorted(READ)
+        assert find(offline, hub, "documented")["error"] is None
+        patterns = shlex.split(options[1])[1::2]
+        assert all(
+            any(fnmatchcase(name.replace("*", "x"), p) for p in patterns)
+            for name in MODEL_FILES
+            if "adapter" not in name
+        )
 
     def test_files_that_are_pinned_are_fetched(self, client: Client, hub: Hub) -> None:
         message = find(client, hub, "tokenized", sha256={"trainer_state.json": "0" * 64})["error"]

@@ -205,6 +205,18 @@ class TestVerify:
         assert "tokenizer.json     missing" in message
         assert "model.safetensors  is truncated, damaged or no safetensors file" in message
 
+    def test_folder_in_the_cache_of_a_hub_client_is_compared_with_the_names_of_its_files(self, copy: Path) -> None:
+        blobs = copy.parent / "blobs"
+        blobs.mkdir()
+        for name in ("model.safetensors", "config.json"):
+            blob = blobs / (digest(copy / name) if name == "model.safetensors" else "0" * 40)
+            (copy / name).rename(blob)
+            (copy / name).symlink_to(blob)
+        message = refusal(copy)
+        assert "has 1 problem" in message
+        assert "config.json  damaged in the hub client's cache" in message
+        assert "Delete the model's folder in the cache" in message
+
     def test_name_outside_the_folder_is_not_read(self, copy: Path) -> None:
         outside = copy.parent / "outside.json"
         outside.write_text("{}")
