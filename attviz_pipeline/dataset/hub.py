@@ -5,15 +5,11 @@ names, in a folder that holds the card and empty files with the repository's nam
 fetched, and read like local ones.
 """
 
-import bz2
 import csv
 import dataclasses
-import gzip
-import json
-import lzma
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,13 +21,13 @@ import yaml
 
 from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.dataset import text_files
-from attviz_pipeline.dataset.sources import FORMAT_OF_SUFFIX, Format, SourceFile
+from attviz_pipeline.dataset.sources import COMPRESSED_SUFFIXES, FORMAT_OF_SUFFIX, Format, SourceFile
+from attviz_pipeline.dataset.unpacking import unpack
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.hub_files import Repository, quiet_client
 
 CARD, STANDALONE_CARD = "README.md", ".huggingface.yaml"
 CARD_FILES = (CARD, STANDALONE_CARD, "dataset_infos.json")
-DECOMPRESSORS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 # Settings of a card's configuration that are read; any other would change how `datasets` reads a file.
 KNOWN_PARAMETERS = {"name", "version", "description", "data_files", "data_dir", "features", "sep", "delimiter"}
 REMEDY = "Download the files, and give the paths of CSV, TSV, JSON lines or Parquet files as `dataset.files`."
@@ -79,7 +75,7 @@ def load(settings: DatasetSettings, cache: Path) -> HubDataset:
     folder = repository.fetch(name for names in wanted.values() for name in names)
     separator = getattr(builder.config, "delimiter", None) or getattr(builder.config, "sep", None)
     splits = {
-        split: [_source_file(folder, name, split, separator, cache / "unpacked") for name in names]
+        split: [_source_file(folder, name, split, separator, cache / "plain" / name) for name in names]
         for split, names in wanted.items()
     }
     return HubDataset(repository.commit, splits, _class_names(builder.info.features or {}))
@@ -224,67 +220,33 @@ def _check_kinds(settings: DatasetSettings, names: Sequence[str]) -> None:
 
 def _format(name: str) -> Format | None:
     path = Path(name)
-    packed = path.suffix.lower() in DECOMPRESSORS
+    packed = path.suffix.lower() in COMPRESSED_SUFFIXES
     suffix = (path.with_suffix("") if packed else path).suffix.lower()
-    found = FORMAT_OF_SUFFIX.get(suffix, "jsonl" if suffix == ".json" else None)
+    found = FORMAT_OF_SUFFIX.get(suffix, "json" if suffix == ".json" else None)
     return None if packed and found == "parquet" else found
 
 
-def _source_file(folder: Path, name: str, split: str, separator: str | None, unpacked: Path) -> SourceFile:
-    """Describe a fetched file as a local one, unpacked and rewritten where its format asks for it."""
-    given, found, path = f"{split} ({name})", _format(name) or "csv", folder / name
-    target = unpacked / name
-    if path.suffix.lower() in DECOMPRESSORS:
-        path = _unpack(path, target, given)
-    if _names_json(name):
-        path = _write_json_lines(path, target.with_name(f"{target.name}.jsonl"), given)
-    elif separator == "\t" and found == "csv":
-        found = "tsv"
-    elif separator not in {None, ",", "\t"} and found in {"csv", "tsv"}:
-        path, found = _write_csv(path, target.with_name(f"{target.name}.csv"), given, str(separator)), "csv"
-    return SourceFile(given, path, found, None)
+def _source_file(folder: Path, name: str, split: str, separator: str | None, plain: Path) -> SourceFile:
+    """Describe a fetched file as a local one; rewritten if its fields end at another character than commas or tabs."""
+    file = SourceFile(f"{split} ({name})", folder / name, _format(name) or "csv", None)
+    if file.format not in {"csv", "tsv"} or separator in {None, ","}:
+        return file
+    if separator == "\t":
+        return file._replace(format="tsv")
+    return _to_csv(unpack(file, plain), plain, str(separator))
 
 
-def _names_json(name: str) -> bool:
-    return ".json" in {suffix.lower() for suffix in Path(name).suffixes[-2:]}
-
-
-def _unpack(path: Path, target: Path, given: str) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with DECOMPRESSORS[path.suffix.lower()](path, "rb") as packed, target.open("wb") as plain:
-            shutil.copyfileobj(packed, plain)
-    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, ValueError) as fault:
-        raise DatasetError(f"{given} is damaged, or not compressed as its name says: {fault}") from None
-    return target
-
-
-def _write_json_lines(path: Path, target: Path, given: str) -> Path:
-    """Write the objects of a JSON array line by line; a file that is no array is JSON lines already."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
-        return path
-    if not isinstance(content, list):
-        return path
-    if not all(isinstance(row, dict) for row in content):
-        raise DatasetError(f"{given} is a JSON array, but not of objects.", remedy=REMEDY)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
-    return target
-
-
-def _write_csv(path: Path, target: Path, given: str, separator: str) -> Path:
-    """Write a file whose fields end at another character as CSV."""
+def _to_csv(file: SourceFile, folder: Path, separator: str) -> SourceFile:
     if len(separator) != 1:
         raise DatasetError(f"the dataset's card says that fields end at {separator!r}, which is not read.", [], REMEDY)
-    if problems := text_files.encoding_problems(path, given):
+    if problems := text_files.encoding_problems(file.path, file.given):
         raise DatasetError("the dataset's files cannot be read:", problems)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "rows.csv"
     try:
         with target.open("w", encoding="utf-8", newline="") as lines:
-            records = text_files.read_records(path, text_files.Layout(separator, quoted=True))
+            records = text_files.read_records(file.path, text_files.Layout(separator, quoted=True))
             csv.writer(lines).writerows(record.fields for record in records)
     except text_files.MalformedRecordError as fault:
-        raise DatasetError(f"{given} row {fault.row} (line {fault.line}): {fault.what}", remedy=REMEDY) from None
-    return target
+        raise DatasetError(f"{file.given} row {fault.row} (line {fault.line}): {fault.what}", remedy=REMEDY) from None
+    return file._replace(path=target, format="csv")

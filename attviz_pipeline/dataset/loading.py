@@ -18,6 +18,7 @@ from attviz_pipeline.config.settings import DatasetSettings, Split
 from attviz_pipeline.dataset import hub, text_files
 from attviz_pipeline.dataset.rows import Cells
 from attviz_pipeline.dataset.sources import SPLITS, SourceFile, is_hub_id, list_files
+from attviz_pipeline.dataset.unpacking import unpack
 from attviz_pipeline.errors import DatasetError, Problem
 
 ROWS_AT_ONCE = 1000
@@ -89,8 +90,9 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
 
 
 def _load_files(files: Sequence[SourceFile], settings: DatasetSettings, cache: Path) -> list[Part]:
-    layouts = _look_through(files, settings)
-    require_space(cache, 4 * sum(file.path.stat().st_size for file in files), "a temporary copy of the dataset")
+    plain = [unpack(file, cache / f"unpacked-{index}") for index, file in enumerate(files)]
+    layouts = _look_through(plain, settings)
+    require_space(cache, 4 * sum(file.path.stat().st_size for file in plain), "a temporary copy of the dataset")
     return [_load_file(file, layout, settings, cache / str(i)) for i, (file, layout) in enumerate(layouts)]
 
 

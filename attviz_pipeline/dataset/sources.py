@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from attviz_pipeline.config.settings import DatasetSettings, Split
 from attviz_pipeline.errors import DatasetError, Problem
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "attviz_json"]
+Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "attviz_json"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".csv": "csv",
@@ -18,6 +18,7 @@ FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz"}
 MAX_HUB_ID_CHARACTERS = 96
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 

@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 # What transformers reads of a model beside its weights; adapter_config.json, to refuse it.
 MODEL_FILES = (
     *("config.json", "adapter_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "dict.txt", "entity_vocab.json", "word_*.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "*.spm", "dict.txt"),
+    *("entity_vocab.json", "word_*.json"),
 )
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 

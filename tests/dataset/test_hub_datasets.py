@@ -252,7 +252,7 @@ class TestRefused:
         ("name", "content", "says"),
         [
             ("train.txt", "one\n", "train.txt  is of a kind that is not read"),
-            ("train.csv.zst", "x", "train.csv.zst  is of a kind that is not read"),
+            ("train.csv.lz4", "x", "train.csv.lz4  is of a kind that is not read"),
             ("notes.rst", "no data", "no data files are found in own/kind-notes.rst-file"),
             ("README.md", "---\nconfigs: [\n---\n", "the dataset's card README.md is damaged"),
         ],

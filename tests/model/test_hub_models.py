@@ -141,7 +141,7 @@ class TestWhatIsFetched:
         assert find(client, hub, "plain")["error"] is None
         assert hub.requests == []
 
-    @pytest.mark.parametrize("name", ["spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model"])
+    @pytest.mark.parametrize("name", ["spm.model", "spiece.model", "sentencepiece.bpe.model", "source.spm"])
     def test_tokenizers_of_one_file(self, client: Client, hub: Hub, name: str) -> None:
         branch = branch_of(hub, "tokenized")
         (branch / name).write_text(f"a vocabulary, {name}")
