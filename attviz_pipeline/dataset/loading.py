@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,15 +85,17 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
     with _quiet_library():
         if is_hub_id(settings):
             return _load_hub(settings, cache)
-        files = list_files(settings)
-        plain = [unpack(file, cache / f"unpacked-{index}") for index, file in enumerate(files)]
-        plans = _look_through(plain, settings)
-        require_space(cache, 4 * sum(file.path.stat().st_size for file in plain), PURPOSE)
-        parts = [
-            _load_file(plan, digest_of(file), cache / str(index))
-            for index, (file, plan) in enumerate(zip(files, plans, strict=True))
-        ]
-        return Corpus(tuple(parts))
+        return Corpus(tuple(_load_files(list_files(settings), settings, cache)))
+
+
+def _load_files(files: Sequence[SourceFile], settings: DatasetSettings, cache: Path) -> list[Part]:
+    plain = [unpack(file, cache / f"unpacked-{index}") for index, file in enumerate(files)]
+    plans = _look_through(plain, settings)
+    require_space(cache, 4 * sum(file.path.stat().st_size for file in plain), PURPOSE)
+    return [
+        _load_file(plan, digest_of(file), cache / str(index))
+        for index, (file, plan) in enumerate(zip(files, plans, strict=True))
+    ]
 
 
 class Plan(NamedTuple):
@@ -198,24 +200,30 @@ def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
 
 
 def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
-    revision, tables = hub.load(settings, cache)
-    columns = {name: find_columns(settings, table.column_names, name) for name, table in tables.items()}
-    if problems := [problem for found in columns.values() for problem in found.problems]:
-        raise DatasetError(f"the splits of {settings.source} lack columns:", problems)
+    found = hub.load(settings, cache)
+    names = found.class_names.get(settings.label_column, ())
+    files = [file for split in found.splits.values() for file in split]
+    parts = iter(_load_files(files, settings, cache))
     split_of = {name: split for split, name in (settings.splits or {}).items()}
-    parts = [
-        Part(
-            name,
-            split_of.get(name),
-            None,
-            class_names(table, columns[name].names["label"]),
-            table.select_columns(list(columns[name].names.values())),
-            columns[name].names,
-        )
-        for name, table in tables.items()
+    joined = [
+        _join([next(parts) for _ in files], name, split_of.get(name), names) for name, files in found.splits.items()
     ]
-    parts.sort(key=lambda part: SPLITS.index(part.split) if part.split else len(SPLITS))
-    return Corpus(tuple(parts), revision)
+    joined.sort(key=lambda part: SPLITS.index(part.split) if part.split else len(SPLITS))
+    return Corpus(tuple(joined), found.commit)
+
+
+def _join(parts: Sequence[Part], name: str, split: Split | None, names_of_card: tuple[str, ...]) -> Part:
+    """Make one part of the files of a hub split."""
+    if any((part.columns, part.as_json) != (parts[0].columns, parts[0].as_json) for part in parts):
+        raise DatasetError(
+            f"the files of the split {name} are of different formats: {', '.join(p.name for p in parts)}"
+        )
+    try:
+        table = datasets.concatenate_datasets([part.table for part in parts])
+    except ValueError as fault:
+        raise DatasetError(f"the files of the split {name} differ in their columns: {_first_line(fault)}") from None
+    names = names_of_card or parts[0].class_names
+    return replace(parts[0], name=name, split=split, sha256=None, class_names=names, table=table)
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:

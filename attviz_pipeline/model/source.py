@@ -3,31 +3,27 @@
 import importlib.metadata
 import logging
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-import huggingface_hub
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
+from attviz_pipeline.hub_files import Repository
+from attviz_pipeline.model.weights import first_weight_file, missing_weights, read_config, weight_files
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILES = ("*.json", "*.txt", "*.model", "*.codes", "*.safetensors")
-COMMIT = re.compile(r"[0-9a-f]{40}")
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-WITHOUT_NETWORK = (
-    "Without a network: run this stage once on a machine that has one and the same cache, "
-    "set model.source to a local folder, or model.offline_package to a Python package that carries the model."
+# What transformers reads of a model beside its weights; adapter_config.json, to refuse it.
+MODEL_FILES = (
+    *("config.json", "adapter_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "*.spm", "dict.txt"),
+    *("entity_vocab.json", "word_*.json"),
 )
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -151,39 +147,26 @@ def _local_copy(settings: ModelSettings) -> ModelCopy | None:
 
 def _hub_copy(settings: ModelSettings) -> ModelCopy:
     _check_revision(settings)
-    revision = settings.revision or ""
-    try:
-        commit = revision if COMMIT.fullmatch(revision) else _resolve(settings.source, revision)
-        folder = huggingface_hub.snapshot_download(
-            settings.source, revision=commit, allow_patterns=list(MODEL_FILES), ignore_patterns=["*/*"]
-        )
-    except HFValidationError as fault:
-        raise ModelError(f"model.source: {settings.source} is no valid hub id: {fault}") from None
-    except Exception as fault:  # noqa: BLE001 - its network layers raise types of three libraries
-        raise _hub_error(settings, fault) from None
-    return ModelCopy(Path(folder), "hub", commit)
+    repository = Repository("model", settings.source, settings.revision or "").at_commit()
+    names = [name for name in repository.list_files() if "/" not in name]
+    if "config.json" not in names:
+        what = "has no config.json at its top, so it holds no model of transformers"
+        raise ModelError(f"model.source: {settings.source} {what}; there are {', '.join(names[:10]) or 'no files'}.")
+    folder = repository.fetch(name for name in names if _is_read(name) or name in settings.sha256)
+    _fetch_weights(repository, names, folder)
+    return ModelCopy(folder, "hub", repository.commit)
 
 
-def _resolve(source: str, revision: str) -> str:
-    commit = str(huggingface_hub.HfApi().model_info(source, revision=revision).sha)
-    logger.warning(
-        "model.revision: %s is a moving name; it is commit %s now. Write the commit into the configuration.",
-        revision,
-        commit,
-    )
-    return commit
+def _is_read(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
 
 
-def _hub_error(settings: ModelSettings, fault: Exception) -> ModelError:
-    where = f"{settings.source} at revision {settings.revision}"
-    if isinstance(fault, GatedRepoError):
-        return ModelError(f"model.source: {where} is gated: accept its terms on the hub and log in there first.")
-    if isinstance(fault, RevisionNotFoundError):
-        return ModelError(f"model.revision: the hub's {settings.source} has no revision {settings.revision}.")
-    if isinstance(fault, RepositoryNotFoundError):
-        return ModelError(
-            f"model.source: there is no folder {settings.source}, and the hub has no public repository of that name."
-        )
-    kind = "refused by the hub" if isinstance(fault, HfHubHTTPError) else "cannot be reached"
-    reason = (str(fault) or type(fault).__name__).splitlines()[0]
-    return ModelError(f"model.source: {where} {kind}: {reason}", remedy=WITHOUT_NETWORK)
+def _fetch_weights(repository: Repository, names: Sequence[str], folder: Path) -> None:
+    """Fetch the weights that transformers will load, in no other formats; a damaged index is left to be verified."""
+    first = first_weight_file(names, read_config(folder))
+    if first is None:
+        where, what = missing_weights(names)
+        raise ModelError(f"model.source: {repository.name} cannot be used:", [Problem(where, what)])
+    repository.fetch({first} & set(names))
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        repository.fetch({file.name for file in weight_files(folder)} & set(names))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,20 @@ from safetensors import SafetensorError, safe_open
 
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.errors import ModelError, Problem
+from attviz_pipeline.hub_files import damaged_files
 from attviz_pipeline.model.source import MODEL_FILES
+from attviz_pipeline.model.weights import INDEX, first_weight_file, missing_weights, read_config, weight_files
 
-INDEX = "model.safetensors.index.json"
-WEIGHTS = "model.safetensors"
-PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 REMOTE_CODE = (
     "`auto_map` asks for Python code from the repository to be run: refused; use a model whose class transformers has"
 )
-WEIGHTS_MISSING = "missing; weights are read from safetensors files only, since reading a pickle can run any code"
-PICKLE_REFUSED = (
-    "weights are there only as pickle, and reading a pickle can run any code: refused; "
-    "convert them on a machine you can spare: AutoModel.from_pretrained(...).save_pretrained(...) writes safetensors"
-)
+DAMAGED_IN_CACHE = "damaged in the hub client's cache: its digest is not the hub's"
 # What to do about a problem, by how it begins.
 REMEDIES = {
     "wrong digest": "Download the file again: it is damaged or of another version. Correct model.sha256 only if you "
     "trust the file.",
+    "damaged in": "Delete the model's folder in the cache, and fetch it again.",
     "missing": "Save a model and its tokenizer to one folder with save_pretrained, and name it in model.source.",
 }
 
@@ -48,6 +45,7 @@ def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str,
     digests = digest_files(folder)
     problems = [
         *_check_digests(folder, sha256, digests),
+        *(Problem(name, DAMAGED_IN_CACHE) for name in damaged_files(folder, digests)),
         *_check_config(folder),
         *_check_tokenizer(folder),
         *_check_weights(folder),
@@ -65,17 +63,13 @@ def _remedy(problems: Sequence[Problem]) -> str:
 
 
 def digest_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 digest of every file of a model, by name, sorted."""
-    files = {file.name: file for pattern in MODEL_FILES for file in folder.glob(pattern) if file.is_file()}
-    return {name: digest(files[name]) for name in sorted(files)}
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """List the files that hold the weights: one, or the shards that the index names."""
-    if not (folder / INDEX).is_file():
-        return [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else []
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    return [folder / name for name in sorted(set(index["weight_map"].values()))]
+    """Return the SHA-256 digest of every file of a model that is read, by name, sorted."""
+    files = [file for pattern in MODEL_FILES for file in folder.glob(pattern)]
+    first = first_weight_file([file.name for file in folder.iterdir()], read_config(folder))
+    files += [folder / first] if first else []
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        files += weight_files(folder)
+    return {file.name: digest(file) for file in sorted(set(files)) if file.parent == folder and file.is_file()}
 
 
 def _check_digests(folder: Path, expected: Mapping[str, str], digests: Mapping[str, str]) -> Iterator[Problem]:
@@ -122,11 +116,10 @@ def _check_weights(folder: Path) -> Iterator[Problem]:
         yield Problem(INDEX, "is damaged: it must hold a JSON object with a `weight_map` of tensors to files")
         return
     if not files:
-        pickles = sorted(file.name for file in folder.iterdir() if file.suffix in PICKLES)
-        yield Problem(pickles[0], PICKLE_REFUSED) if pickles else Problem(WEIGHTS, WEIGHTS_MISSING)
+        yield Problem(*missing_weights([file.name for file in folder.iterdir()]))
     for file in files:
         if file.parent != folder or not file.is_file():
-            yield Problem(file.name, f"named in {INDEX}, but not among the model's files")
+            yield Problem(file.name, f"named in {INDEX} or config.json, but not among the model's files")
         elif (fault := _damage(file)) is not None:
             yield Problem(file.name, fault)
 

@@ -5,13 +5,10 @@ import hashlib
 import io
 import json
 import logging
-from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import datasets
-import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -375,79 +372,6 @@ def test_outputs_are_written_in_groups_of_a_thousand_rows(tmp_path: Path) -> Non
     for name in ("documents", "ledger"):
         metadata = pq.read_metadata(tmp_path / "out" / f"{name}.parquet")
         assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [1000, 1000, 500]
-
-
-# The hub
-
-
-class Hub:
-    """Stands in for the hub: one repository of two splits."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.loaded: list[tuple[str | None, ...]] = []
-
-    def dataset_info(self, source: str, *, revision: str) -> SimpleNamespace:
-        if source != "owner/news" or not revision:
-            raise ConnectionError("no route to host")
-        return SimpleNamespace(sha=COMMIT)
-
-    def load_dataset(self, source: str, subset: str | None, *, revision: str, cache_dir: str) -> datasets.DatasetDict:
-        assert Path(cache_dir).is_relative_to(self.folder), "downloads go to the temporary folder"
-        self.loaded.append((source, subset, revision))
-        rows = {"train": rows_of(20), "test": [{"text": f"test {i}", "label": "sport"} for i in range(10)]}
-        return datasets.DatasetDict({name: datasets.Dataset.from_list(split) for name, split in rows.items()})
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    stand_in = Hub(tmp_path)
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: stand_in)
-    monkeypatch.setattr(datasets, "load_dataset", stand_in.load_dataset)
-    return stand_in
-
-
-def test_hub_dataset_needs_a_revision(tmp_path: Path, hub: Hub) -> None:
-    message = refuse(tmp_path, source="owner/news")
-    assert "there is no file owner/news" in message
-    assert "`dataset.revision`" in message
-    assert hub.loaded == []
-
-
-def test_moving_revision_is_pinned_and_warned_of(tmp_path: Path, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
-    card = prepare(tmp_path, source="owner/news", revision="main").card
-    assert hub.loaded == [("owner/news", None, COMMIT)]
-    assert card["revision"] == COMMIT
-    assert f"revision: {COMMIT}" in caplog.text
-
-
-def test_splits_of_the_hub_are_pooled_or_kept(tmp_path: Path, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
-    pooled = prepare(tmp_path, source="owner/news", revision=COMMIT)
-    assert Counter(row["split"] for row in pooled.documents) == {"train": 18, "validation": 6, "test": 6}
-    assert [row["file"] for row in pooled.ledger] == ["train"] * 20 + ["test"] * 10
-    kept = prepare(tmp_path, source="owner/news", revision=COMMIT, splits={"validation": "test", "train": "train"})
-    assert [row["split"] for row in kept.documents] == ["train"] * 20 + ["validation"] * 10
-    assert "pin it" not in caplog.text
-    assert len(hub.loaded) == 2
-
-
-def test_unknown_split_of_the_hub_is_named(tmp_path: Path, hub: Hub) -> None:
-    message = refuse(tmp_path, source="owner/news", revision=COMMIT, splits={"train": "training", "test": "test"})
-    assert "dataset.splits.train  'training' is no split of owner/news; there are train, test" in message
-    assert hub.loaded
-
-
-def test_column_missing_on_the_hub_is_named(tmp_path: Path, hub: Hub) -> None:
-    message = refuse(tmp_path, source="owner/news", revision=COMMIT, text_column="txt")
-    assert "test   has no column 'txt' (`dataset.text_column`); did you mean 'text'?" in message
-    assert hub.loaded
-
-
-def test_unreachable_hub_is_a_clear_error(tmp_path: Path, hub: Hub) -> None:
-    message = refuse(tmp_path, source="nobody/nothing", revision=COMMIT)
-    assert "no route to host" in message
-    assert "on a machine that has one" in message
-    assert hub.loaded == []
 
 
 # Real corpora

@@ -1,15 +1,16 @@
 """Finding a copy of the model and verifying its files before they are loaded."""
 
+import errno
 import importlib.metadata
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import huggingface_hub
 import pytest
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import LocalEntryNotFoundError
 from model_study import ModelStudy
 from safetensors.torch import load_file, save_file
 from tiny_models import make_tiny_bert
@@ -17,6 +18,7 @@ from tiny_models import make_tiny_bert
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError
+from attviz_pipeline.model import source
 from attviz_pipeline.model.source import find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy
 
@@ -102,7 +104,7 @@ class TestPackage:
     def test_absent_package_is_passed_over_with_a_warning(
         self, original: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(original))
+        monkeypatch.setattr(source, "_hub_copy", lambda _: source.ModelCopy(original, "hub", COMMIT))
         assert find_copy(settings(TINY, revision=COMMIT, offline_package="no-such-tiny-model")).kind == "hub"
         assert "no-such-tiny-model (model.offline_package) is not installed" in caplog.text
 
@@ -139,61 +141,47 @@ class TestFolder:
 
 
 class TestHub:
-    @pytest.fixture(autouse=True)
-    def no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def unreachable(*_: object, **__: object) -> str:
-            raise LocalEntryNotFoundError("Name or service not known")
+    """What no server can bring about; tests/model/test_hub_models.py has the others."""
 
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
-        monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
+    @staticmethod
+    def refusal(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> str:
+        def fail(*_: object, **__: object) -> str:
+            raise fault
+
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+        monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", fail)
+        with pytest.raises(ModelError) as caught:
+            find_copy(settings(HUB_ID, revision=COMMIT))
+        return str(caught.value)
 
     def test_needs_a_revision(self) -> None:
         with pytest.raises(ModelError, match="read as a hub id, which needs a revision") as caught:
             find_copy(settings(HUB_ID))
         assert "model.revision" in caught.value.remedy
 
-    @pytest.mark.parametrize("revision", [COMMIT, "main"])
-    def test_no_network_says_what_to_do(self, revision: str) -> None:
-        with pytest.raises(ModelError, match="cannot be reached: Name or service not known") as caught:
-            find_copy(settings(HUB_ID, revision=revision))
-        assert "model.offline_package" in caught.value.remedy
+    def test_no_network_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        message = self.refusal(monkeypatch, LocalEntryNotFoundError("Not in the cache.\nName or service not known"))
+        assert "cannot be reached: Not in the cache. Name or service not known" in message
+        assert "model.offline_package" in message
 
-    @pytest.mark.parametrize(
-        ("fault", "message"),
-        [(RepositoryNotFoundError, "no public repository"), (RevisionNotFoundError, "has no revision 1110")],
-    )
-    def test_unknown_names(self, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], message: str) -> None:
-        def refuse(*_: object, **__: object) -> str:
-            raise fault.__new__(fault, "404")
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+    def test_cache_that_cannot_be_written(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        message = self.refusal(monkeypatch, OSError(number, os.strerror(number), "/some/file"))
+        assert f"cannot be written to the cache {huggingface_hub.constants.HF_HUB_CACHE}" in message
+        assert "HF_HOME" in message
 
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-        with pytest.raises(ModelError, match=message):
-            find_copy(settings(HUB_ID, revision=COMMIT))
-
-    def test_moving_name_is_resolved_with_a_warning(
-        self, monkeypatch: pytest.MonkeyPatch, original: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        asked: dict[str, Any] = {}
-
-        class Info:
-            sha = COMMIT
-
-        def download(repo_id: str, **options: object) -> str:
-            asked.update(options, repo_id=repo_id)
-            return str(original)
-
-        monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: Info())
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-        found = find_copy(settings(HUB_ID, revision="main"))
-        assert (found.kind, found.revision, asked["revision"]) == ("hub", COMMIT, COMMIT)
-        assert not any("bin" in pattern or pattern == "*" for pattern in asked["allow_patterns"])
-        assert f"main is a moving name; it is commit {COMMIT} now" in caplog.text
+    def test_no_token_in_a_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HF_TOKEN", "hf_secret")
+        assert "hf_secret" not in self.refusal(monkeypatch, ValueError("illegal header 'Bearer hf_secret'"))
 
 
 class TestVerify:
-    def test_returns_the_digest_of_every_file(self, copy: Path) -> None:
+    def test_returns_the_digest_of_every_file_that_is_read(self, copy: Path) -> None:
         expected = {"model.safetensors": digest(copy / "model.safetensors")}
-        assert set(verify_copy(copy, expected, "tiny")) == {path.name for path in copy.iterdir()}
+        (copy / "trainer_state.json").write_text("{}")
+        (copy / "consolidated.safetensors").write_text("")
+        unread = {"trainer_state.json", "consolidated.safetensors"}
+        assert set(verify_copy(copy, expected, "tiny")) == {path.name for path in copy.iterdir()} - unread
 
     def test_tampered_file_is_refused_and_nothing_written(self, study: ModelStudy, copy: Path) -> None:
         expected = digest_files(copy)
@@ -216,6 +204,18 @@ class TestVerify:
         assert "config.json        is not valid JSON" in message
         assert "tokenizer.json     missing" in message
         assert "model.safetensors  is truncated, damaged or no safetensors file" in message
+
+    def test_folder_in_the_cache_of_a_hub_client_is_compared_with_the_names_of_its_files(self, copy: Path) -> None:
+        blobs = copy.parent / "blobs"
+        blobs.mkdir()
+        for name in ("model.safetensors", "config.json"):
+            blob = blobs / (digest(copy / name) if name == "model.safetensors" else "0" * 40)
+            (copy / name).rename(blob)
+            (copy / name).symlink_to(blob)
+        message = refusal(copy)
+        assert "has 1 problem" in message
+        assert "config.json  damaged in the hub client's cache" in message
+        assert "Delete the model's folder in the cache" in message
 
     def test_name_outside_the_folder_is_not_read(self, copy: Path) -> None:
         outside = copy.parent / "outside.json"
@@ -288,6 +288,7 @@ class TestVerify:
 
     @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": {"a": 3}}', '{"weight_map": {"a": "../x"}}'])
     def test_strange_index(self, copy: Path, content: str) -> None:
+        (copy / "model.safetensors").unlink()
         (copy / "model.safetensors.index.json").write_text(content)
         assert "model.safetensors.index.json" in refusal(copy)
 

@@ -17,6 +17,7 @@ SHARED = {
     "devices",
     "errors",
     "faults",
+    "hub_files",
     "model_inputs",
     "provenance",
     "progress",
