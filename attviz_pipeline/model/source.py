@@ -21,7 +21,7 @@ from attviz_pipeline.errors import ModelError, Problem
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILES = ("*.json", "*.txt", "*.model", "*.codes", "*.safetensors")
+MODEL_FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.codes", "*.safetensors")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 WITHOUT_NETWORK = (
