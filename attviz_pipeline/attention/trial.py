@@ -67,6 +67,7 @@ def try_classifier(
         if is_lost_device(fault):
             raise
         raise _refusal(model, fault) from None
+    _warn_of_other_layers(model, shape)
     _warn_of_hidden_matrices(model, tokenizer, short)
     return shape
 
@@ -119,6 +120,15 @@ def _refusal(model: PreTrainedModel, fault: Exception) -> AttentionError:
         return AttentionError(summary, fault.problems, remedy)
     reason = " ".join(str(fault).split())[:LONGEST_REASON]
     return AttentionError(f"{name} fails on a text of the corpus: {type(fault).__name__}: {reason}", remedy=remedy)
+
+
+def _warn_of_other_layers(model: PreTrainedModel, shape: AttentionShape) -> None:
+    n_layers = getattr(model.config, "num_hidden_layers", shape.n_layers)
+    if shape.n_layers != n_layers:
+        logger.warning(
+            "%d of the model's %d layers return attention: they are numbered from 1, and the others are left out",
+            *(shape.n_layers, n_layers),
+        )
 
 
 def _warn_of_hidden_matrices(

@@ -26,7 +26,7 @@ from attviz_pipeline.model.labels import match_outputs, name_outputs
 from attviz_pipeline.model.model_config import load_config, one_output, require_classes, set_classes
 from attviz_pipeline.model.padding import Padding, agree_on_padding
 from attviz_pipeline.model.safely import SAFELY, faults_reported
-from attviz_pipeline.model.sentencepiece_files import NAME_THE_CLASS, require_agreement, sentencepiece_files
+from attviz_pipeline.model.sentencepiece_files import as_sentencepiece, require_agreement, reread, sentencepiece_files
 from attviz_pipeline.model_inputs import vocabulary_rows
 
 logger = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def non_finite(model: nn.Module) -> list[str]:
 
 
 def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
-    with faults_reported(folder, "tokenizer", NAME_THE_CLASS if sentencepiece_files(folder) else ""):
+    with faults_reported(folder, "tokenizer"), as_sentencepiece(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config, use_fast=True, **SAFELY)
     name = type(tokenizer).__name__
     if not isinstance(tokenizer, PreTrainedTokenizerFast | PreTrainedTokenizer):
@@ -145,7 +145,9 @@ def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokeniz
             "joined by spaces, are shown in the place of each text",
             name,
         )
-    require_agreement(tokenizer, folder)
+    if sentencepiece_files(folder):
+        tokenizer = reread(tokenizer, config)
+        require_agreement(tokenizer, folder)
     reset_tokenizer(tokenizer)
     return tokenizer
 
@@ -186,16 +188,16 @@ def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings)
 
 
 def _check_head_size(mismatched: Mapping[str, Any], config: PreTrainedConfig, settings: ModelSettings) -> None:
-    """Refuse another number of names than the trained head has outputs."""
+    """Refuse a trained head of one output, or of another number than there are names."""
     n_names = config.num_labels
     sizes = {found[0] for found, wanted in mismatched.values() if wanted[:1] == (n_names,) and found[1:] == wanted[1:]}
-    if len(sizes) == 1:
-        who = "config.json names" if settings.label_names is None else "model.label_names lists"
-        n_outputs = sizes.pop()
-        if n_outputs == 1:
-            raise one_output(settings.source)
+    n_outputs = sizes.pop() if len(sizes) == 1 else n_names
+    if n_outputs == 1:
+        raise one_output(settings.source)
+    if n_outputs != n_names:
+        where = "config.json names" if settings.label_names is None else "model.label_names lists"
         raise ModelError(
-            f"{who} {n_names} classes, but the model has {n_outputs} outputs.",
+            f"{where} {n_names} classes, but the model has {n_outputs} outputs.",
             remedy=f"Set model.label_names to {n_outputs} names, in the order of the outputs.",
         )
 

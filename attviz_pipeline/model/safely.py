@@ -12,12 +12,12 @@ LONGEST_REASON = 300
 
 
 @contextmanager
-def faults_reported(folder: Path, part: str, remedy: str = "") -> Iterator[None]:
+def faults_reported(folder: Path, part: str) -> Iterator[None]:
     """Turn whatever a library raises on a part of a model into a ModelError."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as fault:  # noqa: BLE001 - transformers and tokenizers raise bare Exception, too
         reason = " ".join(str(fault).split())[:LONGEST_REASON]
-        raise ModelError(
-            f"the {part} in {folder} cannot be loaded: {type(fault).__name__}: {reason}", remedy=remedy
-        ) from None
+        raise ModelError(f"the {part} in {folder} cannot be loaded: {type(fault).__name__}: {reason}") from None

@@ -1,12 +1,16 @@
 """SentencePiece models: the files from which transformers makes a tokenizer where there is no tokenizer.json."""
 
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sentencepiece
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from attviz_pipeline.errors import ModelError
+from attviz_pipeline.model.safely import SAFELY
 
 PATTERNS = ("*.model", "*.spm")
 TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
@@ -34,10 +38,33 @@ def file_fault(file: Path) -> str:
     """Say why a file is no SentencePiece model, or return an empty string."""
     content = file.read_bytes()
     try:
-        sentencepiece.SentencePieceProcessor(model_proto=content)
+        sentencepiece.SentencePieceProcessor(model_proto=content or b"empty")
     except RuntimeError:
         return TIKTOKEN_REFUSED if TIKTOKEN.match(content) else "is damaged or no SentencePiece model"
     return ""
+
+
+@contextmanager
+def as_sentencepiece(folder: Path) -> Iterator[None]:
+    """Name the cause where no tokenizer can be made of a SentencePiece model: transformers blames missing packages."""
+    files = sentencepiece_files(folder)
+    try:
+        yield
+    except (TypeError, ValueError):
+        if not files:
+            raise
+        raise ModelError(
+            f"transformers does not know which class of tokenizer to make of {files[0].name} in {folder}.",
+            remedy=NAME_THE_CLASS,
+        ) from None
+
+
+def reread(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+    """Return a tokenizer as its saved copy is: RemBERT's then puts special tokens around texts, and not before."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tokenizer.save_pretrained(scratch)
+        copy: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(scratch, config=config, **SAFELY)
+    return copy
 
 
 def require_agreement(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
