@@ -135,7 +135,9 @@ def non_finite(model: nn.Module) -> list[str]:
 
 def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
     with faults_reported(folder, "tokenizer"), as_sentencepiece(folder):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, config=config, use_fast=True, **SAFELY)
+        tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+            folder, config=config, use_fast=True, **SAFELY
+        )
     name = type(tokenizer).__name__
     if not isinstance(tokenizer, PreTrainedTokenizerFast | PreTrainedTokenizer):
         raise ModelError(f"the tokenizer {name} in {folder} is of a kind unknown here: choose a model with another.")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model_inputs import own_padding_id, vocabulary_rows
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ def agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
 
     Returns:
         Whose padding token it is.
+
+    Raises:
+        ModelError: None can be added to the model's vocabulary.
     """
     named, own = getattr(model.config, "pad_token_id", None), own_padding_id(model)
     if own is not None:
@@ -45,7 +49,13 @@ def _add_padding(model: Any) -> None:  # noqa: ANN401 - the library's own functi
     n_rows = vocabulary_rows(model)
     if n_rows is None:
         return
-    model.resize_token_embeddings(n_rows + 1, mean_resizing=False)
+    try:
+        model.resize_token_embeddings(n_rows + 1, mean_resizing=False)
+    except (TypeError, ValueError, NotImplementedError, AttributeError):
+        raise ModelError(
+            f"{type(model).__name__} has no padding token, and none can be added to its vocabulary.",
+            remedy="Name the padding token that it was trained with as `pad_token_id` in its config.json.",
+        ) from None
     with torch.no_grad():
         model.get_input_embeddings().weight[n_rows] = 0
     model.config.pad_token_id = n_rows

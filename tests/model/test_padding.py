@@ -113,3 +113,9 @@ def test_model_that_pads_needs_no_padding_of_its_tokenizer(tmp_path: Path) -> No
     study.prepare(tmp_path / "bert", mode="load")
 
     assert study.read_card()["padding"] == {"token_id": 0, "of": "model"}
+
+
+def test_model_whose_vocabulary_cannot_grow_is_refused(tmp_path: Path) -> None:
+    message = ModelStudy.make(tmp_path).refusal(write_decoder(tmp_path / "ibert", "IBert"), mode="load")
+    assert "IBertForSequenceClassification has no padding token, and none can be added to its vocabulary" in message
+    assert "`pad_token_id` in its config.json" in message
