@@ -41,15 +41,29 @@ def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this m
     return "token_type_ids" in tokenizer.model_input_names if n_types is None else n_types > 1
 
 
+def vocabulary_rows(model: Any) -> int | None:  # noqa: ANN401 - as above
+    """Return the number of rows of a model's table of input embeddings; None where it has no such table."""
+    try:
+        weight = model.get_input_embeddings().weight
+    except (AttributeError, NotImplementedError):
+        return None
+    return len(weight)
+
+
+def own_padding_id(model: Any) -> int | None:  # noqa: ANN401 - as above
+    """Return the padding token that a model's config names, or None where it names none that the vocabulary has."""
+    own, n_rows = getattr(model.config, "pad_token_id", None), vocabulary_rows(model)
+    return own if isinstance(own, int) and n_rows is not None and 0 <= own < n_rows else None
+
+
 def padding_id(model: Any, tokenizer: Any) -> int:  # noqa: ANN401 - as above
     """Return the token that fills up shorter inputs: the model's own if its vocabulary has it, else the tokenizer's.
 
     Heads that read the last token (GPT-2's), and some positions (RoBERTa's), tell padding by the model's. 0 where
     neither names one, and no inputs are batched.
     """
-    own = model.config.pad_token_id
-    known = own is not None and 0 <= own < len(model.get_input_embeddings().weight)
-    return int(own if known else tokenizer.pad_token_id or 0)
+    own = own_padding_id(model)
+    return int(tokenizer.pad_token_id or 0) if own is None else own
 
 
 def pads_left(model: Any) -> bool:  # noqa: ANN401 - as above

@@ -77,8 +77,9 @@ MODEL = Schema(
     "model",
     1,
     "prepare_model",
-    "Facts of the classifier: source, revision, digests, classes, versions; `offsets`, false where its tokenizer does "
-    "not tell which characters a token comes from",
+    "Facts of the classifier: source, revision, digests, classes, versions; `n_layers` and `n_heads` that return "
+    "attention; `padding`: `token_id`, and whose it is (`of`: `model`, `tokenizer` or `added`); `offsets`, false where "
+    "its tokenizer does not tell which characters a token comes from",
 )
 
 METRICS = Schema(

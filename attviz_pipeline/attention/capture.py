@@ -50,13 +50,15 @@ class Batch(NamedTuple):
         logits, attention = self.logits.float().cpu(), self.self_attention.float().cpu()
         if not (torch.isfinite(logits).all() and torch.isfinite(attention).all()):
             raise AttentionError(
-                "the model returned NaN or infinite values: its weights are damaged or overflow in this precision."
+                "the model returned NaN or infinite values: its weights are damaged or overflow in this precision.",
+                remedy="Use an undamaged copy of the model, or attention.precision: float32.",
             )
         least, most = attention.aminmax()
         if least < -ROUNDING or most > 1 + ROUNDING:
             raise AttentionError(
                 f"the model returned {least:.3g} to {most:.3g} in the place of attention, which lies between 0 and 1: "
-                "its layers hand out scores before the softmax. Use a model whose layers attend as BERT's do."
+                "its layers hand out scores before the softmax.",
+                remedy="Use a model whose layers attend as BERT's do.",
             )
         return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(self.places)]
 
@@ -164,14 +166,19 @@ class AttentionReader:
         name = type(self._model).__name__
         if not layers or any(layer is None for layer in layers):
             raise AttentionError(
-                f"{name} returns no attention: it has none, or hides it. "
-                "Use a model whose layers attend from token to token, such as BERT, RoBERTa or XLNet."
+                f"{name} returns no attention: it has none, or hides it.",
+                remedy="Use a model whose layers attend from token to token, such as BERT, RoBERTa or XLNet.",
             )
         diagonals = [layer_diagonal(layer) for layer in layers]
-        shapes = {(tuple(diagonal.shape[:1]), tuple(diagonal.shape[2:])) for diagonal in diagonals}
-        if shapes != {((n_windows,), (n_tokens,))}:
+        if any(diagonal.shape[:1] + diagonal.shape[2:] != (n_windows, n_tokens) for diagonal in diagonals):
             raise AttentionError(
                 f"{name} does not attend from every token to every token: of {n_windows} x {n_tokens} tokens, "
                 f"its layers return attention of the shapes {[tuple(layer.shape) for layer in layers]}."
+            )
+        n_heads = [diagonal.shape[1] for diagonal in diagonals]
+        if len(set(n_heads)) > 1:
+            raise AttentionError(
+                f"the layers of {name} have different numbers of heads: {n_heads}.",
+                remedy="Use a model of which no head was removed.",
             )
         return torch.stack(diagonals)

@@ -97,9 +97,6 @@ class _Extraction:
         self._full = FullStatistics(model, tokenizer) if settings.mode == "full" else None
         self._reader = open_reader(model, tokenizer, settings, self._full)
         self._budget = None if settings.tokens_per_batch == "auto" else settings.tokens_per_batch
-        if tokenizer.pad_token_id is None:
-            self._budget = 1
-            logger.warning("the tokenizer has no padding token: documents are read one at a time")
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
         """Yield the finished rows of each block of the shard, in the shard's order."""

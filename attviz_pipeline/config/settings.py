@@ -203,7 +203,8 @@ class ModelSettings(Section):
     )
     label_names: list[str] | None = Field(
         None,
-        description="Names of a loaded model's outputs in order, where its own config has only LABEL_0, LABEL_1, ...",
+        description="Names of a loaded model's outputs in order, where its own config has only LABEL_0, LABEL_1, ... "
+        "or what cannot be a name; they take precedence",
     )
     max_tokens: int = Field(512, ge=8, description="Longest input in tokens, special tokens included")
 

@@ -130,10 +130,16 @@ def _make_trainer(
         train_dataset=train,
         eval_dataset=validation,
         compute_metrics=_measure,
+        preprocess_logits_for_metrics=_logits_alone,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _logits_alone(outputs: Any, _: Any) -> Any:  # noqa: ANN401 - the Trainer's signature
+    """Leave out what some models return beside their logits: it would be kept for every text."""
+    return outputs[0] if isinstance(outputs, tuple | list) else outputs
 
 
 def _measure(found: EvalPrediction) -> dict[str, float]:

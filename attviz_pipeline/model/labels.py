@@ -1,53 +1,89 @@
 """The classes: what a model calls its outputs against what the dataset calls its labels."""
 
+import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from attviz_pipeline.errors import ModelError, Problem
 
 logger = logging.getLogger(__name__)
 
 GENERIC = re.compile(r"LABEL_\d+")
+NAME_OUTPUTS = "Set model.label_names to the class names, in the order of the outputs."
 
 
-def match_outputs(own_names: Sequence[str], given_names: Sequence[str] | None, label_names: Sequence[str]) -> list[int]:
+def name_outputs(id2label: object, given_names: Sequence[str] | None) -> list[str]:
+    """Return the names of a model's outputs, [output].
+
+    Args:
+        id2label: What the model's config maps the index of each output to.
+        given_names: `model.label_names` of the configuration, [output]; takes precedence.
+
+    Raises:
+        ModelError: With every problem: the config misses an output, or holds what cannot be a name, and no names are
+            given.
+    """
+    problems = _name_problems(id2label)
+    if given_names is None:
+        if problems:
+            raise ModelError("the model's config.json does not name its outputs:", problems, NAME_OUTPUTS)
+        return _own_names(id2label)
+    own_names = [] if problems else _own_names(id2label)
+    if not _are_generic(own_names) and list(given_names) != own_names:
+        logger.warning("model.label_names %s replace the model's own %s", list(given_names), own_names)
+    return list(given_names)
+
+
+def match_outputs(names: Sequence[str], label_names: Sequence[str]) -> list[int]:
     """Map a trained model's outputs to the dataset's labels, by name.
 
     Args:
-        own_names: Names in the model's config, [output].
-        given_names: `model.label_names` of the configuration, [output]; takes precedence.
+        names: Names of the model's outputs, [output].
         label_names: The dataset's classes, [label].
 
     Returns:
         The label's index for every output, [output].
 
     Raises:
-        ModelError: The two sets of names differ, or the model's names say nothing and none are given.
+        ModelError: The two sets of names differ.
     """
-    names = _name_outputs(own_names, given_names)
-    if sorted(names) != sorted(label_names):
-        raise _mismatch(names, label_names)
-    return [label_names.index(name) for name in names]
+    if sorted(names) == sorted(label_names):
+        return [label_names.index(name) for name in names]
+    if _are_generic(names):
+        raise ModelError(f"the model names its {len(names)} outputs only {', '.join(names)}.", remedy=NAME_OUTPUTS)
+    raise _mismatch(names, label_names)
 
 
-def _name_outputs(own_names: Sequence[str], given_names: Sequence[str] | None) -> Sequence[str]:
-    generic = all(GENERIC.fullmatch(name) for name in own_names)
-    if given_names is None:
-        if generic:
-            raise ModelError(
-                f"the model names its {len(own_names)} outputs only {', '.join(own_names)}.",
-                remedy=f"Set model.label_names to the {len(own_names)} class names, in the order of the outputs.",
-            )
-        return own_names
-    if len(given_names) != len(own_names):
-        raise ModelError(
-            f"model.label_names lists {len(given_names)} names, but the model has {len(own_names)} outputs "
-            f"({', '.join(own_names)})."
-        )
-    if not generic and list(given_names) != list(own_names):
-        logger.warning("model.label_names %s replace the model's own %s", list(given_names), list(own_names))
-    return given_names
+def _name_problems(id2label: object) -> list[Problem]:
+    if not isinstance(id2label, dict) or not id2label:
+        return [Problem("id2label", "must map the index of each output to its name")]
+    indices = [str(index) for index in range(len(id2label))]
+    problems = [Problem(f"id2label {index}", "is missing") for index in indices if index not in id2label]
+    for index, name in id2label.items():
+        if index not in indices:
+            problems.append(Problem(f"id2label {index[:80]}", "is no index of an output"))
+        if not _as_text(name):
+            problems.append(Problem(f"id2label {index[:80]}", f"{str(name)[:80]!r} cannot be a name"))
+    repeated = [name for name, n in Counter(map(_as_text, id2label.values())).items() if name and n > 1]
+    return problems + [Problem("id2label", f"names {name[:80]!r} more than once") for name in repeated]
+
+
+def _own_names(id2label: Any) -> list[str]:  # noqa: ANN401 - of JSON, without problems
+    return [_as_text(id2label[str(index)]) for index in range(len(id2label))]
+
+
+def _as_text(name: object) -> str:
+    """Return a name as text, numbers and truth values as JSON writes them; nothing where it cannot be a name."""
+    if isinstance(name, str):
+        return name if name.strip() else ""
+    return json.dumps(name) if isinstance(name, int | float) else ""
+
+
+def _are_generic(names: Sequence[str]) -> bool:
+    return all(GENERIC.fullmatch(name) for name in names)
 
 
 def _mismatch(names: Sequence[str], label_names: Sequence[str]) -> ModelError:

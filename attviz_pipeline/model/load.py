@@ -1,11 +1,11 @@
 """Loading of a verified copy: tokenizer and classifier, checked to fit each other and the study."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 import transformers
@@ -22,13 +22,15 @@ from transformers.utils import logging as transformers_logging
 
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
-from attviz_pipeline.model.labels import match_outputs
-from attviz_pipeline.model_inputs import padding_id
+from attviz_pipeline.model.labels import match_outputs, name_outputs
+from attviz_pipeline.model.model_config import load_config, one_output, require_classes, set_classes
+from attviz_pipeline.model.padding import Padding, agree_on_padding
+from attviz_pipeline.model.safely import SAFELY, faults_reported
+from attviz_pipeline.model.sentencepiece_files import as_sentencepiece, require_agreement, reread, sentencepiece_files
+from attviz_pipeline.model_inputs import vocabulary_rows
 
 logger = logging.getLogger(__name__)
 
-# What the libraries may not do whatever a model's files say: run code, unpickle, ask the network.
-SAFELY: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
 # Left behind in a tokenizer's settings by its folder or its last call; the checkpoint must hold none of them.
 TRANSIENT = (
     *("name_or_path", "vocab_file", "merges_file", "tokenizer_file", "is_local", "local_files_only"),
@@ -36,7 +38,6 @@ TRANSIENT = (
 )
 
 
-LONGEST_REASON = 300
 UNLIMITED = 2**31 - 1
 
 
@@ -48,11 +49,14 @@ class Classifier:
         model: Sequence classifier, float32, logits [document, output].
         tokenizer: Neither truncates nor pads by itself; a fast one knows the characters of every token.
         output_to_label: Index of the dataset's label for every output, [output].
+        padding: Whose padding token fills up shorter inputs: the model's own, its tokenizer's, or one that was added
+            to the model's vocabulary.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     output_to_label: list[int]
+    padding: Padding
 
 
 @contextmanager
@@ -80,18 +84,17 @@ def load_classifier(
         ModelError: The copy cannot be loaded, lacks weights, or does not fit its tokenizer, `max_tokens` or the
             classes.
     """
-    config = _load_config(folder)
-    tokenizer = _load_tokenizer(folder)
-    if settings.mode == "fine_tune":
-        _set_classes(config, label_names)
-        output_to_label = list(range(len(label_names)))
-    model = _load_model(folder, config, settings)
+    config, id2label = load_config(folder)
+    tokenizer = _load_tokenizer(folder, config)
+    names = label_names
     if settings.mode == "load":
-        output_to_label = match_outputs(_output_names(config), settings.label_names, label_names)
-        _warn_of_other_problem(config)
+        require_classes(config, id2label, settings.source)
+        names = name_outputs(id2label, settings.label_names)
+    set_classes(config, names)
+    model = _load_model(folder, config, settings)
+    output_to_label = match_outputs(names, label_names)
     check_fit(model, tokenizer, settings.max_tokens, overlap)
-    _agree_on_padding(model, tokenizer)
-    return Classifier(model, tokenizer, output_to_label)
+    return Classifier(model, tokenizer, output_to_label, agree_on_padding(model, tokenizer))
 
 
 def check_fit(
@@ -103,16 +106,10 @@ def check_fit(
         ModelError: With every problem.
     """
     problems = []
-    if not getattr(model.config, "num_attention_heads", 0):
-        what = f"{type(model).__name__} has no attention heads: choose one that attends, such as BERT, RoBERTa or XLNet"
-        problems.append(Problem("architecture", what))
-    n_entries = max(tokenizer.get_vocab().values(), default=-1) + 1
-    n_rows = len(cast(nn.Embedding, model.get_input_embeddings()).weight)
-    if n_entries > n_rows:
+    n_entries, n_rows = max(tokenizer.get_vocab().values(), default=-1) + 1, vocabulary_rows(model)
+    if n_rows is not None and n_entries > n_rows:
         what = f"has {n_entries} entries, but the model's embeddings have only {n_rows} rows: they belong to two models"
         problems.append(Problem("tokenizer", what))
-    if tokenizer.pad_token_id is None:
-        problems.append(Problem("tokenizer", "has no padding token, so texts cannot be batched"))
     limit, where = min((position_limit(model), "position table"), (tokenizer.model_max_length, "tokenizer"))
     if max_tokens > limit:
         what = f"{max_tokens} is more than the {where}'s limit of {limit}: set it to {limit} or less"
@@ -144,9 +141,11 @@ def non_finite(model: nn.Module) -> list[str]:
     return [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    with _faults_reported(folder, "tokenizer"):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **SAFELY)
+def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+    with faults_reported(folder, "tokenizer"), as_sentencepiece(folder):
+        tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+            folder, config=config, use_fast=True, **SAFELY
+        )
     name = type(tokenizer).__name__
     if not isinstance(tokenizer, PreTrainedTokenizerFast | PreTrainedTokenizer):
         raise ModelError(f"the tokenizer {name} in {folder} is of a kind unknown here: choose a model with another.")
@@ -156,6 +155,9 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             "joined by spaces, are shown in the place of each text",
             name,
         )
+    if sentencepiece_files(folder):
+        tokenizer = reread(tokenizer, config)
+        require_agreement(tokenizer, folder)
     reset_tokenizer(tokenizer)
     return tokenizer
 
@@ -174,55 +176,10 @@ def reset_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
         tokenizer.init_kwargs.pop(key, None)
 
 
-def _agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    config = model.config
-    if config.pad_token_id is None:
-        config.pad_token_id = tokenizer.pad_token_id
-        logger.info("the model names no padding token: it gets its tokenizer's, %s", tokenizer.pad_token)
-    elif config.pad_token_id != padding_id(model, tokenizer):
-        message = (
-            "the model's config pads with token %d, which its vocabulary lacks: a head that looks for padding errs"
-        )
-        logger.warning(message, config.pad_token_id)
-    elif config.pad_token_id != tokenizer.pad_token_id:
-        message = "the tokenizer pads with token %d, the model's config with %d: inputs are padded with the latter"
-        logger.info(message, tokenizer.pad_token_id, config.pad_token_id)
-
-
-def _load_config(folder: Path) -> PreTrainedConfig:
-    with _faults_reported(folder, "config"):
-        config = transformers.AutoConfig.from_pretrained(folder, **SAFELY)
-        # These change what the model returns, and only a caller should say so.
-        config.output_attentions, config.output_hidden_states, config.return_dict = False, False, True
-    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-        raise ModelError(f"transformers has no text classifier for the architecture {config.model_type!r} of {folder}.")
-    return config  # type: ignore[no-any-return]
-
-
-def _set_classes(config: PreTrainedConfig, label_names: Sequence[str]) -> None:
-    config.id2label = dict(enumerate(label_names))
-    config.label2id = {name: index for index, name in enumerate(label_names)}
-    config.problem_type = "single_label_classification"
-
-
-def _warn_of_other_problem(config: PreTrainedConfig) -> None:
-    if config.problem_type not in {None, "single_label_classification"}:
-        logger.warning(
-            "the model was trained for %s: its highest output is taken for the class, and the softmax over outputs "
-            "for probabilities, which it was not trained to give",
-            config.problem_type,
-        )
-
-
-def _output_names(config: PreTrainedConfig) -> list[str]:
-    names = {str(index): name for index, name in (config.id2label or {}).items()}
-    return [names.get(str(index), f"LABEL_{index}") for index in range(len(names))]
-
-
 def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings) -> PreTrainedModel:
     architecture = cast(type[PreTrainedModel], MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
-    with _faults_reported(folder, "weights"):
-        model, found = transformers.AutoModelForSequenceClassification.from_pretrained(
+    with faults_reported(folder, "weights"):
+        model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -233,9 +190,26 @@ def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings)
             output_loading_info=True,
             **SAFELY,
         )
-    mismatched = {name for name, *_ in found["mismatched_keys"]}
-    _check_weights(folder, settings, model.base_model_prefix, set(found["missing_keys"]) | mismatched)
+    mismatched = {name: (found, wanted) for name, found, wanted in loaded["mismatched_keys"]}
+    if settings.mode == "load":
+        _check_head_size(mismatched, config, settings)
+    _check_weights(folder, settings, model.base_model_prefix, {*loaded["missing_keys"], *mismatched})
     return model  # type: ignore[no-any-return]
+
+
+def _check_head_size(mismatched: Mapping[str, Any], config: PreTrainedConfig, settings: ModelSettings) -> None:
+    """Refuse a trained head of one output, or of another number than there are names."""
+    n_names = config.num_labels
+    sizes = {found[0] for found, wanted in mismatched.values() if wanted[:1] == (n_names,) and found[1:] == wanted[1:]}
+    n_outputs = sizes.pop() if len(sizes) == 1 else n_names
+    if n_outputs == 1:
+        raise one_output(settings.source)
+    if n_outputs != n_names:
+        where = "config.json names" if settings.label_names is None else "model.label_names lists"
+        raise ModelError(
+            f"{where} {n_names} classes, but the model has {n_outputs} outputs.",
+            remedy=f"Set model.label_names to {n_outputs} names, in the order of the outputs.",
+        )
 
 
 def _check_weights(folder: Path, settings: ModelSettings, base: str, absent: set[str]) -> None:
@@ -255,12 +229,3 @@ def _check_weights(folder: Path, settings: ModelSettings, base: str, absent: set
         )
     if head:
         logger.info("new classification head, to be trained: %s", ", ".join(sorted(head)))
-
-
-@contextmanager
-def _faults_reported(folder: Path, part: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as fault:  # noqa: BLE001 - transformers and tokenizers raise bare Exception, too
-        reason = " ".join(str(fault).split())[:LONGEST_REASON]
-        raise ModelError(f"the {part} in {folder} cannot be loaded: {type(fault).__name__}: {reason}") from None

@@ -5,6 +5,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.attention.trial import AttentionShape, try_classifier
+from attviz_pipeline.config.settings import ModelSettings
+from attviz_pipeline.errors import AttentionError, ModelError
 from attviz_pipeline.model.encoding import encode
 from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, check_splits, deterministic, fine_tune
 from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
@@ -67,10 +71,12 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
     with quiet_transformers(), deterministic(settings.seed):
         classifier = load_classifier(copy.folder, settings.model, corpus.label_names, settings.close_overlap)
+        classifier.model.to(_device())  # type: ignore[arg-type]
+        shape = _try(classifier, corpus, settings.model)
         scores = _train_and_score(classifier, corpus, settings, checkpoint)
         digests = _save(classifier, copy.folder, checkpoint)
     files.write_json(metrics, schemas.METRICS, scores)
-    facts = _describe(classifier, copy, settings)
+    facts = _describe(classifier, copy, settings) | shape._asdict()
     files.write_json(
         card,
         schemas.MODEL,
@@ -90,6 +96,26 @@ def _read_corpus(documents: Path) -> Corpus:
     return corpus
 
 
+def _try(classifier: Classifier, corpus: Corpus, settings: ModelSettings) -> AttentionShape:
+    """Refuse a model whose attention cannot be read before it is trained or scored."""
+    texts = list(chain.from_iterable(corpus.texts.values()))
+    pair_starts = list(chain.from_iterable(corpus.pair_starts.values()))
+    by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    longest_and_shortest = by_length[-1], by_length[0]
+    try:
+        return try_classifier(
+            classifier.model,
+            classifier.tokenizer,
+            [texts[index] for index in longest_and_shortest],
+            [pair_starts[index] for index in longest_and_shortest],
+            settings.max_tokens,
+        )
+    except AttentionError as fault:
+        raise ModelError(
+            f"the model {settings.source} cannot be used: {fault.summary}", fault.problems, fault.remedy
+        ) from None
+
+
 def _train_and_score(
     classifier: Classifier, corpus: Corpus, settings: PrepareModel, checkpoint: Path
 ) -> dict[str, Any]:
@@ -102,7 +128,6 @@ def _train_and_score(
         for split in wanted
         if split in corpus.texts
     }
-    classifier.model.to(_device())  # type: ignore[arg-type]
     training = UNTRAINED
     if settings.model.mode == "fine_tune":
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -154,12 +179,11 @@ def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -
         "copy": copy.kind,
         "mode": settings.model.mode,
         "architecture": {"model_type": model.config.model_type, "class": type(model).__name__},
-        "n_layers": model.config.num_hidden_layers,
-        "n_heads": model.config.num_attention_heads,
         "n_parameters": model.num_parameters(),
         "max_tokens": settings.model.max_tokens,
         "offsets": classifier.tokenizer.is_fast,
         "output_to_label": classifier.output_to_label,
+        "padding": {"token_id": model.config.pad_token_id, "of": classifier.padding},
         "seed": settings.seed,
         "training": settings.training.model_dump(mode="json") if settings.model.mode == "fine_tune" else None,
         "device": _name_device(model.device),

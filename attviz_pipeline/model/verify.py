@@ -11,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.hub_files import damaged_files
+from attviz_pipeline.model.sentencepiece_files import file_fault, sentencepiece_files
 from attviz_pipeline.model.source import MODEL_FILES
 from attviz_pipeline.model.weights import INDEX, first_weight_file, missing_weights, read_config, weight_files
 
-TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.spm")
 REMOTE_CODE = (
     "`auto_map` asks for Python code from the repository to be run: refused; use a model whose class transformers has"
 )
@@ -96,10 +97,12 @@ def _check_config(folder: Path) -> Iterator[Problem]:
 
 
 def _check_tokenizer(folder: Path) -> Iterator[Problem]:
-    if not any((folder / name).is_file() for name in TOKENIZERS):
-        yield Problem(
-            "tokenizer.json", f"missing, and so are the other known vocabularies: {', '.join(TOKENIZERS[1:])}"
-        )
+    if not any(file.is_file() for pattern in VOCABULARIES for file in folder.glob(pattern)):
+        known = ", ".join(VOCABULARIES[1:])
+        yield Problem("tokenizer.json", f"missing, and so are the other known vocabularies: {known}")
+    for file in sentencepiece_files(folder):
+        if fault := file_fault(file):
+            yield Problem(file.name, fault)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (folder / name).is_file():
             content, problem = _read_object(folder / name)

@@ -12,8 +12,6 @@ from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
-    FNetConfig,
-    FNetForSequenceClassification,
     RobertaConfig,
     RobertaModel,
     Trainer,
@@ -23,7 +21,6 @@ from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, ResourceError
 from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.fine_tune import deterministic
-from attviz_pipeline.model.labels import match_outputs
 from attviz_pipeline.model.load import load_classifier, position_limit
 from attviz_pipeline.model.scoring import score
 
@@ -229,13 +226,6 @@ class TestLoad:
         splits = study.read_metrics()["splits"]
         assert 0 < splits["test"]["n_truncated"] < splits["test"]["n"] or splits["validation"]["n_truncated"] > 0
 
-    def test_multi_label_model_is_used_with_a_warning(
-        self, study: ModelStudy, copy: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        edit_json(copy / "config.json", problem_type="multi_label_classification")
-        study.prepare(copy, mode="load")
-        assert "trained for multi_label_classification" in caplog.text
-
     def test_half_precision_weights_are_widened(self, study: ModelStudy, copy: Path) -> None:
         weights = load_file(copy / "model.safetensors")
         save_file({k: v.half() for k, v in weights.items()}, copy / "model.safetensors", {"format": "pt"})
@@ -262,14 +252,6 @@ class TestFit:
         make_tiny_tokenizer([f"word{number}" for number in range(90)]).save_pretrained(copy)
         assert "has 95 entries, but the model's embeddings have only 30 rows" in study.refusal(copy)
 
-    def test_model_without_attention_is_refused_before_it_is_trained(self, study: ModelStudy, tmp_path: Path) -> None:
-        folder = tmp_path / "fnet"
-        make_tiny_tokenizer().save_pretrained(folder)
-        config = FNetConfig(vocab_size=40, hidden_size=16, num_hidden_layers=2, intermediate_size=16)
-        FNetForSequenceClassification(config).save_pretrained(folder)
-        message = study.refusal(folder, mode="fine_tune")
-        assert "FNetForSequenceClassification has no attention heads: choose one that attends" in message
-
     def test_nan_weights_are_named(self, study: ModelStudy, copy: Path) -> None:
         weights = load_file(copy / "model.safetensors")
         name = "bert.encoder.layer.1.attention.self.key.weight"
@@ -291,12 +273,6 @@ class TestFit:
 
         monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: Strange())
         assert "the tokenizer Strange" in study.refusal(classifier)
-
-    def test_tokenizer_without_padding_is_refused(self, study: ModelStudy, copy: Path) -> None:
-        settings = json.loads((copy / "tokenizer_config.json").read_text())
-        del settings["pad_token"]
-        (copy / "tokenizer_config.json").write_text(json.dumps(settings))
-        assert "no padding token" in study.refusal(copy)
 
     def test_truncation_and_padding_of_the_source_are_dropped(self, study: ModelStudy, copy: Path) -> None:
         tokenizer = make_tiny_tokenizer()
@@ -358,14 +334,6 @@ class TestParts:
         encoded = encode(tokenizer, ["bank " * 6, "bank " * 7, ""], [0, 0, 0], 8)
         assert [len(ids) for ids in encoded.token_ids] == [8, 8, 2]
         assert encoded.n_truncated == 1
-
-    def test_given_names_replace_own_ones_with_a_warning(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert match_outputs(["POS", "NEG"], ["good", "bad"], ["bad", "good"]) == [1, 0]
-        assert "replace the model's own ['POS', 'NEG']" in caplog.text
-
-    def test_wrong_number_of_given_names(self) -> None:
-        with pytest.raises(ModelError, match="lists 3 names, but the model has 2 outputs"):
-            match_outputs(["LABEL_0", "LABEL_1"], ["a", "b", "c"], ["a", "b"])
 
     def test_determinism_is_restored(self) -> None:
         with deterministic(1):

@@ -27,8 +27,8 @@ SHARED = {
     "strata",
     "words",
 }
-ALSO = {"publish": {"report"}}
-"""Publishing renders the index of all studies, which is a page like the others."""
+ALSO = {"publish": {"report"}, "model": {"attention"}}
+"""Publishing renders the index of all studies, which is a page; a classifier is tried by the code of the extraction."""
 ONLY_IN = {
     "torch": {"model", "attention"},
     "transformers": {"model", "attention"},
