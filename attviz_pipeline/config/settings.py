@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 Split = Literal["train", "validation", "test"]
 Definition = Literal["paper", "attviz"]
@@ -21,6 +21,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
 
 
+# Blanks at its ends are part of a file's name.
+FilePath = Annotated[str, StringConstraints(strip_whitespace=False)]
+
+
 def section_of(annotation: object) -> type[Section] | None:
     """Return the section that a field holds, needed or not, or None for a plain value."""
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
@@ -30,10 +34,10 @@ def section_of(annotation: object) -> type[Section] | None:
 class DatasetSettings(Section):
     """Where the corpus comes from and how its columns are read."""
 
-    source: str | None = Field(
+    source: FilePath | None = Field(
         None, description="A hub id `owner/name`, or the path of one CSV, TSV, JSON lines or Parquet file"
     )
-    files: dict[Split, str] | None = Field(None, description="One local file per split, instead of `source`")
+    files: dict[Split, FilePath] | None = Field(None, description="One local file per split, instead of `source`")
     revision: str | None = Field(
         None,
         description="Commit of a hub dataset; needed with a hub id, refused with a local file; "
@@ -134,7 +138,7 @@ class DocumentsSettings(Section):
 class ModelSettings(Section):
     """Which classifier, from where, and whether it still has to be fine-tuned."""
 
-    source: str = Field(description="A hub id `owner/name`, or the path of a local model folder")
+    source: FilePath = Field(description="A hub id `owner/name`, or the path of a local model folder")
     revision: str | None = Field(
         None, description="Commit of a hub model; needed with a hub id, refused with a local folder"
     )
@@ -348,7 +352,7 @@ class RedactionSettings(Section):
         description="`shape` keeps of a word where it has capitals, letters and digits (`Xxxx 00`), `hash` puts a "
         "keyed tag in its place, the same for the same word; punctuation stays",
     )
-    key_file: str | None = Field(
+    key_file: FilePath | None = Field(
         None, description="File with the secret key of `hash`, 16 bytes or more; the same key gives the same tags"
     )
     min_document_frequency: int = Field(

@@ -33,6 +33,7 @@ rule prepare_dataset:
         "../../environment.yml"
     params:
         settings=stage_settings("prepare_dataset"),
+        braced=braced_files(STUDY.dataset.source, *(STUDY.dataset.files or {}).values()),
     shell:
         "python -m attviz_pipeline prepare-dataset --settings {params.settings:q} --log {log:q}"
         " --documents {output.documents:q} --ledger {output.ledger:q} --card {output.card:q}"

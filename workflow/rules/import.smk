@@ -34,6 +34,7 @@ rule import_attention:
         "../../environment.yml"
     params:
         settings=stage_settings("import_attention"),
+        braced=braced_files(STUDY.dataset.source),
     shell:
         "python -m attviz_pipeline import-attention --settings {params.settings:q} --log {log:q}"
         " --ledger {output.ledger:q} --dataset-card {output.dataset_card:q} --model-card {output.model_card:q}"

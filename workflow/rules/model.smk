@@ -33,6 +33,7 @@ rule prepare_model:
         runtime=model_runtime_minutes,
     params:
         settings=stage_settings("prepare_model"),
+        braced=braced_files(STUDY.model.source),
     shell:
         "python -m attviz_pipeline prepare-model --settings {params.settings:q} --log {log:q} --threads {threads}"
         " --gpus {resources.gpu} --documents {input.documents:q} --checkpoint {output.checkpoint:q}"

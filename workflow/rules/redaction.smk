@@ -32,6 +32,7 @@ rule redact_attention:
         "../../environment.yml"
     params:
         settings=stage_settings("redact_attention"),
+        braced=braced_files(STUDY.redaction.key_file),
     shell:
         "python -m attviz_pipeline redact-attention --settings {params.settings:q} --log {log:q}"
         " --attention {input.attention:q} --redacted {output.redacted:q}"
