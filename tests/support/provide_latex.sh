@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Find XeLaTeX and ctex for the test that compiles exported documents, or install Debian's packages: 0.7 GB on disk.
+# Find XeLaTeX and ctex for the test that compiles exported documents, or install Debian's packages: 0.5 GB on disk.
 # Without them that test is skipped and says so; ATTVIZ_REQUIRE_LATEX=1 makes that a failure.
 set -u
 
