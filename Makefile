@@ -23,6 +23,7 @@ export: .venv/report.installed # attention in the formats that the study's secti
 test: .venv/test.installed
 	tests/support/provide_chromium.sh
 	tests/support/provide_slurm.sh
+	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
 	python -m pytest -m "not slow"
 	python -m pytest -m slow
 

@@ -43,5 +43,9 @@ rule all:
     localrule: True
 
 
+onstart:
+    remove_unredacted_results()
+
+
 onsuccess:
     announce_site()

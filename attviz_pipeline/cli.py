@@ -18,6 +18,7 @@ from attviz_pipeline import __version__
 from attviz_pipeline.config.reading import parse_settings, read_study, require_utf8
 from attviz_pipeline.config.settings import Section
 from attviz_pipeline.devices import reserved_gpu
+from attviz_pipeline.environment import missing_module
 from attviz_pipeline.errors import AttvizError, ResourceError
 from attviz_pipeline.faults import machine_fault
 from attviz_pipeline.stages import STAGES, DrawFigures, Stage, slice_for
@@ -67,6 +68,8 @@ def _run(options: argparse.Namespace) -> None:
         if error is None:
             raise
         raise error from None
+    except ModuleNotFoundError as fault:
+        raise missing_module(fault) from None
     except OSError as fault:
         if fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
             raise

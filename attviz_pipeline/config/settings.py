@@ -3,15 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 Split = Literal["train", "validation", "test"]
 Definition = Literal["paper", "attviz"]
@@ -186,7 +178,7 @@ class DocumentsSettings(Section):
 class ModelSettings(Section):
     """Which classifier, from where, and whether it still has to be fine-tuned."""
 
-    source: str = Field(description="A hub id `owner/name`, or the path of a local model folder")
+    source: Verbatim = Field(description="A hub id `owner/name`, or the path of a local model folder")
     revision: str | None = Field(
         None, description="Commit of a hub model; needed with a hub id, refused with a local folder"
     )
@@ -401,7 +393,7 @@ class RedactionSettings(Section):
         description="`shape` keeps of a word where it has capitals, letters and digits (`Xxxx 00`), `hash` puts a "
         "keyed tag in its place, the same for the same word; punctuation stays",
     )
-    key_file: str | None = Field(
+    key_file: Verbatim | None = Field(
         None, description="File with the secret key of `hash`, 16 bytes or more; the same key gives the same tags"
     )
     min_document_frequency: int = Field(

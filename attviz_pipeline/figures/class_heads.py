@@ -1,6 +1,7 @@
 """Which heads differ between classes: effect sizes of every head, one map per class."""
 
 import logging
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ GROUPINGS = {
 }
 MOST_MAPS = 6
 MAPS_PER_ROW = 3
+CHARACTERS_OF_TITLE = 16
 log = logging.getLogger(__name__)
 
 
@@ -111,15 +113,18 @@ def _plot(maps: dict[str, Map]) -> Figure:
     n_columns = min(len(maps), MAPS_PER_ROW)
     n_rows = -(-len(maps) // MAPS_PER_ROW)
     cell = min(max((style.WIDTH_INCHES - 0.35) / n_columns * 0.92 / n_heads, 0.115), 0.2)
-    figure = Figure(figsize=(style.WIDTH_INCHES, 0.75 + n_rows * (cell * n_layers + 0.34)), layout="constrained")
+    titles = [_title(group, found) for group, found in maps.items()]
+    height_of_title = 0.22 + 0.12 * (1 + max(title.count("\n") for title in titles))
+    height = 0.75 + n_rows * (cell * n_layers + height_of_title)
+    figure = Figure(figsize=(style.WIDTH_INCHES, height), layout="constrained")
     panels = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     limit = max(float(np.abs(found["effect"]).max()) for found in maps.values()) or 1.0
     for axes in panels.flat[len(maps) :]:
         axes.set_axis_off()
-    for axes, (group, found) in zip(panels.flat, maps.items(), strict=False):
+    for axes, title, found in zip(panels.flat, titles, maps.values(), strict=False):
         image = axes.imshow(found["effect"], cmap="PuOr_r", aspect="auto", vmin=-limit, vmax=limit)
         _mark(axes, found, limit, cell)
-        axes.set_title(f"{style.legible(group)} ({int(found['n_inside'].max()):,})", fontsize=7, pad=3)
+        axes.set_title(title, fontsize=7, pad=3)
     for axes in panels[:, 0]:
         axes.set_ylabel("layer")
     for column in range(n_columns):
@@ -130,6 +135,13 @@ def _plot(maps: dict[str, Map]) -> Figure:
     bar.outline.set_visible(False)
     bar.set_label("effect, Hedges' g (dot: q < 0.05)")
     return figure
+
+
+def _title(group: str, found: Map) -> str:
+    """Return a group's name and its number of documents, in lines no wider than a map."""
+    text = f"{style.legible(group, style.LONGEST_CLASS)} ({int(found['n_inside'].max()):,})"
+    lines = textwrap.wrap(text.replace("_", "_ "), CHARACTERS_OF_TITLE)  # names break behind underscores
+    return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
 def _mark(axes: Axes, found: Map, limit: float, cell: float) -> None:

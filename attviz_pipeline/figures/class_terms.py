@@ -109,7 +109,11 @@ def _plot(shown: dict[str, Columns]) -> Figure:
         _plot_use(use, rows, places)
         _plot_effect(effect, rows, places)
         use.annotate(
-            style.legible(group), (0, top + 0.1), xycoords=("axes fraction", "data"), va="center", fontweight="bold"
+            style.legible(group, style.LONGEST_CLASS),
+            (0, top + 0.1),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontweight="bold",
         )
     use.set_yticks([place for place, _ in labels], [label for _, label in labels])
     use.set_ylim(place - 0.9, -0.6)

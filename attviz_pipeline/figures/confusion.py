@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -14,7 +15,10 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 KIND = "confusion"
 MOST_CLASSES_WITH_NUMBERS = 15
 LARGEST_CELL_INCHES = 0.45
-INCHES_OF_LABELS = 0.85
+SMALLEST_CELL_INCHES = {True: 0.3, False: 0.14}  # with numbers, and without: as high as a tick label
+SLANTED_FROM_INCHES = 0.2  # in narrower columns, slanted labels would overlap
+INCHES_BESIDE = 0.35  # the axis's own label, and the edge
+INCHES_OF_BAR = 0.65
 
 
 def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
@@ -31,7 +35,7 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
     names, counts = assessment["label_names"], np.array(assessment["scores"]["confusion"])
     rows, columns_of = np.indices(counts.shape).reshape(2, -1)
     yield finish(
-        lambda: _plot([style.legible(name) for name in names], counts),
+        lambda: _plot(style.class_labels(names), counts),
         name=KIND,
         kind=KIND,
         dpi=inputs.settings.dpi,
@@ -56,28 +60,39 @@ def _scores(scores: Mapping[str, Any]) -> str:
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
-    n = len(names)
-    cell = min((style.WIDTH_INCHES - 2 * INCHES_OF_LABELS) / n, LARGEST_CELL_INCHES)
-    figure = Figure(
-        figsize=(style.WIDTH_INCHES, INCHES_OF_LABELS + cell * n), layout=ConstrainedLayoutEngine(h_pad=0.07)
-    )
+    n, with_numbers = len(names), len(names) <= MOST_CLASSES_WITH_NUMBERS
+    labels = style.label_inches(names)
+    beside = labels + INCHES_BESIDE + INCHES_OF_BAR
+    cell = float(np.clip((style.WIDTH_INCHES - beside) / n, SMALLEST_CELL_INCHES[with_numbers], LARGEST_CELL_INCHES))
+    slant = 35 if cell >= SLANTED_FROM_INCHES else 90
+    below = labels * np.sin(np.radians(slant)) + INCHES_BESIDE
+    size = max(style.WIDTH_INCHES, beside + cell * n), below + cell * n + 0.15
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.07))
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(n), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_xticks(
+        range(n), names, rotation=slant, ha="right", va="center" if slant == 90 else "top", rotation_mode="anchor"
+    )
     axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("gold")
     axes.tick_params(length=0)
     axes.spines[:].set_color(style.PALE)
-    if n <= MOST_CLASSES_WITH_NUMBERS:
-        for (row, column), count in np.ndenumerate(counts):
-            ink = "white" if shares[row, column] > 0.55 else style.INK if count else style.MUTED
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=6.5)
-    bar = figure.colorbar(image, cax=axes.inset_axes((1.05, 0, 0.05, 1)), ticks=[0, 0.5, 1])
+    if with_numbers:
+        _write_counts(axes, counts, shares)
+    bar = figure.colorbar(
+        image, cax=axes.inset_axes((1 + 0.12 / (cell * n), 0, 0.12 / (cell * n), 1)), ticks=[0, 0.5, 1]
+    )
     bar.outline.set_visible(False)
     bar.set_label("share of the gold class")
     return figure
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.55 else style.INK if count else style.MUTED
+        axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=6.5)
 
 
 def _alt(names: Sequence[str], counts: np.ndarray) -> str:

@@ -110,7 +110,7 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
     order = np.argsort(-sizes, kind="stable")[:MOST_LINES] if by == "class" else np.arange(len(found))
     shown = np.sort(order[sizes[order] > 0])
     names = {"term": ["all terms"], "class": label_names, "layer": [str(layer) for layer in range(len(found))]}[by]
-    labels = [style.legible(names[row]) for row in shown]
+    labels = [style.class_labels(names)[row] for row in shown]
     density = found[shown] / sizes[shown, None, None] * BINS_PER_DECADE
     left_out = int((sizes > 0).sum()) - len(shown)
     edges = [0.0, *bin_edges().tolist()]
@@ -158,7 +158,7 @@ def _plot_distributions(density: np.ndarray, labels: list[str], by: str) -> Figu
         figure.legend(
             *panels[0].get_legend_handles_labels(),
             loc="outside upper center",
-            ncols=3,
+            ncols=int(np.clip(style.WIDTH_INCHES // (style.label_inches(labels) + 0.5), 1, 3)),
             frameon=False,
             fontsize=6.5,
             handlelength=2.6,

@@ -4,7 +4,7 @@ import io
 import logging
 import struct
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from matplotlib.ft2font import FT2Font
 # Half the width of a printed page: what a two-column paper gives a figure.
 WIDTH_INCHES = 3.5
 LONGEST_TOKEN = 18
+LONGEST_CLASS = 36
+INCHES_PER_CHARACTER = 0.055  # of tick labels, on average
 INK = "#1a1a1a"
 MUTED = "#6b6b6b"
 PALE = "#d9d9d9"
@@ -163,11 +165,22 @@ def log_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list
     return inside.tolist(), [_power_of_ten(tick) if tick < 1e-3 else f"{tick:,.4g}" for tick in inside.tolist()]
 
 
-def legible(token: str) -> str:
+def class_labels(names: Sequence[str]) -> list[str]:
+    """Return class names as figures show them: very long ones cut, and numbered where they would look alike then."""
+    cut = [legible(name, LONGEST_CLASS) for name in names]
+    return [f"{number} {label}" if cut.count(label) > 1 else label for number, label in enumerate(cut, start=1)]
+
+
+def label_inches(labels: Iterable[str]) -> float:
+    """Return about how long the longest of some tick labels is."""
+    return INCHES_PER_CHARACTER * max(map(len, labels), default=0)
+
+
+def legible(token: str, longest: int = LONGEST_TOKEN) -> str:
     """Return a token as figures show it: unprintable characters escaped, very long ones cut, whitespace visible."""
     shown = "".join(character if character.isprintable() else _escaped(character) for character in token)
     shown = shown.replace(" ", "␣") if shown.isspace() or not shown else shown
-    return shown if len(shown) <= LONGEST_TOKEN else shown[: LONGEST_TOKEN - 1] + "…"
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def font_path() -> Path:

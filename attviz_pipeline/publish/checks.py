@@ -1,16 +1,19 @@
 """What a site must be before it is published: whole, small enough, and silent about the machine that made it."""
 
+import logging
 import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from attviz_pipeline.artifacts.checksums import folder_digests
 from attviz_pipeline.errors import Problem, PublishError
 from attviz_pipeline.progress import track
 from attviz_pipeline.publish.addresses import Addresses, read_addresses
+from attviz_pipeline.publish.corpus import document_of, texts_of_dataset
 from attviz_pipeline.publish.private import Needle
 from attviz_pipeline.publish.readable import readable
 
@@ -19,6 +22,8 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|\.nojekyll")
 START = "index.html"
 LEFT_BEHIND = ".snakemake_timestamp"  # Snakemake's note of when it made the folder; never published
 FEWER = "analyse fewer documents (documents.max_documents), or mail the folder instead"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,16 +100,47 @@ def size_problems(sizes: SiteFiles, n_bytes_beside: int, limits: Limits) -> list
 
 
 def content_problems(site: Path, names: Sequence[str], needles: Sequence[Needle]) -> list[Problem]:
-    """Say which links lead nowhere, and which files hold what must not be published."""
-    problems: list[Problem] = []
+    """Say which links lead nowhere, and which files hold what must not be published.
+
+    What looks like a path or name of this machine but is part of the dataset's texts, labels or ids is no fault: it is
+    warned of once.
+    """
+    found: list[_Found] = []
     pages: dict[str, Addresses] = {}
     for name in track(names, total=len(names), label="publish: checking", unit="files"):
         text = unicodedata.normalize("NFC", readable(site / name))
-        lowered = text.casefold()
-        problems += [Problem(name, needle.what) for needle in needles if needle.is_in(text, lowered)]
+        lowered, document = text.casefold(), document_of(name, text)
+        found += [_Found(name, document, spot, needle) for needle in needles for spot in needle.found(text, lowered)]
         if name.endswith(".html"):
             pages[name] = read_addresses(text)
+    problems = [spot.problem() for spot in _not_of_dataset(site, names, found)]
     return problems + _broken_links(pages, set(names))
+
+
+class _Found(NamedTuple):
+    """A text that a file holds, and what it was looked for as."""
+
+    name: str
+    document: str
+    text: str
+    needle: Needle
+
+    def problem(self) -> Problem:
+        """Name the file, the document, the text and the remedy."""
+        return Problem(self.name, f"holds {self.text}{self.document}: {self.needle.what}")
+
+
+def _not_of_dataset(site: Path, names: Sequence[str], found: Sequence[_Found]) -> list[_Found]:
+    of_dataset = texts_of_dataset(site, names, {spot.text for spot in found if spot.needle.of_machine})
+    excused = [spot for spot in found if spot.needle.of_machine and spot.text in of_dataset]
+    if excused:
+        first = next((spot for spot in excused if spot.document), excused[0])
+        logger.warning(
+            "%d files hold texts of the dataset that look like a path or name of this machine, for example %s in %s%s: "
+            "publish.forbidden refuses them",
+            *(len({spot.name for spot in excused}), first.text, first.name, first.document),
+        )
+    return [spot for spot in found if not spot.needle.of_machine or spot.text not in of_dataset]
 
 
 def changed_problems(site: Path, names: Sequence[str], digests: Mapping[str, str]) -> list[Problem]:

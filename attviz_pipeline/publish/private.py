@@ -16,8 +16,10 @@ COMMON_NAMES = frozenset(
     {"root", "user", "users", "admin", "runner", "ubuntu", "debian", "docker", "guest", "nobody", "localhost", "home"}
 )
 SHORTEST_NAME = 3
+ALLOW = "add it to publish.allowed if it may be published"
 FOLDER_OF_A_USER = re.compile(
-    r"(?<![\w.])/(?:home|users)/[\w.-]+|\b[a-z]:[\\/]+users[\\/]+[\w.-]+|\bfile:///", re.IGNORECASE
+    r"(?<![\w.])/(?:home|users)/[\w.-]+(?:/[\w.-]+)*|\b[a-z]:[\\/]+users[\\/]+[\w.-]+|\bfile:///[\w.%:/-]*",
+    re.IGNORECASE,
 )
 
 
@@ -26,31 +28,33 @@ class Needle:
     """Something that no published file may hold.
 
     Args:
-        what: The problem, in words.
+        what: What it is, in words, and the remedy.
         hints: Case-folded texts, one of which stands in every file that `pattern` matches: quick to look for.
         pattern: What is looked for; none where a hint is enough.
         allowed: Texts that are taken out before `pattern` is applied.
+        of_machine: Whether it says something of this machine, as long as the dataset does not say the same.
     """
 
     what: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str] | None = None
     allowed: tuple[str, ...] = ()
+    of_machine: bool = False
 
-    def is_in(self, text: str, lowered: str) -> bool:
-        """Tell whether a text in normal form C, also given case-folded, holds it."""
-        if not any(hint in lowered for hint in self.hints):
-            return False
-        if self.pattern is None:
-            return True
+    def found(self, text: str, lowered: str) -> list[str]:
+        """Return the different places of a text in normal form C, also given case-folded, that hold it."""
+        hints = [hint for hint in self.hints if hint in lowered]
+        if self.pattern is None or not hints:
+            return hints[:1]
         for phrase in self.allowed:
             text = text.replace(phrase, " ")
-        return self.pattern.search(text) is not None
+        return list(dict.fromkeys(self.pattern.findall(text)))
 
 
 def forbidden_needles(forbidden: Iterable[str]) -> list[Needle]:
     """Look for the forbidden texts of the configuration, in every way that pages, scripts and tables write them."""
-    return [Needle(f"holds {text!r}, which publish.forbidden names", _spellings(text)) for text in forbidden]
+    what = "which publish.forbidden names: remove it from the dataset, or redact (redaction.mode)"
+    return [Needle(f"{text!r}, {what}", _spellings(text)) for text in forbidden]
 
 
 def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
@@ -62,8 +66,8 @@ def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
     needles = [_path_needle(path, phrases) for path in _own_folders(repository)]
     needles += [_name_needle(kind, name, phrases) for kind, name in _own_names()]
     hints = ("/home/", "/users/", "users\\", ":/users", "file:///")
-    what = "holds the path of a user's folder, or a file:// address: add it to publish.allowed if the corpus has it"
-    return [*needles, Needle(what, hints, FOLDER_OF_A_USER, phrases)]
+    what = "the path of a user's folder, or a file:// address"
+    return [*needles, Needle(f"{what}: {ALLOW}", hints, FOLDER_OF_A_USER, phrases, of_machine=True)]
 
 
 def _own_folders(repository: Path) -> list[str]:
@@ -96,13 +100,12 @@ def _user() -> str:
 def _path_needle(path: str, allowed: tuple[str, ...]) -> Needle:
     written = _composed(path)
     pattern = re.compile(rf"(?<![\w.]){re.escape(written)}(?!\w)", re.IGNORECASE)
-    return Needle(f"holds {path}, a folder of this machine", (written.casefold(),), pattern, allowed)
+    return Needle(f"a folder of this machine: {ALLOW}", (written.casefold(),), pattern, allowed, of_machine=True)
 
 
 def _name_needle(kind: str, name: str, allowed: tuple[str, ...]) -> Needle:
     pattern = re.compile(rf"(?<![\w+/=]){re.escape(name)}(?![\w+/=])", re.IGNORECASE)
-    what = f"holds {name}, the name of this {kind}: add it to publish.allowed if the corpus has the word"
-    return Needle(what, (name.casefold(),), pattern, allowed)
+    return Needle(f"the name of this {kind}: {ALLOW}", (name.casefold(),), pattern, allowed, of_machine=True)
 
 
 def _composed(text: str) -> str:

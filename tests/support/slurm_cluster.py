@@ -77,7 +77,8 @@ class SlurmCluster:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
-        programs = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), _search_path()])
+        # No environment is activated: jobs find their interpreter by themselves.
+        programs = os.pathsep.join([str(folder / "bin"), _search_path(without=Path(sys.executable).parent)])
         self.environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": programs}
 
     def start(self) -> None:
@@ -177,9 +178,10 @@ def wait(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def _search_path() -> str:
+def _search_path(without: Path | None = None) -> str:
     # Daemons lie where the path of a user who is not root does not lead.
-    return os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
+    folders = [*os.environ["PATH"].split(os.pathsep), "/usr/sbin", "/usr/local/sbin"]
+    return os.pathsep.join(folder for folder in folders if folder != str(without))
 
 
 def _minutes(limit: str) -> int:

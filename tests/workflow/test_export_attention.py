@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from attviz_pipeline.config.settings import ExportSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
-from attviz_pipeline.export.latex import ESCAPES, escape, latex_page
+from attviz_pipeline.export.latex import EAST_ASIAN, ESCAPES, escape, latex_page
 from attviz_pipeline.stages import ExportAttention
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
@@ -250,19 +251,36 @@ class TestLatex:
 
     @pytest.mark.slow
     def test_every_character_compiles(self, tmp_path: Path) -> None:
-        if shutil.which("xelatex") is None:
-            pytest.skip("xelatex is not installed")
         ascii_text = "".join(chr(code) for code in range(32, 127))
-        hostile = [
-            ascii_text,
-            "\\input{x} \\end{document} ``quotes'' -- --- %",
-            "中文\uff0c注意力 カナ 😀 \ufffe e\u0301",
-            *HOSTILE_TEXTS,
-        ]
-        shards = write_attention_shards(tmp_path, n_documents=len(hostile), n_shards=1, texts=hostile)
-        output = export(shards, tmp_path / "export", formats=["latex"])
+        hostile = [ascii_text, "\\input{x} \\end{document} ``quotes'' -- --- %", "😀 \ufffe e\u0301", *HOSTILE_TEXTS]
+        compile_pages([text for text in hostile if not EAST_ASIAN.search(text)], tmp_path, needed=())
 
-        for page in sorted((output / "latex").iterdir()):
-            command = ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "-output-directory", tmp_path, page]
-            finished = subprocess.run(command, capture_output=True, check=False, timeout=120)
-            assert finished.returncode == 0, finished.stdout.decode(errors="replace")[-2000:]
+    @pytest.mark.slow
+    def test_chinese_japanese_and_korean_compile(self, tmp_path: Path) -> None:
+        hostile = ["中文\uff0c注意力 カナ 😀", "한국어", *filter(EAST_ASIAN.search, HOSTILE_TEXTS)]
+        compile_pages(hostile, tmp_path, needed=("ctex.sty",))
+
+
+def compile_pages(texts: list[str], folder: Path, needed: tuple[str, ...]) -> None:
+    """Compile the pages of some texts with nothing but XeLaTeX and the files that are needed beside it."""
+    if reason := why_no_latex(needed):
+        if os.environ.get("ATTVIZ_REQUIRE_LATEX") == "1":
+            pytest.fail(f"{reason}, and ATTVIZ_REQUIRE_LATEX=1 asks for it")
+        pytest.skip(reason)
+    shards = write_attention_shards(folder, n_documents=len(texts), n_shards=1, texts=texts)
+    output = export(shards, folder / "export", formats=["latex"])
+    for page in sorted((output / "latex").iterdir()):
+        assert ("{ctex}" in page.read_text(encoding="utf-8")) == ("ctex.sty" in needed)
+        command = ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "-output-directory", folder, page]
+        finished = subprocess.run(command, capture_output=True, check=False, timeout=120)
+        assert finished.returncode == 0, finished.stdout.decode(errors="replace")[-2000:]
+
+
+def why_no_latex(needed: tuple[str, ...]) -> str:
+    """Say what of LaTeX is not installed; empty where nothing is missing."""
+    if shutil.which("xelatex") is None:
+        return "xelatex is not installed (tests/support/provide_latex.sh)"
+    missing = [
+        name for name in needed if subprocess.run(["kpsewhich", name], capture_output=True, check=False).returncode
+    ]
+    return f"LaTeX has no {', '.join(missing)} (tests/support/provide_latex.sh)" if missing else ""

@@ -264,10 +264,10 @@ def test_all_faults_of_a_site_come_at_once(copy: Path, checkout: Path, tmp_path:
         r"heads\.html +links to 'tokens\.html#no-such-place', a place that the page does not have",
         r"heads\.html +links to '\.\./\.\./outside\.png', which is not there",
         r"heads\.html +links to 'file:///x', which is no address within the site",
-        r"heads\.html +holds .*check out, a folder of this machine",
-        r"heads\.html +holds the path of a user's folder",
-        r"heads\.html +holds 'top&secret', which publish\.forbidden names",
-        r"assets/tokens-000\.js +holds 'say \"top', which publish\.forbidden names",
+        r"heads\.html +holds .*check out: a folder of this machine: add it to publish\.allowed",
+        r"heads\.html +holds C:.Users.someone: the path of a user's folder, or .*: add it to publish\.allowed",
+        r"heads\.html +holds top&amp;secret: 'top&secret', which publish\.forbidden names",
+        r"assets/tokens-000\.js +holds say .+top: 'say \"top', which publish\.forbidden names",
         r"link\.html +is a link or no regular file",
         r"'assets/two words\.js' +is no file name that this project writes",
     ):
@@ -286,8 +286,8 @@ def test_names_of_user_and_machine_are_words_of_their_own(
     page.write_text("<p>Mxyzptlk@quux17: fine are quux170 and aB+mxyzptlk/9=</p>")
     reseal(copy)
     message = refused(copy, checkout)
-    assert "holds mxyzptlk, the name of this user: add it to publish.allowed" in message
-    assert "holds quux17, the name of this machine" in message
+    assert "holds Mxyzptlk: the name of this user: add it to publish.allowed" in message
+    assert "holds quux17: the name of this machine" in message
 
     page.write_text("<p>fine are quux170 and aB+mxyzptlk/9=</p>")
     reseal(copy)
@@ -311,8 +311,8 @@ def test_names_are_looked_for_in_what_pictures_and_tables_say(
     pq.write_table(pa.table({"token": [["by", "zyx"]]}), table)
     reseal(copy)
     message = refused(copy, checkout)
-    assert re.search(r"figures/x\.png +holds zyx, the name of this user", message)
-    assert re.search(r"figures/x\.parquet +holds zyx, the name of this user", message)
+    assert re.search(r"figures/x\.png +holds zyx: the name of this user", message)
+    assert re.search(r"figures/x\.parquet +holds zyx: the name of this user", message)
 
 
 def png(kind: bytes, data: bytes) -> bytes:
@@ -322,6 +322,43 @@ def png(kind: bytes, data: bytes) -> bytes:
     )
 
 
+PATHS = (
+    *("https://example.org/users/ann/profile", "/home/bob/notes.txt", "C:\\Users\\carol\\x", "file:///etc/passwd"),
+    *("Mxyzptlk", "/opt/ünïcode/lab", "file://host/x", "D:/Users/dan", "/Users/é"),
+)
+
+
+@pytest.fixture
+def _names_as_in_the_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's user and working directory are words of the dataset."""
+    monkeypatch.setenv("LOGNAME", "mxyzptlk")
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/opt/ünïcode/lab"))
+
+
+@pytest.mark.usefixtures("_names_as_in_the_dataset")
+def test_paths_in_texts_labels_and_ids_are_the_datasets(
+    checkout: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = [f"{'Look there: ' * 5}{path}\nand at {path}\tagain {'and so on ' * 30}" for path in PATHS]
+    inputs = write_site_inputs(tmp_path / "inputs", n_documents=2 * len(PATHS), texts=texts)
+    write_site(site_settings(), inputs, tmp_path / "site")
+
+    assert "would push" in push(tmp_path / "site", checkout, dry_run=True)
+    assert re.search(
+        r"files hold texts of the dataset that look like .*, for example .* in documents/\d+\.html \(doc", caplog.text
+    )
+
+    page = tmp_path / "site" / "about.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("<h1>", "<h1>/home/eve/private "), encoding="utf-8")
+    reseal(tmp_path / "site")
+    message = refused(tmp_path / "site", checkout, forbidden=["carol"])
+    assert re.search(r"about\.html +holds /home/eve/private: the path of a user's folder", message)
+    assert re.search(
+        r"documents/\d+\.html +holds carol \(document \d+, id doc-\d+\): 'carol', which publish\.forbidden", message
+    )
+    assert "bob" not in message
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_forbidden_texts_are_found_in_every_unicode_form(
     form: Literal["NFC", "NFD"], copy: Path, checkout: Path
@@ -329,7 +366,7 @@ def test_forbidden_texts_are_found_in_every_unicode_form(
     (copy / "heads.html").write_text(f"<p>{unicodedata.normalize(form, 'Zürich Café')}</p>", encoding="utf-8")
     other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "zürich café")
     assert re.search(
-        r"heads\.html +holds '.*', which publish\.forbidden names", refused(copy, checkout, forbidden=[other])
+        r"heads\.html +holds .*: '.*', which publish\.forbidden names", refused(copy, checkout, forbidden=[other])
     )
 
 

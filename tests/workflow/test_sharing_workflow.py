@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -85,6 +86,22 @@ def test_redaction_switched_off_or_on_extracts_nothing_again(shared_study: Path)
     assert {"aggregate_shard", "aggregate_dataset", "draw_figures", "render_site"} <= switched
     assert not switched & {"extract_attention", "prepare_model", "redact_attention"}
     assert planned(snakemake(shared_study, "--dry-run", "--config", "publish={folder: x}")) == set()
+
+
+def test_what_was_exported_with_words_goes_when_a_share_safe_run_starts(shared_study: Path) -> None:
+    results = shared_study / "results" / "tiny"
+    sums = results / "aggregates" / "00000-of-00009.token_sums.parquet"
+    snakemake(shared_study, "--config", "redaction={mode: none, key_file: null}", "--", "export_attention")
+    shutil.copy(results / "aggregates" / "00000-of-00002.token_sums.parquet", sums)
+    assert leaks(results / "export", SECRETS)
+
+    assert "deleted" not in snakemake(shared_study, "--dry-run", "--", "export_attention")
+    message = snakemake(shared_study, "--", "export_attention")
+    assert "results/tiny/export was made without redaction: deleted." in message
+    assert not (results / "export").exists()
+    assert not sums.exists()
+    assert leaks(results / "redacted_export", SECRETS) == []
+    assert (results / "attention").is_dir()
 
 
 def test_the_rule_publish_pushes_and_a_dry_run_does_not(shared_study: Path) -> None:

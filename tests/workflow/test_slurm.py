@@ -69,13 +69,16 @@ class Run:
 def cut_off(cluster: SlurmCluster, calls: Path) -> None:
     """Let stages run without a network, and note which did.
 
-    SLURM's own steps need the loopback, so it is not the jobs that are cut off, but the `python` that their rules call.
+    SLURM's own steps need the loopback, so it is not the jobs that are cut off, but the `python` that their rules call:
+    the shell of every rule reads the function from the file that BASH_ENV names.
     """
     way = "unshare --net"
     if subprocess.run([*way.split(), "true"], capture_output=True, check=False).returncode != 0:
         nowhere = "http://127.0.0.1:9"
         way = f"env HF_HUB_OFFLINE=1 HTTP_PROXY={nowhere} HTTPS_PROXY={nowhere}"
-    cluster.add_program("python", f'echo "$3" >> {calls}; exec {way} {sys.executable} "$@"')
+    functions = calls.with_name("functions.sh")
+    functions.write_text(f'python() {{ echo "$3" >> {calls}; {way} python "$@"; }}\n')
+    cluster.environment["BASH_ENV"] = str(functions)
 
 
 def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmCluster, studies: tuple[Path, Path]) -> None:

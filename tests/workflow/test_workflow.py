@@ -183,3 +183,26 @@ def test_attention_from_a_file_goes_to_its_site_and_back(tmp_path: Path) -> None
     snakemake(tmp_path, "--config", "documents={n_shards: 3, block_size: 4}", "--", "all", "export_attention")
     assert content(results / "statistics") == one
     assert json.loads((results / "export" / "attviz.json").read_text(encoding="utf-8")) == documents
+
+
+def test_any_name_that_the_file_system_allows(tmp_path: Path) -> None:
+    folder = tmp_path / "-study {v2} 'a\" $HOME `id` *?[x]% \\ \n ж"
+    folder.mkdir()
+    write_study(folder)
+    data, model, key = (f" -{kind}{{v2}} '\"$HOME `id` *?[a]% \\n é\n" for kind in ("data", "model", "key"))
+    (folder / "news ünïcode.csv").rename(folder / data)
+    (folder / "bert").rename(folder / model)
+    (folder / key).write_bytes(b"0123456789abcdef")
+    study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    study["dataset"] |= {"source": data, "format": "csv"}
+    study["model"] |= {"source": model}
+    study["redaction"] = {"mode": "hash", "key_file": key}
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    target = ("--until", "redact_attention")
+
+    snakemake(folder, *target)
+    assert planned(snakemake(folder, "--dry-run", *target)) == set()
+    (folder / key).write_bytes(b"another key of this study")
+    assert planned(snakemake(folder, "--dry-run", *target)) == {"redact_attention"}
+    (folder / data).write_bytes((folder / data).read_bytes() + b"new,a new text,tech\n")
+    assert "prepare_dataset" in planned(snakemake(folder, "--dry-run", *target))

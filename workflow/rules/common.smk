@@ -7,12 +7,38 @@ from pathlib import Path
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY))
 
+from snakemake.io import contains_wildcard
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
-from attviz_pipeline.closure import source_files
-from attviz_pipeline.config.reading import parse_study, require_utf8, typed_overrides
-from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.stages import STAGES, slice_for
+from attviz_pipeline.environment import missing_module, use_this_interpreter
+from attviz_pipeline.errors import AttvizError
+
+
+def stop(fault):
+    """End with the message alone: Snakemake would print a traceback."""
+    print(fault, file=sys.stderr)
+    os._exit(fault.exit_code)
+
+
+try:
+    from attviz_pipeline.closure import source_files
+    from attviz_pipeline.config.reading import (
+        parse_study,
+        require_utf8,
+        typed_overrides,
+    )
+    from attviz_pipeline.leftovers import remove_unredacted
+    from attviz_pipeline.stages import STAGES, slice_for
+
+    # Jobs for which conda makes an environment use that one.
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        use_this_interpreter(REPOSITORY)
+except ModuleNotFoundError as fault:
+    stop(missing_module(fault))
+except AttvizError as fault:
+    stop(fault)
 
 
 def load_study():
@@ -25,19 +51,20 @@ def load_study():
     try:
         require_utf8()
         return parse_study(config, origin)
-    except ConfigError as fault:
-        print(fault, file=sys.stderr)
-        os._exit(fault.exit_code)  # Snakemake would print a traceback
+    except AttvizError as fault:
+        stop(fault)
 
 
 def stage_settings(stage):
     """The part of the configuration that a stage reads, as JSON: a change elsewhere does not rerun it."""
-    return slice_for(STUDY, STAGES[stage].settings).model_dump_json()
+    text = slice_for(STUDY, STAGES[stage].settings).model_dump_json()
+    return lambda wildcards: text  # in a text itself, Snakemake reads braces
 
 
 def stage_code(stage):
     """The sources of a stage, relative to the working directory: an edit reruns it, a touch or a move does not."""
-    return [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
+    names = [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
+    return [name for name in names if not contains_wildcard(name)]
 
 
 def command(stage):
@@ -47,6 +74,20 @@ def command(stage):
 
 def existing_files(*paths):
     """Local files that a study names; those that do not exist are left for the stage to report."""
+    return [name for name in _files(paths) if not contains_wildcard(name)]
+
+
+def braced_files(*paths):
+    """Those among the files whose names Snakemake takes for patterns, with what changes when they do."""
+    states = [
+        (name, os.stat(name).st_size, os.stat(name).st_mtime_ns)
+        for name in _files(paths)
+        if contains_wildcard(name)
+    ]
+    return lambda wildcards: states
+
+
+def _files(paths):
     found = [Path(path) for path in paths if path]
     files = [
         file
@@ -75,6 +116,13 @@ def model_memory_mb(wildcards, input, attempt):
 def model_runtime_minutes(wildcards, input, attempt):
     """Of a text's megabytes, BERT-base reads four an hour on two cores; a repetition gets as much again."""
     return round(STUDY.resources.runtime_minutes + 15 * texts_mb(input)) * attempt
+
+
+def remove_unredacted_results():
+    """In share-safe mode, delete what earlier runs left unredacted; what later runs replace or read again stays."""
+    if STUDY.redaction.mode != "none":
+        for path in remove_unredacted(Path(RESULTS), SHARDS):
+            logger.warning(f"{path} was made without redaction: deleted.")
 
 
 def announce_site():

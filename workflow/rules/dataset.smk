@@ -30,6 +30,7 @@ rule prepare_dataset:
         "../../environment.yml"
     params:
         settings=stage_settings("prepare_dataset"),
+        braced=braced_files(STUDY.dataset.source, *(STUDY.dataset.files or {}).values()),
     shell:
         command("prepare_dataset")
 

@@ -4,8 +4,13 @@ Attention in the formats of other tools; made only when asked for, by `make expo
 REQUIRED INPUTS
     attention/<shard>.parquet   self-attention
 OUTPUTS
-    export/                     what `export.formats` names
+    export/                     what `export.formats` names; in share-safe mode redacted_export/
 """
+
+# Two places, as of the attention itself: what is in `export` always has words.
+EXPORT = (
+    f"{RESULTS}/{'export' if STUDY.redaction.mode == 'none' else 'redacted_export'}"
+)
 
 
 rule export_attention:
@@ -14,7 +19,7 @@ rule export_attention:
         code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
     output:
-        export=directory(f"{RESULTS}/export"),
+        export=directory(EXPORT),
     log:
         f"{RESULTS}/logs/export_attention.log",
     benchmark:

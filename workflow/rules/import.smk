@@ -31,5 +31,6 @@ rule import_attention:
         "../../environment.yml"
     params:
         settings=stage_settings("import_attention"),
+        braced=braced_files(STUDY.dataset.source),
     shell:
         command("import_attention")

@@ -34,5 +34,6 @@ rule prepare_model:
         runtime=model_runtime_minutes,
     params:
         settings=stage_settings("prepare_model"),
+        braced=braced_files(STUDY.model.source),
     shell:
         command("prepare_model")

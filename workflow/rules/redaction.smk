@@ -33,5 +33,6 @@ rule redact_attention:
         "../../environment.yml"
     params:
         settings=stage_settings("redact_attention"),
+        braced=braced_files(STUDY.redaction.key_file),
     shell:
         command("redact_attention")

@@ -1,0 +1,25 @@
+"""What earlier runs without redaction leave behind, though no stage of a share-safe study reads or replaces it."""
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+
+def remove_unredacted(results: Path, shards: Collection[str]) -> list[Path]:
+    """Delete what holds words of the texts and would stay: the export, and sums of another number of shards.
+
+    Args:
+        results: Folder of the study's results.
+        shards: Names of the study's shards.
+
+    Returns:
+        What was deleted.
+    """
+    sums = [path for path in results.glob("aggregates/*") if path.name.partition(".")[0] not in shards]
+    found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums])
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return found
