@@ -295,6 +295,37 @@ def test_tokens_that_differ_from_the_text_are_named(inputs: SiteInputs) -> None:
     assert named == {"0": "[CLS]", "1": "[UNK]", str(len(tokens) - 1): "[SEP]"}
 
 
+def test_unknown_tokens_are_told_and_out_of_the_rankings(tmp_path: Path) -> None:
+    inputs = write_site_inputs(tmp_path / "in", n_documents=12, unknown="the")
+    render_site(site_settings(), inputs, tmp_path / "site")
+    n_unknown = files.read_json(inputs.statistics.summary, schemas.SUMMARY)["n_unknown_tokens"]
+
+    for page in ("index.html", "about.html"):
+        assert f"{n_unknown} tokens of text" in (tmp_path / "site" / page).read_text(encoding="utf-8")
+    for page in ("index.html", "tokens.html"):
+        assert "[UNK]" not in (tmp_path / "site" / page).read_text(encoding="utf-8")
+    study = read_study_view(site_settings().study, inputs)
+    rows = [row for pair in zip(inputs.attention, inputs.aggregates, strict=True) for row in iter_documents(*pair)]
+    assert not any(
+        token.token == "[UNK]"  # noqa: S105 - no password
+        for row in rows
+        for token in document._strongest(row, study.n_heads)
+    )
+    assert "[UNK]" in document._named_tokens(next(row for row in rows if row.unknown.any())).values()
+
+
+def test_a_site_without_unknown_tokens_does_not_speak_of_them(site: Path) -> None:
+    assert not any("unknown-tokens" in page.read_text(encoding="utf-8") for page in pages(site))
+
+
+def test_a_token_that_says_what_the_text_says_is_not_named(inputs: SiteInputs) -> None:
+    row = next(iter_documents(inputs.attention[0], inputs.aggregates[0]))
+    assert row.tokens[1] == row.text[: len(row.tokens[1])]
+    spaced = replace(row, tokens=[row.tokens[0], f"␣{row.tokens[1]}", *row.tokens[2:]])
+
+    assert document._named_tokens(spaced) == document._named_tokens(row)
+
+
 def test_a_histogram_counts_every_token() -> None:
     counts = np.zeros(81, np.int64)
     counts[[0, 40, 80]] = [1, 2, 1]

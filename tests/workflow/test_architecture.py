@@ -20,6 +20,8 @@ SHARED = {
     "progress",
     "published",
     "strata",
+    "token_texts",
+    "unread",
     "words",
 }
 ONLY_IN = {

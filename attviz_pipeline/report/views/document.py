@@ -13,6 +13,7 @@ from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.token_texts import unmarked
 
 N_STRONGEST = 10
 N_TELLING = 3
@@ -188,9 +189,10 @@ def mean_of_heads(row: DocumentRow) -> NDArray[np.float64]:
 
 
 def _strongest(row: DocumentRow, n_heads: int) -> list[StrongTokenView]:
-    means = np.where(row.special, -1, row.aggregates[0])
+    left_out = row.special | row.unknown
+    means = np.where(left_out, -1, row.aggregates[0])
     indices = np.argsort(-means, kind="stable")[:N_STRONGEST]
-    return [_strong_token(row, int(index), n_heads) for index in indices if not row.special[index]]
+    return [_strong_token(row, int(index), n_heads) for index in indices if not left_out[index]]
 
 
 def _strong_token(row: DocumentRow, index: int, n_heads: int) -> StrongTokenView:
@@ -253,7 +255,7 @@ def _named_tokens(row: DocumentRow) -> dict[str, str]:
     return {
         str(index): token
         for index, (start, end, token) in enumerate(bounds)
-        if row.text[start:end].lower() != token.removeprefix("##").lower()
+        if row.text[start:end].strip().lower() != unmarked(token).lower()
     }
 
 
