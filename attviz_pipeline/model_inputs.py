@@ -29,6 +29,37 @@ def split_pairs(texts: Sequence[str], pair_starts: Sequence[int | None]) -> tupl
     return firsts, [text[start:] for text, start in zip(texts, starts, strict=True)]
 
 
+def encode_texts(
+    tokenizer: Any,  # noqa: ANN401 - this module is free of torch
+    texts: Sequence[str],
+    pair_starts: Sequence[int | None],
+    **options: Any,  # noqa: ANN401 - passed on
+) -> Any:  # noqa: ANN401 - a batch of transformers
+    """Encode texts, or pairs of texts, with a fast tokenizer; `[SEP]` or `</s>` in one of them is read as text.
+
+    Tokenizers whose model itself holds control tokens (Unigram's) read them all the same.
+
+    Args:
+        tokenizer: A fast one of transformers.
+        texts: Texts, or pairs as `join_pair` makes them.
+        pair_starts: Where the second text of each begins, None for texts that are no pairs; all are or none.
+        options: As `tokenizer` takes them.
+    """
+    return tokenizer(*split_pairs(texts, pair_starts), split_special_tokens=True, padding=False, **options)
+
+
+def tokenize_text(tokenizer: Any, text: str) -> list[str]:  # noqa: ANN401 - as above
+    """Cut a text into the pieces of a slow tokenizer, `[SEP]` or `</s>` in it as text."""
+    # A slow tokenizer reads all added tokens as text then: only where there is something to avoid.
+    options = {"split_special_tokens": True} if holds_control_token(tokenizer, text) else {}
+    return list(tokenizer.tokenize(text, **options))
+
+
+def holds_control_token(tokenizer: Any, text: str) -> bool:  # noqa: ANN401 - as above
+    """Say whether a text has `[SEP]`, `</s>` or another of a tokenizer's special tokens in it."""
+    return any(token in text for token in tokenizer.all_special_tokens)
+
+
 def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this module is free of torch
     """Tell whether a model is to be told which of two texts each token belongs to.
 

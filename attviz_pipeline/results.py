@@ -30,7 +30,7 @@ class Document:
         prediction: Predicted class.
         probabilities: Softmax of the logits, [class], 0..1.
         text: The text, unchanged.
-        tokens: Vocabulary entries, [token].
+        tokens: Vocabulary entries as text, [token].
         special: True for [CLS], [SEP] and the like, [token].
         self_attention: Diagonal of the softmaxed attention matrices, [layer, head, token], 0..1.
     """

@@ -14,7 +14,7 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.errors import ArtifactError, Problem
 
 VALUES_PER_BATCH = 2**20
-TOKEN_COLUMNS = ["tokens", "token_ids", "special", "self_attention"]
+TOKEN_COLUMNS = ["tokens", "token_ids", "special", "unknown", "self_attention"]
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,21 @@ class AttentionBatch:
     Attributes:
         documents: Rows of the attention artefact, without its token columns.
         document: Row in `documents` that a token belongs to, ascending, [token].
-        tokens: Vocabulary entries, [token].
+        tokens: Vocabulary entries as text, [token].
+        entries: Vocabulary entries as the tokenizer spells them, null where not known, [token].
         token_ids: Vocabulary indices, [token].
         special: True for [CLS], [SEP] and the like, [token].
+        unknown: True for [UNK], [token].
         values: Self-attention, [token, layer x head], 0..1.
     """
 
     documents: pa.Table
     document: NDArray[np.int64]
     tokens: pa.Array
+    entries: pa.Array
     token_ids: NDArray[np.int32]
     special: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
     values: NDArray[np.float32]
 
     @property
@@ -81,7 +85,7 @@ def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
         ArtifactError: The file is unusable, lengths disagree, or a value is not in 0..1.
     """
     n_layers, n_heads = read_head_counts(path)
-    for table in files.iter_tables(path, schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS]):
+    for table in files.iter_tables(path, schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS, "entries"]):
         _check_lengths(path, table, n_layers * n_heads)
         sizes = _lengths(table, "self_attention").cumsum()
         start = 0
@@ -101,8 +105,10 @@ def _batch(path: Path, table: pa.Table, columns: list[str], n_rows: int) -> Atte
         documents=table.select(columns),
         document=document,
         tokens=flat["tokens"],
+        entries=_entries(table, len(document)),
         token_ids=flat["token_ids"].to_numpy(),
         special=flat["special"].to_numpy(zero_copy_only=False),
+        unknown=flat["unknown"].to_numpy(zero_copy_only=False),
         values=values,
     )
 
@@ -119,7 +125,7 @@ def _token_major(flat: NDArray[np.float32], n_tokens: NDArray[np.int64], n_rows:
 def _check_lengths(path: Path, table: pa.Table, n_rows: int) -> None:
     n_tokens = _lengths(table, "tokens")
     wrong = np.zeros(table.num_rows, dtype=bool)
-    for name in ("token_ids", "special"):
+    for name in ("token_ids", "special", "unknown"):
         wrong |= _lengths(table, name) != n_tokens
     wrong |= _lengths(table, "self_attention") != n_tokens * n_rows
     what = f"its columns do not hold one value per token, or {n_rows} of self-attention"
@@ -148,6 +154,11 @@ def report_damage(path: Path, table: pa.Table, rows: NDArray[np.int64], what: st
     if len(rows):
         problems = [Problem(repr(identifier.as_py()), what) for identifier in table["id"].take(pa.array(rows))]
         raise ArtifactError(f"{path} is damaged:", problems, files.REBUILD)
+
+
+def _entries(table: pa.Table, n_tokens: int) -> pa.Array:
+    entries = _flatten(table, "entries")
+    return entries if len(entries) == n_tokens else pa.nulls(n_tokens, entries.type)
 
 
 def _lengths(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
         attention: Artefacts `attention`, at least one.
 
     Returns:
-        The columns of `document_index`, and `n_special`, the number of special tokens.
+        The columns of `document_index`, and the numbers of special and of unknown tokens, `n_special` and `n_unknown`.
 
     Raises:
         ArtifactError: A shard is unusable, no shard holds a document, or two documents share a position or an id.
@@ -58,6 +58,7 @@ def _rows(batch: AttentionBatch) -> pa.Table:
     columns: dict[str, Any] = {name: batch.documents[name] for name in COPIED}
     columns["n_tokens"] = pa.array(batch.n_tokens.astype(np.int32))
     columns["n_special"] = pa.array(np.bincount(batch.document[batch.special], minlength=batch.n_documents))
+    columns["n_unknown"] = pa.array(np.bincount(batch.document[batch.unknown], minlength=batch.n_documents))
     columns["n_windows"] = pc.list_value_length(batch.documents["windows"])
     columns["mean"] = pa.array(_means(batch))
     return pa.table(columns)

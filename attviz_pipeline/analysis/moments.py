@@ -29,6 +29,7 @@ def write_tokens(path: Path, rows: TokenRows) -> None:
     moments = _over_all_heads(rows)
     order = _ranking(moments, _alphabetical_ranks(rows))
     table = _ranked_table(_Entries.of(rows), moments, order)
+    table = table.add_column(1, "entry", pa.array(rows.entries, pa.string()).take(pa.array(order)))
     with files.TableWriter(path, schemas.TOKENS) as writer:
         for start in range(0, table.num_rows, ROWS_PER_GROUP):
             writer.write_table(table.slice(start, ROWS_PER_GROUP))

@@ -27,6 +27,8 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
         "n_truncated_documents": int(documents["truncated"].to_numpy().sum()),
         "n_tokens": int(n_tokens.sum()),
         "n_tokens_without_special": int(n_tokens.sum() - documents["n_special"].to_numpy().sum()),
+        "n_unknown_tokens": int(documents["n_unknown"].to_numpy().sum()),
+        "n_documents_with_unknown": int((documents["n_unknown"].to_numpy() > 0).sum()),
         "tokens_per_document": {
             "min": int(n_tokens.min()),
             "mean": float(n_tokens.sum() / documents.num_rows),

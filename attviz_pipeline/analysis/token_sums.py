@@ -22,8 +22,9 @@ class TokenRows:
 
     Attributes:
         token_ids: Vocabulary indices, distinct, [entry].
-        tokens: Vocabulary entries, [entry].
-        special: True where any occurrence is special, [entry].
+        tokens: Vocabulary entries as text, [entry].
+        entries: Vocabulary entries as the tokenizer spells them, None where not known, [entry].
+        special: True where any occurrence is special or unknown, [entry].
         count: Occurrences, [entry].
         document_frequency: Documents it occurs in, [entry].
         sum: Limb sums of self-attention, [entry, limb, row].
@@ -34,6 +35,7 @@ class TokenRows:
 
     token_ids: NDArray[np.int32]
     tokens: list[str]
+    entries: list[str | None]
     special: NDArray[np.bool_]
     count: NDArray[np.int64]
     document_frequency: NDArray[np.int64]
@@ -48,6 +50,7 @@ class TokenRows:
         return cls(
             token_ids=np.zeros(n_entries, np.int32),
             tokens=[],
+            entries=[],
             special=np.zeros(n_entries, np.bool_),
             count=np.zeros(n_entries, np.int64),
             document_frequency=np.zeros(n_entries, np.int64),
@@ -72,7 +75,8 @@ class TokenRows:
         return cls(
             token_ids=ids[first],
             tokens=batch.tokens.take(pa.array(order[first])).to_pylist(),
-            special=np.logical_or.reduceat(batch.special[order], first),
+            entries=batch.entries.take(pa.array(order[first])).to_pylist(),
+            special=np.logical_or.reduceat((batch.special | batch.unknown)[order], first),
             count=np.diff(np.append(first, len(ids))),
             document_frequency=np.add.reduceat(is_new_document, first, dtype=np.int64),
             sum=_sum_limbs(wide, exact_sums.SUM_LIMBS, first),
@@ -88,6 +92,7 @@ class TokenRows:
         return cls(
             token_ids=table["token_id"].to_numpy(),
             tokens=table["token"].to_pylist(),
+            entries=table["entry"].to_pylist(),
             special=table["special"].to_numpy(),
             count=table["count"].to_numpy(),
             document_frequency=table["document_frequency"].to_numpy(),
@@ -102,6 +107,7 @@ class TokenRows:
         return TokenRows(
             token_ids=self.token_ids[rows],
             tokens=[self.tokens[row] for row in rows.tolist()],
+            entries=[self.entries[row] for row in rows.tolist()],
             special=self.special[rows],
             count=self.count[rows],
             document_frequency=self.document_frequency[rows],
@@ -116,6 +122,7 @@ class TokenRows:
         columns = {
             "token_id": pa.array(self.token_ids),
             "token": pa.array(self.tokens, pa.string()),
+            "entry": pa.array(self.entries, pa.string()),
             "special": pa.array(self.special),
             "count": pa.array(self.count),
             "document_frequency": pa.array(self.document_frequency),
@@ -175,10 +182,11 @@ class TokenSums:
 
     def _slots_of(self, rows: TokenRows) -> NDArray[np.intp]:
         slots = []
-        for token_id, token in zip(rows.token_ids.tolist(), rows.tokens, strict=True):
+        for token_id, token, entry in zip(rows.token_ids.tolist(), rows.tokens, rows.entries, strict=True):
             slot = self._slots.setdefault(token_id, len(self._slots))
             if slot == len(self._rows.tokens):
                 self._rows.tokens.append(token)
+                self._rows.entries.append(entry)
             elif self._rows.tokens[slot] != token:
                 raise ArtifactError(
                     f"token {token_id} is {self._rows.tokens[slot]!r} in one place and {token!r} in another.",

@@ -12,7 +12,7 @@ _VECTORS = (
 
 MAPS = Schema(
     "maps",
-    2,
+    3,
     "extract_maps",
     "Token-to-token attention of the documents in `map_selection`, one row and row group per window, sorted by "
     "`position`, `window`; tokens are those of the whole window. Facts: `n_layers`, `n_heads`, `thumbnail_size`, "
@@ -25,7 +25,7 @@ MAPS = Schema(
                 "first_kept", pa.int32(), "First token that the document keeps; schema `attention` has only kept ones"
             ),
             column("n_kept", pa.int32(), "Tokens that the document keeps"),
-            column("tokens", list_of(pa.string()), "Vocabulary entries, [token], special tokens included"),
+            column("tokens", list_of(pa.string()), "Vocabulary entries as text, [token], special tokens included"),
             column("token_ids", list_of(pa.int32()), "Vocabulary indices, [token]"),
             column("starts", list_of(pa.int32()), "First character of each token in the text, code points, [token]"),
             column("ends", list_of(pa.int32()), "Character behind each token, [token]"),

@@ -83,7 +83,12 @@ MODEL = Schema(
 )
 
 METRICS = Schema(
-    "metrics", 1, "prepare_model", "Scores per split (accuracy, macro F1, per class, confusion) and training history"
+    "metrics",
+    1,
+    "prepare_model",
+    "Scores per split (accuracy, macro F1, per class, confusion), its "
+    "`n_tokens` of text, of these `n_unknown` (read as "
+    "[UNK]) and `n_control` (control tokens that a text spells), and training history",
 )
 
 WINDOW = pa.struct(
@@ -97,7 +102,7 @@ WINDOW = pa.struct(
 
 ATTENTION = Schema(
     "attention",
-    2,
+    3,
     "extract_attention",
     "Self-attention of every layer and head, and what full mode adds (null without it). "
     "Facts: `n_layers`, `n_heads`, `label_names`, `model`, `mode`, `device`, `precision`, and `offsets`: false where "
@@ -108,8 +113,8 @@ ATTENTION = Schema(
             _column(
                 "text",
                 pa.string(),
-                "The document's text, unchanged; of a pair both, a line feed between them; without offsets its pieces, "
-                "joined by single spaces; imported, with pieces of words joined (docs/formats.md)",
+                "The document's text, unchanged; of a pair both, a line feed between them; without offsets what its "
+                "pieces spell; imported, with pieces of words joined (docs/formats.md)",
             ),
             _PAIR_START,
             _column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
@@ -118,13 +123,29 @@ ATTENTION = Schema(
                 _list(pa.float32()),
                 "Softmax of the logits, [class], 0..1; of a windowed document the mean over its windows",
             ),
-            _column("tokens", _list(pa.string()), "Vocabulary entries, [token], special tokens included"),
+            _column(
+                "tokens",
+                _list(pa.string()),
+                "Vocabulary entries as text, [token], special tokens included: `␣` is a space, `##` stands where a "
+                "word goes on, `‹F0 9F›` are bytes that are no text by themselves; imported, as the file spells them",
+            ),
+            _column(
+                "entries",
+                _list(pa.string()),
+                "Vocabulary entries as the tokenizer spells them, [token]; null where imported or share-safe",
+                nullable=True,
+            ),
             _column("token_ids", _list(pa.int32()), "Vocabulary indices, [token]"),
             _column("starts", _list(pa.int32()), "First character of each token in `text`, code points, [token]"),
             _column(
                 "ends", _list(pa.int32()), "Character behind each token, [token]; equals `starts` for special tokens"
             ),
             _column("special", _list(pa.bool_()), "True for [CLS], [SEP] and the like, [token]"),
+            _column(
+                "unknown",
+                _list(pa.bool_()),
+                "True where the vocabulary cannot spell the text, and the model reads [UNK] in its place, [token]",
+            ),
             _column(
                 "punctuation",
                 _list(pa.bool_()),
@@ -212,17 +233,20 @@ AGGREGATES = Schema(
     ),
 )
 
+_ENTRY = "Vocabulary entry as the tokenizer spells it; null where imported or share-safe"
+
 TOKEN_SUMS = Schema(
     "token_sums",
-    1,
+    2,
     "aggregate_shard",
     "Exact sums per vocabulary entry of one shard; adding shards in any order gives the same bits. "
     "Facts: `n_layers`, `n_heads`",
     pa.schema(
         [
             _column("token_id", pa.int32(), "Vocabulary index"),
-            _column("token", pa.string(), "Vocabulary entry"),
-            _column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+            _column("token", pa.string(), "Vocabulary entry as text"),
+            _column("entry", pa.string(), _ENTRY, nullable=True),
+            _column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for [UNK]"),
             _column("count", pa.int64(), "Occurrences"),
             _column("document_frequency", pa.int64(), "Documents it occurs in"),
             _column("sum", _list(pa.int64()), "Sum of self-attention, fixed point, [limb, layer, head]"),
@@ -253,23 +277,23 @@ HEAD_SUMS = Schema(
 )
 
 _TOKEN = [
-    _column("token", pa.string(), "Vocabulary entry"),
-    _column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+    _column("token", pa.string(), "Vocabulary entry as text"),
+    _column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for [UNK]"),
     _column("count", pa.int64(), "Occurrences in the analysed documents"),
     _column("document_frequency", pa.int64(), "Documents it occurs in"),
 ]
 
 TOKENS = Schema(
     "tokens",
-    1,
+    2,
     "aggregate_dataset",
     "One row per vocabulary entry that occurs, moments over its occurrences and all heads; sorted by `mean`, falling",
-    pa.schema([*_TOKEN, *_MOMENTS]),
+    pa.schema([_TOKEN[0], _column("entry", pa.string(), _ENTRY, nullable=True), *_TOKEN[1:], *_MOMENTS]),
 )
 
 HEAD_TOKENS = Schema(
     "head_tokens",
-    1,
+    2,
     "aggregate_dataset",
     "One row per head and vocabulary entry, one row group per head; sorted by layer, head, and `mean`, falling",
     pa.schema(
@@ -319,10 +343,11 @@ DOCUMENT_INDEX = Schema(
 
 SUMMARY = Schema(
     "summary",
-    2,
+    3,
     "aggregate_dataset",
     "Counts and scores of the analysed documents: `n_documents`, `n_sources` (input rows), `n_windowed_documents`, "
-    "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `tokens_per_document` (min, mean, max), "
+    "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `n_unknown_tokens` (read as [UNK]), "
+    "`n_documents_with_unknown`, `tokens_per_document` (min, mean, max), "
     "`n_vocabulary_entries`, `n_layers`, `n_heads`, `label_names`, `mean_confidence`, `n_labelled` (documents whose "
     "gold class is known) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null where there "
     "are none; `ledger` counts per status",
@@ -410,7 +435,7 @@ RUN = Schema(
 
 EXPORTED_TOKENS = Schema(
     "exported_tokens",
-    1,
+    2,
     "export_attention",
     "One row per document, vector and token, sorted by `position`. Facts: `label_names`, `vector_names`",
     pa.schema(
@@ -420,7 +445,7 @@ EXPORTED_TOKENS = Schema(
             _column("gold", pa.string(), "Gold class; null where it is not known", nullable=True),
             _column("prediction", pa.string(), "Predicted class"),
             _column("token_index", pa.int32(), "Place of the token in the document, 0-based"),
-            _column("token", pa.string(), "Vocabulary entry"),
+            _column("token", pa.string(), "Vocabulary entry as text"),
             _column("start", pa.int32(), "First character in the document's text, code points"),
             _column("end", pa.int32(), "Character behind; equals `start` for tokens that cover none"),
             _column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),

@@ -14,7 +14,7 @@ VOCABULARY = Schema(
     pa.schema(
         [
             column("term", pa.string(), "The token, word or lower-cased word"),
-            column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+            column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for what is read as [UNK]"),
             column("count", pa.int64(), "Occurrences in the analysed documents"),
             column("document_frequency", pa.int64(), "Documents it occurs in"),
         ]
@@ -157,7 +157,7 @@ def _interval(name: str, what: str, how: str) -> list[pa.Field]:
 
 _TERM = [
     column("term", pa.string(), "The token, word or lower-cased word"),
-    column("special", pa.bool_(), "True for [CLS], [SEP] and the like"),
+    column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for what is read as [UNK]"),
     column("count", pa.int64(), "Occurrences in the analysed documents"),
     column("document_frequency", pa.int64(), "Documents it occurs in"),
     *MOMENTS,

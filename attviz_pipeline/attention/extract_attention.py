@@ -23,6 +23,7 @@ from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.unread import Unread
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         # One thread computes, one makes tables of what is computed, this one compresses and writes.
         for group in one_ahead(_row_groups(_as_table(rows) for rows in blocks)):
             writer.write_table(group)
+    extraction.warn_of_unread()
 
 
 class _Launched(NamedTuple):
@@ -91,6 +93,7 @@ class _Extraction:
         self._freed = FreedMemory()
         tokenizer = open_tokenizer(checkpoint)
         self.tells_offsets = bool(tokenizer.is_fast)
+        self._tokenizer, self._unread = tokenizer, Unread.of(tokenizer)
         self._encoder = DocumentEncoder(tokenizer, settings, card["max_tokens"])
         model = open_model(checkpoint, settings)
         self.device = device_name(model.device)
@@ -104,10 +107,17 @@ class _Extraction:
         # A GPU computes a block while the rows of the one before are made.
         yield from map(self._finish, one_behind(launched))
 
+    def warn_of_unread(self) -> None:
+        """Warn of unknown tokens and control tokens in the documents read so far."""
+        self._unread.warn(self._tokenizer)
+
     def _encoded_blocks(self, shard: Path) -> Iterator[tuple[list[Row], list[EncodedDocument]]]:
         for _, block in groupby(_documents(shard), key=lambda row: row["block"]):
             rows = list(block)
-            yield rows, self._encoder.encode([row["text"] for row in rows], [row["pair_start"] for row in rows])
+            documents = self._encoder.encode([row["text"] for row in rows], [row["pair_start"] for row in rows])
+            for document in documents:
+                self._unread.count(document.token_ids, document.special, document.part)
+            yield rows, documents
 
     def _launch(self, rows: list[Row], documents: list[EncodedDocument]) -> _Launched:
         windows = list(chain.from_iterable(document.windows for document in documents))

@@ -1,4 +1,4 @@
-"""Tokenizers that do not say which characters a token comes from: their pieces take the text's place."""
+"""Tokenizers that do not say which characters a token comes from: what their pieces spell takes the text's place."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from typing import NamedTuple, cast
 
 from transformers import PreTrainedTokenizer
 
+from attviz_pipeline.model_inputs import tokenize_text
+from attviz_pipeline.token_texts import Spelling
+
 FIRST, SECOND = -1, -2  # stand for the tokens of the two texts among special ones: no vocabulary has such indices
 
 
 class Piece(NamedTuple):
-    """One token; its place is that in the text of all pieces, joined by single spaces."""
+    """One token; its place is that in the text that all pieces spell."""
 
     token_id: int
     token: str
@@ -30,17 +33,14 @@ class PieceSequence:
     sequence_ids: list[int | None]
 
 
-def join_pieces(tokenizer: PreTrainedTokenizer, text: str) -> tuple[str, list[Piece]]:
-    """Cut a text into pieces; return them joined by single spaces, and each with its place there."""
-    surfaces = tokenizer.tokenize(text)
+def join_pieces(tokenizer: PreTrainedTokenizer, spelling: Spelling, text: str) -> tuple[str, list[Piece]]:
+    """Cut a text into pieces; return what they spell in a row, and each with its place there."""
+    surfaces = tokenize_text(tokenizer, text)
     token_ids = cast(list[int], tokenizer.convert_tokens_to_ids(surfaces))
     entries = tokenizer.convert_ids_to_tokens(token_ids)
-    pieces: list[Piece] = []
-    start = 0
-    for token_id, entry, surface in zip(token_ids, entries, surfaces, strict=True):
-        pieces.append(Piece(token_id, _writable(entry), start, start + len(surface)))
-        start += len(surface) + 1
-    return _writable(" ".join(surfaces)), pieces
+    spelt, spans = spelling.join(surfaces)
+    found = zip(token_ids, map(_writable, entries), spans, strict=True)
+    return _writable(spelt), [Piece(token_id, entry, *span) for token_id, entry, span in found]
 
 
 def piece_windows(

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from itertools import chain, groupby, takewhile
 from typing import TypeVar, cast
 
+import numpy as np
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizer, PreTrainedTokenizerBase
 
 from attviz_pipeline.attention.pieces import PieceSequence, cut_pair, join_pieces, piece_windows
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError
-from attviz_pipeline.model_inputs import join_pair, split_pairs
+from attviz_pipeline.model_inputs import encode_texts, join_pair, split_pairs
+from attviz_pipeline.token_texts import Spelling, token_texts
+from attviz_pipeline.unread import Unread
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 
 Value = TypeVar("Value")
@@ -32,7 +35,8 @@ class Window:
         stop: Token behind the last one that the document keeps.
         special: True for [CLS], [SEP] and the like, [model token].
         punctuation: True for tokens of nothing but punctuation, [model token].
-        tokens: Vocabulary entries, [model token].
+        tokens: Vocabulary entries as text, [model token].
+        entries: Vocabulary entries as the tokenizer spells them, [model token].
         starts: First character of each token, [model token].
         ends: Character behind each token, [model token].
     """
@@ -45,6 +49,7 @@ class Window:
     special: Sequence[bool] = ()
     punctuation: Sequence[bool] = ()
     tokens: Sequence[str] = ()
+    entries: Sequence[str] = ()
     starts: Sequence[int] = ()
     ends: Sequence[int] = ()
 
@@ -61,15 +66,21 @@ class EncodedDocument:
     text: str
     pair_start: int | None
     tokens: list[str]
+    entries: list[str]
     token_ids: list[int]
     starts: list[int]
     ends: list[int]
     special: list[bool]
+    unknown: list[bool]
     punctuation: list[bool]
     words: list[int]
     segments: list[int]
     windows: list[Window]
     truncated: bool
+
+    def part(self, token: int) -> str:
+        """Return the characters that a token stands for."""
+        return self.text[self.starts[token] : self.ends[token]]
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,9 @@ class DocumentEncoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, settings: AttentionSettings, max_tokens: int) -> None:
         tokenizer.truncation_side = "right"  # windows follow each other in the text's order
         self._tokenizer = tokenizer
+        self._spelling = Spelling.of(tokenizer)
+        self._texts = token_texts(tokenizer)
+        self._unread = Unread.of(tokenizer)
         self._max_tokens = max_tokens
         self._keep_overflow = settings.long_texts == "window"
         self._overlap = settings.window_overlap if self._keep_overflow else 0
@@ -113,12 +127,13 @@ class DocumentEncoder:
         return [self._document(index, text) for index, text in enumerate(tokenise(texts, pair_starts))]
 
     def _tokenise(self, texts: Sequence[str], pair_starts: Sequence[int | None]) -> Iterator[TokenisedText]:
-        batch = self._tokenizer(
-            *split_pairs(texts, pair_starts),
+        batch = encode_texts(
+            self._tokenizer,
+            texts,
+            pair_starts,
             truncation=True,
             max_length=self._max_tokens,
             stride=self._overlap,
-            padding=False,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
@@ -135,13 +150,13 @@ class DocumentEncoder:
         tokenizer = cast(PreTrainedTokenizer, self._tokenizer)
         firsts, seconds = split_pairs(texts, pair_starts)
         for first, second in zip(firsts, [None] * len(firsts) if seconds is None else seconds, strict=True):
-            text, pieces = join_pieces(tokenizer, first)
+            text, pieces = join_pieces(tokenizer, self._spelling, first)
             if second is None:
                 windows = list(piece_windows(tokenizer, pieces, self._max_tokens, self._overlap))
                 kept = windows if self._keep_overflow else windows[:1]
                 yield TokenisedText(text, None, kept, truncated=len(kept) < len(windows))
                 continue
-            second_text, second_pieces = join_pieces(tokenizer, second)
+            second_text, second_pieces = join_pieces(tokenizer, self._spelling, second)
             sequence, truncated = cut_pair(tokenizer, pieces, second_pieces, self._max_tokens)
             if truncated:
                 self._require_truncation()
@@ -166,7 +181,8 @@ class DocumentEncoder:
                 *self._kept(sequence, rank, len(sequences)),
                 special=[segment < 0 for segment in segments[rank]],
                 punctuation=[is_punctuation(tokenised.text[start:end]) for start, end in spans[rank]],
-                tokens=sequence.tokens,
+                tokens=[self._texts[index] for index in sequence.ids],
+                entries=sequence.tokens,
                 starts=[start for start, _ in spans[rank]],
                 ends=[end for _, end in spans[rank]],
             )
@@ -175,14 +191,17 @@ class DocumentEncoder:
         starts = _kept_values(windows, [window.starts for window in windows])
         ends = _kept_values(windows, [window.ends for window in windows])
         special = _kept_values(windows, [window.special for window in windows])
+        token_ids = _kept_values(windows, [window.token_ids for window in windows])
         return EncodedDocument(
             text=tokenised.text,
             pair_start=tokenised.pair_start,
             tokens=_kept_values(windows, [window.tokens for window in windows]),
-            token_ids=_kept_values(windows, [window.token_ids for window in windows]),
+            entries=_kept_values(windows, [window.entries for window in windows]),
+            token_ids=token_ids,
             starts=starts,
             ends=ends,
             special=special,
+            unknown=(self._unread.unknown(token_ids) & ~np.asarray(special, dtype=bool)).tolist(),
             punctuation=_kept_values(windows, [window.punctuation for window in windows]),
             words=word_of_each_token(tokenised.text, starts, ends, special),
             segments=_kept_values(windows, segments),

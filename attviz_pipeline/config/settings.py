@@ -292,7 +292,9 @@ class TermsSettings(Section):
         "lower_word",
         description="Vocabulary entries, words (pieces merged, spelled as in the text), or words in lower case",
     )
-    special_tokens: bool = Field(False, description="Count [CLS], [SEP] and other special tokens too")
+    special_tokens: bool = Field(
+        False, description="Count [CLS], [SEP] and other special tokens too, and words read as [UNK]"
+    )
     punctuation: bool = Field(False, description="Count tokens that are nothing but punctuation too")
     min_document_frequency: int = Field(
         10, ge=1, description="Terms in fewer documents are listed with their counts, but not described"

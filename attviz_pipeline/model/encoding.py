@@ -1,16 +1,26 @@
 """Texts as token ids, and batches of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from tokenizers import Encoding
 from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from attviz_pipeline.model_inputs import padding_id, pads_left, split_pairs, takes_type_ids
+from attviz_pipeline.model_inputs import (
+    encode_texts,
+    padding_id,
+    pads_left,
+    split_pairs,
+    takes_type_ids,
+    tokenize_text,
+)
+from attviz_pipeline.unread import Unread
 
 TEXTS_PER_CALL = 1000
 
@@ -24,12 +34,14 @@ class Encoded(Dataset[dict[str, Any]]):
         type_ids: One int8 array per text, [token]: which of two texts a token belongs to, as its model counts them.
         labels: Gold classes, indices into the dataset's label names, [text].
         n_truncated: Texts whose end was cut off.
+        unread: Unknown and control tokens among them.
     """
 
     token_ids: list[np.ndarray[Any, Any]]
     type_ids: list[np.ndarray[Any, Any]]
     labels: list[int]
     n_truncated: int
+    unread: Unread
 
     def __len__(self) -> int:
         """Count the texts."""
@@ -57,21 +69,68 @@ def encode(
         max_tokens: Longest input, special tokens included; of a pair the longer text is cut first.
         pair_starts: Where the second text of each pair begins.
     """
-    token_ids: list[np.ndarray[Any, Any]] = []
-    type_ids: list[np.ndarray[Any, Any]] = []
-    n_truncated = 0
     pair_starts = [None] * len(texts) if pair_starts is None else pair_starts
+    unread = Unread.of(tokenizer)
+    read = _read_fast if tokenizer.is_fast else _read_slow
+    inputs: list[_Input] = []
     for start in range(0, len(texts), TEXTS_PER_CALL):
         chunk = slice(start, start + TEXTS_PER_CALL)
-        inputs = split_pairs(texts[chunk], pair_starts[chunk])
-        batch = tokenizer(*inputs, truncation=True, max_length=max_tokens, padding=False, return_token_type_ids=True)
-        token_ids += [np.asarray(ids, dtype=np.int32) for ids in batch["input_ids"]]
-        type_ids += [np.asarray(ids, dtype=np.int8) for ids in batch["token_type_ids"]]
-        if tokenizer.is_fast:
-            n_truncated += sum(bool(encoding.overflowing) for encoding in batch.encodings)
-        else:
-            n_truncated += sum(len(ids) > max_tokens for ids in tokenizer(*inputs, verbose=False)["input_ids"])
-    return Encoded(token_ids, type_ids, list(labels), n_truncated)
+        inputs += read(tokenizer, texts[chunk], pair_starts[chunk], max_tokens, unread)
+    token_ids, type_ids, cut = zip(*inputs, strict=True) if inputs else ((), (), ())
+    return Encoded(list(token_ids), list(type_ids), list(labels), sum(cut), unread)
+
+
+class _Input(NamedTuple):
+    token_ids: np.ndarray[Any, Any]
+    type_ids: np.ndarray[Any, Any]
+    cut: bool
+
+
+def _read_fast(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    pair_starts: Sequence[int | None],
+    max_tokens: int,
+    unread: Unread,
+) -> Iterator[_Input]:
+    batch = encode_texts(
+        tokenizer, texts, pair_starts, truncation=True, max_length=max_tokens, return_token_type_ids=True
+    )
+    firsts, seconds = split_pairs(texts, pair_starts)
+    rows = zip(batch.encodings, batch["token_type_ids"], firsts, seconds or firsts, strict=True)
+    for encoding, type_ids, *parts in rows:
+        unread.count(encoding.ids, encoding.special_tokens_mask, partial(_part_of, encoding, parts))
+        yield _input(encoding.ids, type_ids, cut=bool(encoding.overflowing))
+
+
+def _part_of(encoding: Encoding, parts: Sequence[str], token: int) -> str:
+    """Return the characters of one or two texts that a token stands for."""
+    return parts[encoding.sequence_ids[token] or 0][slice(*encoding.offsets[token])]
+
+
+def _read_slow(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    pair_starts: Sequence[int | None],
+    max_tokens: int,
+    unread: Unread,
+) -> Iterator[_Input]:
+    slow: Any = tokenizer
+    firsts, seconds = split_pairs(texts, pair_starts)
+    for parts in zip(firsts, seconds, strict=True) if seconds else ((first,) for first in firsts):
+        pieces = [tokenize_text(slow, part) for part in parts]
+        ids: list[list[int]] = [slow.convert_tokens_to_ids(surfaces) for surfaces in pieces]
+        for token_ids, surfaces in zip(ids, pieces, strict=True):
+            unread.count(token_ids, [False] * len(token_ids), surfaces.__getitem__)
+        found = slow.prepare_for_model(
+            *ids, truncation=True, max_length=max_tokens, return_token_type_ids=True, verbose=False
+        )
+        n_tokens = sum(map(len, ids)) + slow.num_special_tokens_to_add(pair=len(ids) > 1)
+        yield _input(found["input_ids"], found["token_type_ids"], cut=n_tokens > max_tokens)
+
+
+def _input(token_ids: Sequence[int], type_ids: Sequence[int], *, cut: bool) -> _Input:
+    return _Input(np.asarray(token_ids, dtype=np.int32), np.asarray(type_ids, dtype=np.int8), cut)
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,8 @@ def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokeniz
         raise ModelError(f"the tokenizer {name} in {folder} is of a kind unknown here: choose a model with another.")
     if not tokenizer.is_fast:
         logger.warning(
-            "the tokenizer %s is a slow one, which does not tell which characters a token comes from: its pieces, "
-            "joined by spaces, are shown in the place of each text",
+            "the tokenizer %s is a slow one, which does not tell which characters a token comes from: what its pieces "
+            "spell is shown in the place of each text",
             name,
         )
     if sentencepiece_files(folder):

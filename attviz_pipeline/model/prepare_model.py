@@ -17,17 +17,19 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.attention.trial import AttentionShape, try_classifier
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import AttentionError, ModelError
-from attviz_pipeline.model.encoding import encode
+from attviz_pipeline.model.encoding import Encoded, encode
 from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, check_splits, deterministic, fine_tune
 from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
 from attviz_pipeline.model.scoring import predict, score
 from attviz_pipeline.model.source import ModelCopy, find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy
 from attviz_pipeline.stages import PrepareModel
+from attviz_pipeline.unread import add_up
 
 logger = logging.getLogger(__name__)
 
 SCORED_SPLITS = ("validation", "test")
+UNREAD = ("n_tokens", "n_unknown", "n_control")
 UNTRAINED: Mapping[str, Any] = {"history": [], "best_epoch": None, "stopped_early": False}
 
 
@@ -128,6 +130,7 @@ def _train_and_score(
         for split in wanted
         if split in corpus.texts
     }
+    _warn_of_unread(classifier, encoded)
     training = UNTRAINED
     if settings.model.mode == "fine_tune":
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -137,8 +140,14 @@ def _train_and_score(
         predicted = predict(classifier, encoded[split], split)
         scores[split] = score(encoded[split].labels, predicted, corpus.label_names)
         scores[split]["n_truncated"] = encoded[split].n_truncated
+        scores[split] |= {name: getattr(encoded[split].unread, name) for name in UNREAD}
         logger.info("%s: macro F1 %.4f on %d texts", split, scores[split]["macro_f1"], scores[split]["n"])
     return {"splits": scores, **training}
+
+
+def _warn_of_unread(classifier: Classifier, encoded: Mapping[str, Encoded]) -> None:
+    if encoded:
+        add_up([split.unread for split in encoded.values()]).warn(classifier.tokenizer)
 
 
 def _device() -> torch.device:

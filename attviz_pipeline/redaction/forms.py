@@ -10,21 +10,17 @@ from pathlib import Path
 
 from attviz_pipeline.config.settings import RedactionSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.token_texts import BYTE_OF, GOES_ON, SHOWN_BYTES, SPACE, UNKNOWN
 
 RARE = "[rare]"
 MIN_KEY_BYTES = 16
 TAG_BYTES = 5  # 8 characters of base32: among 30,000 entries two share a tag once in 2,000 keys
 NEW_KEY = """python -c "import secrets; print(secrets.token_hex(32))" > FILE"""
-# Marks that tokenizers put on pieces (WordPiece, byte-level BPE, SentencePiece): they say nothing of the word.
-MARK = re.compile(r"##(?=.)|[\u0120\u2581]+", re.DOTALL)
-UNKNOWN = frozenset({"[UNK]", "<unk>"})
+# Signs of shown tokens, and marks that imported ones have from their tokenizers: they say nothing of the word.
+BEFORE = re.compile(rf"{GOES_ON}(?=.)|[{SPACE}\u0120\u2581]+", re.DOTALL)
+BEHIND = re.compile(rf"(?<=.){GOES_ON}$", re.DOTALL)
 # Symbols that spell words (regional indicators, squared letters, Braille), beside those that normalise to letters.
 SPELLING = re.compile(r"\b(?:LETTER|BRAILLE|RADICAL)\b")
-# Byte-level BPE writes a byte as the Latin-1 character that prints, else as one from U+0100 on.
-PRINTING = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-BYTE_OF = {chr(byte): byte for byte in PRINTING} | {
-    chr(0x100 + number): byte for number, byte in enumerate(sorted(set(range(0x100)) - set(PRINTING)))
-}
 
 Form = Callable[[str], str]
 
@@ -44,9 +40,10 @@ def choose_form(settings: RedactionSettings) -> Form:
 def shape(piece: str) -> str:
     """Return the shape of a text, character by character: X for a capital, x for another letter, 0 for a number.
 
-    A piece that can be bytes is read as the text that they are. Where they are none, each character beyond ASCII is x:
-    it may be a part of any letter.
+    Bytes that are no text by themselves are an x each. An imported piece that can be bytes is read as the text that
+    they are; where they are none, each character beyond ASCII is x: it may be a part of any letter.
     """
+    piece = SHOWN_BYTES.sub(lambda found: "x" * len(found[1].split()), piece)
     text = _text_of_bytes(piece) if BYTE_OF.keys() >= set(piece) else piece
     if text is None:
         return "".join(_character_shape(character) if character.isascii() else "x" for character in piece)
@@ -66,16 +63,21 @@ def tag(piece: str, key: bytes) -> str:
 
 
 def unmarked(entry: str) -> str:
-    """Return a vocabulary entry without the mark of its tokenizer: what it stands for in a text."""
-    mark = MARK.match(entry)
-    return entry[mark.end() :] if mark else entry
+    """Return a token without its signs or the marks of its tokenizer: what it stands for in a text."""
+    return _parted(entry)[1]
 
 
 def _marked(entry: str, form: Form) -> str:
     if entry in UNKNOWN:
         return entry
-    core = unmarked(entry)
-    return entry[: len(entry) - len(core)] + form(core)
+    before, core, behind = _parted(entry)
+    return before + form(core) + behind
+
+
+def _parted(entry: str) -> tuple[str, str, str]:
+    before = mark.end() if (mark := BEFORE.match(entry)) else 0
+    behind = mark.start() if (mark := BEHIND.search(entry, before)) else len(entry)
+    return entry[:before], entry[before:behind], entry[behind:]
 
 
 def _text_of_bytes(piece: str) -> str | None:

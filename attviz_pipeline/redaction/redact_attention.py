@@ -14,7 +14,7 @@ from attviz_pipeline.redaction.texts import redact_text
 from attviz_pipeline.redaction.vocabulary import Vocabulary, collect_vocabulary
 from attviz_pipeline.stages import RedactAttention
 
-REWRITTEN = ("text", "tokens", "token_ids", "starts", "ends")
+REWRITTEN = ("text", "tokens", "entries", "token_ids", "starts", "ends")
 PLACE_OF_PAIR = "pair_start"
 NAMES = ("id", "source_id", "split")
 """Columns of text that stay: ids and splits are the reader's way back to the corpus."""
@@ -48,7 +48,7 @@ def redact_attention(settings: RedactAttention, attention: Sequence[Path], redac
 
 def _redacted(table: pa.Table, vocabulary: Vocabulary) -> pa.Table:
     rewritten = [name for name in (*REWRITTEN, PLACE_OF_PAIR) if name in table.column_names]
-    rows = [_row(row, vocabulary) for row in table.select([*rewritten, "special"]).to_pylist()]
+    rows = [_row(row, vocabulary) for row in table.select([*rewritten, "special", "unknown"]).to_pylist()]
     for name in rewritten:
         field = table.schema.field(name)
         values = pa.array([row[name] for row in rows], field.type)
@@ -57,12 +57,14 @@ def _redacted(table: pa.Table, vocabulary: Vocabulary) -> pa.Table:
 
 
 def _row(row: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
-    tokens = list(_shown(row["tokens"], row["special"], vocabulary))
+    named = [any(flags) for flags in zip(row["special"], row["unknown"], strict=True)]
+    tokens = list(_shown(row["tokens"], named, vocabulary))
     text, places = redact_text(row["text"], list(zip(row["starts"], row["ends"], strict=True)), tokens)
     pair = row.get(PLACE_OF_PAIR)
     return {
         "text": text,
         "tokens": tokens,
+        "entries": None,
         "token_ids": [vocabulary.ids[token] for token in tokens],
         "starts": [places[start] for start in row["starts"]],
         "ends": [places[end] for end in row["ends"]],
@@ -70,6 +72,6 @@ def _row(row: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _shown(tokens: Sequence[str], special: Sequence[bool], vocabulary: Vocabulary) -> Iterator[str]:
-    for token, flag in zip(tokens, special, strict=True):
+def _shown(tokens: Sequence[str], named: Sequence[bool], vocabulary: Vocabulary) -> Iterator[str]:
+    for token, flag in zip(tokens, named, strict=True):
         yield token if flag else vocabulary.forms[token]

@@ -15,7 +15,7 @@ class Vocabulary:
     """The forms of all entries that occur.
 
     Args:
-        forms: What stands for an entry that is not special.
+        forms: What stands for an entry that is neither special nor the unknown token.
         ids: Index of a form or a special entry among all of them, sorted; tells nothing of the model's own index.
     """
 
@@ -35,8 +35,8 @@ def collect_vocabulary(attention: Sequence[Path], form: Form, min_document_frequ
     special: set[str] = set()
     frequency: Counter[str] = Counter()
     for path in track(attention, total=len(attention), label="redact_attention: vocabulary", unit="shards"):
-        for tokens, flags in _iter_tokens(path):
-            ordinary = {token for token, flag in zip(tokens, flags, strict=True) if not flag}
+        for tokens, *flags in _iter_tokens(path):
+            ordinary = {token for token, *named in zip(tokens, *flags, strict=True) if not any(named)}
             special |= set(tokens) - ordinary
             forms.update((token, form(token)) for token in ordinary - forms.keys())
             frequency.update({forms[token] for token in ordinary})
@@ -44,9 +44,10 @@ def collect_vocabulary(attention: Sequence[Path], form: Form, min_document_frequ
     return Vocabulary(kept, _numbered([*kept.values(), *special]))
 
 
-def _iter_tokens(path: Path) -> Iterable[tuple[list[str], list[bool]]]:
-    for table in files.iter_tables(path, schemas.ATTENTION, ["tokens", "special"]):
-        yield from zip(table["tokens"].to_pylist(), table["special"].to_pylist(), strict=True)
+def _iter_tokens(path: Path) -> Iterable[tuple[list[str], list[bool], list[bool]]]:
+    names = ["tokens", "special", "unknown"]
+    for table in files.iter_tables(path, schemas.ATTENTION, names):
+        yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:

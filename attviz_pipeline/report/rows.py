@@ -22,10 +22,11 @@ class DocumentRow:
     """One document as extracted and aggregated.
 
     Args:
-        tokens: Vocabulary entries, [token].
+        tokens: Vocabulary entries as text, [token].
         starts: First character of each token, code points, [token].
         ends: Character behind each token, [token].
         special: True for [CLS], [SEP] and the like, [token].
+        unknown: True for [UNK], [token].
         punctuation: True for tokens of punctuation only, [token].
         words: Word that each token is a piece of; -1 for none, [token].
         segments: 0 for tokens of the text or the first of a pair, 1 for the second's, -1 for special ones, [token].
@@ -50,6 +51,7 @@ class DocumentRow:
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     special: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
     punctuation: NDArray[np.bool_]
     words: NDArray[np.int32]
     segments: NDArray[np.int8]
@@ -99,6 +101,7 @@ def _document(row: Row, aggregates: NDArray[np.float32]) -> DocumentRow:
         starts=row.array("starts"),
         ends=row.array("ends"),
         special=row.array("special").astype(np.bool_),
+        unknown=row.array("unknown").astype(np.bool_),
         punctuation=row.array("punctuation").astype(np.bool_),
         words=row.array("words"),
         segments=row.array("segments"),

@@ -94,6 +94,33 @@ def test_sharding_changes_no_byte(study: Run, tmp_path: Path, n_shards: int) -> 
         assert ours.read_bytes() == theirs.read_bytes(), field.name
 
 
+def test_unknown_tokens_are_counted_and_marked(tmp_path: Path) -> None:
+    run = finished(tmp_path, 3, unknown="market")
+    counts = [sum(row["unknown"]) for row, _ in run.documents()]
+
+    assert sum(counts) > 0
+    assert run.summary()["n_unknown_tokens"] == sum(counts)
+    assert run.summary()["n_documents_with_unknown"] == sum(count > 0 for count in counts)
+    special = {row["token"]: row["special"] for row in run.rows("tokens")}
+    assert special["[UNK]"]
+    assert not special["the"]
+    assert {row["token"] for row in run.rows("head_tokens") if row["special"]} == {"[CLS]", "[SEP]", "[UNK]"}
+    n_special = sum(sum(row["special"]) for row, _ in run.documents())
+    assert run.summary()["n_tokens"] - run.summary()["n_tokens_without_special"] == n_special
+
+
+def test_the_entry_stands_beside_its_text(tmp_path: Path) -> None:
+    run = prepare(tmp_path, 2)
+
+    def spell(columns: dict[str, list[Any]]) -> None:
+        columns["entries"] = [[f"_{token}" for token in tokens] for tokens in columns["tokens"]]
+
+    for shard in range(2):
+        run.change(shard, spell)
+    run.go()
+    assert all(row["entry"] == f"_{row['token']}" for row in run.rows("tokens"))
+
+
 class TestTokens:
     def test_moments_are_those_of_the_raw_values(self, study: Run) -> None:
         values = defaultdict(list)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic_attention import make_unknown
 from term_study import TermStudy, invented, written
 
 from attviz_pipeline.analysis.terms.list_terms import list_terms
@@ -48,6 +49,25 @@ def test_special_tokens_and_punctuation_only_if_asked_for(tmp_path: Path, level:
 
     assert not {"[CLS]", "[SEP]", "."} & set(without)
     assert set(every) == set(without) | {"[CLS]", "[SEP]", "."}
+
+
+@pytest.mark.parametrize("level", ["token", "word", "lower_word"])
+def test_what_the_model_has_not_read_is_no_term_unless_asked_for(tmp_path: Path, level: str) -> None:
+    study = invented(tmp_path / "without", level=level)
+    every = invented(tmp_path / "with", level=level, special_tokens=True)
+    for path in study.attention:
+        make_unknown(path, "broad")  # a part of "broadband"
+        make_unknown(path, "market")
+    for path in every.attention:
+        make_unknown(path, "market")
+    terms = terms_of(study)
+    asked = terms_of(every)
+
+    assert not {"[UNK]", "broadband", "market"} & set(terms)
+    assert "government" in terms
+    name = "[UNK]" if level == "token" else "market"
+    assert name in asked
+    assert {row["term"] for row in every.rows("vocabulary") if row["special"]} == {"[CLS]", "[SEP]", name}
 
 
 def test_lower_case_joins_spellings(tmp_path: Path) -> None:

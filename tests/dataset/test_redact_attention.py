@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from byte_level import make_byte_level_roberta
 from drawn_figures import draw
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from share_safe import KEY, SECRETS, leaks, readable
 from site_statistics import compute_statistics
 from synthetic_attention import write_attention_shards
 from synthetic_site import site_settings, write_site_inputs
+from tiny_extraction import extract
 from tokenizers.pre_tokenizers import ByteLevel
 
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
@@ -116,6 +118,12 @@ def test_the_stand_ins_of_bytes_are_those_of_byte_level_tokenizers() -> None:
         ("##em", "##xx"),
         ("\u0120The", "\u0120Xxx"),
         ("\u2581the", "\u2581xxx"),
+        ("␣The", "␣Xxx"),
+        ("␣", "␣"),
+        ("caf##", "xxx##"),
+        ("‹F0 9F›", "xx"),
+        ("␣na‹C3›", "␣xxx"),
+        ("␣café", "␣xxxx"),
         ("##", "##"),
         ("#", "#"),
         ("the", "xxx"),
@@ -123,7 +131,7 @@ def test_the_stand_ins_of_bytes_are_those_of_byte_level_tokenizers() -> None:
 )
 def test_marks_of_tokenizers_stay(entry: str, form: str) -> None:
     assert choose_form(RedactionSettings(mode="shape"))(entry) == form
-    assert unmarked(form) == form.lstrip("#\u0120\u2581") or entry in {"#", "##"}
+    assert unmarked(form) == form.strip("#\u0120\u2581␣") or entry in {"#", "##"}
 
 
 def test_a_tag_depends_on_word_and_key_and_punctuation_stays(tmp_path: Path) -> None:
@@ -191,11 +199,23 @@ def test_every_column_of_text_is_rewritten_or_known_to_hold_none() -> None:
         if pa.types.is_string(field.type)
         or (pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type))
     }
-    assert holding_text == {*NAMES, "text", "tokens"}
+    assert holding_text == {*NAMES, "text", "tokens", "entries"}
     places = {
         field.name for field in schemas.ATTENTION.arrow if re.search(r"character", str(field.metadata), re.IGNORECASE)
     }
     assert places - holding_text <= {*REWRITTEN, PLACE_OF_PAIR, "punctuation"}
+
+
+@pytest.mark.parametrize("mode", ["shape", "hash"])
+def test_no_word_of_a_byte_level_model_leaks(mode: str, tmp_path: Path) -> None:
+    make_byte_level_roberta(tmp_path / "checkpoint", SECRETS)
+    attention = extract(tmp_path, [" ".join(SECRETS), "秘 é 😀"])
+
+    redacted = rows(redact(tmp_path, [attention], mode))
+    assert not [row["entries"] for row in redacted if row["entries"]]
+    assert all(row["entries"] for row in rows([attention]))
+    spelt = json.dumps([[row["text"], row["tokens"]] for row in redacted], ensure_ascii=False)
+    assert not [secret for secret in (*SECRETS, "秘", "é", "‹", "E7", "C3") if secret in spelt]
 
 
 @pytest.mark.parametrize("mode", ["shape", "hash"])

@@ -151,20 +151,22 @@ def test_values_are_those_of_eager_attention_and_the_text_is_its_pieces(loaded: 
         np.testing.assert_allclose(found, diagonal, atol=1e-5, rtol=0)
         np.testing.assert_allclose(row["probabilities"], probabilities, atol=1e-5)
     assert [row["text"] for row in rows] == [
-        "the bank@@ , shares",
+        "the bank, shares",
         "profit growth",
-        "bank@@ e@@ r of the market",
+        "banker of the market",
         "",
         "🏉 match",
     ]
     row = rows[2]
     assert [row["text"][start:end] for start, end in zip(row["starts"], row["ends"], strict=True)] == [
-        *("", "bank@@", "e@@", "r", "of", "the", "market", "")
+        *("", "bank", "e", "r", "of", "the", "market", "")
     ]
-    assert row["tokens"] == ["<s>", "bank@@", "e@@", "r", "of", "the", "market", "</s>"]
+    assert row["tokens"] == ["<s>", "bank##", "e##", "r", "of", "the", "market", "</s>"]
+    assert row["entries"] == ["<s>", "bank@@", "e@@", "r", "of", "the", "market", "</s>"]
     assert row["special"] == [True] + [False] * 6 + [True]
-    assert row["words"] == [-1, 0, 1, 2, 3, 4, 5, -1]
+    assert row["words"] == [-1, 0, 0, 0, 1, 2, 3, -1]
     assert rows[4]["tokens"] == ["<s>", "<unk>", "match", "</s>"]
+    assert rows[4]["unknown"] == [False, True, False, False]
 
 
 def test_long_text_is_read_in_windows_as_fast_tokenizers_cut_them(loaded: ModelStudy, tmp_path: Path) -> None:
@@ -228,5 +230,6 @@ def test_broken_characters_of_a_vocabulary_can_be_written(tmp_path: Path) -> Non
     tokenizer.decoder[tokenizer.encoder["bank"]] = "bank\ud800"
     document = DocumentEncoder(tokenizer, AttentionSettings(window_overlap=2), 8).encode(["the bank"])[0]
 
-    assert document.tokens == ["the", "bank?"]
+    assert document.tokens == ["the", "bank‹ED A0 80›"]
+    assert document.entries == ["the", "bank?"]
     assert document.text.encode() == b"the bank"

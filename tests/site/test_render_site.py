@@ -25,7 +25,7 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import formats, links, payload, render
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
-from attviz_pipeline.report.rows import iter_documents
+from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.views import about, document, documents, figures, heads
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.histogram import histogram_view
@@ -151,20 +151,25 @@ def test_calibration_leads_to_its_figure(inputs: SiteInputs, site: Path) -> None
     assert figures.address_of("reliability", [each for each in listed if each.kind != "reliability"]) is None
 
 
-def rebuilt(content: dict[str, Any], texts: list[str]) -> list[str]:
+def rebuilt(content: dict[str, Any], row: DocumentRow) -> list[str]:
     """The tokens as a page's scripts spell them."""
     marked = set(content.get("pieces", content.get("continues", [])))
-    spelled = [
-        ("##" if i in marked else "") + (text.lower() if content.get("lowered") else text)
-        for i, text in enumerate(texts)
-    ]
-    return [
-        content.get("spelled", {}).get(str(i), content["named"].get(str(i), token)) for i, token in enumerate(spelled)
-    ]
+
+    def spelled(index: int, start: int, end: int) -> str:
+        behind_space = content.get("spaced") and " " in row.text[max(start - 1, 0) : start + 1]
+        text = row.text[start:end].strip(" ")
+        sign = "##" if index in marked else "␣" if behind_space else ""
+        return sign + (text.lower() if content.get("lowered") else text)
+
+    tokens = [spelled(index, *span) for index, span in enumerate(zip(row.starts, row.ends, strict=True))]
+    others = content["named"] | content.get("spelled", {})
+    return [others.get(str(index), token) for index, token in enumerate(tokens)]
 
 
 CHANGES = [
     str,
+    lambda token: f"␣{token.removeprefix('##')}",
+    lambda token: token if token.startswith("##") else f"␣{token}",
     str.lower,
     str.upper,
     str.swapcase,
@@ -176,11 +181,10 @@ CHANGES = [
 def test_a_page_knows_every_token_of_the_model(change: Callable[[str], str], inputs: SiteInputs) -> None:
     study = read_study_view(site_settings().study, inputs)
     for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
-        texts = [row.text[start:end] for start, end in zip(row.starts, row.ends, strict=True)]
         for step in (1, 2, 3):
             tokens = [change(token) if i % step == 0 else token for i, token in enumerate(row.tokens)]
             content = document.document_view(replace(row, tokens=tokens), study).payload
-            assert rebuilt(content, texts) == tokens
+            assert rebuilt(content, row) == tokens
 
 
 @pytest.mark.parametrize("kind", ["site", "hostile_site"])
@@ -335,6 +339,37 @@ def test_tokens_that_differ_from_the_text_are_named(inputs: SiteInputs) -> None:
     tokens[1] = "[UNK]"
     named = document.document_view(replace(row, tokens=tokens), study).payload["named"]
     assert named == {"0": "[CLS]", "1": "[UNK]", str(len(tokens) - 1): "[SEP]"}
+
+
+def test_unknown_tokens_are_told_and_out_of_the_rankings(tmp_path: Path) -> None:
+    inputs = write_site_inputs(tmp_path / "in", n_documents=12, unknown="the")
+    write_site(site_settings(), inputs, tmp_path / "site")
+    n_unknown = files.read_json(inputs.statistics.summary, schemas.SUMMARY)["n_unknown_tokens"]
+
+    for page in ("index.html", "about.html"):
+        assert f"{n_unknown} tokens of text" in (tmp_path / "site" / page).read_text(encoding="utf-8")
+    for page in ("index.html", "tokens.html"):
+        assert "[UNK]" not in (tmp_path / "site" / page).read_text(encoding="utf-8")
+    study = read_study_view(site_settings().study, inputs)
+    rows = [row for pair in zip(inputs.attention, inputs.aggregates, strict=True) for row in iter_documents(*pair)]
+    assert not any(
+        token.token == "[UNK]"  # noqa: S105 - no password
+        for row in rows
+        for token in document._strongest(row, study.n_heads)
+    )
+    assert "[UNK]" in document._named_tokens(next(row for row in rows if row.unknown.any())).values()
+
+
+def test_a_site_without_unknown_tokens_does_not_speak_of_them(site: Path) -> None:
+    assert not any("unknown-tokens" in page.read_text(encoding="utf-8") for page in pages(site))
+
+
+def test_a_token_that_says_what_the_text_says_is_not_named(inputs: SiteInputs) -> None:
+    row = next(iter_documents(inputs.attention[0], inputs.aggregates[0]))
+    assert row.tokens[1] == row.text[: len(row.tokens[1])]
+    spaced = replace(row, tokens=[row.tokens[0], f"␣{row.tokens[1]}", *row.tokens[2:]])
+
+    assert document._named_tokens(spaced) == document._named_tokens(row)
 
 
 def test_a_histogram_counts_every_token() -> None:

@@ -14,6 +14,7 @@ from attviz_pipeline.words import word_of_each_token
 LABEL_NAMES = ["business", "sport", "tech"]
 FIRST_TOKEN_ID = 1000
 SPECIAL_IDS = {"[CLS]": 101, "[SEP]": 102}
+UNKNOWN_ID = 100
 DOCUMENTS_PER_BLOCK = 4
 TOKENS_PER_WINDOW = 64
 WORD_LIST = """
@@ -58,6 +59,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artefac
     n_heads: int = 3,
     seed: int = 0,
     texts: list[str] | None = None,
+    unknown: str = "",
 ) -> list[Path]:
     """Write an attention artefact; its documents do not depend on `n_shards`.
 
@@ -69,6 +71,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artefac
         n_heads: Heads per layer of the invented model.
         seed: Another seed gives other texts and values.
         texts: Texts to use instead of invented ones; tokens are their words.
+        unknown: A token in whose place the model reads [UNK].
 
     Returns:
         The shards' paths, in order.
@@ -85,7 +88,22 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artefac
     for shard, path in enumerate(paths):
         mine = [rows[p] for i, p in enumerate(order) if i // DOCUMENTS_PER_BLOCK % n_shards == shard]
         files.write_table(path, schemas.ATTENTION, _columns(mine, schemas.ATTENTION), facts)
+        if unknown:
+            make_unknown(path, unknown)
     return paths
+
+
+def make_unknown(path: Path, token: str) -> None:
+    """Let the model read [UNK] in the place of a token, in every document of a shard."""
+    facts = files.read_facts(path, schemas.ATTENTION)
+    rows = files.read_table(path, schemas.ATTENTION).to_pylist()
+    for row in rows:
+        row["unknown"] = [old or found == token for old, found in zip(row["unknown"], row["tokens"], strict=True)]
+        row["token_ids"] = [
+            UNKNOWN_ID if found == token else n for n, found in zip(row["token_ids"], row["tokens"], strict=True)
+        ]
+        row["tokens"] = ["[UNK]" if found == token else found for found in row["tokens"]]
+    files.write_table(path, schemas.ATTENTION, _columns(rows, schemas.ATTENTION), facts)
 
 
 def write_ledger(path: Path, *, n_documents: int) -> Path:
@@ -159,6 +177,7 @@ def _row(document: SyntheticDocument, position: int, ids: list[int], n_rows: int
         "starts": document.starts,
         "ends": document.ends,
         "special": special,
+        "unknown": [False] * len(special),
         "punctuation": [document.text[a:b] == "." for a, b in zip(document.starts, document.ends, strict=True)],
         "words": word_of_each_token(document.text, document.starts, document.ends, special),
         "segments": [-1 if flag else 0 for flag in special],

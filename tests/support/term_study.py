@@ -107,6 +107,7 @@ def written(  # noqa: PLR0913 - each is a property of documents that some test v
                 "starts": starts[:-1],
                 "ends": [start + len(word) for start, word in zip(starts, words, strict=False)],
                 "special": [False] * len(words),
+                "unknown": [False] * len(words),
                 "punctuation": [not word.isalnum() for word in words],
                 "words": list(range(len(words))),
                 "segments": [0] * len(words),

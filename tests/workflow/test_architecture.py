@@ -25,6 +25,8 @@ SHARED = {
     "significance",
     "stages",
     "strata",
+    "token_texts",
+    "unread",
     "words",
 }
 ALSO = {"publish": {"report"}, "model": {"attention"}}

@@ -29,7 +29,7 @@ class Occurrences:
         documents: Rows of the attention artefact.
         n_document_tokens: Tokens per document, special ones included, [document].
         terms: Spelling, [occurrence].
-        special: True for special tokens, [occurrence].
+        special: True for special tokens, and for words of which the model reads a part as [UNK], [occurrence].
         document: Row in `documents`, ascending, [occurrence].
         position: Place of the first token in its document, 0-based, [occurrence].
         n_tokens: Tokens of the window it was read in, special ones included, [occurrence].
@@ -66,11 +66,12 @@ def _occurrences(path: Path, batch: AttentionBatch, settings: TermsSettings) -> 
     attention = batch.values.astype(np.float64)
     first = merge_by_word(np.arange(len(groups)), groups, "first").astype(np.intp)
     document = batch.document[first]
+    unread = merge_by_word(batch.unknown, groups, "max").astype(np.bool_)
     return Occurrences(
         documents=batch.documents,
         n_document_tokens=batch.n_tokens,
         terms=_spellings(path, batch, groups, first, settings),
-        special=batch.special[first],
+        special=batch.special[first] | unread,
         document=document,
         position=first - np.searchsorted(batch.document, document, side="left"),
         n_tokens=n_tokens[first],
@@ -84,17 +85,18 @@ def _groups(path: Path, batch: AttentionBatch, settings: TermsSettings) -> NDArr
     """Number the term that each token is a piece of, over all documents of the batch; `NO_WORD` for none."""
     n_tokens = len(batch.document)
     words = _flat(path, batch, "words").astype(np.int64)
-    left_out = np.zeros(n_tokens, np.bool_)
-    if not settings.punctuation:
-        left_out |= _flat(path, batch, "punctuation").astype(np.bool_)
-    if not settings.special_tokens:
-        left_out |= batch.special
     if settings.level == "token":
         groups = np.arange(n_tokens)
     else:
         # Words count from 0 in each document; no document has more words than the batch has tokens.
         groups = np.where(words == NO_WORD, NO_WORD, batch.document * n_tokens + words)
         groups = np.where(batch.special, batch.n_documents * n_tokens + np.arange(n_tokens), groups)
+    left_out = np.zeros(n_tokens, np.bool_)
+    if not settings.punctuation:
+        left_out |= _flat(path, batch, "punctuation").astype(np.bool_)
+    if not settings.special_tokens:
+        # The model has not read a word of which it read a part as [UNK].
+        left_out |= batch.special | batch.unknown | np.isin(groups, groups[batch.unknown & (groups != NO_WORD)])
     groups[left_out] = NO_WORD
     return _in_text_order(groups)
 

@@ -22,6 +22,7 @@ from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ImportAttention
 from attviz_pipeline.strata import seeded_rank
+from attviz_pipeline.token_texts import UNKNOWN
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 
 VALUES_AT_ONCE = 8_000_000  # in the row groups that wait to be written, all shards together
@@ -158,6 +159,7 @@ class _Import:
             "starts": places.starts,
             "ends": places.ends,
             "special": places.special,
+            "unknown": [token in UNKNOWN for token in document.tokens],
             "words": word_of_each_token(document.text, places.starts, places.ends, places.special),
             "punctuation": [is_punctuation(document.text[start:end]) for start, end in spans],
             "segments": [-1 if special else 0 for special in places.special],

@@ -14,6 +14,7 @@ from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
 
 N_STRONGEST = 10
 N_TELLING = 3
@@ -197,9 +198,10 @@ def mean_of_heads(row: DocumentRow) -> NDArray[np.float64]:
 
 
 def _strongest(row: DocumentRow, n_heads: int) -> list[StrongTokenView]:
-    means = np.where(row.special, -1, row.aggregates[0])
+    left_out = row.special | row.unknown
+    means = np.where(left_out, -1, row.aggregates[0])
     indices = np.argsort(-means, kind="stable")[:N_STRONGEST]
-    return [_strong_token(row, int(index), n_heads) for index in indices if not row.special[index]]
+    return [_strong_token(row, int(index), n_heads) for index in indices if not left_out[index]]
 
 
 def _strong_token(row: DocumentRow, index: int, n_heads: int) -> StrongTokenView:
@@ -267,25 +269,34 @@ def _texts_and_tokens(row: DocumentRow) -> Iterator[tuple[str, str]]:
 
 
 def _same(text: str, token: str) -> bool:
-    return text.lower() == token.removeprefix("##").lower()
+    return text.strip().lower() == unmarked(token).lower()
 
 
 def _spelling(row: DocumentRow) -> dict[str, Any]:
-    """How the tokens that are not named differ from the text: pieces marked ##, in lower case, or otherwise spelled.
+    """How the tokens that are not named differ from the text: by ## or the sign of a space, in case, or otherwise.
 
-    Only what differs is there; `pieces` does where it differs from `continues`.
+    Only what differs is there; `pieces`, the tokens that begin with ##, does where it differs from `continues`.
     """
     texts = {index: text for index, (text, token) in enumerate(_texts_and_tokens(row)) if _same(text, token)}
-    pieces = [index for index, text in texts.items() if row.tokens[index].lower() == f"##{text.lower()}"]
-    spelled = {index: ("##" if index in set(pieces) else "") + text for index, text in texts.items()}
+    pieces = [index for index in texts if row.tokens[index].startswith(GOES_ON)]
+    spaced = any(row.tokens[index].startswith(SPACE) for index in texts)
+    signs = dict.fromkeys(pieces, GOES_ON)
+    signs |= {index: SPACE for index in texts if spaced and index not in signs and _follows_space(row, index)}
+    spelled = {index: signs.get(index, "") + text.strip(" ") for index, text in texts.items()}
     lowered = any(row.tokens[index] != token for index, token in spelled.items())
     made = {index: token.lower() if lowered else token for index, token in spelled.items()}
     others = {str(index): row.tokens[index] for index, token in made.items() if row.tokens[index] != token}
     return {
         **({} if pieces == [index for index in _continuations(row) if index in texts] else {"pieces": pieces}),
+        **({"spaced": True} if spaced else {}),
         **({"lowered": True} if lowered else {}),
         **({"spelled": others} if others else {}),
     }
+
+
+def _follows_space(row: DocumentRow, index: int) -> bool:
+    start = int(row.starts[index])
+    return " " in row.text[max(start - 1, 0) : start + 1]
 
 
 def _second_text(row: DocumentRow) -> int | None:

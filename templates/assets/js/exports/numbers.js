@@ -45,11 +45,13 @@
     ...(name && { name: `${name.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, "")} (${own})` }), color: colour, visible: !hidden,
   });
 
-  // The model's tokens, of which a page knows how they differ from the text.
-  const tokensOfModel = ({ pieces: doc, payload: { pieces, continues, lowered, spelled } }) => {
+  // The model's tokens, of which a page knows how they differ from the text: ## before a piece, ␣ behind a space.
+  const tokensOfModel = ({ pieces: doc, payload: { pieces, continues, spaced, lowered, spelled } }) => {
     const marked = new Set(pieces ?? continues);
+    const behindSpace = ({ text, starts }, token) => text.slice(Math.max(starts[token] - 1, 0), starts[token] + 1).includes(" ");
+    const sign = (token) => (marked.has(token) ? "##" : spaced && behindSpace(doc, token) ? "␣" : "");
     const cased = (word) => (lowered ? word.toLowerCase() : word);
-    return range(doc.tokens).map((token) => spelled?.[token] ?? doc.named(token) ?? (marked.has(token) ? "##" : "") + cased(doc.word(token)));
+    return range(doc.tokens).map((token) => spelled?.[token] ?? doc.named(token) ?? sign(token) + cased(doc.word(token).replace(/^ +| +$/g, "")));
   };
 
   // Those of the document as it is shown: pieces, or pieces joined to words.

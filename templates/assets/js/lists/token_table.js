@@ -37,6 +37,7 @@
       link.append(name);
       token.append(link);
     } else token.append(name);
+    if (rows.special[i]) token.append(" ", element("span", "hint", "special or unknown"));
     if (rows.word[i]) token.append(" ", element("span", "hint", "word"));
     const [layer, head] = [Math.floor(rows.best[i] / heads), rows.best[i] % heads];
     const link = element("a", "head-name", attviz.headName(rows.best[i], heads, vectors));
