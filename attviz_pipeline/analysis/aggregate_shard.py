@@ -24,10 +24,10 @@ def aggregate_shard(
     """Aggregate the self-attention of one shard, in one pass and in memory bounded by the vocabulary.
 
     Args:
-        attention: Artefact `attention`, read.
-        aggregates: Artefact `aggregates`, written: the aggregates of every document.
-        token_sums: Artefact `token_sums`, written.
-        head_sums: Artefact `head_sums`, written.
+        attention: Artifact `attention`, read.
+        aggregates: Artifact `aggregates`, written: the aggregates of every document.
+        token_sums: Artifact `token_sums`, written.
+        head_sums: Artifact `head_sums`, written.
         settings: Which formulas the aggregates follow; left out, the paper's.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reading of attention artefacts in batches of bounded size, token by token."""
+"""Reading of attention artifacts in batches of bounded size, token by token."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class AttentionBatch:
     """Some documents of a shard, with the tokens of all of them in one row each.
 
     Attributes:
-        documents: Rows of the attention artefact, without its token columns.
+        documents: Rows of the attention artifact, without its token columns.
         document: Row in `documents` that a token belongs to, ascending, [token].
         tokens: Vocabulary entries as text, [token].
         entries: Vocabulary entries as the tokenizer spells them, null where not known, [token].
@@ -53,7 +53,7 @@ class AttentionBatch:
 
 
 def read_head_counts(path: Path) -> tuple[int, int]:
-    """Return `n_layers` and `n_heads` of an attention artefact.
+    """Return `n_layers` and `n_heads` of an attention artifact.
 
     Raises:
         ArtifactError: The file is unusable or does not say.
@@ -62,7 +62,7 @@ def read_head_counts(path: Path) -> tuple[int, int]:
 
 
 def head_counts(facts: dict[str, Any], path: Path) -> tuple[int, int]:
-    """Return `n_layers` and `n_heads` from the facts of an artefact.
+    """Return `n_layers` and `n_heads` from the facts of an artifact.
 
     Raises:
         ArtifactError: They are missing or no positive whole numbers.
@@ -78,7 +78,7 @@ def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
     """Read a shard in batches of whole documents, about a million values each.
 
     Args:
-        path: An attention artefact.
+        path: An attention artifact.
         columns: Columns wanted in `documents`, beside the token columns.
 
     Raises:

@@ -23,7 +23,7 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
     """Gather the documents of all shards, sorted by position.
 
     Args:
-        attention: Artefacts `attention`, at least one.
+        attention: Artifacts `attention`, at least one.
 
     Returns:
         The columns of `document_index`, and the numbers of special and of unknown tokens, `n_special` and `n_unknown`.
@@ -47,7 +47,7 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
 
 
 def write_index(path: Path, documents: pa.Table, label_names: list[str]) -> None:
-    """Write the artefact `document_index`."""
+    """Write the artifact `document_index`."""
     table = documents.select(schemas.DOCUMENT_INDEX.arrow.names)
     with files.TableWriter(path, schemas.DOCUMENT_INDEX, {"label_names": label_names}) as writer:
         for start in range(0, table.num_rows, ROWS_PER_GROUP):

@@ -47,7 +47,7 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
 
     Args:
         settings: The seed.
-        document_heads: Artefact of that name of all shards, read.
+        document_heads: Artifact of that name of all shards, read.
         document_groups: Where the groups go.
 
     Raises:

@@ -67,7 +67,7 @@ class HeadSums:
         self.histogram += matrix(table, "histogram").reshape(self.histogram.shape)
 
     def write_sums(self, path: Path) -> None:
-        """Write the artefact `head_sums`."""
+        """Write the artifact `head_sums`."""
         columns = {
             **self._common_columns(),
             "sum": list_column(self.sum),
@@ -79,7 +79,7 @@ class HeadSums:
         _write(path, schemas.HEAD_SUMS, columns)
 
     def write_heads(self, path: Path) -> None:
-        """Write the artefact `heads`: the moments that the sums stand for."""
+        """Write the artifact `heads`: the moments that the sums stand for."""
         counts = np.full(len(self.min), self.count)
         columns = {
             **self._common_columns(),

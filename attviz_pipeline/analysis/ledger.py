@@ -47,9 +47,9 @@ def complete_ledger(ledger: Path, documents: pa.Table, output: Path) -> dict[str
     """Write the final ledger: the rows of the first one in their order, with their final status.
 
     Args:
-        ledger: Artefact `ledger` as `prepare_dataset` left it.
+        ledger: Artifact `ledger` as `prepare_dataset` left it.
         documents: The analysed documents, as `index_documents` returns them.
-        output: Artefact `ledger`, written.
+        output: Artifact `ledger`, written.
 
     Returns:
         Number of rows per status, sorted by status.

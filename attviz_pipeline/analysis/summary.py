@@ -17,7 +17,7 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
         label_names: Names of the classes, by index.
 
     Returns:
-        Content of the artefact `summary`, but for what only the other statistics know.
+        Content of the artifact `summary`, but for what only the other statistics know.
     """
     n_tokens = documents["n_tokens"].to_numpy().astype(np.int64)
     return {

@@ -87,7 +87,7 @@ class TokenRows:
 
     @classmethod
     def of_table(cls, table: pa.Table, n_rows: int) -> "TokenRows":
-        """Read rows of the artefact `token_sums`."""
+        """Read rows of the artifact `token_sums`."""
         n = table.num_rows
         return cls(
             token_ids=table["token_id"].to_numpy(),
@@ -118,7 +118,7 @@ class TokenRows:
         )
 
     def to_table(self) -> pa.Table:
-        """Return the rows as columns of the artefact `token_sums`."""
+        """Return the rows as columns of the artifact `token_sums`."""
         columns = {
             "token_id": pa.array(self.token_ids),
             "token": pa.array(self.tokens, pa.string()),
@@ -170,7 +170,7 @@ class TokenSums:
         return self._rows.take(self._order())
 
     def write(self, path: Path) -> None:
-        """Write the artefact `token_sums`, sorted by vocabulary index."""
+        """Write the artifact `token_sums`, sorted by vocabulary index."""
         order = self._order()
         facts = {"n_layers": self._n_layers, "n_heads": self._n_heads}
         with files.TableWriter(path, schemas.TOKEN_SUMS, facts) as writer:

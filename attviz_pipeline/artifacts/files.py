@@ -97,14 +97,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, schema: Schema, content: Mapping[str, Any]) -> None:
-    """Write a JSON artefact atomically; its first keys are schema and version, and its checksum."""
+    """Write a JSON artifact atomically; its first keys are schema and version, and its checksum."""
     document = {"schema": schema.identifier, "checksum": checksums.BLANK, **content}
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     write_text(path, checksums.seal_text(text))
 
 
 def read_json(path: Path, schema: Schema) -> dict[str, Any]:
-    """Read a JSON artefact.
+    """Read a JSON artifact.
 
     Raises:
         ArtifactError: It is missing, truncated, or of another schema or version.
@@ -117,7 +117,7 @@ def read_json(path: Path, schema: Schema) -> dict[str, Any]:
 
 
 def parse_json(text: bytes, path: Path, schema: Schema) -> dict[str, Any]:
-    """Read a JSON artefact that is in memory already; `path` says where it comes from.
+    """Read a JSON artifact that is in memory already; `path` says where it comes from.
 
     Raises:
         ArtifactError: It is damaged, or of another schema or version.
@@ -203,7 +203,7 @@ def write_table(path: Path, schema: Schema, columns: Mapping[str, Any], facts: M
 
 
 def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet artefact, or some of its columns.
+    """Read a Parquet artifact, or some of its columns.
 
     Raises:
         ArtifactError: It is missing, truncated, damaged, or of another schema or version.
@@ -213,7 +213,7 @@ def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> 
 
 
 def iter_tables(path: Path, schema: Schema, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """Read a Parquet artefact one row group at a time, in order, in bounded memory.
+    """Read a Parquet artifact one row group at a time, in order, in bounded memory.
 
     Raises:
         ArtifactError: As `read_table`.
@@ -226,7 +226,7 @@ def iter_tables(path: Path, schema: Schema, columns: list[str] | None = None) ->
 
 
 def read_facts(path: Path, schema: Schema) -> dict[str, Any]:
-    """Read the properties of a whole Parquet artefact (`facts` of `write_table`).
+    """Read the properties of a whole Parquet artifact (`facts` of `write_table`).
 
     Raises:
         ArtifactError: As `read_table`.
@@ -236,7 +236,7 @@ def read_facts(path: Path, schema: Schema) -> dict[str, Any]:
 
 
 def count_rows(path: Path, schema: Schema) -> int:
-    """Count the rows of a Parquet artefact without reading them.
+    """Count the rows of a Parquet artifact without reading them.
 
     Raises:
         ArtifactError: As `read_table`.

@@ -42,7 +42,7 @@ class Row:
 
 
 def iter_rows(path: Path, schema: Schema) -> Iterator[Row]:
-    """Yield the rows of a Parquet artefact, in order.
+    """Yield the rows of a Parquet artifact, in order.
 
     Raises:
         ArtifactError: As `files.read_table`.

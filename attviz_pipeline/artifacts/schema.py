@@ -9,7 +9,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Schema:
-    """One artefact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty)."""
+    """One artifact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty)."""
 
     name: str
     version: int

@@ -7,7 +7,7 @@ def head_names(facts: dict[str, Any]) -> list[str]:
     """Name every head, in the order of the rows: as the imported file did, or by layer and head.
 
     Args:
-        facts: Facts of an attention artefact.
+        facts: Facts of an attention artifact.
     """
     n_heads = facts["n_heads"]
     n_rows = facts["n_layers"] * n_heads

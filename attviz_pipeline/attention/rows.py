@@ -1,4 +1,4 @@
-"""What becomes of a document's readings: one row of the artefact."""
+"""What becomes of a document's readings: one row of the artifact."""
 
 from collections.abc import Sequence
 from typing import Any

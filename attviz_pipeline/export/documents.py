@@ -80,7 +80,7 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
     """Find out which vectors a choice of heads means.
 
     Args:
-        facts: Facts of an attention artefact.
+        facts: Facts of an attention artifact.
         heads: All heads, the mean of each layer's heads, or heads like `5.3` for layer 5, head 3.
 
     Raises:
@@ -116,7 +116,7 @@ def ordered_documents(
     memory holds one document at a time.
 
     Args:
-        attention: Artefacts `attention` of all shards.
+        attention: Artifacts `attention` of all shards.
         vectors: Which vectors.
         folder: Where the temporary file lies.
         special_tokens: Whether [CLS], [SEP] and the like stay.

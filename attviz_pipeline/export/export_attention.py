@@ -29,7 +29,7 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
 
     Args:
         settings: Which formats, which heads.
-        attention: Artefacts `attention` of all shards.
+        attention: Artifacts `attention` of all shards.
         export: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
             `latex/`, `tokens.csv`, `tokens.parquet`.
 

@@ -42,7 +42,7 @@ def write_csv(
 def write_parquet(
     folder: Path, label_names: list[str], vector_names: list[str]
 ) -> Iterator[Callable[[ExportedDocument], None]]:
-    """Write `tokens.parquet`, an artefact of schema EXPORTED_TOKENS."""
+    """Write `tokens.parquet`, an artifact of schema EXPORTED_TOKENS."""
     facts = {"label_names": label_names, "vector_names": vector_names}
     pending: list[pa.Table] = []
     with TableWriter(folder / "tokens.parquet", schemas.EXPORTED_TOKENS, facts) as writer:

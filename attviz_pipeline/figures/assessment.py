@@ -10,7 +10,7 @@ NO_GOLD = "No gold label is known, so predictions cannot be right or wrong."
 
 
 def read_assessment(inputs: Inputs) -> dict[str, Any]:
-    """Read the artefact `assessment`.
+    """Read the artifact `assessment`.
 
     Raises:
         ArtifactError: It is unusable.

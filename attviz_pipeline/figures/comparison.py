@@ -141,7 +141,7 @@ def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such 
     """Draw one figure per measure; where there is nothing to show, it says why.
 
     Args:
-        inputs: The artefacts and settings.
+        inputs: The artifacts and settings.
         kind: Key of `FIGURES`.
         plot: Draws a measure.
         caption: Says what is drawn and how to read it.

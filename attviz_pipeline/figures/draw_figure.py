@@ -38,14 +38,14 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
     """Draw one figure again and write it.
 
     Args:
-        inputs: The artefacts and settings.
+        inputs: The artifacts and settings.
         name: The figure's name in the list of figures, for example `reliability` or `word_cloud-L05-H03`.
         shape: Its size.
         output: The file; its suffix is the format, svg, pdf or png.
 
     Raises:
         ConfigError: There is no such figure or format, or the size is impossible.
-        ArtifactError: An artefact is unusable.
+        ArtifactError: An artifact is unusable.
     """
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:

@@ -18,13 +18,13 @@ def draw_figures(settings: DrawFigures, dataset_card: Path, model_card: Path, st
 
     Args:
         settings: What the figures show, and the seed.
-        dataset_card: Artefact `dataset`, for the provenance.
-        model_card: Artefact `model`, likewise.
+        dataset_card: Artifact `dataset`, for the provenance.
+        model_card: Artifact `model`, likewise.
         statistics: Folder of the statistics.
         figures: Directory, written.
 
     Raises:
-        ArtifactError: An artefact is unusable.
+        ArtifactError: An artifact is unusable.
     """
     provenance = study_provenance(dataset_card, model_card, settings.seed, collect_provenance())
     draw_all(Inputs.below(statistics, settings), provenance, figures)
@@ -34,12 +34,12 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
     """Draw every figure of the study.
 
     Args:
-        inputs: The artefacts, and what the figures show of them.
+        inputs: The artifacts, and what the figures show of them.
         provenance: Where all of them come from, see `study_provenance`.
-        output: Directory, written: the figures' files and `figures.json`, the artefact `figures`.
+        output: Directory, written: the figures' files and `figures.json`, the artifact `figures`.
 
     Raises:
-        ArtifactError: An artefact is unusable.
+        ArtifactError: An artifact is unusable.
     """
     n_heads = files.count_rows(inputs.heads, schemas.HEADS)
     total = sum(kind.n + kind.n_per_head * n_heads for kind in FIGURES.values())

@@ -23,7 +23,7 @@ PROVENANCE_KEY = "attviz.provenance"
 
 @dataclass(frozen=True)
 class Inputs:
-    """The artefacts and settings that figures are drawn from."""
+    """The artifacts and settings that figures are drawn from."""
 
     tokens: Path
     head_tokens: Path
@@ -37,7 +37,7 @@ class Inputs:
 
     @classmethod
     def below(cls, folder: Path, settings: DrawFigures) -> Self:
-        """Name the artefacts in the folder of the statistics."""
+        """Name the artifacts in the folder of the statistics."""
         statistics = StatisticsPaths.below(folder)
         return cls(
             tokens=statistics.tokens,

@@ -53,7 +53,7 @@ def publish_site(
         settings: Name of the study, sections `redaction` and `publish`.
         site: Folder of the rendered site.
         repository: Folder of a git checkout; only its remotes, identity and credentials are used.
-        render_index: Renders the index of all studies from their facts (artefact `run`) by folder: text by file name.
+        render_index: Renders the index of all studies from their facts (artifact `run`) by folder: text by file name.
         limits: What the host takes; left out, what GitHub Pages takes.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The stage `redact_attention`: the attention artefact again, without its words."""
+"""The stage `redact_attention`: the attention artifact again, without its words."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,8 +27,8 @@ def redact_attention(settings: RedactAttention, attention: Sequence[Path], redac
 
     Args:
         settings: Section `redaction`; its mode is not `none`.
-        attention: Artefacts `attention`, read.
-        redacted: Artefacts `attention`, written, in the same order.
+        attention: Artifacts `attention`, read.
+        redacted: Artifacts `attention`, written, in the same order.
 
     Raises:
         ConfigError: The key cannot be used.

@@ -1,1 +1,1 @@
-"""The browsable static site: artefacts become page views, views become pages."""
+"""The browsable static site: artifacts become page views, views become pages."""

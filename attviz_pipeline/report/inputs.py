@@ -23,7 +23,7 @@ class MapInputs:
 
 @dataclass(frozen=True)
 class SiteInputs:
-    """The artefacts of one study, and where they come from.
+    """The artifacts of one study, and where they come from.
 
     Args:
         dataset: Card of the corpus (schema DATASET).
@@ -59,7 +59,7 @@ class SiteInputs:
 
     @classmethod
     def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are
-        """Name the artefacts in the folder of the statistics."""
+        """Name the artifacts in the folder of the statistics."""
         return cls(
             statistics=StatisticsPaths.below(statistics),
             terms=TermPaths.below(statistics),

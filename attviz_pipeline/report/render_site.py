@@ -1,4 +1,4 @@
-"""The stage `render_site`: reads the artefacts in order and writes page after page."""
+"""The stage `render_site`: reads the artifacts in order and writes page after page."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,18 +55,18 @@ def render_site(  # noqa: PLR0913 - one parameter per file
 
     Args:
         settings: The configuration.
-        dataset_card: Artefact `dataset`.
-        model_card: Artefact `model`.
-        metrics: Artefact `metrics`.
+        dataset_card: Artifact `dataset`.
+        model_card: Artifact `model`.
+        metrics: Artifact `metrics`.
         statistics: Folder of the statistics.
         figures: Folder of the figures.
-        attention: Artefacts `attention` of all shards.
-        aggregates: Artefacts `aggregates` of the same shards, in the same order.
+        attention: Artifacts `attention` of all shards.
+        aggregates: Artifacts `aggregates` of the same shards, in the same order.
         site: Folder to write; an older one is replaced.
-        maps: Artefacts `maps` and `map_selection`; None where there are none, or where words must not show.
+        maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
 
     Raises:
-        ArtifactError: An artefact is missing, damaged or of another run.
+        ArtifactError: An artifact is missing, damaged or of another run.
     """
     cards = {"dataset": dataset_card, "model": model_card, "metrics": metrics}
     shards = {"attention": attention, "aggregates": aggregates}
@@ -84,11 +84,11 @@ def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
 
     Args:
         settings: The configuration.
-        inputs: The artefacts.
+        inputs: The artifacts.
         site: Folder to write; an older one is replaced.
 
     Raises:
-        ArtifactError: An artefact is missing, damaged or of another run.
+        ArtifactError: An artifact is missing, damaged or of another run.
     """
     study = read_study_view(settings.study, inputs)
     with files.atomic_directory(site) as folder:

@@ -30,7 +30,7 @@ def render_runs(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Render the index page.
 
     Args:
-        runs: Facts of each site (artefact `run`) by its folder.
+        runs: Facts of each site (artifact `run`) by its folder.
 
     Returns:
         Text of each file by its name: the page and its style sheet, to lie beside the folders.

@@ -47,7 +47,7 @@ class Run:
         return files.read_json(self.output.summary, schemas.SUMMARY)
 
     def documents(self) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
-        """Rows of the attention artefact, each with its values, [head, token]."""
+        """Rows of the attention artifact, each with its values, [head, token]."""
         for path in self.attention:
             for row in files.read_table(path, schemas.ATTENTION).to_pylist():
                 yield row, np.array(row["self_attention"]).reshape(-1, len(row["tokens"]))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def kinds(study: FaultStudy) -> dict[Schema, Path]:
-    """Return one artefact of each kind that the study has made."""
+    """Return one artifact of each kind that the study has made."""
     found: dict[Schema, Path] = {}
     by_name = {schema.identifier: schema for schema in all_schemas.ALL}
     for path in sorted(study.results.rglob("*")):
@@ -50,7 +50,7 @@ def damaged_copies(path: Path, folder: Path) -> list[Path]:
     return copies
 
 
-def test_damage_to_each_kind_of_artefact_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
+def test_damage_to_each_kind_of_artifact_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
     found = kinds(fault_study)
     unmade = {schema.name for schema in set(all_schemas.ALL) - set(found)}
     assert unmade == {"exported_tokens"}  # made on request only
@@ -62,7 +62,7 @@ def test_damage_to_each_kind_of_artefact_is_noticed(fault_study: FaultStudy, tmp
                 read(copy, schema)
             assert str(copy) in str(caught.value)
             assert "run the workflow again" in str(caught.value)
-    count("a flipped bit or an early end in an artefact of each kind", 20 * len(found))
+    count("a flipped bit or an early end in an artifact of each kind", 20 * len(found))
 
 
 def test_damage_to_the_model_and_to_figures_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:

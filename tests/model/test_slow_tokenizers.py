@@ -1,4 +1,4 @@
-"""Tokenizers that do not tell which characters a token comes from: BERTweet's, from its files to the artefact."""
+"""Tokenizers that do not tell which characters a token comes from: BERTweet's, from its files to the artifact."""
 
 import shutil
 from pathlib import Path

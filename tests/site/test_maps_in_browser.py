@@ -172,7 +172,7 @@ def test_softmax_of_the_vectors_is_the_matrix(inputs: SiteInputs, site: Path, vi
     assert weights == pytest.approx(matrix(3, n_tokens, 1, 2)[4], abs=1e-6)
 
 
-def test_the_script_reads_what_the_artefact_says(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+def test_the_script_reads_what_the_artifact_says(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     n_tokens = len(words(inputs, 3))
     page = drawn(visitor(site).open(MAPPED_PAGE))
     found = page.evaluate(

@@ -313,7 +313,7 @@ def test_a_sensitive_study_says_so_on_every_page(inputs: SiteInputs, tmp_path: P
 # Views
 
 
-def test_a_document_view_states_the_artefact(inputs: SiteInputs) -> None:
+def test_a_document_view_states_the_artifact(inputs: SiteInputs) -> None:
     study = read_study_view(site_settings().study, inputs)
     for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
         view = document.document_view(row, study)
@@ -439,7 +439,7 @@ def test_the_index_keeps_to_its_bytes(inputs: SiteInputs, monkeypatch: pytest.Mo
     assert documents.searchable_characters(index) == documents.FEWEST_CHARACTERS
 
 
-def test_the_index_sorts_by_scores_of_the_artefacts(inputs: SiteInputs) -> None:
+def test_the_index_sorts_by_scores_of_the_artifacts(inputs: SiteInputs) -> None:
     scores = document_scores(inputs)
     assert scores.names() == ["entropy"]
     rows = [row for pair in zip(inputs.attention, inputs.aggregates, strict=True) for row in iter_documents(*pair)]

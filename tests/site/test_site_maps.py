@@ -1,4 +1,4 @@
-"""Token-to-token maps in the site: the scripts give back the artefact, and pages say who has maps."""
+"""Token-to-token maps in the site: the scripts give back the artifact, and pages say who has maps."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def rows_of(inputs: SiteInputs) -> list[dict[str, Any]]:
     return list(files.read_table(map_inputs(inputs).maps, map_schemas.MAPS).to_pylist())
 
 
-def test_scripts_hold_what_the_artefact_holds(inputs: SiteInputs, site: Path) -> None:
+def test_scripts_hold_what_the_artifact_holds(inputs: SiteInputs, site: Path) -> None:
     rows = rows_of(inputs)
     assert len(rows) > len(MAPPED)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Attention artefacts of an invented model and corpus, for tests of the stages behind extraction."""
+"""Attention artifacts of an invented model and corpus, for tests of the stages behind extraction."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class SyntheticDocument:
     ends: list[int]
 
 
-def write_attention_shards(  # noqa: PLR0913 - each is a property of the artefact that some test varies
+def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifact that some test varies
     folder: Path,
     *,
     n_documents: int,
@@ -61,7 +61,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artefac
     texts: list[str] | None = None,
     unknown: str = "",
 ) -> list[Path]:
-    """Write an attention artefact; its documents do not depend on `n_shards`.
+    """Write an attention artifact; its documents do not depend on `n_shards`.
 
     Args:
         folder: Where the shards go, as `attention-00000-of-00002.parquet` and so on.

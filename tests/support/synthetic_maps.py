@@ -1,4 +1,4 @@
-"""Token-to-token maps of invented documents: real softmaxes of random vectors, reduced as the artefact wants them."""
+"""Token-to-token maps of invented documents: real softmaxes of random vectors, reduced as the artifact wants them."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

@@ -39,7 +39,7 @@ HOSTILE_IDS = ["../../etc/passwd", "</script><script>alert(6)</script>", "javasc
 def write_site_inputs(
     folder: Path, *, n_documents: int = 24, n_shards: int = 2, hostile: bool = False, full: bool = True, **options: Any
 ) -> SiteInputs:
-    """Write every artefact that a site needs.
+    """Write every artifact that a site needs.
 
     Args:
         folder: Where they go.

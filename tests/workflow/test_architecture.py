@@ -67,7 +67,7 @@ def test_heavy_libraries_stay_in_their_part(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_stages_meet_in_artefacts_only(module: Path) -> None:
+def test_stages_meet_in_artifacts_only(module: Path) -> None:
     names = [name.split(".") for name in imported_names(module) if name.startswith("attviz_pipeline.")]
     parts = {name[1] for name in names} - {part_of(module), "__version__"}
 

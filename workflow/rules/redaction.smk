@@ -1,5 +1,5 @@
 """
-Share-safe mode (`redaction.mode`): the attention artefact again, with shapes or tags in the place of words.
+Share-safe mode (`redaction.mode`): the attention artifact again, with shapes or tags in the place of words.
 Every rule behind this one reads ATTENTION, which is this copy then; without the mode, nothing here runs.
 
 REQUIRED INPUTS

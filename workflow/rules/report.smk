@@ -2,7 +2,7 @@
 The site: static pages per document and per head, with indexes, token table, figures and provenance.
 
 REQUIRED INPUTS
-    every artefact of the stages before
+    every artifact of the stages before
 OUTPUTS
     site/index.html and all it links to; opens by double-click
 """

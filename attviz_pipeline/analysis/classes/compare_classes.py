@@ -36,7 +36,7 @@ def compare_classes(
 
     Args:
         settings: Number of permutations, strata of length, weight of the prior, and the seed.
-        vocabulary: Artefact `vocabulary`, read.
+        vocabulary: Artifact `vocabulary`, read.
         measures: What `measure_shard` wrote, all shards; `document_heads` and `term_documents` are read.
         statistics: Where the comparisons go.
 

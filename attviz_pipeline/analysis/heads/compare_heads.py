@@ -34,8 +34,8 @@ def compare_heads(
 
     Args:
         settings: Least document frequency, size of the sample, number of permutations, seed.
-        head_tokens: Artefact `head_tokens`, read.
-        attention: Artefacts `attention` of all shards, read.
+        head_tokens: Artifact `head_tokens`, read.
+        attention: Artifacts `attention` of all shards, read.
         statistics: Where the tables go. They do not depend on how the documents were sharded.
 
     Raises:

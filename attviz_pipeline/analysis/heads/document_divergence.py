@@ -80,7 +80,7 @@ def measure_divergence(
     """Compare how heads spread self-attention over the tokens of a sample of documents.
 
     Args:
-        attention: Artefacts `attention` of all shards.
+        attention: Artifacts `attention` of all shards.
         n_heads: Heads of all layers together.
         n_documents: Size of the sample, drawn from all documents, whichever shards they lie in.
         n_permutations: Permutations of the tokens of each document.

@@ -53,7 +53,7 @@ def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
     Of memory it needs what input rows of several documents (paragraphs) take, about 20 KB each for 144 heads.
 
     Args:
-        attention: Artefacts `attention` of all shards, read.
+        attention: Artifacts `attention` of all shards, read.
         head_profiles: Where the table goes. It does not depend on how the documents were sharded.
 
     Raises:

@@ -25,20 +25,20 @@ class Measured(NamedTuple):
 
 
 def write_pairs(path: Path, heads: Heads, measured: Sequence[Measured], facts: dict[str, Any]) -> None:
-    """Write the artefact `head_pairs`."""
+    """Write the artifact `head_pairs`."""
     tables = [_pairs(heads, one) for one in measured]
     _write(path, comparison_schemas.HEAD_PAIRS, tables, facts)
 
 
 def write_clusters(path: Path, heads: Heads, measured: Sequence[Measured], facts: dict[str, Any]) -> None:
-    """Write the artefact `head_clusters`."""
+    """Write the artifact `head_clusters`."""
     tables = [_clusters(heads, one) for one in measured]
     of_measures = {one.measure: _cluster_facts(one) for one in measured}
     _write(path, comparison_schemas.HEAD_CLUSTERS, tables, {**facts, "measures": of_measures})
 
 
 def write_curves(path: Path, heads: Heads, curves: Sequence[PairCurve], facts: dict[str, Any]) -> None:
-    """Write the artefact `fuji_curves`."""
+    """Write the artifact `fuji_curves`."""
     _write(path, comparison_schemas.FUJI_CURVES, [_curve(heads, curve) for curve in curves], facts)
 
 

@@ -31,7 +31,7 @@ def read_token_scores(path: Path, n_heads: int, min_document_frequency: int) -> 
     """Read the tokens that are frequent enough to be ranked.
 
     Args:
-        path: Artefact `head_tokens`.
+        path: Artifact `head_tokens`.
         n_heads: Heads of all layers together.
         min_document_frequency: Tokens in fewer documents are left out.
 

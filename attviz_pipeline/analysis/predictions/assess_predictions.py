@@ -41,9 +41,9 @@ def assess_predictions(
 
     Args:
         settings: Number of bins and resamples, and the seed of these.
-        document_index: Artefact `document_index`.
-        attention: Artefacts `attention` of all shards.
-        aggregates: Artefacts `aggregates` of the same shards, in the same order.
+        document_index: Artifact `document_index`.
+        attention: Artifacts `attention` of all shards.
+        aggregates: Artifacts `aggregates` of the same shards, in the same order.
         statistics: Where the assessment goes.
 
     Raises:

@@ -23,7 +23,7 @@ def describe_terms(
 
     Args:
         settings: Number of bootstrap replicates, and their seed.
-        vocabulary: Artefact `vocabulary`, read.
+        vocabulary: Artifact `vocabulary`, read.
         measures: What `measure_shard` wrote, all shards.
         statistics: Where the statistics go.
 

@@ -12,7 +12,7 @@ COPIED = ["position", "id", "source_id", "split", "label", "prediction"]
 
 
 def document_heads(found: Occurrences) -> pa.Table:
-    """Average the terms of each document, [document], as columns of the artefact `document_heads`."""
+    """Average the terms of each document, [document], as columns of the artifact `document_heads`."""
     n_terms = np.bincount(found.document, minlength=found.documents.num_rows)
     occupied = np.flatnonzero(n_terms)
     first = np.searchsorted(found.document, occupied, side="left")

@@ -59,7 +59,7 @@ class DocumentTerms:
         )
 
     def to_table(self, position: NDArray[np.int64]) -> pa.Table:
-        """Return columns of the artefact `term_documents`, sorted by document and term.
+        """Return columns of the artifact `term_documents`, sorted by document and term.
 
         Args:
             position: Of the batch's documents in the site's order, [document].

@@ -65,7 +65,7 @@ class Distributions:
         self.histograms += histograms.reshape(self.histograms.shape)
 
     def write(self, path: Path) -> None:
-        """Write the artefact `distributions`."""
+        """Write the artifact `distributions`."""
         n_classes, n_layers, n_statistics, n_bins = self.histograms.shape
         label, layer, statistic = np.indices((n_classes, n_layers, n_statistics)).reshape(3, -1)
         columns = {
@@ -120,12 +120,12 @@ class Curves:
             self.sums[name] += table[name].to_numpy().reshape(shape)
 
     def write_sums(self, path: Path) -> None:
-        """Write the artefact `curve_sums`."""
+        """Write the artifact `curve_sums`."""
         with files.TableWriter(path, term_schemas.CURVE_SUMS) as writer:
             writer.write_table(self._table({name: sums.reshape(-1) for name, sums in self.sums.items()}))
 
     def write_curves(self, path: Path) -> None:
-        """Write the artefact `curves`: means of the bins that hold a term."""
+        """Write the artifact `curves`: means of the bins that hold a term."""
         means = {name: from_fixed(sums) / np.maximum(self.count, 1)[:, None] for name, sums in self.sums.items()}
         table = self._table({name: values.reshape(-1) for name, values in means.items()})
         with files.TableWriter(path, term_schemas.CURVES) as writer:

@@ -26,8 +26,8 @@ def list_terms(settings: ListTerms, attention: Sequence[Path], vocabulary: Path)
 
     Args:
         settings: What a term is, and how many documents are enough.
-        attention: Artefacts `attention` of all shards, read.
-        vocabulary: Artefact `vocabulary`, written.
+        attention: Artifacts `attention` of all shards, read.
+        vocabulary: Artifact `vocabulary`, written.
 
     Raises:
         ArtifactError: A shard is unusable.
@@ -59,7 +59,7 @@ class Vocabulary:
     Attributes:
         terms: [term].
         special: [term].
-        facts: Facts of the artefact `vocabulary`.
+        facts: Facts of the artifact `vocabulary`.
     """
 
     terms: list[str]
@@ -68,7 +68,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the artefact `vocabulary`.
+        """Read the artifact `vocabulary`.
 
         Raises:
             ArtifactError: It is unusable.

@@ -20,8 +20,8 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, mea
 
     Args:
         settings: What a term is; as for `list_terms`.
-        attention: Artefact `attention`, read.
-        vocabulary: Artefact `vocabulary` of all shards, read.
+        attention: Artifact `attention`, read.
+        vocabulary: Artifact `vocabulary` of all shards, read.
         measures: Where the measures go.
 
     Raises:

@@ -26,7 +26,7 @@ class Occurrences:
     """Terms of some documents, one row per occurrence, in the order of documents and of their text.
 
     Attributes:
-        documents: Rows of the attention artefact.
+        documents: Rows of the attention artifact.
         n_document_tokens: Tokens per document, special ones included, [document].
         terms: Spelling, [occurrence].
         special: True for special tokens, and for words of which the model reads a part as [UNK], [occurrence].

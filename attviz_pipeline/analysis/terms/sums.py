@@ -85,7 +85,7 @@ class TermSums:
             self.max[terms] = np.maximum(self.max[terms], matrix(table, "max").reshape(len(terms), -1))
 
     def write(self, path: Path) -> None:
-        """Write the artefact `term_sums`: the terms that occur."""
+        """Write the artifact `term_sums`: the terms that occur."""
         occurring = np.flatnonzero(self.counts["count"])
         facts = {"n_layers": self.n_layers, "n_heads": self.n_heads}
         with files.TableWriter(path, term_schemas.TERM_SUMS, facts) as writer:

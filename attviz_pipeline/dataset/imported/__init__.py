@@ -1,1 +1,1 @@
-"""Attention that others extracted: read from their files, checked, and written as this pipeline's own artefacts."""
+"""Attention that others extracted: read from their files, checked, and written as this pipeline's own artifacts."""

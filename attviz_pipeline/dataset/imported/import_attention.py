@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class ImportedFiles(NamedTuple):
-    """What the stage writes: artefacts of the schemas of their names, the attention in as many shards as asked for."""
+    """What the stage writes: artifacts of the schemas of their names, the attention in as many shards as asked for."""
 
     ledger: Path
     dataset_card: Path
@@ -49,24 +49,24 @@ def import_attention(  # noqa: PLR0913 - one parameter per file
     metrics: Path,
     attention: Sequence[Path],
 ) -> None:
-    """Turn AttViz's JSON into the artefacts that later stages read, and account for every document of it.
+    """Turn AttViz's JSON into the artifacts that later stages read, and account for every document of it.
 
     The file is read twice, one document at a time: once to check it all, once to write. It says neither which layers
-    and heads its vectors are nor any gold label: the artefacts then have one layer of as many heads as there are
+    and heads its vectors are nor any gold label: the artifacts then have one layer of as many heads as there are
     vectors, and no gold classes. Numbers are kept in single precision, which is what AttViz's own files hold.
 
     Args:
         settings: Seed, source, and how many documents in how many shards.
-        ledger: Artefact `ledger`, written.
-        dataset_card: Artefact `dataset`, written.
-        model_card: Artefact `model`, written.
-        metrics: Artefact `metrics`, written: no scores.
-        attention: Artefacts `attention`, written, in as many shards as asked for.
+        ledger: Artifact `ledger`, written.
+        dataset_card: Artifact `dataset`, written.
+        model_card: Artifact `model`, written.
+        metrics: Artifact `metrics`, written: no scores.
+        attention: Artifacts `attention`, written, in as many shards as asked for.
 
     Raises:
         DatasetError: The file cannot be read, or has documents that cannot be used (all are named) and
             `dataset.bad_rows` is not `skip`. Nothing is written then.
-        ResourceError: The disk cannot hold the artefacts.
+        ResourceError: The disk cannot hold the artifacts.
     """
     source = list_files(settings.dataset)[0]
     found = survey(_documents(source, settings))

@@ -1,1 +1,1 @@
-"""What each page shows: artefacts become frozen dataclasses that templates only have to write down."""
+"""What each page shows: artifacts become frozen dataclasses that templates only have to write down."""

@@ -26,7 +26,7 @@ class HeadRef:
 
 @dataclass(frozen=True)
 class StudyView:
-    """The study's settings and the small artefacts, read once; folders outside the study are cut from paths.
+    """The study's settings and the small artifacts, read once; folders outside the study are cut from paths.
 
     Args:
         settings: The whole configuration.
@@ -132,7 +132,7 @@ class StudyView:
 
 
 def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
-    """Read the small artefacts.
+    """Read the small artifacts.
 
     Raises:
         ArtifactError: One is missing, damaged or of another version.
@@ -156,7 +156,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
 
 
 def run_facts(study: StudyView) -> dict[str, Any]:
-    """Put together the artefact `run`: what an index of several sites says of this one."""
+    """Put together the artifact `run`: what an index of several sites says of this one."""
     return {
         "name": study.settings.name,
         "title": study.title,
