@@ -117,7 +117,7 @@ class TestStrictReading:
             ("train.tsv.xz", lzma.compress(delimited(HARD, "\t"))),
             ("train.parquet", parquet(HARD)),
         ],
-        ids=lambda value: value if isinstance(value, str) else None,
+        ids=lambda value: value if isinstance(value, str) else "content",
     )
     def test_every_row_comes_out_unchanged(
         self, client: Client, hub: Hub, tmp_path: Path, name: str, content: bytes
@@ -330,7 +330,9 @@ class TestCache:
         assert hub.requests == []
 
     @pytest.mark.parametrize(
-        ("name", "content"), [("train.csv", delimited(ROWS)), ("train.parquet", parquet(ROWS)), ("README.md", b"# A\n")]
+        ("name", "content"),
+        [("train.csv", delimited(ROWS)), ("train.parquet", parquet(ROWS)), ("README.md", b"# A\n")],
+        ids=["csv", "parquet", "card"],
     )
     def test_damaged_copy_is_fetched_anew(  # noqa: PLR0913 - fixtures and cases
         self, client: Client, hub: Hub, home: Path, tmp_path: Path, name: str, content: bytes
