@@ -28,7 +28,7 @@ DOCUMENT = 7
 def without(path: Path, target: Path, *columns: str) -> Path:
     """A shard whose documents lack some of what full mode adds."""
     table = files.read_table(path, schemas.ATTENTION)
-    content = {name: [None] * table.num_rows if name in columns else table[name] for name in table.column_names}
+    content = {name: [None] * len(table) if name in columns else table[name].to_pylist() for name in table.schema.names}
     files.write_table(target, schemas.ATTENTION, content, files.read_facts(path, schemas.ATTENTION))
     return target
 

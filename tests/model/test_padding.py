@@ -1,6 +1,7 @@
 """Models and tokenizers without a padding token: batches give what each text gives alone."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ def write_decoder(folder: Path, architecture: str, padding: str | None = None) -
 def read_alone(folder: Path) -> np.ndarray:
     """Return the probabilities [text, class] that the model gives each text by itself, without any padding."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    read = partial(tokenizer, split_special_tokens=True)  # as the stages read: an end token in a text is text
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
     with torch.no_grad():
-        logits = [model(input_ids=tokenizer(text, return_tensors="pt")["input_ids"]).logits[0] for text in TEXTS]
+        logits = [model(input_ids=read(text, return_tensors="pt")["input_ids"]).logits[0] for text in TEXTS]
     return torch.stack(logits).softmax(dim=-1).numpy()
 
 

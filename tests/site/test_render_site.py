@@ -532,7 +532,7 @@ def test_pages_say_what_self_attention_is(site: Path) -> None:
 
 
 def test_about_page_says_where_texts_are_pieces(site: Path, inputs: SiteInputs, tmp_path: Path) -> None:
-    sentence = "pieces as the tokenizer names them, one space between two, and each piece counts as a word"
+    sentence = "pieces spell in a row, and words are found there."
     assert sentence not in Page(site / links.ABOUT).text
     card = files.read_json(inputs.model, schemas.MODEL)
     files.write_json(tmp_path / "model.json", schemas.MODEL, card | {"offsets": False})

@@ -93,8 +93,8 @@ def write_site_inputs(
 def site_of_import(folder: Path, imported: ImportedFiles) -> Path:
     """Render the site of attention that was imported, with statistics of the real stages."""
     inputs = SiteInputs(
-        dataset=imported.dataset,
-        model=imported.model,
+        dataset=imported.dataset_card,
+        model=imported.model_card,
         metrics=imported.metrics,
         attention=imported.attention,
         figures=_write_figures(folder / "figures", n_layers=1, n_heads=2),
@@ -162,5 +162,5 @@ def _figure(folder: Path, name: str, kind: str, layer: int | None, head: int | N
     names = {suffix: f"{name}.{suffix}" for suffix in ("svg", "png", "csv", "parquet")}
     digests = {file: digest(folder / file) for file in names.values()}
     return {"name": name, "kind": kind, "layer": layer, "head": head, **names, "caption": f"Caption of {name}.",
-            "sha256": digests, "chapter": None, "names_words": True,
+            "sha256": digests, "chapter": None, "names_words": kind != "reliability",
             "alt": f"Picture of {name}", "width": 320, "height": 200}  # fmt: skip
