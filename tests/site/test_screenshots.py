@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,8 +14,8 @@ LARGEST = 150_000
 
 
 @pytest.mark.browser
-def test_every_picture_of_the_documentation_is_taken_by_the_script(browser: Any, site: Path, tmp_path: Path) -> None:
-    assert browser.is_connected()
+@pytest.mark.usefixtures("browser")
+def test_every_picture_of_the_documentation_is_taken_by_the_script(site: Path, tmp_path: Path) -> None:
     command = [sys.executable, IMAGES / "make_screenshots.py", site, "--output", tmp_path]
     subprocess.run(command, check=True, cwd=tmp_path)
 
