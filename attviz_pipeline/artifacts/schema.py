@@ -42,7 +42,7 @@ def list_of(value_type: pa.DataType) -> pa.DataType:
 IDENTITY = [
     column("position", pa.int64(), "Position in the site's order, 0-based; the name of the document's page"),
     column("id", pa.string(), "Document id, unique; a segment's id is `<source_id>#<number>`"),
-    column("source_id", pa.string(), "Id of the input row of the document; a segment has the id of its row"),
+    column("source_id", pa.string(), "Id of the input row that contains the document"),
     column("split", pa.string(), "train, validation or test; empty if the source does not say"),
     column("label", pa.int32(), "Gold class, index into `label_names`; null if unknown", nullable=True),
 ]
