@@ -405,9 +405,8 @@ class RedactionSettings(Section):
 
     mode: Literal["none", "shape", "hash"] = Field(
         "none",
-        description="`shape` keeps only where a word has capitals, letters and digits (`Xxxx "
-        "00`); `hash` replaces it by a "
-        "keyed tag, the same for the same word. Punctuation stays",
+        description="`shape` keeps only the pattern of capitals, letters and digits of a word (`Xxxx 00`); `hash` "
+        "replaces a word by a keyed tag, the same for the same word. Punctuation stays",
     )
     key_file: Verbatim | None = Field(
         None, description="File with the secret key of `hash`, at least 16 bytes; the same key gives the same tags"

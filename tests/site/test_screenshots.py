@@ -13,6 +13,7 @@ IMAGES = ROOT / "docs" / "images"
 LARGEST = 150_000
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.usefixtures("browser")
 def test_every_picture_of_the_documentation_is_taken_by_the_script(site: Path, tmp_path: Path) -> None:
