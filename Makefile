@@ -1,13 +1,14 @@
-# `make report` builds the default site, `make publish` pushes it to gh-pages (DRY_RUN=1 only says what it would push),
-# `make test` runs every test. Each installs what it needs into .venv.
+# `make report` builds the default site. `make publish` pushes it to gh-pages; with DRY_RUN=1 it only prints what it would
+# push. `make test` runs every test. Each target installs what it needs into .venv.
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 DRY_RUN ?=
+SITE ?= results/news/site
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report publish export test faults lint lock reference clean
+.PHONY: report publish export test faults lint lock reference screenshots clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
@@ -17,7 +18,7 @@ publish: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules $(if $(DRY_RUN),--config 'publish={dry_run: true}') -- publish
 
-export: .venv/report.installed # attention in the formats that the study's section `export` names
+export: .venv/report.installed # write attention in the formats of the study's section `export`
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
 
 test: .venv/test.installed
@@ -27,7 +28,7 @@ test: .venv/test.installed
 	python -m pytest -m "not slow"
 	python -m pytest -m slow
 
-faults: .venv/test.installed # every fault on the way, and 100,000 random inputs; the counts go into docs/reliability.md
+faults: .venv/test.installed # inject every fault, try 100,000 random inputs, write the counts into docs/reliability.md
 	rm -f .faults.jsonl
 	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 \
 		python -m pytest tests/faults tests/dataset/test_fuzzed_readers.py
@@ -45,6 +46,9 @@ lock: .venv/test.installed # after changing a pin in pyproject.toml
 
 reference: .venv/report.installed # after changing a setting or an artifact
 	python -m attviz_pipeline write-reference --root .
+
+screenshots: .venv/test.installed # take the pictures in docs/images from the site in the folder SITE
+	python docs/images/make_screenshots.py "$(SITE)"
 
 clean:
 	rm -rf .venv results .snakemake

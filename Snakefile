@@ -1,6 +1,6 @@
-# From a labelled corpus to a browsable site of the classifier's attention.
-# Snakemake decides when; the package attviz_pipeline decides what; templates/ decides how it looks.
-# Each line below is one step of the method, in order.
+# From a labelled corpus to a site of the classifier's attention.
+# Snakemake decides when, the package attviz_pipeline decides what, templates/ decides how it looks.
+# Each include below is one step of the method, in order.
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# A study is one whole file: with --configfile the default is not read at all, so none of its keys can leak in.
+# A study is one complete file: with --configfile, the default study is not read, so none of its keys apply.
 if not workflow.config_settings.configfiles:
 
     configfile: Path(workflow.basedir) / "config" / "config.yaml"
@@ -19,21 +19,21 @@ include: "workflow/rules/common.smk"
 
 if STUDY.imported:
 
-    include: "workflow/rules/import.smk"  # attention from a file, in place of the next three
+    include: "workflow/rules/import.smk"  # attention from a file, instead of the next three
 
 else:
 
     include: "workflow/rules/dataset.smk"  # rows -> checked, split documents -> shards
     include: "workflow/rules/model.smk"  # pretrained model -> verified, fine-tuned, scored classifier
-    include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head; maps of chosen documents
+    include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head; maps of selected documents
 
 
-include: "workflow/rules/redaction.smk"  # share-safe mode only: the same without words
-include: "workflow/rules/analysis.smk"  # shard -> aggregates, sums -> statistics of the dataset
+include: "workflow/rules/redaction.smk"  # share-safe mode only: a copy without words
+include: "workflow/rules/analysis.smk"  # shard -> aggregates and sums -> statistics of the dataset
 include: "workflow/rules/figures.smk"  # statistics -> figures
-include: "workflow/rules/report.smk"  # everything -> site
-include: "workflow/rules/export.smk"  # attention -> formats of other tools, on request
-include: "workflow/rules/publish.smk"  # only when asked for: site -> branch of a git remote
+include: "workflow/rules/report.smk"  # all results -> site
+include: "workflow/rules/export.smk"  # on request: attention -> formats of other tools
+include: "workflow/rules/publish.smk"  # on request: site -> branch of a git remote
 
 
 rule all:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from attviz_pipeline.results import Results as Results
     from attviz_pipeline.results import open_results as open_results
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "attviz_pipeline.analysis": ("aggregates",),

@@ -24,20 +24,21 @@ from attviz_pipeline.stages import STAGES
 CONFIG_INTRODUCTION = """\
 # Settings of a study
 
-A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default; a study
-of attention that comes from a file (`dataset.format: attviz_json`) has no `model`.
-Unknown keys, wrong types and values out of range are reported all at once before anything runs;
-`python -m attviz_pipeline check-config --config FILE` does only that. Whether files, columns and models are there is
-told by the stage that reads them. Paths are relative to the folder in which the workflow runs.
+A study is one YAML file. Only `name`, `dataset.source` (or `dataset.files`) and `model.source` have no default. A study
+that imports attention from a file (`dataset.format: attviz_json`) has no `model`.
 
-Text that looks like something else needs quotes: YAML reads `no` and `on` as truth values, `1234567` as a number and
-`1:30` as 90. On the command line it needs two kinds of them: `--config "dataset={revision: '\\"1234567\\"'}"`.
+Before anything runs, the workflow reports all unknown keys, wrong types and values out of range at once. To check only
+that, run `python -m attviz_pipeline check-config --config FILE`. If a file, column or model is missing, the stage that
+reads it reports the error. Paths are relative to the folder in which the workflow runs.
+
+Quote text that YAML would read as something else: `no` and `on` are booleans, `1234567` is a number, and `1:30` is 90.
+On the command line you need both kinds of quotes: `--config "dataset={revision: '\\"1234567\\"'}"`.
 
     snakemake --cores 4 --configfile config/bbc-news.yaml
     snakemake --cores 4 --configfile config/bbc-news.yaml --config 'dataset={source: bbc.csv, revision: null}'
 
-The second line overrides keys of the file; what it does not name stays. Without `--configfile`, the study is
-`config/config.yaml`. A study file is never merged with that default: what it leaves out has the value below.
+The second line overrides keys of the file; all other keys stay. Without `--configfile`, the study is
+`config/config.yaml`. A study file is never merged with that one: keys that it leaves out have the defaults below.
 
 This page is generated from `attviz_pipeline/config/` by `make reference`.
 """
@@ -47,23 +48,26 @@ STAGES_BEGIN, STAGES_END = "<!-- stages: written by `make reference` -->", "<!--
 RERUNS = """
 ## What a changed setting runs again
 
-The stages that read it, and those that need their results. `render_site` shows all settings but `publish`, so it runs
-again for each; for `report` and `resources` nothing else does. `prepare_dataset` and `shard_documents` also depend on
-`model.mode`, and `prepare_dataset` on whether a study with `mode: load` names `documents.split`.
+A changed setting runs the stages that read it again, and the stages that need their results. `render_site` shows all
+settings except `publish`, so it runs again for each of them; for `report` and `resources`, nothing else does.
+`prepare_dataset` and `shard_documents` also depend on `model.mode`, and `prepare_dataset` on whether a study with
+`mode: load` sets `documents.split`.
 
 """
 
 ARTIFACTS_INTRODUCTION = """\
 # Files of a study
 
-All results of a study lie in `results/<name>/`. Tables are Parquet files, which pandas, polars, DuckDB and
-`datasets` open as they are; the rest is JSON and the usual files of a Hugging Face model. Every artifact names its
-schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON file in its first key `schema`. A reader
-refuses a version it does not know. Properties of a whole table ("facts") are JSON in the metadata key `attviz.facts`.
-Files are written under a temporary name and renamed when complete, so a file that is there is whole. Each carries the
-SHA-256 of its own bytes (key `checksum` in JSON, `attviz.checksum` in a Parquet file's metadata; 64 zeros stand in
-its place when it is computed), and a reader refuses a file that does not match it. Files that are no artifacts have
-theirs in the artifact beside them: the model's in `model.json`, figures' in `figures.json`.
+All results of a study are in `results/<name>/`. Tables are Parquet files, which pandas, polars, DuckDB and
+`datasets` can open; the rest is JSON and the usual files of a Hugging Face model.
+
+- Every artifact names its schema and version: a Parquet file in its metadata key `attviz.schema`, a JSON file in its
+  first key `schema`. Readers refuse unknown versions.
+- Properties of a whole table, called *facts*, are JSON in the metadata key `attviz.facts`.
+- Files are written under a temporary name and renamed when complete, so an existing file is complete.
+- Every artifact contains the SHA-256 of its own bytes: key `checksum` in JSON, `attviz.checksum` in a Parquet file's
+  metadata. It is computed with 64 zeros in its place. Readers refuse a file that does not match.
+- Checksums of other files are in the artifact beside them: the model's in `model.json`, figures' in `figures.json`.
 
     import json
     import pyarrow.parquet as pq
@@ -73,15 +77,16 @@ theirs in the artifact beside them: the model's in `model.json`, figures' in `fi
     row = table.slice(0, 1).to_pandas().iloc[0]
     self_attention = row.self_attention.reshape(facts["n_layers"], facts["n_heads"], -1)  # [layer, head, token]
 
-The names of shards end in their number. After a change of `documents.n_shards` the files of the old sharding stay
-until you delete them; nothing reads them any more, so name the number when you glob: `*-of-00002.parquet`.
+The names of shards end in their number. After a change of `documents.n_shards`, the files of the old shards stay until
+you delete them. Nothing reads them any more, so include the number in your glob pattern: `*-of-00002.parquet`.
 
-"Written by" names the stage of a usual study. Where attention is imported, `import_attention` writes `dataset`,
-`ledger`, `model`, `metrics` and `attention`; in share-safe mode `redact_attention` writes `attention` once more,
-without its words.
+"Written by" names the stage of a usual study. In a study of imported attention, `import_attention` writes `dataset`,
+`ledger`, `model`, `metrics` and `attention`. In share-safe mode, `redact_attention` writes a copy of `attention`
+without words.
 
-Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
-Fixed-point sums are n limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - n)).
+List columns are arrays [axis, axis], flattened in C order (the last axis varies fastest). In formulas, a is the
+self-attention of a token in a head and n the number of tokens of its window, including special tokens.
+Fixed-point sums are m limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - m)).
 
 This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make reference`.
 """
@@ -161,7 +166,7 @@ def _type(annotation: Any) -> str:  # noqa: ANN401
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "needed"
+        return "required"
     return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
 
 

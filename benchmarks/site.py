@@ -253,12 +253,12 @@ moves them by a third. "4 x" is with the processor slowed down fourfold.
 |---|---|---|
 {table}
 
-The first picture is the time from the start of loading until what is in sight at first is painted: prediction, text,
-grid of heads, pinned heads and series. All other views and the controls come by themselves right after it; tables,
-words, exports, maps and the list of keys when they are asked for. Pointing is all that follows a pointer's event in
-every view. Pages have three classes, ten strongest tokens and the measures of full mode; their rendering is timed by
-the processor's clock, from the files of the analysis to the written page. The limit on rendering is meant for texts of
-usual length, not for the longest. More runs, also on a slower machine: [site_machines.md](site_machines.md).
+*First picture* is the time from the start of loading until the initially visible part is painted: prediction, text,
+grid of heads, pinned heads and series. All other views and the controls load automatically after it; tables, words,
+exports, maps and the list of keys load on demand. *Pointing* is the time to update every view after a pointer event.
+Pages have three classes, ten strongest tokens and the measures of full mode. Rendering is measured in CPU time, from
+the files of the analysis to the written page. The limit on rendering applies to texts of usual length, not to the
+longest. More runs, also on a slower machine: [site_machines.md](site_machines.md).
 """
 
 

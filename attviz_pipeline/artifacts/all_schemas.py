@@ -1,6 +1,6 @@
 """Every file format of the pipeline, in the order of docs/artifacts.md.
 
-In a module of its own, so that a stage depends on the formats that it reads and writes and on no others.
+This is a separate module, so that a stage depends only on the formats that it reads and writes.
 """
 
 from attviz_pipeline.artifacts import comparison_schemas, map_schemas, profile_schemas, schemas, term_schemas

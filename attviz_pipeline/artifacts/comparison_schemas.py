@@ -9,7 +9,7 @@ _FACTS = (
     "`n_documents` compared by `jensen_shannon`"
 )
 
-_MEASURE = column("measure", pa.string(), "fuji (likeness of token rankings) or jensen_shannon (distance)")
+_MEASURE = column("measure", pa.string(), "fuji (similarity of token rankings) or jensen_shannon (distance)")
 
 _PAIR = [
     column("layer_a", pa.int32(), "Layer of the first head, 0-based"),
@@ -20,8 +20,8 @@ _PAIR = [
 
 _NULL = [
     column("null_mean", pa.float64(), "Mean of `value` over the permutations"),
-    column("null_low", pa.float64(), "2.5 % of the permutations lie below"),
-    column("null_high", pa.float64(), "2.5 % of the permutations lie above"),
+    column("null_low", pa.float64(), "2.5 % quantile of the permutations"),
+    column("null_high", pa.float64(), "97.5 % quantile of the permutations"),
 ]
 
 HEAD_PAIRS = Schema(
@@ -41,7 +41,7 @@ HEAD_PAIRS = Schema(
                 "divergence over documents, 0..1, 0 is the same attention",
             ),
             *_NULL,
-            column("p", pa.float64(), "Permutation p of heads at least as alike; never 0"),
+            column("p", pa.float64(), "Permutation p of heads at least as similar; never 0"),
             column("q", pa.float64(), "`p` adjusted over all pairs of the measure (Benjamini-Hochberg)"),
         ]
     ),
@@ -58,11 +58,11 @@ HEAD_CLUSTERS = Schema(
             _MEASURE,
             column("layer", pa.int32(), "Layer, 0-based"),
             column("head", pa.int32(), "Head, 0-based"),
-            column("order", pa.int32(), "Place along the dendrogram, 0-based"),
+            column("order", pa.int32(), "Position along the dendrogram, 0-based"),
             column("cluster", pa.int32(), "Group, numbered along the dendrogram from 0"),
-            column("silhouette", pa.float64(), "-1..1; 0 for a head alone in its group, or with one group only"),
-            column("x", pa.float64(), "Place on the map, in units of the distance (of fuji: 1 - area)"),
-            column("y", pa.float64(), "Place on the map"),
+            column("silhouette", pa.float64(), "-1..1; 0 for a head alone in its group, or if there is only one group"),
+            column("x", pa.float64(), "Position on the map, in units of the distance (of fuji: 1 - area)"),
+            column("y", pa.float64(), "Position on the map"),
         ]
     ),
 )
@@ -71,13 +71,13 @@ FUJI_CURVES = Schema(
     "fuji_curves",
     1,
     "compare_heads",
-    "FUJI curves of the two heads that rank tokens most alike and of the two that do least; one row per length. "
-    + _FACTS,
+    "FUJI curves of the two heads with the most similar token rankings and of the two with the least "
+    "similar; one row per length. " + _FACTS,
     pa.schema(
         [
             column("kind", pa.string(), "nearest or furthest"),
             *_PAIR,
-            column("length", pa.int64(), "Tokens on each head's list"),
+            column("length", pa.int64(), "Length of each head's list of tokens"),
             column("value", pa.float64(), "FUJI at this length, 0..1"),
             *_NULL,
         ]

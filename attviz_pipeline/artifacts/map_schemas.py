@@ -6,8 +6,8 @@ from attviz_pipeline.artifacts.schema import IDENTITY, Schema, column, list_of
 
 _CODE = "uint8 code of `attviz_pipeline.artifacts.log_code.ATTENTION_CODE`: off by at most 2.76 % from 1e-6 on, 0 below"
 _VECTORS = (
-    "[layer, head, token, size], half precision (rounded to 11 bits); null where the model does not show them, or "
-    "where they do not make the rows"
+    "[layer, head, token, size], half precision (rounded to 11 bits); null if the model does not expose them, or "
+    "if they do not reproduce the rows"
 )
 
 MAPS = Schema(
@@ -22,26 +22,28 @@ MAPS = Schema(
             *IDENTITY[:2],
             column("window", pa.int32(), "Number of the window in its document, 0-based"),
             column(
-                "first_kept", pa.int32(), "First token that the document keeps; schema `attention` has only kept ones"
+                "first_kept",
+                pa.int32(),
+                "First token that the document keeps; schema `attention` contains only kept ones",
             ),
             column("n_kept", pa.int32(), "Tokens that the document keeps"),
-            column("tokens", list_of(pa.string()), "Vocabulary entries as text, [token], special tokens included"),
+            column("tokens", list_of(pa.string()), "Vocabulary entries as text, [token], including special tokens"),
             column("token_ids", list_of(pa.int32()), "Vocabulary indices, [token]"),
             column("starts", list_of(pa.int32()), "First character of each token in the text, code points, [token]"),
-            column("ends", list_of(pa.int32()), "Character behind each token, [token]"),
-            column("special", list_of(pa.bool_()), "True for [CLS], [SEP] and the like, [token]"),
+            column("ends", list_of(pa.int32()), "First character after each token, [token]"),
+            column("special", list_of(pa.bool_()), "True for special tokens such as [CLS] and [SEP], [token]"),
             column(
                 "thumbnails",
                 list_of(pa.uint8()),
-                "Picture of each matrix, [layer, head, query cell, key cell], with min(`thumbnail_size`, n_tokens) "
-                "cells a side: the share of attention that a cell's queries, on average, give to its keys; rows sum "
-                "to what the matrix's do, 1 but where an attention sink takes some. "
+                "Thumbnail of each matrix, [layer, head, query cell, key cell], with min(`thumbnail_size`, n_tokens) "
+                "cells per side: the share of attention that a cell's queries, on average, give to its keys; rows sum "
+                "to the same as the matrix's: 1, or less if an attention sink takes a part. "
                 f"{_CODE}",
             ),
             column(
                 "entry_keys",
                 list_of(pa.uint16()),
-                "The strongest keys of each query, strongest first, of equal ones the first, "
+                "The strongest keys of each query, strongest first, ties by position, "
                 "[layer, head, query, entry], with min(`entries_per_row`, n_tokens) entries",
             ),
             column(
@@ -52,26 +54,27 @@ MAPS = Schema(
             column(
                 "rest",
                 list_of(pa.uint8()),
-                "Attention to all other keys, [layer, head, query]: what the matrix's row sums to (1, but where an "
-                f"attention sink takes some) less the sum of the entries. {_CODE}",
+                "Attention to all other keys, [layer, head, query]: the sum of the matrix's row (1, or less if an "
+                f"attention sink takes a part) minus the sum of the entries. {_CODE}",
             ),
             column(
                 "offset_sums",
                 list_of(pa.float32()),
-                "Attention between tokens of text, summed over queries that the document keeps, by how far the key "
-                "lies from the query, [layer, head, bin]; first and last offset of each bin in "
+                "Attention between text tokens, summed over queries that the document keeps, by the offset of the key "
+                "from the query, [layer, head, bin]; first and last offset of each bin in "
                 "`attviz_pipeline.artifacts.offsets.OFFSET_BINS`",
             ),
             column("offset_pairs", list_of(pa.int64()), "Pairs of query and key in each of these sums, [bin]"),
             column(
                 "keys_before",
                 list_of(pa.int32()),
-                "Farthest a query attends back: query - key, [layer]; a local window is smaller than n_tokens - 1",
+                "Maximum distance a query attends back: query - key, [layer]; a local window is "
+                "smaller than n_tokens - 1",
             ),
             column(
                 "keys_after",
                 list_of(pa.int32()),
-                "Farthest a query attends ahead: key - query, [layer]; 0 in a causal model",
+                "Maximum distance a query attends ahead: key - query, [layer]; 0 in a causal model",
             ),
             column(
                 "queries",
@@ -83,8 +86,8 @@ MAPS = Schema(
             column(
                 "scale",
                 list_of(pa.float32()),
-                "Factor of the scores, [layer]: softmax over keys of scale * query . key, keys farther than "
-                "`keys_before` and `keys_after` left out, is the row of the matrix; null without vectors",
+                "Factor of the scores, [layer]: softmax over keys of scale * query . key, without keys farther than "
+                "`keys_before` and `keys_after`, is the row of the matrix; null without vectors",
                 nullable=True,
             ),
             column(
@@ -103,9 +106,10 @@ MAP_SELECTION = Schema(
     1,
     "extract_maps",
     "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
-    "(named, misclassified, low_confidence, sample), `n_tokens`, `n_windows`, `estimated_bytes` (most that its maps "
-    "can take in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
-    "and right documents each of the settings `max_documents` and `max_megabytes` kept out",
+    "(named, misclassified, low_confidence, sample), `n_tokens`, `n_windows`, `estimated_bytes` "
+    "(maximum size of its maps "
+    "in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
+    "and correctly classified documents each of the settings `max_documents` and `max_megabytes` excluded",
 )
 
 ALL: tuple[Schema, ...] = (MAPS, MAP_SELECTION)

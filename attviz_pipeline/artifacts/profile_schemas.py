@@ -1,18 +1,18 @@
-"""What full mode says of heads: measures of each document, and the table of their profiles and roles."""
+"""Full mode: measures of heads in each document, and the table of their profiles and roles."""
 
 import pyarrow as pa
 
 from attviz_pipeline.artifacts.schema import Schema, column
 
 MEASURES = {
-    "entropy": "Entropy of what a token attends to, nats",
-    "distance": "Tokens between a token and what it attends to",
+    "entropy": "Entropy of a token's attention, nats",
+    "distance": "Mean distance of a token's attention, in tokens",
     "on_self": "Share of attention on the token itself",
-    "on_previous": "on the token before",
-    "on_next": "on the token behind",
-    "on_cls": "on [CLS] or what the tokenizer calls so",
-    "on_sep": "on [SEP] or what the tokenizer calls so",
-    "on_punctuation": "on tokens of nothing but punctuation",
+    "on_previous": "on the previous token",
+    "on_next": "on the next token",
+    "on_cls": "on [CLS] or the tokenizer's equivalent",
+    "on_sep": "on [SEP] or the tokenizer's equivalent",
+    "on_punctuation": "on tokens that consist of punctuation only",
 }
 """Measures of a head in one document, as schema `attention` holds them."""
 
@@ -25,7 +25,7 @@ SHARES = {
     "sep": "on_sep",
     "punctuation": "on_punctuation",
 }
-"""Roles that are named after a share of attention, and its measure; of equal shares the first one names the role."""
+"""Roles named after a share of attention, and its measure; of equal shares, the first one gives the role."""
 
 ROLES = (*SHARES, "delimiter", "broad", "mixed")
 
@@ -33,7 +33,7 @@ _UNITS = {"entropy": "nats", "distance": "tokens"}
 
 
 def _estimate(name: str, description: str, unit: str) -> list[pa.Field]:
-    how = "by Student's t over input rows; null with fewer than two"
+    how = "Student's t over input rows; null with fewer than two"
     return [
         column(name, pa.float64(), f"{description}, {unit}; null without documents", nullable=True),
         column(f"{name}_low", pa.float64(), f"Lower 95 % bound of `{name}`: {how}", nullable=True),
@@ -45,21 +45,21 @@ HEAD_PROFILES = Schema(
     "head_profiles",
     1,
     "profile_heads",
-    "One row per head, sorted by layer, head: means over documents of what its text tokens attend to, and the role "
-    "that they make. No rows where attention was not read in full mode, or no document has tokens of text. "
+    "One row per head, sorted by layer, head: means over documents of the attention of its text tokens, and the role "
+    "that follows from them. No rows without full mode, or if no document has text tokens. "
     "Facts: `mode` of the attention, `n_layers`, `n_heads`, `n_documents`, `n_sources` (their input rows), "
-    "`n_documents_without_text` (left out), `least_share` and `least_evenness` that give a head its role",
+    "`n_documents_without_text` (left out), `least_share` and `least_evenness`, the thresholds of roles",
     pa.schema(
         [
             column("layer", pa.int32(), "Layer, 0-based"),
             column("head", pa.int32(), "Head, 0-based"),
-            column("n_documents", pa.int64(), "Documents in the means: those with tokens of text"),
+            column("n_documents", pa.int64(), "Documents in the means: those with text tokens"),
             *[
                 field
                 for name in MEASURES
                 for field in _estimate(name, f"Mean over documents of `profile.{name}`", _UNITS.get(name, "0..1"))
             ],
-            column("n_even_documents", pa.int64(), "Documents of two tokens or more, to which evenness applies"),
+            column("n_even_documents", pa.int64(), "Documents with at least two tokens, for which evenness is defined"),
             *_estimate(EVENNESS, "Mean over documents of entropy / ln n, n the tokens of the model input", "0..1"),
             column(
                 "role",

@@ -1,4 +1,4 @@
-"""What a file format is, and the columns that many of them share."""
+"""The type of a file format, and columns that several formats share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,11 +40,11 @@ def list_of(value_type: pa.DataType) -> pa.DataType:
 
 
 IDENTITY = [
-    column("position", pa.int64(), "Place in the site's order, 0-based; names the document's page"),
+    column("position", pa.int64(), "Position in the site's order, 0-based; the name of the document's page"),
     column("id", pa.string(), "Document id, unique; a segment's id is `<source_id>#<number>`"),
-    column("source_id", pa.string(), "Id of the input row that the document is, or is a segment of"),
-    column("split", pa.string(), "train, validation or test; empty where the source does not say"),
-    column("label", pa.int32(), "Gold class, index into `label_names`; null where it is not known", nullable=True),
+    column("source_id", pa.string(), "Id of the input row that contains the document"),
+    column("split", pa.string(), "train, validation or test; empty if the source does not say"),
+    column("label", pa.int32(), "Gold class, index into `label_names`; null if unknown", nullable=True),
 ]
 
 MOMENTS = [

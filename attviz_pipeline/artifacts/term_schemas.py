@@ -8,15 +8,17 @@ VOCABULARY = Schema(
     "vocabulary",
     1,
     "list_terms",
-    "Every term that occurs in the analysed documents; those with the support that statistics need come first, and "
-    "their row is their number in other tables. Sorted by `document_frequency`, falling, then by `term`. "
+    "Every term that occurs in the analysed documents; those frequent enough for statistics come first, and "
+    "their row is their number in other tables. Sorted by `document_frequency`, descending, then by `term`. "
     "Facts: `level`, `n_supported`, `min_document_frequency`",
     pa.schema(
         [
             column("term", pa.string(), "The token, word or lower-cased word"),
-            column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for what is read as [UNK]"),
+            column(
+                "special", pa.bool_(), "True for special tokens such as [CLS] and [SEP], and for words read as [UNK]"
+            ),
             column("count", pa.int64(), "Occurrences in the analysed documents"),
-            column("document_frequency", pa.int64(), "Documents it occurs in"),
+            column("document_frequency", pa.int64(), "Documents that contain it"),
         ]
     ),
 )
@@ -29,7 +31,7 @@ TERM_DOCUMENTS = Schema(
     "over heads, in fixed point",
     pa.schema(
         [
-            column("position", pa.int64(), "Document: place in the site's order"),
+            column("position", pa.int64(), "Document: position in the site's order"),
             column("term", pa.int32(), "Term: row of `vocabulary`"),
             column("count", pa.int32(), "Occurrences of the term in the document"),
             column("attention", pa.int64(), "Sum of a, in units of 2^-30"),
@@ -45,13 +47,13 @@ TERM_SUMS = Schema(
     1,
     "measure_shard",
     "Exact sums per supported term and head of one shard; adding shards in any order gives the same bits. Measures "
-    "are brought to 0..1 before: a as it is, n a / 2^20, (ln(n a) + 20) / 40. Facts: `n_layers`, `n_heads`",
+    "are first scaled to 0..1: a unchanged, n a / 2^20, (ln(n a) + 20) / 40. Facts: `n_layers`, `n_heads`",
     pa.schema(
         [
             column("term", pa.int32(), "Term: row of `vocabulary`"),
             column("count", pa.int64(), "Occurrences"),
-            column("document_frequency", pa.int64(), "Documents it occurs in"),
-            column("squared_count", pa.int64(), "Sum over documents of the square of its occurrences there"),
+            column("document_frequency", pa.int64(), "Documents that contain it"),
+            column("squared_count", pa.int64(), "Sum over documents of its squared number of occurrences"),
             column("attention", list_of(pa.int64()), "Sum of a, fixed point, [limb, layer, head]"),
             column("attention_squares", list_of(pa.int64()), "Sum of a^2, fixed point, [limb, layer, head]"),
             column("attention_cross", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x for a, [limb, layer, head]"),
@@ -70,7 +72,7 @@ TERM_SUMS = Schema(
     ),
 )
 
-_NO_TERM = "empty where the document has no term that counts"
+_NO_TERM = "empty if the document has no counted term"
 DOCUMENT_HEADS = Schema(
     "document_heads",
     1,
@@ -80,15 +82,15 @@ DOCUMENT_HEADS = Schema(
         [
             *IDENTITY,
             column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
-            column("n_terms", pa.int32(), "Occurrences of terms: special tokens and punctuation only if asked for"),
-            column("n_tokens", pa.int32(), "Tokens, special ones included"),
+            column("n_terms", pa.int32(), "Occurrences of terms; special tokens and punctuation only if configured"),
+            column("n_tokens", pa.int32(), "Tokens, including special ones"),
             column("attention", list_of(pa.float32()), f"Mean of a, [layer, head]; {_NO_TERM}"),
             column("log_ratio", list_of(pa.float32()), f"Mean of ln(n a), [layer, head]; {_NO_TERM}"),
             column(
                 "evenness",
                 list_of(pa.float32()),
                 "H / ln(n_terms) of the terms' shares of the self-attention in a head, 0..1, [layer, head]; "
-                "empty where there are fewer than two terms or no attention at all",
+                "empty if there are fewer than two terms or no attention at all",
             ),
         ]
     ),
@@ -101,7 +103,7 @@ DISTRIBUTIONS = Schema(
     "How self-attention is distributed over occurrences of terms, by gold class and layer. Facts: `label_names`",
     pa.schema(
         [
-            column("label", pa.int32(), "Gold class, index into `label_names`; null for unknown ones", nullable=True),
+            column("label", pa.int32(), "Gold class, index into `label_names`; null if unknown", nullable=True),
             column("layer", pa.int32(), "Layer, 0-based; null for the heads of all layers", nullable=True),
             column("statistic", pa.string(), "max, mean or min over the heads, one value per occurrence"),
             column(
@@ -114,7 +116,7 @@ DISTRIBUTIONS = Schema(
 _CURVE = [
     column("axis", pa.string(), "position: of the term's first token in its document, from 0; length: n of its window"),
     column("layer", pa.int32(), "Layer, 0-based; null for the heads of all layers", nullable=True),
-    column("first", pa.int64(), "Lowest position or length of the bin; the next bin's is the bound"),
+    column("first", pa.int64(), "First position or length of the bin; the next bin starts at the bound"),
     column("count", pa.int64(), "Occurrences of terms"),
 ]
 
@@ -136,7 +138,7 @@ CURVES = Schema(
     "curves",
     1,
     "describe_terms",
-    "Mean self-attention by position in the document and by length of the window; bins without a term are left out",
+    "Mean self-attention by position in the document and by length of the window; empty bins are left out",
     pa.schema(
         [
             *_CURVE,
@@ -150,27 +152,27 @@ CURVES = Schema(
 def _interval(name: str, what: str, how: str) -> list[pa.Field]:
     bounds = {"low": "Lower", "high": "Upper"}
     return [
-        column(f"{name}_{end}", pa.float64(), f"{bound} bound of {what}: {how}; null without it", nullable=True)
+        column(f"{name}_{end}", pa.float64(), f"{bound} bound of {what}: {how}; null if there is none", nullable=True)
         for end, bound in bounds.items()
     ]
 
 
 _TERM = [
     column("term", pa.string(), "The token, word or lower-cased word"),
-    column("special", pa.bool_(), "True for [CLS], [SEP] and the like, and for what is read as [UNK]"),
+    column("special", pa.bool_(), "True for special tokens such as [CLS] and [SEP], and for words read as [UNK]"),
     column("count", pa.int64(), "Occurrences in the analysed documents"),
-    column("document_frequency", pa.int64(), "Documents it occurs in"),
+    column("document_frequency", pa.int64(), "Documents that contain it"),
     *MOMENTS,
 ]
-_BOOTSTRAP = "95 % interval by a bootstrap over input rows, which needs two documents"
-_ROBUST = "95 % interval by the variance between documents, which needs two"
-_SHRUNKEN = "`log_ratio` drawn towards the mean of all terms, the more the fewer documents support it"
+_BOOTSTRAP = "95 % interval from a bootstrap over input rows; requires two documents"
+_ROBUST = "95 % interval from the variance between documents; requires two"
+_SHRUNKEN = "`log_ratio` shrunk towards the mean of all terms; the fewer documents, the stronger the shrinkage"
 
 TERMS = Schema(
     "terms",
     1,
     "describe_terms",
-    "One row per supported term, over its occurrences and all heads; sorted by `shrunken_log_ratio`, falling. "
+    "One row per supported term, over its occurrences and all heads; sorted by `shrunken_log_ratio`, descending. "
     "Facts: `level`, `n_supported`, `min_document_frequency`, `n_replicates`, `seed`, `shrinkage` (prior mean and "
     "standard deviation, standard deviation between documents)",
     pa.schema(
@@ -191,7 +193,7 @@ HEAD_TERMS = Schema(
     1,
     "describe_terms",
     "One row per head and supported term, one row group per head; sorted by layer, head, and `shrunken_log_ratio`, "
-    "falling. Facts: as `terms`, `shrinkage` per head",
+    "descending. Facts: as `terms`, `shrinkage` per head",
     pa.schema(
         [
             column("layer", pa.int32(), "Layer, 0-based"),
@@ -206,7 +208,7 @@ HEAD_TERMS = Schema(
     ),
 )
 
-_OVER_ROWS = "95 % interval by the variance between input rows, which needs two"
+_OVER_ROWS = "95 % interval from the variance between input rows; requires two"
 HEAD_INTERVALS = Schema(
     "head_intervals",
     1,
@@ -221,7 +223,7 @@ HEAD_INTERVALS = Schema(
             *_interval("attention", "`attention`", _OVER_ROWS),
             column("log_ratio", pa.float64(), "Mean of ln(n a); null without documents", nullable=True),
             *_interval("log_ratio", "`log_ratio`", _OVER_ROWS),
-            column("n_even_documents", pa.int64(), "Documents with two terms or more, to which evenness applies"),
+            column("n_even_documents", pa.int64(), "Documents with at least two terms, for which evenness is defined"),
             column("evenness", pa.float64(), "Mean of H / ln n, 0..1; null without documents", nullable=True),
             *_interval("evenness", "`evenness`", _OVER_ROWS),
         ]
@@ -229,7 +231,7 @@ HEAD_INTERVALS = Schema(
 )
 
 _COMPARISON = [
-    column("grouping", pa.string(), "gold, predicted, or correct (right against wrong predictions)"),
+    column("grouping", pa.string(), "gold, predicted, or correct (correct against wrong predictions)"),
     column("group", pa.string(), "Class whose documents are compared with all others; `right` or `wrong`"),
 ]
 _TEST = [
@@ -240,17 +242,17 @@ _TEST = [
     column(
         "effect",
         pa.float64(),
-        "Hedges' g of that difference, less the part that document length explains; 0 where nothing varies within the "
+        "Hedges' g of that difference, minus the part that document length explains; 0 if nothing varies within the "
         "groups",
     ),
-    column("p", pa.float64(), "Two-sided permutation p, strata of similar length kept"),
+    column("p", pa.float64(), "Two-sided permutation p, within strata of similar length"),
     column("q", pa.float64(), "Benjamini-Hochberg q over all rows of the grouping"),
 ]
 _COMPARED = (
     "Facts: `n_permutations`, `smallest_p`, `length_strata`, `seed`, `permuted` (what was permuted per grouping: "
-    "rows or documents; documents only where some of one input row differ in group), `permutations_wanted` (per "
-    "grouping that has too few for q < 0.05 of a single finding: how many would do), `not_compared` (groupings and "
-    "groups left out, and why)"
+    "rows or documents; documents only if some of one input row differ in group), `permutations_wanted` (the number "
+    "needed, per grouping that has too few for q < 0.05 of a single finding), `not_compared` (groupings and "
+    "groups left out, with the reason)"
 )
 
 CLASS_HEADS = Schema(
@@ -272,7 +274,7 @@ CLASS_TERMS = Schema(
     "class_terms",
     2,
     "compare_classes",
-    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, falling. {_COMPARED}",
+    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}",
     pa.schema(
         [
             *_COMPARISON,
@@ -280,7 +282,7 @@ CLASS_TERMS = Schema(
             *[field.with_nullable(field.name not in {"n_inside", "n_outside"}) for field in _TEST],
             column("log_odds", pa.float64(), "Log-odds ratio of its counts, with an informative Dirichlet prior"),
             column("log_odds_z", pa.float64(), "`log_odds` over its standard deviation"),
-            column("attention_log_odds", pa.float64(), "The same with every occurrence counted n a times"),
+            column("attention_log_odds", pa.float64(), "`log_odds` with every occurrence counted n a times"),
             column("attention_log_odds_z", pa.float64(), "`attention_log_odds` over its standard deviation"),
         ]
     ),
@@ -292,21 +294,21 @@ DOCUMENT_GROUPS = Schema(
     "group_documents",
     "One row per analysed document, sorted by `position`: groups of documents in which the same heads are more active "
     "than usual. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `silhouette` (null with too few, "
-    "or where nothing parts them), "
-    "`groups`, each `n_documents` and the three `heads` farthest from the usual, `layer`, `head`, `z`",
+    "or if nothing separates them), "
+    "`groups`, each `n_documents` and the three `heads` that deviate most from the mean, `layer`, `head`, `z`",
     pa.schema(
         [
-            column("position", pa.int64(), "Place in the site's order, 0-based"),
+            column("position", pa.int64(), "Position in the site's order, 0-based"),
             column(
                 "group",
                 pa.int32(),
-                "Its group, the largest first, 0-based; null without terms, or with fewer than 20 documents",
+                "Group, the largest first, 0-based; null without terms, or with fewer than 20 documents",
                 nullable=True,
             ),
             column(
                 "distance",
                 pa.float64(),
-                "Root mean square over heads of its difference from the group's mean, standard deviations; null "
+                "Root mean square over heads of the difference from the group's mean, in standard deviations; null "
                 "without a group",
                 nullable=True,
             ),

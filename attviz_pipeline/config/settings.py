@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 Split = Literal["train", "validation", "test"]
 Definition = Literal["paper", "attviz"]
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
-"""A name that stands outside the study, in a file or a table: blanks around it are part of it."""
+"""A name from outside the study, in a file or a table: surrounding blanks are part of it."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HeadName = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
@@ -37,68 +37,73 @@ class DatasetSettings(Section):
 
     source: Verbatim | None = Field(
         None,
-        description="A hub id `owner/name`, or the path of one CSV, TSV, JSON, JSON lines, Parquet or Arrow file (text "
-        "also as `.gz`, `.bz2`, `.xz` or `.zst`), or of a folder that `save_to_disk` of `datasets` has written",
+        description="A hub id `owner/name`, the path of one CSV, TSV, JSON, JSON lines, Parquet "
+        "or Arrow file (text files "
+        "can be compressed: `.gz`, `.bz2`, `.xz`, `.zst`), or the path of a folder written by "
+        "`save_to_disk` of `datasets`",
     )
     files: dict[Split, Verbatim] | None = Field(None, description="One local file per split, instead of `source`")
     revision: str | None = Field(
         None,
-        description="Commit of a hub dataset; needed with a hub id, refused with a local file; "
-        "a branch or tag is resolved to its commit, with a warning",
+        description="Commit of a hub dataset; required with a hub id, refused with a local file. "
+        "A branch or tag is resolved to its commit, with a warning",
     )
-    subset: str | None = Field(None, description="Configuration name of a hub dataset that has several")
+    subset: str | None = Field(None, description="Configuration of a hub dataset that has several")
     splits: dict[Split, str] | None = Field(
         None,
-        description="Names of the own splits of a hub dataset or a saved `DatasetDict`; left out, its rows are pooled, "
-        "and split anew if a model is fine-tuned",
+        description="Names of the splits of a hub dataset or a saved `DatasetDict`. By default its rows are pooled, "
+        "and split again if a model is fine-tuned",
     )
     format: Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"] | None = Field(
         None,
-        description="File format; left out, the file's suffix decides. `json` is one array of objects. `attviz_json` "
-        "is the input of AttViz's own viewer: it holds attention, so the study has no `model` and begins with its "
+        description="File format; by default the file's suffix decides. `json` is one array of objects. `attviz_json` "
+        "is the input of AttViz's own viewer: it contains attention, so the study has no `model` and starts with the "
         "statistics",
     )
     quoting: Literal["auto", "always", "never"] = Field(
         "auto",
         description="Whether double quotes around a field of a CSV or TSV file belong to the format (`always`) or to "
-        "the text (`never`); `auto`: in CSV to the format, in TSV to the format if no quote of the file is a stray one",
+        "the text (`never`). `auto`: to the format in CSV, and in TSV if every quote of the file encloses a field",
     )
-    text_column: Verbatim = Field("text", description="Column that holds the text")
+    text_column: Verbatim = Field("text", description="Column with the text")
     pair_column: Verbatim | None = Field(
-        None, description="Column that holds a second text, which the model reads as the first one's pair"
+        None, description="Column with a second text, if the model reads pairs of texts"
     )
     label_column: Verbatim = Field(
         "label",
-        description="Column that holds the gold label: a string, an integer, a truth value or a whole number",
+        description="Column with the gold label: a string, an integer, a boolean or a whole number",
     )
     id_column: Verbatim | None = Field(
-        None, description="Column that holds a unique id; left out, rows are numbered within their file"
+        None, description="Column with a unique id; by default rows are numbered within their file"
     )
     label_names: list[str] | dict[str, str] | None = Field(
         None,
-        description="Names of the classes: a list (integers index it, false is 0 and true is 1; strings must be in "
-        "it), or a mapping from the column's value to the name; left out, the features or the values "
-        "themselves name them",
+        description="Names of the classes: a list (integers are indices, false is 0 and true is 1; strings must be in "
+        "the list), or a mapping from the column's value to the name. By default the dataset's features or the values "
+        "themselves are the names",
     )
     split_fractions: dict[Split, Fraction] | None = Field(
         None,
-        description="Shares of a seeded split, stratified by label; equal texts stay in one split. Left out, they are "
-        "`{train: 0.6, validation: 0.2, test: 0.2}`; with `model.mode: load` and no `documents.split`, no split is "
-        "drawn: all rows without a split are in `test`",
+        description="Proportions of a seeded split, stratified by label; equal texts stay in one split. The default is "
+        "`{train: 0.6, validation: 0.2, test: 0.2}`. With `model.mode: load` and no "
+        "`documents.split`, rows are not split: "
+        "all rows without a split are in `test`",
     )
     bad_rows: Literal["error", "skip"] = Field(
         "error",
-        description="A row that cannot be used: stop and list all of them, or leave it out and enter it in the ledger",
+        description="Unusable rows: stop and list all of them, or leave them out and record them in the ledger",
     )
     duplicate_texts: Literal["keep", "drop"] = Field(
-        "keep", description="What becomes of the second and later rows with the same text"
+        "keep", description="Second and later rows with the same text: keep or drop them"
     )
     repeated_vectors: Literal["leave_out", "keep"] = Field(
         "leave_out",
-        description="Of `attviz_json`: vectors that repeat an earlier one in every document, an error of some "
-        "extractors; kept, they count as heads of their own",
+        description="For `attviz_json`: vectors that repeat an earlier one in every document, an error of some "
+        "extractors. With `keep`, they count as separate heads",
     )
-    max_characters: int = Field(200_000, ge=1, description="A longer text counts as a bad row")
+    max_characters: int = Field(
+        200_000, ge=1, description="Maximum length of a text in characters; a row with a longer text is unusable"
+    )
 
     @field_validator("label_names", mode="before")
     @classmethod
@@ -151,54 +156,56 @@ def _label_of_number(key: object) -> object:
 
 
 class DocumentsSettings(Section):
-    """Which texts are analysed, how they are cut, and into how many shards."""
+    """Which texts are analysed, how they are segmented, and the number of shards."""
 
     split: Literal["train", "validation", "test", "all"] | None = Field(
         None,
-        description="Split whose texts are analysed. Left out, it is `test`; with `model.mode: load` all rows where "
+        description="Split whose texts are analysed. The default is `test`; with `model.mode: load`, all rows if "
         "there is no split `test`",
     )
     segments: Literal["none", "paragraph"] = Field(
         "none",
-        description="Analyse whole texts, or each paragraph (blank lines part them) as a document of its own",
+        description="Analyse whole texts, or each paragraph (separated by blank lines) as a separate document",
     )
-    min_segment_words: int = Field(8, ge=1, description="A shorter paragraph is joined to the next one")
+    min_segment_words: int = Field(
+        8, ge=1, description="Minimum words of a paragraph; a shorter one is joined to the next"
+    )
     max_documents: int | None = Field(
-        None, ge=1, description="Analyse at most so many documents, a seeded sample; left out, all"
+        None, ge=1, description="Maximum number of documents, a seeded sample; by default all"
     )
     # Linux takes at most 128 KiB for the text of one command, and some name three files of each shard.
-    n_shards: int = Field(1, ge=1, le=300, description="Number of extraction jobs; shards can be of any size")
+    n_shards: int = Field(1, ge=1, le=300, description="Number of extraction jobs; results do not depend on it")
     block_size: int = Field(
         32,
         ge=1,
-        description="Documents of similar length that stay together, so that results do not depend on `n_shards`",
+        description="Documents of similar length that stay in one shard, so that results do not depend on `n_shards`",
     )
 
 
 class ModelSettings(Section):
-    """Which classifier, from where, and whether it still has to be fine-tuned."""
+    """Which classifier is used, and whether it is fine-tuned."""
 
     source: Verbatim = Field(description="A hub id `owner/name`, or the path of a local model folder")
     revision: str | None = Field(
-        None, description="Commit of a hub model; needed with a hub id, refused with a local folder"
+        None, description="Commit of a hub model; required with a hub id, refused with a local folder"
     )
     offline_package: str | None = Field(
         None,
-        description="Installed Python distribution, named after the hub's model, that carries a copy of it; looked for "
+        description="Installed Python distribution with a copy of the model, named after the hub's model; searched "
         "before the hub",
     )
     sha256: dict[str, Sha256] = Field(
-        {}, description="Digests of the model's files by name; a file with another digest is refused"
+        {}, description="SHA-256 of the model's files by name; a file with another digest is refused"
     )
     mode: Literal["fine_tune", "load"] = Field(
-        "fine_tune", description="Fine-tune on the training split, or use the classifier as it is"
+        "fine_tune", description="Fine-tune on the training split, or load a finished classifier"
     )
     label_names: list[str] | None = Field(
         None,
-        description="Names of a loaded model's outputs in order, where its own config has only LABEL_0, LABEL_1, ... "
-        "or what cannot be a name; they take precedence",
+        description="Names of a loaded model's outputs in order, if its config has only LABEL_0, LABEL_1, ... "
+        "or invalid names; they take precedence",
     )
-    max_tokens: int = Field(512, ge=8, description="Longest input in tokens, special tokens included")
+    max_tokens: int = Field(512, ge=8, description="Maximum input in tokens, including special tokens")
 
 
 class TrainingSettings(Section):
@@ -208,9 +215,9 @@ class TrainingSettings(Section):
     batch_size: int = Field(16, ge=1, description="Texts per optimiser step")
     learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay")
-    warmup_fraction: Fraction = Field(0.1, description="Share of the steps in which the learning rate rises")
+    warmup_fraction: Fraction = Field(0.1, description="Proportion of the steps in which the learning rate increases")
     early_stopping_patience: int | None = Field(
-        2, ge=1, description="Stop after so many epochs without a better validation macro F1; null never stops early"
+        2, ge=1, description="Stop after this many epochs without a better validation macro F1; null never stops early"
     )
 
 
@@ -219,33 +226,33 @@ class AttentionSettings(Section):
 
     mode: Literal["self_attention", "full"] = Field(
         "self_attention",
-        description="`full` adds what heads attend to beside themselves: attention received, entropy, shares on "
+        description="`full` adds attention to other tokens: attention received, entropy, shares on "
         "special, neighbouring and punctuation tokens, mean distance, attention rollout, norms of value vectors",
     )
     long_texts: Literal["window", "truncate"] = Field(
-        "window", description="Texts over `model.max_tokens`: overlapping windows, or the beginning only"
+        "window", description="Texts longer than `model.max_tokens`: read overlapping windows, or only the beginning"
     )
-    window_overlap: int = Field(64, ge=0, description="Tokens that two neighbouring windows share")
+    window_overlap: int = Field(64, ge=0, description="Tokens that two consecutive windows share")
     tokens_per_batch: Annotated[int, Field(ge=8)] | Literal["auto"] = Field(
         1024,
-        description="Upper bound of documents times longest document in one batch; `auto` tries some on the first "
-        "documents of each job and takes the smallest that is fast, which on a GPU is more, "
-        "and whose last bits then depend on the machine",
+        description="Maximum of documents times longest document in one batch. `auto` tries "
+        "several values on the first "
+        "documents of each job and uses the smallest that is fast; on a GPU this is larger, "
+        "and the last bits of results then depend on the machine",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="`auto` takes a GPU where there is one and says so"
-    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` uses a GPU if there is one, and logs it")
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="Numbers the model computes with; the halves, by autocast, need a GPU and cost accuracy "
+        description="Precision of the model; half precision uses autocast, needs a GPU and is less accurate "
         "(99 % of the default study's values are off by less than 0.003 in bfloat16, 0.0003 in float16)",
     )
     mantissa_bits: int = Field(
         16,
         ge=7,
         le=23,
-        description="Bits kept of each value's mantissa: 16 is exact to 0.0008 %, as near as two ways of computing "
-        "in float32 come; 23 is float32 whole and takes half as much disk again; 12 is exact to 0.012 %",
+        description="Bits kept of each value's mantissa: 16 is exact to 0.0008 %, the difference "
+        "between two ways of computing "
+        "in float32; 23 is full float32 and needs half as much disk space again; 12 is exact to 0.012 %",
     )
 
 
@@ -254,7 +261,7 @@ class AggregatesSettings(Section):
 
     definition: Definition = Field(
         "paper",
-        description="Formulas of the paper's Table 2, or those that AttViz's viewer computes, for comparison: standard "
+        description="Formulas of the paper's Table 2, or of AttViz's viewer, for comparison: standard "
         "deviation divided by h, entropy of the values in bins of 0.01 divided by the number of bins",
     )
 
@@ -262,9 +269,9 @@ class AggregatesSettings(Section):
 class AssessmentSettings(Section):
     """How the classifier's predictions are assessed."""
 
-    n_bins: int = Field(15, ge=1, le=1000, description="Bins of confidence in the calibration error")
+    n_bins: int = Field(15, ge=1, le=1000, description="Confidence bins of the calibration error")
     n_resamples: int = Field(
-        1000, ge=100, le=100_000, description="Bootstrap resamples of input rows behind the intervals"
+        1000, ge=100, le=100_000, description="Bootstrap resamples of input rows for the intervals"
     )
 
 
@@ -272,13 +279,13 @@ class ComparisonSettings(Section):
     """How heads are compared with each other and with chance."""
 
     min_document_frequency: int = Field(
-        5, ge=1, description="Tokens in fewer documents are left out when heads are compared by how they rank tokens"
+        5, ge=1, description="Minimum documents of a token in the comparison of token rankings (FUJI)"
     )
     n_documents: int = Field(
         500,
         ge=1,
-        description="Heads are compared by how they spread attention in at most so many documents, a seeded sample; "
-        "time grows with it, with `n_permutations` and with the square of the number of heads",
+        description="Maximum number of documents, a seeded sample, in the comparison of attention distributions "
+        "(Jensen-Shannon); time grows with it, with `n_permutations` and with the square of the number of heads",
     )
     n_permutations: int = Field(
         200, ge=19, le=5_000, description="Permutations of each test; p is never below 1 / (n_permutations + 1)"
@@ -286,92 +293,97 @@ class ComparisonSettings(Section):
 
 
 class TermsSettings(Section):
-    """What the statistics count as a term, and which terms have the support to be described."""
+    """What the statistics count as a term, and which terms are frequent enough to be described."""
 
     level: Literal["token", "word", "lower_word"] = Field(
         "lower_word",
-        description="Vocabulary entries, words (pieces merged, spelled as in the text), or words in lower case",
+        description="Vocabulary entries, words (pieces merged, spelled as in the text), or lower-cased words",
     )
     special_tokens: bool = Field(
-        False, description="Count [CLS], [SEP] and other special tokens too, and words read as [UNK]"
+        False, description="Include [CLS], [SEP] and other special tokens, and words read as [UNK]"
     )
-    punctuation: bool = Field(False, description="Count tokens that are nothing but punctuation too")
+    punctuation: bool = Field(False, description="Include tokens that consist of punctuation only")
     min_document_frequency: int = Field(
-        10, ge=1, description="Terms in fewer documents are listed with their counts, but not described"
+        10, ge=1, description="Minimum documents of a described term; rarer terms are only listed with their counts"
     )
 
 
 class BootstrapSettings(Section):
-    """The intervals of terms."""
+    """Confidence intervals of terms."""
 
-    n_replicates: int = Field(500, ge=100, description="Resamples of the input rows behind each 95 % interval")
+    n_replicates: int = Field(500, ge=100, description="Resamples of the input rows for each 95 % interval")
 
 
 class ClassesSettings(Section):
-    """Which heads and terms differ between classes, and between right and wrong predictions."""
+    """Which heads and terms differ between classes, and between correct and wrong predictions."""
 
     n_permutations: int = Field(
-        999, ge=19, description="Permutations behind each p; the smallest possible p is 2 / (n_permutations + 1)"
+        999, ge=19, description="Permutations of each test; the smallest possible p is 2 / (n_permutations + 1)"
     )
     length_strata: int = Field(
-        5, ge=1, description="Documents are permuted within so many strata of similar length; 1 ignores length"
+        5, ge=1, description="Strata of similar length within which documents are permuted; 1 ignores length"
     )
     prior_count: float = Field(
-        500, gt=0, description="Weight of the Dirichlet prior of the log-odds, in occurrences of terms"
+        500, gt=0, description="Weight of the Dirichlet prior of the log-odds, as a number of occurrences"
     )
 
 
 class MapsSettings(Section):
-    """Which documents get token-to-token maps, and how much a map keeps."""
+    """Which documents get token-to-token maps, and what a map contains."""
 
-    documents: list[Verbatim] = Field([], description="Ids of documents that get maps in any case")
+    documents: list[Verbatim] = Field([], description="Ids of documents that always get maps")
     max_megabytes: float = Field(
-        20, ge=0, description="Most that all maps may add to the site; those named in `documents` count, but always fit"
+        20,
+        ge=0,
+        description="Maximum size that all maps add to the site; documents named in `documents` "
+        "count, but are never left out",
     )
     max_documents: int = Field(
         50,
         ge=0,
-        description="Most documents chosen automatically: mistakes first, then the least certain ones, then a sample; "
-        "0 leaves only those named in `documents`",
+        description="Maximum number of documents selected automatically: misclassified first, then "
+        "the least confident, then a "
+        "sample; with 0, only those named in `documents`",
     )
     entries_per_row: int = Field(
-        16, ge=1, le=1024, description="Strongest keys kept for each query; of the others their sum"
+        16, ge=1, le=1024, description="Strongest keys stored for each query; the others are summed"
     )
     thumbnail_size: int = Field(
-        64, ge=8, le=256, description="Side in cells of a head's picture; longer texts are pooled"
+        64, ge=8, le=256, description="Side of a head's thumbnail in cells; longer texts are pooled"
     )
     vectors: bool = Field(
-        True, description="Keep the query and key vectors too: they explain a map's rows, and take most of its bytes"
+        True, description="Store the query and key vectors: they explain the rows of a map, and are most of its size"
     )
 
 
 class FiguresSettings(Section):
-    """What the figures show."""
+    """Content and resolution of the figures."""
 
     n_tokens: int = Field(35, ge=1, description="Tokens in the figure of top tokens; the paper shows 35")
-    n_cloud_words: int = Field(60, ge=1, description="Most words in a word cloud")
-    min_document_frequency: int = Field(3, ge=1, description="Tokens in fewer documents are not ranked")
-    special_tokens: bool = Field(False, description="Rank [CLS], [SEP] and other special tokens too")
+    n_cloud_words: int = Field(60, ge=1, description="Maximum words in a word cloud")
+    min_document_frequency: int = Field(3, ge=1, description="Minimum documents of a ranked token")
+    special_tokens: bool = Field(False, description="Include [CLS], [SEP] and other special tokens in rankings")
     dpi: int = Field(150, ge=50, le=600, description="Resolution of the PNG files in dots per inch")
 
 
 class ReportSettings(Section):
-    """What the site says about the study."""
+    """Title and description of the site."""
 
     title: str = Field("Self-attention report", min_length=1, max_length=200, description="Title of the site")
     description: str = Field("", max_length=2000, description="One paragraph for the start page")
-    sensitive: bool = Field(False, description="Hide texts, from screen readers too, and export none until asked")
+    sensitive: bool = Field(
+        False, description="Hide texts, also from screen readers, and export none until the reader asks for them"
+    )
 
 
 class SiteSettings(Section):
-    """How large the site may be."""
+    """Size of the site."""
 
     max_megabytes: float = Field(
         900,
         gt=0,
-        description="Most that the site may take. Every document has a page; where pages with every head do not fit, "
-        "those with maps, the misclassified, the least certain and a sample have them, the others the means of each "
-        "layer's heads",
+        description="Maximum site size. Every document has a page. If pages with all heads do not fit, documents with "
+        "maps, misclassified ones, the least confident ones and a sample keep them; the others show layer means",
     )
 
 
@@ -379,12 +391,13 @@ class ExportSettings(Section):
     """What `make export` writes for other tools."""
 
     formats: list[Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]] = Field(
-        ["attviz_json"], min_length=1, description="Formats: docs/formats.md says what each holds"
+        ["attviz_json"], min_length=1, description="Formats, described in docs/formats.md"
     )
     heads: Literal["all", "layer_means"] | list[HeadName] = Field(
-        "layer_means", description="Vectors: every head, the mean of each layer's heads, or heads like `5.3`"
+        "layer_means",
+        description="Exported vectors: all heads, the mean of each layer's heads, or a list of heads such as `5.3`",
     )
-    special_tokens: bool = Field(True, description="Export [CLS], [SEP] and other special tokens too")
+    special_tokens: bool = Field(True, description="Export [CLS], [SEP] and other special tokens")
 
 
 class RedactionSettings(Section):
@@ -392,14 +405,14 @@ class RedactionSettings(Section):
 
     mode: Literal["none", "shape", "hash"] = Field(
         "none",
-        description="`shape` keeps of a word where it has capitals, letters and digits (`Xxxx 00`), `hash` puts a "
-        "keyed tag in its place, the same for the same word; punctuation stays",
+        description="`shape` keeps only the pattern of capitals, letters and digits of a word (`Xxxx 00`); `hash` "
+        "replaces a word by a keyed tag, the same for the same word. Punctuation stays",
     )
     key_file: Verbatim | None = Field(
-        None, description="File with the secret key of `hash`, 16 bytes or more; the same key gives the same tags"
+        None, description="File with the secret key of `hash`, at least 16 bytes; the same key gives the same tags"
     )
     min_document_frequency: int = Field(
-        5, ge=1, description="What stands for words of fewer documents is pooled as `[rare]`; only with a `mode`"
+        5, ge=1, description="Minimum documents of a word; rarer words become `[rare]`. Only with a `mode`"
     )
 
     @model_validator(mode="after")
@@ -410,7 +423,7 @@ class RedactionSettings(Section):
 
 
 class PublishSettings(Section):
-    """Where `snakemake publish` pushes the site, and what must not be in it."""
+    """Where `snakemake publish` pushes the site, and what the site must not contain."""
 
     remote: str = Field(
         "origin",
@@ -423,35 +436,33 @@ class PublishSettings(Section):
     folder: str | None = Field(
         None,
         pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
-        description="Folder of the study on that branch; left out, the study's name",
+        description="Folder of the study on that branch; by default the study's name",
     )
     forbidden: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description="Texts that no file of the site may hold, in capitals or not; never shown in the site"
+        [], description="Texts that no file of the site may contain, whatever the case; never shown in the site"
     )
     allowed: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description="Texts that look like a path or a name of this machine, and may be published all the same"
+        [], description="Texts that look like a path or a name of this machine, but may be published"
     )
-    dry_run: bool = Field(False, description="Check, say what would be pushed where, and push nothing")
+    dry_run: bool = Field(False, description="Check, show what would be pushed where, and push nothing")
 
 
 class ResourcesSettings(Section):
-    """What a job asks the machine or the cluster for."""
+    """What a job requests from the machine or the cluster."""
 
-    threads: int = Field(2, ge=1, description="Cores of a job that computes with the model")
-    gpu: int = Field(
-        0, ge=0, le=1, description="GPUs of a job that computes with the model; each job gets one of its own"
-    )
+    threads: int = Field(2, ge=1, description="Cores of a job that runs the model")
+    gpu: int = Field(0, ge=0, le=1, description="GPUs of a job that runs the model; each job gets its own")
     memory_mb: int = Field(
         4000,
         ge=500,
-        description="Memory of a job that computes with the model, in megabytes; 10 more per megabyte of input, "
-        "and twice as much each time the job is repeated",
+        description="Memory of a job that runs the model, in megabytes, plus 10 per megabyte of input; "
+        "doubled at each retry",
     )
     runtime_minutes: int = Field(
         120,
         ge=1,
-        description="Time limit of a job that computes with the model; 15 minutes more per megabyte of input, "
-        "and as much again each time the job is repeated",
+        description="Time limit of a job that runs the model, plus 15 minutes per megabyte of input; "
+        "times the number of the attempt",
     )
 
 
@@ -459,7 +470,7 @@ class Study(Section):
     """The whole configuration."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the study; its results lie in `results/<name>/`"
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the study; its results are in `results/<name>/`"
     )
     seed: int = Field(
         13,

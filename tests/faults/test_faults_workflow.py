@@ -132,7 +132,7 @@ def test_a_python_told_not_to_use_utf_8_is_refused(fault_study: FaultStudy) -> N
         assert "Traceback" not in message
     assert process.returncode == 2
     assert fault_study.results_now() == fault_study.undisturbed
-    count("locale C, and Python told not to use UTF-8", 2)
+    count("locale C, with UTF-8 mode disabled in Python", 2)
 
 
 def test_as_many_shards_as_may_be_fit_one_command(fault_study: FaultStudy) -> None:

@@ -1,13 +1,14 @@
 """
-Statistics: each document aggregated over heads (the paper's Table 2), each shard summed per token and head,
-and the sums of all shards added up. The sums are exact, so the number of shards changes nothing.
-Then terms (tokens, words or lower-cased words): what they are, what each shard measures of them, statistics with
-intervals, what separates classes, and which documents are alike. At last, which heads are alike,
-and what they attend to.
+Statistics.
+
+First, aggregate_shard aggregates each document over heads (the paper's Table 2) and sums each shard per token and head;
+aggregate_dataset adds up the sums of all shards. The sums are exact, so results do not depend on the number of shards.
+Then come statistics of terms (tokens, words or lower-cased words): the vocabulary, the measures of each shard, intervals,
+differences between classes, and groups of documents. Finally, heads are compared and profiled.
 
 REQUIRED INPUTS
     attention/<shard>.parquet               self-attention; in share-safe mode redacted/<shard>.parquet
-    dataset/ledger.parquet                  what became of every row
+    dataset/ledger.parquet                  outcome of every row
 OUTPUTS
     aggregates/<shard>.parquet              Table 2 of each document
     aggregates/<shard>.token_sums.parquet   exact sums per token and head

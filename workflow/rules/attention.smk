@@ -1,16 +1,16 @@
 """
-Self-attention: the diagonal of the softmaxed attention matrix of every layer and head, for every token.
-Of chosen documents, once all predictions are known, what each token attends to.
+Self-attention of every token: the diagonal of the softmaxed attention matrix of every layer and head.
+Selected documents also get token-to-token maps, after all predictions are known.
 
 REQUIRED INPUTS
     shards/<shard>.parquet      documents
     model/checkpoint/           the classifier
-    model/model.json            its facts
+    model/model.json            facts of the classifier
     statistics/                 document_index
 OUTPUTS
     attention/<shard>.parquet   tokens, predictions and self-attention of the shard
-    maps/maps.parquet           token-to-token attention of the chosen documents
-    maps/map_selection.json     which documents these are, and why
+    maps/maps.parquet           token-to-token attention of the selected documents
+    maps/map_selection.json     selected documents, with reasons
 """
 
 

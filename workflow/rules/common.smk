@@ -1,4 +1,4 @@
-"""The study, the names of its shards, and what each rule depends on. The only functions beside rules."""
+"""The study, the names of its shards, and the dependencies of each rule. All functions of the workflow are here."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from attviz_pipeline.errors import AttvizError
 
 
 def stop(fault):
-    """End with the message alone: Snakemake would print a traceback."""
+    """Exit with only the message; if raised, Snakemake would print a traceback."""
     print(fault, file=sys.stderr)
     os._exit(fault.exit_code)
 
@@ -32,7 +32,7 @@ try:
     from attviz_pipeline.leftovers import remove_unredacted
     from attviz_pipeline.stages import STAGES, slice_for
 
-    # Jobs for which conda makes an environment use that one.
+    # With conda, jobs use the environment that conda builds.
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         use_this_interpreter(REPOSITORY)
 except ModuleNotFoundError as fault:
@@ -42,7 +42,7 @@ except AttvizError as fault:
 
 
 def load_study():
-    """Check the whole configuration before any job runs; tell every problem at once."""
+    """Check the whole configuration before any job runs, and report all problems at once."""
     update_config(config, typed_overrides(workflow.config_settings.config))
     origin = (
         ", ".join(str(path) for path in workflow.config_settings.configfiles)
@@ -56,13 +56,15 @@ def load_study():
 
 
 def stage_settings(stage):
-    """The part of the configuration that a stage reads, as JSON: a change elsewhere does not rerun it."""
+    """The settings that a stage reads, as JSON, so that other changes do not rerun it."""
     text = slice_for(STUDY, STAGES[stage].settings).model_dump_json()
-    return lambda wildcards: text  # in a text itself, Snakemake reads braces
+    return (
+        lambda wildcards: text
+    )  # a function, because Snakemake would format braces in a string
 
 
 def stage_code(stage):
-    """The sources of a stage, relative to the working directory: an edit reruns it, a touch or a move does not."""
+    """The sources of a stage, relative to the working directory. An edit reruns the stage; a touch or a move does not."""
     names = [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
     return [name for name in names if not contains_wildcard(name)]
 
@@ -73,12 +75,12 @@ def command(stage):
 
 
 def existing_files(*paths):
-    """Local files that a study names; those that do not exist are left for the stage to report."""
+    """Existing local files that a study names; the stage reports missing ones."""
     return [name for name in _files(paths) if not contains_wildcard(name)]
 
 
 def braced_files(*paths):
-    """Those among the files whose names Snakemake takes for patterns, with what changes when they do."""
+    """Files whose names Snakemake would read as patterns, with size and time, so that a change reruns the stage."""
     states = [
         (name, os.stat(name).st_size, os.stat(name).st_mtime_ns)
         for name in _files(paths)
@@ -102,31 +104,31 @@ def _files(paths):
 
 
 def texts_mb(input):
-    """Megabytes of the texts that a job reads, without the model's files; Snakemake asks again until they are there."""
+    """Megabytes of the texts that a job reads, without the model's files; Snakemake evaluates it again when they exist."""
     return (
         sum(os.path.getsize(path) for path in input if path.endswith(".parquet")) / 1e6
     )
 
 
 def model_memory_mb(wildcards, input, attempt):
-    """More for a large shard, and twice as much for each repetition: on a cluster, memory is what jobs run out of."""
+    """More for a large shard, doubled at each retry, because jobs on a cluster most often run out of memory."""
     return round(STUDY.resources.memory_mb + 10 * texts_mb(input)) * 2 ** (attempt - 1)
 
 
 def model_runtime_minutes(wildcards, input, attempt):
-    """Of a text's megabytes, BERT-base reads four an hour on two cores; a repetition gets as much again."""
+    """15 minutes per megabyte of texts, the speed of BERT-base on two cores; multiplied by the attempt."""
     return round(STUDY.resources.runtime_minutes + 15 * texts_mb(input)) * attempt
 
 
 def remove_unredacted_results():
-    """In share-safe mode, delete what earlier runs left unredacted; what later runs replace or read again stays."""
+    """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
     if STUDY.redaction.mode != "none":
         for path in remove_unredacted(Path(RESULTS), SHARDS):
             logger.warning(f"{path} was made without redaction: deleted.")
 
 
 def announce_site():
-    """Say where the site is, unless only a part of the workflow was asked for."""
+    """Print the path of the site, if there is one."""
     index = Path(RESULTS, "site", "index.html")
     if index.is_file():
         print(f"The site: {index.absolute().as_uri()}")
@@ -135,9 +137,9 @@ def announce_site():
 STUDY = load_study()
 RESULTS = f"results/{STUDY.name}"
 N_SHARDS = STUDY.documents.n_shards
-# The names contain the number of shards: files of another sharding never match.
+# The names contain the number of shards, so that files of another number of shards never match.
 SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
-# What all that follows extraction reads; in share-safe mode the copy without words, so that none can show one.
+# Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
 
 

@@ -1,11 +1,11 @@
 """
-The corpus: every row read, checked, accounted for and split; then the documents to analyse, dealt out to shards.
+The corpus: read, check, record and split every row; then divide the documents to analyse into shards.
 
 REQUIRED INPUTS
     the files or the hub dataset that `dataset` names
 OUTPUTS
     dataset/documents.parquet   every usable row with its split
-    dataset/ledger.parquet      what became of every row
+    dataset/ledger.parquet      outcome of every row
     dataset/dataset.json        facts of the corpus
     shards/<shard>.parquet      the documents of one extraction job
 """

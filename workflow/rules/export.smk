@@ -1,13 +1,13 @@
 """
-Attention in the formats of other tools; made only when asked for, by `make export` or by the rule's name.
+Attention in the formats of other tools; runs only on request, with `make export` or by the rule's name.
 
 REQUIRED INPUTS
     attention/<shard>.parquet   self-attention
 OUTPUTS
-    export/                     what `export.formats` names; in share-safe mode redacted_export/
+    export/                     the formats in `export.formats`; in share-safe mode redacted_export/
 """
 
-# Two places, as of the attention itself: what is in `export` always has words.
+# Two folders, as for the attention itself: files in `export` always contain words.
 EXPORT = (
     f"{RESULTS}/{'export' if STUDY.redaction.mode == 'none' else 'redacted_export'}"
 )

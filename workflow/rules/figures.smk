@@ -1,10 +1,10 @@
 """
-Figures: the paper's Figure 5 (top tokens) and Figure 6 (a word cloud per head), how much heads attend and
-how alike, terms with intervals, distributions, what separates classes, how good and how sure the classifier is.
+Figures: the paper's Figure 5 (top tokens) and Figure 6 (a word cloud per head), self-attention and similarity of heads,
+terms with intervals, distributions, differences between classes, accuracy and calibration of the classifier.
 
 REQUIRED INPUTS
     dataset/dataset.json        facts of the corpus, for the provenance
-    model/model.json            facts of the classifier, likewise
+    model/model.json            facts of the classifier, for the provenance
     statistics/                 tokens, head_tokens, heads; terms, distributions, curves, class_heads, class_terms;
                                 head_pairs, head_clusters, fuji_curves; head_profiles; assessment, calibration, confidences
 OUTPUTS

@@ -1,13 +1,13 @@
 """
-Attention from a file of another tool, with all that later stages know of corpus and model.
+Attention from a file of another tool, with the facts of corpus and model that later stages need.
 
 REQUIRED INPUTS
     the file that `dataset` names
 OUTPUTS
-    dataset/ledger.parquet      what became of every document
+    dataset/ledger.parquet      outcome of every document
     dataset/dataset.json        facts of the file
-    model/model.json            what the file says of the classifier
-    model/metrics.json          its scores: none, since the file holds no gold labels
+    model/model.json            facts of the classifier in the file
+    model/metrics.json          scores of the classifier: none, because the file has no gold labels
     attention/<shard>.parquet   tokens, predictions and self-attention
 """
 

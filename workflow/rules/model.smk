@@ -1,13 +1,13 @@
 """
-The classifier: found, verified against its digests, fine-tuned if the study says so, and scored.
+The classifier: find it, verify its digests, fine-tune it if configured, and evaluate it.
 
 REQUIRED INPUTS
     dataset/documents.parquet   every usable row with its split
     the model that `model` names
 OUTPUTS
-    model/checkpoint/           the classifier and its tokenizer, as `from_pretrained` reads them
+    model/checkpoint/           the classifier and its tokenizer, for `from_pretrained`
     model/model.json            facts of the classifier
-    model/metrics.json          its scores
+    model/metrics.json          scores of the classifier
 """
 
 

@@ -1,10 +1,10 @@
 """
-Publishing, only when asked for (`snakemake publish`): the site is checked and pushed to a branch of a git remote.
+Publishing, only on request (`snakemake publish`): check the site and push it to a branch of a git remote.
 
 REQUIRED INPUTS
     site/       the rendered site
 OUTPUTS
-    a commit on the remote's branch; no file here
+    a commit on the remote's branch; no local file
 """
 
 

@@ -1,15 +1,15 @@
 """
-Share-safe mode (`redaction.mode`): the attention artifact again, with shapes or tags in the place of words.
-Every rule behind this one reads ATTENTION, which is this copy then; without the mode, nothing here runs.
+Share-safe mode (`redaction.mode`): a copy of the attention artifact with shapes or tags in place of words.
+In this mode ATTENTION is the copy, and every later rule reads it. Without this mode, the rule does not run.
 
 REQUIRED INPUTS
     attention/<shard>.parquet   self-attention with its words, all shards
     the key file, if any
 OUTPUTS
-    redacted/<shard>.parquet    the same without words
+    redacted/<shard>.parquet    the copies without words
 """
 
-# Maps hold words, so share-safe mode shows none; imported attention has no model to make them with.
+# Maps contain words, so share-safe mode has none; imported attention has no model that could make them.
 SHOWN_MAPS = (
     []
     if STUDY.imported or STUDY.redaction.mode != "none"

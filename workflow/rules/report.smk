@@ -2,9 +2,9 @@
 The site: static pages per document and per head, with indexes, token table, figures and provenance.
 
 REQUIRED INPUTS
-    every artifact of the stages before
+    artifacts of all earlier stages
 OUTPUTS
-    site/index.html and all it links to; opens by double-click
+    site/index.html and all pages it links to; opens by double-click
 """
 
 
