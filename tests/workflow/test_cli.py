@@ -118,7 +118,7 @@ def test_failed_gpu_is_a_message(
     code, message = fail_with(RuntimeError(f"{reason}\nCompile with `TORCH_USE_CUDA_DSA`"), monkeypatch, capsys)
 
     assert code == 2
-    assert f"the GPU failed: {reason}\nWhat is finished stays." in message
+    assert f"the GPU failed: {reason}\nFinished results are kept." in message
     assert "Traceback" not in message
 
 

@@ -117,7 +117,7 @@ def test_machine_without_gpus_says_so_and_goes_on(
 
     with devices.reserved_gpu(1):
         assert "CUDA_VISIBLE_DEVICES" not in os.environ
-    assert "a GPU is asked for, but nvidia-smi names none" in caplog.text
+    assert "a GPU was requested, but nvidia-smi lists none" in caplog.text
 
 
 def test_nothing_changes_without_a_request() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import MAX_LISTED, ConfigError, Problem
-from attviz_pipeline.strata import in_turn, length_thirds, seeded_rank
+from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
 
 COLUMNS = ["position", "id", "label", "prediction", "probabilities", "n_tokens", "n_windows"]
 
@@ -129,4 +129,4 @@ def _confidence_in_gold(index: pa.Table) -> NDArray[np.float32]:
 def _in_turn(rows: Iterable[int], index: pa.Table, seed: int) -> list[int]:
     ranks = [seeded_rank(seed, name.encode()) for name in index["id"].to_pylist()]
     strata = list(zip(index["label"].to_pylist(), length_thirds(index["n_tokens"].to_numpy()), strict=True))
-    return in_turn(rows, strata, ranks)
+    return round_robin(rows, strata, ranks)
