@@ -258,7 +258,7 @@ class TestOddInput:
         with caplog.at_level(logging.WARNING):
             run.go(min_document_frequency=1)
 
-        assert "6 heads have no self-attention at all, taken as even over its tokens" in caplog.text
+        assert "6 heads have no self-attention at all; treated as uniform over its tokens" in caplog.text
 
     def test_one_document_and_empty_shards(self, tmp_path: Path) -> None:
         run = make_run(tmp_path, n_documents=1, n_shards=3)
