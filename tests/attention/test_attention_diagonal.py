@@ -299,7 +299,7 @@ def test_scores_in_the_place_of_attention_are_refused() -> None:
             weights.mul_(5)
 
     with pytest.raises(
-        AttentionError, match=r"the model returned -\d.* in the place of attention, .* before the softm"
+        AttentionError, match=r"the model returned -\d.* instead of attention, .* before the softm"
     ):
         make_reader(model).read(make_windows(12))
 

@@ -167,7 +167,7 @@ def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], bu
 
 
 def test_card_that_promises_other_heads_is_refused_and_nothing_written(tmp_path: Path) -> None:
-    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card names 2 x 12"):
+    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card states 2 x 12"):
         extract(tmp_path, TEXTS, card={"n_heads": 12})
 
     assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}

@@ -25,7 +25,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from attviz_pipeline.artifacts import files, profile_schemas, schemas
 from attviz_pipeline.attention import diagonal, whole
 from attviz_pipeline.attention.capture import AttentionReader
-from attviz_pipeline.attention.full import FullReading, FullStatistics
+from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
@@ -224,7 +224,7 @@ def test_architectures_that_show_no_values_say_so(architecture: str, caplog: pyt
 
     hidden = architecture in PAST_THE_INTERFACE
     assert (found.value_norm is None) == hidden
-    said = "no norm-weighted attention: its layers do not show value vectors and output weights" in caplog.messages
+    said = "no norm-weighted attention: its layers do not expose value vectors and output weights" in caplog.messages
     assert said == hidden
     assert architecture not in EAGER_ONLY or not hidden
 
