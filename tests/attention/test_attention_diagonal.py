@@ -298,9 +298,7 @@ def test_scores_in_the_place_of_attention_are_refused() -> None:
         for weights in model.parameters():
             weights.mul_(5)
 
-    with pytest.raises(
-        AttentionError, match=r"the model returned -\d.* instead of attention, .* before the softm"
-    ):
+    with pytest.raises(AttentionError, match=r"the model returned -\d.* instead of attention, .* before the softm"):
         make_reader(model).read(make_windows(12))
 
 

@@ -218,7 +218,7 @@ def test_ids_that_are_not_unique_are_refused(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     columns = {"id": ["a", "a"], "split": ["test", "test"], "label": [0, 1], "text": ["x", "y"]}
     write_table(documents, schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
-    with pytest.raises(DatasetError, match=r"id 'a'  means more than one document"):
+    with pytest.raises(DatasetError, match=r"id 'a'  belongs to more than one document"):
         shard(documents)
     assert list(tmp_path.iterdir()) == [documents]
 
