@@ -23,7 +23,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from attviz_pipeline.artifacts import files, profile_schemas, schemas
-from attviz_pipeline.attention import diagonal, whole
+from attviz_pipeline.attention import diagonal
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
 from attviz_pipeline.attention.windows import Window
@@ -98,7 +98,7 @@ def textbook_rollout(matrices: Array) -> Array:
 def test_reductions_equal_the_textbook(
     architecture: str, entries_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "ENTRIES_AT_ONCE", {"cpu": entries_at_once})
+    monkeypatch.setattr(observed_matrices, "ENTRIES_AT_ONCE", {"cpu": entries_at_once})
     model, windows = make_model(architecture), [make_window(length) for length in LENGTHS]
     expected = [eager_matrices(model, window) for window in windows]
 

@@ -133,7 +133,7 @@ class TestPadding:
         alone = [predict(classifier, encode(classifier.tokenizer, [text], [0], 64), "test")[0] for text in texts]
 
         assert classifier.model.config.pad_token_id == classifier.tokenizer.pad_token_id == 0
-        assert "the model names no padding token: it gets its tokenizer's, [PAD]" in caplog.text
+        assert "the model has no padding token: the tokenizer's is used, [PAD]" in caplog.text
         assert together == alone
 
     def test_model_pads_as_its_config_says_in_scoring_and_extraction(

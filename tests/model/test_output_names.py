@@ -162,7 +162,7 @@ class TestPurpose:
         folder = make_tiny_bert(tmp_path / "other", label_names=("score",))
         edit_config(folder, problem_type=problem_type)
         study.prepare(folder, training={"epochs": 1})
-        assert f"the model was trained for {problem_type}: it is trained to choose one class now" in caplog.text
+        assert f"the model was trained for {problem_type}: now it is trained to choose one class" in caplog.text
         config = json.loads((study.checkpoint / "config.json").read_text())
         assert config["problem_type"] == "single_label_classification"
 

@@ -257,7 +257,7 @@ class TestFit:
         name = "bert.encoder.layer.1.attention.self.key.weight"
         weights[name][0, 0] = float("nan")
         save_file(weights, copy / "model.safetensors", {"format": "pt"})
-        assert f"{name}  holds NaN or infinite weights" in study.refusal(copy, mode="load")
+        assert f"{name}  has NaN or infinite weights" in study.refusal(copy, mode="load")
 
     def test_missing_encoder_weights_are_named(self, study: ModelStudy, copy: Path) -> None:
         weights = load_file(copy / "model.safetensors")

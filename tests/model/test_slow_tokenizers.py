@@ -114,7 +114,7 @@ def test_is_accepted_with_one_warning_and_the_card_says_so(
 
     warnings = [record.message for record in caplog.records if "slow" in record.message]
     assert len(warnings) == 1
-    assert "BertweetTokenizer is a slow one, which does not tell which characters a token comes from" in warnings[0]
+    assert "BertweetTokenizer is a slow one, which gives no character offsets" in warnings[0]
     assert study.read_card()["offsets"] is False
     assert study.read_metrics()["splits"]["test"]["n"] == 8
 

@@ -259,10 +259,10 @@ def test_all_faults_of_a_site_come_at_once(copy: Path, checkout: Path, tmp_path:
     message = refused(copy, checkout, forbidden=["top&secret", 'say "top'], limits=Limits(file_bytes=200_000))
 
     for expected in (
-        r"heads\.html +links to 'nowhere\.html', which is not there",
+        r"heads\.html +links to 'nowhere\.html', which does not exist",
         r"heads\.html +links to '/heads\.html', which is no address within the site",
-        r"heads\.html +links to 'tokens\.html#no-such-place', a place that the page does not have",
-        r"heads\.html +links to '\.\./\.\./outside\.png', which is not there",
+        r"heads\.html +links to 'tokens\.html#no-such-place', an anchor that the page does not have",
+        r"heads\.html +links to '\.\./\.\./outside\.png', which does not exist",
         r"heads\.html +links to 'file:///x', which is no address within the site",
         r"heads\.html +holds .*check out: a folder of this machine: add it to publish\.allowed",
         r"heads\.html +holds C:.Users.someone: the path of a user's folder, or .*: add it to publish\.allowed",
@@ -403,7 +403,7 @@ def test_limits_count_what_other_studies_use(site: Path, checkout: Path, caplog:
     assert re.search(r"assets/document\.js +has 0\.\d MB; a file may have 0\.0 MB", message)
 
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 1))
-    assert "uses 100 % of what the host takes" in caplog.text
+    assert "uses 100 % of the host's limit" in caplog.text
     message = refused(site, checkout, folder="second", limits=Limits(site_bytes=n_bytes + 50_000))
     assert re.search(r"\([\d.]+ MB of them other studies\)", message)
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 50_000))  # its own folder is replaced, not added
@@ -460,11 +460,11 @@ def test_without_site_repository_remote_identity_or_access(
         monkeypatch.delenv(name)
     message = refused(site, checkout, remote="orgin", branch="a..b")
     assert re.search(r"remote orgin +does not exist; there is origin, upstream", message)
-    assert re.search(r"branch a\.\.b +is no name that git takes", message)
+    assert re.search(r"branch a\.\.b +is not a valid branch name in git", message)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
     message = refused(site, checkout, remote="upstream")
-    assert "git could not do its part with upstream:" in message
+    assert "git failed with the remote upstream:" in message
     assert "pass-word" not in message
     assert "Nothing was changed there." in message
 
