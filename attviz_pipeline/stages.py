@@ -35,7 +35,7 @@ from attviz_pipeline.errors import ConfigError
 
 
 class PrepareDataset(Section):
-    """What the stage `prepare_dataset` reads."""
+    """Settings of the stage `prepare_dataset`."""
 
     seed: int
     dataset: DatasetSettings
@@ -44,7 +44,7 @@ class PrepareDataset(Section):
 
 
 class ShardDocuments(Section):
-    """What the stage `shard_documents` reads."""
+    """Settings of the stage `shard_documents`."""
 
     seed: int
     documents: DocumentsSettings
@@ -52,7 +52,7 @@ class ShardDocuments(Section):
 
 
 class PrepareModel(Section):
-    """What the stage `prepare_model` reads."""
+    """Settings of the stage `prepare_model`."""
 
     seed: int
     model: ModelSettings
@@ -61,19 +61,19 @@ class PrepareModel(Section):
 
 
 class ExtractAttention(Section):
-    """What the stage `extract_attention` reads."""
+    """Settings of the stage `extract_attention`."""
 
     attention: AttentionSettings
 
 
 class RedactAttention(Section):
-    """What the stage `redact_attention` reads."""
+    """Settings of the stage `redact_attention`."""
 
     redaction: RedactionSettings
 
 
 class ImportAttention(Section):
-    """What the stage `import_attention` reads."""
+    """Settings of the stage `import_attention`."""
 
     seed: int
     dataset: DatasetSettings
@@ -81,59 +81,59 @@ class ImportAttention(Section):
 
 
 class AggregateShard(Section):
-    """What the stage `aggregate_shard` reads."""
+    """Settings of the stage `aggregate_shard`."""
 
     aggregates: AggregatesSettings
 
 
 class AssessPredictions(Section):
-    """What the stage `assess_predictions` reads."""
+    """Settings of the stage `assess_predictions`."""
 
     seed: int
     assessment: AssessmentSettings
 
 
 class ListTerms(Section):
-    """What the stage `list_terms` reads."""
+    """Settings of the stage `list_terms`."""
 
     terms: TermsSettings
 
 
 class MeasureShard(Section):
-    """What the stage `measure_shard` reads."""
+    """Settings of the stage `measure_shard`."""
 
     terms: TermsSettings
 
 
 class DescribeTerms(Section):
-    """What the stage `describe_terms` reads."""
+    """Settings of the stage `describe_terms`."""
 
     seed: int
     bootstrap: BootstrapSettings
 
 
 class CompareClasses(Section):
-    """What the stage `compare_classes` reads."""
+    """Settings of the stage `compare_classes`."""
 
     seed: int
     classes: ClassesSettings
 
 
 class GroupDocuments(Section):
-    """What the stage `group_documents` reads."""
+    """Settings of the stage `group_documents`."""
 
     seed: int
 
 
 class CompareHeads(Section):
-    """What the stage `compare_heads` reads."""
+    """Settings of the stage `compare_heads`."""
 
     seed: int
     comparison: ComparisonSettings
 
 
 class ExtractMaps(Section):
-    """What the stage `extract_maps` reads."""
+    """Settings of the stage `extract_maps`."""
 
     seed: int
     attention: AttentionSettings
@@ -141,26 +141,26 @@ class ExtractMaps(Section):
 
 
 class DrawFigures(Section):
-    """What the stage `draw_figures` reads."""
+    """Settings of the stage `draw_figures`."""
 
     seed: int
     figures: FiguresSettings
 
 
 class ExportAttention(Section):
-    """What the stage `export_attention` reads."""
+    """Settings of the stage `export_attention`."""
 
     export: ExportSettings
 
 
 class RenderSite(Section):
-    """What the stage `render_site` reads: the whole study, which the about page shows, with `publish` left out."""
+    """Settings of the stage `render_site`: the whole study, which the about page shows, without `publish`."""
 
     study: Study
 
 
 class Publish(Section):
-    """What the stage `publish` reads."""
+    """Settings of the stage `publish`."""
 
     name: str
     redaction: RedactionSettings

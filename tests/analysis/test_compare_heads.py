@@ -231,7 +231,7 @@ class TestOddInput:
         assert list(run.facts()["measures"]) == ["jensen_shannon"]
         assert run.rows("fuji_curves") == []
 
-    def test_documents_of_one_token_cannot_tell_heads_apart(
+    def test_documents_of_one_token_cannot_separate_heads(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         run = make_run(tmp_path, change=leave_one_token)
@@ -249,7 +249,7 @@ class TestOddInput:
         for measure, value in (("fuji", 1), ("jensen_shannon", 0)):
             rows = run.rows("head_pairs", measure=measure)
             assert_allclose([row["value"] for row in rows], value, atol=1e-7)
-            # Every permutation gives the same, so that nothing can be told from chance.
+            # Every permutation gives the same, so that nothing can be distinguished from chance.
             assert_array_equal([row["p"] for row in rows], 1)
             assert {row["cluster"] for row in run.rows("head_clusters", measure=measure)} == {0}
 

@@ -284,7 +284,7 @@ class TestClusters:
         assert sizes.max() < 12 or len(sizes) == 1
 
     @pytest.mark.parametrize("n_heads", [1, 2, 5])
-    def test_nothing_to_tell_apart_is_one_group(self, n_heads: int) -> None:
+    def test_equal_heads_are_one_group(self, n_heads: int) -> None:
         found, place = cluster_heads(np.zeros((n_heads, n_heads))), map_heads(np.zeros((n_heads, n_heads)))
 
         assert_array_equal(found.cluster, 0)
@@ -304,7 +304,7 @@ class TestMap:
         assert found.stress < 1e-6
         assert found.x.var() > found.y.var()
 
-    def test_stress_tells_what_a_plane_cannot_show(self) -> None:
+    def test_stress_measures_what_a_plane_cannot_show(self) -> None:
         distance = 1 - np.eye(12)
 
         found = map_heads(distance)

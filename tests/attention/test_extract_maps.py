@@ -137,7 +137,7 @@ def test_vectors_make_the_rows_within_the_error_they_state(architecture: str) ->
         ("Mistral", [5, 5], [0, 0]),
     ],
 )
-def test_mask_is_told_per_layer(architecture: str, before: list[int], after: list[int]) -> None:
+def test_mask_is_recorded_per_layer(architecture: str, before: list[int], after: list[int]) -> None:
     columns = map_columns(read_maps(make_model(architecture)))
 
     assert (columns["keys_before"], columns["keys_after"]) == (before, after)
@@ -462,7 +462,7 @@ def test_lack_of_memory_is_a_message(study: Study, monkeypatch: pytest.MonkeyPat
     assert not study.written()
 
 
-def test_full_disk_is_told_before_any_work(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_any_work(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _place: type("Usage", (), {"free": 10}))
 
     with pytest.raises(ResourceError, match="too little disk for the token-to-token maps"):

@@ -23,7 +23,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from attviz_pipeline.artifacts import files, profile_schemas, schemas
-from attviz_pipeline.attention import diagonal
+from attviz_pipeline.attention import diagonal, observed_matrices
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
 from attviz_pipeline.attention.windows import Window

@@ -87,7 +87,7 @@ def prepare(client: Client, hub: Hub, folder: Path, name: str, **settings: objec
 
 
 def fetched(hub: Hub) -> list[str]:
-    """List the files whose content was asked for, by name within their repository."""
+    """List the files whose content was requested, by name within their repository."""
     return sorted(
         asked.path.split("/main/" if "/cdn/" in asked.path else f"/{asked.path.split('/')[5]}/", 1)[1]
         for asked in hub.requests

@@ -136,7 +136,7 @@ class TestOddities:
 
 
 class TestBadFile:
-    def test_everything_wrong_is_told_at_once(self, tmp_path: Path) -> None:
+    def test_all_problems_are_listed_at_once(self, tmp_path: Path) -> None:
         given = [document(f"text number {index}", seed=index) for index in range(9)]
         vector(given[0], 1).pop()
         vector(given[1], 2)[1] = "NaN"
@@ -205,7 +205,7 @@ class TestBadFile:
             ("[]", "holds no document"),
         ],
     )
-    def test_what_is_no_array_is_told_with_its_place(self, tmp_path: Path, text: str, fault: str) -> None:
+    def test_malformed_arrays_are_reported_with_the_place(self, tmp_path: Path, text: str, fault: str) -> None:
         (tmp_path / "explanations.json").write_text(text)
 
         assert fault in refusal(tmp_path, None)

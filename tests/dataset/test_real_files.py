@@ -97,7 +97,7 @@ def test_the_hint_for_a_column_works_when_it_is_copied_into_the_study(tmp_path: 
     assert prepare(tmp_path, source=source, label_column=yaml.safe_load(hint[1])).card["label_names"]
 
 
-def test_columns_that_differ_by_blanks_only_are_told_apart_by_their_exact_names(tmp_path: Path) -> None:
+def test_columns_that_differ_by_blanks_only_are_found_by_their_exact_names(tmp_path: Path) -> None:
     rows = [{"text": f"text {i}", "label ": "ab"[i % 2], " label": "cd"[i % 2]} for i in range(6)]
     source = write_csv(tmp_path / "rows.csv", rows)
     assert "'label ' and ' label': rename one" in refuse(tmp_path, source=source)
@@ -402,7 +402,7 @@ def quoted_tsv(path: Path, stray: str = "") -> str:
     return write_text(path, "\n".join([*lines, *([stray] if stray else [])]))
 
 
-def test_quotes_that_stay_in_the_text_are_said_once_with_the_line(
+def test_quotes_that_stay_in_the_text_are_logged_once_with_the_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = quoted_tsv(tmp_path / "rows.tsv", 'a\tan inch is 1 "')
@@ -451,7 +451,7 @@ def test_quoting_of_what_has_no_quotes_is_refused(tmp_path: Path) -> None:
         ("ca\ufffdf", "the replacement character"),
     ],
 )
-def test_residues_in_texts_are_said_once_and_stay(
+def test_residues_in_texts_are_logged_once_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, residue: str, kind: str
 ) -> None:
     rows = rows_of(12)

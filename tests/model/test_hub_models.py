@@ -110,7 +110,7 @@ def pin(hub: Hub, name: str) -> str:
 
 
 def fetched(hub: Hub) -> list[str]:
-    """List the files whose content was asked for, by name within their repository."""
+    """List the files whose content was requested, by name within their repository."""
     return sorted(
         asked.path.split("/main/" if "/cdn/" in asked.path else f"/{asked.path.split('/')[4]}/", 1)[1]
         for asked in hub.requests

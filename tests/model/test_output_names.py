@@ -156,7 +156,7 @@ class TestPurpose:
         assert "set model.mode: fine_tune" in message
 
     @pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
-    def test_changes_by_fine_tuning_and_the_log_says_so(
+    def test_changes_by_fine_tuning_and_is_logged(
         self, study: ModelStudy, tmp_path: Path, caplog: pytest.LogCaptureFixture, problem_type: str
     ) -> None:
         folder = make_tiny_bert(tmp_path / "other", label_names=("score",))

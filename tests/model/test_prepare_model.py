@@ -59,7 +59,7 @@ def edit_json(path: Path, **changes: object) -> None:
 
 
 class TestFineTune:
-    def test_learns_to_tell_the_classes_apart(self, tuned: ModelStudy) -> None:
+    def test_learns_to_separate_the_classes(self, tuned: ModelStudy) -> None:
         metrics = tuned.read_metrics()
         assert metrics["splits"]["test"]["macro_f1"] > 0.7
         assert metrics["history"][-1]["train_loss"] < metrics["history"][0]["train_loss"]

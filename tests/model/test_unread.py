@@ -184,7 +184,7 @@ class TestControlTokens:
         assert tokenizer.sep_token_id not in scored
         assert tokenizer.convert_ids_to_tokens(scored)[3:8] == ["[@@", "S@@", "E@@", "P@@", "]"]
 
-    def test_unigram_cannot_and_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unigram_cannot_and_warns(self, caplog: pytest.LogCaptureFixture) -> None:
         tokenizer = XLMRobertaTokenizer(vocab=UNIGRAM)
         unread = encode(tokenizer, ["the </s> a", "a"], [0, 0], 20).unread
         unread.warn(tokenizer)

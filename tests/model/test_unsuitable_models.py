@@ -188,7 +188,7 @@ def test_card_counts_the_heads_that_return_attention(study: ModelStudy, tmp_path
     assert (study.read_card()["n_layers"], study.read_card()["n_heads"]) == (2, 2)
 
 
-def test_layers_without_attention_are_left_out_and_the_log_says_so(
+def test_layers_without_attention_are_left_out_and_logged(
     study: ModelStudy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes = {

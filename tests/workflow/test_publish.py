@@ -469,7 +469,7 @@ def test_without_site_repository_remote_identity_or_access(
     assert "Nothing was changed there." in message
 
 
-def test_no_identity_is_told(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_identity_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in IDENTITY:
         monkeypatch.delenv(name)
     git(checkout, "config", "user.useConfigOnly", "true")
@@ -496,7 +496,7 @@ def test_missing_credentials_fail_at_once(site: Path, checkout: Path) -> None:
     assert "could not read Username" in message
 
 
-def test_without_git_it_says_so(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert "git is not installed" in refused(site, checkout)
 
@@ -548,7 +548,7 @@ def test_a_remote_that_moved_is_read_again_once(
     assert {"code.py", "news/index.html"} <= listing(checkout), "what the others pushed is there too"
 
 
-def test_a_remote_that_keeps_moving_is_told(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_that_keeps_moving_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     move_remote(monkeypatch, 2, checkout)
     assert "gh-pages of origin keeps moving" in refused(site, checkout)
     assert "news/index.html" not in listing(checkout)
