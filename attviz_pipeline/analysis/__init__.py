@@ -1,1 +1,1 @@
-"""Statistics of self-attention: exact sums per shard, merged over all shards; statistics of terms, classes and heads."""
+"""Statistics of self-attention: exact sums per shard, merged over all shards; then terms, classes and heads."""
