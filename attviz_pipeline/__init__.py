@@ -1,7 +1,7 @@
 """Read the self-attention of transformer classifiers over whole datasets.
 
-As a library: `from attviz_pipeline import open_results, fuji`, and so on; docs/library.md shows how. What is named here
-loads when it is asked for, so that parsing the workflow stays fast.
+Library use: `from attviz_pipeline import open_results, fuji`; see docs/library.md. Each name is imported on first use,
+so that parsing the workflow stays fast.
 """
 
 from importlib import import_module

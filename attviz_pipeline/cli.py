@@ -1,6 +1,6 @@
-"""The command line: one subcommand per stage of the workflow, and a few for people.
+"""Command line: one subcommand per stage of the workflow, and commands to check a study and to draw one figure.
 
-A stage is imported when it runs: parsing the workflow or asking for help must not wait for torch.
+A stage is imported when it runs, so that parsing the workflow and `--help` do not import torch.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand.
 
     Returns:
-        0 on success; 2 for a user's mistake or a machine too small, told in a few lines without a traceback;
-        130 after an interruption. An unexpected fault propagates with its traceback: it is a bug.
+        0 on success; 2 for a user's mistake or a machine that is too small, reported without a traceback; 130 after an
+        interruption; 1 after any other exception, which is a bug and is logged with its traceback.
     """
     options = _parser().parse_args(arguments)
     _start_logging()
@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
-    """Call the function of a stage with what its command was given; print what it returns, if anything."""
+    """Call the function of a stage with the arguments of its command; print its result, if it returns one."""
     function = getattr(import_module(stage.module), stage.name)
     given = {name: value for name, value in vars(options).items() if value is not None}
     values = {a.name: a.value(given[a.name]) for a in stage.arguments if a.name in given}
@@ -101,7 +101,7 @@ def draw_figure(options: argparse.Namespace) -> None:
 
 
 def check_config(options: argparse.Namespace) -> None:
-    """Check a study file and say what is wrong with it, all at once."""
+    """Check a study file and list all its problems."""
     study = read_study(options.config)
     print(f"{options.config}: study `{study.name}` is valid")
 
@@ -155,11 +155,11 @@ def _add_draw_figure(command: argparse.ArgumentParser) -> None:
         "--output": "file to write; ends in .svg, .pdf or .png",
     }.items():
         command.add_argument(name, type=Path, required=True, metavar="PATH", help=description)
-    command.add_argument("--name", required=True, metavar="NAME", help="as in figures.json, for example reliability")
-    command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width; left out, half a page")
-    command.add_argument("--height-cm", type=float, metavar="CM", help="height; left out, in proportion")
-    command.add_argument("--font-size", type=float, metavar="POINTS", help="size of the words; left out, 7")
-    command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG")
+    command.add_argument("--name", required=True, metavar="NAME", help="name in figures.json, for example reliability")
+    command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width (default: 8.9, half a page)")
+    command.add_argument("--height-cm", type=float, metavar="CM", help="height (default: in proportion)")
+    command.add_argument("--font-size", type=float, metavar="POINTS", help="font size (default: 7)")
+    command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG (default: 300)")
 
 
 def _add(commands: Commands, handler: Handler, *, settings: bool = False) -> argparse.ArgumentParser:
@@ -173,15 +173,19 @@ def _add_command(
     help_text = summary.replace("%", "%%")
     command = commands.add_parser(name, help=help_text, description=help_text)
     command.set_defaults(handler=handler)
-    command.add_argument("--log", type=Path, metavar="FILE", help="write the log there too")
-    command.add_argument("--threads", type=int, metavar="N", help="cores to compute with; left out, all")
+    command.add_argument("--log", type=Path, metavar="FILE", help="write the log to this file, too")
+    command.add_argument("--threads", type=int, metavar="N", help="number of CPU cores (default: all)")
     command.add_argument(
-        "--gpus", type=int, choices=(0, 1), default=0, help="GPUs to reserve; 0 reserves none and uses what is there"
+        "--gpus",
+        type=int,
+        choices=(0, 1),
+        default=0,
+        help="GPUs to reserve; 0 (the default) uses any visible GPU unreserved",
     )
     if settings:
         source = command.add_mutually_exclusive_group(required=True)
         source.add_argument("--config", type=Path, metavar="FILE", help="study file, for example config/config.yaml")
-        source.add_argument("--settings", metavar="JSON", help="only this stage's part of the configuration")
+        source.add_argument("--settings", metavar="JSON", help="this stage's part of the configuration")
     return command
 
 
@@ -192,7 +196,7 @@ def _settings(options: argparse.Namespace, wanted: type[Settings]) -> Settings:
 
 
 class _LogFile(logging.FileHandler):
-    """A log whose disk may fill up: said once, on the terminal; the results may lie on another."""
+    """A log file that stops with one warning if it cannot be written: results may be on another disk than logs."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         logging.getLogger().removeHandler(self)
@@ -201,7 +205,7 @@ class _LogFile(logging.FileHandler):
 
 def _start_logging() -> None:
     terminal = logging.StreamHandler()
-    # On a terminal the progress bar speaks; lines in between would tear it.
+    # On a terminal the progress bar shows the state, and log lines would break it up.
     terminal.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
     terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[terminal], force=True)
@@ -218,7 +222,7 @@ def _log_to(log: Path | None) -> None:
 
 
 def _limit_threads(n_threads: int | None) -> None:
-    # Libraries read these when they are first imported, which is after this.
+    # Libraries read these variables when they are first imported, which happens later.
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"})
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if n_threads is not None:

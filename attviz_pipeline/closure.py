@@ -1,8 +1,8 @@
-"""Which source files a stage's results depend on: its module and all that this imports, by the parsed imports.
+"""Source files that a stage's results depend on: its module and all modules that it imports, directly or indirectly.
 
-Snakemake takes them for inputs, so an edit of one of them reruns the stage, and an edit of any other file does not.
-Left out are `config/` and `stages.py`, because the values that a stage reads from them are parameters of its rule, and
-the `__init__.py` of packages, which hold no code that a stage runs.
+They are inputs of the stage's rule, so an edit of one of them reruns the stage; an edit of any other file does not.
+`config/` and `stages.py` are excluded because the values that a stage reads from them are parameters of its rule. The
+`__init__.py` of packages are excluded because they hold no code that a stage runs.
 """
 
 import ast
@@ -30,7 +30,7 @@ def source_files(stage: Stage) -> list[Path]:
 
 
 def _closure(module: str) -> set[str]:
-    """Return a module and all that it imports, directly or not."""
+    """Return a module and all modules that it imports, directly or indirectly."""
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
@@ -46,7 +46,7 @@ def _imports(module: str) -> tuple[str, ...]:
     path = _file(module)
     if path is None:
         return ()
-    # Imports stand at the top of a module (the linter insists), and parsing the rest takes most of the time.
+    # Imports are at the top of a module (the linter enforces it). Parsing the rest would take most of the time.
     top = DEFINITION.split(path.read_text(encoding="utf-8"), maxsplit=1)[0]
     names = _imported_names(ast.parse(top))
     return tuple(name for name in names if _file(name) and not _is_settings(name))
@@ -55,7 +55,7 @@ def _imports(module: str) -> tuple[str, ...]:
 def _imported_names(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            # What is imported from a package can be a module of it, or a name in a module.
+            # A name imported from a package can be a submodule or a name in a module.
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):

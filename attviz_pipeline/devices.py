@@ -1,8 +1,8 @@
-"""One GPU per process, also on a machine where no scheduler deals them out.
+"""One GPU per process, also on a machine without a scheduler.
 
-SLURM shows a job only the GPUs it was given. Without it, and where a job of several GPUs runs several processes, these
-agree by locks: one lock file per GPU, held as long as the process lives. The kernel frees the lock of a process however
-it ends.
+SLURM makes only the allocated GPUs visible to a job. Without SLURM, and in a SLURM job with several GPUs, processes
+reserve GPUs with lock files: one file per GPU, locked as long as the process lives. The kernel releases the lock
+however the process ends.
 """
 
 import fcntl
@@ -25,11 +25,10 @@ SECONDS_BETWEEN_TRIES = 0.5
 
 @contextmanager
 def reserved_gpu(n_gpus: int) -> Iterator[None]:
-    """Make one free GPU the only visible one, and keep other processes of this user off it while the block runs.
+    """Make one free GPU the only visible one and reserve it against other processes of this user.
 
-    Nothing changes for jobs that ask for no GPU, inside SLURM where it gave one or none, and on a machine without GPUs:
-    which device is computed on then, or whether none is an error, is decided by who computes. Must be entered before
-    torch is first used.
+    Has no effect with `n_gpus=0`, in a SLURM job with at most one GPU, and on a machine without GPUs; the stage then
+    chooses the device, or fails if the device is missing. Enter it before torch is first used.
 
     Args:
         n_gpus: 1 to reserve one, 0 for none.
@@ -50,7 +49,7 @@ def reserved_gpu(n_gpus: int) -> Iterator[None]:
 
 
 def _gpus(environment: Mapping[str, str]) -> list[str]:
-    """Return the GPUs that may be chosen from, as CUDA names them."""
+    """Return the GPUs to choose from, by their names in CUDA."""
     named = [gpu.strip() for gpu in environment.get(VISIBLE, "").split(",") if gpu.strip()]
     if SLURM_JOB in environment:
         logger.info("SLURM gave this job %s=%s", VISIBLE, environment.get(VISIBLE, ""))
@@ -61,7 +60,7 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
     try:
         listing = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - fixed words
     except (OSError, subprocess.SubprocessError):
-        logger.warning("a GPU is asked for, but nvidia-smi names none on this machine")
+        logger.warning("a GPU was requested, but nvidia-smi lists none on this machine")
         return []
     return listing.stdout.split()
 
@@ -70,24 +69,24 @@ def _gpus(environment: Mapping[str, str]) -> list[str]:
 def _first_free(gpus: list[str]) -> Iterator[str]:
     folder = Path(tempfile.gettempdir()) / f"attviz-pipeline-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    # SLURM numbers each job's GPUs from 0: the numbers of two jobs may be equal and mean different GPUs.
+    # SLURM numbers each job's GPUs from 0, so the same number can mean different GPUs in two jobs.
     job = os.environ.get(SLURM_JOB, "")
     prefix = f"slurm-{job}-" if job else ""
-    told = False
+    warned = False
     while True:
         for gpu in gpus:
             with (folder / f"{prefix}{gpu.replace('/', '_')}.lock").open("a") as file:
                 if _locked(file):
                     yield gpu
                     return
-        if not told:
-            logger.warning("all %d GPUs are taken: waiting for one (snakemake --resources gpu=%d)", *[len(gpus)] * 2)
-            told = True
+        if not warned:
+            logger.warning("all %d GPUs are in use: waiting for one (snakemake --resources gpu=%d)", *[len(gpus)] * 2)
+            warned = True
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 def _locked(file: IO[str]) -> bool:
-    # A record lock belongs to this process alone; children, which may outlive it, do not hold it.
+    # A record lock belongs to this process alone. Child processes, which may outlive it, do not inherit it.
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

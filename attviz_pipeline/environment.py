@@ -1,6 +1,6 @@
-"""The Python environment that jobs run in: the interpreter of Snakemake, if it has what the stages import.
+"""The Python environment of jobs: Snakemake's own interpreter, if it has the packages that the stages import.
 
-Only the standard library is imported here, so that an environment without any package can still be named.
+This module needs only the standard library, so that it can report missing packages.
 """
 
 import os
@@ -19,9 +19,9 @@ REMEDY = (
 
 
 def use_this_interpreter(repository: Path) -> None:
-    """Let `python`, in all processes that this one starts, be this interpreter with the code of `repository`.
+    """Make `python` in all child processes run this interpreter with the code of `repository`.
 
-    An environment that conda deploys is activated later and so comes before both.
+    A conda environment that Snakemake deploys is activated later and takes precedence.
 
     Raises:
         ResourceError: The interpreter lacks packages, or is not called `python` in its folder.
@@ -36,7 +36,7 @@ def use_this_interpreter(repository: Path) -> None:
 
 
 def missing_module(fault: ModuleNotFoundError) -> ResourceError:
-    """Say what to do about a module that cannot be imported."""
+    """Return the error for a module that cannot be imported, with its remedy."""
     return _lacking((fault.name or str(fault)).partition(".")[0])
 
 

@@ -1,4 +1,4 @@
-"""Every error a user can cause, and how it reads.
+"""The errors that a user can cause, and the layout of their messages.
 
 AttvizError             the base: a fault and its remedy, exit code 2, never a traceback
 ├── ConfigError         a key of the configuration is unknown, missing or out of range
@@ -7,7 +7,7 @@ AttvizError             the base: a fault and its remedy, exit code 2, never a t
 ├── AttentionError      a model runs but its attention cannot be read
 ├── ArtifactError       a file of the pipeline is missing, truncated or of another version
 ├── PublishError        a site must not, or cannot, be published
-└── ResourceError       the machine lacks disk, memory or the device asked for
+└── ResourceError       the machine lacks disk, memory or the requested device
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ MAX_LISTED = 20
 
 
 class Problem(NamedTuple):
-    """One fault: where it is (file, row, column, key) and what is wrong with it."""
+    """One problem: its location (file, row, column or key) and its description."""
 
     where: str
     what: str
@@ -27,9 +27,9 @@ class AttvizError(Exception):
     """A fault of the input or the machine, reported in full and without a traceback.
 
     Args:
-        summary: One sentence; ends with the remedy where there is only one.
-        problems: The single faults, listed below the summary, all at once.
-        remedy: What to do, on a line of its own below the list.
+        summary: One sentence.
+        problems: All problems, listed below the summary.
+        remedy: What to do, on a line of its own at the end.
     """
 
     exit_code = 2
@@ -78,4 +78,4 @@ class PublishError(AttvizError):
 
 
 class ResourceError(AttvizError):
-    """The machine lacks disk, memory or the device asked for."""
+    """The machine lacks disk, memory or the requested device."""

@@ -1,4 +1,4 @@
-"""Telling apart what goes wrong on a machine, by what libraries say: torch need not be there to be asked."""
+"""Recognise lack of memory and failed GPUs by the messages of exceptions, without importing torch."""
 
 from attviz_pipeline.errors import ResourceError
 
@@ -7,17 +7,17 @@ LOST_DEVICE = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS"
 
 
 def is_out_of_memory(fault: BaseException) -> bool:
-    """Whether memory ran out, for which torch has no single exception: often it is a plain RuntimeError."""
+    """Whether memory ran out; torch has no single exception for this and often raises a plain RuntimeError."""
     return isinstance(fault, MemoryError) or (isinstance(fault, RuntimeError) and _says(fault, OUT_OF_MEMORY))
 
 
 def is_lost_device(fault: BaseException) -> bool:
-    """Whether a GPU failed or went away; whatever the process asks of it afterwards fails, too."""
+    """Whether a GPU failed or disappeared; all later GPU operations of the process fail, too."""
     return isinstance(fault, RuntimeError) and _says(fault, LOST_DEVICE) and not is_out_of_memory(fault)
 
 
 def too_long_for_memory(n_tokens: int) -> ResourceError:
-    """Say that not even a single input fits."""
+    """Return the error for a single input that does not fit into memory."""
     return ResourceError(
         f"out of memory on a single input of {n_tokens} tokens: "
         "lower model.max_tokens, or use a machine with more memory."
@@ -25,7 +25,7 @@ def too_long_for_memory(n_tokens: int) -> ResourceError:
 
 
 def machine_fault(fault: BaseException) -> ResourceError | None:
-    """Say what a user can do about a lack of memory or a failed GPU; None of any other fault."""
+    """Return the error and remedy for a lack of memory or a failed GPU, or None for any other exception."""
     if is_out_of_memory(fault):
         return ResourceError(
             "out of memory.",
@@ -37,7 +37,7 @@ def machine_fault(fault: BaseException) -> ResourceError | None:
         reason = str(fault).splitlines()[0]
         return ResourceError(
             f"the GPU failed: {reason}",
-            remedy="What is finished stays. Run the same command again; if it happens again, choose another GPU "
+            remedy="Finished results are kept. Run the same command again; if it happens again, choose another GPU "
             "(CUDA_VISIBLE_DEVICES=<number>) or none (CUDA_VISIBLE_DEVICES=-1).",
         )
     return None

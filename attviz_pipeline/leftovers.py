@@ -1,4 +1,4 @@
-"""What earlier runs without redaction leave behind, though no stage of a share-safe study reads or replaces it."""
+"""Unredacted files of earlier runs, which no stage of a share-safe study reads or replaces."""
 
 import shutil
 from collections.abc import Collection
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def remove_unredacted(results: Path, shards: Collection[str]) -> list[Path]:
-    """Delete what holds words of the texts and would stay: the export, and sums of another number of shards.
+    """Delete remaining files with words of the texts: the export, and sums of runs with another number of shards.
 
     Args:
         results: Folder of the study's results.
         shards: Names of the study's shards.
 
     Returns:
-        What was deleted.
+        The deleted files and folders.
     """
     sums = [path for path in results.glob("aggregates/*") if path.name.partition(".")[0] not in shards]
     found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums])

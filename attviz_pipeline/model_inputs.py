@@ -1,4 +1,4 @@
-"""How texts become inputs of a model, wherever scoring and extraction must agree on it."""
+"""How texts become inputs of a model: the rules that training, scoring and extraction share."""
 
 import inspect
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ PAIR_SEPARATOR = "\n"
 
 
 def join_pair(first: str, second: str) -> tuple[str, int]:
-    """Return two texts as one, and the character at which the second begins."""
+    """Join two texts; return the joined text and the character at which the second begins."""
     return first + PAIR_SEPARATOR + second, len(first) + len(PAIR_SEPARATOR)
 
 
 def split_pairs(texts: Sequence[str], pair_starts: Sequence[int | None]) -> tuple[list[str], list[str] | None]:
-    """Undo `join_pair`: return the first texts, and the second ones, or None where the texts are no pairs.
+    """Undo `join_pair`: return the first texts and the second texts, or None as the second if there are no pairs.
 
     Args:
-        texts: The texts of one corpus, all of them pairs or none.
-        pair_starts: Where the second text of each begins, None without one.
+        texts: Texts of one corpus; either all or none are pairs.
+        pair_starts: Character at which the second text begins, None for a text without a second, [text].
     """
     starts = [start for start in pair_starts if start is not None]
     if not starts:
@@ -35,36 +35,36 @@ def encode_texts(
     pair_starts: Sequence[int | None],
     **options: Any,  # noqa: ANN401 - passed on
 ) -> Any:  # noqa: ANN401 - a batch of transformers
-    """Encode texts, or pairs of texts, with a fast tokenizer; `[SEP]` or `</s>` in one of them is read as text.
+    """Encode texts, or pairs of texts, with a fast tokenizer; `[SEP]` or `</s>` within a text is read as text.
 
-    Tokenizers whose model itself holds control tokens (Unigram's) read them all the same.
+    Unigram tokenizers are an exception: their model itself contains the control tokens, so they still recognise them.
 
     Args:
-        tokenizer: A fast one of transformers.
-        texts: Texts, or pairs as `join_pair` makes them.
-        pair_starts: Where the second text of each begins, None for texts that are no pairs; all are or none.
-        options: As `tokenizer` takes them.
+        tokenizer: A fast tokenizer of transformers.
+        texts: Texts, or pairs as returned by `join_pair`.
+        pair_starts: As in `split_pairs`.
+        options: Further arguments of `tokenizer`.
     """
     return tokenizer(*split_pairs(texts, pair_starts), split_special_tokens=True, padding=False, **options)
 
 
 def tokenize_text(tokenizer: Any, text: str) -> list[str]:  # noqa: ANN401 - as above
-    """Cut a text into the pieces of a slow tokenizer, `[SEP]` or `</s>` in it as text."""
-    # A slow tokenizer reads all added tokens as text then: only where there is something to avoid.
+    """Tokenise a text with a slow tokenizer; `[SEP]` or `</s>` within it is read as text."""
+    # With this option a slow tokenizer reads every added token as text, so it is set only where it is needed.
     options = {"split_special_tokens": True} if holds_control_token(tokenizer, text) else {}
     return list(tokenizer.tokenize(text, **options))
 
 
 def holds_control_token(tokenizer: Any, text: str) -> bool:  # noqa: ANN401 - as above
-    """Say whether a text has `[SEP]`, `</s>` or another of a tokenizer's special tokens in it."""
+    """Whether a text contains `[SEP]`, `</s>` or another special token of a tokenizer."""
     return any(token in text for token in tokenizer.all_special_tokens)
 
 
 def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this module is free of torch
-    """Tell whether a model is to be told which of two texts each token belongs to.
+    """Whether a model expects `token_type_ids`, which mark the first and the second text of a pair.
 
-    A model with a table of token types says itself whether it can tell several apart. Of others the tokenizer knows:
-    some (GPT-2, XLM) take `token_type_ids` for words, and would add one to every token.
+    If the model's config has `type_vocab_size`, this decides; otherwise the tokenizer's inputs do. Some models without
+    it (GPT-2, XLM) read `token_type_ids` as vocabulary indices and would add a word's embedding to every token.
     """
     if "token_type_ids" not in inspect.signature(model.forward).parameters:
         return False
@@ -73,7 +73,7 @@ def takes_type_ids(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - this m
 
 
 def vocabulary_rows(model: Any) -> int | None:  # noqa: ANN401 - as above
-    """Return the number of rows of a model's table of input embeddings; None where it has no such table."""
+    """Return the number of rows of a model's input embeddings, or None if it has none."""
     try:
         weight = model.get_input_embeddings().weight
     except (AttributeError, NotImplementedError):
@@ -82,21 +82,21 @@ def vocabulary_rows(model: Any) -> int | None:  # noqa: ANN401 - as above
 
 
 def own_padding_id(model: Any) -> int | None:  # noqa: ANN401 - as above
-    """Return the padding token that a model's config names, or None where it names none that the vocabulary has."""
+    """Return the padding index of a model's config, or None if it is missing or outside the vocabulary."""
     own, n_rows = getattr(model.config, "pad_token_id", None), vocabulary_rows(model)
     return own if isinstance(own, int) and n_rows is not None and 0 <= own < n_rows else None
 
 
 def padding_id(model: Any, tokenizer: Any) -> int:  # noqa: ANN401 - as above
-    """Return the token that fills up shorter inputs: the model's own if its vocabulary has it, else the tokenizer's.
+    """Return the index that pads shorter inputs: the model's own if it is in its vocabulary, else the tokenizer's.
 
-    Heads that read the last token (GPT-2's), and some positions (RoBERTa's), tell padding by the model's. 0 where
-    neither names one, and no inputs are batched.
+    Heads that read the last token (GPT-2) and some position embeddings (RoBERTa) recognise padding by the model's
+    index. 0 if neither defines one; inputs are not batched then.
     """
     own = own_padding_id(model)
     return int(tokenizer.pad_token_id or 0) if own is None else own
 
 
 def pads_left(model: Any) -> bool:  # noqa: ANN401 - as above
-    """Tell whether padding comes first; a tokenizer's own side would shift the positions of all other models."""
+    """Whether padding comes first. For all other models left padding would shift the positions."""
     return model.config.model_type in READS_LAST_POSITION

@@ -1,4 +1,4 @@
-"""Progress of a job: a bar on a terminal, and a line every few seconds in the log."""
+"""Progress of a job: a bar on a terminal, and a line every ten seconds in the log."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
-    """Yield the items and show how many are done, how fast, and how long the rest will take."""
+    """Yield the items and show progress; the arguments are those of `Progress`."""
     with Progress(total=total, label=label, unit=unit) as progress:
         for item in items:
             yield item
@@ -23,13 +23,13 @@ def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterat
 
 
 class Progress:
-    """A counter that shows itself: what is being done, how far it is, how fast, how long it will take.
+    """A progress counter that shows the number of finished items, the speed and the time left.
 
     Args:
         total: Number of items.
-        label: What is being done.
-        unit: What the items are called.
-        part: What the items consist of, whose speed is told too; empty if nothing.
+        label: Name of the task.
+        unit: Name of the items, for example documents.
+        part: Name of the parts of items, for example tokens, to show their speed, too; empty for none.
     """
 
     def __init__(self, *, total: int, label: str, unit: str, part: str = "") -> None:
@@ -54,7 +54,7 @@ class Progress:
             self._log()
 
     def advance(self, n_items: int, n_parts: int = 0) -> None:
-        """Count `n_items` more, made of `n_parts`, as done."""
+        """Count `n_items` more items with `n_parts` parts as finished."""
         self._done += n_items
         self._parts_done += n_parts
         if self._part:

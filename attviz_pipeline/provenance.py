@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""The versions of the code that made a result."""
 
 import platform
 import subprocess
@@ -10,9 +10,9 @@ UNKNOWN = "unknown"
 
 
 def collect_provenance() -> dict[str, str]:
-    """Return the git commit of the code and the versions of what it ran on, in a fixed order.
+    """Return the git commit of the code and the versions of Python and the main packages, in a fixed order.
 
-    A commit ends in `-dirty` where tracked files were changed since. Nothing here changes from run to run.
+    The commit ends in `-dirty` if tracked files have uncommitted changes. The result is the same for every run.
     """
     versions = {package: _version(package) for package in PACKAGES}
     return {"git commit": _commit(), "python": platform.python_version(), **versions}

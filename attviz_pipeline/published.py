@@ -1,4 +1,4 @@
-"""Paths as a site may show them: without the folders of the machine that made it."""
+"""Paths as a site shows them: without folders of the machine that built it."""
 
 from collections.abc import Mapping
 from pathlib import PureWindowsPath
@@ -8,8 +8,8 @@ from attviz_pipeline.config.settings import Study
 
 
 def published(path: str) -> str:
-    """Cut a path that leads out of the study's folder to its last component; hub ids and other paths stay whole."""
-    # Windows rules read both kinds of slashes, and drives.
+    """Reduce a path outside the study's folder to its last component; keep hub ids and all other paths."""
+    # Windows rules recognise both kinds of slashes, and drives.
     parts = PureWindowsPath(path)
     leads_out = path.startswith(("/", "\\", "~", "file:")) or bool(parts.drive) or ".." in parts.parts
     return parts.name or path if leads_out else path
@@ -31,7 +31,7 @@ def published_settings(settings: Study) -> Study:
 
 
 def published_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the card of a corpus or a model with a publishable source and publishable paths of its files."""
+    """Copy the metadata of a corpus or a model with a publishable source and publishable paths of its files."""
     changed: dict[str, Any] = {
         name: published(card[name]) for name in ("source", "path") if isinstance(card.get(name), str)
     }
@@ -41,5 +41,5 @@ def published_card(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def corpus_paths(card: Mapping[str, Any]) -> list[str]:
-    """Name the corpus's files as they were given, longest first, so that replacing them one by one is safe."""
+    """Return the configured paths of the corpus's files, longest first, so that replacing them one by one is safe."""
     return sorted({str(entry["path"]) for entry in card.get("files") or []}, key=len, reverse=True)

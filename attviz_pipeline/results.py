@@ -1,4 +1,4 @@
-"""A finished study, opened for reading: its tables, and its documents with their self-attention."""
+"""Read the results of a finished study: its tables, and its documents with their self-attention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Document:
     """One document as the classifier read it.
 
     Attributes:
-        id: As in the corpus; a segment's ends in `#<number>`.
-        split: train, validation or test; empty where the source does not say.
-        label: Gold class, or None where it is not known.
+        id: Identifier in the corpus; that of a segment ends in `#<number>`.
+        split: train, validation or test; empty if the source defines none.
+        label: Gold class, or None if it is not known.
         prediction: Predicted class.
         probabilities: Softmax of the logits, [class], 0..1.
         text: The text, unchanged.
@@ -53,7 +53,7 @@ class Results:
         """Open a study.
 
         Raises:
-            ArtifactError: There is no self-attention, or there are shards of more than one number of shards.
+            ArtifactError: The folder has no self-attention, or shards of runs with different numbers of shards.
         """
         self.folder = Path(folder)
         self._shards = self._find_shards()
@@ -68,7 +68,7 @@ class Results:
         """Read a table of the whole dataset, or some of its columns.
 
         Raises:
-            ArtifactError: It is missing, damaged, or there is no table or column of this name.
+            ArtifactError: The file is missing or damaged, or there is no table or column of this name.
         """
         unknown = sorted(set(columns or ()) - set(self._place(name)[1].arrow.names))
         if unknown:
@@ -79,7 +79,7 @@ class Results:
         return files.read_table(*self._place(name), columns)
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Read what a table says of itself: numbers of layers and heads, names of classes, ...
+        """Read the metadata of a table: numbers of layers and heads, names of classes, ...
 
         Raises:
             ArtifactError: As `table`.
@@ -92,7 +92,7 @@ class Results:
         return list(self._facts["label_names"])
 
     def documents(self) -> Iterator[Document]:
-        """Yield the documents, shard by shard; one row group is held at a time.
+        """Yield the documents, shard by shard; memory holds one row group at a time.
 
         Raises:
             ArtifactError: A shard is damaged.
@@ -131,7 +131,7 @@ class Results:
         if len(numberings) > 1:
             raise ArtifactError(
                 f"{self.folder / 'attention'} holds shards of more than one run: of {', '.join(sorted(numberings))}.",
-                remedy="Delete those of the number of shards that you no longer use.",
+                remedy="Delete the shards of the runs that you no longer use.",
             )
         return shards
 
@@ -145,6 +145,6 @@ def open_results(folder: Path | str) -> Results:
     """Open a finished study, `results/<name>`.
 
     Raises:
-        ArtifactError: There is no self-attention in it.
+        ArtifactError: As in `Results`.
     """
     return Results(folder)

@@ -1,8 +1,8 @@
 """Every stage of the workflow, declared once.
 
-The stage's command with its options and help, the shell line of its rule, the settings and the code that a rerun
-depends on, and the tables of stages in the documents all follow from the table at the end of this module. The rules
-themselves are written by hand: they are what a Snakemake user reads.
+The table at the end of this module defines each stage's command with its options and help, the shell line of its rule,
+the settings and the code that a rerun depends on, and the tables of stages in the documents. The rules themselves are
+written by hand, because Snakemake users read them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ from attviz_pipeline.errors import ConfigError
 
 
 class PrepareDataset(Section):
-    """What the stage `prepare_dataset` reads."""
+    """Settings of the stage `prepare_dataset`."""
 
     seed: int
     dataset: DatasetSettings
@@ -44,7 +44,7 @@ class PrepareDataset(Section):
 
 
 class ShardDocuments(Section):
-    """What the stage `shard_documents` reads."""
+    """Settings of the stage `shard_documents`."""
 
     seed: int
     documents: DocumentsSettings
@@ -52,7 +52,7 @@ class ShardDocuments(Section):
 
 
 class PrepareModel(Section):
-    """What the stage `prepare_model` reads."""
+    """Settings of the stage `prepare_model`."""
 
     seed: int
     model: ModelSettings
@@ -61,19 +61,19 @@ class PrepareModel(Section):
 
 
 class ExtractAttention(Section):
-    """What the stage `extract_attention` reads."""
+    """Settings of the stage `extract_attention`."""
 
     attention: AttentionSettings
 
 
 class RedactAttention(Section):
-    """What the stage `redact_attention` reads."""
+    """Settings of the stage `redact_attention`."""
 
     redaction: RedactionSettings
 
 
 class ImportAttention(Section):
-    """What the stage `import_attention` reads."""
+    """Settings of the stage `import_attention`."""
 
     seed: int
     dataset: DatasetSettings
@@ -81,59 +81,59 @@ class ImportAttention(Section):
 
 
 class AggregateShard(Section):
-    """What the stage `aggregate_shard` reads."""
+    """Settings of the stage `aggregate_shard`."""
 
     aggregates: AggregatesSettings
 
 
 class AssessPredictions(Section):
-    """What the stage `assess_predictions` reads."""
+    """Settings of the stage `assess_predictions`."""
 
     seed: int
     assessment: AssessmentSettings
 
 
 class ListTerms(Section):
-    """What the stage `list_terms` reads."""
+    """Settings of the stage `list_terms`."""
 
     terms: TermsSettings
 
 
 class MeasureShard(Section):
-    """What the stage `measure_shard` reads."""
+    """Settings of the stage `measure_shard`."""
 
     terms: TermsSettings
 
 
 class DescribeTerms(Section):
-    """What the stage `describe_terms` reads."""
+    """Settings of the stage `describe_terms`."""
 
     seed: int
     bootstrap: BootstrapSettings
 
 
 class CompareClasses(Section):
-    """What the stage `compare_classes` reads."""
+    """Settings of the stage `compare_classes`."""
 
     seed: int
     classes: ClassesSettings
 
 
 class GroupDocuments(Section):
-    """What the stage `group_documents` reads."""
+    """Settings of the stage `group_documents`."""
 
     seed: int
 
 
 class CompareHeads(Section):
-    """What the stage `compare_heads` reads."""
+    """Settings of the stage `compare_heads`."""
 
     seed: int
     comparison: ComparisonSettings
 
 
 class ExtractMaps(Section):
-    """What the stage `extract_maps` reads."""
+    """Settings of the stage `extract_maps`."""
 
     seed: int
     attention: AttentionSettings
@@ -141,26 +141,26 @@ class ExtractMaps(Section):
 
 
 class DrawFigures(Section):
-    """What the stage `draw_figures` reads."""
+    """Settings of the stage `draw_figures`."""
 
     seed: int
     figures: FiguresSettings
 
 
 class ExportAttention(Section):
-    """What the stage `export_attention` reads."""
+    """Settings of the stage `export_attention`."""
 
     export: ExportSettings
 
 
 class RenderSite(Section):
-    """What the stage `render_site` reads: everything but where it is published; the about page shows it."""
+    """Settings of the stage `render_site`: the whole study, which the about page shows, without `publish`."""
 
     study: Study
 
 
 class Publish(Section):
-    """What the stage `publish` reads."""
+    """Settings of the stage `publish`."""
 
     name: str
     redaction: RedactionSettings
@@ -169,15 +169,15 @@ class Publish(Section):
 
 @dataclass(frozen=True)
 class Argument:
-    """One thing that a stage reads or writes: an option of its command, a parameter of its function.
+    """One input or output of a stage: an option of its command and a parameter of its function.
 
     Args:
-        name: Name of the parameter; in the rule, of the input, the output, or the entry of `params`.
-        description: What it is, for the help.
+        name: Name of the parameter, and of the input, output or entry of `params` in the rule.
+        description: Text of the help.
         many: Whether it is a list, such as one file per shard.
-        group: Makes the files that belong together of their folder or of the start of their paths. In the rule such an
-            argument stands under `params`, since the files themselves are its inputs or outputs.
-        optional: How many values follow the option if it is given at all; 0 for an argument that is needed.
+        group: Builds a group of files from their folder or path prefix. The rule lists such an argument under
+            `params`, because the files themselves are its inputs or outputs.
+        optional: Number of values of an optional argument; 0 for a required one.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Argument:
         return f"--{self.name.replace('_', '-')}"
 
     def value(self, given: Any) -> Any:  # noqa: ANN401 - a path, several, or the files of a group
-        """Return what the stage's function takes for what the command was given."""
+        """Convert the value of the command's option to the argument of the stage's function."""
         if self.group is None:
             return given
         return [self.group(path) for path in given] if self.many else self.group(given)
@@ -200,7 +200,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Option:
-    """A further option of a stage's command: a path, or a switch if its default is False."""
+    """A further option of a stage's command: a path, or a flag if its default is False."""
 
     name: str
     description: str
@@ -219,17 +219,17 @@ def each_shard(name: str, description: str) -> Argument:
 
 @dataclass(frozen=True)
 class Stage:
-    """What the workflow, the command line and the documents know of one stage.
+    """One stage, as the workflow, the command line and the documents use it.
 
     Args:
-        name: Name of the rule, of the function, of the module and of the log folder; with hyphens, of the command.
-        summary: One line of what it does.
-        part: Package that holds the stage's module, below `attviz_pipeline`.
-        settings: The slice of the study that it reads; None if it reads none.
-        reads: What it reads.
-        writes: What it writes.
-        uses_model: Whether it computes with the model, and so takes threads, a GPU, and memory by the size of texts.
-        sources: Files and folders beside the package that its results depend on.
+        name: Name of the rule, the function, the module and the log folder; with hyphens, of the command.
+        summary: One line that says what it does.
+        part: Package of the stage's module, below `attviz_pipeline`.
+        settings: The settings of the study that it reads; None if it reads none.
+        reads: Its inputs.
+        writes: Its outputs.
+        uses_model: Whether it runs the model, and so needs threads, a GPU, and memory that grows with the texts.
+        sources: Files and folders outside the package that its results depend on.
         options: Further options of its command with their defaults; its rule does not use them.
     """
 
@@ -255,7 +255,7 @@ class Stage:
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """All that it reads and writes."""
+        """Its inputs, then its outputs."""
         return (*self.reads, *self.writes)
 
     def shell(self) -> str:
@@ -271,7 +271,7 @@ class Stage:
         for place, arguments in (("input", self.reads), ("output", self.writes)):
             for argument in arguments:
                 where = "params" if argument.group else place
-                # What is optional is given with its option or not at all: the rule decides.
+                # For an optional argument the rule's parameter is the flag, or empty.
                 flag = f"{{params.{argument.name}}}" if argument.optional else argument.flag
                 yield f"{flag} {{{where}.{argument.name}:q}}"
 
@@ -281,15 +281,15 @@ _STATISTICS = "folder of the statistics"
 _CHECKPOINT = file("checkpoint", "folder of the classifier")
 _CARD = file("card", "facts of the classifier")
 _VOCABULARY = file("vocabulary", "terms and their counts")
-_MEASURES_START = "start of the paths of the shard's measures"
-_MEASURES = Argument("measures", f"{_MEASURES_START}, all shards", many=True, group=MeasurePaths.of)
+_MEASURES_PREFIX = "path prefix of the shard's term statistics"
+_MEASURES = Argument("measures", f"{_MEASURES_PREFIX}, all shards", many=True, group=MeasurePaths.of)
 
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage(
             "prepare_dataset",
-            "Read the corpus, check every row, split it.",
+            "Read the corpus, check every row, and split it.",
             "dataset",
             PrepareDataset,
             reads=(),
@@ -301,7 +301,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "shard_documents",
-            "Choose the documents to analyse and divide them into shards.",
+            "Select the documents to analyse and divide them into shards.",
             "dataset",
             ShardDocuments,
             reads=(file("documents", "every usable row"),),
@@ -309,7 +309,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "import_attention",
-            "Read attention that AttViz's own tools extracted, in place of the corpus, the model and the extraction.",
+            "Import attention from AttViz's JSON files, instead of extracting it from a corpus with a model.",
             "dataset.imported",
             ImportAttention,
             reads=(),
@@ -323,7 +323,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "prepare_model",
-            "Verify the classifier, fine-tune it if the study says so, score it.",
+            "Check the classifier, fine-tune it if configured, and evaluate it.",
             "model",
             PrepareModel,
             reads=(file("documents", "every usable row"),),
@@ -341,7 +341,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "extract_maps",
-            "Choose documents, and map what each of their tokens attends to in every head.",
+            "Select documents and extract their token-to-token attention in every head.",
             "attention.maps",
             ExtractMaps,
             reads=(
@@ -350,7 +350,10 @@ STAGES: Mapping[str, Stage] = {
                 _CHECKPOINT,
                 _CARD,
             ),
-            writes=(file("maps", "token-to-token maps"), file("selection", "which documents have maps, and why")),
+            writes=(
+                file("maps", "token-to-token maps"),
+                file("selection", "documents with maps, and the reason for each"),
+            ),
             uses_model=True,
         ),
         Stage(
@@ -363,7 +366,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "aggregate_shard",
-            "Aggregate each document of one shard over heads, and sum the shard per token and head.",
+            "Aggregate attention over heads for each document of one shard, and sum it per token and head.",
             "analysis",
             AggregateShard,
             reads=(file("attention", "self-attention of the shard"),),
@@ -375,7 +378,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "aggregate_dataset",
-            "Add up the sums of all shards to statistics per token, head and document.",
+            "Merge the sums of all shards into statistics per token, head and document.",
             "analysis",
             None,
             reads=(
@@ -388,7 +391,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "assess_predictions",
-            "Score and calibrate the predictions, and compare confidence with the entropy of attention.",
+            "Assess accuracy and calibration of the predictions, and correlate confidence with attention entropy.",
             "analysis.predictions",
             AssessPredictions,
             reads=(
@@ -408,15 +411,15 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "measure_shard",
-            "Measure the terms of one shard by document, head, class, position and length.",
+            "Compute term statistics of one shard by document, head, class, position and length.",
             "analysis.terms",
             MeasureShard,
             reads=(file("attention", "self-attention of the shard"), _VOCABULARY),
-            writes=(Argument("measures", _MEASURES_START, group=MeasurePaths.of),),
+            writes=(Argument("measures", _MEASURES_PREFIX, group=MeasurePaths.of),),
         ),
         Stage(
             "describe_terms",
-            "Describe terms and heads with 95 % intervals over documents, distributions and curves.",
+            "Compute 95 % intervals over documents, distributions and curves of terms and heads.",
             "analysis.terms",
             DescribeTerms,
             reads=(_VOCABULARY, _MEASURES),
@@ -424,7 +427,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "compare_classes",
-            "Test which heads and terms differ between classes, and between right and wrong predictions.",
+            "Test which heads and terms differ between classes, and between correct and wrong predictions.",
             "analysis.classes",
             CompareClasses,
             reads=(_VOCABULARY, _MEASURES),
@@ -440,7 +443,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "compare_heads",
-            "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and map them.",
+            "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and project them.",
             "analysis.heads",
             CompareHeads,
             reads=(file("head_tokens", "statistics per token and head"), _ATTENTION),
@@ -448,7 +451,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "profile_heads",
-            "Describe what each head attends to, and name its role.",
+            "Summarise what each head attends to, and assign it a role.",
             "analysis.heads",
             None,
             reads=(_ATTENTION,),
@@ -477,7 +480,7 @@ STAGES: Mapping[str, Stage] = {
                 file("metrics", "scores of the classifier"),
                 Argument("statistics", _STATISTICS, group=Path),
                 file("figures", "folder of the figures"),
-                Argument("maps", "token-to-token maps and their selection; never where words are redacted", optional=2),
+                Argument("maps", "token-to-token maps and their selection; not in share-safe mode", optional=2),
                 _ATTENTION,
                 each_shard("aggregates", "aggregates of each document"),
             ),
@@ -486,7 +489,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "export_attention",
-            "Write attention in the formats of other tools: AttViz, neat-vision, LaTeX, CSV, Parquet.",
+            "Export attention for other tools: AttViz, neat-vision, LaTeX, CSV, Parquet.",
             "export",
             ExportAttention,
             reads=(_ATTENTION,),
@@ -500,8 +503,8 @@ STAGES: Mapping[str, Stage] = {
             reads=(file("site", "folder of the site"),),
             writes=(),
             options=(
-                Option("repository", "git checkout whose remote is meant", Path()),
-                Option("dry_run", "say what would be pushed where, and push nothing", default=False),
+                Option("repository", "git checkout whose remote is used", Path()),
+                Option("dry_run", "show what would be pushed where, and push nothing", default=False),
             ),
         ),
     )
@@ -509,19 +512,21 @@ STAGES: Mapping[str, Stage] = {
 
 
 LACKING_WITHOUT_MODEL = {PrepareDataset, ShardDocuments, PrepareModel, ExtractAttention, ExtractMaps}
-"""Slices of the stages that a study of imported attention lacks."""
+"""Settings of the stages that do not exist in a study with imported attention."""
 
 _Section = TypeVar("_Section", bound=Section)
 
 
 def slice_for(study: Study, settings: type[_Section]) -> _Section:
-    """Cut the part of a study that one stage reads, so that a change elsewhere does not rerun it.
+    """Return the settings of a study that one stage reads, so that other changes do not rerun it.
 
     Raises:
-        ConfigError: The study has no such stage, since its attention comes from a file.
+        ConfigError: The study has no such stage, because it imports its attention.
     """
     if study.imported and settings in LACKING_WITHOUT_MODEL:
-        raise ConfigError(f"study {study.name} has no such stage: import-attention takes its place.")
+        raise ConfigError(
+            f"study {study.name} imports its attention and has no such stage. Run import-attention instead."
+        )
     if settings is RenderSite:
         return settings.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
     return settings.model_validate({name: getattr(study, name) for name in settings.model_fields})

@@ -1,4 +1,4 @@
-"""Drawing from classes in proportion, the same way on every machine."""
+"""Stratified sampling that gives the same result on every machine."""
 
 import hashlib
 from collections import Counter
@@ -12,12 +12,12 @@ N_LENGTHS = 3
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:
-    """Divide `total` things in proportion to weights, by largest remainder.
+    """Divide `total` items in proportion to weights, by the largest-remainder method.
 
-    Every weight above 0 gets at least one, as long as `total` is enough for that.
+    Every weight above 0 gets at least one item if `total` is large enough.
 
     Args:
-        total: How many there are to divide.
+        total: Number of items.
         weights: Non-negative shares; they need not sum to 1.
 
     Returns:
@@ -37,32 +37,32 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def seeded_rank(seed: int, key: bytes) -> bytes:
-    """Return a sort key that shuffles: pseudo-random, yet the same for the same seed and key.
+    """Return a pseudo-random sort key that depends on the seed and `key` only; sorting by it shuffles.
 
-    Unlike a random generator's stream it depends neither on a library's version nor on the other rows, so a corpus that
-    grows keeps most of its split.
+    Unlike the numbers of a random generator it depends neither on a library's version nor on the other rows, so a
+    corpus that grows keeps most of its split.
     """
     return hashlib.blake2b(key, digest_size=16, key=seed.to_bytes(8, "big")).digest()
 
 
-def in_turn(rows: Iterable[int], strata: Sequence[Hashable], ranks: Sequence[bytes]) -> list[int]:
-    """Order rows by their ranks, but so that no stratum has its next turn before each has had its last.
+def round_robin(rows: Iterable[int], strata: Sequence[Hashable], ranks: Sequence[bytes]) -> list[int]:
+    """Order rows in rounds: each round takes the next row of every stratum; rows of a round are sorted by rank.
 
     Args:
         rows: Rows to order.
-        strata: Stratum of every row, also of those that are not asked for.
-        ranks: Sort key of every row, as `seeded_rank` gives them.
+        strata: Stratum of every row of the corpus, including rows that are not in `rows`.
+        ranks: Sort key of every row of the corpus, as returned by `seeded_rank`.
     """
-    n_turns: Counter[Hashable] = Counter()
-    turns = {}
+    n_rounds: Counter[Hashable] = Counter()
+    rounds = {}
     for row in sorted(rows, key=lambda row: ranks[row]):
-        turns[row] = n_turns[strata[row]]
-        n_turns[strata[row]] += 1
-    return sorted(turns, key=lambda row: (turns[row], ranks[row]))
+        rounds[row] = n_rounds[strata[row]]
+        n_rounds[strata[row]] += 1
+    return sorted(rounds, key=lambda row: (rounds[row], ranks[row]))
 
 
 def length_thirds(n_tokens: NDArray[Any]) -> list[int]:
-    """Tell short, middle and long documents apart, a third each: 0, 1 or 2, [document]."""
+    """Divide documents by length into equal thirds: 0 (short), 1 (middle) or 2 (long), [document]."""
     ranks = np.argsort(np.argsort(n_tokens, kind="stable"), kind="stable")
     thirds: list[int] = (ranks * N_LENGTHS // len(ranks)).tolist()
     return thirds

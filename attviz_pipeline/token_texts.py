@@ -1,8 +1,8 @@
-"""Vocabulary entries as text: the only place where the marks and bytes of a tokenizer become what a reader sees.
+"""Vocabulary entries as readable text: the only place that decodes the marks and bytes of tokenizers.
 
-Tokenizers spell entries in alphabets of their own: `ĠcafÃ©` (bytes), `▁café` (SentencePiece), `caf@@`, `café</w>`. A
-shown token is text with two signs: `␣` for a space, and `##` on the side where a word goes on. What is no text by
-itself, such as two of the four bytes of an emoji, is shown as bytes in hexadecimal: `‹F0 9F›`.
+Tokenizers write entries in their own notations: `ĠcafÃ©` (bytes), `▁café` (SentencePiece), `caf@@`, `café</w>`. A
+shown token is text with two signs: `␣` for a space, and `##` on the side where the word continues. Anything that is not
+text by itself, such as two of the four bytes of an emoji, is shown as hexadecimal bytes: `‹F0 9F›`.
 """
 
 import re
@@ -15,9 +15,9 @@ SPACE = "␣"
 GOES_ON = "##"
 SHOWN_BYTES = re.compile(r"‹([0-9A-F]{2}(?: [0-9A-F]{2})*)›")
 UNKNOWN = frozenset({"[UNK]", "<unk>"})
-"""Unknown tokens by their usual names, for files that come without a tokenizer."""
+"""Usual names of the unknown token, for files without a tokenizer."""
 
-# Byte-level BPE writes a byte as the Latin-1 character that prints, else as one from U+0100 on.
+# Byte-level BPE writes a byte as its Latin-1 character if this prints, else as a character from U+0100 on.
 _PRINTING = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 BYTE_OF = {chr(byte): byte for byte in _PRINTING} | {
     chr(0x100 + number): byte for number, byte in enumerate(sorted(set(range(0x100)) - set(_PRINTING)))
@@ -30,16 +30,16 @@ _TAKEN = re.compile(f"[{SPACE}{_JOINERS}]")
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a tokenizer spells text in its vocabulary; an empty mark is one that it does not use.
+    """How a tokenizer writes text in its vocabulary; a mark that it does not use is empty.
 
     Attributes:
-        byte_of: The byte that each character stands for; empty where characters stand for themselves.
+        byte_of: The byte that each character stands for; empty if characters stand for themselves.
         byte_pieces: Whether entries such as `<0xE2>` are bytes.
         space: Mark of a space.
-        continues: Mark before a piece that goes on a word.
-        goes_on: Mark behind a piece whose word goes on.
-        ends: Mark behind the last piece of a word; pieces without it go on.
-        gap: What lies between two entries without marks.
+        continues: Mark before a piece that continues a word.
+        goes_on: Mark after a piece whose word continues.
+        ends: Mark after the last piece of a word; the word of a piece without it continues.
+        gap: Text between two entries without marks.
     """
 
     byte_of: Mapping[str, int]
@@ -52,7 +52,7 @@ class Spelling:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Self:  # noqa: ANN401 - this module is free of transformers
-        """Find a tokenizer's spelling by asking its own decoder, and its model for marks that the decoder leaves."""
+        """Derive a tokenizer's spelling from its own decoder, and from its model for marks that the decoder keeps."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         model = getattr(backend, "model", None)
         cutter = str(getattr(backend, "pre_tokenizer", "")) if getattr(backend, "decoder", None) is None else ""
@@ -85,7 +85,7 @@ class Spelling:
         return before + readable(core) + behind
 
     def join(self, surfaces: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-        """Return the text that entries spell in a row, and which characters of it are whose, [entry]."""
+        """Return the text of consecutive entries, and the characters of each as (start, end), [entry]."""
         text, goes_on = "", True
         spans: list[tuple[int, int]] = []
         for shown in map(self.text, surfaces):
@@ -110,10 +110,10 @@ class Spelling:
 
 
 def token_texts(tokenizer: Any) -> dict[int, str]:  # noqa: ANN401 - as above
-    """Return the text of every vocabulary entry by its index; no two entries have the same.
+    """Return the text of every vocabulary entry by its index; all texts differ.
 
     Args:
-        tokenizer: Of transformers, fast or slow.
+        tokenizer: A tokenizer of transformers, fast or slow.
     """
     spelling, whole = Spelling.of(tokenizer), _spelled_out(tokenizer)
     indices = sorted(set(tokenizer.get_vocab().values()))
@@ -121,14 +121,14 @@ def token_texts(tokenizer: Any) -> dict[int, str]:  # noqa: ANN401 - as above
     taken: set[str] = set()
     for index, entry in zip(indices, tokenizer.convert_ids_to_tokens(indices), strict=True):
         text = readable(entry) if index in whole else spelling.text(entry)
-        # Two entries can be the same text: added by hand beside the bytes of it, for example.
+        # Two entries can have the same text, for example an added token and the same word in bytes.
         texts[index] = f"{text} (entry {index})" if text in taken else text
         taken.add(text)
     return texts
 
 
 def readable(text: str) -> str:
-    """Return a text with spaces as `␣` and what does not print as bytes; escaped bytes may stand in it."""
+    """Return a text with spaces as `␣` and non-printing characters and surrogate-escaped bytes in hexadecimal."""
     if text.isprintable() and not _TAKEN.search(text):
         return text.replace(" ", SPACE)
     joins = any(character.isprintable() and character not in f"{_JOINERS} " for character in text)
@@ -137,7 +137,7 @@ def readable(text: str) -> str:
 
 
 def unmarked(token: str) -> str:
-    """Return a shown token without its signs: the text that it stands for."""
+    """Return the text of a shown token without its signs."""
     return _without_goes_on(token).lstrip(SPACE) or token
 
 
@@ -146,14 +146,14 @@ def _without_goes_on(token: str) -> str:
 
 
 def _spelled_out(tokenizer: Any) -> set[int]:  # noqa: ANN401 - as above
-    """Return indices of entries that are text already: special ones, and those added behind the vocabulary."""
+    """Return indices of entries that are text already: special tokens, and tokens added to the vocabulary."""
     return set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
 
 
 def _decode(tokenizer: Any, tokens: Sequence[str]) -> str | None:  # noqa: ANN401 - as above
     try:
         return str(tokenizer.convert_tokens_to_string(list(tokens))).strip()
-    except Exception:  # noqa: BLE001 - a decoder may refuse what its vocabulary does not spell
+    except Exception:  # noqa: BLE001 - a decoder may reject tokens outside its vocabulary
         return None
 
 

@@ -1,4 +1,4 @@
-"""What of the texts a model does not read as text: unknown tokens, and control tokens that the texts spell."""
+"""Parts of texts that a model does not read as text: unknown tokens, and control tokens written in the texts."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Unread:
-    """Counts over tokens of text, special tokens of the template left out.
+    """Counts of unknown and control tokens, without the special tokens that the tokenizer adds.
 
     Attributes:
-        unknown_id: Index of the unknown token; None for vocabularies that spell every text.
+        unknown_id: Index of the unknown token; None for vocabularies that cover every text.
         control_ids: Indices of the other special tokens.
         n_tokens: Tokens of text.
-        n_unknown: Unknown ones among them.
+        n_unknown: Unknown tokens among them.
         n_control: Control tokens among them.
         unknown_part: Part of a text that became an unknown token.
         control_part: Part of a text that became a control token.
@@ -38,7 +38,7 @@ class Unread:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Self:  # noqa: ANN401 - this module is free of transformers
-        """Start counting with a tokenizer's indices."""
+        """Return counts of 0 for a tokenizer."""
         unknown = unknown_id(tokenizer)
         return cls(unknown, frozenset(tokenizer.all_special_ids) - {unknown})
 
@@ -47,8 +47,8 @@ class Unread:
 
         Args:
             token_ids: Vocabulary indices, [token].
-            special: True for tokens of the template, [token].
-            part: Returns the text that a token stands for.
+            special: True for special tokens that the tokenizer added, [token].
+            part: Returns the part of the text that a token covers.
         """
         of_text = ~np.asarray(special, dtype=bool)
         unknown = np.flatnonzero(self.unknown(token_ids) & of_text)
@@ -62,31 +62,31 @@ class Unread:
             self.control_part = part(int(control[0]))[:LONGEST_PART]
 
     def unknown(self, token_ids: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Say of each token whether it is the unknown one, [token]."""
+        """Return True for unknown tokens, [token]."""
         wanted = -1 if self.unknown_id is None else self.unknown_id
         return np.equal(np.asarray(token_ids, dtype=np.int64), wanted)
 
     def warn(self, tokenizer: Any) -> None:  # noqa: ANN401 - as above
-        """Warn of many unknown tokens, and of any control token."""
+        """Warn about many unknown tokens, and about any control token."""
         if self.n_unknown > SHARE_WORTH_A_WARNING * self.n_tokens:
             logger.warning(
-                "%d of %d tokens of the texts (%.1f %%) are unknown to the model, which reads %s in their place, for "
-                "example for %r: %s",
+                "%d of %d tokens of the texts (%.1f %%) are unknown to the model, which reads %s instead, for example "
+                "for %r: %s",
                 *(self.n_unknown, self.n_tokens, 100 * self.n_unknown / self.n_tokens),
                 *(tokenizer.convert_ids_to_tokens(self.unknown_id), self.unknown_part),
                 _cause(tokenizer, self.unknown_part),
             )
         if self.n_control:
             logger.warning(
-                "%d tokens of the texts are control tokens that a text spells, for example %r: this tokenizer cannot "
-                "read them as text, and the model takes them for marks of its own; remove or rewrite them in the "
-                "dataset if it should not",
+                "%d tokens of the texts are control tokens written in a text, for example %r: this tokenizer cannot "
+                "read them as text, so the model reads them as its own control tokens; if it should not, remove or "
+                "rewrite them in the dataset",
                 *(self.n_control, self.control_part),
             )
 
 
 def add_up(counts: Sequence[Unread]) -> Unread:
-    """Return the counts of several parts of a corpus together, with the first example of each; at least one part."""
+    """Return the total of the counts of one or more parts of a corpus, with the first example of each kind."""
     return Unread(
         counts[0].unknown_id,
         counts[0].control_ids,
@@ -99,9 +99,9 @@ def add_up(counts: Sequence[Unread]) -> Unread:
 
 
 def unknown_id(tokenizer: Any) -> int | None:  # noqa: ANN401 - as above
-    """Return the index of the token that stands for what the vocabulary cannot spell; None without one.
+    """Return the index of the token that replaces text outside the vocabulary, or None if there is none.
 
-    GPT-2's tokenizer names its end token as unknown, and never needs it: that is a control token.
+    GPT-2's tokenizer lists its end token as the unknown token but never needs one, so it counts as a control token.
     """
     roles = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id}
     index = tokenizer.unk_token_id
@@ -126,7 +126,7 @@ def _cause(tokenizer: Any, part: str) -> str:  # noqa: ANN401 - as above
             "the vocabulary has no capitals, but the tokenizer does not lower-case: set `do_lower_case: true` in the "
             "model's tokenizer_config.json"
         )
-    return "the model may be made for another language, script or field than that of the texts"
+    return "the model may be trained for another language, script or domain than that of the texts"
 
 
 def _lower_cases(tokenizer: Any) -> bool:  # noqa: ANN401 - as above

@@ -1,7 +1,7 @@
-"""Words: which tokens are pieces of one, which are punctuation, and values of pieces merged to values of words.
+"""Words: which tokens form a word, which are punctuation, and how values of tokens merge into values of words.
 
-Words are found in the text by Unicode's rules, and tokens by their offsets: the marks that tokenizers put on pieces
-(`##`, `Ġ`, `▁`) play no part, so the same text has the same words whatever cuts it.
+Word boundaries in the text follow Unicode's rules, and offsets map tokens to words. The marks that tokenizers put on
+pieces (`##`, `Ġ`, `▁`) are ignored, so a text has the same words with every tokenizer.
 
 Source: Unicode Standard Annex 29, section 4 (default word boundaries).
 """
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import regex
 
 NO_WORD = -1
-"""Index of tokens that are no piece of a word: special ones, and those that cover nothing or only white space."""
+"""Index of tokens outside words: special tokens, and tokens that cover nothing or only white space."""
 
 BOUNDARY = regex.compile(r"\b", regex.WORD)
 BLANK = re.compile(r"\s+")
@@ -27,22 +27,22 @@ Merge = Literal["mean", "max", "first", "sum"]
 
 
 def word_of_each_token(text: str, starts: Sequence[int], ends: Sequence[int], special: Sequence[bool]) -> list[int]:
-    """Return the index of the word that each token is a piece of, counted from 0 in text order.
+    """Return the index of the word that each token belongs to, counted from 0 in text order.
 
-    White space at a token's ends does not count, and a token that reaches over several words makes them one.
+    White space at a token's ends is ignored. A token that covers several words merges them into one.
 
     Args:
         text: The text.
-        starts: First character of each token, code points, [token].
-        ends: Character behind each token, [token].
+        starts: First character of each token, in code points, [token].
+        ends: Character after each token, [token].
         special: True for tokens that stand for no text, [token].
 
     Returns:
-        [token]; every index from 0 up to the highest occurs; `NO_WORD` for tokens of no word.
+        [token]; every index from 0 up to the highest occurs; `NO_WORD` for tokens outside words.
     """
     first, stop = _trim(text, np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64))
     pieces = np.flatnonzero((first < stop) & ~np.asarray(special, dtype=bool))
-    # Between two boundaries lies one of Unicode's words; a token reaches from one of them to another, or the same.
+    # Each interval between two boundaries is one word by Unicode; a token covers one or more of them.
     boundaries = np.fromiter((match.start() for match in BOUNDARY.finditer(text)), dtype=np.int64)
     reaches = [np.searchsorted(boundaries, edge[pieces], side="right") for edge in (first, stop - 1)]
     words = np.full(len(starts), NO_WORD)
@@ -52,16 +52,16 @@ def word_of_each_token(text: str, starts: Sequence[int], ends: Sequence[int], sp
 
 @lru_cache(maxsize=2**16)
 def is_punctuation(text: str) -> bool:
-    """Tell whether a text has punctuation (Unicode categories P*) and, white space aside, nothing else."""
+    """Whether a text consists of punctuation (Unicode categories P*) and white space only."""
     characters = "".join(text.split())
     return bool(characters) and all(unicodedata.category(character)[0] == "P" for character in characters)
 
 
 def merge_by_word(values: npt.ArrayLike, words: npt.ArrayLike, how: Merge) -> npt.NDArray[Any]:
-    """Merge what tokens have to what words have; tokens of no word are left out.
+    """Merge values of tokens into values of words; tokens outside words are dropped.
 
     Args:
-        values: Any real values, [..., token].
+        values: Real values, [..., token].
         words: Index of the word of each token, as `word_of_each_token` returns it, [token].
         how: Mean, maximum or sum over a word's tokens, or the value of its first token.
 
@@ -78,12 +78,12 @@ def merge_by_word(values: npt.ArrayLike, words: npt.ArrayLike, how: Merge) -> np
 
 
 def _trim(text: str, starts: Indices, ends: Indices) -> tuple[Indices, Indices]:
-    """Move starts and ends that lie within white space to its other edge."""
+    """Move starts and ends out of the white space that they lie in."""
     blanks = np.array([match.span() for match in BLANK.finditer(text)], dtype=np.int64).reshape(-1, 2).T
     if not blanks.size:
         return starts, ends
     begins, stops = blanks
-    # The blank before a start, and the one that begins before an end; the first one stands for none.
+    # The last blank at or before a start, and the last one that begins before an end; index 0 also means none.
     before_start = np.maximum(np.searchsorted(begins, starts, side="right") - 1, 0)
     before_end = np.maximum(np.searchsorted(begins, ends, side="left") - 1, 0)
     starts_in = (begins[before_start] <= starts) & (starts < stops[before_start])
@@ -92,7 +92,7 @@ def _trim(text: str, starts: Indices, ends: Indices) -> tuple[Indices, Indices]:
 
 
 def _number_disjoint(first: Indices, last: Indices) -> Indices:
-    """Number reaches from 0 in order; those that overlap share a number."""
+    """Number intervals from 0 in order; overlapping intervals share a number."""
     order = np.lexsort((last, first))
     furthest = np.maximum.accumulate(last[order])
     numbers = np.empty_like(order)

@@ -14,7 +14,7 @@ from sizes import Sizes
 from transformers import BertConfig, BertForSequenceClassification
 
 from attviz_pipeline.attention.capture import IMPLEMENTATION, AttentionReader
-from attviz_pipeline.attention.full import FullStatistics
+from attviz_pipeline.attention.full_statistics import FullStatistics
 from attviz_pipeline.attention.windows import Window
 
 

@@ -1,1 +1,1 @@
-"""Statistics of self-attention: sums of each shard, exactly merged to those of all; then terms, classes and heads."""
+"""Statistics of self-attention: exact sums per shard, merged over all shards; then terms, classes and heads."""

@@ -1,4 +1,4 @@
-"""The stage `aggregate_dataset`: the shards' sums become the statistics of the whole study."""
+"""The stage `aggregate_dataset`: merge the sums of all shards into the statistics of the whole study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,17 +23,17 @@ def aggregate_dataset(
     ledger: Path,
     statistics: StatisticsPaths,
 ) -> None:
-    """Merge the shards' statistics; the results do not depend on how the documents were sharded.
+    """Merge the shards' sums; the results do not depend on the sharding of the documents.
 
     Args:
         attention: Artifacts `attention` of all shards.
         token_sums: Artifacts `token_sums` of the same shards.
         head_sums: Artifacts `head_sums` of the same shards.
-        ledger: Artifact `ledger` as `prepare_dataset` left it.
-        statistics: Where the statistics go.
+        ledger: Artifact `ledger` of `prepare_dataset`.
+        statistics: Artifacts to write.
 
     Raises:
-        ArtifactError: A file is unusable, the shards are of different models, or there is no document at all.
+        ArtifactError: A file is unusable, the shards come from different models, or there is no document at all.
     """
     model = _model_facts(attention, token_sums)
     documents = index_documents(attention)
@@ -63,7 +63,7 @@ class _ModelFacts(NamedTuple):
 
 
 def _model_facts(attention: Sequence[Path], token_sums: Sequence[Path]) -> _ModelFacts:
-    """Return the facts of the first shard, having seen that all shards agree on them."""
+    """Return the facts of the first shard, and check that all shards agree with it."""
     facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
     if not facts:
         raise ArtifactError("no attention shard was given: there is nothing to aggregate.")

@@ -1,4 +1,4 @@
-"""The stage `aggregate_shard`: one attention shard becomes aggregates per document and sums that can be merged."""
+"""The stage `aggregate_shard`: aggregates per document and mergeable sums of one attention shard."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,10 +28,10 @@ def aggregate_shard(
         aggregates: Artifact `aggregates`, written: the aggregates of every document.
         token_sums: Artifact `token_sums`, written.
         head_sums: Artifact `head_sums`, written.
-        settings: Which formulas the aggregates follow; left out, the paper's.
+        settings: Definition of the aggregates; by default the paper's.
 
     Raises:
-        ArtifactError: The shard is unusable or holds values that are no attention.
+        ArtifactError: The shard is unusable or contains self-attention outside 0..1.
     """
     n_layers, n_heads = read_head_counts(attention)
     tokens, heads = TokenSums(n_layers, n_heads), HeadSums(n_layers, n_heads)

@@ -1,7 +1,7 @@
 """Aggregates of self-attention over heads, each a function of one matrix.
 
-There are two definitions: that of the paper (Škrlj et al., AttViz, Table 2), which holds unless a study asks for the
-other, and that of the published viewer, whose code computes a different standard deviation and a different entropy.
+There are two definitions: that of the paper (Škrlj et al., AttViz, Table 2), which is the default, and that of the
+published viewer, whose code computes a different standard deviation and a different entropy.
 
 Every function takes `attention`, [head, token]: the self-attention of h heads (all layers' heads stacked) to m tokens,
 0..1, float64. It returns one value per token, [token].
@@ -35,7 +35,7 @@ def entropy(attention: Floats) -> Floats:
     """
     positive = np.where(attention > 0, attention, 1.0)
     total = -(positive * np.log(positive)).sum(axis=0)
-    # A column of ones sums to -0.0; adding zero makes that a plain 0.
+    # A column of ones sums to -0.0; adding zero turns it into 0.
     values: Floats = total / count_distinct(attention) + 0.0
     return values
 
@@ -89,11 +89,11 @@ def binned_entropy(attention: Floats) -> Floats:
     """
     n_heads, n_tokens = attention.shape
     bins = np.floor(attention * BINS_PER_UNIT).astype(np.int64)
-    per_token = BINS_PER_UNIT + 1  # 1 itself opens a bin
+    per_token = BINS_PER_UNIT + 1  # the value 1 has a bin of its own
     keys, counts = np.unique(bins + per_token * np.arange(n_tokens), return_counts=True)
     token, share = keys // per_token, counts / n_heads
     total = np.bincount(token, weights=-share * np.log(share), minlength=n_tokens)
-    # A single bin gives -0.0; adding zero makes that a plain 0.
+    # A single bin gives -0.0; adding zero turns it into 0.
     values: Floats = total / np.bincount(token, minlength=n_tokens) + 0.0
     return values
 

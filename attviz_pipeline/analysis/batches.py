@@ -1,4 +1,4 @@
-"""Reading of attention artifacts in batches of bounded size, token by token."""
+"""Read attention artifacts in batches of bounded size, with one row per token."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ TOKEN_COLUMNS = ["tokens", "token_ids", "special", "unknown", "self_attention"]
 
 @dataclass(frozen=True)
 class AttentionBatch:
-    """Some documents of a shard, with the tokens of all of them in one row each.
+    """Some documents of a shard, and all their tokens, one row per token.
 
     Attributes:
         documents: Rows of the attention artifact, without its token columns.
-        document: Row in `documents` that a token belongs to, ascending, [token].
+        document: Row in `documents` of each token's document, ascending, [token].
         tokens: Vocabulary entries as text, [token].
-        entries: Vocabulary entries as the tokenizer spells them, null where not known, [token].
+        entries: Vocabulary entries as the tokenizer spells them, null if unknown, [token].
         token_ids: Vocabulary indices, [token].
         special: True for [CLS], [SEP] and the like, [token].
         unknown: True for [UNK], [token].
@@ -56,7 +56,7 @@ def read_head_counts(path: Path) -> tuple[int, int]:
     """Return `n_layers` and `n_heads` of an attention artifact.
 
     Raises:
-        ArtifactError: The file is unusable or does not say.
+        ArtifactError: The file is unusable, or the numbers are missing or not positive whole numbers.
     """
     return head_counts(files.read_facts(path, schemas.ATTENTION), path)
 
@@ -65,13 +65,13 @@ def head_counts(facts: dict[str, Any], path: Path) -> tuple[int, int]:
     """Return `n_layers` and `n_heads` from the facts of an artifact.
 
     Raises:
-        ArtifactError: They are missing or no positive whole numbers.
+        ArtifactError: They are missing or not positive whole numbers.
     """
     counts = facts.get("n_layers"), facts.get("n_heads")
     for count in counts:
         if type(count) is not int or count < 1:
             raise ArtifactError(f"{path} does not say how many layers and heads it holds.", remedy=files.REBUILD)
-    return counts  # type: ignore[return-value] # the loop has seen that both are integers
+    return counts  # type: ignore[return-value] # the loop has checked that both are integers
 
 
 def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
@@ -79,10 +79,10 @@ def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
 
     Args:
         path: An attention artifact.
-        columns: Columns wanted in `documents`, beside the token columns.
+        columns: Columns of `documents`.
 
     Raises:
-        ArtifactError: The file is unusable, lengths disagree, or a value is not in 0..1.
+        ArtifactError: The file is unusable, the lengths of columns disagree, or a value is not in 0..1.
     """
     n_layers, n_heads = read_head_counts(path)
     for table in files.iter_tables(path, schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS, "entries"]):
@@ -133,23 +133,23 @@ def _check_lengths(path: Path, table: pa.Table, n_rows: int) -> None:
 
 
 def _check_values(path: Path, table: pa.Table, document: NDArray[np.int64], values: NDArray[np.float32]) -> None:
-    # Written so that NaN, for which every comparison is false, is caught too.
+    # Negated, because every comparison with NaN is false.
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         wrong = ~((values >= 0) & (values <= 1)).all(axis=1)
         report_damage(path, table, np.unique(document[wrong]), "self-attention outside 0..1, or not a number")
 
 
 def report_damage(path: Path, table: pa.Table, rows: NDArray[np.int64], what: str) -> None:
-    """Refuse a shard some of whose documents are not what they should be.
+    """Raise an error that lists the damaged documents of a shard, if there are any.
 
     Args:
         path: The shard.
-        table: Rows of it, with the column `id`.
-        rows: Those at fault.
-        what: What is wrong with them.
+        table: Rows of the shard, with the column `id`.
+        rows: Indices of the damaged rows in `table`.
+        what: Description of the damage.
 
     Raises:
-        ArtifactError: There are any.
+        ArtifactError: `rows` is not empty.
     """
     if len(rows):
         problems = [Problem(repr(identifier.as_py()), what) for identifier in table["id"].take(pa.array(rows))]

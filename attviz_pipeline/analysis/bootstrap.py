@@ -1,8 +1,8 @@
-"""A bootstrap over documents that needs neither their order nor all of them at once.
+"""A bootstrap over documents that depends neither on their order nor on the sharding.
 
-Every document gets a weight per replicate from Poisson(1), the limit of how often it is drawn when documents are
-resampled. The weight is a hash of seed, document and replicate, so it is the same in whichever shard the document lies,
-and sums of whole numbers times whole weights are the same for any sharding.
+Each document has a weight per replicate from Poisson(1), the limit distribution of how often a document is drawn when
+documents are resampled. The weight is a hash of seed, document and replicate, so it is the same in every shard, and
+sums of integers times integer weights are the same for any sharding.
 
 Source: Hanley & MacGibbon 2006, Creating non-parametric bootstrap samples using Poisson frequencies.
 """
@@ -18,11 +18,11 @@ Hashes = NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MOST_DRAWS = 12
-"""A document is drawn more often with a probability of 6e-11; 12 stands for all that."""
+"""Largest weight; larger ones, with a total probability of 6e-11, are replaced by it."""
 
 
 def document_keys(seed: int, identifiers: Sequence[str]) -> Hashes:
-    """Return a number per document that depends on the seed and its identifier only, [document]."""
+    """Return a hash per document that depends only on the seed and the identifier, [document]."""
     digests = [hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest() for name in identifiers]
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
@@ -31,12 +31,12 @@ def poisson_weights(keys: Hashes, replicates: range) -> NDArray[np.int64]:
     """Return how often each document is drawn in each replicate, [document, replicate].
 
     Args:
-        keys: As `document_keys` returns them, [document].
+        keys: As returned by `document_keys`, [document].
         replicates: Numbers of the replicates.
     """
     steps = np.arange(replicates.start + 1, replicates.stop + 1, dtype=np.uint64) * GOLDEN
     uniform = _mix(keys[:, None] + steps)
-    # Poisson's distribution function in units of 2^-64: comparing whole numbers rounds nothing.
+    # The Poisson distribution function in units of 2^-64: comparisons of integers are exact.
     bounds = np.array([int(share * 2**64) for share in stats.poisson.cdf(np.arange(MOST_DRAWS), 1)], np.uint64)
     return np.searchsorted(bounds, uniform, side="right").astype(np.int64)
 

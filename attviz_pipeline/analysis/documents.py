@@ -26,7 +26,7 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
         attention: Artifacts `attention`, at least one.
 
     Returns:
-        The columns of `document_index`, and the numbers of special and of unknown tokens, `n_special` and `n_unknown`.
+        The columns of `document_index`, and `n_special` and `n_unknown`, the numbers of special and unknown tokens.
 
     Raises:
         ArtifactError: A shard is unusable, no shard holds a document, or two documents share a position or an id.
@@ -66,7 +66,7 @@ def _rows(batch: AttentionBatch) -> pa.Table:
 
 def _means(batch: AttentionBatch) -> NDArray[np.float64]:
     values, document = batch.values[~batch.special].astype(np.float64), batch.document[~batch.special]
-    # Per token the limbs of all heads add exactly, and so do those of a document's tokens.
+    # Limbs add exactly, over the heads of a token and over the tokens of a document.
     limbs = exact_sums.to_limbs(values, exact_sums.SUM_LIMBS).sum(axis=2)
     sums = np.zeros((len(limbs), batch.n_documents), np.int64)
     for limb, of_tokens in zip(sums, limbs, strict=True):

@@ -1,9 +1,9 @@
-"""Sums that do not depend on the order or the sharding of what is added.
+"""Sums that do not depend on the order or the sharding of the values.
 
-Floating-point addition rounds, so two shardings of one corpus would differ in the last bits. Here a value is cut once,
-exactly the same way wherever it occurs, into integer limbs of 30 bits; integers add exactly. Limb k (the least
-significant first) of n weighs 2^(30 (k - n)). Sums keep at least 2^33 values apart from overflow (each limb is at most
-2^30, a sum is an int64), which is more than any single vocabulary entry or head can meet.
+Floating-point addition rounds, so two shardings of one corpus would differ in the last bits. Here each value is split
+once into integer limbs of 30 bits, and integers add exactly. Limb k of n, counted from the least significant, has the
+weight 2^(30 (k - n)). Each limb is at most 2^30 and each sum is an int64, so up to 2^33 values can be added without
+overflow, more than any vocabulary entry or head has.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ COUNT_LIMBS = 2
 
 
 def to_limbs(values: Floats, n_limbs: int) -> Integers:
-    """Cut numbers into limbs, rounding to the nearest multiple of 2^(-30 n_limbs).
+    """Split numbers into limbs, rounding to the nearest multiple of 2^(-30 n_limbs).
 
     Args:
         values: Any shape, 0..1.
@@ -44,13 +44,13 @@ def to_limbs(values: Floats, n_limbs: int) -> Integers:
 
 
 def carry(limbs: Integers, n_limbs: int) -> Integers:
-    """Bring limb sums to their one normal form: every limb but the highest in 0..2^30-1.
+    """Bring limb sums to their unique normal form: every limb but the highest in 0..2^30-1.
 
-    Equal totals have equal normal forms, so whatever is computed from it is the same for any order of summation.
+    Equal totals have equal normal forms, so results computed from them do not depend on the order of summation.
 
     Args:
         limbs: [limb, ...], of either sign.
-        n_limbs: Limbs of the result, at least as many as given; the highest keeps the sign.
+        n_limbs: Number of limbs of the result, at least that of `limbs`; the highest limb has the sign.
 
     Returns:
         [n_limbs, ...].
@@ -64,7 +64,7 @@ def carry(limbs: Integers, n_limbs: int) -> Integers:
 
 
 def to_float(limbs: Integers) -> Floats:
-    """Return the integers that non-negative normal limbs stand for, to within a few units in the last place."""
+    """Convert non-negative normal limbs to the integers they represent, within a few units in the last place."""
     total = np.zeros(limbs.shape[1:])
     for limb in reversed(limbs):
         total = total * LIMB + limb
@@ -72,7 +72,7 @@ def to_float(limbs: Integers) -> Floats:
 
 
 def mean(sums: Integers, count: Integers) -> Floats:
-    """Mean of the summed values, 0 where there is none.
+    """Mean of the summed values; 0 where there is none.
 
     Args:
         sums: Limb sums of the values, [limb, ...].
@@ -85,7 +85,7 @@ def mean(sums: Integers, count: Integers) -> Floats:
 def std(sums: Integers, squares: Integers, count: Integers) -> Floats:
     """Sample standard deviation of the summed values, divided by n - 1; 0 where there are fewer than two.
 
-    Computed from n sum(x^2) - sum(x)^2 in whole numbers, so that nothing cancels.
+    Computed from n sum(x^2) - sum(x)^2 in integers, so that there is no cancellation error.
 
     Args:
         sums: Limb sums of the values, [limb, ...].
@@ -95,10 +95,10 @@ def std(sums: Integers, squares: Integers, count: Integers) -> Floats:
     first = carry(sums, CARRIED_SUM_LIMBS)
     second = _multiply(carry(squares, CARRIED_SQUARE_LIMBS), carry(count[None], COUNT_LIMBS))
     spread = -_multiply(first, first)
-    # Squares are counted in 2^-90, sums squared in 2^-120: one limb lower.
+    # Squares are in units of 2^-90, squared sums in units of 2^-120: one limb lower.
     spread[1:] += second
     spread = carry(spread, len(spread))
-    # The rounding of squares below 2^-90 can leave the spread of equal values a little below zero.
+    # Squares are rounded to 2^-90, so the spread of equal values can be slightly negative.
     spread = np.where(spread[-1] < 0, 0, spread)
     pairs = count.astype(np.float64) * np.maximum(count - 1, 0)
     scale = LIMB ** (-2 * SUM_LIMBS)
@@ -106,7 +106,7 @@ def std(sums: Integers, squares: Integers, count: Integers) -> Floats:
 
 
 def _multiply(left: Integers, right: Integers) -> Integers:
-    # At most five products below 2^60 meet in one limb, so none overflows before it is carried.
+    # At most five products below 2^60 are added in one limb, so none overflows before carrying.
     product = np.zeros((len(left) + len(right), *left.shape[1:]), dtype=np.int64)
     for i, one in enumerate(left):
         for j, other in enumerate(right):

@@ -24,17 +24,17 @@ MOST_GROUPS = 8
 MOST_SAMPLED = 2000
 N_STARTS = 5
 MOST_ROUNDS = 100
-N_TOLD = 3
-SMALLEST_SPREAD = 1e-9  # less is rounding
+N_HEADS_DESCRIBED = 3
+SMALLEST_SPREAD = 1e-9  # smaller values are rounding errors
 
 
 class Groups(NamedTuple):
-    """Documents parted by k-means.
+    """Documents grouped by k-means.
 
     Attributes:
-        number: Group of each document, the largest first, [document].
+        number: Group of each document; group 0 is the largest, [document].
         centres: Mean profile of each group, [group, head].
-        silhouette: How well the groups are apart, mean over a sample of the documents, -1..1; None for one group.
+        silhouette: Mean silhouette over a sample of the documents, -1..1; None for one group.
     """
 
     number: Integers
@@ -43,12 +43,12 @@ class Groups(NamedTuple):
 
 
 def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], document_groups: Path) -> None:
-    """Group documents by which heads are more active in them than usual.
+    """Group documents by the heads that are more active in them than usual.
 
     Args:
         settings: The seed.
-        document_heads: Artifact of that name of all shards, read.
-        document_groups: Where the groups go.
+        document_heads: Artifacts `document_heads` of all shards, read.
+        document_groups: Artifact `document_groups`, written.
 
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
@@ -64,7 +64,7 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
         groups = find_groups(profiles, np.random.default_rng(settings.seed))
         number[defined] = groups.number
         distance[defined] = np.sqrt(((profiles - groups.centres[groups.number]) ** 2).mean(axis=1))
-        facts |= {"silhouette": groups.silhouette, "groups": _told(groups, facts["n_heads"])}
+        facts |= {"silhouette": groups.silhouette, "groups": _describe(groups, facts["n_heads"])}
     columns = {
         "position": documents.table["position"],
         "group": pa.array(number, mask=number < 0),
@@ -74,31 +74,31 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
 
 
 def head_profiles(log_ratios: Floats) -> Floats:
-    """Tell how much more active than usual each head is, whatever the level of the document.
+    """Return how much more active than usual each head is, relative to the level of the document.
 
     Args:
         log_ratios: Mean ln(n a) of each document, [document, head].
 
     Returns:
-        The same less the mean of the document over heads and of the head over documents, in standard deviations of what
-        is left in the head; a head in which nothing is left counts 0, [document, head].
+        Residuals after subtracting each document's mean over heads and each head's mean over documents, divided by the
+        head's standard deviation of residuals; 0 for a head without variation, [document, head].
     """
     level = log_ratios.mean(axis=1, keepdims=True)
-    left = log_ratios - level - (log_ratios - level).mean(axis=0)
-    spread = left.std(axis=0)
-    profiles: Floats = left / np.where(spread > SMALLEST_SPREAD, spread, np.inf)
+    residuals = log_ratios - level - (log_ratios - level).mean(axis=0)
+    spread = residuals.std(axis=0)
+    profiles: Floats = residuals / np.where(spread > SMALLEST_SPREAD, spread, np.inf)
     return profiles
 
 
 def find_groups(profiles: Floats, random: np.random.Generator) -> Groups:
-    """Part profiles by k-means; two to eight groups, as many as have the largest mean silhouette in a sample.
+    """Group profiles by k-means, with two to eight groups: the number with the largest mean silhouette in a sample.
 
     Args:
         profiles: [document, head].
-        random: Chooses where to start.
+        random: Draws the initial centres.
 
     Returns:
-        The groups; one of all documents, and no silhouette, where nothing parts them.
+        The groups; if the documents cannot be separated, one group of all documents without a silhouette.
 
     Source: Lloyd 1982; Arthur and Vassilvitskii 2007 (starts); Rousseeuw 1987 (silhouette).
     """
@@ -112,29 +112,30 @@ def find_groups(profiles: Floats, random: np.random.Generator) -> Groups:
         silhouette = float(silhouette_score(sample, number))
         if best is None or silhouette > best:
             best, centres = silhouette, candidate
-    number, centres = _settle(profiles, centres)
+    number, centres = _lloyd(profiles, centres)
     order = np.argsort(-np.bincount(number, minlength=len(centres)), kind="stable")
     return Groups(np.argsort(order)[number], centres[order], best)
 
 
 def k_means(points: Floats, n_groups: int, random: np.random.Generator) -> tuple[Integers, Floats]:
-    """Part points so that they lie near the means of their groups; the best of five starts.
+    """Cluster points by k-means; the best of five runs.
 
-    Not scikit-learn's, whose threads add their sums in the order in which they finish: the last bits would vary.
+    scikit-learn's k-means is not used because its threads add sums in the order in which they finish, so the last bits
+    would vary.
 
     Args:
         points: [point, axis].
         n_groups: Number of groups.
-        random: Chooses where to start.
+        random: Draws the initial centres.
 
     Returns:
-        Group of each point, and the means, [group, axis].
+        Group of each point, [point], and the means of the groups, [group, axis].
     """
-    found = [_settle(points, _start(points, n_groups, random)) for _ in range(N_STARTS)]
-    return min(found, key=lambda parted: float(((points - parted[1][parted[0]]) ** 2).sum()))
+    found = [_lloyd(points, _initial_centres(points, n_groups, random)) for _ in range(N_STARTS)]
+    return min(found, key=lambda groups: float(((points - groups[1][groups[0]]) ** 2).sum()))
 
 
-def _start(points: Floats, n_groups: int, random: np.random.Generator) -> Floats:
+def _initial_centres(points: Floats, n_groups: int, random: np.random.Generator) -> Floats:
     centres = points[[random.integers(len(points))]]
     while len(centres) < n_groups:
         squares = _squares(points, centres).min(axis=1)
@@ -144,8 +145,8 @@ def _start(points: Floats, n_groups: int, random: np.random.Generator) -> Floats
     return centres
 
 
-def _settle(points: Floats, centres: Floats) -> tuple[Integers, Floats]:
-    """Move centres to the means of the points nearest to them until nothing changes; an empty group stays put."""
+def _lloyd(points: Floats, centres: Floats) -> tuple[Integers, Floats]:
+    """Move each centre to the mean of its nearest points until nothing changes; an empty group keeps its centre."""
     number = _squares(points, centres).argmin(axis=1)
     for _ in range(MOST_ROUNDS):
         members = np.equal.outer(np.arange(len(centres)), number).astype(np.float64)
@@ -168,12 +169,12 @@ def _shape(documents: Documents) -> dict[str, Any]:
     return {name: documents.facts[name] for name in ("n_layers", "n_heads")}
 
 
-def _told(groups: Groups, n_heads: int) -> list[dict[str, Any]]:
-    """Describe each group by its size and the heads in which its centre is farthest from the usual."""
+def _describe(groups: Groups, n_heads: int) -> list[dict[str, Any]]:
+    """Describe each group by its size and the heads in which its centre deviates most."""
     sizes = np.bincount(groups.number, minlength=len(groups.centres)).tolist()
-    told = []
+    descriptions = []
     for size, centre in zip(sizes, groups.centres, strict=True):
-        farthest = np.argsort(-np.abs(centre), kind="stable")[:N_TOLD].tolist()
+        farthest = np.argsort(-np.abs(centre), kind="stable")[:N_HEADS_DESCRIBED].tolist()
         heads = [{"layer": row // n_heads, "head": row % n_heads, "z": float(centre[row])} for row in farthest]
-        told.append({"n_documents": size, "heads": heads})
-    return told
+        descriptions.append({"n_documents": size, "heads": heads})
+    return descriptions

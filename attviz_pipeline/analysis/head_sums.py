@@ -1,4 +1,4 @@
-"""Exact sums and histograms per head over all tokens but special ones, added up over batches and over shards."""
+"""Exact sums and histograms per head over all tokens except special ones, added up over batches and shards."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class HeadSums:
         """Add the sums of one shard.
 
         Raises:
-            ArtifactError: The file is unusable or of a model with other heads.
+            ArtifactError: The file is unusable or comes from a model with another number of heads.
         """
         table = files.read_table(path, schemas.HEAD_SUMS)
         if table.num_rows != len(self.min):
@@ -79,7 +79,7 @@ class HeadSums:
         _write(path, schemas.HEAD_SUMS, columns)
 
     def write_heads(self, path: Path) -> None:
-        """Write the artifact `heads`: the moments that the sums stand for."""
+        """Write the artifact `heads`: the moments computed from the sums."""
         counts = np.full(len(self.min), self.count)
         columns = {
             **self._common_columns(),
@@ -97,7 +97,7 @@ class HeadSums:
 
 
 def _histograms(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    # Sorting each head and looking up the edges is several times faster than looking up every value.
+    # Sorting the values of each head and searching for the edges is several times faster than binning every value.
     edges = bin_edges()
     below = np.array([np.searchsorted(column, edges, side="left") for column in np.sort(values.T, axis=1)])
     n_columns = values.shape[1]

@@ -1,4 +1,4 @@
-"""What a statistic is worth: intervals over documents, effect sizes, p from permutations, false discovery rate."""
+"""Statistical inference: intervals over documents, effect sizes, permutation p-values, false discovery rate."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +8,16 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LEVEL = 0.95
-"""Every interval of this project covers this much."""
+"""Confidence level of all intervals in this project."""
 
 ROUNDING = 1e-12
-"""A variance below this share of the squared mean is what rounding leaves of none."""
+"""A variance below this share of the squared mean counts as 0, because it is a rounding error."""
 
 
 def ratio_variance(between: Floats, cross: Floats, squared_count: Floats, ratio: Floats, count: Floats) -> Floats:
-    """Return the sum over documents of (s - r c)^2 / N^2: the variance of r = sum(s) / sum(c), but for m / (m - 1).
+    """Return the sum over documents of (s - r c)^2 / N^2: the variance of r = sum(s) / sum(c) without m / (m - 1).
 
-    Tokens of one document are not independent, so documents are what varies: s is a document's sum, c its count.
+    Tokens of one document are not independent, so documents are the sampling units: s is a document's sum, c its count.
 
     Args:
         between: Sum of s^2.
@@ -35,12 +35,12 @@ def ratio_variance(between: Floats, cross: Floats, squared_count: Floats, ratio:
 
 
 def t_interval(estimate: Floats, variance: Floats, n_documents: Integers) -> tuple[Floats, Floats]:
-    """Return the bounds of 95 % intervals by Student's t with one degree of freedom less than documents.
+    """Return the bounds of 95 % intervals by Student's t with m - 1 degrees of freedom.
 
     Args:
         estimate: Any shape that `n_documents` broadcasts to.
-        variance: As `ratio_variance` returns it.
-        n_documents: Documents behind each estimate, m.
+        variance: As returned by `ratio_variance`.
+        n_documents: Number of documents of each estimate, m.
 
     Returns:
         Lower and upper bounds; NaN where there are fewer than two documents.
@@ -51,10 +51,10 @@ def t_interval(estimate: Floats, variance: Floats, n_documents: Integers) -> tup
 
 
 def expanded_tail(n_documents: Integers) -> Floats:
-    """Return the share of bootstrap replicates to cut off at either end for a 95 % interval.
+    """Return the share of bootstrap replicates to cut off at each end for a 95 % interval.
 
-    Plain percentiles are too narrow for few documents: by sqrt((m - 1) / m), and by taking z for t. The share is the
-    tail of the normal distribution beyond sqrt(m / (m - 1)) t.
+    Plain percentile intervals of few documents are too narrow: by sqrt((m - 1) / m), and because they use z instead of
+    t. The share is the tail of the normal distribution beyond sqrt(m / (m - 1)) t.
 
     Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap (expanded percentile interval).
     """
@@ -63,16 +63,16 @@ def expanded_tail(n_documents: Integers) -> Floats:
 
 
 def hedges_g(difference: Floats, squares: Floats, n_inside: Integers, n_outside: Integers) -> Floats:
-    """Return differences of means in pooled standard deviations, corrected for small samples.
+    """Return differences of means in units of the pooled standard deviation, corrected for small samples.
 
     Args:
-        difference: Mean inside minus mean outside.
-        squares: Sum of squared deviations from the own group's mean, over both groups.
-        n_inside: Documents inside.
+        difference: Mean inside the group minus mean outside.
+        squares: Sum of squared deviations from the mean of the own side, over both sides.
+        n_inside: Documents inside the group.
         n_outside: Documents outside.
 
     Returns:
-        The same shape; 0 where nothing varies within the groups, however far apart they are.
+        The same shape; 0 if there is no variation within both sides.
 
     Source: Hedges 1981, Distribution theory for Glass's estimator of effect size, with J = 1 - 3 / (4 df - 1).
     """
@@ -83,12 +83,12 @@ def hedges_g(difference: Floats, squares: Floats, n_inside: Integers, n_outside:
 
 
 def permutation_p(n_as_high: Integers, n_as_low: Integers, n_permutations: int) -> Floats:
-    """Return two-sided p: twice the smaller tail, the observed arrangement counted as one of the permutations.
+    """Return two-sided p-values: twice the smaller tail; the observed arrangement counts as one of the permutations.
 
     Args:
-        n_as_high: Permutations whose statistic is no lower than the observed one.
-        n_as_low: Permutations whose statistic is no higher.
-        n_permutations: All of them.
+        n_as_high: Number of permutations whose statistic is at least the observed one.
+        n_as_low: Number of permutations whose statistic is at most the observed one.
+        n_permutations: Number of all permutations.
 
     Source: Phipson & Smyth 2010, Permutation p-values should never be zero.
     """
@@ -97,7 +97,7 @@ def permutation_p(n_as_high: Integers, n_as_low: Integers, n_permutations: int) 
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """Return q: the smallest false discovery rate at which each hypothesis is rejected; NaN stays out of the family.
+    """Return q-values: the smallest false discovery rate at which each hypothesis is rejected; NaN stays NaN.
 
     Source: Benjamini & Hochberg 1995, Controlling the false discovery rate.
     """

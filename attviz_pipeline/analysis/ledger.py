@@ -1,4 +1,4 @@
-"""The final ledger: what became of every input row, now that it is known which were analysed and how."""
+"""The final ledger: the status of every input row after the analysis."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ KEPT = "kept"
 
 @dataclass
 class SourceRow:
-    """What became of one input row that was analysed."""
+    """The documents and windows of one analysed input row."""
 
     n_documents: int = 0
     n_windows: int = 0
@@ -25,14 +25,14 @@ class SourceRow:
 
     @property
     def status(self) -> str:
-        """The gravest of what happened: truncated, windowed, or plainly shown."""
+        """`truncated` if any document was, else `windowed` if any was read in several windows, else `shown`."""
         if self.n_truncated:
             return "truncated"
         return "windowed" if self.n_windows > self.n_documents else "shown"
 
     @property
     def detail(self) -> str:
-        """Into how many documents and model inputs the row went."""
+        """The numbers of segments and windows of the row."""
         notes = []
         if self.segmented:
             notes.append(_count(self.n_documents, "segment"))
@@ -44,18 +44,18 @@ class SourceRow:
 
 
 def complete_ledger(ledger: Path, documents: pa.Table, output: Path) -> dict[str, int]:
-    """Write the final ledger: the rows of the first one in their order, with their final status.
+    """Write the final ledger: the rows of the ledger of `prepare_dataset` in their order, with their final status.
 
     Args:
-        ledger: Artifact `ledger` as `prepare_dataset` left it.
-        documents: The analysed documents, as `index_documents` returns them.
+        ledger: Artifact `ledger` of `prepare_dataset`, read.
+        documents: The analysed documents, as returned by `index_documents`.
         output: Artifact `ledger`, written.
 
     Returns:
         Number of rows per status, sorted by status.
 
     Raises:
-        ArtifactError: The ledger is unusable, or a document stems from a row that it does not list as kept.
+        ArtifactError: The ledger is unusable, or a document comes from a row that the ledger does not list as kept.
     """
     table = files.read_table(ledger, schemas.LEDGER)
     rows = table.to_pylist()

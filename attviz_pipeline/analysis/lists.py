@@ -1,4 +1,4 @@
-"""List columns of tables as matrices, and back."""
+"""Conversion between arrays and list columns of tables."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 
 def list_column(values: NDArray[Any]) -> pa.Array:
-    """Turn an array into a list column: one row along its first axis, the other axes flattened in C order."""
+    """Convert an array to a list column: one row per entry of the first axis, the other axes flattened in C order."""
     n_rows = values.shape[0]
     width = values.size // n_rows if n_rows else 0
     return ragged_column(values.reshape(-1), np.full(n_rows, width))
 
 
 def ragged_column(values: NDArray[Any], lengths: NDArray[np.int64]) -> pa.Array:
-    """Turn one long array into a list column whose rows have the given lengths."""
+    """Convert a flat array to a list column whose rows have the given lengths."""
     offsets = np.append(0, np.cumsum(lengths)).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def matrix(table: pa.Table, name: str) -> NDArray[Any]:
-    """Turn a list column whose rows are equally long into one flat array, row after row."""
+    """Convert a list column to one flat array, row after row."""
     values: NDArray[Any] = pa.concat_arrays(chunk.flatten() for chunk in table[name].chunks).to_numpy()
     return values

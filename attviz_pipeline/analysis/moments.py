@@ -1,4 +1,4 @@
-"""The tables `tokens` and `head_tokens`: what the exact sums per vocabulary entry stand for, ranked."""
+"""The tables `tokens` and `head_tokens`: moments of each vocabulary entry, ranked by the mean."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def write_head_tokens(path: Path, rows: TokenRows, n_layers: int, n_heads: int) 
             layer, head = divmod(row, n_heads)
             for index, (name, number) in enumerate((("layer", layer), ("head", head))):
                 table = table.add_column(index, name, pa.array(np.full(table.num_rows, number, np.int32)))
-            # One call writes one row group, up to a million rows: more than any vocabulary has.
+            # One call writes one row group of up to a million rows, more than any vocabulary has.
             writer.write_table(table)
 
 
@@ -81,7 +81,7 @@ def _over_all_heads(rows: TokenRows) -> Moments:
     sums = np.zeros((exact_sums.CARRIED_SUM_LIMBS, n_entries), np.int64)
     squares = np.zeros((exact_sums.CARRIED_SQUARE_LIMBS, n_entries), np.int64)
     for row in range(n_rows):
-        # Carried first: sums over every head and occurrence need not fit into the limbs of one head.
+        # Carried first, because sums over all heads and occurrences may overflow the limbs of one head.
         sums += exact_sums.carry(rows.sum[:, :, row].T, len(sums))
         squares += exact_sums.carry(rows.sum_of_squares[:, :, row].T, len(squares))
     counts = rows.count * n_rows
@@ -94,7 +94,7 @@ def _over_all_heads(rows: TokenRows) -> Moments:
 
 
 def _alphabetical_ranks(rows: TokenRows) -> NDArray[np.int64]:
-    # The index decides between entries that are spelled alike, so that the order is total.
+    # The vocabulary index breaks ties between equal texts, so that the order is total.
     keys = list(zip(rows.tokens, rows.token_ids.tolist(), strict=True))
     ranks = np.empty(len(keys), np.int64)
     ranks[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))

@@ -1,4 +1,4 @@
-"""Empirical-Bayes shrinkage: a mean that rests on few documents is drawn towards the mean of all terms."""
+"""Empirical-Bayes shrinkage: means of few documents are shrunk towards the mean of all terms."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ CONVERGED = 1e-10
 
 
 class Shrunken(NamedTuple):
-    """Posterior means, [term], and the model they come from.
+    """Posterior means and the fitted prior.
 
     Attributes:
-        means: Posterior mean of each term.
-        centre: Mean of the terms' true values.
-        spread: Standard deviation of the terms' true values; 0 draws every term all the way to the centre.
+        means: Posterior mean of each term, [term].
+        centre: Mean of the prior.
+        spread: Standard deviation of the prior; with 0 every posterior mean is the centre.
         std: Standard deviation between documents, pooled over terms.
     """
 
@@ -28,16 +28,16 @@ class Shrunken(NamedTuple):
 
 
 def shrink(means: Floats, variances: Floats, weights: Floats, n_documents: NDArray[np.int64]) -> Shrunken:
-    """Shrink means under y ~ N(theta, v), theta ~ N(centre, spread^2), both fitted to all terms by moments.
+    """Shrink means under y ~ N(theta, v), theta ~ N(centre, spread^2), with the prior fitted to all terms by moments.
 
-    A term's own variance is itself uncertain where documents are few, and 0 where there is one. So v is the variance
-    between documents pooled over all terms, divided by the term's effective number of documents.
+    The estimated variance of a term with few documents is uncertain, and that of a term with one document is 0. So v is
+    the variance between documents, pooled over all terms, divided by the term's effective number of documents.
 
     Args:
         means: [term].
-        variances: Of the means, as `inference.ratio_variance` returns them, [term].
+        variances: Variances of the means, as returned by `inference.ratio_variance`, [term].
         weights: 1 / effective number of documents: sum(c^2) / sum(c)^2, c the occurrences in a document, [term].
-        n_documents: [term].
+        n_documents: Documents of each term, [term].
 
     Source: Morris 1983, Parametric Empirical Bayes Inference (unequal variances, fitted by iteration).
     """
@@ -52,7 +52,7 @@ def shrink(means: Floats, variances: Floats, weights: Floats, n_documents: NDArr
 
 
 def _fit(means: Floats, v: Floats) -> tuple[float, float]:
-    """Return centre and squared spread."""
+    """Return the mean and the variance of the prior."""
     spread, n = float(means.var()), len(means)
     for _ in range(MOST_STEPS):
         precision = 1 / (spread + v)

@@ -13,11 +13,11 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
     """Count and score the analysed documents.
 
     Args:
-        documents: As `index_documents` returns them, at least one.
+        documents: As returned by `index_documents`, at least one.
         label_names: Names of the classes, by index.
 
     Returns:
-        Content of the artifact `summary`, but for what only the other statistics know.
+        Content of the artifact `summary` that can be computed from the documents.
     """
     n_tokens = documents["n_tokens"].to_numpy().astype(np.int64)
     return {
@@ -41,7 +41,7 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 over all classes, 0..1; a class that neither occurs nor is predicted counts as 0.
+    """Mean F1 over all classes, 0..1; the F1 of a class that neither occurs nor is predicted is 0.
 
     Args:
         confusion: Number of documents, [gold, predicted].

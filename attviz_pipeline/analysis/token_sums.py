@@ -1,4 +1,4 @@
-"""Exact sums per vocabulary entry, added up over batches and over shards."""
+"""Exact sums per vocabulary entry, added up over batches and shards."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ class TokenRows:
     Attributes:
         token_ids: Vocabulary indices, distinct, [entry].
         tokens: Vocabulary entries as text, [entry].
-        entries: Vocabulary entries as the tokenizer spells them, None where not known, [entry].
+        entries: Vocabulary entries as the tokenizer spells them, None if unknown, [entry].
         special: True where any occurrence is special or unknown, [entry].
         count: Occurrences, [entry].
-        document_frequency: Documents it occurs in, [entry].
+        document_frequency: Number of documents that contain the entry, [entry].
         sum: Limb sums of self-attention, [entry, limb, row].
         sum_of_squares: Limb sums of its squares, [entry, limb, row].
         min: [entry, row]; 1 where there is no occurrence.
@@ -46,7 +46,7 @@ class TokenRows:
 
     @classmethod
     def zeros(cls, n_entries: int, n_rows: int) -> "TokenRows":
-        """Return rows to which nothing has been added."""
+        """Return sums of no occurrence."""
         return cls(
             token_ids=np.zeros(n_entries, np.int32),
             tokens=[],
@@ -103,7 +103,7 @@ class TokenRows:
         )
 
     def take(self, rows: NDArray[np.intp]) -> "TokenRows":
-        """Return some of the rows, in the order asked for."""
+        """Return the given rows, in their order."""
         return TokenRows(
             token_ids=self.token_ids[rows],
             tokens=[self.tokens[row] for row in rows.tolist()],
@@ -132,7 +132,7 @@ class TokenRows:
 
 
 class TokenSums:
-    """Sums per vocabulary entry; memory grows with the entries seen, not with the documents."""
+    """Sums per vocabulary entry; memory grows with the number of entries, not of documents."""
 
     def __init__(self, n_layers: int, n_heads: int) -> None:
         """Start with no entry."""
@@ -144,7 +144,7 @@ class TokenSums:
         """Add sums of the same or other entries.
 
         Raises:
-            ArtifactError: An index stands for another entry than before: the shards come from different models.
+            ArtifactError: An index has another entry than before: the shards come from different models.
         """
         slots = self._slots_of(rows)
         ours = self._rows
@@ -160,7 +160,7 @@ class TokenSums:
         """Add the sums of one shard.
 
         Raises:
-            ArtifactError: The file is unusable or of another model.
+            ArtifactError: The file is unusable or comes from another model.
         """
         for table in files.iter_tables(path, schemas.TOKEN_SUMS):
             self.add(TokenRows.of_table(table, self._n_layers * self._n_heads))

@@ -1,1 +1,1 @@
-"""The extraction engine: text in, self-attention of every layer and head out; token-to-token maps of chosen texts."""
+"""The extraction: self-attention of every layer and head, and token-to-token maps of selected documents."""

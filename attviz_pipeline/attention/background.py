@@ -1,4 +1,4 @@
-"""Doing the next thing while the last one is still being used, or made."""
+"""Iterators that overlap the production of items with their use."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +12,10 @@ _END = object()
 
 
 def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items in order; while the caller uses one, a thread makes the next.
+    """Yield the items in order; while the caller uses one, a thread produces the next.
 
-    At most one item waits, so memory stays bounded. What fails in the thread is raised here; when the caller stops,
-    the thread ends with the item it is at.
+    At most one item waits, so memory is bounded. An exception in the thread is raised here. If the caller stops early,
+    the thread ends after its current item.
     """
     iterator = iter(items)
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -26,7 +26,7 @@ def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def one_behind(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield each item when the next one has been made."""
+    """Yield each item after the next one has been produced."""
     iterator = iter(items)
     for item in iterator:
         before = item
@@ -37,5 +37,5 @@ def one_behind(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor of the computer's memory; to a GPU without waiting for it, which takes pages that stay in place."""
+    """Copy a tensor from host memory to a device; to a GPU asynchronously, which requires pinned memory."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,4 +1,4 @@
-"""Grouping windows of similar length, so that little of a batch is padding; and finding out how many at a time."""
+"""Batches of windows of similar length with little padding, and calibration of the batch size."""
 
 import logging
 import time
@@ -11,16 +11,16 @@ from attviz_pipeline.faults import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
-LEAST_FILL = 0.8  # a window shorter than this share of the longest would be padding for the rest
+LEAST_FILL = 0.8  # minimum length of a window, as a share of the longest window of the batch
 BUDGETS = tuple(1 << exponent for exponent in range(9, 18))
 WORTHWHILE = 0.97  # a larger batch must save 3 % of the time per token
 N_TIMED = 3
 
 
 def batch_windows(windows: Sequence[Window], tokens_per_batch: int) -> Iterator[list[int]]:
-    """Yield indices of windows, longest first, as many at a time as the token budget allows without much padding.
+    """Yield batches as indices of windows, longest first, within the token budget and with little padding.
 
-    A batch depends on the windows given and the budget alone, so results do not depend on how documents are sharded.
+    Batches depend only on the windows and the budget, so results do not depend on the sharding of documents.
 
     Args:
         windows: The windows of one block.
@@ -41,22 +41,22 @@ def calibrate(
     windows: Sequence[Window],
     clock: Callable[[], float] = time.perf_counter,
 ) -> int:
-    """Find the smallest token budget with which a device reads about as fast as it can.
+    """Find the smallest token budget with nearly the maximum speed of the device.
 
     Args:
-        read: Reads one batch to its end.
-        windows: Some inputs of the run; the one of middle length is read, again and again.
+        read: Reads one batch and waits for the result.
+        windows: Some inputs of the run; the window of median length is used for timing.
         clock: Returns seconds.
 
     Returns:
-        Tokens per batch; the smallest budget if none larger fits into memory or is worth it.
+        Tokens per batch; the smallest budget if no larger one fits into memory or is faster.
     """
     sample: Window = sorted(windows, key=lambda window: window.n_tokens)[len(windows) // 2]
     best, least = BUDGETS[0], float("inf")
     n_before = 0
     for budget in BUDGETS:
         n_windows = max(1, budget // sample.n_tokens)
-        if n_windows == n_before:  # the same batch as with the budget before
+        if n_windows == n_before:  # the same batch as with the previous budget
             continue
         n_before = n_windows
         try:
@@ -72,11 +72,11 @@ def calibrate(
     return best
 
 
-def _seconds(way: Callable[[], object], clock: Callable[[], float]) -> float:
-    way()  # the first run of a shape sets things up
-    taken = []
+def _seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    run()  # warm-up: the first run of a shape is slower
+    durations = []
     for _ in range(N_TIMED):
         start = clock()
-        way()
-        taken.append(clock() - start)
-    return median(taken)
+        run()
+        durations.append(clock() - start)
+    return median(durations)

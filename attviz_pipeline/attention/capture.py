@@ -1,4 +1,4 @@
-"""Running a classifier so that it hands out self-attention instead of whole attention matrices."""
+"""Run a classifier so that it returns self-attention instead of whole attention matrices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from attviz_pipeline.attention.background import to_device
 from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
 from attviz_pipeline.attention.matrices import layer_diagonal, matrix_diagonal, reduce_returned_matrices
-from attviz_pipeline.attention.whole import Observer, WholeAttention
+from attviz_pipeline.attention.observed_matrices import ObservedAttention, Observer
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
 IMPLEMENTATION = "attviz_self_attention"
-ROUNDING = 1e-3  # what half precision may add to attention of 1
+ROUNDING = 1e-3  # half precision may exceed the range 0..1 by this much
 
 
 class Reading(NamedTuple):
-    """What a classifier says about one window."""
+    """Logits and self-attention of one window."""
 
     logits: Tensor
     """[output], float32."""
@@ -28,22 +28,22 @@ class Reading(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a classifier says about several windows; on a GPU it may still be computing."""
+    """Logits and self-attention of several windows; a GPU may still be computing them."""
 
     logits: Tensor
     """[window, output]."""
     self_attention: Tensor
     """[layer, window, head, token], padding included."""
     places: list[slice]
-    """Where the tokens of each window are."""
+    """Place of each window's tokens."""
     copied: torch.cuda.Event | None = None
-    """Tells when a GPU has filled the tensors, which lie in the computer's memory; None where no GPU computes."""
+    """Event after the copy from the GPU to host memory; None without a GPU."""
 
     def readings(self) -> list[Reading]:
-        """Wait for the device, and cut padding off.
+        """Wait for the device, and remove padding.
 
         Raises:
-            AttentionError: The model returned values that are no numbers, or no shares of attention.
+            AttentionError: The model returned NaN or infinite values, or attention outside 0..1.
         """
         if self.copied is not None:
             self.copied.synchronize()
@@ -56,26 +56,26 @@ class Batch(NamedTuple):
         least, most = attention.aminmax()
         if least < -ROUNDING or most > 1 + ROUNDING:
             raise AttentionError(
-                f"the model returned {least:.3g} to {most:.3g} in the place of attention, which lies between 0 and 1: "
-                "its layers hand out scores before the softmax.",
-                remedy="Use a model whose layers attend as BERT's do.",
+                f"the model returned {least:.3g} to {most:.3g} instead of attention, which lies between 0 and 1: "
+                "its layers return scores before the softmax.",
+                remedy="Use a model with the attention of BERT.",
             )
         return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(self.places)]
 
 
 class AttentionReader:
-    """A classifier from which batches of windows are read.
+    """Reads logits and self-attention of batches of windows.
 
     Args:
-        model: The classifier, on its device.
-        pad_token_id: What fills up shorter windows; None if they are never batched.
+        model: The classifier, on its device; it is changed permanently.
+        pad_token_id: Index of the padding token; None if windows are never batched.
         left_padded: Whether padding comes first.
-        typed: Whether the model is told which of two texts a token belongs to.
-        precision: float32, or bfloat16 or float16 for what autocast holds safe to compute so.
-        observer: Sees whole attention matrices while they exist; without one, none is ever made.
+        typed: Whether the model gets `token_type_ids`.
+        precision: float32, or bfloat16 or float16 for the operations that autocast runs in half precision.
+        observer: Receives the attention matrices part by part; without one, no matrix is computed.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a fact of the model or of the run
+    def __init__(  # noqa: PLR0913 - each is a property of the model or of the run
         self,
         model: PreTrainedModel,
         *,
@@ -85,11 +85,11 @@ class AttentionReader:
         precision: str,
         observer: Observer | None = None,
     ) -> None:
-        self._whole = None if observer is None else WholeAttention(observer)
+        self._observed = None if observer is None else ObservedAttention(observer)
         self._register()
         AttentionMaskInterface.register(IMPLEMENTATION, additive_mask)
         model.set_attn_implementation(IMPLEMENTATION)
-        reduce_returned_matrices(model, matrix_diagonal if self._whole is None else self._whole.reduce)
+        reduce_returned_matrices(model, matrix_diagonal if self._observed is None else self._observed.reduce)
         model.train(mode=False)
         self._model = model
         self._pad_token_id = 0 if pad_token_id is None else pad_token_id
@@ -98,39 +98,39 @@ class AttentionReader:
         self._precision = getattr(torch, precision)
 
     def read(self, windows: Sequence[Window]) -> list[Reading]:
-        """Run one batch; padding is masked and cut off again.
+        """Run one batch and wait for it; padding is masked, and removed from the result.
 
         Raises:
-            AttentionError: The model returned no attention, or values that are no numbers.
+            AttentionError: The model returned no attention, or NaN or infinite values.
         """
         return self.launch(windows).readings()
 
     def launch(self, windows: Sequence[Window]) -> Batch:
-        """Start one batch; on a GPU this returns before it is computed.
+        """Start one batch; on a GPU this returns before the computation ends.
 
         Raises:
-            AttentionError: The model returned no attention, or did not show what an observer wants to see.
+            AttentionError: The model returned no attention, or the observer did not receive all matrices.
         """
         longest = max(window.n_tokens for window in windows)
         places = [self._place(window, longest) for window in windows]
         self._register()
-        if self._whole is not None:
-            self._whole.begin(windows, places)
+        if self._observed is not None:
+            self._observed.begin(windows, places)
         with torch.inference_mode(), self._autocast():
             output = self._model(**self.inputs(windows), output_attentions=True, return_dict=True)
             attention = self._stack(getattr(output, "attentions", None), len(windows), longest)
-        if self._whole is not None:
-            self._whole.require_seen(len(attention), attention.shape[2], type(self._model).__name__)
+        if self._observed is not None:
+            self._observed.require_seen(len(attention), attention.shape[2], type(self._model).__name__)
         if attention.device.type == "cpu":
             return Batch(output.logits, attention, places)
-        # Asked for when wanted, copies would wait for whatever the GPU was given since.
+        # Copies are queued now. Later they would have to wait for the batches that follow on the GPU.
         logits, attention = (tensor.to("cpu", non_blocking=True) for tensor in (output.logits, attention))
         copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
         copied.record()
         return Batch(logits, attention, places, copied)
 
     def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:
-        """Return what the model is called with, padded to the longest window."""
+        """Return the model's inputs, padded to the longest window."""
         longest = max(window.n_tokens for window in windows)
         shape = (len(windows), longest)
         token_ids = torch.full(shape, self._pad_token_id)
@@ -143,15 +143,15 @@ class AttentionReader:
         inputs = {"input_ids": token_ids}
         if self._typed:
             inputs["token_type_ids"] = type_ids
-        # Without padding there is nothing to mask, and attention without a mask is faster.
+        # Without padding no mask is needed, and attention without a mask is faster.
         if any(window.n_tokens < longest for window in windows):
             inputs["attention_mask"] = mask
         return {name: to_device(tensor, self._model.device) for name, tensor in inputs.items()}
 
     def _register(self) -> None:
-        # The interface's table is one for the process: another reader may have written to it since.
+        # The registry is global to the process, so another reader may have overwritten the entry.
         AttentionInterface.register(
-            IMPLEMENTATION, self_attention_forward if self._whole is None else self._whole.forward
+            IMPLEMENTATION, self_attention_forward if self._observed is None else self._observed.forward
         )
 
     def _autocast(self) -> torch.autocast:
@@ -162,12 +162,12 @@ class AttentionReader:
         return slice(longest - window.n_tokens, longest) if self._left_padded else slice(0, window.n_tokens)
 
     def _stack(self, layers: Sequence[Tensor] | None, n_windows: int, n_tokens: int) -> Tensor:
-        """Bring what the model collected into the shape [layer, document, head, token]."""
+        """Stack the attention of all layers to [layer, window, head, token]."""
         name = type(self._model).__name__
         if not layers or any(layer is None for layer in layers):
             raise AttentionError(
                 f"{name} returns no attention: it has none, or hides it.",
-                remedy="Use a model whose layers attend from token to token, such as BERT, RoBERTa or XLNet.",
+                remedy="Use a model with token-to-token attention, such as BERT, RoBERTa or XLNet.",
             )
         diagonals = [layer_diagonal(layer) for layer in layers]
         if any(diagonal.shape[:1] + diagonal.shape[2:] != (n_windows, n_tokens) for diagonal in diagonals):
@@ -179,6 +179,6 @@ class AttentionReader:
         if len(set(n_heads)) > 1:
             raise AttentionError(
                 f"the layers of {name} have different numbers of heads: {n_heads}.",
-                remedy="Use a model of which no head was removed.",
+                remedy="Use a model without pruned heads.",
             )
         return torch.stack(diagonals)

@@ -1,4 +1,4 @@
-"""Attention that also tells how much each token attends to itself, without a matrix that outlives it."""
+"""Attention that also returns the diagonal of its matrix: how much each token attends to itself."""
 
 import logging
 import sys
@@ -17,14 +17,14 @@ from attviz_pipeline.faults import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
-SCORE_OPTIONS = ("softcap", "s_aux", "position_bias")  # change the scores in ways no fused kernel here knows
-# Of the output, and of the diagonal, which is computed in float32 from whatever inputs.
+SCORE_OPTIONS = ("softcap", "s_aux", "position_bias")  # change the scores in ways that no fused kernel here supports
+# For the output, and for the diagonal, which is always computed in float32.
 TOLERANCE = {torch.float32: (1e-5, 1e-5), torch.float16: (2e-3, 2e-4), torch.bfloat16: (2e-2, 2e-4)}
-ALIGNMENT = 16  # elements; rows of a mask must begin at such places on a GPU
+ALIGNMENT = 16  # elements; on a GPU rows of a mask must begin at multiples of it
 
 
 class AttentionInputs(NamedTuple):
-    """What a fused kernel computes attention from; all tensors of one precision."""
+    """Inputs of attention, all tensors in the same precision."""
 
     query: Tensor
     """[document, head, query, size]."""
@@ -35,7 +35,7 @@ class AttentionInputs(NamedTuple):
     mask: Tensor | None
     """Added to the scores, [document, 1 or head, 1 or query, key]."""
     causal: bool
-    """Whether tokens see only those before; not beside a mask."""
+    """Whether queries see only themselves and earlier tokens; never together with a mask."""
     scale: float
     """Factor of the scores."""
 
@@ -54,27 +54,27 @@ def self_attention_forward(  # noqa: PLR0913 - the interface's signature
     is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
     **options: Any,  # noqa: ANN401
 ) -> tuple[Tensor, Tensor]:
-    """Attend, and return the diagonal in the place where transformers expects the attention matrix.
+    """Compute attention, and return the diagonal where transformers expects the attention matrix.
 
-    The model then collects one diagonal per layer as its `attentions`. A fused kernel gives the log-sum-exp of each
-    query's scores; with the one score of the token with itself that is the diagonal, and no matrix is ever made.
-    Where the kernel cannot be used, the model's own eager function makes the matrix of this one layer.
+    The model then collects one diagonal per layer as its `attentions`. A fused kernel returns the log-sum-exp of each
+    query's scores. Together with the score of the token with itself this gives the diagonal without a matrix. If the
+    kernel cannot be used, the model's own eager function computes the matrix of this one layer.
 
     Args:
         module: The layer's attention module.
         query: [document, head, query, size].
-        key: [document, key head, key, size]; fewer key heads than heads where the model shares them.
+        key: [document, key head, key, size]; there are fewer key heads than heads if the model shares them.
         value: As `key`.
-        attention_mask: Added to the scores, or True where attended to, [document, 1 or head, 1 or query, key], or None.
+        attention_mask: Added to the scores, or True for visible keys, [document, 1 or head, 1 or query, key], or None.
         scaling: Factor of the scores; 1 / sqrt(size) if None.
-        is_causal: Without a mask, whether tokens see only those before; if None, the module says so.
-        options: What else the model passes.
+        is_causal: Without a mask, whether queries see only earlier tokens; if None, the module's attribute decides.
+        options: Other arguments of the model.
 
     Returns:
         Output [document, query, head, size], and self-attention [document, head, token], 0..1.
 
     Raises:
-        AttentionError: The model needs its own eager function, and has none.
+        AttentionError: The model needs its own eager function, but has none.
 
     Source: Vaswani et al. 2017, eq. 1; the diagonal as in Škrlj et al., section 3; log-sum-exp as in Dao et al. 2022.
     """
@@ -97,7 +97,7 @@ def attention_inputs(  # noqa: PLR0913 - what the interface passes
     scaling: float | None,
     is_causal: bool | None,  # noqa: FBT001 - the interface's signature
 ) -> AttentionInputs:
-    """Say explicitly what the interface leaves to be guessed; arguments as in `self_attention_forward`."""
+    """Make the implicit defaults of the interface explicit; arguments as in `self_attention_forward`."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
     query, key, value = _same_precision(query, key, value)
@@ -106,19 +106,20 @@ def attention_inputs(  # noqa: PLR0913 - what the interface passes
 
 
 def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
-    """Make the mask that a layer adds to its scores, or None where nothing is hidden or causality says it all.
+    """Return the mask that is added to the scores, or None if no key is hidden or a causal kernel needs no mask.
 
-    Hidden places get the least finite number, not minus infinity: a padding row that sees nothing stays a number.
+    Hidden keys get the smallest finite number instead of minus infinity, so that padding queries that see nothing do
+    not become NaN.
 
     Args:
-        arguments: As transformers calls mask functions; `dtype` is that of the result.
+        arguments: Arguments of transformers' mask functions; `dtype` is that of the result.
 
     Returns:
-        [document, 1, query, key]; one query may stand for all where only padding is hidden.
+        [document, 1, query, key]; the query axis may have size 1 if only padding is hidden.
     """
     padding = arguments.get("attention_mask")
     if padding is not None and padding.device.type != "cpu":
-        # The reader gives one only where there is padding; to look whether it can be left out would wait for the GPU.
+        # The reader passes a mask only if there is padding. Checking whether it can be skipped would wait for the GPU.
         arguments |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
     visible = sdpa_mask(**arguments)
     if visible is None:
@@ -129,9 +130,9 @@ def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
 
 @cache
 def checked_kernel(device_type: str, dtype: torch.dtype, head_size: int) -> Kernel | None:
-    """Return the fused kernel of a device if it does here what it should, compared with eager attention; else None.
+    """Return the fused kernel of a device if its results agree with eager attention, else None.
 
-    The kernels are private operators of torch, whose signature or results may change with its version.
+    The kernels are private operators of torch, whose signature or results may change between versions.
     """
     kernel = KERNELS.get(device_type)
     fault = "there is none" if kernel is None else _fault(kernel, device_type, dtype, head_size)
@@ -149,7 +150,7 @@ def _fault(kernel: Kernel, device_type: str, dtype: torch.dtype, head_size: int)
     try:
         with torch.autocast(device_type, enabled=False):
             sound = _agrees_with_eager(kernel, device_type, dtype, head_size)
-    except Exception as fault:  # whatever a private operator raises, it cannot be used
+    except Exception as fault:  # a private operator may raise anything; it is not used then
         if is_out_of_memory(fault):
             raise
         return f"{type(fault).__name__}: {fault}".splitlines()[0]
@@ -180,17 +181,17 @@ KERNELS: Mapping[str, Kernel] = {"cpu": _cpu_kernel, "cuda": _cuda_kernel}
 def _fused(kernel: Kernel, inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     query, key, mask = inputs.query, inputs.key, inputs.mask
     output, log_sum = kernel(inputs)
-    # Autocast would round the one score to half precision, and leave the log-sum-exp it is compared with in float32.
+    # Autocast would round this score to half precision, while the log-sum-exp is in float32.
     with torch.autocast(query.device.type, enabled=False):
         score = torch.linalg.vecdot(query.float(), key.float()) * inputs.scale
     if mask is not None:
         score += mask.expand(*mask.shape[:2], *score.shape[-1:] * 2).diagonal(dim1=-2, dim2=-1)
-    # Where a token sees itself alone, rounding may leave a little more than 1.
+    # If a token sees only itself, rounding may give slightly more than 1.
     return output.transpose(1, 2).contiguous(), (score - log_sum).exp_().clamp_(max=1)
 
 
 def share_keys(inputs: AttentionInputs) -> AttentionInputs:
-    """Give each head keys and values of its own where the model lets several heads share them."""
+    """Repeat keys and values for each head if several heads share them."""
     n_shared = inputs.query.shape[1] // inputs.key.shape[1]
     if n_shared == 1:
         return inputs
@@ -201,7 +202,7 @@ def share_keys(inputs: AttentionInputs) -> AttentionInputs:
 def eager_attention(
     module: torch.nn.Module, inputs: AttentionInputs, options: Mapping[str, Any]
 ) -> tuple[Tensor, Tensor]:
-    """Attend by the model's own eager function.
+    """Compute attention with the model's own eager function.
 
     Returns:
         Output [document, query, head, size] and matrix [document, head, query, key].
@@ -213,7 +214,7 @@ def eager_attention(
     if own_eager is None:
         raise AttentionError(
             f"{type(module).__name__} attends in a way that no fused kernel here computes, and has no eager function. "
-            "Use a model whose layers attend as BERT's do."
+            "Use a model with the attention of BERT."
         )
     query, key, value, mask, causal, scale = inputs
     mask = causal_mask(query) if causal else mask
@@ -222,7 +223,7 @@ def eager_attention(
 
 
 def _same_precision(*tensors: Tensor) -> tuple[Tensor, ...]:
-    # Private operators are unknown to autocast, which would have brought what rotary embeddings widen back down.
+    # Autocast ignores private operators. Rotary embeddings return float32, so the inputs are cast here.
     device_type = tensors[0].device.type
     if not torch.is_autocast_enabled(device_type):
         return tensors
@@ -237,20 +238,20 @@ def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def causal_mask(query: Tensor) -> Tensor:
-    """Hide from each query of [document, head, query, size] what follows it, [1, 1, query, key], to be added."""
+    """Return the additive mask, [1, 1, query, key], that hides later keys from each query; `query` gives the size."""
     n_tokens = query.shape[-2]
     visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=query.device).tril()
     return _additive(visible[None, None], query.dtype)
 
 
 def changes_scores(options: Mapping[str, Any]) -> bool:
-    """Whether the model passes what only its own eager function knows to apply."""
+    """Whether the model passes options that only its own eager function supports."""
     return any(options.get(name) is not None for name in SCORE_OPTIONS)
 
 
 def _agrees_with_eager(kernel: Kernel, device_type: str, dtype: torch.dtype, head_size: int) -> bool:
     for n_tokens, hiding in product((7, 64), ("nothing", "padding", "padding and what is far", "what follows")):
-        # Heads lie beside each other, as projections leave them; waves, so that no seed is touched.
+        # The memory layout is that of projections. A sine wave needs no random seed.
         waves = torch.arange(3 * 2 * n_tokens * 2 * head_size, device=device_type).sin()
         query, key, value = waves.view(3, 2, n_tokens, 2, head_size).transpose(2, 3).to(dtype)
         visible = _visible(hiding, n_tokens, device_type)
@@ -258,7 +259,7 @@ def _agrees_with_eager(kernel: Kernel, device_type: str, dtype: torch.dtype, hea
         inputs = AttentionInputs(query, key, value, mask, hiding == "what follows", head_size**-0.5)
         with torch.autocast(device_type, dtype, enabled=dtype != torch.float32):
             output, diagonal = _fused(kernel, inputs)
-        # Of a query that sees nothing, which is padding, only a number is wanted.
+        # A padding query that sees nothing may have any finite value.
         blind = ~visible.any(dim=-1)
         for found, expected, ignored, tolerance in zip(
             *((output.float(), diagonal), _textbook(inputs), (blind[:, 0, :, None, None], blind), TOLERANCE[dtype]),
@@ -270,7 +271,7 @@ def _agrees_with_eager(kernel: Kernel, device_type: str, dtype: torch.dtype, hea
 
 
 def _visible(hiding: str, n_tokens: int, device_type: str) -> Tensor:
-    """Hide the last three keys of the second of two documents, from all its queries or from those near them."""
+    """Return which keys are visible: by `hiding`, the second document has padding, and distant keys are hidden."""
     places = torch.arange(n_tokens, device=device_type)
     visible = torch.ones(2, 1, 1, n_tokens, dtype=torch.bool, device=device_type)
     if "padding" in hiding:

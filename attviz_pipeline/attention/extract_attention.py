@@ -1,4 +1,4 @@
-"""The stage that reads the attention of one shard."""
+"""The stage `extract_attention`: the self-attention of one shard."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from attviz_pipeline.attention.background import one_ahead, one_behind
 from attviz_pipeline.attention.batching import batch_windows, calibrate
 from attviz_pipeline.attention.capture import Batch, Reading
 from attviz_pipeline.attention.freeing import FreedMemory
-from attviz_pipeline.attention.full import FullReading, FullStatistics
+from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
 from attviz_pipeline.attention.opening import device_name, open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.rows import Row, document_row, full_columns
 from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
@@ -27,9 +27,9 @@ from attviz_pipeline.unread import Unread
 
 logger = logging.getLogger(__name__)
 
-VALUES_PER_ROW_GROUP = 2_000_000  # 8 MB of float32; a few groups are on their way at once, and later readers hold one
-ROWS_PER_ROW_GROUP = 2_000  # of short texts and few heads, the rows themselves weigh more than their values
-CHARACTERS_PER_TOKEN = 4  # of English text; only used to guess how much disk will be needed
+VALUES_PER_ROW_GROUP = 2_000_000  # 8 MB of float32; a few groups are in memory at once, later stages hold one
+ROWS_PER_ROW_GROUP = 2_000  # for short texts and few heads, where rows take more memory than their values
+CHARACTERS_PER_TOKEN = 4  # in English text; only used to estimate the disk space
 
 
 def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path, card: Path, attention: Path) -> None:
@@ -44,8 +44,8 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
 
     Raises:
         ArtifactError: An input is missing or damaged.
-        AttentionError: The model returns no attention, or not what its card promises.
-        ResourceError: The device asked for is not there, or memory or disk do not suffice.
+        AttentionError: The model returns no attention, or other layers or heads than its metadata states.
+        ResourceError: The requested device is not available, or memory or disk space is too small.
     """
     model_card = files.read_json(card, schemas.MODEL)
     require_unchanged(checkpoint, model_card["sha256"])
@@ -56,7 +56,7 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         "n_heads": model_card["n_heads"],
         "label_names": files.read_facts(shard, schemas.SHARD)["label_names"],
         "model": model_card["sha256"],
-        "offsets": extraction.tells_offsets,
+        "offsets": extraction.has_offsets,
         "mode": settings.attention.mode,
         "device": extraction.device,
         "precision": settings.attention.precision,
@@ -69,30 +69,30 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
     ):
         blocks = _counted(one_ahead(extraction.blocks(shard)), progress)
-        # One thread computes, one makes tables of what is computed, this one compresses and writes.
+        # One thread computes, one converts the results to tables, this one compresses and writes.
         for group in one_ahead(_row_groups(_as_table(rows) for rows in blocks)):
             writer.write_table(group)
     extraction.warn_of_unread()
 
 
 class _Launched(NamedTuple):
-    """A block on its way: some of its windows' readings may still be computing."""
+    """A block in progress: a GPU may still be computing some of its batches."""
 
     rows: list[Row]
     documents: list[EncodedDocument]
     batches: list[tuple[list[int], Batch, list[FullReading]]]
-    """Indices of the block's windows, what the model says, and what full mode adds."""
+    """Indices of windows in the block, the model's results, and the statistics of full mode."""
 
 
 class _Extraction:
-    """A loaded classifier, its tokenizer, and the settings that apply to both."""
+    """A loaded classifier with its tokenizer and settings."""
 
     def __init__(self, settings: AttentionSettings, checkpoint: Path, card: dict[str, Any]) -> None:
         self._card = card
         self._mantissa_bits = settings.mantissa_bits
         self._freed = FreedMemory()
         tokenizer = open_tokenizer(checkpoint)
-        self.tells_offsets = bool(tokenizer.is_fast)
+        self.has_offsets = bool(tokenizer.is_fast)
         self._tokenizer, self._unread = tokenizer, Unread.of(tokenizer)
         self._encoder = DocumentEncoder(tokenizer, settings, card["max_tokens"])
         model = open_model(checkpoint, settings)
@@ -102,9 +102,9 @@ class _Extraction:
         self._budget = None if settings.tokens_per_batch == "auto" else settings.tokens_per_batch
 
     def blocks(self, shard: Path) -> Iterator[list[Row]]:
-        """Yield the finished rows of each block of the shard, in the shard's order."""
+        """Yield the finished rows of each block, in the shard's order."""
         launched = (self._launch(rows, documents) for rows, documents in one_ahead(self._encoded_blocks(shard)))
-        # A GPU computes a block while the rows of the one before are made.
+        # A GPU computes a block while the rows of the previous block are finished.
         yield from map(self._finish, one_behind(launched))
 
     def warn_of_unread(self) -> None:
@@ -139,7 +139,7 @@ class _Extraction:
         except (RuntimeError, MemoryError) as fault:
             if not is_out_of_memory(fault):
                 raise
-        # Outside the handler, which would keep the failed batch's tensors alive.
+        # Outside the exception handler, which would keep the tensors of the failed batch alive.
         self._lower_budget(chosen)
         half = len(indices) // 2
         return self._launch_batch(indices[:half], windows) + self._launch_batch(indices[half:], windows)
@@ -151,7 +151,7 @@ class _Extraction:
         self._budget = min(self._budget or n_windows * n_tokens, (n_windows - n_windows // 2) * n_tokens)
         logger.warning(
             "out of memory on a batch of %d inputs of up to %d tokens: reading it in halves, "
-            "and going on with attention.tokens_per_batch %d",
+            "and continuing with attention.tokens_per_batch %d",
             *(n_windows, n_tokens, self._budget),
         )
         if torch.cuda.is_available():
@@ -177,26 +177,26 @@ class _Extraction:
 
 
 def _documents(shard: Path) -> Iterator[Row]:
-    # Few at a time: as Python objects, documents take several times the memory of the table.
+    # Few at a time, because Python objects take several times the memory of the table.
     for table in files.iter_tables(shard, schemas.SHARD):
         for batch in table.to_batches(max_chunksize=ROWS_PER_ROW_GROUP):
             yield from batch.to_pylist()
 
 
 def _counted(blocks: Iterator[list[Row]], progress: Progress) -> Iterator[list[Row]]:
-    """Count documents when they are read: a row group takes too long to be the step of a progress bar."""
+    """Update the progress bar for each block, because a row group takes too long."""
     for block in blocks:
         progress.advance(len(block), sum(len(row["tokens"]) for row in block))
         yield block
 
 
 def _as_table(rows: list[Row]) -> pa.Table:
-    """Leave Python soon: objects that outlive the model's large tensors keep the memory around them from reuse."""
+    """Convert rows to a table early: Python objects that outlive the model's large tensors fragment the memory."""
     return schemas.ATTENTION.table({name: [row.get(name) for row in rows] for name in schemas.ATTENTION.arrow.names})
 
 
 def _row_groups(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Join blocks until a row group is worth its overhead, but never so many that a reader needs much memory."""
+    """Join blocks to row groups that are large enough for little overhead and small enough for readers' memory."""
     waiting: list[pa.Table] = []
     for block in blocks:
         waiting.append(block)

@@ -1,4 +1,4 @@
-"""Models that bypass transformers' attention interface: their matrices are reduced as soon as a layer returns them."""
+"""Models that bypass transformers' attention interface: matrices are reduced as soon as a layer returns them."""
 
 import sys
 from collections.abc import Callable
@@ -18,19 +18,20 @@ def matrix_diagonal(matrix: Tensor) -> Tensor:
 
 
 def reduce_returned_matrices(model: PreTrainedModel, reduce: Callable[[Tensor], Tensor] = matrix_diagonal) -> None:
-    """Let each layer of a model that bypasses the interface hand out the diagonal in the place of its matrix.
+    """Make each layer of a model that bypasses the interface return the diagonal instead of its matrix.
 
-    The module that made a matrix is the first to return it, so that no later layer ever meets an earlier one's matrix.
-    The diagonal keeps four axes, [document, head, token, 1] or [token, 1, document, head], as models rearrange them.
+    Hooks act on the module that computes a matrix, because it returns the matrix first, so only one layer's matrix
+    exists at a time. The diagonal keeps four axes, [document, head, token, 1] or [token, 1, document, head], because
+    models rearrange them.
 
     Args:
-        model: The classifier; one that uses the interface is left alone.
-        reduce: Is given each layer's matrix once, [document, head, query, key], and returns its diagonal.
+        model: The classifier; one that uses the interface is not changed.
+        reduce: Called once with each layer's matrix, [document, head, query, key]; returns its diagonal.
     """
     if hasattr(sys.modules[type(model).__module__], "ALL_ATTENTION_FUNCTIONS"):
         return
     query_first = model.config.model_type in QUERY_FIRST
-    latest: list[Tensor] = []  # of a single token, a diagonal looks like a matrix when outer modules return it again
+    latest: list[Tensor] = []  # with a single token, a diagonal that outer modules return again looks like a matrix
 
     def reduced(part: Any) -> Any:  # noqa: ANN401
         if not _is_matrix(part, 0 if query_first else 2) or any(part is seen for seen in latest):
@@ -42,7 +43,7 @@ def reduce_returned_matrices(model: PreTrainedModel, reduce: Callable[[Tensor], 
     def reduce_all(_module: torch.nn.Module, _arguments: Any, returned: Any) -> Any:  # noqa: ANN401
         if type(returned) not in (tuple, list) or not returned:
             return None
-        # The first entry is what the model goes on computing with; a matrix there is not yet done with.
+        # The first entry is the input of the next layer, so it is not reduced.
         return type(returned)([returned[0], *map(reduced, returned[1:])])
 
     for module in model.modules():
@@ -50,7 +51,7 @@ def reduce_returned_matrices(model: PreTrainedModel, reduce: Callable[[Tensor], 
 
 
 def layer_diagonal(layer: Tensor) -> Tensor:
-    """Return what a model collected from one layer as [document, head, token], if it can be read so."""
+    """Return the attention of one layer as [document, head, token]; other shapes are returned unchanged."""
     if layer.dim() != MATRIX_AXES:
         return layer
     return layer.squeeze(-1) if layer.shape[-1] == 1 else matrix_diagonal(layer)

@@ -1,4 +1,4 @@
-"""Opening a checkpoint on the device that the settings ask for."""
+"""Load the tokenizer and the classifier of a checkpoint on the configured device."""
 
 import logging
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from attviz_pipeline.attention.capture import AttentionReader, Batch
 from attviz_pipeline.attention.freeing import keep_few_kernels
-from attviz_pipeline.attention.whole import Observer
+from attviz_pipeline.attention.observed_matrices import Observer
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.model_inputs import padding_id, pads_left, takes_type_ids
@@ -30,7 +30,7 @@ def open_model(checkpoint: Path, settings: AttentionSettings) -> PreTrainedModel
     """Load the classifier of a checkpoint.
 
     Raises:
-        ResourceError: The device asked for is not there.
+        ResourceError: The requested device is not available.
     """
     device = _device(settings)
     keep_few_kernels()
@@ -52,13 +52,13 @@ def open_reader(
     settings: AttentionSettings,
     observer: Observer | None = None,
 ) -> AttentionReader:
-    """Make a reader of a classifier, which changes it for good.
+    """Return a reader of a classifier, which is changed permanently.
 
     Args:
         model: The classifier.
-        tokenizer: Says with what inputs are padded, where the model does not.
-        settings: The precision to compute in.
-        observer: Sees whole attention matrices, if they are wanted.
+        tokenizer: Its tokenizer; provides the padding token if the model does not.
+        settings: Section `attention`; the precision is used.
+        observer: Receives whole attention matrices; None if they are not needed.
     """
     return AttentionReader(
         model,
@@ -71,35 +71,33 @@ def open_reader(
 
 
 def require_heads(batch: Batch, card: Mapping[str, Any]) -> None:
-    """Refuse a classifier that is not the one its card describes.
+    """Check that the model returned as many layers and heads as its metadata states.
 
     Raises:
-        AttentionError: It has returned the attention of other layers or heads.
+        AttentionError: The numbers differ.
     """
     n_layers, _, n_heads, _ = batch.self_attention.shape
     if (n_layers, n_heads) != (card["n_layers"], card["n_heads"]):
         raise AttentionError(
             f"the model returned attention of {n_layers} layers x {n_heads} heads, "
-            f"its card names {card['n_layers']} x {card['n_heads']}."
+            f"its card states {card['n_layers']} x {card['n_heads']}."
         )
 
 
 def device_name(device: torch.device) -> str:
-    """Name what was computed on, so that a result can be traced to it: `cpu`, or `cuda` and the GPU's model."""
+    """Return the name of a device for metadata: `cpu`, or `cuda` and the GPU's model."""
     return device.type if device.type == "cpu" else f"{device.type}: {torch.cuda.get_device_name(device)}"
 
 
 def _device(wanted: AttentionSettings) -> torch.device:
     available = torch.cuda.is_available()
     if wanted.device == "cuda" and not available:
-        raise ResourceError(
-            "attention.device is `cuda`, but no GPU is visible here: ask for one, or set `auto` or `cpu`."
-        )
+        raise ResourceError("attention.device is `cuda`, but no GPU is visible: request one, or set `auto` or `cpu`.")
     device = torch.device("cuda" if available and wanted.device != "cpu" else "cpu")
     if device.type == "cpu" and wanted.precision != "float32":
         raise ResourceError(
             f"attention.precision is `{wanted.precision}`, which needs a GPU, but attention is extracted on the CPU "
-            f"(attention.device: {wanted.device}): set `float32`, or ask for a GPU."
+            f"(attention.device: {wanted.device}): set `float32`, or request a GPU."
         )
     logger.info("extracting on %s (attention.device: %s) in %s", device_name(device), wanted.device, wanted.precision)
     return device

@@ -1,4 +1,4 @@
-"""Tokenizers that do not say which characters a token comes from: what their pieces spell takes the text's place."""
+"""Slow tokenizers, which give no character offsets: the text is replaced by the joined text of their tokens."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from transformers import PreTrainedTokenizer
 from attviz_pipeline.model_inputs import tokenize_text
 from attviz_pipeline.token_texts import Spelling
 
-FIRST, SECOND = -1, -2  # stand for the tokens of the two texts among special ones: no vocabulary has such indices
+FIRST, SECOND = -1, -2  # placeholders for tokens of the two texts among special tokens; no vocabulary has such indices
 
 
 class Piece(NamedTuple):
-    """One token; its place is that in the text that all pieces spell."""
+    """One token, and its characters in the joined text of all tokens."""
 
     token_id: int
     token: str
@@ -23,7 +23,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class PieceSequence:
-    """One model input with special tokens, under the names that `tokenizers.Encoding` has."""
+    """One model input with special tokens; the attributes are named as in `tokenizers.Encoding`."""
 
     ids: list[int]
     tokens: list[str]
@@ -34,7 +34,7 @@ class PieceSequence:
 
 
 def join_pieces(tokenizer: PreTrainedTokenizer, spelling: Spelling, text: str) -> tuple[str, list[Piece]]:
-    """Cut a text into pieces; return what they spell in a row, and each with its place there."""
+    """Tokenise a text; return the joined text of the tokens, and each token with its place in it."""
     surfaces = tokenize_text(tokenizer, text)
     token_ids = cast(list[int], tokenizer.convert_tokens_to_ids(surfaces))
     entries = tokenizer.convert_ids_to_tokens(token_ids)
@@ -46,7 +46,7 @@ def join_pieces(tokenizer: PreTrainedTokenizer, spelling: Spelling, text: str) -
 def piece_windows(
     tokenizer: PreTrainedTokenizer, pieces: Sequence[Piece], max_tokens: int, overlap: int
 ) -> Iterator[PieceSequence]:
-    """Yield the model inputs of one text, as the windows that fast tokenizers make: neighbours share `overlap`."""
+    """Yield the model inputs of one text, with the windows of fast tokenizers: neighbours share `overlap` tokens."""
     room = max_tokens - tokenizer.num_special_tokens_to_add()
     for start in range(0, max(1, len(pieces) - overlap), room - overlap):
         yield add_special_pieces(tokenizer, pieces[start : start + room])
@@ -55,9 +55,9 @@ def piece_windows(
 def cut_pair(
     tokenizer: PreTrainedTokenizer, first: Sequence[Piece], second: Sequence[Piece], max_tokens: int
 ) -> tuple[PieceSequence, bool]:
-    """Return the model input of two texts, the longer one cut first, and whether anything was cut."""
+    """Return the model input of two texts, and whether it was truncated; the longer text is truncated first."""
     n_over = len(first) + len(second) + tokenizer.num_special_tokens_to_add(pair=True) - max_tokens
-    # The library's own function, so that extraction reads what scoring has read.
+    # The library's own function, so that extraction and scoring read the same tokens.
     places = list(range(len(first))), list(range(len(second)))
     kept_first, kept_second, _ = tokenizer.truncate_sequences(*places, n_over, "longest_first")
     return add_special_pieces(tokenizer, first[: len(kept_first)], second[: len(kept_second)]), n_over > 0
@@ -66,7 +66,7 @@ def cut_pair(
 def add_special_pieces(
     tokenizer: PreTrainedTokenizer, first: Sequence[Piece], second: Sequence[Piece] | None = None
 ) -> PieceSequence:
-    """Put the special tokens where the tokenizer puts them around one text or two."""
+    """Add the tokenizer's special tokens to the tokens of one or two texts."""
     marks = [FIRST] * len(first), None if second is None else [SECOND] * len(second)
     layout = tokenizer.build_inputs_with_special_tokens(*marks)
     sources = {FIRST: iter(first), SECOND: iter(second or ())}
@@ -85,5 +85,5 @@ def add_special_pieces(
 
 
 def _writable(text: str) -> str:
-    # A vocabulary in JSON may hold lone surrogates, which no file of UTF-8 can.
+    # A vocabulary in JSON may contain lone surrogates, which UTF-8 cannot encode.
     return text.encode(errors="replace").decode()

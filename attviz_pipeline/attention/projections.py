@@ -1,17 +1,17 @@
-"""Where an architecture keeps the weights that turn what its heads gather into the layer's output."""
+"""Find the output projection of each attention module, whatever the architecture calls it."""
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-# Within the attention module itself; BERT and its kin keep it beside, in `output.dense` of the module around it.
+# Names within the attention module. In BERT and related models it is `output.dense` of the enclosing module.
 OWN_NAMES = ("o_proj", "out_lin", "c_proj", "dense", "Wo", "out_proj")
 NEIGHBOUR = "output.dense"
 
 
 class OutputProjections:
-    """The output weights of each attention module of a model.
+    """The output projections of the attention modules of a model.
 
     Args:
         model: The classifier.
@@ -22,9 +22,9 @@ class OutputProjections:
         self._squares: dict[torch.nn.Module, Tensor | None] = {}
 
     def squares(self, module: torch.nn.Module, n_heads: int, size: int) -> Tensor | None:
-        """Return W^T W of each head's output weights W [model size, size], or None where they are not found.
+        """Return W^T W of each head's output weights W [model size, size], or None if they are not found.
 
-        With them, the norm of W v is that of a product of `size` numbers, not of the model's size.
+        |W v|^2 = v^T (W^T W) v needs products of `size` numbers instead of the model's size.
 
         Returns:
             [head, size, size], float32.

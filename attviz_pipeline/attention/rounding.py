@@ -1,4 +1,4 @@
-"""Keeping as many bits of a value as are worth their place on disk."""
+"""Rounding of stored values to fewer bits, so that files compress better."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,14 +7,14 @@ MANTISSA_BITS = 23  # of float32
 
 
 def round_mantissa(values: npt.NDArray[np.float32], n_bits: int) -> npt.NDArray[np.float32]:
-    """Round to nearest, ties to even, so that the dropped bits are zero and compress to nothing.
+    """Round to nearest, ties to even, and set the dropped bits to zero, so that they compress well.
 
     Args:
         values: Finite, not negative, C-contiguous, any shape.
-        n_bits: Bits kept of the 23 behind the leading one; the relative error is at most 2 ** -(n_bits + 1).
+        n_bits: Number of mantissa bits to keep, at most 23; the relative error is at most 2 ** -(n_bits + 1).
 
     Returns:
-        float32 of the same shape; 0 and 1 stay what they are, and nothing in between leaves 0..1.
+        float32 of the same shape; 0 and 1 are unchanged, and values between them stay in 0..1.
     """
     n_dropped = MANTISSA_BITS - n_bits
     if n_dropped == 0:

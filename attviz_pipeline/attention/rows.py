@@ -1,4 +1,4 @@
-"""What becomes of a document's readings: one row of the artifact."""
+"""Join the readings of a document's windows to one row of the artifact `attention`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attviz_pipeline.attention.capture import Reading
-from attviz_pipeline.attention.full import PROFILE, FullReading
+from attviz_pipeline.attention.full_statistics import PROFILE, FullReading
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import EncodedDocument
 
@@ -25,10 +25,10 @@ def document_row(
         document: Its tokens and windows.
         readings: One per window.
         output_to_label: Index of the dataset's label for every output of the model.
-        n_bits: Bits kept of each value's mantissa.
+        n_bits: Mantissa bits to keep of each value.
 
     Returns:
-        The columns of schema `attention` that extraction finds out.
+        The columns of schema `attention` that the extraction computes.
     """
     probabilities = [_probabilities(reading, output_to_label) for reading in readings]
     overall = np.mean(probabilities, axis=0)
@@ -54,7 +54,7 @@ def document_row(
 
 
 def full_columns(document: EncodedDocument, readings: Sequence[FullReading], n_bits: int) -> Row:
-    """Join what full mode says about a document's windows; arguments as in `document_row`.
+    """Join the statistics of full mode of a document's windows; arguments as in `document_row`.
 
     Returns:
         The columns of schema `attention` that only full mode fills.
@@ -70,14 +70,14 @@ def full_columns(document: EncodedDocument, readings: Sequence[FullReading], n_b
 
 def _profile(readings: Sequence[FullReading]) -> dict[str, npt.NDArray[np.float32]] | None:
     n_queries = sum(reading.n_queries for reading in readings)
-    if n_queries == 0:  # a text of special tokens only attends from nowhere
+    if n_queries == 0:  # without tokens of text there are no queries
         return None
     means = torch.stack([reading.profile.cpu() for reading in readings]).sum(dim=0) / n_queries
     return {name: means[:, :, index].numpy().reshape(-1) for index, name in enumerate(PROFILE)}
 
 
 def _kept(document: EncodedDocument, parts: Sequence[Tensor], n_bits: int) -> npt.NDArray[np.float32]:
-    """Join [..., token] of the windows, each token once, flattened."""
+    """Join [..., token] of the windows, with each token once, and flatten."""
     kept = [part[..., w.first : w.stop].cpu() for part, w in zip(parts, document.windows, strict=True)]
     return round_mantissa(torch.cat(kept, dim=-1).numpy().reshape(-1), n_bits)
 

@@ -1,4 +1,4 @@
-"""Trying a classifier on a few texts, by the code that extraction uses, before time is spent on training or scoring."""
+"""Test a classifier on a few texts with the code of the extraction, before training or scoring."""
 
 import copy
 import logging
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.attention.opening import open_reader
-from attviz_pipeline.attention.whole import MatrixPart
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError
@@ -23,11 +23,11 @@ ANOTHER_MODEL = (
     "Use a model whose layers attend from every token to every token, such as BERT, RoBERTa, DeBERTa or XLNet."
 )
 REMEDIES = {"big_bird": f"Set `attention_type` to `original_full` in its config.json. Or: {ANOTHER_MODEL}"}
-"""What a user can do beside choosing another model, by model type."""
+"""Remedies other than another model, by model type."""
 
 
 class AttentionShape(NamedTuple):
-    """How many self-attention values a classifier returns for each token."""
+    """Numbers of layers and of heads per layer that a classifier returns attention of."""
 
     n_layers: int
     n_heads: int
@@ -40,20 +40,20 @@ def try_classifier(
     pair_starts: Sequence[int | None],
     max_tokens: int,
 ) -> AttentionShape:
-    """Read the attention of a few texts, and leave the classifier as it was.
+    """Read the attention of a few texts, without changing the classifier.
 
-    The first text is read whole, since some models attend in another way to long texts. Then all texts are cut short
-    and read as one padded batch.
+    The first text is read whole, because some models use another attention for long texts. Then all texts are truncated
+    to a few tokens and read as one padded batch.
 
     Args:
         model: The classifier, on its device.
-        tokenizer: Of the model.
-        texts: The longest text and others; texts or pairs as `join_pair` makes them.
-        pair_starts: Where the second text of each pair begins.
-        max_tokens: Longest model input.
+        tokenizer: The model's tokenizer.
+        texts: The longest text, then others; texts or pairs as returned by `join_pair`.
+        pair_starts: Character at which the second text of each pair begins.
+        max_tokens: Length of the longest model input.
 
     Raises:
-        AttentionError: The model fails on them, or its attention cannot be read.
+        AttentionError: The model fails on the texts, or its attention cannot be read.
         ResourceError: The first text does not fit into memory.
     """
     longest = _windows(tokenizer, texts[:1], pair_starts[:1], max_tokens)
@@ -73,7 +73,7 @@ def try_classifier(
 
 
 class _Unseeing:
-    """An observer that keeps nothing: whether matrices can be seen is all that is asked."""
+    """An observer that keeps nothing; it only tests whether matrices are accessible."""
 
     def begin(self, windows: Sequence[Window]) -> None:
         pass
@@ -96,13 +96,13 @@ def _read(
     observer: _Unseeing | None = None,
 ) -> AttentionShape:
     batch = open_reader(_twin(model), tokenizer, SETTINGS, observer).launch(windows)
-    batch.readings()  # refuses values that are no attention
+    batch.readings()  # raises an error if values are not attention
     n_layers, _, n_heads, _ = batch.self_attention.shape
     return AttentionShape(n_layers, n_heads)
 
 
 def _twin(model: PreTrainedModel) -> PreTrainedModel:
-    """Copy a model but not its weights: a reader changes the modules for good."""
+    """Copy a model's modules but share its weights, because a reader changes the modules permanently."""
     return copy.deepcopy(model, {id(weights): weights for weights in model.parameters()})
 
 

@@ -1,4 +1,4 @@
-"""Cutting texts into model inputs, and saying which window answers for which token."""
+"""Tokenise texts, divide long texts into windows, and choose the window of each token."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,20 +25,21 @@ TokenSequence = Encoding | PieceSequence
 class Window:
     """One model input, and the part of it that the document keeps.
 
-    Of the tokens two windows share, each window keeps the half nearer its own middle, where both sides give context.
+    Each of two overlapping windows keeps the half of the shared tokens that is nearer to its own middle, so that kept
+    tokens have context on both sides.
 
     Attributes:
         document: Index of the document in its block.
         token_ids: Vocabulary indices, [model token].
-        type_ids: Which of two texts each token belongs to, as the model counts them, [model token].
+        type_ids: Token types (first or second text), [model token].
         first: First token that the document keeps.
-        stop: Token behind the last one that the document keeps.
+        stop: Token after the last one that the document keeps.
         special: True for [CLS], [SEP] and the like, [model token].
-        punctuation: True for tokens of nothing but punctuation, [model token].
+        punctuation: True for tokens that consist of punctuation, [model token].
         tokens: Vocabulary entries as text, [model token].
         entries: Vocabulary entries as the tokenizer spells them, [model token].
         starts: First character of each token, [model token].
-        ends: Character behind each token, [model token].
+        ends: Character after each token, [model token].
     """
 
     document: int
@@ -55,13 +56,13 @@ class Window:
 
     @property
     def n_tokens(self) -> int:
-        """Number of tokens the model sees."""
+        """Number of tokens of the model input."""
         return len(self.token_ids)
 
 
 @dataclass(frozen=True)
 class EncodedDocument:
-    """The tokens of one document, each once, and the windows they were read from; fields as in the schema."""
+    """The tokens of one document, each once, and its windows; fields as in the schema `attention`."""
 
     text: str
     pair_start: int | None
@@ -79,13 +80,13 @@ class EncodedDocument:
     truncated: bool
 
     def part(self, token: int) -> str:
-        """Return the characters that a token stands for."""
+        """Return the characters of a token."""
         return self.text[self.starts[token] : self.ends[token]]
 
 
 @dataclass(frozen=True)
 class TokenisedText:
-    """One text or pair, cut into model inputs; offsets count from the start of the first or of the second text."""
+    """One text or pair as model inputs; offsets are relative to the first or the second text."""
 
     text: str
     pair_start: int | None
@@ -94,10 +95,10 @@ class TokenisedText:
 
 
 class DocumentEncoder:
-    """Tokenise documents and cut those over the model's limit."""
+    """Tokenises documents, and divides or truncates those over the model's limit."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, settings: AttentionSettings, max_tokens: int) -> None:
-        tokenizer.truncation_side = "right"  # windows follow each other in the text's order
+        tokenizer.truncation_side = "right"  # so that windows are in the order of the text
         self._tokenizer = tokenizer
         self._spelling = Spelling.of(tokenizer)
         self._texts = token_texts(tokenizer)
@@ -109,18 +110,18 @@ class DocumentEncoder:
         if self._overlap >= room:
             raise AttentionError(
                 f"attention.window_overlap ({self._overlap}) must be smaller than the {room} tokens of text that fit "
-                f"into model.max_tokens ({max_tokens}): lower the one or raise the other."
+                f"into model.max_tokens ({max_tokens}): lower the first or raise the second."
             )
 
     def encode(self, texts: Sequence[str], pair_starts: Sequence[int | None] | None = None) -> list[EncodedDocument]:
-        """Tokenise texts; offsets count code points of the unchanged text, where the tokenizer tells them.
+        """Tokenise texts; with a fast tokenizer, offsets count code points of the unchanged text.
 
         Args:
-            texts: Texts, or pairs as `join_pair` makes them.
-            pair_starts: Where the second text of each begins, None for texts that are no pairs; all are or none.
+            texts: Texts, or pairs as returned by `join_pair`.
+            pair_starts: As in `model_inputs.split_pairs`.
 
         Raises:
-            AttentionError: A pair is longer than a model input and would have to be read in windows.
+            AttentionError: A pair is longer than a model input and `long_texts` is `window`.
         """
         pair_starts = [None] * len(texts) if pair_starts is None else pair_starts
         tokenise = self._tokenise if self._tokenizer.is_fast else self._tokenise_to_pieces
@@ -219,7 +220,7 @@ class DocumentEncoder:
 
 
 def _segments(sequence: TokenSequence) -> list[int]:
-    """Say of each token whether it is of the first text (0), of the second (1) or special (-1)."""
+    """Return for each token 0 (first text), 1 (second text) or -1 (special), [model token]."""
     flags = zip(sequence.special_tokens_mask, sequence.sequence_ids, strict=True)
     return [-1 if special else number or 0 for special, number in flags]
 

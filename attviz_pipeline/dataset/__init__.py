@@ -1,1 +1,1 @@
-"""From a corpus on the hub or on disk to canonical documents, and from those to shards."""
+"""The stages that read a corpus from files or the hub, check it, split it, and divide it into shards."""

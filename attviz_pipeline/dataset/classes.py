@@ -1,4 +1,4 @@
-"""Which classes there are, and which of them a label means."""
+"""The classes of a corpus, and the class of each label."""
 
 import difflib
 import logging
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 class Classes:
-    """The classes of a corpus in order, and the way from a label to its class.
+    """The classes of a corpus in order, and the mapping from labels to classes.
 
     Args:
-        names: Names of the classes; a label index is an index into them.
-        indices: Class index by label as it stands in the corpus, integers as strings.
-        indexed: The list that an integer label is an index into, for messages; empty where it is no index.
+        names: Names of the classes; a class index is an index into them.
+        indices: Class index by label as written in the corpus, integers as strings.
+        indexed: Name of the list that integer labels are indices into, for messages; empty if they are no indices.
     """
 
     def __init__(self, names: Sequence[str], indices: Mapping[str, int], *, indexed: str) -> None:
@@ -32,7 +32,7 @@ class Classes:
         self._by_look = {look(label): label for label in self._indices}
 
     def index(self, label: str | int) -> int | None:
-        """Return the class that a label means, or None."""
+        """Return the class index of a label, or None if it belongs to no class."""
         if isinstance(label, str) and label in self._indices:
             return self._indices[label]
         if isinstance(label, bool):
@@ -48,7 +48,7 @@ class Classes:
         return int(truth) if named is None and self._indexed and len(self.names) == 2 else named
 
     def fault(self, label: str | int) -> str:
-        """Say what is wrong with a label that means no class."""
+        """Describe the problem of a label that belongs to no class."""
         if self._indexed and not isinstance(label, bool) and INTEGER.fullmatch(str(label)):
             unlabelled = "; -1 often marks a row without a label" if str(label) == "-1" else ""
             return f"{str(label)[:80]} is no index into {self._indexed} (0 to {len(self.names) - 1}){unlabelled}"
@@ -62,15 +62,15 @@ class Classes:
 def find_classes(
     given: list[str] | dict[str, str] | None, from_features: Sequence[str], labels: Iterable[str | int]
 ) -> Classes:
-    """Name the classes: as configured, as the dataset's features say, or by the distinct labels, sorted.
+    """Determine the classes: from the configuration, else the dataset's features, else the sorted distinct labels.
 
     Args:
         given: `dataset.label_names`: a list, or a mapping from label to name.
-        from_features: Class names of a `ClassLabel` column; empty where there is none.
+        from_features: Class names of a `ClassLabel` column; empty for any other column.
         labels: All usable labels of the corpus.
 
     Raises:
-        DatasetError: A name is empty or given twice, or there is only one class.
+        DatasetError: A name is empty or repeated, or there are fewer than two classes.
     """
     if isinstance(given, dict):
         names = list(dict.fromkeys(given.values()))
@@ -84,7 +84,7 @@ def find_classes(
 
 
 def distinct_names(labels: Iterable[str | int]) -> list[str]:
-    """Sort the distinct labels: as numbers where all are integers, else as strings."""
+    """Sort the distinct labels: as numbers if all are integers, else as strings."""
     names = sorted({spell(label) for label in labels})
     if all(INTEGER.fullmatch(name) for name in names):
         names.sort(key=int)
@@ -95,13 +95,13 @@ def distinct_names(labels: Iterable[str | int]) -> list[str]:
 def _warn_of_missing_labels(names: Sequence[str]) -> None:
     if "-1" in names and set(names) >= {"0", "1", "2"}:
         logger.warning(
-            "-1 is a class of its own; where it marks rows without a label, remove them, or leave it out of "
+            "-1 is a class of its own; if it marks rows without a label, remove them, or leave it out of "
             "`dataset.label_names` and set `dataset.bad_rows: skip`"
         )
 
 
 def _warn_of_alike(names: Sequence[str]) -> None:
-    """Name classes that look alike, once for each way in which they differ."""
+    """Warn about classes with similar names, once for each kind of difference."""
     groups = alike(names)
     for way in dict.fromkeys(map(_difference, groups)):
         same = [name for group in groups if _difference(group) == way for name in group]

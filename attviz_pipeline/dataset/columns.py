@@ -1,4 +1,4 @@
-"""Which column of a table is the one that the study names."""
+"""Find the configured columns in a table."""
 
 import difflib
 import logging
@@ -13,22 +13,22 @@ logger = logging.getLogger(__name__)
 
 
 class Columns(NamedTuple):
-    """Names in a table by field of `Cells`, and what is wrong with those that are not there."""
+    """Names of a table's columns by field of `Cells`, and the problems of missing columns."""
 
     names: dict[str, str]
     problems: list[Problem]
 
 
 def find_columns(settings: DatasetSettings, there: Sequence[str], where: str) -> Columns:
-    """Find the configured columns of text and label, and of ids and second texts if there are any.
+    """Find the configured columns of text and label, and of ids and second texts if configured.
 
-    A column whose name differs only by blanks or invisible characters around it, or by its Unicode form, is taken with
-    a warning, if it is the only one.
+    If only one column has a name that differs by surrounding blanks, invisible characters or Unicode form alone, it is
+    used, with a warning.
 
     Args:
         settings: The section `dataset`.
         there: Names of the table's columns.
-        where: The file or the split, for messages.
+        where: Name of the file or the split, for messages.
     """
     found, problems = {}, []
     for key, name in settings.columns.items():
@@ -46,7 +46,7 @@ def _fault(key: str, name: str, near: Sequence[str], there: Sequence[str]) -> st
     if len(near) == 1:
         return f"names column {quoted(name)} twice (`dataset.{key}`): rename one of them in the file"
     if near:
-        return f"has no column {quoted(name)} (`dataset.{key}`), but {' and '.join(map(quoted, near))}: write one so"
+        return f"has no column {quoted(name)} (`dataset.{key}`), but {' and '.join(map(quoted, near))}: rename one"
     return f"has no column {quoted(name)} (`dataset.{key}`); {_there(name, there)}"
 
 

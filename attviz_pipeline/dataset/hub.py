@@ -1,8 +1,8 @@
-"""Datasets of the Hugging Face hub: pinned to a commit, only the files of the wanted splits, never a repository's code.
+"""Datasets of the Hugging Face hub: pinned to a commit, only files of the needed splits, never a repository's code.
 
-Which files belong to which configuration and split, `datasets` finds out: from the dataset's card or by its patterns of
-names, in a folder that holds the card and empty files with the repository's names. The files themselves are then
-fetched, and read like local ones.
+`datasets` finds out which files belong to which configuration and split, from the dataset's card or by its name
+patterns. It works in a folder with the card, and with empty files named like those of the repository. The files
+themselves are then downloaded, and read like local files.
 """
 
 import csv
@@ -28,19 +28,19 @@ from attviz_pipeline.hub_files import Repository, quiet_client
 
 CARD, STANDALONE_CARD = "README.md", ".huggingface.yaml"
 CARD_FILES = (CARD, STANDALONE_CARD, "dataset_infos.json")
-# Settings of a card's configuration that are read; any other would change how `datasets` reads a file.
+# Supported settings of a card's configuration; any other would change how `datasets` reads a file.
 KNOWN_PARAMETERS = {"name", "version", "description", "data_files", "data_dir", "features", "sep", "delimiter"}
 REMEDY = "Download the files, and give the paths of CSV, TSV, JSON lines or Parquet files as `dataset.files`."
 
 
 @dataclass(frozen=True)
 class HubDataset:
-    """The splits of a hub dataset that are to be read.
+    """The needed splits of a hub dataset.
 
     Attributes:
         commit: The commit of all files.
-        splits: Fetched files by name of the repository's split, in its order.
-        class_names: By column, the names that the dataset's card gives to its classes.
+        splits: Downloaded files by name of the repository's split, in its order.
+        class_names: Class names in the dataset's card, by column.
     """
 
     commit: str
@@ -49,7 +49,7 @@ class HubDataset:
 
 
 def load(settings: DatasetSettings, cache: Path) -> HubDataset:
-    """Fetch the splits of a hub dataset that are to be read: those named by `dataset.splits`, or all.
+    """Download the needed splits of a hub dataset: those named in `dataset.splits`, or all.
 
     Args:
         settings: The section `dataset`; `source` is a hub id.
@@ -57,7 +57,7 @@ def load(settings: DatasetSettings, cache: Path) -> HubDataset:
 
     Raises:
         DatasetError: No revision is given; the repository, the revision, a configuration, a split or the network is
-            missing; or the data are of a kind that is not read.
+            missing; or the format of the data is not supported.
     """
     repository = _repository(settings)
     names = repository.list_files()
@@ -104,7 +104,7 @@ def _refuse_script(repository: Repository, names: Sequence[str]) -> None:
 
 
 def _lay_out(names: Sequence[str], card: Path, outline: Path) -> Path:
-    """Make a folder with the names of a repository's files, all empty but those that describe it."""
+    """Make a folder with empty files named like those of a repository, and copies of its card files."""
     _check_card(card)
     outline.mkdir(parents=True)
     for name in names:
@@ -121,7 +121,7 @@ def _lay_out(names: Sequence[str], card: Path, outline: Path) -> Path:
 
 
 def _check_card(folder: Path) -> None:
-    """Refuse a card that names files outside its repository: of this machine, or of other hosts."""
+    """Reject a card that names files outside its repository, on this machine or on other hosts."""
     try:
         configurations = list(_configurations(folder))
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, OSError) as fault:
@@ -155,14 +155,14 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _find_builder(settings: DatasetSettings, outline: Path) -> Any:  # noqa: ANN401 - the library has no types
-    """Let `datasets` find the configuration and the files of its splits."""
+    """Find the configuration and the files of its splits with `datasets`."""
     try:
         names = list(map(str, datasets.get_dataset_config_names(str(outline))))
         default = datasets.get_dataset_default_config_name(str(outline))
         subset = settings.subset or default or names[0]
         known = subset in names and (settings.subset or default or len(names) == 1)
         builder = known and datasets.load_dataset_builder(str(outline), subset, cache_dir=str(outline.parent / "arrow"))
-    except Exception as fault:  # noqa: BLE001 - the library raises many types for cards and names that it cannot read
+    except Exception as fault:  # noqa: BLE001 - the library raises many types for invalid cards and names
         reason = " ".join(str(fault).replace(f"{outline}/", "").replace(str(outline), "it").split())[:300]
         raise DatasetError(f"no data files are found in {settings.source}: {reason}", remedy=REMEDY) from None
     if not builder:
@@ -227,7 +227,7 @@ def _format(name: str) -> Format | None:
 
 
 def _source_file(folder: Path, name: str, split: str, separator: str | None, plain: Path) -> SourceFile:
-    """Describe a fetched file as a local one; rewritten if its fields end at another character than commas or tabs."""
+    """Return a downloaded file as a source file; a file with other delimiters than commas or tabs is rewritten."""
     file = SourceFile(f"{split} ({name})", folder / name, _format(name) or "csv", None)
     if file.format not in {"csv", "tsv"} or separator in {None, ","}:
         return file

@@ -1,4 +1,4 @@
-"""The elements of a JSON array, one at a time: a file of gigabytes needs the memory of its largest element."""
+"""Read the elements of a JSON array one at a time, in memory for the largest element only."""
 
 import json
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ BLANKS = " \t\r\n"
 
 
 def iter_array(path: Path, name: str = "") -> Iterator[Any]:
-    """Yield the elements of the array that a file consists of.
+    """Yield the elements of a file that contains one JSON array.
 
     Args:
         path: The file.
-        name: What messages call it, if not by its path.
+        name: Name of the file in messages; by default its path.
 
     Raises:
-        DatasetError: The file cannot be opened, is no UTF-8, no JSON, or holds no array.
+        DatasetError: The file cannot be opened, is not UTF-8, not valid JSON, or not an array.
     """
     name = name or str(path)
     try:
@@ -34,11 +34,11 @@ def iter_array(path: Path, name: str = "") -> Iterator[Any]:
 
 
 class RepeatedKeyError(ValueError):
-    """An object gives a key twice."""
+    """An object has the same key twice."""
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object of its keys and values; Python's own way drops all but the last of a repeated key.
+    """Return an object as a dictionary; unlike Python's default, a repeated key is an error.
 
     Raises:
         RepeatedKeyError: A key is repeated.
@@ -52,11 +52,11 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _MalformedError(ValueError):
-    """What is wrong and at which character."""
+    """The text is not a valid JSON array; the message has the problem and the character."""
 
 
 class _Window:
-    """The part of a file that is being looked at."""
+    """The part of a file that is in memory."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -65,7 +65,7 @@ class _Window:
         self._ended = False
 
     def next_character(self) -> str:
-        """Skip blanks; return the next character without passing it, empty at the end of the file."""
+        """Skip blanks; return the next character without consuming it, empty at the end of the file."""
         while True:
             while self._position < len(self._text) and self._text[self._position] in BLANKS:
                 self._position += 1
@@ -74,7 +74,7 @@ class _Window:
             self._read(CHARACTERS_AT_ONCE)
 
     def expect(self, *characters: str) -> str:
-        """Pass one of the characters, and return it.
+        """Consume one of the given characters, and return it.
 
         Raises:
             _MalformedError: Something else follows.
@@ -98,7 +98,7 @@ class _Window:
             except json.JSONDecodeError as fault:
                 if self._ended:
                     raise _MalformedError(f"{fault.msg} at character {self._n_before + fault.pos + 1:,}") from None
-                # Twice as much each time, so that what is parsed again stays in proportion.
+                # Double the text each time, so that repeated parsing takes linear time in total.
                 self._read(max(CHARACTERS_AT_ONCE, len(self._text)))
             except RepeatedKeyError as fault:
                 raise self._malformed(f"it {fault}, in the value that begins") from None

@@ -1,4 +1,4 @@
-"""What a cell means as a label, whatever type its file gives it."""
+"""Convert cells of any type to labels."""
 
 import math
 import re
@@ -17,9 +17,9 @@ REMEDY = "Check `dataset.label_column`; or write the class of each row into a co
 
 
 def read_label(cell: object) -> object:
-    """Return the label that a cell holds: whole numbers as integers, NaN as None, all else unchanged.
+    """Return the label of a cell: whole numbers as integers, NaN as None, anything else unchanged.
 
-    pandas makes floats of a column of integers with gaps, and databases hand out decimals.
+    pandas writes a column of integers with missing values as floats, and databases return decimals.
     """
     if not isinstance(cell, float | Decimal):
         return cell
@@ -30,17 +30,17 @@ def read_label(cell: object) -> object:
 
 
 def spell(label: str | int) -> str:
-    """Return a label as text; truth values as JSON spells them."""
+    """Return a label as text; truth values as `true` and `false`."""
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def require_classes(rows: Sequence[Row], column: str, *, named: bool) -> None:
-    """Refuse a column of lists or of measured numbers, which no class can be made of.
+    """Reject a label column of lists or of continuous numbers, which are not classes.
 
     Args:
-        rows: All rows as they were read.
+        rows: All rows.
         column: The label column, for the message.
-        named: True where `dataset.label_names` or the data's features name the classes.
+        named: True if `dataset.label_names` or the data's features name the classes.
 
     Raises:
         DatasetError: More than half of the rows have such a label.
@@ -59,7 +59,7 @@ def require_classes(rows: Sequence[Row], column: str, *, named: bool) -> None:
 
 
 def _n_measured(labels: Iterable[str]) -> int:
-    """Count the labels that are numbers, if they are too many different ones for classes and some are not whole."""
+    """Count numeric labels; 0 if they have few different values or are all whole, because they can be classes then."""
     numbers = [label for label in labels if FRACTION.fullmatch(label)]
     different = {float(label) for label in numbers}
     measured = len(different) > MOST_CLASSES_OF_FRACTIONS and not all(number.is_integer() for number in different)

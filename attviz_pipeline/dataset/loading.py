@@ -1,4 +1,4 @@
-"""Loading a corpus with the `datasets` library: local files, or a repository of the hub."""
+"""Load a corpus with the `datasets` library, from local files or the hub."""
 
 import json
 import logging
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Part:
-    """One file or hub split, its cells on disk.
+    """One file or hub split, with its cells on disk.
 
     Args:
-        name: The file as the configuration spells it, or the hub split.
-        split: The split that its rows belong to; None where a split is still to be made.
+        name: Path of the file as configured, or name of the hub split.
+        split: The split of its rows; None if the rows are still to be split.
         sha256: Digest of the file; None for a hub split, which the revision pins.
         class_names: Names of a `ClassLabel` column, in order; empty for other columns.
-        table: The dataset, only the configured columns.
-        columns: Names in `table` of the columns for the fields of `Cells`.
-        as_json: True where each cell is kept as JSON, since the types of JSON lines may differ from row to row.
+        table: The configured columns of the dataset.
+        columns: Names of columns in `table`, by field of `Cells`.
+        as_json: True if each cell is stored as JSON, because types in JSON lines may differ from row to row.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Part:
         return int(self.table.num_rows)
 
     def cells(self) -> Iterator[Cells]:
-        """Yield the cells of every row, in order, in bounded memory."""
+        """Yield the cells of every row in order; memory is bounded."""
         for batch in self.table.with_format("arrow").iter(ROWS_AT_ONCE):
             columns = [_values(batch[name]) for name in self.columns.values()]
             if self.as_json:
@@ -76,11 +76,11 @@ def load_corpus(settings: DatasetSettings, cache: Path) -> Corpus:
 
     Args:
         settings: The section `dataset`.
-        cache: A temporary folder for the library's Arrow files; the corpus is readable while it exists.
+        cache: A temporary folder for the library's Arrow files; it must exist as long as the corpus is used.
 
     Raises:
-        DatasetError: It cannot be found, read or has not the configured columns; all faults of all files are listed.
-        ResourceError: The disk cannot hold a temporary copy.
+        DatasetError: Files are missing, unreadable or without the configured columns; all problems are listed.
+        ResourceError: The disk is too small for a temporary copy.
     """
     with _quiet_library():
         if is_hub_id(settings):
@@ -99,7 +99,7 @@ def _load_files(files: Sequence[SourceFile], settings: DatasetSettings, cache: P
 
 
 class Plan(NamedTuple):
-    """A file that can be read, how its fields are laid out if it is CSV or TSV, and its columns by field of `Cells`."""
+    """A readable file, its layout if it is CSV or TSV, and its columns by field of `Cells`."""
 
     file: SourceFile
     layout: text_files.Layout | None
@@ -107,7 +107,7 @@ class Plan(NamedTuple):
 
 
 def _look_through(files: Sequence[SourceFile], settings: DatasetSettings) -> list[Plan]:
-    """Check the files as files, before anything is loaded."""
+    """Check all files before any of them is loaded."""
     problems: list[Problem] = []
     plans = []
     for file in files:
@@ -146,7 +146,7 @@ def _load_file(plan: Plan, sha256: str, cache: Path) -> Part:
     table = datasets.Dataset.from_generator(
         _text_cells,
         features=datasets.Features(dict.fromkeys(columns, datasets.Value("large_string"))),
-        # The library takes a list for the parts of a dataset, and would call the reader once for each.
+        # The library would treat a list as parts of the dataset, and call the reader once for each.
         gen_kwargs={"path": str(file.path), "layout": plan.layout, "columns": columns},
         cache_dir=str(cache),
     )
@@ -157,7 +157,7 @@ def _load_file(plan: Plan, sha256: str, cache: Path) -> Part:
 def _text_cells(
     path: str, layout: text_files.Layout | None, columns: Mapping[str, str]
 ) -> Iterator[dict[str, str | None]]:
-    """Yield the wanted cells of a text file; those of JSON lines as ASCII JSON, which can hold any of them."""
+    """Yield the configured cells of a text file; cells of JSON lines as ASCII JSON, which can represent any value."""
     if layout is None:
         for line in text_files.read_json_lines(Path(path)):
             content = text_files.parse_object(line.text)
@@ -180,7 +180,7 @@ def _parquet_columns(file: SourceFile) -> tuple[list[str], list[Problem]]:
 
 
 def _load_parquet(file: SourceFile, columns: list[str], cache: Path) -> datasets.Dataset:
-    # The library takes a path for a glob pattern; under this name it is none, whatever the file is called.
+    # The library reads a path as a glob pattern. The name of this link is never one, whatever the file is called.
     cache.mkdir(parents=True)
     link = cache / "rows.parquet"
     link.symlink_to(file.path.resolve())
@@ -194,7 +194,7 @@ def _load_parquet(file: SourceFile, columns: list[str], cache: Path) -> datasets
 
 
 def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
-    """Return the names of a `ClassLabel` column, empty for any other column."""
+    """Return the class names of a `ClassLabel` column; empty for any other column."""
     feature = table.features[label_column]
     return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else ()
 
@@ -213,7 +213,7 @@ def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
 
 
 def _join(parts: Sequence[Part], name: str, split: Split | None, names_of_card: tuple[str, ...]) -> Part:
-    """Make one part of the files of a hub split."""
+    """Join the files of a hub split to one part."""
     if any((part.columns, part.as_json) != (parts[0].columns, parts[0].as_json) for part in parts):
         raise DatasetError(
             f"the files of the split {name} are of different formats: {', '.join(p.name for p in parts)}"
@@ -246,7 +246,7 @@ def _first_line(fault: BaseException) -> str:
 
 @contextmanager
 def _quiet_library() -> Iterator[None]:
-    """Silence the library's own progress bars and log lines, and leave its settings as they were."""
+    """Silence the library's progress bars and log messages, and restore its settings afterwards."""
     bars = datasets.are_progress_bars_disabled()
     verbosity = datasets.logging.get_verbosity()
     datasets.disable_progress_bars()

@@ -1,4 +1,4 @@
-"""Names of columns, classes and ids: those that look alike, and how a message writes one so that YAML reads it back."""
+"""Names of columns, classes and ids: find similar names, and quote names in messages as valid YAML."""
 
 import re
 import unicodedata
@@ -9,21 +9,21 @@ INVISIBLE = {"Cf", "Cc", "Zs", "Zl", "Zp"}
 
 
 def bare(name: str) -> str:
-    """Return a name in composed Unicode form, without blanks and invisible characters around it."""
+    """Return a name in composed Unicode form, without surrounding blanks and invisible characters."""
     composed = unicodedata.normalize("NFC", name)
     seen = [place for place, character in enumerate(composed) if unicodedata.category(character) not in INVISIBLE]
     return composed[seen[0] : seen[-1] + 1] if seen else ""
 
 
 def look(name: str) -> str:
-    """Return what names have in common that a reader can hardly tell from each other."""
+    """Return a normal form that is equal for names which a reader can hardly distinguish."""
     seen = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in {"Cf", "Cc"})
     whole = WHOLE_NUMBER.fullmatch(seen.strip())
     return whole[1] if whole else " ".join(seen.casefold().split())
 
 
 def alike(names: Iterable[str], key: Callable[[str], str] = look) -> list[list[str]]:
-    """Group different names that look alike, in the order of their first one."""
+    """Group different names with the same key, in the order of the first name of each group."""
     first: dict[str, str] = {}
     groups: dict[str, dict[str, None]] = {}
     for name in names:
@@ -34,7 +34,7 @@ def alike(names: Iterable[str], key: Callable[[str], str] = look) -> list[list[s
 
 
 def quoted(name: str) -> str:
-    """Write a name in quotes so that YAML reads exactly it; what cannot be seen is written as its code."""
+    """Quote a name so that YAML reads it unchanged; invisible characters are escaped."""
     plain = name.isprintable() and "'" not in name and unicodedata.is_normalized("NFC", name)
     return f"'{name}'" if plain else f'"{"".join(map(_escaped, name))}"'
 

@@ -1,4 +1,4 @@
-"""The stage `prepare_dataset`: every input row checked, classed, split, and entered in the ledger."""
+"""The stage `prepare_dataset`: check every input row, assign class and split, and write the ledger."""
 
 import hashlib
 import logging
@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, card: Path) -> None:
-    """Turn the configured corpus into canonical documents, and account for every row of it.
+    """Convert the configured corpus to documents, and account for every row in the ledger.
 
     Args:
         settings: Seed and section `dataset`.
-        documents: Target, a `documents` table: every usable row in input order.
-        ledger: Target, a `ledger` table: every input row in input order, kept or left out.
-        card: Target, a `dataset` card: classes, counts, source, digests.
+        documents: Artifact `documents`, written: every usable row in input order.
+        ledger: Artifact `ledger`, written: every input row in input order, kept or left out.
+        card: Artifact `dataset`, written: classes, counts, source, digests.
 
     Raises:
-        DatasetError: The corpus cannot be read, or has rows that cannot be used (all are named) and
-            `dataset.bad_rows` is not `skip`. Nothing is written then.
+        DatasetError: The corpus cannot be read, or has unusable rows (all are listed) and `dataset.bad_rows` is not
+            `skip`. Nothing is written then.
     """
     with scratch_directory(documents.parent / "corpus") as cache:
         corpus = load_corpus(settings.dataset, cache)
@@ -73,7 +73,7 @@ def _named(parts: Sequence[Part], settings: DatasetSettings) -> bool:
 
 
 def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
-    """Read and check every row for itself."""
+    """Read every row and check it on its own."""
     n_rows = sum(part.n_rows for part in parts)
     if n_rows == 0:
         raise DatasetError("the dataset has no rows.")
@@ -110,13 +110,13 @@ def _row(part: int, number: int, cells: Cells, fallback_id: str, settings: Datas
 
 
 def _text_digest(cells: Cells) -> bytes:
-    # No usable text holds a null character, so that no two different pairs look alike.
+    # Usable texts contain no null character, so different pairs have different digests.
     texts = str(cells.text) if cells.pair is None else f"{cells.text}\0{cells.pair}"
     return hashlib.blake2b(texts.encode(), digest_size=16).digest()
 
 
 def _classify(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> Classes:
-    """Find the classes and set each row's; a label that means none of them is a fault of its row."""
+    """Determine the classes and set each row's class; a label that belongs to no class is a fault of its row."""
     usable = _usable(rows)
     if not usable:
         raise _bad_rows(rows, parts)
@@ -134,7 +134,7 @@ def _classify(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSetti
 
 
 def _feature_names(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return the class names that the files themselves give, empty where they give none."""
+    """Return the class names in the files; empty if there are none."""
     if len({part.class_names for part in parts}) > 1:
         names = ", ".join(part.name for part in parts)
         raise DatasetError(f"{names} name their classes differently: give `dataset.label_names`.")
@@ -165,7 +165,7 @@ def _warn_of_alike_ids(ids: Sequence[str]) -> None:
 
 
 def _report_bad_rows(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> None:
-    """Stop at rows that cannot be used, all at once, or log how many are skipped."""
+    """Raise an error that lists all unusable rows, or log how many are skipped."""
     bad = [row for row in rows if row.faults]
     if not bad:
         return
@@ -173,7 +173,7 @@ def _report_bad_rows(rows: Sequence[Row], parts: Sequence[Part], settings: Datas
         raise _bad_rows(rows, parts)
     counts = Counter(row.faults[0].status for row in bad)
     reasons = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items()))
-    logger.warning("%d of %d rows are left out (%s); the ledger names each", len(bad), len(rows), reasons)
+    logger.warning("%d of %d rows are left out (%s); the ledger lists each", len(bad), len(rows), reasons)
 
 
 def _bad_rows(rows: Sequence[Row], parts: Sequence[Part]) -> DatasetError:
@@ -186,12 +186,12 @@ def _bad_rows(rows: Sequence[Row], parts: Sequence[Part]) -> DatasetError:
     if n_bad == len(rows):
         return DatasetError(f"none of the {n_bad:,} rows can be used:", problems, "Correct them, or check the columns.")
     count = "1 row" if n_bad == 1 else f"{n_bad:,} of {len(rows):,} rows"
-    remedy = "Correct them, or set `dataset.bad_rows: skip` to leave them out and have the ledger name them."
+    remedy = "Correct them, or set `dataset.bad_rows: skip` to leave them out and list them in the ledger."
     return DatasetError(f"{count} cannot be used:", problems, remedy)
 
 
 def _mark_repeated_texts(rows: Sequence[Row], settings: DatasetSettings) -> None:
-    """Note, or leave out, the second and later rows with the same text."""
+    """Mark the second and later rows with the same text; leave them out if configured."""
     first: dict[bytes, Row] = {}
     for row in _usable(rows):
         earlier = first.setdefault(row.text_digest, row)
@@ -252,7 +252,7 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: PrepareDataset) -> dict[str, Any]:
-    """Collect the facts of the corpus; they hold nothing that changes from run to run."""
+    """Collect the metadata of the corpus; it is the same for every run."""
     chosen, kept = settings.dataset, _usable(rows)
     return {
         "label_names": list(classes.names),
@@ -285,7 +285,7 @@ def _class_counts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, dict[s
 def _count_leaks(rows: Sequence[Row]) -> int:
     n_leaks = count_texts_in_several_splits(rows)
     if n_leaks:
-        logger.warning("%d texts occur in more than one of the given splits: scores on them flatter the model", n_leaks)
+        logger.warning("%d texts occur in more than one of the given splits: scores on them are too high", n_leaks)
     return n_leaks
 
 

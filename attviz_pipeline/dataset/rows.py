@@ -1,4 +1,4 @@
-"""What makes a single cell of the corpus unusable."""
+"""Input rows, and checks of single cells."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ NO_NAME, A_LIST, A_NUMBER = "must be a string or an integer, got ", "a list", "t
 
 
 class Cells(NamedTuple):
-    """The cells of one input row as they were read; `id` and `pair` are None where no such column was asked for."""
+    """The cells of one input row as they were read; `id` and `pair` are None if no such column is configured."""
 
     text: object
     label: object
@@ -33,16 +33,16 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Row:
-    """All that is kept in memory of an input row; its text stays on disk.
+    """An input row in memory; its text stays on disk.
 
     Args:
-        part: Index of the file or hub split that it comes from.
-        number: Number in that file, 1-based.
-        id: Unique id, or a number where the given id cannot be used.
-        label: The cell, a string, an integer or a truth value; -1 where it cannot be used.
-        text_digest: Equal for equal texts, of pairs for pairs of which both are equal.
-        faults: Empty for a row that can be used.
-        note: What the ledger says of a row that was kept.
+        part: Index of the row's file or hub split.
+        number: Number of the row in that file, 1-based.
+        id: Unique id, or a number if the given id cannot be used.
+        label: The cell, a string, an integer or a truth value; -1 if it cannot be used.
+        text_digest: Digest of the text, or of both texts of a pair.
+        faults: Reasons why the row cannot be used; empty for a usable row.
+        note: Remark in the ledger for a row that was kept.
         class_index: Index into the label names, set when all labels are known.
         split: Empty until it is assigned.
     """
@@ -59,7 +59,7 @@ class Row:
 
 
 def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
-    """Say why a text cannot be used, or return None."""
+    """Return why a text cannot be used, or None."""
     if text is None:
         return Fault(column, "empty", "is missing")
     if not isinstance(text, str):
@@ -75,14 +75,14 @@ def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
 
 
 def label_kind_fault(fault: Fault) -> str:
-    """Return what a column of labels holds by this fault in place of names: `list`, `number`, or an empty string."""
+    """Return `list` or `number` if a fault says that a label is a list or a number, else an empty string."""
     kinds = {f"{NO_NAME}{A_LIST}": "list", f"{NO_NAME}{A_NUMBER}": "number"}
     found = (kind for start, kind in kinds.items() if fault.what.startswith(start))
     return next(found, "") if fault.status == "unreadable_label" else ""
 
 
 def label_fault(label: object, column: str) -> Fault | None:
-    """Say why a cell cannot be a label, whatever the classes are, or return None."""
+    """Return why a cell cannot be a label of any class, or None."""
     what = _kind_fault(label)
     if not what and isinstance(label, str):
         what = name_fault(label) or ("has blanks around it" if label != label.strip() else "")
@@ -92,7 +92,7 @@ def label_fault(label: object, column: str) -> Fault | None:
 
 
 def id_fault(given: object, column: str) -> Fault | None:
-    """Say why a cell cannot be an id, or return None."""
+    """Return why a cell cannot be an id, or None."""
     what = f"{NO_NAME}{_kind(given)}" if isinstance(given, bool) else _kind_fault(given)
     if not what:
         text = str(given)
@@ -111,7 +111,7 @@ def _kind_fault(cell: object) -> str:
 
 
 def name_fault(name: str) -> str:
-    """Say which character of a name or token cannot be shown, or return an empty string."""
+    """Describe the first character of a name or token that cannot be shown; empty if there is none."""
     found = SURROGATE.search(name) or CONTROL_CHARACTER_OF_NAME.search(name)
     return _character_fault(name, found.start()) if found else ""
 

@@ -1,4 +1,4 @@
-"""The stage `shard_documents`: which texts are analysed, how they are cut, and which job gets them."""
+"""The stage `shard_documents`: select texts, cut them into segments, and divide them into shards."""
 
 import logging
 import re
@@ -26,15 +26,15 @@ logger = logging.getLogger(__name__)
 
 
 def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[Path]) -> None:
-    """Choose the documents to analyse and deal them out to the extraction jobs.
+    """Select the documents to analyse and divide them into shards, one per extraction job.
 
-    Documents of similar length share a block, and a batch never spans two blocks; since the blocks are made before they
-    are dealt out, the results are the same for any number of shards.
+    Documents of similar length share a block, and a batch never spans two blocks. Blocks are made before they are
+    assigned to shards, so the results are the same for any number of shards.
 
     Args:
         settings: Seed and section `documents`.
-        documents: A `documents` table.
-        shards: Targets, `shard` tables; block b goes to the file with index b modulo their number.
+        documents: Artifact `documents`, read.
+        shards: Artifacts `shard`, written; block b goes to the shard with index b modulo their number.
 
     Raises:
         DatasetError: The split is empty, or the ids of segments clash.
@@ -60,8 +60,8 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
 def cut_paragraphs(text: str, min_words: int) -> list[str]:
     """Cut a text at its blank lines.
 
-    A paragraph of fewer than `min_words` words is joined to the next one, the last one to the one before; what lies
-    between joined paragraphs stays as it was.
+    A paragraph of fewer than `min_words` words is joined to the next paragraph, the last one to the previous paragraph.
+    The characters between joined paragraphs are kept.
     """
     edges = [0, *(edge for match in BLANK_LINE.finditer(text) for edge in match.span()), len(text)]
     spans: list[tuple[int, int]] = []
@@ -151,7 +151,7 @@ def _require_single_texts(rows: pa.Table) -> None:
 
 
 def _sample(table: pa.Table, n_documents: int | None, seed: int) -> pa.Table:
-    """Draw a seeded sample, stratified by label, and keep the order."""
+    """Draw a seeded sample, stratified by label; the order is kept."""
     if n_documents is None or table.num_rows <= n_documents:
         return table
     strata: dict[int, list[tuple[bytes, int]]] = {}
@@ -167,14 +167,14 @@ def _sample(table: pa.Table, n_documents: int | None, seed: int) -> pa.Table:
 def _check_ids(table: pa.Table, documents: Path) -> None:
     clashes = [name for name, n in Counter(table["id"].to_pylist()).items() if n > 1]
     if clashes:
-        problems = [Problem(f"id {name[:80]!r}", "means more than one document") for name in clashes]
+        problems = [Problem(f"id {name[:80]!r}", "belongs to more than one document") for name in clashes]
         raise DatasetError(f"ids of {documents} are not unique:", problems, "Choose another `dataset.id_column`.")
 
 
 def _row_groups(
     order: npt.NDArray[np.int64], shard: int, n_shards: int, block_size: int
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield the indices of one shard's rows, whole blocks at a time where these are not too large."""
+    """Yield the indices of one shard's rows, in row groups of whole blocks if these are not too large."""
     blocks_per_group = -(-LEAST_ROWS_PER_GROUP // block_size)
     n_blocks = -(-len(order) // block_size)
     mine = range(shard, n_blocks, n_shards)

@@ -1,4 +1,4 @@
-"""Which files or which hub repository the configuration means."""
+"""Find the configured files, or recognise a hub id, and check the files' formats."""
 
 import difflib
 import json
@@ -36,7 +36,7 @@ REMEDY_OF_SUFFIX = {
     **dict.fromkeys((".orc", ".avro", ".h5", ".hdf5", ".sqlite", ".db", ".dta", ".sav", ".rds"), _FOREIGN),
 }
 REMEDY_OF_START = {
-    b"PK\x03\x04": "is an archive or a spreadsheet, whatever its suffix says: unpack it, or save the sheet as CSV",
+    b"PK\x03\x04": "is an archive or a spreadsheet, in spite of its suffix: unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": _SHEET,
     b"%PDF": _FOREIGN,
     b"version https://git-lfs": "is a pointer of Git LFS, not the file: run `git lfs pull` in its folder",
@@ -53,7 +53,7 @@ SAVED_SPLIT = re.compile(r"\w[\w.-]*")
 
 
 class SourceFile(NamedTuple):
-    """One local file, or the folder of one saved split; `given` is its path as the configuration spells it."""
+    """One local file, or the folder of one saved split; `given` is its path as configured."""
 
     given: str
     path: Path
@@ -62,7 +62,7 @@ class SourceFile(NamedTuple):
 
 
 def is_hub_id(settings: DatasetSettings) -> bool:
-    """Tell a hub id from a path: it has the form of one, no suffix of a corpus file, and no such path exists."""
+    """Whether the source is a hub id: it has the form of one, no suffix of a corpus file, and no such path exists."""
     source = settings.source
     return (
         source is not None
@@ -78,8 +78,8 @@ def list_files(settings: DatasetSettings) -> list[SourceFile]:
     """List the local files to read, in the order train, validation, test.
 
     Raises:
-        DatasetError: A file is missing, empty or of unknown format, a folder is none that `datasets` has saved, or a
-            key does not fit the source.
+        DatasetError: A file is missing, empty or of unknown format, a folder was not saved by `datasets`, or a key
+            does not apply to the source.
     """
     given: dict[Split | None, str] = {None: settings.source} if settings.source is not None else {}
     given |= {split: settings.files[split] for split in SPLITS if settings.files and split in settings.files}
@@ -112,15 +112,15 @@ def list_files(settings: DatasetSettings) -> list[SourceFile]:
 
 
 def is_saved_split(folder: Path) -> bool:
-    """Tell whether `Dataset.save_to_disk` has written a folder."""
+    """Whether a folder was written by `Dataset.save_to_disk`."""
     return (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
 
 
 def saved_arrow_files(folder: Path) -> list[Path]:
-    """List the Arrow files of a folder that `Dataset.save_to_disk` has written, in order.
+    """List the Arrow files of a folder that was written by `Dataset.save_to_disk`, in order.
 
     Raises:
-        ValueError: Its list of files is damaged, or names what is not in the folder.
+        ValueError: Its list of files is damaged, or names a file that is not in the folder.
     """
     state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     try:
@@ -133,7 +133,7 @@ def saved_arrow_files(folder: Path) -> list[Path]:
 
 
 def _saved_splits(settings: DatasetSettings) -> dict[str, Path]:
-    """Return the folders of a `DatasetDict` on disk by split; empty where the source is none."""
+    """Return the folders of a `DatasetDict` on disk by split; empty if the source is no `DatasetDict`."""
     if settings.source is None or not _is_saved_dict(Path(settings.source)):
         return {}
     folder = Path(settings.source)
@@ -172,7 +172,7 @@ def _misplaced_keys(settings: DatasetSettings, *, has_splits: bool) -> list[Prob
 
 
 def _fault(name: str, settings: DatasetSettings, *, may_have_splits: bool) -> str:
-    """Say why a path is nothing that can be read, or return an empty string."""
+    """Return why a path cannot be read; empty if it can."""
     if ADDRESS.match(name):
         return _address_fault(name)
     path = Path(name)
@@ -222,7 +222,7 @@ def _file_fault(path: Path) -> str:
 
 def _format_fault(path: Path, settings: DatasetSettings) -> str:
     if settings.format == "attviz_json" and path.suffix.lower() in COMPRESSED_SUFFIXES:
-        return "is compressed: unpack it, and name the file that comes out"
+        return "is compressed: unpack it, and name the unpacked file"
     known = _format_or_none(str(path), settings) is not None
     return "" if known else f"has no known suffix ({', '.join(FORMAT_OF_SUFFIX)}): set `dataset.format`"
 
@@ -233,7 +233,7 @@ def _short(name: str) -> str:
 
 
 def _plain_suffix(path: Path) -> str:
-    """Return the suffix that names the format, in lower case, without that of a compression."""
+    """Return the suffix of the format in lower case, without that of a compression."""
     compressed = path.suffix.lower() in COMPRESSED_SUFFIXES
     return (Path(path.stem) if compressed else path).suffix.lower()
 
@@ -249,12 +249,12 @@ def _format(given: str, settings: DatasetSettings) -> Format:
 
 
 def _neighbours(path: Path) -> str:
-    """Name files of the same folder that may have been meant."""
+    """List files of the same folder with similar names or known formats, for a message."""
     if path.parts and path.parts[0].startswith("~"):
-        return ": ~ is no folder here, write the whole path"
+        return ": ~ is not expanded, write the whole path"
     if not path.parent.is_dir():
         return f": there is no folder {_short(str(path.parent))} (paths are relative to where the workflow runs)"
-    # Names of files are foreign text: one that could steer a terminal is not worth showing.
+    # File names are untrusted: names with control characters for the terminal are not shown.
     names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file() and entry.name.isprintable())
     near = difflib.get_close_matches(path.name, names, n=5)
     near += [name for name in names if _plain_suffix(Path(name)) in FORMAT_OF_SUFFIX and name not in near]

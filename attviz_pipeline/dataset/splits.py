@@ -1,4 +1,4 @@
-"""Into which split each row goes: as given, or seeded, stratified, and without leaks."""
+"""Assign rows to splits: as given, or seeded and stratified, with equal texts in the same split."""
 
 import logging
 from collections import Counter, defaultdict
@@ -18,9 +18,9 @@ class Drawing(NamedTuple):
     """How rows without a split get one.
 
     Args:
-        shares: Shares of the splits; None where no split is drawn, so that these rows are all in `test`.
-        seed: Of the lot.
-        to_learn: True where a model learns from the rows, so that each split needs some of every class.
+        shares: Shares of the splits; None to put all rows without a split into `test`.
+        seed: Seed of the assignment.
+        to_learn: True if a model is trained on the rows, so that each split needs rows of every class.
     """
 
     shares: Mapping[Split, float] | None
@@ -37,14 +37,14 @@ def assign_splits(
     """Set the split of every row.
 
     Args:
-        rows: The usable rows, their classes known.
-        given: Split of each part of the corpus, or None where a split is to be made; all given or none.
-        drawing: How rows without a split get one; of a given training split, validation takes its share if it has no
-            own.
+        rows: The usable rows, with their classes set.
+        given: Split of each part of the corpus, or None if its rows are to be split; either all or none are None.
+        drawing: How rows without a split get one. If there is a training split but no validation split, the share of
+            validation is taken from the training split.
         class_names: Names of the classes, for messages.
 
     Raises:
-        DatasetError: There are rows to learn from, and a class has too few distinct texts to be in every split.
+        DatasetError: A model is trained on the rows, and a class has too few distinct texts to be in every split.
     """
     for row in rows:
         row.split = given[row.part] or "test"
@@ -57,7 +57,7 @@ def assign_splits(
 
 
 def count_texts_in_several_splits(rows: Sequence[Row]) -> int:
-    """Count the texts that occur in more than one split; only splits that were given can share any."""
+    """Count the texts that occur in more than one split; this happens only if the splits were given."""
     splits_of: dict[bytes, set[str]] = defaultdict(set)
     for row in rows:
         splits_of[row.text_digest].add(row.split)
@@ -75,7 +75,7 @@ def _carve_validation(train: Sequence[Row], drawing: Drawing, class_names: Seque
 
 
 def _divide(rows: Sequence[Row], shares: Mapping[Split, float], drawing: Drawing, class_names: Sequence[str]) -> None:
-    """Divide the rows of each class in proportion; equal texts stay together, under the class of the first."""
+    """Divide the rows of each class in proportion; rows of equal text stay together, in the class of the first row."""
     texts: dict[bytes, list[Row]] = defaultdict(list)
     for row in rows:
         texts[row.text_digest].append(row)

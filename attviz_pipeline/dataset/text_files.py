@@ -1,12 +1,12 @@
-"""Strict readers of CSV, TSV and JSON lines: every row comes out once and unchanged, or is named as a fault.
+"""Strict readers of CSV, TSV and JSON lines: every row is read once and unchanged, or reported as a problem.
 
-The readers use Python's own parsers and not pandas', which would turn "NA" into nothing, guess types column by column,
-drop the leading blanks of a line and pad rows that are too short.
+The readers use Python's own parsers. Those of pandas would turn "NA" into a missing value, guess types column by
+column, drop the leading blanks of a line and pad rows that are too short.
 
-How TSV is quoted: the format itself (IANA text/tab-separated-values) knows no quotes and has one row per line, but
-spreadsheets and pandas write quoted fields. A file counts as quoted when each of its double quotes belongs to a field
-that is quoted by the rules of CSV. One stray quote, and all quotes are characters of the text; rows are never merged.
-`dataset.quoting` decides otherwise. A file that is read without quoting though fields of it look quoted is warned of.
+Quoting of TSV: the format itself (IANA text/tab-separated-values) has no quotes and one row per line, but spreadsheets
+and pandas write quoted fields. A file counts as quoted if each of its double quotes belongs to a field that is quoted
+by the rules of CSV. With a single stray quote, all quotes are characters of the text; rows are never merged.
+`dataset.quoting` overrides this. A warning is logged if a file is read without quoting although fields look quoted.
 """
 
 import csv
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Layout(NamedTuple):
-    """How the fields of a line are told apart."""
+    """Delimiter and quoting of a CSV or TSV file."""
 
     delimiter: str
     quoted: bool
@@ -39,7 +39,7 @@ class Record(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One row of JSON lines, still as text; rows and lines are 1-based, blank lines are no rows."""
+    """One row of JSON lines, as text; rows and lines are 1-based, blank lines are not counted as rows."""
 
     row: int
     line: int
@@ -47,7 +47,7 @@ class Line(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a strict look through a whole file found."""
+    """Columns, number of rows and problems of a file."""
 
     columns: list[str]
     n_rows: int
@@ -55,7 +55,7 @@ class Contents(NamedTuple):
 
 
 class MalformedRecordError(ValueError):
-    """A row in which double quotes are used wrongly; what follows it cannot be told apart."""
+    """A row with a stray double quote, after which fields cannot be separated."""
 
     def __init__(self, row: int, line: int, what: str) -> None:
         self.row, self.line, self.what = row, line, what
@@ -63,7 +63,7 @@ class MalformedRecordError(ValueError):
 
 
 def encoding_problems(path: Path, given: str) -> list[Problem]:
-    """Find every line that is not UTF-8 or holds a NUL byte."""
+    """Find every line that is not UTF-8 or contains a NUL byte."""
     with path.open("rb") as lines:
         start = lines.read(2)
         if start in (b"\xff\xfe", b"\xfe\xff"):
@@ -84,10 +84,10 @@ def _line_fault(line: bytes) -> str:
 
 
 def read_records(path: Path, layout: Layout) -> Iterator[Record]:
-    """Read a CSV or TSV file row by row, the header first; blank lines are no rows.
+    """Read a CSV or TSV file row by row, the header first; blank lines are skipped.
 
     Raises:
-        MalformedRecordError: Double quotes are used wrongly.
+        MalformedRecordError: A row has a stray double quote.
     """
     limit = csv.field_size_limit(sys.maxsize)
     row, line = 0, 1
@@ -111,18 +111,18 @@ def read_records(path: Path, layout: Layout) -> Iterator[Record]:
 
 
 class Quotes(NamedTuple):
-    """How a file uses double quotes: fields that are quoted, and the first line with a stray quote (0: none)."""
+    """Number of quoted fields in a file, and the first line with a stray quote (0 for none)."""
 
     n_quoted: int
     stray_line: int
 
 
 def find_layout(path: Path, given: str, file_format: str, quoting: str = "auto") -> Layout:
-    """Tell how a CSV or TSV file is laid out (see the head of this module).
+    """Find the delimiter and quoting of a CSV or TSV file; see the docstring of this module.
 
     Args:
         path: The file.
-        given: What the warning calls it.
+        given: Name of the file in the warning.
         file_format: `csv` or `tsv`.
         quoting: `dataset.quoting`.
     """
@@ -131,7 +131,7 @@ def find_layout(path: Path, given: str, file_format: str, quoting: str = "auto")
     quotes, quoted = _tsv_quotes(path)
     if quotes.n_quoted and not quoted:
         logger.warning(
-            "%s is read without quoting, since line %d has a stray double quote: the quotes around %s stay in the "
+            "%s is read without quoting, because line %d has a stray double quote: the quotes around %s stay in the "
             "text. Correct that line, or set `dataset.quoting` to `always` or, if the quotes belong to the text, to "
             "`never`",
             given,
@@ -142,7 +142,7 @@ def find_layout(path: Path, given: str, file_format: str, quoting: str = "auto")
 
 
 def _tsv_quotes(path: Path) -> tuple[Quotes, bool]:
-    """Count the quoted fields of a TSV file, and tell whether it counts as quoted."""
+    """Count the quoted fields of a TSV file; return also whether it counts as quoted."""
     widths, n_quoted, stray_line = set(), 0, 0
     for record in read_records(path, Layout("\t", quoted=False)):
         widths.add(len(record.fields))
@@ -192,7 +192,7 @@ def look_through_records(path: Path, given: str, layout: Layout) -> Contents:
 
 
 def _header_problems(columns: list[str], given: str) -> list[Problem]:
-    # Spreadsheets leave columns without a name behind; none of these can be meant.
+    # Spreadsheets write columns without a name; they cannot be configured, so they may repeat.
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     problems = [Problem(f"{given} header", f"names column {name!r} twice") for name in twice]
     if len(columns) == 1 and (separator := next((s for s in (";", "\t", "|", ",") if s in columns[0]), "")):
@@ -219,7 +219,7 @@ def read_json_lines(path: Path) -> Iterator[Line]:
 
 
 def look_through_json_lines(path: Path, given: str) -> Contents:
-    """Check that every line is a JSON object, and collect the keys that occur."""
+    """Check that every line is a JSON object, and collect all keys."""
     keys: dict[str, None] = {}
     problems: list[Problem] = []
     row = 0
@@ -238,7 +238,7 @@ def parse_object(text: str) -> dict[str, Any]:
     """Parse one line of JSON lines.
 
     Raises:
-        ValueError: It is no JSON, or no object.
+        ValueError: The line is not valid JSON, or not an object.
     """
     try:
         content = json.loads(text, object_pairs_hook=unique_keys)

@@ -1,4 +1,4 @@
-"""What texts have kept of the way they came: escapes, markup, a wrong encoding. Counted and said; never changed."""
+"""Warn about residues in texts (escapes, markup, wrong encoding); the texts are not changed."""
 
 import logging
 import re
@@ -30,14 +30,14 @@ logger = logging.getLogger(__name__)
 
 
 class Example(NamedTuple):
-    """The first find of its kind."""
+    """The first residue of a kind, and its row."""
 
     found: str
     where: str
 
 
 class TextSurvey:
-    """Counts texts with residues, and remembers the first example of each kind."""
+    """Counts texts with residues, and keeps the first example of each kind."""
 
     def __init__(self) -> None:
         self._n_texts = 0
@@ -45,7 +45,7 @@ class TextSurvey:
         self._examples: dict[str, Example] = {}
 
     def see(self, text: object, where: str) -> None:
-        """Look at one text; cells that hold none are passed over."""
+        """Search one text; cells that are not text are skipped."""
         if not isinstance(text, str):
             return
         self._n_texts += 1
@@ -56,13 +56,13 @@ class TextSurvey:
                 self._examples.setdefault(kind, Example(found[0][:40], where))
 
     def warn(self) -> None:
-        """Say once what is in so many texts that it will show among the tokens."""
+        """Log one warning about residues that occur in many texts."""
         shares = dict.fromkeys(RESIDUES, LEAST_SHARE) | {QUOTED: LEAST_SHARE_OF_QUOTED}
         often = [kind for kind in RESIDUES if self._counts[kind] and self._counts[kind] >= shares[kind] * self._n_texts]
         if often:
             finds = "; ".join(f"{self._counts[kind]:,} hold {kind}, such as {self._shown(kind)}" for kind in often)
             logger.warning(
-                "of %s texts, %s. They are read as they are: where this is not part of the text, clean the file",
+                "of %s texts, %s. They are read unchanged: if this is not part of the text, clean the file",
                 f"{self._n_texts:,}",
                 finds,
             )

@@ -1,4 +1,4 @@
-"""Plain files of what is compressed, a JSON array or Arrow: text for the strict readers, or Parquet."""
+"""Convert compressed files, JSON arrays and Arrow files to text for the strict readers, or to Parquet."""
 
 import bz2
 import errno
@@ -37,15 +37,15 @@ OPENERS: Mapping[bytes, Callable[[Path], Any]] = {
 
 
 def unpack(file: SourceFile, folder: Path) -> SourceFile:
-    """Return a file of the same rows that can be read as it is: itself, or one written to `folder`.
+    """Return a directly readable file with the same rows: the file itself, or a converted copy in `folder`.
 
     Args:
         file: A local file, or the folder of a saved split.
-        folder: A temporary folder, to be made where it is needed.
+        folder: A temporary folder, which is made if needed.
 
     Raises:
-        DatasetError: It is damaged.
-        ResourceError: The disk cannot hold the copy.
+        DatasetError: The file is damaged.
+        ResourceError: The disk is too small for the copy.
     """
     if file.format == "saved":
         return _to_parquet(file, _arrow_files(file), folder)
@@ -56,7 +56,7 @@ def unpack(file: SourceFile, folder: Path) -> SourceFile:
 
 
 def digest_of(file: SourceFile) -> str:
-    """Return the SHA-256 of a file as it was given; of a saved split, over the names and digests of its files."""
+    """Return the SHA-256 of the original file; for a saved split, that of the names and digests of its files."""
     if file.format != "saved":
         return digest(file.path)
     lines = (f"{digest(path)} {path.name}\n" for path in _arrow_files(file))
@@ -103,7 +103,7 @@ def _is_json_array(file: SourceFile) -> bool:
 
 
 def _without_json(file: SourceFile) -> SourceFile:
-    """Read a `.json` that is no array as JSON lines, which it often is."""
+    """Treat a `.json` file that is not an array as JSON lines."""
     return file._replace(format="jsonl") if file.format == "json" else file
 
 

@@ -1,4 +1,4 @@
-"""AttViz's JSON: what its viewer (github.com/SkBlaz/attviz) opens."""
+"""Export to the JSON format of AttViz's viewer (github.com/SkBlaz/attviz)."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def write_attviz_json(
     folder: Path, label_names: list[str], vector_names: list[str]
 ) -> Iterator[Callable[[ExportedDocument], None]]:
-    """Write `attviz.json`, one object per document, numbers as strings as AttViz's own files have them.
+    """Write `attviz.json`, one object per document, with numbers as strings as in AttViz's own files.
 
-    The viewer looks for every token in the text behind the one before it. `text` is therefore the tokens joined by
+    The viewer searches every token in the text after the previous token. Therefore `text` is the tokens joined by
     spaces, as in the published files, and not the document's text.
     """
     n_with_markup = 0
@@ -33,7 +33,7 @@ def write_attviz_json(
         yield add
     if n_with_markup:
         logger.warning(
-            "%d texts hold markup, and AttViz's viewer runs it: open attviz.json there only if you trust the texts",
+            "%d texts contain markup, which AttViz's viewer runs: open attviz.json there only if you trust the texts",
             n_with_markup,
         )
 

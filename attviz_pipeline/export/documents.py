@@ -1,4 +1,4 @@
-"""The documents of all shards, in the site's order, with the vectors that were asked for."""
+"""The documents of all shards, in the site's order, with the exported vectors."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,24 +36,24 @@ _SPOOL = pa.schema(
 
 
 class Vectors(NamedTuple):
-    """Which vectors a document has: their names, and the weights of layer x head in each, [vector, row]."""
+    """The exported vectors: their names, and their weights of all heads (layer x head), [vector, row]."""
 
     names: list[str]
     weights: NDArray[np.float64]
 
     @property
     def choice(self) -> NDArray[np.intp] | None:
-        """Row of each vector where every vector is one head, so that no number has to be computed; else None."""
+        """Row of each vector if every vector is a single head, so that no mean has to be computed; else None."""
         single = (self.weights.max(axis=1) == 1).all()
         return self.weights.argmax(axis=1) if single else None
 
 
 @dataclass(frozen=True)
 class ExportedDocument:
-    """One document, cut to what was asked for.
+    """The exported part of one document.
 
     Attributes:
-        label: Gold class, None where it is not known.
+        label: Gold class, None if unknown.
         vectors: Self-attention, [vector, token], 0..1.
     """
 
@@ -77,14 +77,14 @@ class ExportedDocument:
 
 
 def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
-    """Find out which vectors a choice of heads means.
+    """Return the vectors for a choice of heads.
 
     Args:
-        facts: Facts of an attention artifact.
+        facts: Metadata of an artifact `attention`.
         heads: All heads, the mean of each layer's heads, or heads like `5.3` for layer 5, head 3.
 
     Raises:
-        ConfigError: A head that was chosen is not there.
+        ConfigError: A chosen head does not exist.
     """
     n_layers, n_heads = facts["n_layers"], facts["n_heads"]
     one_each = np.eye(n_layers * n_heads)
@@ -96,7 +96,7 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
         return Vectors(layer_names(facts), means)
     pairs = [(head, *map(int, head.split("."))) for head in heads]
     problems = [
-        Problem(f"export.heads {head}", f"is not there: layers are 0 to {n_layers - 1}, heads 0 to {n_heads - 1}")
+        Problem(f"export.heads {head}", f"does not exist: layers are 0 to {n_layers - 1}, heads 0 to {n_heads - 1}")
         for head, layer, number in pairs
         if layer >= n_layers or number >= n_heads
     ]
@@ -110,16 +110,16 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
 def ordered_documents(
     attention: Sequence[Path], vectors: Vectors, folder: Path, *, special_tokens: bool
 ) -> Iterator[Iterator[ExportedDocument]]:
-    """Give all documents in the order of their positions, whatever the shards.
+    """Iterate over all documents in the order of their positions.
 
-    Shards hold documents by length. They are written to a temporary file once, one record each, and read back in order:
-    memory holds one document at a time.
+    Shards contain documents sorted by length. All documents are written to a temporary file, one record each, and read
+    back in order, so that memory holds one document at a time.
 
     Args:
         attention: Artifacts `attention` of all shards.
-        vectors: Which vectors.
-        folder: Where the temporary file lies.
-        special_tokens: Whether [CLS], [SEP] and the like stay.
+        vectors: The exported vectors.
+        folder: Folder of the temporary file.
+        special_tokens: Whether [CLS], [SEP] and the like are kept.
 
     Raises:
         ArtifactError: A shard is unusable, or two documents share a position.

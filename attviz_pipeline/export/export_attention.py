@@ -1,4 +1,4 @@
-"""The stage `export_attention`."""
+"""The stage `export_attention`: attention in the formats of other tools."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -25,17 +25,17 @@ FORMATS: Mapping[str, Format] = {
 
 
 def export_attention(settings: ExportAttention, attention: Sequence[Path], export: Path) -> None:
-    """Write the attention of all documents in formats of other tools, in the site's order, one document at a time.
+    """Write the attention of all documents in formats of other tools, in the site's order.
 
     Args:
-        settings: Which formats, which heads.
-        attention: Artifacts `attention` of all shards.
-        export: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
+        settings: Formats and heads.
+        attention: Artifacts `attention` of all shards, read.
+        export: Folder, written as a whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
             `latex/`, `tokens.csv`, `tokens.parquet`.
 
     Raises:
-        ArtifactError: A shard is unusable, or the shards are of different models.
-        ConfigError: A head that was chosen is not there.
+        ArtifactError: A shard is unusable, or the shards come from different models.
+        ConfigError: A chosen head does not exist.
     """
     facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
     first = facts[attention[0]]

@@ -1,4 +1,4 @@
-"""A JSON array in a file, written element by element."""
+"""Write a JSON array to a file element by element."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def dump(content: object) -> str:
-    """Write JSON on one line; not a number is a fault, not a word."""
+    """Write JSON on one line; NaN and infinity raise a ValueError."""
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 @contextmanager
 def json_list(path: Path) -> Iterator[Callable[[object], None]]:
-    """Give a function that appends an element, one line each."""
+    """Open a file; the context is a function that appends one element per line."""
     n_written = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
 

@@ -1,6 +1,6 @@
-r"""Heat maps for papers: one LaTeX file per document, tokens on coloured ground.
+r"""Heat maps for papers: one LaTeX file per document, with tokens on a coloured background.
 
-XeLaTeX or LuaLaTeX compiles them; the packages are xcolor and fontspec, and ctex for Chinese, Japanese and Korean.
+The files need XeLaTeX or LuaLaTeX with xcolor and fontspec, and ctex for Chinese, Japanese and Korean.
 """
 
 import re
@@ -25,7 +25,7 @@ ESCAPES = {
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
 }
-# Han, kana, Hangul and their punctuation: what ctex has fonts and line breaking for.
+# Han, kana, Hangul and their punctuation, for which ctex provides fonts and line breaking.
 EAST_ASIAN = re.compile(
     r"[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]|[\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
@@ -56,7 +56,7 @@ def write_latex(
 ) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `latex/<position>.tex` for every document.
 
-    Colour is the mean over the vectors, from 0 (white) to the largest among the document's tokens but special ones.
+    Colour is the mean over the vectors, from 0 (white) to the maximum over the document's non-special tokens.
     """
     target = folder / "latex"
     target.mkdir()
@@ -69,7 +69,7 @@ def write_latex(
 
 
 def latex_page(document: ExportedDocument, prediction: str, n_vectors: int) -> str:
-    """Return a whole LaTeX file with one document."""
+    """Return a complete LaTeX file with one document."""
     largest = _largest(document)
     body = "".join(_pieces(document, largest)).strip() or "(no text)"
     scale = "\\,".join(f"\\tok{{{weight}}}{{~}}" for weight in range(0, 101, 20))
@@ -82,8 +82,8 @@ def latex_page(document: ExportedDocument, prediction: str, n_vectors: int) -> s
 
 
 def escape(text: str) -> str:
-    """Write a text so that LaTeX prints it: nothing in it is a command, and white space is a single space."""
-    # Controls that are invisible in a text are invisible in print, and some of them stop LaTeX.
+    """Escape a text for LaTeX, so that it contains no commands; white space is reduced to single spaces."""
+    # Control characters are invisible, and some of them stop LaTeX.
     visible = "".join(
         " " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cs", "Cn"}
     )
@@ -100,7 +100,7 @@ def _pieces(document: ExportedDocument, largest: float) -> Iterator[str]:
     places = zip(document.tokens, document.starts, document.ends, document.mean, strict=True)
     for token, start, end, value in places:
         yield escape(document.text[cursor:start])
-        # Tokens may share characters, such as the bytes of an emoji: the first one shows them.
+        # Tokens may share characters, such as the bytes of an emoji: they are shown for the first token.
         shown = document.text[max(start, cursor) : end]
         cursor = max(cursor, end)
         weight = round(100 * min(float(value) / largest, 1)) if largest else 0
@@ -108,7 +108,7 @@ def _pieces(document: ExportedDocument, largest: float) -> Iterator[str]:
             behind = " " if shown or start == end else "\\allowbreak{}"
             yield f"\\named{{{weight}}}{{{escape(token)}}}{behind}"
             continue
-        # A box can neither be broken nor be wider than TeX can count.
+        # A box cannot be broken across lines, and its width is limited in TeX.
         parts = [shown[first : first + LONGEST_BOX] for first in range(0, len(shown), LONGEST_BOX)]
         yield "\\allowbreak ".join(f"\\tok{{{weight}}}{{{escape(part)}}}" for part in parts) + "\\allowbreak{}"
     yield escape(document.text[cursor:])

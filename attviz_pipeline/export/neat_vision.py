@@ -1,4 +1,4 @@
-"""neat-vision's two files (github.com/cbaziotis/neat-vision): samples, and names of the classes."""
+"""Export to the two files of neat-vision (github.com/cbaziotis/neat-vision): samples, and names of the classes."""
 
 import logging
 import math
@@ -22,9 +22,9 @@ def write_neat_vision(
 ) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `neat_vision_samples.json` and `neat_vision_labels.json`.
 
-    The tool shows one weight per token and colours it by its distance from 1/n, so it needs weights that sum to 1: they
-    are the mean over the vectors, divided by its sum. It puts `posterior` through a softmax, so that holds logarithms.
-    Its panel of predictions fails at a gold label without a name, so an unknown one is a class of that name.
+    The tool shows one weight per token and colours it by its distance from 1/n, so it needs weights that sum to 1: the
+    mean over the vectors, divided by its sum. It applies a softmax to `posterior`, which therefore contains logarithms.
+    Its panel of predictions fails for a gold label without a name, so an unknown label becomes a class `unknown`.
     """
     del vector_names  # one weight per token: their mean
     names = {str(index): {"name": name, "desc": name} for index, name in enumerate(label_names)}
@@ -40,7 +40,7 @@ def write_neat_vision(
     if n_unknown:
         names[str(UNKNOWN)] = {"name": "unknown", "desc": "unknown"}
         logger.warning(
-            "%d documents have no gold label: neat-vision will call it unknown, and count them as predicted wrongly",
+            "%d documents have no gold label: neat-vision shows it as unknown, and counts them as misclassified",
             n_unknown,
         )
     write_text(folder / "neat_vision_labels.json", dump(names) + "\n")

@@ -1,4 +1,4 @@
-"""One row per token and vector, as CSV and as Parquet."""
+"""Export to CSV and Parquet, with one row per token and vector."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from attviz_pipeline.artifacts.files import TableWriter
 from attviz_pipeline.export.documents import ExportedDocument
 
 ROWS_PER_GROUP = 500_000
-# What spreadsheets take for the beginning of a formula.
+# Characters with which a formula begins in spreadsheets.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -24,7 +24,7 @@ def write_csv(
 ) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `tokens.csv`.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it; `tokens.parquet` has none.
+    A cell that a spreadsheet would run as a formula is prefixed with an apostrophe; `tokens.parquet` has none.
     """
     with (folder / "tokens.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

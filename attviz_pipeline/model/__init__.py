@@ -1,1 +1,1 @@
-"""The classifier: find and verify a copy, fine-tune or load it, score it, save it as a checkpoint."""
+"""The classifier: find and verify its files, fine-tune or load it, evaluate it, and save a checkpoint."""

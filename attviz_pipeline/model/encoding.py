@@ -1,4 +1,4 @@
-"""Texts as token ids, and batches of them."""
+"""Encode texts as token ids, and collate them to padded batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class Encoded(Dataset[dict[str, Any]]):
 
     Attributes:
         token_ids: One int32 array per text, [token], special tokens included.
-        type_ids: One int8 array per text, [token]: which of two texts a token belongs to, as its model counts them.
+        type_ids: One int8 array per text: token types (first or second text), [token].
         labels: Gold classes, indices into the dataset's label names, [text].
-        n_truncated: Texts whose end was cut off.
-        unread: Unknown and control tokens among them.
+        n_truncated: Number of truncated texts.
+        unread: Counts of unknown and control tokens.
     """
 
     token_ids: list[np.ndarray[Any, Any]]
@@ -44,11 +44,11 @@ class Encoded(Dataset[dict[str, Any]]):
     unread: Unread
 
     def __len__(self) -> int:
-        """Count the texts."""
+        """Return the number of texts."""
         return len(self.token_ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return one text under the names that transformers expects."""
+        """Return one text with the keys that transformers expects."""
         names = ("input_ids", "token_type_ids", "labels")
         return dict(zip(names, (self.token_ids[index], self.type_ids[index], self.labels[index]), strict=True))
 
@@ -60,14 +60,14 @@ def encode(
     max_tokens: int,
     pair_starts: Sequence[int | None] | None = None,
 ) -> Encoded:
-    """Cut every text, or pair of texts, to at most `max_tokens` tokens; padding is left to the batch.
+    """Encode texts, or pairs of texts, truncated to `max_tokens` tokens and without padding.
 
     Args:
-        tokenizer: Of the model.
-        texts: Texts, or pairs as `model_inputs.join_pair` makes them.
+        tokenizer: The model's tokenizer.
+        texts: Texts, or pairs as returned by `model_inputs.join_pair`.
         labels: Gold classes, [text].
-        max_tokens: Longest input, special tokens included; of a pair the longer text is cut first.
-        pair_starts: Where the second text of each pair begins.
+        max_tokens: Length of the longest input, special tokens included; in a pair the longer text is truncated first.
+        pair_starts: As in `model_inputs.split_pairs`.
     """
     pair_starts = [None] * len(texts) if pair_starts is None else pair_starts
     unread = Unread.of(tokenizer)
@@ -104,7 +104,7 @@ def _read_fast(
 
 
 def _part_of(encoding: Encoding, parts: Sequence[str], token: int) -> str:
-    """Return the characters of one or two texts that a token stands for."""
+    """Return the characters of a token in one or two texts."""
     return parts[encoding.sequence_ids[token] or 0][slice(*encoding.offsets[token])]
 
 
@@ -135,11 +135,11 @@ def _input(token_ids: Sequence[int], type_ids: Sequence[int], *, cut: bool) -> _
 
 @dataclass(frozen=True)
 class Collator:
-    """Make one padded batch of several texts.
+    """Collates several texts to one padded batch.
 
     Attributes:
-        padding_id: Token id of the padding.
-        typed: Whether the model is told which of two texts a token belongs to.
+        padding_id: Index of the padding token.
+        typed: Whether the model gets `token_type_ids`.
         left_padded: Whether padding comes first.
     """
 
@@ -149,14 +149,14 @@ class Collator:
 
     @classmethod
     def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Self:
-        """Make the batches that a model wants."""
+        """Return the collator for a model."""
         return cls(padding_id(model, tokenizer), takes_type_ids(model, tokenizer), pads_left(model))
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Pad to the longest text.
 
         Returns:
-            `input_ids`, `attention_mask` and, where the model takes them, `token_type_ids`, [text, token]; `labels`,
+            `input_ids`, `attention_mask` and, if the model expects them, `token_type_ids`, [text, token]; `labels`,
             [text].
         """
         batch = {

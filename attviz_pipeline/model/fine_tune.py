@@ -1,4 +1,4 @@
-"""Fine-tuning with `transformers.Trainer`: seeded, with early stopping on the validation split's macro F1."""
+"""Fine-tuning with `transformers.Trainer`: seeded, with early stopping by macro F1 on the validation split."""
 
 import logging
 import math
@@ -24,23 +24,23 @@ from attviz_pipeline.stages import PrepareModel
 logger = logging.getLogger(__name__)
 
 BYTES_PER_WEIGHT = 4
-COPIES_ON_DISK = 3  # the best epoch so far, the one being saved, the checkpoint
+COPIES_ON_DISK = 3  # the best epoch so far, the epoch that is being saved, and the checkpoint
 LOWER_RATE = "Lower training.learning_rate, or raise training.warmup_fraction."
 
 
 def check_splits(labels: Mapping[str, Sequence[int]], label_names: Sequence[str]) -> None:
-    """Check that there is something to learn from and something to stop by.
+    """Check that the training split has texts of every class, and that the validation split has texts.
 
     Args:
         labels: Gold classes of every split, indices into `label_names`.
         label_names: The dataset's classes.
 
     Raises:
-        ModelError: With every problem: a split without texts, a class without training texts.
+        ModelError: A split has no texts, or a class has no training texts; all problems are listed.
     """
     problems = [
         Problem(f"split {split}", f"has no texts, and fine-tuning {purpose}")
-        for split, purpose in (("train", "learns from it"), ("validation", "picks the best epoch by it"))
+        for split, purpose in (("train", "learns from it"), ("validation", "selects the best epoch by it"))
         if not labels.get(split)
     ]
     if labels.get("train"):
@@ -57,21 +57,21 @@ def check_splits(labels: Mapping[str, Sequence[int]], label_names: Sequence[str]
 def fine_tune(
     classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, scratch: Path
 ) -> dict[str, Any]:
-    """Train all weights in place; afterwards they are those of the epoch with the best validation macro F1.
+    """Train all weights in place; the result is the epoch with the best macro F1 on the validation split.
 
     Args:
-        classifier: Model and tokenizer; the model's new weights are drawn already.
+        classifier: Model and tokenizer; new weights of the model are already initialised.
         train: Training texts.
-        validation: Texts that pick the best epoch.
+        validation: Texts for the selection of the best epoch.
         settings: Seed and hyperparameters.
-        scratch: An existing folder for the epochs' weights; nothing is left in it.
+        scratch: An existing folder for the epochs' weights, which are removed afterwards.
 
     Returns:
         `history` (per epoch: train and validation loss, macro F1), `best_epoch` (1-based), `stopped_early`.
 
     Raises:
         ModelError: The loss or the weights became NaN or infinite.
-        ResourceError: The disk cannot hold the epochs' weights.
+        ResourceError: The disk is too small for the epochs' weights.
     """
     model: Any = classifier.model
     files.require_space(scratch, COPIES_ON_DISK * BYTES_PER_WEIGHT * model.num_parameters(), "fine-tuning")
@@ -86,7 +86,7 @@ def fine_tune(
 
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
-    """Seed every generator and admit deterministic algorithms only: the same bits on the same machine."""
+    """Seed every generator and allow only deterministic algorithms, for identical results on the same machine."""
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     options: Any = torch.utils.deterministic
@@ -95,7 +95,7 @@ def deterministic(seed: int) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     transformers.set_seed(seed)
     torch.use_deterministic_algorithms(mode=True)
-    # Only a guard against reading memory before writing it, and a tenth of a step's time.
+    # Filling memory only guards against reads before writes, and takes a tenth of a step's time.
     options.fill_uninitialized_memory = False
     try:
         yield
@@ -138,7 +138,7 @@ def _make_trainer(
 
 
 def _logits_alone(outputs: Any, _: Any) -> Any:  # noqa: ANN401 - the Trainer's signature
-    """Leave out what some models return beside their logits: it would be kept for every text."""
+    """Drop other outputs than the logits, because the Trainer would keep them for every text."""
     return outputs[0] if isinstance(outputs, tuple | list) else outputs
 
 
@@ -193,6 +193,6 @@ def _summarise(trainer: Trainer, epochs: int) -> dict[str, Any]:
         raise ModelError("fine-tuning diverged: the loss became NaN or infinite.", remedy=LOWER_RATE)
     best = max(history, key=lambda epoch: epoch["macro_f1"])  # the first of equals, as the Trainer does
     stopped_early = len(history) < epochs
-    reason = " (stopped early: validation macro F1 got no better)" if stopped_early else ""
+    reason = " (stopped early: validation macro F1 did not improve)" if stopped_early else ""
     logger.info("fine-tuned for %d of %d epochs%s; epoch %d is kept", len(history), epochs, reason, best["epoch"])
     return {"history": history, "best_epoch": best["epoch"], "stopped_early": stopped_early}

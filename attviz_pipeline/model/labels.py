@@ -1,4 +1,4 @@
-"""The classes: what a model calls its outputs against what the dataset calls its labels."""
+"""Names of a model's outputs, and their mapping to the dataset's classes."""
 
 import json
 import logging
@@ -19,12 +19,11 @@ def name_outputs(id2label: object, given_names: Sequence[str] | None) -> list[st
     """Return the names of a model's outputs, [output].
 
     Args:
-        id2label: What the model's config maps the index of each output to.
+        id2label: Name by index of each output, from the model's config.
         given_names: `model.label_names` of the configuration, [output]; takes precedence.
 
     Raises:
-        ModelError: With every problem: the config misses an output, or holds what cannot be a name, and no names are
-            given.
+        ModelError: No names are given, and the config lacks outputs or has invalid names; all problems are listed.
     """
     problems = _name_problems(id2label)
     if given_names is None:
@@ -76,7 +75,7 @@ def _own_names(id2label: Any) -> list[str]:  # noqa: ANN401 - of JSON, without p
 
 
 def _as_text(name: object) -> str:
-    """Return a name as text, numbers and truth values as JSON writes them; nothing where it cannot be a name."""
+    """Return a name as text, numbers and truth values as in JSON; empty if it cannot be a name."""
     if isinstance(name, str):
         return name if name.strip() else ""
     return json.dumps(name) if isinstance(name, int | float) else ""
@@ -91,9 +90,9 @@ def _mismatch(names: Sequence[str], label_names: Sequence[str]) -> ModelError:
     near = {label: by_case.get(label.casefold()) for label in label_names if label not in names}
     case_only = {label: name for label, name in near.items() if name is not None}
     hints = [Problem(repr(label), f"the model writes it {name!r}") for label, name in case_only.items()]
-    remedy = "Name them alike with dataset.label_names or model.label_names; or set model.mode: fine_tune."
+    remedy = "Make the names equal with dataset.label_names or model.label_names; or set model.mode: fine_tune."
     if set(label_names) < set(names):
-        remedy = f"The dataset has no row of the others: set dataset.label_names to the model's classes, {list(names)}."
+        remedy = f"The dataset has no rows of some classes: set dataset.label_names to the model's, {list(names)}."
     lists = [Problem("model", repr(list(names))), Problem("dataset", repr(list(label_names)))]
     return ModelError(
         f"the model's {len(names)} classes are not the dataset's {len(label_names)}:",

@@ -1,4 +1,4 @@
-"""Loading of a verified copy: tokenizer and classifier, checked to fit each other and the study."""
+"""Load tokenizer and classifier from verified files, and check that they fit each other and the study."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,12 +31,11 @@ from attviz_pipeline.model_inputs import vocabulary_rows
 
 logger = logging.getLogger(__name__)
 
-# Left behind in a tokenizer's settings by its folder or its last call; the checkpoint must hold none of them.
+# Settings of a tokenizer from its folder or its last call, which the checkpoint must not contain.
 TRANSIENT = (
     *("name_or_path", "vocab_file", "merges_file", "tokenizer_file", "is_local", "local_files_only"),
     *("max_length", "stride", "truncation_strategy", "pad_to_multiple_of", "special_tokens_map_file"),
 )
-
 
 UNLIMITED = 2**31 - 1
 
@@ -47,10 +46,9 @@ class Classifier:
 
     Attributes:
         model: Sequence classifier, float32, logits [document, output].
-        tokenizer: Neither truncates nor pads by itself; a fast one knows the characters of every token.
+        tokenizer: Its tokenizer, without truncation and padding by default.
         output_to_label: Index of the dataset's label for every output, [output].
-        padding: Whose padding token fills up shorter inputs: the model's own, its tokenizer's, or one that was added
-            to the model's vocabulary.
+        padding: Origin of the padding token: the model, its tokenizer, or added to the model's vocabulary.
     """
 
     model: PreTrainedModel
@@ -61,7 +59,7 @@ class Classifier:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the library's own logs and bars: what they say that matters is checked and reported here."""
+    """Silence the library's log messages and progress bars; this package reports what matters."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -76,12 +74,12 @@ def quiet_transformers() -> Iterator[None]:
 def load_classifier(
     folder: Path, settings: ModelSettings, label_names: Sequence[str], overlap: int | None = None
 ) -> Classifier:
-    """Load a verified copy as a classifier of the dataset's classes.
+    """Load verified files as a classifier of the dataset's classes.
 
-    In mode `fine_tune` the head is new wherever the copy has none of the right size; in mode `load` it must be there.
+    In mode `fine_tune` the classification head is initialised if its size does not fit; in mode `load` it must exist.
 
     Raises:
-        ModelError: The copy cannot be loaded, lacks weights, or does not fit its tokenizer, `max_tokens` or the
+        ModelError: The model cannot be loaded, lacks weights, or does not fit its tokenizer, `max_tokens` or the
             classes.
     """
     config, id2label = load_config(folder)
@@ -103,7 +101,7 @@ def check_fit(
     """Check that model, tokenizer, the longest input and the overlap of windows, if given, fit each other.
 
     Raises:
-        ModelError: With every problem.
+        ModelError: They do not fit; all problems are listed.
     """
     problems = []
     n_entries, n_rows = max(tokenizer.get_vocab().values(), default=-1) + 1, vocabulary_rows(model)
@@ -118,25 +116,25 @@ def check_fit(
     if overlap is not None and overlap >= room:
         what = f"{overlap} must be smaller than the {room} tokens of text that fit into model.max_tokens ({max_tokens})"
         problems.append(Problem("attention.window_overlap", f"{what}: set it to {max(room - 1, 0)} or less"))
-    problems += [Problem(name, "holds NaN or infinite weights") for name in non_finite(model)]
+    problems += [Problem(name, "has NaN or infinite weights") for name in non_finite(model)]
     if problems:
         raise ModelError("the model cannot be used:", problems)
 
 
 def position_limit(model: PreTrainedModel) -> int:
-    """Return the longest input in tokens that the model has positions for."""
+    """Return the length of the longest input that the model has positions for, in tokens."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(getattr(module, "weight", None), torch.Tensor):
-            # RoBERTa and its kin count positions from the padding index on.
+            # RoBERTa and related models count positions from the padding index on.
             padding_index = getattr(module, "padding_idx", None)
             unused = 0 if padding_index is None else padding_index + 1
             return len(cast(nn.Embedding, module).weight) - unused
     limit = int(getattr(model.config, "max_position_embeddings", None) or UNLIMITED)
-    return limit if limit > 0 else UNLIMITED  # XLNet, whose positions are relative, says -1
+    return limit if limit > 0 else UNLIMITED  # -1 for XLNet, whose positions are relative
 
 
 def non_finite(model: nn.Module) -> list[str]:
-    """List the tensors of a model that hold NaN or infinity."""
+    """List the tensors of a model with NaN or infinite values."""
     state = model.state_dict()
     return [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
@@ -148,11 +146,11 @@ def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokeniz
         )
     name = type(tokenizer).__name__
     if not isinstance(tokenizer, PreTrainedTokenizerFast | PreTrainedTokenizer):
-        raise ModelError(f"the tokenizer {name} in {folder} is of a kind unknown here: choose a model with another.")
+        raise ModelError(f"the tokenizer {name} in {folder} is not supported: use a model with another tokenizer.")
     if not tokenizer.is_fast:
         logger.warning(
-            "the tokenizer %s is a slow one, which does not tell which characters a token comes from: what its pieces "
-            "spell is shown in the place of each text",
+            "the tokenizer %s is a slow one, which gives no character offsets: each text is shown as the joined text "
+            "of its tokens",
             name,
         )
     if sentencepiece_files(folder):
@@ -163,10 +161,9 @@ def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokeniz
 
 
 def reset_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Make a tokenizer neither truncate nor pad by itself, and forget which folder it came from.
+    """Disable truncation and padding by default, and remove the folder from the tokenizer's settings.
 
-    The files of some models bake in both (MiniLM's: truncated and padded to 128 tokens). Where a text is cut, it loses
-    its end.
+    The files of some models enable both (MiniLM's: to 128 tokens). Truncation removes the end of a text.
     """
     tokenizer.truncation_side = "right"
     if isinstance(tokenizer, PreTrainedTokenizerFast):
@@ -183,7 +180,7 @@ def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings)
             folder,
             config=config,
             dtype=torch.float32,
-            # Named, since a config may name kernels to be downloaded.
+            # Explicit, because a config may name kernels that would be downloaded.
             attn_implementation="sdpa" if architecture._supports_sdpa else "eager",  # noqa: SLF001 - no public name
             use_safetensors=True,
             ignore_mismatched_sizes=True,
@@ -198,7 +195,7 @@ def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings)
 
 
 def _check_head_size(mismatched: Mapping[str, Any], config: PreTrainedConfig, settings: ModelSettings) -> None:
-    """Refuse a trained head of one output, or of another number than there are names."""
+    """Check that a trained head has more than one output, and as many outputs as there are names."""
     n_names = config.num_labels
     sizes = {found[0] for found, wanted in mismatched.values() if wanted[:1] == (n_names,) and found[1:] == wanted[1:]}
     n_outputs = sizes.pop() if len(sizes) == 1 else n_names
@@ -213,12 +210,10 @@ def _check_head_size(mismatched: Mapping[str, Any], config: PreTrainedConfig, se
 
 
 def _check_weights(folder: Path, settings: ModelSettings, base: str, absent: set[str]) -> None:
-    # A pooler belongs to the head: it is trained with it, and encoders are often published without one.
+    # A pooler belongs to the head, because it is trained with it and encoders are often published without one.
     head = {name for name in absent if not name.startswith(f"{base}.") or ".pooler." in name}
     if absent - head:
-        problems = [
-            Problem(name, "missing, or of another size than config.json says") for name in sorted(absent - head)
-        ]
+        problems = [Problem(name, "missing, or of another size than in config.json") for name in sorted(absent - head)]
         raise ModelError(f"the weights in {folder} do not fit its config.json:", problems)
     if head and settings.mode == "load":
         problems = [Problem(name, "missing, or of another size") for name in sorted(head)]

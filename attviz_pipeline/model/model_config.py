@@ -1,4 +1,4 @@
-"""A model's config.json: its architecture, what it was trained for, and how many outputs it has."""
+"""A model's config.json: its architecture, its task and its outputs."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 ONE_CLASS: Literal["single_label_classification"] = "single_label_classification"
 MOST_OUTPUTS = 100_000
-N_OUTPUTS = 2  # of a config that does not say it
+N_OUTPUTS = 2  # default of transformers
 OTHER_MODEL = (
     "Name a model that was trained to choose one of several classes; or set model.mode: fine_tune, which trains it on "
     "the dataset's classes."
@@ -26,7 +26,7 @@ OTHER_MODEL = (
 
 
 def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
-    """Return a model's config, and apart from it what it maps the index of each output to, whatever that is.
+    """Return a model's config and, separately, its `id2label`, which is not checked.
 
     Raises:
         ModelError: transformers cannot read the config, or has no text classifier of its architecture.
@@ -39,7 +39,7 @@ def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
         (Path(scratch) / "config.json").write_text(json.dumps(content), encoding="utf-8")
         config = transformers.AutoConfig.from_pretrained(scratch, **SAFELY)
         config.name_or_path = str(folder)
-        # These change what the model returns, and only a caller should say so.
+        # These change the model's return value, which only the caller should decide.
         config.output_attentions, config.output_hidden_states, config.return_dict = False, False, True
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         raise ModelError(f"transformers has no text classifier for the architecture {config.model_type!r} of {folder}.")
@@ -47,10 +47,10 @@ def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
 
 
 def require_classes(config: PreTrainedConfig, id2label: object, source: str) -> None:
-    """Check that a model was trained to choose one of several classes.
+    """Check that a model was trained for single-label classification.
 
     Raises:
-        ModelError: It has one output, or its outputs are independent of each other.
+        ModelError: The model has one output (regression), or is a multi-label model.
     """
     if config.problem_type == "regression" or (isinstance(id2label, dict | list) and len(id2label) == 1):
         raise one_output(source)
@@ -63,7 +63,7 @@ def require_classes(config: PreTrainedConfig, id2label: object, source: str) -> 
 
 
 def one_output(source: str) -> ModelError:
-    """Say that a model gives a number and no classes."""
+    """Return the error for a model with a single output."""
     return ModelError(
         f"{source} has one output, a number (regression), and no classes: regression is not supported.",
         remedy=OTHER_MODEL,
@@ -71,9 +71,9 @@ def one_output(source: str) -> ModelError:
 
 
 def set_classes(config: PreTrainedConfig, names: Sequence[str]) -> None:
-    """Name the outputs of a model, which chooses one of them."""
+    """Set the names of a model's outputs, and single-label classification as its task."""
     if config.problem_type not in {None, ONE_CLASS}:
-        logger.warning("the model was trained for %s: it is trained to choose one class now", config.problem_type)
+        logger.warning("the model was trained for %s: now it is trained to choose one class", config.problem_type)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: index for index, name in enumerate(names)}
     config.problem_type = ONE_CLASS

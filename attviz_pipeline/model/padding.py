@@ -1,4 +1,4 @@
-"""The padding token: one that no text contains, known to the model's config."""
+"""The padding token: set in the model's config, and not a token of texts."""
 
 import logging
 from typing import Any, Literal
@@ -12,21 +12,21 @@ from attviz_pipeline.model_inputs import own_padding_id, vocabulary_rows
 logger = logging.getLogger(__name__)
 
 Padding = Literal["model", "tokenizer", "added"]
-"""Whose padding token fills up shorter inputs."""
+"""Origin of the padding token."""
 
 
 def agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Padding:
-    """Let the model's config name a padding token, by which heads that read the last token find it.
+    """Set a padding token in the model's config, which heads that read the last token need.
 
     Args:
-        model: Gets its tokenizer's padding token, or a new one, where it names none that its vocabulary has.
-        tokenizer: Of the model.
+        model: The model. If its config has no valid padding token, it gets the tokenizer's or a new one.
+        tokenizer: The model's tokenizer.
 
     Returns:
-        Whose padding token it is.
+        Origin of the padding token.
 
     Raises:
-        ModelError: None can be added to the model's vocabulary.
+        ModelError: No padding token can be added to the model's vocabulary.
     """
     named, own = getattr(model.config, "pad_token_id", None), own_padding_id(model)
     if own is not None:
@@ -36,10 +36,10 @@ def agree_on_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
         return "model"
     if named is not None:
         logger.warning("the model's config pads with token %s, which its vocabulary lacks", named)
-    # An end token in its place would hide the end of a text that closes with one.
+    # With the end token as padding, an end token in a text would be masked.
     if tokenizer.pad_token_id not in {None, tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.unk_token_id}:
         model.config.pad_token_id = tokenizer.pad_token_id
-        logger.info("the model names no padding token: it gets its tokenizer's, %s", tokenizer.pad_token)
+        logger.info("the model has no padding token: the tokenizer's is used, %s", tokenizer.pad_token)
         return "tokenizer"
     _add_padding(model)
     return "added"
@@ -60,7 +60,7 @@ def _add_padding(model: Any) -> None:  # noqa: ANN401 - the library's own functi
         model.get_input_embeddings().weight[n_rows] = 0
     model.config.pad_token_id = n_rows
     logger.warning(
-        "the model has no padding token: token %d is added to its vocabulary to fill up the shorter texts of a batch; "
-        "no text contains it, and none attends to it",
+        "the model has no padding token: token %d is added to its vocabulary to pad the shorter texts of a batch; "
+        "no text contains it, and no token attends to it",
         n_rows,
     )

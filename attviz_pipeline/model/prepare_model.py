@@ -1,4 +1,4 @@
-"""The stage `prepare_model`: from a configuration and a corpus to a checkpoint, its card and its scores."""
+"""The stage `prepare_model`: check and fine-tune the classifier, evaluate it, and save a checkpoint."""
 
 import logging
 import platform
@@ -40,7 +40,7 @@ class Corpus:
     Attributes:
         label_names: Names of the classes.
         texts: Texts of every split.
-        pair_starts: Where the second text of each pair begins, of every split; None without pairs.
+        pair_starts: Character at which the second text of each pair begins, of every split; None for single texts.
         labels: Gold classes of every split, indices into `label_names`.
     """
 
@@ -51,20 +51,20 @@ class Corpus:
 
 
 def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, card: Path, metrics: Path) -> None:
-    """Find and verify the model, fine-tune it or check that it fits the classes, score it, save it.
+    """Find and verify the model, fine-tune it or check that it fits the classes, evaluate it, and save it.
 
     Args:
         settings: Seed, model and training.
-        documents: Parquet, schema DOCUMENTS.
-        checkpoint: Folder to write: config.json, safetensors, tokenizer.
-        card: JSON to write, schema MODEL.
-        metrics: JSON to write, schema METRICS; texts over `model.max_tokens` are scored by their beginning
-            (`n_truncated` counts them).
+        documents: Artifact `documents`, read.
+        checkpoint: Folder, written: config.json, safetensors, tokenizer.
+        card: Artifact `model`, written.
+        metrics: Artifact `metrics`, written. Texts longer than `model.max_tokens` are truncated; `n_truncated` counts
+            them.
 
     Raises:
         ModelError: The model or the corpus cannot be used; nothing is written then.
         ArtifactError: `documents` is damaged.
-        ResourceError: The disk is too small.
+        ResourceError: The disk or memory is too small.
     """
     corpus = _read_corpus(documents)
     if settings.model.mode == "fine_tune":
@@ -99,7 +99,7 @@ def _read_corpus(documents: Path) -> Corpus:
 
 
 def _try(classifier: Classifier, corpus: Corpus, settings: ModelSettings) -> AttentionShape:
-    """Refuse a model whose attention cannot be read before it is trained or scored."""
+    """Check that the model's attention can be read, before training or evaluation."""
     texts = list(chain.from_iterable(corpus.texts.values()))
     pair_starts = list(chain.from_iterable(corpus.pair_starts.values()))
     by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
@@ -174,7 +174,7 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, source: Path, folder: Pa
     tokenizer.save_pretrained(folder)
     if tokenizer.is_fast:
         return
-    # Some slow tokenizers read their own vocabularies otherwise than they write them (BERTweet loses its merges).
+    # Some slow tokenizers cannot read the vocabularies that they write (BERTweet loses its merges).
     for name in tokenizer.vocab_files_names.values():
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)

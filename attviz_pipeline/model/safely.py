@@ -1,4 +1,4 @@
-"""How transformers is called on files that others wrote: nothing of them is run, and faults are reported in a line."""
+"""Call transformers on untrusted files: no code of them is run, and errors are reported in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from attviz_pipeline.errors import ModelError
 
-# What the libraries may not do whatever a model's files say: run code, unpickle, ask the network.
+# The libraries must neither run code from a model's files nor access the network.
 SAFELY: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
 LONGEST_REASON = 300
 
 
 @contextmanager
 def faults_reported(folder: Path, part: str) -> Iterator[None]:
-    """Turn whatever a library raises on a part of a model into a ModelError."""
+    """Convert any exception of a library on a part of a model to a ModelError."""
     try:
         yield
     except ModelError:

@@ -1,4 +1,4 @@
-"""Predictions of the classifier, and how good they are."""
+"""Predictions of the classifier, and their scores."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,8 @@ TEXTS_PER_BATCH = 32
 def predict(classifier: Classifier, encoded: Encoded, split: str) -> list[int]:
     """Return the predicted label of every text, in the order of the texts.
 
-    Texts of similar length share a batch, the longest first: little padding, and a lack of memory shows at once.
+    Batches contain texts of similar length, for little padding, and the longest come first, so that a lack of memory
+    shows at once.
     """
     model: Any = classifier.model
     model.eval()
@@ -63,5 +64,5 @@ def score(gold: Sequence[int], predicted: Sequence[int], label_names: Sequence[s
 
 
 def macro_f1(gold: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> float:
-    """Mean F1 over all classes, those that do not occur included (as 0)."""
+    """Mean F1 over all classes, 0..1; the F1 of a class that neither occurs nor is predicted is 0."""
     return float(f1_score(gold, predicted, labels=range(n_classes), average="macro", zero_division=0))

@@ -1,4 +1,4 @@
-"""SentencePiece models: the files from which transformers makes a tokenizer where there is no tokenizer.json."""
+"""SentencePiece models: files from which transformers makes a tokenizer if there is no tokenizer.json."""
 
 import re
 import tempfile
@@ -15,7 +15,7 @@ from attviz_pipeline.model.safely import SAFELY
 PATTERNS = ("*.model", "*.spm")
 TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
 TIKTOKEN_REFUSED = (
-    "is in tiktoken's format, which is not read: use a copy of the model with tokenizer.json, or write one where "
+    "is in tiktoken's format, which is not supported: use a copy of the model with tokenizer.json, or write one where "
     "tiktoken is installed: AutoTokenizer.from_pretrained(...).save_pretrained(...)"
 )
 N_WORDS = 200
@@ -28,14 +28,14 @@ NAME_THE_CLASS = (
 
 
 def sentencepiece_files(folder: Path) -> list[Path]:
-    """List the files from which a tokenizer has to be made: none where there is a tokenizer.json."""
+    """List the files from which a tokenizer is made; none if there is a tokenizer.json."""
     if (folder / "tokenizer.json").is_file():
         return []
     return sorted(file for pattern in PATTERNS for file in folder.glob(pattern) if file.is_file())
 
 
 def file_fault(file: Path) -> str:
-    """Say why a file is no SentencePiece model, or return an empty string."""
+    """Return why a file is not a SentencePiece model; empty if it is one."""
     content = file.read_bytes()
     try:
         sentencepiece.SentencePieceProcessor(model_proto=content or b"empty")
@@ -46,7 +46,7 @@ def file_fault(file: Path) -> str:
 
 @contextmanager
 def as_sentencepiece(folder: Path) -> Iterator[None]:
-    """Name the cause where no tokenizer can be made of a SentencePiece model: transformers blames missing packages."""
+    """Report the cause if no tokenizer can be made of a SentencePiece model; transformers blames missing packages."""
     files = sentencepiece_files(folder)
     try:
         yield
@@ -54,13 +54,13 @@ def as_sentencepiece(folder: Path) -> Iterator[None]:
         if not files:
             raise
         raise ModelError(
-            f"transformers does not know which class of tokenizer to make of {files[0].name} in {folder}.",
+            f"transformers does not know which tokenizer class to use for {files[0].name} in {folder}.",
             remedy=NAME_THE_CLASS,
         ) from None
 
 
 def reread(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
-    """Return a tokenizer as its saved copy is: RemBERT's then puts special tokens around texts, and not before."""
+    """Save a tokenizer and load it again; RemBERT's adds special tokens to texts only after this."""
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer.save_pretrained(scratch)
         copy: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(scratch, config=config, **SAFELY)
@@ -68,13 +68,13 @@ def reread(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> PreT
 
 
 def require_agreement(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Check that a tokenizer cuts words as the SentencePiece model does from which it was made.
+    """Check that a tokenizer agrees with the SentencePiece model from which it was made.
 
-    transformers chooses the class of the tokenizer by the architecture. A class of another kind does not read the file,
-    or reads it in another way, and raises no error.
+    transformers chooses the tokenizer class by the architecture. A wrong class ignores or misreads the file without an
+    error.
 
     Raises:
-        ModelError: It cuts more than a tenth of the words of the vocabulary in another way.
+        ModelError: The tokens differ for more than a tenth of the words in the vocabulary.
     """
     for file in sentencepiece_files(folder):
         processor = sentencepiece.SentencePieceProcessor(model_proto=file.read_bytes())
@@ -84,14 +84,14 @@ def require_agreement(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             found, wanted = tokenizer.tokenize(other[0]), processor.encode(other[0], out_type=str)
             raise ModelError(
                 f"the tokenizer {type(tokenizer).__name__}, which transformers makes of {file.name} in {folder}, cuts "
-                f"{len(other)} of {len(words)} words in another way than the file says: {other[0]!r} as {found}, not "
-                f"{wanted}.",
+                f"{len(other)} of {len(words)} words in another way than the SentencePiece model: {other[0]!r} as "
+                f"{found}, not {wanted}.",
                 remedy=NAME_THE_CLASS,
             )
 
 
 def _words(processor: sentencepiece.SentencePieceProcessor) -> list[str]:
-    """Return words of a vocabulary that no tokenizer normalises: letters without capitals and accents."""
+    """Return words of the vocabulary that no tokenizer normalises: letters without capitals and accents."""
     pieces = (processor.id_to_piece(index) for index in range(processor.get_piece_size()) if _is_text(processor, index))
     words = [word for piece in pieces if (word := piece.removeprefix("▁")).isascii() and word.isalpha()]
     lower = [word for word in words if word.islower()] or words

@@ -1,4 +1,4 @@
-"""Where a copy of the model comes from: an installed package, a local folder, or the hub."""
+"""Find the model's files: in an installed package, in a local folder, or on the hub."""
 
 import importlib.metadata
 import logging
@@ -17,7 +17,7 @@ from attviz_pipeline.model.weights import first_weight_file, missing_weights, re
 
 logger = logging.getLogger(__name__)
 
-# What transformers reads of a model beside its weights; adapter_config.json, to refuse it.
+# Files that transformers reads besides the weights; adapter_config.json is listed to reject adapters.
 MODEL_FILES = (
     *("config.json", "adapter_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "*.model", "*.spm", "dict.txt"),
@@ -28,12 +28,12 @@ HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 @dataclass(frozen=True)
 class ModelCopy:
-    """A folder with the files of a model, and what is known of its origin.
+    """A folder with the files of a model, and its origin.
 
     Attributes:
-        folder: Holds config.json, the weights and the tokenizer's files; not yet verified.
-        kind: How it was found.
-        revision: Commit that the copy is, or is said to be; None for a local folder.
+        folder: Folder with config.json, the weights and the tokenizer's files; not yet verified.
+        kind: Where it was found.
+        revision: Commit of the copy; for a package the configured one, which nothing proves. None for a local folder.
     """
 
     folder: Path
@@ -42,11 +42,11 @@ class ModelCopy:
 
 
 def find_copy(settings: ModelSettings) -> ModelCopy:
-    """Find the model: in a local folder, or in the offline package if it is installed, else on the hub.
+    """Find the model in the offline package if it is installed, else in a local folder, else on the hub.
 
     Raises:
-        ModelError: There is no such folder, package content, repository or revision, no way to reach it, or a package
-            that is another model's.
+        ModelError: The folder, the repository or the revision does not exist or cannot be reached, or the package
+            contains no model or belongs to another model.
     """
     _require_own_package(settings)
     copy = _copy_in_package(settings) or _local_copy(settings) or _hub_copy(settings)
@@ -56,7 +56,7 @@ def find_copy(settings: ModelSettings) -> ModelCopy:
 
 
 def _require_own_package(settings: ModelSettings) -> None:
-    """Refuse a package that was left over from the study that was copied: it would be another model without a word."""
+    """Reject a package that remained from a copied study file and would silently replace the model."""
     package, model = settings.offline_package, _plain(settings.source.rpartition("/")[2])
     if package is None:
         return
@@ -67,7 +67,7 @@ def _require_own_package(settings: ModelSettings) -> None:
         )
     if model not in _plain(package):
         raise ModelError(
-            f"model.offline_package: {package} is not named after {settings.source}: it may carry another model.",
+            f"model.offline_package: {package} is not named after {settings.source}: it may contain another model.",
             remedy=remedy,
         )
 
@@ -89,12 +89,12 @@ def _copy_in_package(settings: ModelSettings) -> ModelCopy | None:
         raise ModelError(f"model.offline_package: {name!r} is no name of a Python distribution.") from None
     _check_revision(settings)
     if not settings.sha256:
-        logger.warning("model.sha256 is empty: nothing proves that package %s holds the model it says", name)
+        logger.warning("model.sha256 is empty: nothing proves that package %s contains the model it claims", name)
     return ModelCopy(_model_folder(distribution, name), "package", settings.revision)
 
 
 def _model_folder(distribution: importlib.metadata.Distribution, name: str) -> Path:
-    # The files are looked up, not imported: a package's code has no business in verifying its content.
+    # The files are located without importing the package, so that none of its code runs.
     files = {Path(str(file.locate())) for file in distribution.files or []}
     wanted = {"config.json", "tokenizer.json"}
     folders = sorted(
@@ -119,7 +119,7 @@ def _check_revision(settings: ModelSettings) -> None:
         raise ModelError(
             f"model.source: there is no folder {settings.source}, so it is read as a hub id, which needs a revision.",
             remedy="Set model.revision to a commit (40 hexadecimal digits, on the repository's page under `History`), "
-            "so that the study means the same model tomorrow; or set model.source to a local folder.",
+            "so that the study always uses the same model; or set model.source to a local folder.",
         )
 
 
@@ -162,7 +162,7 @@ def _is_read(name: str) -> bool:
 
 
 def _fetch_weights(repository: Repository, names: Sequence[str], folder: Path) -> None:
-    """Fetch the weights that transformers will load, in no other formats; a damaged index is left to be verified."""
+    """Download the weights that transformers loads, and no other formats; verification reports a damaged index."""
     first = first_weight_file(names, read_config(folder))
     if first is None:
         where, what = missing_weights(names)

@@ -17,31 +17,31 @@ from attviz_pipeline.model.weights import INDEX, first_weight_file, missing_weig
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.spm")
 REMOTE_CODE = (
-    "`auto_map` asks for Python code from the repository to be run: refused; use a model whose class transformers has"
+    "`auto_map` requires Python code from the repository, which is not run: use a model with a class of transformers"
 )
 DAMAGED_IN_CACHE = "damaged in the hub client's cache: its digest is not the hub's"
-# What to do about a problem, by how it begins.
+# Remedies by the beginning of the problem.
 REMEDIES = {
     "wrong digest": "Download the file again: it is damaged or of another version. Correct model.sha256 only if you "
     "trust the file.",
-    "damaged in": "Delete the model's folder in the cache, and fetch it again.",
+    "damaged in": "Delete the model's folder in the cache, and download it again.",
     "missing": "Save a model and its tokenizer to one folder with save_pretrained, and name it in model.source.",
 }
 
 
 def verify_copy(folder: Path, sha256: Mapping[str, str], name: str) -> dict[str, str]:
-    """Check that a folder holds the model it should and nothing that would run code.
+    """Check that a folder contains the expected model, and no files that would run code.
 
     Args:
         folder: The model's files.
-        sha256: Expected digests by file name; files not named are only hashed.
-        name: The model as the user knows it, for messages.
+        sha256: Expected digests by file name; other files are hashed without a comparison.
+        name: Configured name of the model, for messages.
 
     Returns:
-        Digests by file name, of every file that belongs to the model.
+        Digest of every file of the model, by file name.
 
     Raises:
-        ModelError: With every problem: wrong digests, missing files, pickled weights, remote code, damage.
+        ModelError: Wrong digests, missing or damaged files, pickled weights, or remote code; all problems are listed.
     """
     digests = digest_files(folder)
     problems = [
@@ -64,7 +64,7 @@ def _remedy(problems: Sequence[Problem]) -> str:
 
 
 def digest_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 digest of every file of a model that is read, by name, sorted."""
+    """Return the SHA-256 digest of every file of a model that transformers reads, by name, sorted."""
     files = [file for pattern in MODEL_FILES for file in folder.glob(pattern)]
     first = first_weight_file([file.name for file in folder.iterdir()], read_config(folder))
     files += [folder / first] if first else []

@@ -1,4 +1,4 @@
-"""Which files hold a model's weights: those that transformers loads."""
+"""The weight files of a model that transformers loads."""
 
 import json
 from collections.abc import Collection
@@ -10,14 +10,14 @@ INDEX = "model.safetensors.index.json"
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 OTHER_WEIGHTS = {".safetensors", ".h5", ".msgpack", ".onnx", ".gguf", ".ot"}
 PICKLE_REFUSED = (
-    "weights are there only as pickle, and reading a pickle can run any code: refused; convert them on a machine you "
-    "can spare: AutoModelForSequenceClassification.from_pretrained(...).save_pretrained(...) writes safetensors"
+    "weights are there only as pickle, and reading a pickle can run any code: refused; convert them on an isolated "
+    "machine: AutoModelForSequenceClassification.from_pretrained(...).save_pretrained(...) writes safetensors"
 )
-WEIGHTS_MISSING = "missing; weights are read from safetensors files only, since reading a pickle can run any code"
+WEIGHTS_MISSING = "missing; weights are read from safetensors files only, because reading a pickle can run any code"
 
 
 def first_weight_file(names: Collection[str], config: dict[str, Any]) -> str | None:
-    """Name the file with which transformers begins: weights, or the index of their shards; None if there is neither.
+    """Return the file that transformers reads first: weights, or the index of their shards; None if there is neither.
 
     Args:
         names: All files of the model's folder or repository.
@@ -30,7 +30,7 @@ def first_weight_file(names: Collection[str], config: dict[str, Any]) -> str | N
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the files that transformers will load: one, or the shards that the index names.
+    """List the weight files that transformers loads: one, or the shards that the index lists.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, RecursionError: The index is damaged.
@@ -52,7 +52,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def missing_weights(names: Collection[str]) -> tuple[str, str]:
-    """Name the file that is missing, or there in its place, and say what is wrong with it."""
+    """Return the name of a missing or pickled weight file, and a description of the problem."""
     pickles = sorted(name for name in names if Path(name).suffix in PICKLES)
     others = sorted(name for name in names if Path(name).suffix in OTHER_WEIGHTS)
     if pickles and not any(name.endswith(".safetensors") for name in others):

@@ -1,1 +1,1 @@
-"""Publishing: a rendered site is checked, then pushed to a branch that a web server shows."""
+"""Publishing: check a rendered site, and push it to a branch that a web server shows."""

@@ -1,4 +1,4 @@
-"""The addresses that a page names, and whether they lead anywhere."""
+"""The links of a page, and checks of their targets."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ELSEWHERE = frozenset({"http", "https", "mailto", "data"})
 
 @dataclass(frozen=True)
 class Target:
-    """What one `href` or `src` says, as path and fragment."""
+    """The address of one `href` or `src`, divided into its parts."""
 
     written: str
     scheme: str
@@ -21,18 +21,18 @@ class Target:
 
     @classmethod
     def of(cls, written: str) -> Self:
-        """Take an address apart."""
+        """Parse an address."""
         parts = urlsplit(written)
         scheme = "https" if parts.netloc and not parts.scheme else parts.scheme
         return cls(written, scheme, unquote(parts.path), unquote(parts.fragment))
 
     def fault(self, page: str, names: Collection[str], pages: Mapping[str, "Addresses"]) -> str:
-        """Say why the address does not work in a site, or return nothing.
+        """Return why the address does not work in a site; empty if it does.
 
         Args:
-            page: The page that names it, relative to the site.
+            page: The page with the link, relative to the site.
             names: All files of the site.
-            pages: What each page of the site holds.
+            pages: Links and anchors of each page of the site.
         """
         if self.scheme in ELSEWHERE:
             return ""
@@ -40,23 +40,23 @@ class Target:
             return f"links to {self.written!r}, which is no address within the site"
         target = normpath(join(dirname(page), self.path)) if self.path else page
         if target not in names:
-            return f"links to {self.written!r}, which is not there"
-        # A fragment with "=" is state that the page's script reads.
+            return f"links to {self.written!r}, which does not exist"
+        # A fragment with "=" is a state for the page's script.
         if self.fragment and "=" not in self.fragment and target in pages and self.fragment not in pages[target].ids:
-            return f"links to {self.written!r}, a place that the page does not have"
+            return f"links to {self.written!r}, an anchor that the page does not have"
         return ""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses that a page names and the places that it has."""
+    """The links and the anchors of a page."""
 
     targets: frozenset[Target]
     ids: frozenset[str]
 
 
 def read_addresses(page: str) -> Addresses:
-    """Read the addresses and places of a page."""
+    """Read the links and anchors of a page."""
     reader = _Reader()
     reader.feed(page)
     return Addresses(frozenset(Target.of(address) for address in reader.addresses), frozenset(reader.ids))

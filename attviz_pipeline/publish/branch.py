@@ -1,6 +1,6 @@
-"""A branch of a git remote, rewritten without a work tree: new files become objects, objects a tree, the tree a commit.
+"""Commit to a branch of a git remote without a work tree: files are stored as objects, a tree and a commit.
 
-Neither the index nor any branch, tag or file of the local repository changes; git only gains objects.
+The index, branches, tags and files of the local repository do not change; only objects are added.
 """
 
 import os
@@ -17,7 +17,7 @@ from attviz_pipeline.errors import Problem, PublishError
 if TYPE_CHECKING:
     from git import GitCommandError, Repo
 
-ASK_FOR_NOTHING = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+NO_PROMPTS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
 CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 MOVED = ("[rejected]", "non-fast-forward", "fetch first", "cannot lock ref", "failed to update ref")
 NO_ACCESS = (
@@ -32,7 +32,7 @@ NO_ACCESS = (
 
 
 class Entry(NamedTuple):
-    """One entry of a tree, as git lists it."""
+    """One entry of a tree, as listed by git."""
 
     mode: str
     kind: str
@@ -45,10 +45,10 @@ class RemoteMovedError(Exception):
 
 
 class PagesBranch:
-    """The branch, as the remote has it now.
+    """The branch on the remote.
 
     Args:
-        repository: The local repository, whose remote and credentials are used.
+        repository: The local repository; its remote and credentials are used.
         remote: Name of the remote.
         branch: Name of the branch.
     """
@@ -59,10 +59,10 @@ class PagesBranch:
 
     @classmethod
     def open(cls, folder: Path, remote: str, branch: str) -> Self:
-        """Find the repository of a folder and see that it can push.
+        """Find the repository of a folder, and check that it can push.
 
         Raises:
-            PublishError: There is no git, no repository, no such remote, no identity, or the branch is checked out.
+            PublishError: git, the repository, the remote or an identity is missing, or the branch is checked out.
         """
         repository = _repository(folder)
         repository.git.update_environment(**_environment(repository))
@@ -76,14 +76,14 @@ class PagesBranch:
 
     @property
     def url(self) -> str:
-        """Address that is pushed to, without credentials."""
+        """The push address, without credentials."""
         return CREDENTIALS.sub("", self._run("remote", "get-url", "--push", self._remote))
 
     def fetch(self) -> None:
-        """Read the branch of the remote; `tip` is its commit then, or None where it does not exist yet.
+        """Fetch the branch from the remote, and set `tip` to its commit, or None if it does not exist yet.
 
         Raises:
-            PublishError: The remote cannot be reached, or the branch is its main one.
+            PublishError: The remote cannot be reached, or the branch is its main branch.
         """
         listing = self._run("ls-remote", "--symref", self._remote, "HEAD", self._ref)
         if f"ref: {self._ref}\tHEAD" in listing and f"\t{self._ref}" in listing.replace(f"ref: {self._ref}\tHEAD", ""):
@@ -97,7 +97,7 @@ class PagesBranch:
             self._run("fetch", "--no-tags", "--no-write-fetch-head", "--refmap=", "--quiet", self._remote, self._ref)
 
     def entries(self) -> dict[str, Entry]:
-        """List what lies at the top of the branch."""
+        """List the entries at the top of the branch."""
         listing = self._run("ls-tree", "-z", self.tip) if self.tip else ""
         return {entry.name: entry for entry in map(_entry, filter(None, listing.split("\0")))}
 
@@ -112,7 +112,7 @@ class PagesBranch:
         return dict(sizes)
 
     def read(self, path: str) -> bytes | None:
-        """Read a file of the branch, or return None where it does not exist."""
+        """Read a file of the branch; None if it does not exist."""
         if not self.tip or not self._run("ls-tree", self.tip, path):
             return None
         content: bytes = self._git.execute(
@@ -144,7 +144,7 @@ class PagesBranch:
         }
 
     def commit(self, entries: Mapping[str, Entry], message: str) -> str | None:
-        """Commit a new top of the branch on what the remote has; return None where nothing would change."""
+        """Commit new entries on top of the remote's commit; return None if nothing would change."""
         tree = self._store_tree(entries.values())
         if self.tip and self._run("rev-parse", f"{self.tip}^{{tree}}") == tree:
             return None
@@ -155,8 +155,8 @@ class PagesBranch:
         """Push a commit to the branch, never by force.
 
         Raises:
-            RemoteMovedError: The branch has other commits by now.
-            PublishError: The remote refuses, or cannot be reached.
+            RemoteMovedError: The branch has new commits.
+            PublishError: The remote refuses the push, or cannot be reached.
         """
         from git import GitCommandError  # noqa: PLC0415 - as in `_repository`
 
@@ -179,7 +179,7 @@ class PagesBranch:
             raise _refusal(self._remote, _said(fault)) from None
 
     def _store_files(self, paths: Sequence[Path]) -> list[str]:
-        # Without filters: neither line ends nor large-file storage may change what was rendered.
+        # Without filters, so that neither line ends nor large-file storage change the files.
         listing = "".join(f"{path.absolute()}\n" for path in paths)
         return self._fed(listing, "hash-object", "-w", "--no-filters", "--stdin-paths").split()
 
@@ -195,7 +195,7 @@ class PagesBranch:
 
 
 def _repository(folder: Path) -> "Repo":
-    # The library refuses to be imported where there is no git, so it is imported late.
+    # The library cannot be imported without git, so it is imported late.
     if shutil.which("git") is None:
         raise PublishError("git is not installed, and publishing needs it.")
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo  # noqa: PLC0415 - see above
@@ -210,8 +210,8 @@ def _repository(folder: Path) -> "Repo":
 
 
 def _environment(repository: "Repo") -> dict[str, str]:
-    """Variables under which git fails rather than wait for an answer, unless the user has set up who answers."""
-    chosen = dict(ASK_FOR_NOTHING)
+    """Return variables that make git fail instead of prompting, unless the user has configured how to answer."""
+    chosen = dict(NO_PROMPTS)
     if "GIT_ASKPASS" not in os.environ:
         chosen["GIT_ASKPASS"] = ""
     if "GIT_SSH_COMMAND" not in os.environ and not _succeeds(repository, "config", "core.sshCommand"):
@@ -229,7 +229,7 @@ def _remote_problems(repository: "Repo", remote: str) -> list[Problem]:
 
 def _branch_problems(repository: "Repo", branch: str) -> list[Problem]:
     if not _succeeds(repository, "check-ref-format", "--branch", branch):
-        return [Problem(f"branch {branch}", "is no name that git takes")]
+        return [Problem(f"branch {branch}", "is not a valid branch name in git")]
     if not repository.head.is_detached and repository.head.reference.name == branch:
         return [Problem(f"branch {branch}", "is checked out: pages need a branch of their own, for example gh-pages")]
     return []
@@ -247,7 +247,7 @@ def _entry(line: str) -> Entry:
 
 
 def _said(fault: "GitCommandError") -> str:
-    """What git said, without the credentials that an address may hold."""
+    """Return the output of git, without credentials in addresses."""
     return CREDENTIALS.sub("", "\n".join(part for part in (str(fault.stdout), str(fault.stderr)) if part.strip()))
 
 
@@ -259,4 +259,4 @@ def _refusal(remote: str, said: str) -> PublishError:
         remedy += (
             f" Set up access to {remote} (a credential helper, an SSH key, or the token of the CI job) and try again."
         )
-    return PublishError(f"git could not do its part with {remote}:", problems, remedy)
+    return PublishError(f"git failed with the remote {remote}:", problems, remedy)

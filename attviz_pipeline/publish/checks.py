@@ -1,4 +1,4 @@
-"""What a site must be before it is published: whole, small enough, and silent about the machine that made it."""
+"""Checks of a site before it is published: completeness, size, and private information of the machine."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ from attviz_pipeline.publish.readable import readable
 MEGABYTE = 1_000_000
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*|\.nojekyll")
 START = "index.html"
-LEFT_BEHIND = ".snakemake_timestamp"  # Snakemake's note of when it made the folder; never published
+LEFT_BEHIND = ".snakemake_timestamp"  # written by Snakemake into output folders; never published
 FEWER = "analyse fewer documents (documents.max_documents), or mail the folder instead"
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a host takes.
+    """Limits of a host.
 
     Args:
-        site_bytes: All studies of a branch together.
-        file_bytes: A single file.
-        warn_share: Share of `site_bytes` from which a warning is given.
+        site_bytes: Maximum size of all studies of a branch.
+        file_bytes: Maximum size of a file.
+        warn_share: Share of `site_bytes` above which a warning is logged.
 
     Source: GitHub Docs, "GitHub Pages limits" (published sites up to 1 GB) and "About large files on GitHub" (100 MB).
     """
@@ -45,11 +45,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class SiteFiles:
-    """The regular files of a site, and what is wrong with the others.
+    """The regular files of a site, and the problems of other entries.
 
     Args:
-        sizes: Bytes of each file by its path relative to the site, with slashes; sorted.
-        problems: Links, sockets, names that a web server or git could misread.
+        sizes: Size of each file in bytes, by its path relative to the site with slashes; sorted.
+        problems: Links, sockets, and names that a web server or git could misinterpret.
     """
 
     sizes: dict[str, int]
@@ -57,15 +57,15 @@ class SiteFiles:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         return sum(self.sizes.values())
 
 
 def list_files(site: Path) -> SiteFiles:
-    """List a site without following any link.
+    """List the files of a site without following links.
 
     Raises:
-        PublishError: There is no site.
+        PublishError: The folder contains no site.
     """
     if not (site / START).is_file():
         raise PublishError(f"{site} holds no site ({START} is missing): run the workflow first.")
@@ -85,7 +85,7 @@ def list_files(site: Path) -> SiteFiles:
 
 
 def size_problems(sizes: SiteFiles, n_bytes_beside: int, limits: Limits) -> list[Problem]:
-    """Say what is too large, the studies that are published already included."""
+    """List files that are too large, and whether all published studies together are."""
     problems = []
     total = sizes.n_bytes + n_bytes_beside
     if total > limits.site_bytes:
@@ -100,10 +100,10 @@ def size_problems(sizes: SiteFiles, n_bytes_beside: int, limits: Limits) -> list
 
 
 def content_problems(site: Path, names: Sequence[str], needles: Sequence[Needle]) -> list[Problem]:
-    """Say which links lead nowhere, and which files hold what must not be published.
+    """List broken links, and files with content that must not be published.
 
-    What looks like a path or name of this machine but is part of the dataset's texts, labels or ids is no fault: it is
-    warned of once.
+    Text that looks like a path or name of this machine, but is part of the dataset's texts, labels or ids, is not a
+    problem; one warning is logged.
     """
     found: list[_Found] = []
     pages: dict[str, Addresses] = {}
@@ -118,7 +118,7 @@ def content_problems(site: Path, names: Sequence[str], needles: Sequence[Needle]
 
 
 class _Found(NamedTuple):
-    """A text that a file holds, and what it was looked for as."""
+    """A text that was found in a file, and the needle that matched it."""
 
     name: str
     document: str
@@ -126,7 +126,7 @@ class _Found(NamedTuple):
     needle: Needle
 
     def problem(self) -> Problem:
-        """Name the file, the document, the text and the remedy."""
+        """Return the problem with file, document, text and remedy."""
         return Problem(self.name, f"holds {self.text}{self.document}: {self.needle.what}")
 
 
@@ -137,19 +137,19 @@ def _not_of_dataset(site: Path, names: Sequence[str], found: Sequence[_Found]) -
         first = next((spot for spot in excused if spot.document), excused[0])
         logger.warning(
             "%d files hold texts of the dataset that look like a path or name of this machine, for example %s in %s%s: "
-            "publish.forbidden refuses them",
+            "to refuse them, set publish.forbidden",
             *(len({spot.name for spot in excused}), first.text, first.name, first.document),
         )
     return [spot for spot in found if not spot.needle.of_machine or spot.text not in of_dataset]
 
 
 def changed_problems(site: Path, names: Sequence[str], digests: Mapping[str, str]) -> list[Problem]:
-    """Say which folders do not hold what was rendered.
+    """List folders whose content has changed since the site was rendered.
 
     Args:
         site: Folder of the site.
         names: Files of the site that have digests.
-        digests: Digest of each folder, as `folder_digests` returned it for the rendered site.
+        digests: Digest of each folder of the rendered site, as returned by `folder_digests`.
     """
     found = folder_digests(site, names)
     what = (

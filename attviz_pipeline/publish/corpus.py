@@ -1,4 +1,4 @@
-"""What a site shows of the dataset itself: its texts, labels and ids, wherever document pages hold them."""
+"""Find texts, labels and ids of the dataset in the pages of a site."""
 
 import re
 import unicodedata
@@ -14,14 +14,15 @@ IDS_OF_LEDGER = re.compile(r'"id":\[.*?\],"split"', re.DOTALL)
 
 
 def texts_of_dataset(site: Path, names: Iterable[str], wanted: Collection[str]) -> set[str]:
-    """Return which of the wanted texts are part of a text, label or id of the dataset.
+    """Return the wanted texts that are part of a text, label or id of the dataset.
 
-    Case, accents and the number of slashes do not count: tokenizers change the former, scripts double backslashes.
+    Case, accents and the number of slashes are ignored, because tokenizers change case and accents, and scripts double
+    backslashes.
 
     Args:
         site: Folder of the rendered site.
-        names: Its files.
-        wanted: Texts as a file of the site has them.
+        names: Files of the site.
+        wanted: Texts as written in a file of the site.
     """
     missing = {text: _plain(text) for text in wanted}
     for name in names:
@@ -33,7 +34,7 @@ def texts_of_dataset(site: Path, names: Iterable[str], wanted: Collection[str]) 
 
 
 def document_of(name: str, page: str) -> str:
-    """Say which document a file shows; nothing of a file that shows many."""
+    """Return the document of a document page for messages; empty for other files."""
     if not DOCUMENT.fullmatch(name):
         return ""
     found = re.search(r" id <bdi>(.*?)</bdi>", page)
@@ -56,7 +57,7 @@ def _plain(text: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Reads the text of a document, and what stands in `bdi`: ids, labels and tokens."""
+    """Reads the text of a document page, and the content of `bdi` elements: ids, labels and tokens."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What tells of the machine that made a site, and what its makers forbid."""
+"""Search for private information of the machine that built a site, and for forbidden texts."""
 
 import getpass
 import html
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Names that so many machines share that they tell nothing, and that are words of many texts.
+# Common names of users and machines, which reveal nothing and occur as words in many texts.
 COMMON_NAMES = frozenset(
     {"root", "user", "users", "admin", "runner", "ubuntu", "debian", "docker", "guest", "nobody", "localhost", "home"}
 )
@@ -25,14 +25,14 @@ FOLDER_OF_A_USER = re.compile(
 
 @dataclass(frozen=True)
 class Needle:
-    """Something that no published file may hold.
+    """A text or pattern that no published file may contain.
 
     Args:
-        what: What it is, in words, and the remedy.
-        hints: Case-folded texts, one of which stands in every file that `pattern` matches: quick to look for.
-        pattern: What is looked for; none where a hint is enough.
-        allowed: Texts that are taken out before `pattern` is applied.
-        of_machine: Whether it says something of this machine, as long as the dataset does not say the same.
+        what: Description and remedy, for messages.
+        hints: Case-folded texts for a fast search; each file that `pattern` matches contains one of them.
+        pattern: The pattern to search; None if a hint is enough.
+        allowed: Texts that are removed before `pattern` is applied.
+        of_machine: Whether it is information of this machine, which is allowed if the dataset contains it, too.
     """
 
     what: str
@@ -42,7 +42,7 @@ class Needle:
     of_machine: bool = False
 
     def found(self, text: str, lowered: str) -> list[str]:
-        """Return the different places of a text in normal form C, also given case-folded, that hold it."""
+        """Return the different matches in a text, which is given in normal form C and case-folded."""
         hints = [hint for hint in self.hints if hint in lowered]
         if self.pattern is None or not hints:
             return hints[:1]
@@ -52,15 +52,15 @@ class Needle:
 
 
 def forbidden_needles(forbidden: Iterable[str]) -> list[Needle]:
-    """Look for the forbidden texts of the configuration, in every way that pages, scripts and tables write them."""
+    """Return needles for the forbidden texts of the configuration, in all spellings of pages, scripts and tables."""
     what = "which publish.forbidden names: remove it from the dataset, or redact (redaction.mode)"
     return [Needle(f"{text!r}, {what}", _spellings(text)) for text in forbidden]
 
 
 def machine_needles(repository: Path, allowed: Sequence[str]) -> list[Needle]:
-    """Look for folders of this machine, and for the names of its user and of itself.
+    """Return needles for folders of this machine, and for the names of its user and of the machine.
 
-    A path must stand as such; a name counts as a whole word only, and not within compressed numbers.
+    A path must match as a whole. A name matches only as a whole word, and not within compressed numbers.
     """
     phrases = tuple(_composed(phrase) for phrase in allowed)
     needles = [_path_needle(path, phrases) for path in _own_folders(repository)]
@@ -78,7 +78,7 @@ def _own_folders(repository: Path) -> list[str]:
 def _home() -> list[Path]:
     try:
         return [Path.home()]
-    except RuntimeError:  # as in `_user`, and no HOME either
+    except RuntimeError:  # as in `_user`, and HOME is not set
         return []
 
 
@@ -93,7 +93,7 @@ def _own_names() -> list[tuple[str, str]]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # no account of that number, as in some containers
+    except (OSError, KeyError):  # the user id has no account, as in some containers
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The stage `publish`: checks, then one commit that puts a study beside those that are published already."""
+"""The stage `publish`: check the site, and add the study to the published ones with one commit."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping
@@ -29,14 +29,14 @@ def publish(settings: Publish, site: Path, repository: Path = Path(), *, dry_run
     Args:
         settings: Name of the study, sections `redaction` and `publish`.
         site: Folder of the rendered site.
-        repository: Folder of a git checkout whose remote is meant.
-        dry_run: Whether to push nothing and only say what would be pushed where, whatever the settings say.
+        repository: Folder of a git checkout whose remote is used.
+        dry_run: Whether to push nothing and only return what would be pushed where; overrides the settings.
 
     Returns:
-        What was done, in a sentence.
+        A sentence that says what was done.
 
     Raises:
-        PublishError: The site must not be published, with all reasons, or the remote does not take it.
+        PublishError: The site must not be published (all reasons are listed), or the remote refuses it.
         ArtifactError: The site's `run.json` is unusable.
     """
     if dry_run:
@@ -47,20 +47,21 @@ def publish(settings: Publish, site: Path, repository: Path = Path(), *, dry_run
 def publish_site(
     settings: Publish, site: Path, repository: Path, render_index: RenderIndex, limits: Limits | None = None
 ) -> str:
-    """Check a site and push it to its folder on the branch of a git remote; what else lies there stays.
+    """Check a site and push it to its folder on the branch of a git remote; other content is kept.
 
     Args:
         settings: Name of the study, sections `redaction` and `publish`.
         site: Folder of the rendered site.
         repository: Folder of a git checkout; only its remotes, identity and credentials are used.
-        render_index: Renders the index of all studies from their facts (artifact `run`) by folder: text by file name.
-        limits: What the host takes; left out, what GitHub Pages takes.
+        render_index: Renders the index of all studies from their metadata (artifact `run`) by folder; returns texts by
+            file name.
+        limits: Limits of the host; by default those of GitHub Pages.
 
     Returns:
-        What was done, in a sentence.
+        A sentence that says what was done.
 
     Raises:
-        PublishError: The site must not be published, with all reasons, or the remote does not take it.
+        PublishError: The site must not be published (all reasons are listed), or the remote refuses it.
         ArtifactError: The site's `run.json` is unusable.
     """
     listed = checks.list_files(site)
@@ -96,7 +97,7 @@ class _Job:
         return files.read_json(self.site / runs.RUN, schemas.RUN)
 
     def check(self, repository: Path) -> None:
-        """Refuse a site that must not be published, for all reasons at once."""
+        """Raise an error with all reasons if the site must not be published."""
         wanted = self.settings.publish
         needles = private.forbidden_needles(wanted.forbidden) + private.machine_needles(repository, wanted.allowed)
         problems = [
@@ -109,10 +110,10 @@ class _Job:
         if problems:
             raise PublishError(f"{self.site} must not be published:", problems, "Nothing was pushed.")
         if str(self.facts["commit"]).endswith("-dirty"):
-            logger.warning("the site was made by code with uncommitted changes: nobody can make it again")
+            logger.warning("the site was made by code with uncommitted changes: it cannot be reproduced")
 
     def put(self, branch: PagesBranch) -> str:
-        """Put the site into its folder on the branch."""
+        """Commit the site to its folder on the branch, and push it."""
         there = runs.published(branch)
         known = {**there, self.folder: self.facts}
         index = self.render_index(known)
@@ -147,7 +148,7 @@ class _Job:
         ]
 
     def _foreign(self, branch: PagesBranch, there: Collection[str], index: Collection[str]) -> list[Problem]:
-        """Say what on the branch would be overwritten though this project did not write it."""
+        """List entries of the branch that would be overwritten although this project did not write them."""
         entries, page = branch.entries(), branch.read(checks.START)
         ours = page is not None and OUR_PAGE in page
         what = "was not written by this project, and would be lost: name another"
@@ -164,10 +165,10 @@ class _Job:
             *self._foreign(branch, there, index),
         ]
         if problems:
-            raise PublishError(f"{self.site} cannot join what is published:", problems, "Nothing was pushed.")
+            raise PublishError(f"{self.site} cannot be added to the branch:", problems, "Nothing was pushed.")
         share = (self.listed.n_bytes + beside) / self.limits.site_bytes
         if share >= self.limits.warn_share:
-            logger.warning("the published site uses %.0f %% of what the host takes", 100 * share)
+            logger.warning("the published site uses %.0f %% of the host's limit", 100 * share)
 
     def _entries(self, branch: PagesBranch, index: Mapping[str, str]) -> dict[str, Entry]:
         study = branch.store_folder(self.site, self.listed.sizes)

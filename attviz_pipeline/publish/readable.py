@@ -1,4 +1,4 @@
-"""The texts of a published file: all of it, or what a picture or table holds beside numbers."""
+"""The text of a published file: its whole content, or the text in a picture or table."""
 
 import struct
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ PNG_TEXTS = frozenset({b"tEXt", b"iTXt"})
 
 
 def readable(path: Path) -> str:
-    """Return what can be read in a file; random bytes of packed numbers spell any short name by chance.
+    """Return the text of a file, without binary numbers, whose bytes can spell any short name by chance.
 
-    A picture or table that is damaged has no text: that it is damaged is for its digest to tell.
+    A damaged picture or table has no text; its digest reveals the damage.
     """
     content = path.read_bytes()
     if path.suffix == ".png":

@@ -1,4 +1,4 @@
-"""The studies that a branch holds already."""
+"""The studies that are already published on a branch."""
 
 import logging
 from pathlib import Path
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 
 def published(branch: PagesBranch) -> dict[str, dict[str, Any]]:
-    """Read the facts of each study on the branch, by its folder; of one that another version made, its title alone.
+    """Read the metadata of each study on the branch, by its folder; only the title if another version wrote it.
 
-    A folder without a `run.json` of this project is no study.
+    A folder without a `run.json` of this project is not a study.
     """
     found = {}
     for name, entry in branch.entries().items():
@@ -46,6 +46,7 @@ def _facts(content: bytes, folder: str) -> dict[str, Any]:
         return {"title": folder}
     wrong = [name for name, kind in KINDS.items() if type(facts.get(name)) is not kind]
     if wrong:
-        logger.warning("the index lists %s by its name alone: %s of its %s", folder, ", ".join(wrong), RUN)
+        what = "the index lists %s by its name alone: %s missing or of a wrong type in its %s"
+        logger.warning(what, folder, ", ".join(wrong), RUN)
         return {"title": folder}
     return facts

@@ -1,1 +1,1 @@
-"""Share-safe mode: a copy of the attention artifact in which shapes or tags stand for words."""
+"""Share-safe mode: a copy of the attention artifact in which words are replaced by shapes or tags."""

@@ -1,4 +1,4 @@
-"""What stands for a vocabulary entry: its shape, or a keyed tag."""
+"""Replacements of vocabulary entries: their shapes, or keyed tags."""
 
 import base64
 import hashlib
@@ -14,19 +14,19 @@ from attviz_pipeline.token_texts import BYTE_OF, GOES_ON, SHOWN_BYTES, SPACE, UN
 
 RARE = "[rare]"
 MIN_KEY_BYTES = 16
-TAG_BYTES = 5  # 8 characters of base32: among 30,000 entries two share a tag once in 2,000 keys
+TAG_BYTES = 5  # 8 characters of base32; with one key in 2,000, two of 30,000 entries have the same tag
 NEW_KEY = """python -c "import secrets; print(secrets.token_hex(32))" > FILE"""
-# Signs of shown tokens, and marks that imported ones have from their tokenizers: they say nothing of the word.
+# Signs of shown tokens, and marks of tokenizers in imported tokens: they reveal nothing about the word.
 BEFORE = re.compile(rf"{GOES_ON}(?=.)|[{SPACE}\u0120\u2581]+", re.DOTALL)
 BEHIND = re.compile(rf"(?<=.){GOES_ON}$", re.DOTALL)
-# Symbols that spell words (regional indicators, squared letters, Braille), beside those that normalise to letters.
+# Symbols that can spell words (regional indicators, squared letters, Braille) and do not normalise to letters.
 SPELLING = re.compile(r"\b(?:LETTER|BRAILLE|RADICAL)\b")
 
 Form = Callable[[str], str]
 
 
 def choose_form(settings: RedactionSettings) -> Form:
-    """Return the function from a vocabulary entry, or a piece of text, to what stands for it.
+    """Return the function that maps a vocabulary entry, or a piece of text, to its replacement.
 
     Raises:
         ConfigError: The key cannot be read or is too short.
@@ -40,8 +40,8 @@ def choose_form(settings: RedactionSettings) -> Form:
 def shape(piece: str) -> str:
     """Return the shape of a text, character by character: X for a capital, x for another letter, 0 for a number.
 
-    Bytes that are no text by themselves are an x each. An imported piece that can be bytes is read as the text that
-    they are; where they are none, each character beyond ASCII is x: it may be a part of any letter.
+    Each byte that is not text by itself becomes x. An imported piece that can be read as bytes is decoded; if the bytes
+    are not valid text, each non-ASCII character becomes x, because it may be a part of any letter.
     """
     piece = SHOWN_BYTES.sub(lambda found: "x" * len(found[1].split()), piece)
     text = _text_of_bytes(piece) if BYTE_OF.keys() >= set(piece) else piece
@@ -51,7 +51,7 @@ def shape(piece: str) -> str:
 
 
 def tag(piece: str, key: bytes) -> str:
-    """Return the first 40 bits of HMAC-SHA-256 in base32; a text without a letter or number is returned as its shape.
+    """Return the first 40 bits of HMAC-SHA-256 in base32; for a text without letters and numbers, its shape.
 
     Source: RFC 2104 (HMAC), RFC 4648 (base32).
     """
@@ -63,7 +63,7 @@ def tag(piece: str, key: bytes) -> str:
 
 
 def unmarked(entry: str) -> str:
-    """Return a token without its signs or the marks of its tokenizer: what it stands for in a text."""
+    """Return the text of a token, without its signs and the marks of its tokenizer."""
     return _parted(entry)[1]
 
 
@@ -98,7 +98,7 @@ def _character_shape(character: str) -> str:
         return "x"
     if category[0] == "N":
         return "0"
-    # Format and private-use characters can carry a text that nobody sees.
+    # Format and private-use characters can encode invisible text.
     return "\ufffd" if category[0] == "C" and not character.isspace() else character
 
 
@@ -117,7 +117,7 @@ def _read_key(path: Path) -> bytes:
         ) from None
     if len(key) < MIN_KEY_BYTES:
         raise ConfigError(
-            f"redaction.key_file {path} holds {len(key)} bytes; a key has {MIN_KEY_BYTES} or more.",
+            f"redaction.key_file {path} has {len(key)} bytes; a key needs at least {MIN_KEY_BYTES}.",
             remedy=f"Make a key: {NEW_KEY}",
         )
     return key

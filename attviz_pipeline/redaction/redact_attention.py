@@ -1,4 +1,4 @@
-"""The stage `redact_attention`: the attention artifact again, without its words."""
+"""The stage `redact_attention`: a copy of the attention artifact without its words."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ from attviz_pipeline.stages import RedactAttention
 REWRITTEN = ("text", "tokens", "entries", "token_ids", "starts", "ends")
 PLACE_OF_PAIR = "pair_start"
 NAMES = ("id", "source_id", "split")
-"""Columns of text that stay: ids and splits are the reader's way back to the corpus."""
+"""Columns of text that are kept, because ids and splits refer to the corpus."""
 
 
 def redact_attention(settings: RedactAttention, attention: Sequence[Path], redacted: Sequence[Path]) -> None:
-    """Copy all shards with shapes or tags in the place of words; numbers stay as they are.
+    """Copy all shards, with shapes or tags instead of words; numbers are unchanged.
 
-    Stages behind this one read the copy and never see a word, so none of them has to know.
+    Later stages read only the copy, so they need no redaction of their own.
 
     Args:
         settings: Section `redaction`; its mode is not `none`.
@@ -35,7 +35,7 @@ def redact_attention(settings: RedactAttention, attention: Sequence[Path], redac
         ArtifactError: A shard is unusable, or the two lists differ in length.
     """
     if len(attention) != len(redacted):
-        raise ArtifactError(f"{len(attention)} shards cannot be redacted into {len(redacted)}: name as many.")
+        raise ArtifactError(f"{len(attention)} shards cannot be redacted into {len(redacted)}: name equally many.")
     rules = settings.redaction
     vocabulary = collect_vocabulary(attention, choose_form(rules), rules.min_document_frequency)
     pairs = zip(attention, redacted, strict=True)

@@ -1,4 +1,4 @@
-"""A document's text, rewritten so that it holds what stands for its tokens and nothing else."""
+"""Rewrite a document's text, so that it contains only the replacements of its tokens."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,11 +10,12 @@ UNREAD = "•"
 
 
 class RedactedText(NamedTuple):
-    """A rewritten text, and where each character of the old one went.
+    """A rewritten text, and the new offset of each old offset.
 
     Args:
         text: The new text.
-        places: Offset in the new text of every offset in the old one, [character + 1]; within a token its beginning.
+        places: Offset in the new text of every offset in the old text, [character + 1]; offsets within a token are
+            mapped to its beginning.
     """
 
     text: str
@@ -22,7 +23,7 @@ class RedactedText(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Characters of a text that are rewritten as one."""
+    """Characters of a text with a common replacement."""
 
     start: int
     end: int
@@ -30,12 +31,12 @@ class Span(NamedTuple):
 
 
 def redact_text(text: str, spans: Sequence[tuple[int, int]], shown: Sequence[str]) -> RedactedText:
-    """Rewrite a text token by token; white space stays, other characters that no token covers become one bullet.
+    """Replace the tokens of a text; keep white space, and replace runs of other characters by one bullet.
 
     Args:
         text: The old text.
-        spans: First character of each token and the one behind it, code points, [token]; empty ones are left out.
-        shown: What stands for each token, [token].
+        spans: First character of each token and the one after it, in code points, [token]; empty spans are ignored.
+        shown: Replacement of each token, [token].
     """
     pieces: list[str] = []
     places: list[int] = []
@@ -48,7 +49,7 @@ def redact_text(text: str, spans: Sequence[tuple[int, int]], shown: Sequence[str
 
 
 def _tiled(text: str, spans: Sequence[tuple[int, int]], shown: Sequence[str]) -> list[Span]:
-    """Cut the whole text into what tokens cover and what they do not."""
+    """Divide the whole text into spans of tokens and spans between tokens."""
     covered = _disjoint([Span(*span, unmarked(form)) for span, form in zip(spans, shown, strict=True)])
     tiles: list[Span] = []
     cursor = 0
@@ -60,7 +61,7 @@ def _tiled(text: str, spans: Sequence[tuple[int, int]], shown: Sequence[str]) ->
 
 
 def _disjoint(spans: Sequence[Span]) -> list[Span]:
-    # Several tokens can share characters (the bytes of an emoji, a ligature): the first one speaks for all.
+    # Several tokens can share characters (the bytes of an emoji, a ligature): only the first one is shown.
     merged: list[Span] = []
     for span in sorted(span for span in spans if span.start < span.end):
         if merged and span.start < merged[-1].end:
@@ -82,7 +83,7 @@ def _token(text: str, span: Span) -> list[Span]:
 
 
 def _between(text: str, start: int, end: int) -> list[Span]:
-    """Cut what no token covers into white space, kept, and runs of anything else, hidden."""
+    """Divide characters outside tokens into white space, which is kept, and other runs, which are hidden."""
     blank = [text[place].isspace() for place in range(start, end)]
     edges = [start + i for i in range(len(blank)) if i == 0 or blank[i] or blank[i - 1]]
     return [

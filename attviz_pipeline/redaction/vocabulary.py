@@ -1,4 +1,4 @@
-"""What stands for each vocabulary entry of a study, agreed on by all shards."""
+"""The replacement of each vocabulary entry of a study, common to all shards."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from attviz_pipeline.redaction.forms import RARE, Form
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The forms of all entries that occur.
+    """The replacements of all entries that occur.
 
     Args:
-        forms: What stands for an entry that is neither special nor the unknown token.
-        ids: Index of a form or a special entry among all of them, sorted; tells nothing of the model's own index.
+        forms: Replacement of each entry that is neither special nor the unknown token.
+        ids: Index of each replacement and special entry in their sorted list; unrelated to the model's own indices.
     """
 
     forms: Mapping[str, str]
@@ -24,9 +24,10 @@ class Vocabulary:
 
 
 def collect_vocabulary(attention: Sequence[Path], form: Form, min_document_frequency: int) -> Vocabulary:
-    """Read the tokens of all shards and choose what stands for each; memory grows with the vocabulary only.
+    """Read the tokens of all shards and choose their replacements; memory grows only with the vocabulary.
 
-    The documents of a form are those that hold any entry it stands for: entries with one shape count together.
+    The document frequency of a replacement counts documents with any of its entries: entries of one shape count
+    together.
 
     Raises:
         ArtifactError: A shard is unusable.

@@ -15,7 +15,7 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
-from attviz_pipeline.strata import in_turn, length_thirds, seeded_rank
+from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
 
 logger = logging.getLogger(__name__)
 
@@ -145,4 +145,4 @@ def _confidence(table: pa.Table) -> NDArray[np.float64]:
 def _sample(table: pa.Table, seed: int) -> Sequence[int]:
     ranks = [seeded_rank(seed, name.encode()) for name in table["id"].to_pylist()]
     strata = list(zip(table["label"].to_pylist(), length_thirds(table["n_tokens"].to_numpy()), strict=True))
-    return in_turn(range(table.num_rows), strata, ranks)
+    return round_robin(range(table.num_rows), strata, ranks)

@@ -118,7 +118,7 @@ def test_effects_of_small_variation(tmp_path: Path, spread: float) -> None:
         assert_allclose(row["effect"], g, atol=0.05)
 
 
-def test_few_permutations_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_permutations_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     study = two_classes(tmp_path, shift=0.6)
 
     caplog.set_level(logging.INFO)

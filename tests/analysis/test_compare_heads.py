@@ -231,7 +231,7 @@ class TestOddInput:
         assert list(run.facts()["measures"]) == ["jensen_shannon"]
         assert run.rows("fuji_curves") == []
 
-    def test_documents_of_one_token_cannot_tell_heads_apart(
+    def test_documents_of_one_token_cannot_separate_heads(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         run = make_run(tmp_path, change=leave_one_token)
@@ -249,7 +249,7 @@ class TestOddInput:
         for measure, value in (("fuji", 1), ("jensen_shannon", 0)):
             rows = run.rows("head_pairs", measure=measure)
             assert_allclose([row["value"] for row in rows], value, atol=1e-7)
-            # Every permutation gives the same, so that nothing can be told from chance.
+            # Every permutation gives the same, so that nothing can be distinguished from chance.
             assert_array_equal([row["p"] for row in rows], 1)
             assert {row["cluster"] for row in run.rows("head_clusters", measure=measure)} == {0}
 
@@ -258,7 +258,7 @@ class TestOddInput:
         with caplog.at_level(logging.WARNING):
             run.go(min_document_frequency=1)
 
-        assert "6 heads have no self-attention at all, taken as even over its tokens" in caplog.text
+        assert "6 heads have no self-attention at all; treated as uniform over its tokens" in caplog.text
 
     def test_one_document_and_empty_shards(self, tmp_path: Path) -> None:
         run = make_run(tmp_path, n_documents=1, n_shards=3)

@@ -214,7 +214,7 @@ class TestDegenerate:
             describe_terms(settings, one.output.vocabulary, [*one.measures, *other.measures], one.output)
         two = written(tmp_path / "two", [(["a"], np.array([[0.2]]))] * 2).measure()
         mixed = [replace(one.measures[0], term_documents=two.measures[0].term_documents)]
-        with pytest.raises(ArtifactError, match="documents that no shard holds"):
+        with pytest.raises(ArtifactError, match="documents that are in no shard"):
             describe_terms(settings, one.output.vocabulary, mixed, one.output)
 
     def test_no_number_is_nan(self, study: TermStudy) -> None:

@@ -101,7 +101,7 @@ def test_documents_without_terms_have_no_group(tmp_path: Path) -> None:
     assert facts["n_documents"] == 35
 
 
-def test_a_few_documents_are_not_grouped_and_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_few_documents_are_not_grouped_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         table, facts = run(tmp_path, planted([10, 9])[0])
     assert set(table["group"]) == {None}

@@ -111,7 +111,7 @@ class TestFuji:
 
     @pytest.mark.parametrize("lengths", [[1, 2], [0, 3], [2, 2, 3], [1, 4]])
     def test_refuses_lengths_that_do_not_fit(self, lengths: list[int]) -> None:
-        with pytest.raises(ValueError, match="must rise"):
+        with pytest.raises(ValueError, match="must ascend"):
             fuji(np.ones((2, 3)), np.array(lengths))
 
 
@@ -214,7 +214,7 @@ class TestPermutation:
         lists = RankedLists.of(random.random((32, 120)), list_lengths(120))
         strata = frequency_strata(np.full(120, 5))
 
-        draws = np.array([lists.rearranged(lambda: permute_within(strata, random)).areas() for _ in range(199)])
+        draws = np.array([lists.permuted(lambda: permute_within(strata, random)).areas() for _ in range(199)])
         found = compare_with_chance(lists.areas(), draws, high_is_alike=True)
 
         assert 0.02 < (found.p <= 0.05).mean() < 0.09
@@ -227,7 +227,7 @@ class TestPermutation:
         lists = RankedLists.of(np.exp(np.log2(frequency) + random.normal(0, 1, (10, 160))), list_lengths(160))
 
         def share_alike(strata: list[NDArray[np.int64]]) -> float:
-            draws = np.array([lists.rearranged(lambda: permute_within(strata, random)).areas() for _ in range(99)])
+            draws = np.array([lists.permuted(lambda: permute_within(strata, random)).areas() for _ in range(99)])
             return float((compare_with_chance(lists.areas(), draws, high_is_alike=True).p <= 0.05).mean())
 
         assert share_alike([np.arange(160)]) == 1
@@ -239,7 +239,7 @@ class TestPermutation:
         lists = RankedLists.of(np.exp(common + random.normal(0, 1, (4, 200))), list_lengths(200))
         strata = frequency_strata(np.full(200, 5))
 
-        draws = np.array([lists.rearranged(lambda: permute_within(strata, random)).areas() for _ in range(99)])
+        draws = np.array([lists.permuted(lambda: permute_within(strata, random)).areas() for _ in range(99)])
 
         assert_allclose(compare_with_chance(lists.areas(), draws, high_is_alike=True).p, 1 / 100)
 
@@ -284,7 +284,7 @@ class TestClusters:
         assert sizes.max() < 12 or len(sizes) == 1
 
     @pytest.mark.parametrize("n_heads", [1, 2, 5])
-    def test_nothing_to_tell_apart_is_one_group(self, n_heads: int) -> None:
+    def test_equal_heads_are_one_group(self, n_heads: int) -> None:
         found, place = cluster_heads(np.zeros((n_heads, n_heads))), map_heads(np.zeros((n_heads, n_heads)))
 
         assert_array_equal(found.cluster, 0)
@@ -304,7 +304,7 @@ class TestMap:
         assert found.stress < 1e-6
         assert found.x.var() > found.y.var()
 
-    def test_stress_tells_what_a_plane_cannot_show(self) -> None:
+    def test_stress_measures_what_a_plane_cannot_show(self) -> None:
         distance = 1 - np.eye(12)
 
         found = map_heads(distance)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 
-from attviz_pipeline.analysis.measures import evenness
+from attviz_pipeline.analysis.quantities import evenness
 from attviz_pipeline.analysis.terms.histograms import curve_bins
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import files, schemas, term_schemas

@@ -111,8 +111,8 @@ def test_a_reader_sees_how_a_measure_ranks_tokens_beside_the_mean(
     )
     page.locator("#measure").select_option(measure)
     until(page, f"location.hash.includes('m={measure}') && document.querySelector('#agreement').textContent")
-    told = page.locator("#agreement").inner_text()
-    found = re.fullmatch(r"Spearman with the mean of self-attention (-?\d\.\d\d) over (\d+) tokens", told)
+    shown = page.locator("#agreement").inner_text()
+    found = re.fullmatch(r"Spearman with the mean of self-attention (-?\d\.\d\d) over (\d+) tokens", shown)
     assert found is not None
     assert float(found[1]) == pytest.approx(rho, abs=0.006)
     assert int(found[2]) == counted.sum()
@@ -154,9 +154,7 @@ def test_measures_are_merged_to_words(site: Path, visitor: Visitor) -> None:
 
 
 @pytest.mark.browser
-def test_what_value_vectors_would_tell_is_left_out_where_they_do_not_show(
-    site_without_norms: Path, visitor: Visitor
-) -> None:
+def test_norm_weighted_attention_is_left_out_without_value_vectors(site_without_norms: Path, visitor: Visitor) -> None:
     page = visitor(site_without_norms).open(f"{links.document(DOCUMENT)}#m=norm-weighted&h=rollout,norm-weighted")
     assert page.locator("#measure").input_value() == "mean"
     assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == ["rollout"]
@@ -165,18 +163,18 @@ def test_what_value_vectors_would_tell_is_left_out_where_they_do_not_show(
 
 
 @pytest.mark.browser
-def test_a_token_is_told_in_every_measure(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+def test_a_token_has_a_value_in_every_measure(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     row = row_at(inputs, DOCUMENT)
     page = visitor(site).open(f"{links.document(DOCUMENT)}#t=9")
     names = page.locator("#inspector-values dt").all_inner_texts()
-    told = dict(zip(names, page.locator("#inspector-values dd").all_inner_texts(), strict=True))
+    shown = dict(zip(names, page.locator("#inspector-values dd").all_inner_texts(), strict=True))
     page.locator("#token-list summary").press("Enter")
     page.wait_for_selector("#token-list tbody tr")
     titles = [title.lower() for title in page.locator("#token-list thead th").all_inner_texts()]
     cells = page.locator("#token-list tbody tr").nth(9).locator("th, td").all_inner_texts()
     listed = dict(zip(titles, cells, strict=True))
     for name, exact in row.measures.items():
-        assert float(told[name]) == pytest.approx(exact[9], rel=0.006)
+        assert float(shown[name]) == pytest.approx(exact[9], rel=0.006)
         assert float(listed[name]) == pytest.approx(exact[9], rel=0.006)
 
 

@@ -190,7 +190,7 @@ class TestOddInput:
         assert {row["n_documents"] for row in rows} == {6}
         assert_allclose(column(rows, "on_sep"), np.mean(np.array(values, np.float64), axis=0), rtol=1e-9)
 
-    def test_no_document_with_text_is_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_no_document_with_text_is_logged(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         rows, facts = profile(write_full(tmp_path, n_documents=3, change=special_only), tmp_path / "profiles.parquet")
 
         assert rows == []

@@ -84,7 +84,7 @@ def test_architecture_equals_its_own_eager_attention(architecture: str, lengths:
         (None, "(there is none)"),
     ],
 )
-def test_unusable_kernel_gives_way_to_eager_attention_and_says_so_once(
+def test_unusable_kernel_is_replaced_by_eager_attention_with_one_warning(
     architecture: str,
     kernel: diagonal.Kernel | None,
     reason: str,
@@ -298,9 +298,7 @@ def test_scores_in_the_place_of_attention_are_refused() -> None:
         for weights in model.parameters():
             weights.mul_(5)
 
-    with pytest.raises(
-        AttentionError, match=r"the model returned -\d.* in the place of attention, .* before the softm"
-    ):
+    with pytest.raises(AttentionError, match=r"the model returned -\d.* instead of attention, .* before the softm"):
         make_reader(model).read(make_windows(12))
 
 

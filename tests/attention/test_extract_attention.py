@@ -119,7 +119,7 @@ def test_each_windows_values_are_those_of_the_window_alone(tmp_path: Path) -> No
     np.testing.assert_allclose(found, diagonal[:, :, -second["n_tokens"] :], atol=1e-5, rtol=0)
 
 
-def test_truncation_keeps_the_beginning_and_says_so(tmp_path: Path) -> None:
+def test_truncation_keeps_the_beginning_and_is_recorded(tmp_path: Path) -> None:
     text = " ".join(["match"] * 100)
     row = files.read_table(extract(tmp_path, [text, "goal"], long_texts="truncate"), schemas.ATTENTION).to_pylist()[0]
 
@@ -167,7 +167,7 @@ def test_batches_hold_every_window_once_within_the_budget(lengths: list[int], bu
 
 
 def test_card_that_promises_other_heads_is_refused_and_nothing_written(tmp_path: Path) -> None:
-    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card names 2 x 12"):
+    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card states 2 x 12"):
         extract(tmp_path, TEXTS, card={"n_heads": 12})
 
     assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
@@ -274,7 +274,7 @@ def test_input_too_long_for_the_memory_is_refused_and_nothing_written(
     assert {path.name for path in tmp_path.iterdir()} == {"shard.parquet", "checkpoint", "model.json"}
 
 
-def test_other_faults_are_not_taken_for_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_faults_are_not_reported_as_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
     monkeypatch.setattr(AttentionReader, "launch", fail_above(0, RuntimeError("device-side assert"), batches))
 
@@ -320,7 +320,7 @@ def hide_attention(checkpoint: Path) -> None:
     ],
     ids=["NaN", "infinity", "no attention"],
 )
-def test_model_that_fails_in_mid_run_is_told_in_a_line_and_earlier_results_stay(
+def test_model_that_fails_in_mid_run_is_reported_and_earlier_results_stay(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None], message: str
 ) -> None:
     attention = extract(tmp_path, TEXTS[:2])
@@ -339,7 +339,7 @@ def test_model_that_fails_in_mid_run_is_told_in_a_line_and_earlier_results_stay(
     assert {path.name for path in tmp_path.iterdir()} == set(paths)
 
 
-def test_progress_tells_documents_and_tokens_per_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_shows_documents_and_tokens_per_second(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     extract(tmp_path, TEXTS)
 

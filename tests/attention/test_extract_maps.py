@@ -28,7 +28,7 @@ from attviz_pipeline.attention.maps.extract_maps import extract_maps
 from attviz_pipeline.attention.maps.offsets import offset_pairs, offset_sums
 from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, strongest_keys, thumbnail
 from attviz_pipeline.attention.maps.size import packed_bytes
-from attviz_pipeline.attention.whole import MatrixPart
+from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
@@ -36,7 +36,7 @@ from attviz_pipeline.stages import ExtractMaps
 
 N_TOKENS = 40
 SMALL_MAPS = MapsSettings(thumbnail_size=16, entries_per_row=8)
-NO_VECTORS = "the model does not show vectors that its attention is the softmax of"
+NO_VECTORS = "the model does not expose vectors whose softmaxed scores are its attention"
 LONG_TEXT = " ".join(["match", "goal", "team", "bank", "film", "."] * 20)
 Array = npt.NDArray[Any]
 
@@ -137,7 +137,7 @@ def test_vectors_make_the_rows_within_the_error_they_state(architecture: str) ->
         ("Mistral", [5, 5], [0, 0]),
     ],
 )
-def test_mask_is_told_per_layer(architecture: str, before: list[int], after: list[int]) -> None:
+def test_mask_is_recorded_per_layer(architecture: str, before: list[int], after: list[int]) -> None:
     columns = map_columns(read_maps(make_model(architecture)))
 
     assert (columns["keys_before"], columns["keys_after"]) == (before, after)
@@ -436,7 +436,7 @@ def test_index_of_another_extraction_is_refused_and_nothing_written(study: Study
 def test_card_of_another_model_is_refused_and_nothing_written(study: Study) -> None:
     write_card(study.card, n_heads=12)
 
-    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card names 2 x 12"):
+    with pytest.raises(AttentionError, match="returned attention of 2 layers x 4 heads, its card states 2 x 12"):
         study.extract()
     assert not study.written()
 
@@ -462,7 +462,7 @@ def test_lack_of_memory_is_a_message(study: Study, monkeypatch: pytest.MonkeyPat
     assert not study.written()
 
 
-def test_full_disk_is_told_before_any_work(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_before_any_work(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _place: type("Usage", (), {"free": 10}))
 
     with pytest.raises(ResourceError, match="too little disk for the token-to-token maps"):

@@ -23,9 +23,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from attviz_pipeline.artifacts import files, profile_schemas, schemas
-from attviz_pipeline.attention import diagonal, whole
+from attviz_pipeline.attention import diagonal, observed_matrices
 from attviz_pipeline.attention.capture import AttentionReader
-from attviz_pipeline.attention.full import FullReading, FullStatistics
+from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
@@ -98,7 +98,7 @@ def textbook_rollout(matrices: Array) -> Array:
 def test_reductions_equal_the_textbook(
     architecture: str, entries_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whole, "ENTRIES_AT_ONCE", {"cpu": entries_at_once})
+    monkeypatch.setattr(observed_matrices, "ENTRIES_AT_ONCE", {"cpu": entries_at_once})
     model, windows = make_model(architecture), [make_window(length) for length in LENGTHS]
     expected = [eager_matrices(model, window) for window in windows]
 
@@ -224,7 +224,7 @@ def test_architectures_that_show_no_values_say_so(architecture: str, caplog: pyt
 
     hidden = architecture in PAST_THE_INTERFACE
     assert (found.value_norm is None) == hidden
-    said = "no norm-weighted attention: its layers do not show value vectors and output weights" in caplog.messages
+    said = "no norm-weighted attention: its layers do not expose value vectors and output weights" in caplog.messages
     assert said == hidden
     assert architecture not in EAGER_ONLY or not hidden
 

@@ -41,7 +41,7 @@ def fuzz(inputs: st.SearchStrategy[Any], read: Callable[[Any], object], name: st
     """Give random inputs to a reader, and count them."""
     n_read = 0
 
-    # Without a database and from a fixed seed unless many are asked for: the same inputs everywhere.
+    # Without a database and with a fixed seed, unless many inputs are requested: the same inputs everywhere.
     @settings(
         max_examples=n_inputs,
         deadline=None,

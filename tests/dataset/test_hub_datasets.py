@@ -87,7 +87,7 @@ def prepare(client: Client, hub: Hub, folder: Path, name: str, **settings: objec
 
 
 def fetched(hub: Hub) -> list[str]:
-    """List the files whose content was asked for, by name within their repository."""
+    """List the files whose content was requested, by name within their repository."""
     return sorted(
         asked.path.split("/main/" if "/cdn/" in asked.path else f"/{asked.path.split('/')[5]}/", 1)[1]
         for asked in hub.requests
@@ -324,7 +324,7 @@ class TestCache:
         found = prepare(offline, hub, tmp_path / "offline", "cached", id_column="id", splits={"train": "train"})
         assert rows_of(found) == rows_of(online) == ROWS
         message = prepare(offline, hub, tmp_path / "whole", "cached", id_column="id")["error"]
-        assert "is not wholly in the cache" in message
+        assert "is not completely in the cache" in message
         message = prepare(offline, hub, tmp_path / "branch", "cached", revision="main")["error"]
         assert "Pin the commit" in message
         assert hub.requests == []

@@ -97,7 +97,7 @@ class TestOddities:
         imported = Imported(tmp_path, [content])
 
         detail = imported.ledger[0]["detail"]
-        assert "numbers stand as numbers" in detail
+        assert "numbers are written as numbers" in detail
         assert "1 of its 3 tokens are not in its text" in detail
         assert "'0_max_min' is an aggregate" in detail
         row = imported.rows[0]
@@ -119,7 +119,7 @@ class TestOddities:
         assert joined["words"][:5] == [0, 0, 1, 1, 1]
         assert joined["tokens"] == first["sets"][0]["tokens"]
         assert other["text"] == "w  ##mc up"
-        what = "its text is its tokens joined by spaces: 3 pieces of words (##) are joined to what precedes them"
+        what = "its text is its tokens joined by spaces: 3 pieces of words (##) are joined to the token before"
         assert [row["detail"] for row in imported.ledger] == [what, ""]
 
     def test_a_text_that_begins_with_a_piece_keeps_it(self, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ class TestOddities:
 
 
 class TestBadFile:
-    def test_everything_wrong_is_told_at_once(self, tmp_path: Path) -> None:
+    def test_all_problems_are_listed_at_once(self, tmp_path: Path) -> None:
         given = [document(f"text number {index}", seed=index) for index in range(9)]
         vector(given[0], 1).pop()
         vector(given[1], 2)[1] = "NaN"
@@ -155,7 +155,7 @@ class TestBadFile:
             ("document 1, sets[0].attention_vectors[1].vectors", "has 2 values for 3 tokens"),
             ("document 2, sets[0].attention_vectors[2].vectors", "value 1 is 'NaN', not a number from 0 to 1"),
             ("document 3, sets[0].attention_vectors[0].vectors", "value 2 is 1.5, not a number from 0 to 1"),
-            ("document 4, output_activations", "is missing: wanted is a list of at least one class"),
+            ("document 4, output_activations", "is missing: must be a list of at least one class"),
             ("document 5, sets", "must be a list of at least one set, got an empty list"),
             ("document 6, text", "is missing"),
             ("document 7, sets", "has 2 vectors, where most documents have 3"),
@@ -205,7 +205,7 @@ class TestBadFile:
             ("[]", "holds no document"),
         ],
     )
-    def test_what_is_no_array_is_told_with_its_place(self, tmp_path: Path, text: str, fault: str) -> None:
+    def test_malformed_arrays_are_reported_with_the_place(self, tmp_path: Path, text: str, fault: str) -> None:
         (tmp_path / "explanations.json").write_text(text)
 
         assert fault in refusal(tmp_path, None)

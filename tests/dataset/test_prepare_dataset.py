@@ -351,7 +351,7 @@ def test_same_configuration_gives_the_same_bytes(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-def test_card_tells_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metadata_has_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_csv(Path("rows.csv"), rows_of(12))
     card = prepare(tmp_path, source="rows.csv").card

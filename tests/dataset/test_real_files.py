@@ -97,10 +97,10 @@ def test_the_hint_for_a_column_works_when_it_is_copied_into_the_study(tmp_path: 
     assert prepare(tmp_path, source=source, label_column=yaml.safe_load(hint[1])).card["label_names"]
 
 
-def test_columns_that_differ_by_blanks_only_are_told_apart_by_their_exact_names(tmp_path: Path) -> None:
+def test_columns_that_differ_by_blanks_only_are_found_by_their_exact_names(tmp_path: Path) -> None:
     rows = [{"text": f"text {i}", "label ": "ab"[i % 2], " label": "cd"[i % 2]} for i in range(6)]
     source = write_csv(tmp_path / "rows.csv", rows)
-    assert "'label ' and ' label': write one so" in refuse(tmp_path, source=source)
+    assert "'label ' and ' label': rename one" in refuse(tmp_path, source=source)
     assert prepare(tmp_path, source=source, label_column=" label").card["label_names"] == ["c", "d"]
 
 
@@ -353,7 +353,7 @@ def test_arrow_and_feather_files_are_read(tmp_path: Path) -> None:
         ("rows.zip", b"PK\x03\x04", "unpack it, and name the file in it"),
         ("rows.csv.zip", b"PK\x03\x04", "unpack it, and name the file in it"),
         ("rows.xlsx", b"PK\x03\x04", "save the sheet as CSV"),
-        ("rows.csv", b"PK\x03\x04", "an archive or a spreadsheet, whatever its suffix says"),
+        ("rows.csv", b"PK\x03\x04", "an archive or a spreadsheet, in spite of its suffix"),
         ("rows.csv", b"\xd0\xcf\x11\xe0", "save the sheet as CSV"),
         ("rows.pkl", b"\x80\x04", "may hold code, so it is never opened"),
         ("rows.csv", b"version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
@@ -402,7 +402,7 @@ def quoted_tsv(path: Path, stray: str = "") -> str:
     return write_text(path, "\n".join([*lines, *([stray] if stray else [])]))
 
 
-def test_quotes_that_stay_in_the_text_are_said_once_with_the_line(
+def test_quotes_that_stay_in_the_text_are_logged_once_with_the_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = quoted_tsv(tmp_path / "rows.tsv", 'a\tan inch is 1 "')
@@ -451,7 +451,7 @@ def test_quoting_of_what_has_no_quotes_is_refused(tmp_path: Path) -> None:
         ("ca\ufffdf", "the replacement character"),
     ],
 )
-def test_residues_in_texts_are_said_once_and_stay(
+def test_residues_in_texts_are_logged_once_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, residue: str, kind: str
 ) -> None:
     rows = rows_of(12)

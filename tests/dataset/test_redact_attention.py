@@ -64,7 +64,7 @@ def rows(paths: list[Path]) -> list[dict[str, object]]:
 # Forms
 
 
-def test_shape_tells_capitals_letters_and_numbers_only() -> None:
+def test_shape_reveals_only_capitals_letters_and_numbers() -> None:
     assert shape("McDonald's 24,50 € ö") == "XxXxxxxx'x 00,00 € x"
     assert shape("東京 Жук") == "xx Xxx"
     assert shape("a\u0301") == "xx"
@@ -100,7 +100,7 @@ def test_symbols_that_spell_are_letters(entry: str, form: str) -> None:
         ("Zürich", "Xxxxxx"),
     ],
 )
-def test_bytes_are_read_as_text_or_told_as_letters(entry: str, form: str) -> None:
+def test_bytes_are_read_as_text_or_shown_as_letters(entry: str, form: str) -> None:
     assert shape(entry) == form
     assert (tag(entry, KEY) == form) == (form in {"€", "😀"})
 
@@ -248,7 +248,7 @@ def test_words_of_few_documents_become_one_entry(tmp_path: Path) -> None:
     )
 
 
-def test_vocabulary_indices_tell_nothing_and_agree_between_shards(tmp_path: Path) -> None:
+def test_vocabulary_indices_reveal_nothing_and_agree_between_shards(tmp_path: Path) -> None:
     attention = write_attention_shards(tmp_path / "in", n_documents=20, n_shards=3)
     redacted = rows(redact(tmp_path, attention, "shape"))
 

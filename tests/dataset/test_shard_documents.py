@@ -78,7 +78,7 @@ def test_length_is_counted_in_characters_not_bytes(tmp_path: Path) -> None:
     assert {row["text"]: row["block"] for row in rows} == {"ééé": 0, "aaaa": 1}
 
 
-def test_blocks_are_dealt_in_turn_and_sorted(tmp_path: Path) -> None:
+def test_blocks_are_assigned_in_turn_and_sorted(tmp_path: Path) -> None:
     shards = shard(write_documents(tmp_path / "documents.parquet", many_texts(100)), 3, block_size=4)
     for index, rows in enumerate(shards):
         assert {row["block"] % 3 for row in rows} == {index}
@@ -218,7 +218,7 @@ def test_ids_that_are_not_unique_are_refused(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     columns = {"id": ["a", "a"], "split": ["test", "test"], "label": [0, 1], "text": ["x", "y"]}
     write_table(documents, schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
-    with pytest.raises(DatasetError, match=r"id 'a'  means more than one document"):
+    with pytest.raises(DatasetError, match=r"id 'a'  belongs to more than one document"):
         shard(documents)
     assert list(tmp_path.iterdir()) == [documents]
 

@@ -17,7 +17,7 @@ KILLS_OF_THE_WORKFLOW = int(os.environ.get("ATTVIZ_KILLS_OF_THE_WORKFLOW", "8"))
 
 
 def partial_files(study: FaultStudy) -> set[Path]:
-    """Return what is being written; unlike `rglob`, a walk bears that a folder gets its name meanwhile."""
+    """Return what is being written; unlike `rglob`, `os.walk` tolerates that a folder is renamed meanwhile."""
     walk = os.walk(study.results)
     return {
         Path(place, name) for place, folders, files in walk for name in folders + files if name.endswith(".partial")

@@ -121,7 +121,7 @@ def test_a_moved_checkout_has_nothing_to_do(fault_study: FaultStudy, tmp_path: P
     count("a moved checkout and study")
 
 
-def test_a_python_told_not_to_use_utf_8_is_refused(fault_study: FaultStudy) -> None:
+def test_a_python_without_utf_8_mode_is_refused(fault_study: FaultStudy) -> None:
     no_utf8 = C_LOCALE | {"PYTHONUTF8": "0"}
     said = fault_study.run("--dry-run", expect=2, **no_utf8)
     process = fault_study.call(fault_study.calls[0], **no_utf8)
@@ -210,7 +210,7 @@ sys.exit(cli.main(sys.argv[3:]))
 MODULES = {"aggregate-shard": "analysis", "aggregate-dataset": "analysis", "render-site": "report"}
 
 
-def test_out_of_memory_is_said_in_a_line(fault_study: FaultStudy, tmp_path: Path) -> None:
+def test_out_of_memory_is_reported_in_a_line(fault_study: FaultStudy, tmp_path: Path) -> None:
     study = fault_study.copy(tmp_path / "study")
     calls = {call.stage: call for call in study.calls}
     for stage, package in MODULES.items():

@@ -110,7 +110,7 @@ def pin(hub: Hub, name: str) -> str:
 
 
 def fetched(hub: Hub) -> list[str]:
-    """List the files whose content was asked for, by name within their repository."""
+    """List the files whose content was requested, by name within their repository."""
     return sorted(
         asked.path.split("/main/" if "/cdn/" in asked.path else f"/{asked.path.split('/')[4]}/", 1)[1]
         for asked in hub.requests
@@ -191,7 +191,7 @@ class TestWhatIsFetched:
     def test_branch_is_resolved_and_warned_of(self, client: Client, hub: Hub) -> None:
         found = find(client, hub, "plain", revision="main")
         assert found["revision"] == pin(hub, "plain")
-        assert f"main is a name that moves; it is commit {found['revision']} now" in found["log"]
+        assert f"main is a branch or tag, which can move; it is commit {found['revision']} now" in found["log"]
 
     def test_shards(self, client: Client, hub: Hub) -> None:
         branch = branch_of(hub, "sharded")
@@ -268,7 +268,7 @@ class TestDamagedCache:
     def test_mirror_that_sends_other_bytes(self, client: Client, hub: Hub) -> None:
         hub.wrong.add("mirror/main/model.safetensors")
         message = find(client, hub, "mirror")["error"]
-        assert "fetched anew they still are: model.safetensors" in message
+        assert "also after downloading them again: model.safetensors" in message
 
 
 class TestAccess:
@@ -318,7 +318,7 @@ class TestOffline:
         assert "Pin the commit" in message
 
     def test_model_that_is_not_cached(self, offline: Client, hub: Hub) -> None:
-        assert "is not wholly in the cache" in find(offline, hub, "full")["error"]
+        assert "is not completely in the cache" in find(offline, hub, "full")["error"]
 
     def test_cache_that_another_client_filled(self, client: Client, offline: Client, hub: Hub) -> None:
         found = find(client, hub, "full")

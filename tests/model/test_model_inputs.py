@@ -133,7 +133,7 @@ class TestPadding:
         alone = [predict(classifier, encode(classifier.tokenizer, [text], [0], 64), "test")[0] for text in texts]
 
         assert classifier.model.config.pad_token_id == classifier.tokenizer.pad_token_id == 0
-        assert "the model names no padding token: it gets its tokenizer's, [PAD]" in caplog.text
+        assert "the model has no padding token: the tokenizer's is used, [PAD]" in caplog.text
         assert together == alone
 
     def test_model_pads_as_its_config_says_in_scoring_and_extraction(
@@ -157,7 +157,7 @@ class TestPadding:
         reader = open_reader(classifier.model, classifier.tokenizer, AttentionSettings())
         np.testing.assert_allclose([reading.logits for reading in reader.read(windows)], alone, atol=1e-5)
 
-    def test_padding_that_no_vocabulary_has_is_told(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_padding_outside_the_vocabulary_is_logged(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         model = make_model("GPT2", **LABELS)
         model.config.pad_token_id = -1
         classifier = load(write_model(tmp_path / "gpt2", model, make_tiny_tokenizer()))
@@ -181,7 +181,7 @@ class TestTypes:
             ("GPT2", {}, False, False),  # it would take types for words
         ],
     )
-    def test_only_models_that_can_tell_texts_apart_are_told(
+    def test_only_models_with_several_token_types_get_type_ids(
         self, architecture: str, changes: dict[str, object], *, named_by_tokenizer: bool, expected: bool
     ) -> None:
         tokenizer = end_tokenizer() if named_by_tokenizer else make_tiny_tokenizer()

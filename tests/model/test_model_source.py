@@ -235,7 +235,7 @@ class TestVerify:
     def test_remote_code_is_refused(self, copy: Path, name: str) -> None:
         content = json.loads((copy / name).read_text())
         (copy / name).write_text(json.dumps({**content, "auto_map": {"AutoConfig": "evil.Config"}}))
-        assert f"{name}  `auto_map` asks for Python code" in refusal(copy)
+        assert f"{name}  `auto_map` requires Python code" in refusal(copy)
 
     @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"])
     def test_pickled_weights_are_refused(self, copy: Path, name: str) -> None:

@@ -156,13 +156,13 @@ class TestPurpose:
         assert "set model.mode: fine_tune" in message
 
     @pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
-    def test_changes_by_fine_tuning_and_the_log_says_so(
+    def test_changes_by_fine_tuning_and_is_logged(
         self, study: ModelStudy, tmp_path: Path, caplog: pytest.LogCaptureFixture, problem_type: str
     ) -> None:
         folder = make_tiny_bert(tmp_path / "other", label_names=("score",))
         edit_config(folder, problem_type=problem_type)
         study.prepare(folder, training={"epochs": 1})
-        assert f"the model was trained for {problem_type}: it is trained to choose one class now" in caplog.text
+        assert f"the model was trained for {problem_type}: now it is trained to choose one class" in caplog.text
         config = json.loads((study.checkpoint / "config.json").read_text())
         assert config["problem_type"] == "single_label_classification"
 

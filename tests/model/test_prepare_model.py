@@ -59,7 +59,7 @@ def edit_json(path: Path, **changes: object) -> None:
 
 
 class TestFineTune:
-    def test_learns_to_tell_the_classes_apart(self, tuned: ModelStudy) -> None:
+    def test_learns_to_separate_the_classes(self, tuned: ModelStudy) -> None:
         metrics = tuned.read_metrics()
         assert metrics["splits"]["test"]["macro_f1"] > 0.7
         assert metrics["history"][-1]["train_loss"] < metrics["history"][0]["train_loss"]
@@ -257,7 +257,7 @@ class TestFit:
         name = "bert.encoder.layer.1.attention.self.key.weight"
         weights[name][0, 0] = float("nan")
         save_file(weights, copy / "model.safetensors", {"format": "pt"})
-        assert f"{name}  holds NaN or infinite weights" in study.refusal(copy, mode="load")
+        assert f"{name}  has NaN or infinite weights" in study.refusal(copy, mode="load")
 
     def test_missing_encoder_weights_are_named(self, study: ModelStudy, copy: Path) -> None:
         weights = load_file(copy / "model.safetensors")

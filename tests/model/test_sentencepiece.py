@@ -136,7 +136,7 @@ def test_tiktoken_is_refused_by_its_name(study: ModelStudy, tmp_path: Path, name
     ranks = b"".join(base64.b64encode(bytes([n])) + b" %d\n" % n for n in range(256))
     message = study.refusal(write_model(tmp_path / "model", "Llama", LLAMA, name, ranks), mode="load")
 
-    assert f"{name}  is in tiktoken's format, which is not read" in message
+    assert f"{name}  is in tiktoken's format, which is not supported" in message
     assert message.count(name) == 1
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers that do not tell which characters a token comes from: BERTweet's, from its files to the artifact."""
+"""Slow tokenizers, which give no character offsets: BERTweet's, from its files to the artifact."""
 
 import shutil
 from pathlib import Path
@@ -106,7 +106,7 @@ def eager_reading(checkpoint: Path, *texts: str) -> tuple[np.ndarray, np.ndarray
     return diagonal.numpy(), output.logits[0].softmax(-1).numpy()
 
 
-def test_is_accepted_with_one_warning_and_the_card_says_so(
+def test_is_accepted_with_one_warning_and_recorded_in_the_metadata(
     source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     study = ModelStudy.make(tmp_path)
@@ -114,7 +114,7 @@ def test_is_accepted_with_one_warning_and_the_card_says_so(
 
     warnings = [record.message for record in caplog.records if "slow" in record.message]
     assert len(warnings) == 1
-    assert "BertweetTokenizer is a slow one, which does not tell which characters a token comes from" in warnings[0]
+    assert "BertweetTokenizer is a slow one, which gives no character offsets" in warnings[0]
     assert study.read_card()["offsets"] is False
     assert study.read_metrics()["splits"]["test"]["n"] == 8
 

@@ -183,7 +183,7 @@ class TestModel:
         assert tokenizer.decode(encoded.token_ids[4]).endswith("[SEP] the team [SEP]")
         assert encoded.n_truncated == 2
 
-    def test_batches_tell_the_model_which_text_each_token_belongs_to(self, tmp_path: Path) -> None:
+    def test_batches_have_the_text_of_each_token(self, tmp_path: Path) -> None:
         folder = make_tiny_bert(tmp_path)
         model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)

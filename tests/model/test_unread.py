@@ -76,7 +76,7 @@ class TestUnknownTokens:
         assert (unread.n_tokens, unread.n_unknown, unread.unknown_part) == (6, 2, "Goal")
         (message,) = warnings(caplog)
         assert message == (
-            "2 of 6 tokens of the texts (33.3 %) are unknown to the model, which reads [UNK] in their place, for "
+            "2 of 6 tokens of the texts (33.3 %) are unknown to the model, which reads [UNK] instead, for "
             "example for 'Goal': the vocabulary has capitals, but the tokenizer lower-cases: set `do_lower_case: "
             "false` in the model's tokenizer_config.json"
         )
@@ -103,7 +103,7 @@ class TestUnknownTokens:
         encode(tokenizer, ["die bank спорт"], [0], 20).unread.warn(tokenizer)
 
         assert "2 of 3 tokens" in warnings(caplog)[0]
-        assert warnings(caplog)[0].endswith("another language, script or field than that of the texts")
+        assert warnings(caplog)[0].endswith("another language, script or domain than that of the texts")
 
     def test_a_few_are_no_reason_to_warn(self, caplog: pytest.LogCaptureFixture) -> None:
         tokenizer = make_tiny_tokenizer()
@@ -184,13 +184,13 @@ class TestControlTokens:
         assert tokenizer.sep_token_id not in scored
         assert tokenizer.convert_ids_to_tokens(scored)[3:8] == ["[@@", "S@@", "E@@", "P@@", "]"]
 
-    def test_unigram_cannot_and_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unigram_cannot_and_warns(self, caplog: pytest.LogCaptureFixture) -> None:
         tokenizer = XLMRobertaTokenizer(vocab=UNIGRAM)
         unread = encode(tokenizer, ["the </s> a", "a"], [0, 0], 20).unread
         unread.warn(tokenizer)
 
         assert (unread.n_control, unread.control_part) == (1, "</s>")
-        assert warnings(caplog)[0].startswith("1 tokens of the texts are control tokens that a text spells")
+        assert warnings(caplog)[0].startswith("1 tokens of the texts are control tokens written in a text")
 
     @pytest.mark.parametrize("text", [CONTROL, "the bank </s>", "no such thing"])
     def test_scoring_and_extraction_read_alike(self, text: str) -> None:

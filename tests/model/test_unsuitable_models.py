@@ -73,7 +73,7 @@ UNSUITABLE: dict[str, tuple[dict[str, object], str, str]] = {
         NOT_TO_ALL,
         ANOTHER,
     ),
-    "SqueezeBert": (SQUEEZE_BERT, "hand out scores before the softmax", ANOTHER),
+    "SqueezeBert": (SQUEEZE_BERT, "return scores before the softmax", ANOTHER),
     "BigBird": (
         SMALL | {"block_size": 2, "num_random_blocks": 1},
         NO_ATTENTION,
@@ -179,7 +179,7 @@ def test_layers_with_different_numbers_of_heads_are_counted(
     monkeypatch.setattr(transformers.models.bert.modeling_bert.BertSelfAttention, "forward", lose_a_head)
     message = study.refusal(make_tiny_bert(tmp_path / "bert"))
     assert "layers of BertForSequenceClassification have different numbers of heads: [4, 3]" in message
-    assert "no head was removed" in message
+    assert "without pruned heads" in message
 
 
 def test_card_counts_the_heads_that_return_attention(study: ModelStudy, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_card_counts_the_heads_that_return_attention(study: ModelStudy, tmp_path
     assert (study.read_card()["n_layers"], study.read_card()["n_heads"]) == (2, 2)
 
 
-def test_layers_without_attention_are_left_out_and_the_log_says_so(
+def test_layers_without_attention_are_left_out_and_logged(
     study: ModelStudy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes = {

@@ -70,11 +70,11 @@ def find_model(settings: dict[str, Any], _: Path) -> dict[str, Any]:
 def prepare_dataset(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Run the stage `prepare_dataset`."""
     from attviz_pipeline.artifacts import files, schemas  # noqa: PLC0415
-    from attviz_pipeline.dataset import prepare_dataset as stage  # noqa: PLC0415
+    from attviz_pipeline.dataset.prepare_dataset import prepare_dataset as run  # noqa: PLC0415
     from attviz_pipeline.stages import PrepareDataset  # noqa: PLC0415
 
     targets = (folder / "documents.parquet", folder / "ledger.parquet", folder / "dataset.json")
-    stage(PrepareDataset.model_validate({"seed": 1, "dataset": settings}), *targets)
+    run(PrepareDataset.model_validate({"seed": 1, "dataset": settings}), *targets)
     documents = files.read_table(targets[0], schemas.DOCUMENTS).to_pylist()
     ledger = files.read_table(targets[1], schemas.LEDGER).to_pylist()
     return {"documents": documents, "ledger": ledger, "card": files.read_json(targets[2], schemas.DATASET)}

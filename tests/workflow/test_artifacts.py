@@ -187,7 +187,7 @@ def test_json_names_its_schema_first(tmp_path: Path) -> None:
     assert next(iter(json.loads((tmp_path / "model.json").read_text()))) == "schema"
 
 
-def test_too_little_disk_is_told_before_the_work(tmp_path: Path) -> None:
+def test_too_little_disk_is_reported_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"too little disk for a test: .* MB are free.\nFree some space"):
         files.require_space(tmp_path / "not" / "yet" / "there", 10**18, "a test")
 

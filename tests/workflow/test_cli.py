@@ -46,7 +46,7 @@ def commands() -> list[str]:
     return re.findall(r"^    ([a-z]+(?:-[a-z]+)*)", listing, flags=re.MULTILINE)
 
 
-def test_users_mistake_is_told_without_a_traceback_and_logged(tmp_path: Path) -> None:
+def test_users_mistake_is_reported_without_a_traceback_and_logged(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("name: x\ndatset: {}\nmodel: {source: m}\n")
     finished = run(*PREPARE, "--config", "study.yaml", "--log", "logs/job.log")
 
@@ -118,7 +118,7 @@ def test_failed_gpu_is_a_message(
     code, message = fail_with(RuntimeError(f"{reason}\nCompile with `TORCH_USE_CUDA_DSA`"), monkeypatch, capsys)
 
     assert code == 2
-    assert f"the GPU failed: {reason}\nWhat is finished stays." in message
+    assert f"the GPU failed: {reason}\nFinished results are kept." in message
     assert "Traceback" not in message
 
 

@@ -162,7 +162,7 @@ def test_unknown_key_without_a_near_one_lists_the_valid_ones() -> None:
         ({"source": "a/b", "splits": {"train": "x"}}, "`dataset.splits` leaves no row for split test"),
     ],
 )
-def test_contradictions_are_told(dataset: dict[str, Any], fault: str) -> None:
+def test_contradictions_are_reported(dataset: dict[str, Any], fault: str) -> None:
     assert fault in problems(MINIMAL | {"dataset": dataset})
 
 

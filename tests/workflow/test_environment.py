@@ -77,7 +77,7 @@ def test_an_interpreter_without_any_package_is_named() -> None:
     finished = run_python("-S", "-m", "attviz_pipeline", "check-config", "--config", "config/config.yaml")
 
     assert finished.returncode == 2
-    assert "lacks packages that this project needs: " in finished.stderr
+    assert f"{sys.executable} lacks packages that this project needs: " in finished.stderr
     assert "Traceback" not in finished.stderr
 
 

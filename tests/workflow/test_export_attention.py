@@ -160,7 +160,7 @@ class TestNeatVision:
         # The tool looks the name of every label and every prediction up.
         assert [labels[str(sample["label"])]["name"] for sample in samples] == ["unknown", "unknown"]
         assert [labels[str(sample["prediction"])]["name"] for sample in samples] == ["business", "business"]
-        assert "neat-vision will call it unknown, and count them as predicted wrongly" in caplog.text
+        assert "neat-vision shows it as unknown, and counts them as misclassified" in caplog.text
 
 
 class TestTables:

@@ -43,7 +43,7 @@ def _three_gpus_in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 class Holder:
-    """A process that reserves a GPU and holds it until it is told to end."""
+    """A process that reserves a GPU and holds it until it is stopped."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-c", HOLDER]
@@ -109,7 +109,7 @@ def test_gpus_are_found_by_nvidia_smi_and_the_choice_is_logged(
     assert "reserved GPU GPU-aa, one of 2" in caplog.text
 
 
-def test_machine_without_gpus_says_so_and_goes_on(
+def test_machine_without_gpus_warns_and_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -117,7 +117,7 @@ def test_machine_without_gpus_says_so_and_goes_on(
 
     with devices.reserved_gpu(1):
         assert "CUDA_VISIBLE_DEVICES" not in os.environ
-    assert "a GPU is asked for, but nvidia-smi names none" in caplog.text
+    assert "a GPU was requested, but nvidia-smi lists none" in caplog.text
 
 
 def test_nothing_changes_without_a_request() -> None:

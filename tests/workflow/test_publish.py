@@ -259,10 +259,10 @@ def test_all_faults_of_a_site_come_at_once(copy: Path, checkout: Path, tmp_path:
     message = refused(copy, checkout, forbidden=["top&secret", 'say "top'], limits=Limits(file_bytes=200_000))
 
     for expected in (
-        r"heads\.html +links to 'nowhere\.html', which is not there",
+        r"heads\.html +links to 'nowhere\.html', which does not exist",
         r"heads\.html +links to '/heads\.html', which is no address within the site",
-        r"heads\.html +links to 'tokens\.html#no-such-place', a place that the page does not have",
-        r"heads\.html +links to '\.\./\.\./outside\.png', which is not there",
+        r"heads\.html +links to 'tokens\.html#no-such-place', an anchor that the page does not have",
+        r"heads\.html +links to '\.\./\.\./outside\.png', which does not exist",
         r"heads\.html +links to 'file:///x', which is no address within the site",
         r"heads\.html +holds .*check out: a folder of this machine: add it to publish\.allowed",
         r"heads\.html +holds C:.Users.someone: the path of a user's folder, or .*: add it to publish\.allowed",
@@ -403,7 +403,7 @@ def test_limits_count_what_other_studies_use(site: Path, checkout: Path, caplog:
     assert re.search(r"assets/document\.js +has 0\.\d MB; a file may have 0\.0 MB", message)
 
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 1))
-    assert "uses 100 % of what the host takes" in caplog.text
+    assert "uses 100 % of the host's limit" in caplog.text
     message = refused(site, checkout, folder="second", limits=Limits(site_bytes=n_bytes + 50_000))
     assert re.search(r"\([\d.]+ MB of them other studies\)", message)
     push(site, checkout, limits=Limits(site_bytes=n_bytes + 50_000))  # its own folder is replaced, not added
@@ -460,16 +460,16 @@ def test_without_site_repository_remote_identity_or_access(
         monkeypatch.delenv(name)
     message = refused(site, checkout, remote="orgin", branch="a..b")
     assert re.search(r"remote orgin +does not exist; there is origin, upstream", message)
-    assert re.search(r"branch a\.\.b +is no name that git takes", message)
+    assert re.search(r"branch a\.\.b +is not a valid branch name in git", message)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
     message = refused(site, checkout, remote="upstream")
-    assert "git could not do its part with upstream:" in message
+    assert "git failed with the remote upstream:" in message
     assert "pass-word" not in message
     assert "Nothing was changed there." in message
 
 
-def test_no_identity_is_told(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_identity_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in IDENTITY:
         monkeypatch.delenv(name)
     git(checkout, "config", "user.useConfigOnly", "true")
@@ -496,7 +496,7 @@ def test_missing_credentials_fail_at_once(site: Path, checkout: Path) -> None:
     assert "could not read Username" in message
 
 
-def test_without_git_it_says_so(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert "git is not installed" in refused(site, checkout)
 
@@ -548,7 +548,7 @@ def test_a_remote_that_moved_is_read_again_once(
     assert {"code.py", "news/index.html"} <= listing(checkout), "what the others pushed is there too"
 
 
-def test_a_remote_that_keeps_moving_is_told(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_that_keeps_moving_is_reported(site: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     move_remote(monkeypatch, 2, checkout)
     assert "gh-pages of origin keeps moving" in refused(site, checkout)
     assert "news/index.html" not in listing(checkout)

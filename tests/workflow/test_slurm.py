@@ -101,7 +101,7 @@ def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmClust
             seconds=120,
         )
         cluster.start_node("node2")
-        told = run.finish()
+        log = run.finish()
         assert undisturbed.wait(timeout=600) == 0
     finally:
         for process in (run.process, undisturbed):
@@ -111,7 +111,7 @@ def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmClust
     assert (
         len(cluster.jobs("extract_attention", "CANCELLED")) == len(cluster.jobs("extract_attention", "NODE_FAIL")) == 1
     )
-    assert told.count("Trying to restart job") == 2
+    assert log.count("Trying to restart job") == 2
     asked = sorted((job.memory, job.gpus) for job in cluster.jobs("extract_attention"))
     assert [memory for memory, _ in asked[2:]] == [2 * memory for memory, _ in asked[:2]]
     assert {gpus for _, gpus in asked} == {"gres:gpu:1"}

@@ -26,7 +26,7 @@ OUTPUTS
 
 
 rule aggregate_shard:
-    "Aggregate each document of one shard over heads, and sum the shard per token and head."
+    "Aggregate attention over heads for each document of one shard, and sum it per token and head."
     input:
         code=stage_code("aggregate_shard"),
         attention=f"{ATTENTION}/{{shard}}.parquet",
@@ -47,7 +47,7 @@ rule aggregate_shard:
 
 
 rule aggregate_dataset:
-    "Add up the sums of all shards to statistics per token, head and document."
+    "Merge the sums of all shards into statistics per token, head and document."
     input:
         code=stage_code("aggregate_dataset"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
@@ -78,7 +78,7 @@ rule aggregate_dataset:
 
 
 rule assess_predictions:
-    "Score and calibrate the predictions, and compare confidence with the entropy of attention."
+    "Assess accuracy and calibration of the predictions, and correlate confidence with attention entropy."
     input:
         code=stage_code("assess_predictions"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
@@ -121,7 +121,7 @@ rule list_terms:
 
 
 rule measure_shard:
-    "Measure the terms of one shard by document, head, class, position and length."
+    "Compute term statistics of one shard by document, head, class, position and length."
     input:
         code=stage_code("measure_shard"),
         attention=f"{ATTENTION}/{{shard}}.parquet",
@@ -146,7 +146,7 @@ rule measure_shard:
 
 
 rule describe_terms:
-    "Describe terms and heads with 95 % intervals over documents, distributions and curves."
+    "Compute 95 % intervals over documents, distributions and curves of terms and heads."
     input:
         code=stage_code("describe_terms"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
@@ -182,7 +182,7 @@ rule describe_terms:
 
 
 rule compare_classes:
-    "Test which heads and terms differ between classes, and between right and wrong predictions."
+    "Test which heads and terms differ between classes, and between correct and wrong predictions."
     input:
         code=stage_code("compare_classes"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
@@ -230,7 +230,7 @@ rule group_documents:
 
 
 rule compare_heads:
-    "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and map them."
+    "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and project them."
     input:
         code=stage_code("compare_heads"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
@@ -253,7 +253,7 @@ rule compare_heads:
 
 
 rule profile_heads:
-    "Describe what each head attends to, and name its role."
+    "Summarise what each head attends to, and assign it a role."
     input:
         code=stage_code("profile_heads"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),

@@ -41,7 +41,7 @@ rule extract_attention:
 
 
 rule extract_maps:
-    "Choose documents, and map what each of their tokens attends to in every head."
+    "Select documents and extract their token-to-token attention in every head."
     input:
         code=stage_code("extract_maps"),
         document_index=f"{RESULTS}/statistics/document_index.parquet",

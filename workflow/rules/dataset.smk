@@ -12,7 +12,7 @@ OUTPUTS
 
 
 rule prepare_dataset:
-    "Read the corpus, check every row, split it."
+    "Read the corpus, check every row, and split it."
     input:
         code=stage_code("prepare_dataset"),
         files=existing_files(
@@ -36,7 +36,7 @@ rule prepare_dataset:
 
 
 rule shard_documents:
-    "Choose the documents to analyse and divide them into shards."
+    "Select the documents to analyse and divide them into shards."
     input:
         code=stage_code("shard_documents"),
         documents=f"{RESULTS}/dataset/documents.parquet",

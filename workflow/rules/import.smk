@@ -13,7 +13,7 @@ OUTPUTS
 
 
 rule import_attention:
-    "Read attention that AttViz's own tools extracted, in place of the corpus, the model and the extraction."
+    "Import attention from AttViz's JSON files, instead of extracting it from a corpus with a model."
     input:
         code=stage_code("import_attention"),
         files=existing_files(STUDY.dataset.source),

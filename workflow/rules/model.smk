@@ -12,7 +12,7 @@ OUTPUTS
 
 
 rule prepare_model:
-    "Verify the classifier, fine-tune it if the study says so, score it."
+    "Check the classifier, fine-tune it if configured, and evaluate it."
     input:
         code=stage_code("prepare_model"),
         documents=f"{RESULTS}/dataset/documents.parquet",

@@ -1,1 +1,1 @@
-"""Class-conditional attention: which heads and terms differ between classes, and between right and wrong answers."""
+"""Which heads and terms differ between classes, and between correctly classified and misclassified documents."""

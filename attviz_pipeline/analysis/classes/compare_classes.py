@@ -1,4 +1,4 @@
-"""The stage `compare_classes`."""
+"""The stage `compare_classes`: which heads and terms differ between groups of documents."""
 
 import logging
 import math
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 def compare_classes(
     settings: CompareClasses, vocabulary: Path, measures: Sequence[MeasurePaths], statistics: TermPaths
 ) -> None:
-    """Compare every class with all other documents: gold classes, predicted ones, right and wrong predictions.
+    """Compare every group with all other documents: gold classes, predicted classes, correct and wrong predictions.
 
     Args:
-        settings: Number of permutations, strata of length, weight of the prior, and the seed.
+        settings: Number of permutations, number of length strata, weight of the prior, and the seed.
         vocabulary: Artifact `vocabulary`, read.
-        measures: What `measure_shard` wrote, all shards; `document_heads` and `term_documents` are read.
-        statistics: Where the comparisons go.
+        measures: Artifacts of `measure_shard`, all shards; `document_heads` and `term_documents` are read.
+        statistics: Artifacts to write: `class_heads` and `class_terms`.
 
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
@@ -67,10 +67,10 @@ def compare_classes(
     if "documents" in permuted.values():
         log.warning(
             "several documents come from one input row and differ in group: p and q of groupings permuted by "
-            "document take them for independent, and are too small"
+            "document assume that they are independent, and are too small"
         )
     for what, groups in wanted.items():
-        _tell_of_few_permutations(what, groups)
+        _log_few_permutations(what, groups)
     facts = _facts(settings, permuted, [reason for grouping in every for reason in grouping.left_out])
     _write(statistics.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
     _write(
@@ -79,19 +79,19 @@ def compare_classes(
 
 
 def _permutations_wanted(differences: Differences, grouping: Grouping) -> int:
-    """Return how many permutations let the q of a single finding fall below 0.05."""
+    """Return the number of permutations with which q of a single difference can fall below 0.05."""
     n_tests = np.count_nonzero(~np.isnan(differences.p))
-    # Of two groups, a finding is two rows at the same p.
+    # With two groups a difference appears in two rows with the same p.
     n_alone = n_tests / 2 if grouping.is_of_two else n_tests
     return math.ceil(2 * n_alone / SIGNIFICANT)
 
 
-def _tell_of_few_permutations(what: str, groups: dict[str, int]) -> None:
-    # No warning: many findings together reach a small q with few permutations, and the captions tell of it, too.
+def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
+    # Not a warning: many differences together reach a small q with few permutations, and captions mention it, too.
     if groups:
         log.info(
-            "few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; set "
-            "classes.n_permutations to %d for that, which takes longer in proportion",
+            "few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; to allow "
+            "it, set classes.n_permutations to %d, which takes longer in proportion",
             ", ".join(groups),
             what,
             SIGNIFICANT,
@@ -146,7 +146,7 @@ def _names(grouping: Grouping, n_features: int) -> Columns:
 
 
 def _tested(differences: Differences) -> Columns:
-    """Return the columns of the test, group after group."""
+    """Return the columns of the test, group by group."""
     columns = {name: values.T.reshape(-1) for name, values in vars(differences).items()}
     return {name: _nullable(values) for name, values in columns.items()} | {
         "q": _nullable(benjamini_hochberg(columns["p"]))

@@ -1,4 +1,4 @@
-"""The groups that documents are compared by, and how documents change places between them."""
+"""Groups of documents that are compared, and permutations of documents between groups."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ Integers = NDArray[np.int64]
 NO_GROUP = -1
 SMALLEST_GROUP = 2
 MOST_COLUMNS = 200
-"""Permutations times groups at once: tables of terms by these stay small."""
+"""Maximum number of permutations times groups at once, which keeps tables of terms small."""
 MEMBERS_AT_ONCE = 2**24
-"""Documents times permutations times groups that are held at once: 128 MiB of ones and zeros."""
+"""Maximum number of documents times permutations times groups at once: 128 MiB of ones and zeros."""
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """One way to part the documents.
+    """One division of the documents into groups.
 
     Attributes:
         name: gold, predicted or correct.
-        groups: Names of the groups that are large enough, and leave enough outside, to be compared.
-        number: Number of each document's group, `NO_GROUP` if it has none or one that is too small, [document].
+        groups: Names of the groups that are compared: enough documents are inside and outside.
+        number: Number of each document's group; `NO_GROUP` if it has none or its group is too small, [document].
         known: True for documents that belong to any group, [document].
-        left_out: Why groups, or all of them, are not compared.
+        left_out: Reasons why groups are not compared.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Grouping:
 
     @property
     def is_of_two(self) -> bool:
-        """True where two groups hold all documents: what sets one apart sets the other apart as clearly."""
+        """True if two groups contain all documents, so that the tests of both groups are equivalent."""
         return len(self.groups) == 2 and bool((self.number[self.known] != NO_GROUP).all())
 
     def members(self, number: Integers) -> Floats:
-        """Return 1 where a document is in a group, else 0, [document, ..., group], for any numbering like `number`."""
+        """Return 1 if a document is in a group, else 0, [document, ..., group]; `number` is [document, ...]."""
         members: Floats = (number[..., None] == np.arange(len(self.groups))).astype(np.float64)
         return members
 
 
 def groupings(documents: Documents) -> list[Grouping]:
-    """Part the documents by gold class, by predicted class, and into right and wrong predictions."""
+    """Group the documents by gold class, by predicted class, and into misclassified and correctly classified."""
     names = documents.facts["label_names"]
     # A document without terms has no value to compare.
     has_terms = documents.table["n_terms"].to_numpy() > 0
@@ -81,17 +81,17 @@ def _grouping(name: str, groups: list[str], number: Integers) -> Grouping:
 
 @dataclass(frozen=True)
 class Permutations:
-    """Random arrangements of the documents over the groups, within strata of similar length.
+    """Random permutations of the group labels within strata of documents of similar length.
 
-    Where all documents of every input row are in one group, whole rows change places, since documents of one row are
+    If all documents of every input row are in the same group, whole rows are permuted, because documents of one row are
     not independent.
 
     Attributes:
-        grouping: What is permuted.
-        unit: Row or document that changes places, by number, of each known document, [known document].
+        grouping: The grouping that is permuted.
+        unit: Number of the permuted unit (row or document) of each known document, [known document].
         stratum: Stratum of each unit, [unit].
-        seed: Seeds of the arrangements' random numbers, but for the number of the arrangement.
-        of_rows: False where documents change places although some are of one input row.
+        seed: Seeds of the random numbers; the number of the permutation is appended.
+        of_rows: True if input rows are permuted, False if documents are.
     """
 
     grouping: Grouping
@@ -110,12 +110,13 @@ class Permutations:
         unit = np.unique(rows, return_inverse=True)[1] if of_rows else np.arange(len(rows))
         lengths = documents.table["n_tokens"].to_numpy()[grouping.known]
         mean_length = np.bincount(unit, lengths) / np.bincount(unit)
-        # Equal lengths share a stratum: cut in the order of documents, strata of a sorted corpus would be its classes.
+        # Units of equal length share a stratum. Ties broken by document order would confound strata with the classes of
+        # a sorted corpus.
         n_shorter = np.searchsorted(np.sort(mean_length), mean_length)
         return cls(grouping, unit, n_shorter * n_strata // len(mean_length), seed, of_rows)
 
     def arrangements(self, n_permutations: int) -> Iterator[Integers]:
-        """Yield numberings of the documents like the grouping's own, some at once, [document, permutation]."""
+        """Yield permuted group numbers of the documents, several permutations at once, [document, permutation]."""
         at_once = max(1, MEMBERS_AT_ONCE // (len(self.grouping.number) * len(self.grouping.groups)))
         at_once = min(at_once, MOST_COLUMNS // len(self.grouping.groups) + 1)
         of_unit = np.empty(len(self.stratum), np.int64)

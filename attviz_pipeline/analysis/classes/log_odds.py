@@ -1,4 +1,4 @@
-"""Which terms a class uses more than the others: log-odds ratios with an informative Dirichlet prior."""
+"""Terms that a class uses more than the others: log-odds ratios with an informative Dirichlet prior."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 class LogOdds(NamedTuple):
-    """Log-odds ratio, and its ratio to its standard deviation, [term, group]."""
+    """Log-odds ratios, and z: their ratio to their standard deviation, [term, group]."""
 
     ratio: Floats
     z: Floats
@@ -20,28 +20,28 @@ def log_odds(counts: Floats, total: Floats, prior_count: float) -> LogOdds:
 
     Args:
         counts: Occurrences in each group, [term, group].
-        total: Occurrences in all documents compared, [term]; each positive.
-        prior_count: Sum of the prior's pseudo-counts, dealt out to terms like `total`: how many occurrences it takes
-            to overrule the assumption that the group speaks like all.
+        total: Occurrences in all compared documents, [term]; each positive.
+        prior_count: Sum of the prior's pseudo-counts, which are distributed to terms in proportion to `total`. The
+            larger it is, the more occurrences are needed to deviate from equal use in all groups.
 
     Source: Monroe, Colaresi & Quinn 2008, Fightin' Words: log-odds ratio and z under a Dirichlet prior.
     """
     prior = (prior_count * total / max(total.sum(), 1))[:, None]
     inside, outside = counts + prior, total[:, None] - counts + prior
     ratio = _log_odds(inside) - _log_odds(outside)
-    # Without any attention there is nothing to compare: every ratio is 0, and so is its z.
+    # Without any attention the ratios are undefined and set to 0, and so are their z.
     defined = (inside > 0) & (outside > 0)
     variance = 1 / np.where(defined, inside, 1.0) + 1 / np.where(defined, outside, 1.0)
     return LogOdds(ratio, ratio / np.sqrt(variance))
 
 
 def rescaled(attention: Floats, total: Floats, n_occurrences: float) -> tuple[Floats, Floats]:
-    """Bring attention-weighted counts to as many occurrences as there are, lest their scale pass for evidence.
+    """Scale attention-weighted counts to the number of occurrences, so that their scale does not count as evidence.
 
     Args:
         attention: Sum of n a in each group, [term, group].
-        total: Sum of n a in all documents compared, [term].
-        n_occurrences: Occurrences in all of them.
+        total: Sum of n a in all compared documents, [term].
+        n_occurrences: Occurrences of all terms in all compared documents.
     """
     scale = n_occurrences / total.sum() if total.sum() > 0 else 0.0
     return attention * scale, total * scale
@@ -49,6 +49,6 @@ def rescaled(attention: Floats, total: Floats, n_occurrences: float) -> tuple[Fl
 
 def _log_odds(counts: Floats) -> Floats:
     rest = counts.sum(axis=0) - counts
-    # With a single term there is no other to compare it to.
+    # A single term has no odds.
     defined = (counts > 0) & (rest > 0)
     return np.where(defined, np.log(np.where(defined, counts, 1.0)) - np.log(np.where(defined, rest, 1.0)), 0.0)

@@ -1,4 +1,4 @@
-"""Is a group's mean different from that of all other documents? A permutation test per feature and group."""
+"""Permutation test per feature and group: does the group's mean differ from that of all other documents?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 TOLERANCE = 1e-9
-"""Two statistics this close are one, computed in two ways."""
+"""Statistics that differ by less count as equal, because the difference can be a rounding error."""
 
 
 @dataclass(frozen=True)
 class Differences:
-    """Group against rest, all [feature, group]; NaN where either side has fewer than two documents.
+    """Differences between each group and the rest, [feature, group]; NaN if a side has fewer than two documents.
 
     Attributes:
         n_inside: Documents of the group that have the feature.
-        n_outside: Other documents that have it.
+        n_outside: Other documents that have the feature.
         mean_inside: Mean over the group's documents.
-        mean_outside: Mean over the others.
-        effect: Hedges' g of the difference, less its mean over the permutations.
-        p: Two-sided permutation p.
+        mean_outside: Mean over the other documents.
+        effect: Hedges' g of the difference minus its mean over the permutations.
+        p: Two-sided permutation p-value.
     """
 
     n_inside: Integers
@@ -39,10 +39,10 @@ class Differences:
 
 
 class PermutationTest:
-    """The observed difference of every feature, and how permuted ones compare to it."""
+    """The observed difference of every feature, and counts of permutations that are at least as extreme."""
 
     def __init__(self, values: Values, grouping: Grouping) -> None:
-        """Compute what is observed."""
+        """Compute the observed differences."""
         self._values, self._grouping = values, grouping
         self._all = values.sums(grouping.known[:, None].astype(np.float64))
         self._inside = values.sums(grouping.members(grouping.number))
@@ -52,11 +52,11 @@ class PermutationTest:
         self._sum, self._n_defined, self._n = np.zeros(shape), np.zeros(shape, np.int64), 0
 
     def add(self, numbers: Integers) -> None:
-        """Compare with permuted groups, [document, permutation]."""
+        """Add permutations, given by group numbers, [document, permutation]."""
         shape = -1, numbers.shape[1], len(self._grouping.groups)
         sums = self._values.sums(self._grouping.members(numbers).reshape(len(numbers), -1))
         difference, statistic = (values.reshape(shape) for values in _compare(sums, self._all))
-        # An arrangement that leaves one side empty has no difference: it counts against the observed one on both sides.
+        # If one side is empty in a permutation, the difference is undefined; it counts as extreme in both tails.
         empty = np.isnan(difference)
         observed = self._statistic[:, None]
         self._n_as_high += ((statistic >= observed - TOLERANCE) | empty).sum(axis=1)
@@ -66,7 +66,7 @@ class PermutationTest:
         self._n += numbers.shape[1]
 
     def result(self) -> Differences:
-        """Return the differences and their p."""
+        """Return the differences and their p-values."""
         n_inside = self._inside.n.astype(np.int64)
         n_outside = self._all.n.astype(np.int64) - n_inside
         squares = self._values.squares(self._grouping.known[:, None].astype(np.float64))
@@ -97,10 +97,10 @@ def run_tests(tests: list[PermutationTest], arrangements: Iterator[Integers]) ->
 
 
 def _compare(inside: Sums, everything: Sums) -> tuple[Floats, Floats]:
-    """Return mean inside minus mean outside, raw and in units of its standard error; NaN where either side is empty.
+    """Return mean inside minus mean outside, raw and scaled by the numbers of documents; NaN if a side is empty.
 
-    How many documents with a term fall into a group differs between arrangements. Multiplied by
-    sqrt(n_inside n_outside / n), differences of few documents do not drown those of many.
+    The number of documents with a term in a group differs between permutations. The factor
+    sqrt(n_inside n_outside / n) keeps differences of few documents from dominating those of many.
     """
     n_columns = inside.total.shape[1]
     total, count = (np.broadcast_to(column, (len(column), n_columns)) for column in everything)

@@ -1,8 +1,8 @@
-"""Values of documents, summed over groups: of every head, and of every term in the documents that have it.
+"""Sums of document values over groups, for every head, and for every term over the documents that contain it.
 
-Values are rounded to multiples of 2^-26, so that double precision adds them exactly and the order of documents changes
-nothing. Their squares are cut into multiples of 2^-20 and a rest in multiples of 2^-50, which are added apart: a
-deviation of 10^-4 counts too. With logarithms below 20 that holds for up to six million documents.
+Values are rounded to multiples of 2^-26, so that double precision adds them exactly and the order of documents does not
+matter. Squares are split into multiples of 2^-20 and a remainder in multiples of 2^-50, which are added separately, so
+that deviations of 10^-4 are not lost. With logarithms below 20 the sums are exact for up to six million documents.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from attviz_pipeline.analysis.measures import LOG_RATIO, NORMALISED, from_fixed
+from attviz_pipeline.analysis.quantities import LOG_RATIO, NORMALISED, from_fixed
 from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,7 @@ REST_BITS = 50
 
 
 class Sums(NamedTuple):
-    """Sums over the documents of each group that have the feature, and their number, both [feature, group]."""
+    """Sums over the documents of each group that have the feature, and the number of these, both [feature, group]."""
 
     total: Floats
     n: Floats
@@ -36,12 +36,12 @@ class Values(Protocol):
         """Sum the values.
 
         Args:
-            members: 1 where a document is in a group, else 0, [document, group].
+            members: 1 if a document is in a group, else 0, [document, group].
         """
         ...
 
     def squares(self, members: Floats) -> Floats:
-        """Sum the squares of the values, [feature, group]; `members` as for `sums`."""
+        """Sum the squares of the values, [feature, group]; `members` as in `sums`."""
         ...
 
 
@@ -67,17 +67,17 @@ class HeadValues:
 
 
 class TermValues:
-    """Mean ln(n a) of every supported term in every document that it occurs in."""
+    """Mean ln(n a) of every supported term in every document that contains it."""
 
     def __init__(self, pairs: Callable[[], Iterator[Pairs]], n_terms: int) -> None:
         self._pairs, self._n_terms = pairs, n_terms
 
     def sums(self, members: Floats) -> Sums:
-        """Sum over documents that have the term, [term, group]."""
+        """Sum over documents that contain the term, [term, group]."""
         return Sums(*self._summed(lambda pairs: (_mean_log_ratio(pairs), np.ones(len(pairs.count))), members))
 
     def squares(self, members: Floats) -> Floats:
-        """Sum squares over documents that have the term, [term, group]."""
+        """Sum squares over documents that contain the term, [term, group]."""
         high, rest = self._summed(lambda pairs: _squared(_mean_log_ratio(pairs)), members)
         return high + rest
 
@@ -99,7 +99,7 @@ class TermValues:
                 (np.arange(len(first)), (pairs.term, pairs.document)), shape=(self._n_terms, len(members))
             )
             places = matrix.data.astype(np.intp)
-            # The same places hold either column.
+            # Both columns have the same sparsity pattern.
             for total, values in ((left, first), (right, second)):
                 matrix.data = values[places]
                 total += matrix @ members  # noqa: PLW2901 - added in place

@@ -1,5 +1,5 @@
-"""Which heads attend alike, and what each of them attends to.
+"""Similarity between heads, and what each head attends to.
 
-Alike: FUJI of their token rankings, Jensen-Shannon distance, permutation tests, clusters, a map. The functions are pure
-and work on arrays; the stages `compare_heads` and `profile_heads` run them on the pipeline's artifacts.
+Similarity is measured by FUJI of token rankings and by Jensen-Shannon distance, with permutation tests, clusters and a
+map. The functions are pure and work on arrays; the stages `compare_heads` and `profile_heads` apply them to artifacts.
 """

@@ -1,4 +1,4 @@
-"""Order, groups and a map of heads, from the distances between them."""
+"""Order, clusters and a map of heads, computed from the distances between them."""
 
 from typing import NamedTuple
 
@@ -16,14 +16,14 @@ MOST_GROUPS = 12
 
 
 class Clusters(NamedTuple):
-    """Heads grouped by distance.
+    """Heads clustered by distance.
 
     Attributes:
         order: Place of each head along the dendrogram, 0-based, [head].
-        cluster: Group of each head, numbered along the dendrogram from 0, [head].
-        silhouette: How much nearer a head is to its own group than to the next one of two heads or more, -1..1; 0
-            where it is alone in its group or there is no other, [head].
-        linkage: The dendrogram as scipy writes it, [merge, 4]: two nodes, their distance, number of heads below.
+        cluster: Cluster of each head, numbered along the dendrogram from 0, [head].
+        silhouette: Silhouette of each head among the clusters of two heads or more, -1..1; 0 for a single head in its
+            cluster, or if there is no other cluster, [head].
+        linkage: The dendrogram in scipy's format, [merge, 4]: two nodes, their distance, number of heads below.
     """
 
     order: Integers
@@ -33,12 +33,12 @@ class Clusters(NamedTuple):
 
 
 class HeadMap(NamedTuple):
-    """Heads in the plane, near each other where they are alike.
+    """Heads in the plane; similar heads are near each other.
 
     Attributes:
-        x: [head], in units of the distance; the direction in which heads differ most.
-        y: [head].
-        stress: Share of the distances that the plane cannot show: sqrt(sum (d_map - d)^2 / sum d^2), 0 is perfect.
+        x: [head], in units of the distance; the axis with the largest variance.
+        y: [head], in units of the distance.
+        stress: Relative error of the distances in the plane, sqrt(sum (d_map - d)^2 / sum d^2); 0 is perfect.
     """
 
     x: Floats
@@ -47,16 +47,16 @@ class HeadMap(NamedTuple):
 
 
 def cluster_heads(distance: Floats) -> Clusters:
-    """Cluster heads by average linkage; the groups are those of the cut with the largest mean silhouette.
+    """Cluster heads by average linkage; the dendrogram is cut where the mean silhouette is largest.
 
-    A head that stands alone counts 0 and is no group for others to be apart from: cutting off the strangest head would
-    otherwise always look best.
+    A cluster of one head has the silhouette 0 and is ignored in the silhouettes of other heads. Otherwise the best cut
+    would always separate a single outlier.
 
     Args:
         distance: [head, head], symmetric, 0 on the diagonal.
 
     Returns:
-        At most twelve groups of two heads or more, and heads that stand alone. One group only, where no cut has a
+        At most twelve clusters of two heads or more, and clusters of one head. A single cluster if no cut has a
         positive mean silhouette.
 
     Source: Sokal and Michener 1958 (average linkage); Bar-Joseph, Gifford and Jaakkola 2001 (order of leaves);
@@ -77,10 +77,10 @@ def cluster_heads(distance: Floats) -> Clusters:
 
 
 def map_heads(distance: Floats) -> HeadMap:
-    """Place heads in the plane so that distances are kept as well as it can: metric multidimensional scaling.
+    """Place heads in the plane by metric multidimensional scaling, which preserves distances as well as possible.
 
-    Classical scaling gives the start and SMACOF improves it, so there is nothing random. Of the two mirror images of
-    each axis the one is taken whose largest coordinate is positive.
+    SMACOF starts from classical scaling, so the result is not random. Each axis is oriented so that its largest
+    absolute coordinate is positive.
 
     Args:
         distance: [head, head], symmetric, 0 on the diagonal.
@@ -93,7 +93,7 @@ def map_heads(distance: Floats) -> HeadMap:
         return HeadMap(x, np.zeros(n_heads), 0.0)
     place, _ = smacof(distance, init=_classical_scaling(distance), n_init=1, normalized_stress=False)
     place = place - place.mean(axis=0)
-    # Stress does not see rotations: turn the widest direction into the first axis.
+    # Stress does not depend on rotations: rotate the axis of largest variance to x.
     place = place @ np.linalg.svd(place, full_matrices=False)[2].T
     place = place * np.where(place[np.abs(place).argmax(axis=0), [0, 1]] < 0, -1, 1)
     shown = np.linalg.norm(place[:, None] - place[None], axis=2)
@@ -102,11 +102,11 @@ def map_heads(distance: Floats) -> HeadMap:
 
 
 def _classical_scaling(distance: Floats) -> Floats:
-    """Return the plane in which the distances vary most, [head, 2]; Torgerson 1952."""
+    """Return coordinates in the plane by classical scaling, [head, 2]; Torgerson 1952."""
     squares = distance**2
     means = squares.mean(axis=0)
     weights, directions = np.linalg.eigh((means + means[:, None] - squares - means.mean()) / 2)
-    # Distances that fit into no space have negative weights; such an axis has no extent.
+    # Distances that are not Euclidean have negative eigenvalues; such an axis gets coordinates of 0.
     place: Floats = directions[:, :-3:-1] * np.sqrt(np.maximum(weights[:-3:-1], 0))
     return place
 

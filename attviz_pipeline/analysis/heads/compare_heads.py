@@ -1,4 +1,4 @@
-"""The stage `compare_heads`: which heads attend alike, beyond chance, and how they group."""
+"""The stage `compare_heads`: which heads are more similar than by chance, and their clusters."""
 
 import logging
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from attviz_pipeline.analysis.heads import tables
 from attviz_pipeline.analysis.heads.clusters import cluster_heads, map_heads
 from attviz_pipeline.analysis.heads.document_divergence import DocumentDivergence, measure_divergence
 from attviz_pipeline.analysis.heads.numbering import read_heads
-from attviz_pipeline.analysis.heads.permutation import Comparison, compare_with_chance
+from attviz_pipeline.analysis.heads.permutation import NullComparison, compare_with_chance
 from attviz_pipeline.analysis.heads.rankings import RankingComparison, compare_rankings
-from attviz_pipeline.analysis.heads.tables import Measured
+from attviz_pipeline.analysis.heads.tables import HeadSimilarity
 from attviz_pipeline.analysis.heads.token_scores import TokenScores, read_token_scores
 from attviz_pipeline.artifacts.layout import ComparisonPaths
 from attviz_pipeline.stages import CompareHeads
@@ -29,17 +29,17 @@ def compare_heads(
 ) -> None:
     """Compare every pair of heads by FUJI and by Jensen-Shannon distance, each against chance; cluster and map them.
 
-    A measure that nothing can be said about (no token is frequent enough, no sampled document has two tokens) has no
-    rows, and a warning says so. A single head has no pairs and is a group of its own.
+    A measure that cannot be computed (no token is frequent enough, or no sampled document has two tokens) has no rows,
+    with a warning. A single head has no pairs and is a cluster of its own.
 
     Args:
-        settings: Least document frequency, size of the sample, number of permutations, seed.
+        settings: Minimum document frequency, sample size, number of permutations, seed.
         head_tokens: Artifact `head_tokens`, read.
         attention: Artifacts `attention` of all shards, read.
-        statistics: Where the tables go. They do not depend on how the documents were sharded.
+        statistics: Tables to write. They do not depend on the sharding of the documents.
 
     Raises:
-        ArtifactError: A file is unusable, or the shards are of different models.
+        ArtifactError: A file is unusable, or the shards come from different models.
     """
     chosen = settings.comparison
     heads = read_heads(attention)
@@ -52,7 +52,7 @@ def compare_heads(
         n_permutations=chosen.n_permutations,
         seed=settings.seed,
     )
-    measured = [*_measured_rankings(ranked), *_measured_divergence(divergence)]
+    similarities = [*_ranking_similarity(ranked), *_divergence_similarity(divergence)]
     facts = {
         **heads._asdict(),
         **chosen.model_dump(),
@@ -60,36 +60,36 @@ def compare_heads(
         "n_documents": divergence.n_documents,
         "n_tokens": len(tokens.document_frequency),
     }
-    tables.write_pairs(statistics.head_pairs, heads, measured, facts)
-    tables.write_clusters(statistics.head_clusters, heads, measured, facts)
+    tables.write_pairs(statistics.head_pairs, heads, similarities, facts)
+    tables.write_clusters(statistics.head_clusters, heads, similarities, facts)
     tables.write_curves(statistics.fuji_curves, heads, ranked.curves if ranked else [], facts)
 
 
 def _compare_rankings(tokens: TokenScores, settings: CompareHeads) -> RankingComparison | None:
     if not len(tokens.document_frequency):
         log.warning(
-            "no token occurs in %d documents (comparison.min_document_frequency): FUJI is left out",
+            "no token occurs in %d documents (comparison.min_document_frequency): FUJI is not computed",
             settings.comparison.min_document_frequency,
         )
         return None
     return compare_rankings(tokens, n_permutations=settings.comparison.n_permutations, seed=settings.seed)
 
 
-def _measured_rankings(ranked: RankingComparison | None) -> list[Measured]:
+def _ranking_similarity(ranked: RankingComparison | None) -> list[HeadSimilarity]:
     if ranked is None:
         return []
     comparison = compare_with_chance(ranked.area, ranked.draws, high_is_alike=True)
-    return [_measured("fuji", comparison, 1 - ranked.area)]
+    return [_similarity("fuji", comparison, 1 - ranked.area)]
 
 
-def _measured_divergence(divergence: DocumentDivergence) -> list[Measured]:
+def _divergence_similarity(divergence: DocumentDivergence) -> list[HeadSimilarity]:
     if not divergence.n_documents:
         log.warning("no sampled document has two tokens: heads are not compared by Jensen-Shannon distance")
         return []
     comparison = compare_with_chance(divergence.distance, divergence.draws, high_is_alike=False)
-    return [_measured("jensen_shannon", comparison, divergence.distance)]
+    return [_similarity("jensen_shannon", comparison, divergence.distance)]
 
 
-def _measured(measure: str, comparison: Comparison, distance: Floats) -> Measured:
+def _similarity(measure: str, comparison: NullComparison, distance: Floats) -> HeadSimilarity:
     square = squareform(distance)
-    return Measured(measure, comparison, cluster_heads(square), map_heads(square))
+    return HeadSimilarity(measure, comparison, cluster_heads(square), map_heads(square))

@@ -1,12 +1,12 @@
-"""Jensen-Shannon divergence between heads: how differently they spread self-attention over the tokens of a document.
+"""Jensen-Shannon divergence between heads: how differently they distribute self-attention over a document's tokens.
 
-Within one document each head's self-attention, divided by its sum over the tokens, is a distribution over the tokens.
-Two of them, p and q, differ by JS(p, q) = H((p + q) / 2) - (H(p) + H(q)) / 2, where H is the entropy. In bits it lies
-between 0 (equal) and 1 (no token in common). The distance of two heads is the square root of the mean over documents,
-which is a metric as the square root of each document's divergence is.
+In one document the self-attention of a head, divided by its sum over the tokens, is a distribution over the tokens. The
+divergence of two distributions p and q is JS(p, q) = H((p + q) / 2) - (H(p) + H(q)) / 2, where H is the entropy. In
+bits it lies between 0 (equal) and 1 (no token in common). The distance of two heads is the square root of the mean
+divergence over documents. It is a metric because the square root of each document's divergence is one.
 
-Source: Lin 1991, "Divergence measures based on the Shannon entropy"; used between attention heads by Clark, Khandelwal,
-Levy and Manning 2019, "What does BERT look at?", section 6, there over whole rows of attention.
+Source: Lin 1991, "Divergence measures based on the Shannon entropy"; applied to attention heads by Clark, Khandelwal,
+Levy and Manning 2019, "What does BERT look at?", section 6, there to whole rows of attention.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Stands for 0 under the logarithm: 0 log 0 is 0, and so is this times its logarithm.
-NOTHING = 1e-300
+# Replaces 0 in logarithms: its product with its logarithm is 0 in double precision, as 0 log 0 is by definition.
+SMALLEST_PROBABILITY = 1e-300
 ROUNDING = 1e-13
 
 
@@ -23,10 +23,10 @@ def token_distributions(attention: Floats) -> Floats:
     """Divide the self-attention of each head by its sum over the tokens.
 
     Args:
-        attention: Self-attention to the tokens of one document, special ones left out, [head, token], 0..1.
+        attention: Self-attention of the tokens of one document, without special tokens, [head, token], 0..1.
 
     Returns:
-        [head, token]; rows sum to 1. A head without any self-attention prefers no token: all get 1 / n.
+        [head, token]; rows sum to 1. A head without any self-attention has the uniform distribution, 1 / n.
     """
     totals = attention.sum(axis=1, keepdims=True)
     even = np.full_like(attention, 1 / attention.shape[1])
@@ -45,17 +45,17 @@ def jensen_shannon(distributions: Floats) -> Floats:
 
     Source: see the module.
     """
-    positive = np.maximum(distributions, NOTHING)
+    positive = np.maximum(distributions, SMALLEST_PROBABILITY)
     n_heads = distributions.shape[-2]
     negative_entropies = _sum_of_p_log_p(positive)
     blocks = [np.empty((*distributions.shape[:-2], 0))]
     for head in range(n_heads - 1):
-        # Of two times the mixture, so that no array has to be halved: it sums to 2, whose logarithm is 1.
+        # Computed for twice the mixture, which avoids halving an array: it sums to 2, whose logarithm is 1.
         mixtures = _sum_of_p_log_p(positive[..., head : head + 1, :] + positive[..., head + 1 :, :])
         apart = negative_entropies[..., head : head + 1] + negative_entropies[..., head + 1 :]
         blocks.append(1 - mixtures / 2 + apart / 2)
     divergences: Floats = np.minimum(np.concatenate(blocks, axis=-1), 1)
-    # Of equal distributions rounding leaves something near 0, whose root would look like a distance.
+    # Rounding errors of equal distributions are set to 0, because their square root would not be negligible.
     return np.where(divergences < ROUNDING, 0, divergences)
 
 

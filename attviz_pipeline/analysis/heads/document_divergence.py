@@ -1,4 +1,4 @@
-"""Mean Jensen-Shannon divergence between heads over a sample of documents, as seen and after permutations."""
+"""Mean Jensen-Shannon divergence between heads over a sample of documents, observed and permuted."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -17,24 +17,24 @@ from attviz_pipeline.progress import track
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-# Permutations are worked on as many at a time as stay in a core's cache.
+# Permutations are computed in groups that fit into a core's cache.
 VALUES_AT_ONCE = 2**17
 
 
 class SampledDocument(NamedTuple):
-    """One document: its place in the study, and the self-attention of its tokens but special ones, [head, token]."""
+    """One document: its position in the study, and the self-attention of its non-special tokens, [head, token]."""
 
     position: int
     attention: Floats
 
 
 class DocumentDivergence(NamedTuple):
-    """Square roots of the means over documents of the divergence between heads.
+    """Distances between heads: square roots of the mean divergence over documents.
 
     Attributes:
         distance: [pair], 0..1.
-        draws: The same after each permutation, [permutation, pair].
-        n_documents: Documents in the mean: those of the sample with at least two tokens.
+        draws: The distance after each permutation, [permutation, pair].
+        n_documents: Documents in the mean: documents of the sample with at least two tokens.
     """
 
     distance: Floats
@@ -43,22 +43,22 @@ class DocumentDivergence(NamedTuple):
 
 
 class DivergenceSums:
-    """Exact sums of divergences, which do not depend on the order in which documents come."""
+    """Exact sums of divergences, which do not depend on the order of the documents."""
 
     def __init__(self, n_heads: int, n_permutations: int, seed: int) -> None:
         """Start with no document."""
         n_pairs = n_heads * (n_heads - 1) // 2
         self._n_permutations, self._seed = n_permutations, seed
-        self._seen = np.zeros((exact_sums.SUM_LIMBS, n_pairs), np.int64)
+        self._observed = np.zeros((exact_sums.SUM_LIMBS, n_pairs), np.int64)
         self._permuted = np.zeros((exact_sums.SUM_LIMBS, n_permutations, n_pairs), np.int64)
         self.n_documents = 0
 
     def add(self, document: SampledDocument) -> None:
-        """Add one document, and as many permutations of its tokens in every head."""
+        """Add one document, observed and with the tokens permuted independently in every head."""
         distributions = token_distributions(document.attention)
-        # Of the document's own: whichever shard it lies in, its tokens are permuted alike.
+        # Seeded by the document's position, so that its permutations do not depend on the sharding.
         random = np.random.default_rng([self._seed, document.position])
-        self._seen += exact_sums.to_limbs(jensen_shannon(distributions), exact_sums.SUM_LIMBS)
+        self._observed += exact_sums.to_limbs(jensen_shannon(distributions), exact_sums.SUM_LIMBS)
         n_at_once = max(1, VALUES_AT_ONCE // distributions.size)
         for start in range(0, self._n_permutations, n_at_once):
             draws = slice(start, min(start + n_at_once, self._n_permutations))
@@ -68,23 +68,23 @@ class DivergenceSums:
         self.n_documents += 1
 
     def result(self) -> DocumentDivergence:
-        """Return the distances that the sums stand for; all are 0 without a document."""
+        """Return the distances; all are 0 if there is no document."""
         n = np.array(self.n_documents)
-        seen, permuted = (np.sqrt(exact_sums.mean(sums, n)) for sums in (self._seen, self._permuted))
-        return DocumentDivergence(seen, permuted, self.n_documents)
+        observed, permuted = (np.sqrt(exact_sums.mean(sums, n)) for sums in (self._observed, self._permuted))
+        return DocumentDivergence(observed, permuted, self.n_documents)
 
 
 def measure_divergence(
     attention: Sequence[Path], n_heads: int, *, n_documents: int, n_permutations: int, seed: int
 ) -> DocumentDivergence:
-    """Compare how heads spread self-attention over the tokens of a sample of documents.
+    """Compute the distances between heads over a sample of documents.
 
     Args:
         attention: Artifacts `attention` of all shards.
-        n_heads: Heads of all layers together.
-        n_documents: Size of the sample, drawn from all documents, whichever shards they lie in.
-        n_permutations: Permutations of the tokens of each document.
-        seed: Of the sample and the permutations.
+        n_heads: Number of heads of all layers.
+        n_documents: Size of the sample, which is drawn from the documents of all shards.
+        n_permutations: Number of permutations of the tokens of each document.
+        seed: Seed of the sample and the permutations.
 
     Raises:
         ArtifactError: A shard is unusable.
@@ -93,15 +93,15 @@ def measure_divergence(
     sums = DivergenceSums(n_heads, n_permutations, seed)
     label = "compare_heads: divergence"
     for document in track(_documents(attention, chosen), total=len(chosen), label=label, unit="documents"):
-        # A single token takes all attention of every head and cannot tell them apart.
+        # With a single token the distributions of all heads are equal.
         if document.attention.shape[1] > 1:
             sums.add(document)
-            _warn_of_silence(document)
+            _warn_of_zero_attention(document)
     return sums.result()
 
 
 def sample_positions(attention: Sequence[Path], n_documents: int, seed: int) -> NDArray[np.int64]:
-    """Draw positions of documents, rising; all of them where there are no more than asked for."""
+    """Draw the positions of `n_documents` documents, ascending; all positions if there are no more documents."""
     positions = np.sort(files.concatenate(attention, schemas.ATTENTION, ["position"])["position"].to_numpy())
     if len(positions) <= n_documents:
         return positions
@@ -118,8 +118,8 @@ def _documents(attention: Sequence[Path], chosen: NDArray[np.int64]) -> Iterator
                 yield SampledDocument(int(positions[row]), batch.values[own].T.astype(np.float64, order="C"))
 
 
-def _warn_of_silence(document: SampledDocument) -> None:
-    n_silent = int((document.attention.sum(axis=1) == 0).sum())
-    if n_silent:
-        message = "document at position %d: %d heads have no self-attention at all, taken as even over its tokens"
-        log.warning(message, document.position, n_silent)
+def _warn_of_zero_attention(document: SampledDocument) -> None:
+    n_heads = int((document.attention.sum(axis=1) == 0).sum())
+    if n_heads:
+        message = "document at position %d: %d heads have no self-attention at all; treated as uniform over its tokens"
+        log.warning(message, document.position, n_heads)

@@ -1,4 +1,4 @@
-"""The heads of a model, numbered layer after layer."""
+"""The heads of a model, numbered layer by layer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from attviz_pipeline.errors import ArtifactError, Problem
 
 
 class Heads(NamedTuple):
-    """The heads of a model, numbered layer after layer."""
+    """Number of layers and of heads per layer; head h of layer l has the number l n_heads + h."""
 
     n_layers: int
     n_heads: int
 
     @property
     def n_rows(self) -> int:
-        """Heads of all layers together."""
+        """Number of heads of all layers."""
         return self.n_layers * self.n_heads
 
     def columns(self, rows: NDArray[np.int64], suffix: str = "") -> dict[str, NDArray[np.int64]]:
@@ -35,10 +35,10 @@ class Heads(NamedTuple):
 
 
 def read_heads(attention: Sequence[Path]) -> Heads:
-    """Return the model's heads, having seen that all shards agree on them.
+    """Return the model's heads, and check that all shards agree.
 
     Raises:
-        ArtifactError: There is no shard, one is unusable, or some are of another model.
+        ArtifactError: There is no shard, a shard is unusable, or the shards come from different models.
     """
     if not attention:
         raise ArtifactError("no attention shard was given: there are no heads to compare.")

@@ -1,4 +1,4 @@
-"""Permutation tests: whether two heads are more alike than chance makes them."""
+"""Permutation tests: whether two heads are more similar than by chance."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,21 @@ from attviz_pipeline.analysis.inference import benjamini_hochberg
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Two arrangements that give the same value may differ by rounding; they count as equal.
+# Values that differ by less count as equal, because the difference can be a rounding error.
 ROUNDING = 1e-9
 
 
-class Comparison(NamedTuple):
-    """What was seen between pairs of heads beside what chance gives, each [pair].
+class NullComparison(NamedTuple):
+    """Observed values of pairs of heads compared with their distribution over permutations, each [pair].
 
     Attributes:
-        value: The similarity or distance seen.
-        null_mean: Its mean over the permutations.
-        null_low: 2.5 % of the permutations lie below.
-        null_high: 2.5 % of the permutations lie above.
-        p: Probability of heads at least as alike by chance, (1 + permutations at least as alike) / (1 + permutations).
-        q: `p` after Benjamini and Hochberg 1995: calling all pairs with q <= 0.05 alike, 5 % of the calls are expected
-            to be false.
+        value: Observed similarity or distance.
+        null_mean: Mean over the permutations.
+        null_low: 2.5 % quantile of the permutations.
+        null_high: 97.5 % quantile of the permutations.
+        p: One-sided p-value: (1 + permutations at least as similar) / (1 + permutations).
+        q: `p` adjusted by Benjamini and Hochberg 1995: if all pairs with q <= 0.05 are called similar, 5 % of these
+            calls are expected to be false.
     """
 
     value: Floats
@@ -40,40 +40,40 @@ class Comparison(NamedTuple):
         return len(self.value)
 
 
-def compare_with_chance(value: Floats, draws: Floats, *, high_is_alike: bool) -> Comparison:
-    """Put what was seen beside what the permutations gave.
+def compare_with_chance(value: Floats, draws: Floats, *, high_is_alike: bool) -> NullComparison:
+    """Compare observed values with those of permutations.
 
     Args:
-        value: [pair].
-        draws: The same statistic after each permutation, [permutation, pair].
-        high_is_alike: Whether high values (a similarity) or low ones (a distance) speak for likeness.
+        value: Observed values, [pair].
+        draws: Values after each permutation, [permutation, pair].
+        high_is_alike: Whether high values (a similarity) or low values (a distance) mean similar heads.
 
-    Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", for the added ones.
+    Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", for the added 1.
     """
     sign = 1 if high_is_alike else -1
     n_as_alike = (sign * draws >= sign * value - ROUNDING).sum(axis=0)
     p = (1 + n_as_alike) / (1 + len(draws))
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return Comparison(value, draws.mean(axis=0), low, high, p, benjamini_hochberg(p))
+    return NullComparison(value, draws.mean(axis=0), low, high, p, benjamini_hochberg(p))
 
 
 def frequency_strata(document_frequency: Integers) -> list[Integers]:
-    """Group tokens of similar frequency: 1, 2-3, 4-7, 8-15, ... documents.
+    """Divide tokens into strata of similar document frequency: 1, 2-3, 4-7, 8-15, ... documents.
 
-    Frequent tokens (articles, punctuation) and rare ones get different attention in every head, and the means of rare
-    ones vary more. A permutation within these groups keeps that, so that heads which agree on no more than
-    frequency do not count as alike.
+    Frequent tokens (articles, punctuation) and rare tokens get different attention in every head, and means of rare
+    tokens vary more. Permutations within strata keep this effect, so that heads with nothing in common but the effect
+    of frequency do not count as similar.
 
     Returns:
-        The tokens' numbers, group by group.
+        Indices of the tokens of each stratum.
     """
     octave = np.frexp(document_frequency)[1]
-    return [np.flatnonzero(octave == group) for group in np.unique(octave)]
+    return [np.flatnonzero(octave == stratum) for stratum in np.unique(octave)]
 
 
 def permute_within(strata: list[Integers], random: np.random.Generator) -> Integers:
-    """Draw a permutation of the tokens that moves each one within its group only, [token]."""
-    order = np.empty(sum(len(group) for group in strata), np.int64)
-    for group in strata:
-        order[group] = random.permutation(group)
+    """Draw a permutation of the tokens within each stratum, [token]."""
+    order = np.empty(sum(len(stratum) for stratum in strata), np.int64)
+    for stratum in strata:
+        order[stratum] = random.permutation(stratum)
     return order

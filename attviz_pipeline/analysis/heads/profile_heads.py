@@ -1,4 +1,4 @@
-"""The stage `profile_heads`: what heads attend to on average, and the role that makes of each."""
+"""The stage `profile_heads`: what each head attends to on average, and its role."""
 
 import logging
 from collections import Counter
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 NAMES = (*MEASURES, EVENNESS)
-# Powers of two, so that scaling rounds nothing: entropy up to 16 nats, distances up to a million tokens.
+# Powers of two, so that scaling is exact: entropy up to 16 nats, distances up to a million tokens.
 SCALE = np.array([{"entropy": 2.0**4, "distance": 2.0**20}.get(name, 1.0) for name in NAMES])[:, None]
 ROUNDING = 1e-3
-"""By so much values computed in half precision may leave their range."""
+"""Values computed in half precision may exceed their range by this much."""
 
 
 class Profile(NamedTuple):
@@ -37,8 +37,8 @@ class Profile(NamedTuple):
 
     Attributes:
         source: Id of the document's input row.
-        values: In the order of `NAMES`, divided by `SCALE`, [measure, head], 0..1; 0 where not defined.
-        defined: 1 where the document has the measure, else 0, [measure].
+        values: Measures in the order of `NAMES`, divided by `SCALE`, [measure, head], 0..1; 0 if undefined.
+        defined: 1 if the measure is defined in the document, else 0, [measure].
     """
 
     source: str
@@ -47,17 +47,17 @@ class Profile(NamedTuple):
 
 
 def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
-    """Average over documents what each head attends to, and name its role.
+    """Average over documents what each head attends to, and assign its role.
 
-    Attention that was not read in full mode says nothing about it: the table is then empty, and the log says so.
-    Of memory it needs what input rows of several documents (paragraphs) take, about 20 KB each for 144 heads.
+    Only full mode records what heads attend to. In other modes the table is empty, which the log states. Memory holds
+    the sums of input rows with several documents (paragraphs), about 20 KB each for 144 heads.
 
     Args:
         attention: Artifacts `attention` of all shards, read.
-        head_profiles: Where the table goes. It does not depend on how the documents were sharded.
+        head_profiles: Table to write. It does not depend on the sharding of the documents.
 
     Raises:
-        ArtifactError: A file is unusable, or the shards are of different models or modes.
+        ArtifactError: A file is unusable, or the shards come from different models or modes.
     """
     heads, mode = read_heads(attention), _read_mode(attention)
     sums = ProfileSums(len(NAMES), heads.n_rows)
@@ -73,7 +73,7 @@ def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
         "least_evenness": LEAST_EVENNESS,
     }
     if mode != "full":
-        log.info("no head profiles: attention.mode is %s, and only `full` sees what heads attend to", mode)
+        log.info("no head profiles: attention.mode is %s; set `full` to record what heads attend to", mode)
     elif not n_documents:
         log.warning("no head profiles: no document has a token of text")
     columns = _columns(heads, sums) if n_documents else {name: [] for name in HEAD_PROFILES.arrow.names}
@@ -94,7 +94,7 @@ def _mode(path: Path) -> str:
 
 
 def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -> int:
-    """Add all documents, and return how many have no token of text, and so no profile."""
+    """Add all documents; return the number of documents without a token of text, which have no profile."""
     sources = files.concatenate(attention, schemas.ATTENTION, ["source_id"])["source_id"].to_pylist()
     n_segments = Counter(sources)
     open_sums: dict[str, tuple[Integers, Integers]] = {}
@@ -112,7 +112,7 @@ def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -
 
 
 def _profiles(path: Path, heads: Heads) -> Iterator[Profile]:
-    """Yield the documents of a shard that have tokens of text."""
+    """Yield the profiles of a shard's documents with tokens of text."""
     columns = ["id", "source_id", "special", "windows", "profile"]
     for table in files.iter_tables(path, schemas.ATTENTION, columns):
         with_text = table.filter(pc.is_valid(table["profile"]))
@@ -123,16 +123,16 @@ def _profiles(path: Path, heads: Heads) -> Iterator[Profile]:
 
 
 def _profile(row: dict[str, Any], values: Floats) -> Profile:
-    greatest = _greatest_entropy(row)
+    maximum = _maximum_entropy(row)
     defined = np.ones(len(NAMES), np.int64)
-    defined[-1] = greatest > 0
-    evenness = values[:1] / greatest if greatest else np.zeros_like(values[:1])
+    defined[-1] = maximum > 0
+    evenness = values[:1] / maximum if maximum else np.zeros_like(values[:1])
     scaled = np.concatenate([values, evenness]) / SCALE
     return Profile(row["source_id"], np.clip(scaled, 0, 1), defined)
 
 
-def _greatest_entropy(row: dict[str, Any]) -> float:
-    """Return ln n, n the tokens that the model saw at once; of several windows the mean over tokens of text."""
+def _maximum_entropy(row: dict[str, Any]) -> float:
+    """Return ln n, n the number of tokens of the window; for several windows the mean over tokens of text."""
     special = np.array(row["special"])
     kept = [~special[window["first_token"] :][: window["n_tokens"]] for window in row["windows"]]
     logs = [np.log(window["n_model_tokens"]) for window in row["windows"]]
@@ -146,7 +146,7 @@ def _measured(path: Path, table: pa.Table, n_rows: int) -> Floats:
     report_damage(path, table, np.flatnonzero((lengths != n_rows).any(axis=0)), "its profile is not one of all heads")
     values = np.array([pc.list_flatten(column).to_numpy() for column in lists], dtype=np.float64)
     values = values.reshape(len(MEASURES), table.num_rows, n_rows)
-    # Written so that NaN, for which every comparison is false, is caught too.
+    # Negated, because every comparison with NaN is false.
     wrong = ~((values >= -ROUNDING) & (values <= SCALE[: len(MEASURES), None] + ROUNDING)).all(axis=(0, 2))
     report_damage(path, table, np.flatnonzero(wrong), "its profile has a value out of range, or not a number")
     return values.swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""Means over documents of what heads attend to, with variances over input rows, from exact sums."""
+"""Means over documents of what heads attend to, with variances over input rows, computed from exact sums."""
 
 from typing import NamedTuple
 
@@ -27,14 +27,14 @@ class Estimates(NamedTuple):
 
 
 class ProfileSums:
-    """Exact sums over input rows: any order of documents, in any number of shards, gives the same bits.
+    """Exact sums over input rows, identical for any order and sharding of the documents.
 
-    The paragraphs of one text are not independent, so input rows are what varies. An input row with c documents whose
-    values have the mean m counts c m in the mean, and c^2 m^2 in its variance.
+    The paragraphs of one text are not independent, so input rows are the sampling units. An input row with c documents
+    and the mean m contributes c m to the mean, and c^2 m^2 to the variance.
 
     Attributes:
-        n_documents: Documents per measure, [measure].
-        n_sources: Their input rows, [measure].
+        n_documents: Number of documents of each measure, [measure].
+        n_sources: Number of input rows of these documents, [measure].
     """
 
     def __init__(self, n_measures: int, n_rows: int) -> None:
@@ -47,8 +47,8 @@ class ProfileSums:
         """Add one input row.
 
         Args:
-            sums: Limb sums over its documents of values in 0..1, [limb, measure, head].
-            count: Documents that have the measure, [measure]; all squared together may be up to 2^33.
+            sums: Limb sums of values in 0..1 over its documents, [limb, measure, head].
+            count: Documents in which the measure is defined, [measure]; the sum of all squares may be up to 2^33.
         """
         squared = count[:, None] ** 2
         mean = exact_sums.mean(sums, count[:, None])

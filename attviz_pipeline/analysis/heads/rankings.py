@@ -1,4 +1,4 @@
-"""How alike heads rank tokens by mean self-attention, as seen and after permutations."""
+"""Similarity of the heads' token rankings by mean self-attention, observed and permuted."""
 
 from typing import NamedTuple
 
@@ -17,11 +17,11 @@ class PairCurve(NamedTuple):
     """The FUJI curve of one pair of heads.
 
     Attributes:
-        kind: Why this pair: `nearest` or `furthest`.
-        pair: Number of the pair in the order of `numpy.triu_indices(n_heads, 1)`.
+        kind: `nearest` for the most similar pair, `furthest` for the least similar pair.
+        pair: Index of the pair in the order of `numpy.triu_indices(n_heads, 1)`.
         lengths: List lengths, [length].
-        curve: [length].
-        draws: The same after each permutation, [permutation, length].
+        curve: FUJI at each length, [length], 0..1.
+        draws: The curve after each permutation, [permutation, length].
     """
 
     kind: str
@@ -35,10 +35,9 @@ class RankingComparison(NamedTuple):
     """FUJI between heads.
 
     Attributes:
-        area: [pair], 0..1.
-        draws: The same after each permutation, [permutation, pair].
-        curves: Curves of the pair with the largest area and of the one with the smallest, as far as there
-            are pairs.
+        area: Area under the curve, [pair], 0..1.
+        draws: The area after each permutation, [permutation, pair].
+        curves: Curves of the pairs with the largest and the smallest area; one curve for a single pair.
     """
 
     area: Floats
@@ -47,15 +46,15 @@ class RankingComparison(NamedTuple):
 
 
 def compare_rankings(tokens: TokenScores, *, n_permutations: int, seed: int) -> RankingComparison:
-    """Compare the order of tokens between every pair of heads, and do it again with permuted tokens.
+    """Compute FUJI between every pair of heads, observed and permuted.
 
-    In each permutation every head hands its scores to other tokens of similar document frequency, each head
-    independently, so that every pair is rearranged at random.
+    Each permutation moves the scores of every head among tokens of similar document frequency, independently for each
+    head, so that every pair is permuted.
 
     Args:
-        tokens: At least one token.
+        tokens: Scores of at least one token.
         n_permutations: Number of permutations.
-        seed: Of the permutations.
+        seed: Seed of the permutations.
     """
     n_tokens = tokens.scores.shape[1]
     lists = RankedLists.of(tokens.scores, list_lengths(n_tokens))
@@ -67,7 +66,7 @@ def compare_rankings(tokens: TokenScores, *, n_permutations: int, seed: int) -> 
     draws = np.empty((n_permutations, len(areas)))
     curves = np.empty((len(kinds), n_permutations, len(lists.lengths)))
     for draw in track(range(n_permutations), total=n_permutations, label="compare_heads: FUJI", unit="permutations"):
-        permuted = lists.rearranged(lambda: permute_within(strata, random))
+        permuted = lists.permuted(lambda: permute_within(strata, random))
         draws[draw] = permuted.areas()
         for place, pair in enumerate(pairs):
             curves[place, draw] = _curve(permuted, pair)
@@ -86,5 +85,5 @@ def _curve(lists: RankedLists, pair: NDArray[np.int64]) -> Floats:
 
 def _extremes(areas: Floats) -> dict[str, int]:
     found = {"nearest": areas.argmax(), "furthest": areas.argmin()} if len(areas) else {}
-    # Of a single pair there is one curve to show.
+    # A single pair has one curve.
     return {kind: int(pair) for kind, pair in list(found.items())[: len(areas)]}

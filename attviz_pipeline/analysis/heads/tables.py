@@ -9,31 +9,31 @@ import pyarrow as pa
 
 from attviz_pipeline.analysis.heads.clusters import Clusters, HeadMap
 from attviz_pipeline.analysis.heads.numbering import Heads
-from attviz_pipeline.analysis.heads.permutation import Comparison
+from attviz_pipeline.analysis.heads.permutation import NullComparison
 from attviz_pipeline.analysis.heads.rankings import PairCurve
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.artifacts.schema import Schema
 
 
-class Measured(NamedTuple):
-    """One measure of likeness, compared with chance, and the groups it gives."""
+class HeadSimilarity(NamedTuple):
+    """The results of one measure of similarity between heads: comparison with chance, clusters and map."""
 
     measure: str
-    comparison: Comparison
+    comparison: NullComparison
     clusters: Clusters
     map: HeadMap
 
 
-def write_pairs(path: Path, heads: Heads, measured: Sequence[Measured], facts: dict[str, Any]) -> None:
+def write_pairs(path: Path, heads: Heads, similarities: Sequence[HeadSimilarity], facts: dict[str, Any]) -> None:
     """Write the artifact `head_pairs`."""
-    tables = [_pairs(heads, one) for one in measured]
+    tables = [_pairs(heads, one) for one in similarities]
     _write(path, comparison_schemas.HEAD_PAIRS, tables, facts)
 
 
-def write_clusters(path: Path, heads: Heads, measured: Sequence[Measured], facts: dict[str, Any]) -> None:
+def write_clusters(path: Path, heads: Heads, similarities: Sequence[HeadSimilarity], facts: dict[str, Any]) -> None:
     """Write the artifact `head_clusters`."""
-    tables = [_clusters(heads, one) for one in measured]
-    of_measures = {one.measure: _cluster_facts(one) for one in measured}
+    tables = [_clusters(heads, one) for one in similarities]
+    of_measures = {one.measure: _cluster_facts(one) for one in similarities}
     _write(path, comparison_schemas.HEAD_CLUSTERS, tables, {**facts, "measures": of_measures})
 
 
@@ -42,32 +42,32 @@ def write_curves(path: Path, heads: Heads, curves: Sequence[PairCurve], facts: d
     _write(path, comparison_schemas.FUJI_CURVES, [_curve(heads, curve) for curve in curves], facts)
 
 
-def _pairs(heads: Heads, measured: Measured) -> pa.Table:
-    n_pairs = measured.comparison.n_pairs
+def _pairs(heads: Heads, similarity: HeadSimilarity) -> pa.Table:
+    n_pairs = similarity.comparison.n_pairs
     columns = {
-        "measure": [measured.measure] * n_pairs,
+        "measure": [similarity.measure] * n_pairs,
         **heads.pair_columns(np.arange(n_pairs)),
-        **measured.comparison._asdict(),
+        **similarity.comparison._asdict(),
     }
     return _table(comparison_schemas.HEAD_PAIRS, columns)
 
 
-def _clusters(heads: Heads, measured: Measured) -> pa.Table:
+def _clusters(heads: Heads, similarity: HeadSimilarity) -> pa.Table:
     columns = {
-        "measure": [measured.measure] * heads.n_rows,
+        "measure": [similarity.measure] * heads.n_rows,
         **heads.columns(np.arange(heads.n_rows)),
-        **measured.clusters._asdict(),
-        **measured.map._asdict(),
+        **similarity.clusters._asdict(),
+        **similarity.map._asdict(),
     }
     return _table(comparison_schemas.HEAD_CLUSTERS, columns)
 
 
-def _cluster_facts(measured: Measured) -> dict[str, Any]:
+def _cluster_facts(similarity: HeadSimilarity) -> dict[str, Any]:
     return {
-        "n_clusters": len(np.unique(measured.clusters.cluster)),
-        "silhouette": float(measured.clusters.silhouette.mean()),
-        "stress": measured.map.stress,
-        "linkage": measured.clusters.linkage.tolist(),
+        "n_clusters": len(np.unique(similarity.clusters.cluster)),
+        "silhouette": float(similarity.clusters.silhouette.mean()),
+        "stress": similarity.map.stress,
+        "linkage": similarity.clusters.linkage.tolist(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The mean self-attention of each token in each head, tokens aligned between heads."""
+"""The mean self-attention of each token in each head, with the same order of tokens in all heads."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.errors import ArtifactError
 
-# Entries that are alike in all of these are interchangeable: a vocabulary may spell two entries alike.
+# Entries that are equal in all of these are interchangeable.
 IDENTITY = ["token", "count", "document_frequency"]
 
 
 class TokenScores(NamedTuple):
-    """Tokens that occur in enough documents, special ones left out.
+    """Tokens that occur in enough documents, without special tokens.
 
     Attributes:
-        scores: Mean self-attention, [head, token], 0..1; heads of all layers, layer after layer.
-        document_frequency: Documents it occurs in, [token].
+        scores: Mean self-attention, [head, token], 0..1; heads of all layers, layer by layer.
+        document_frequency: Number of documents that contain the token, [token].
     """
 
     scores: NDArray[np.float64]
@@ -32,11 +32,11 @@ def read_token_scores(path: Path, n_heads: int, min_document_frequency: int) -> 
 
     Args:
         path: Artifact `head_tokens`.
-        n_heads: Heads of all layers together.
-        min_document_frequency: Tokens in fewer documents are left out.
+        n_heads: Number of heads of all layers.
+        min_document_frequency: Tokens in fewer documents are excluded.
 
     Raises:
-        ArtifactError: The file is unusable, or its heads do not all hold the same tokens.
+        ArtifactError: The file is unusable, or its heads do not all have the same tokens.
     """
     columns = [*IDENTITY, "special", "mean"]
     tables = [

@@ -1,1 +1,1 @@
-"""How good and how sure the classifier is, and whether its attention has to do with that."""
+"""Scores and calibration of the classifier, and correlation of its confidence with attention."""

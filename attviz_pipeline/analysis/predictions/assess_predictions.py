@@ -1,4 +1,4 @@
-"""The stage `assess_predictions`: scores, calibration, and confidence against the entropy of attention."""
+"""The stage `assess_predictions`: scores, calibration, and correlation of confidence with attention entropy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ INDEX_COLUMNS = ["position", "source_id", "label", "prediction", "probabilities"
 FEWEST_CORRELATED = 3
 N_SIMULATED = 1000
 FEWEST_ROWS_PER_CLASS = 50
-"""Input rows of every class from which on the resampled interval of macro F1 covers it as often as it says."""
+"""Minimum number of input rows of every class for which the bootstrap interval of macro F1 has its coverage."""
 
 
 def assess_predictions(
@@ -35,19 +35,19 @@ def assess_predictions(
     aggregates: Sequence[Path],
     statistics: AssessmentPaths,
 ) -> None:
-    """Assess the predictions of the analysed documents; the results do not depend on how these were sharded.
+    """Assess the predictions of the analysed documents; the results do not depend on the sharding.
 
-    Without gold labels there are no scores and no calibration, but confidence and entropy are still compared.
+    Without gold labels there are no scores and no calibration; confidence and entropy are still correlated.
 
     Args:
-        settings: Number of bins and resamples, and the seed of these.
+        settings: Number of bins, number of resamples, and their seed.
         document_index: Artifact `document_index`.
         attention: Artifacts `attention` of all shards.
         aggregates: Artifacts `aggregates` of the same shards, in the same order.
-        statistics: Where the assessment goes.
+        statistics: Artifacts to write.
 
     Raises:
-        ArtifactError: A file is unusable, or the files are not of the same documents.
+        ArtifactError: A file is unusable, or the files contain different documents.
     """
     documents = _read_documents(document_index, attention, aggregates)
     label_names = files.read_facts(document_index, schemas.DOCUMENT_INDEX)["label_names"]
@@ -73,7 +73,7 @@ def assess_predictions(
 
 @dataclass(frozen=True)
 class _Documents:
-    """All documents, sorted by position; a label of -1 is not known; `row` numbers the input rows."""
+    """All documents, sorted by position; label -1 means unknown; `row` is the number of the input row."""
 
     position: NDArray[np.int64]
     row: NDArray[np.intp]
@@ -90,7 +90,7 @@ class _Documents:
 
     def where(self, chosen: NDArray[np.bool_]) -> "_Documents":
         some = {name: values[chosen] for name, values in vars(self).items()}
-        # Rows without a chosen document must not be drawn.
+        # Renumber the rows, so that rows without a chosen document are not resampled.
         some["row"] = np.unique(some["row"], return_inverse=True)[1]
         return _Documents(**some)
 
@@ -172,9 +172,9 @@ def _write_calibration(path: Path, bins: Mapping[str, Bins], labelled: _Document
 def _scores(
     labelled: _Documents, bins: Mapping[str, Bins], n_classes: int, settings: AssessPredictions
 ) -> dict[str, Any]:
-    """Estimate accuracy and macro F1; give the calibration errors with what chance alone makes of these.
+    """Return accuracy and macro F1 with intervals, and calibration errors with those of a calibrated model.
 
-    Calibration errors have no interval: resampling adds to them, so that their replicates lie above the truth.
+    Calibration errors have no interval, because resampling biases them upwards.
     """
     if not bins:
         return {}
@@ -202,7 +202,7 @@ def _scores(
 
 
 def _ece_by_chance(bins: Bins, confidence: Floats, seed: int) -> dict[str, float]:
-    """Mean and 95 % quantile of the error of a model that is right exactly as often as it is confident.
+    """Mean and 95 % quantile of the calibration error of a perfectly calibrated model.
 
     Source: Bröcker and Smith 2007 (consistency resampling).
     """
@@ -224,7 +224,7 @@ def _confusion(labelled: _Documents, n_classes: int, weight: Floats) -> NDArray[
 
 
 def _per_class(labelled: _Documents, label_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of every class, null where they are not defined."""
+    """Precision, recall and F1 of every class; None if undefined."""
     if not len(labelled.position):
         return []
     confusion = _confusion(labelled, len(label_names), np.ones(len(labelled.label)))
@@ -247,7 +247,7 @@ def _ratio(part: float, whole: float) -> float | None:
 
 
 def _correlations(documents: _Documents, settings: AssessPredictions) -> list[dict[str, Any]]:
-    """Correlate confidence with mean entropy, over all documents and over right and wrong ones apart."""
+    """Correlate confidence with mean entropy over all, correctly classified and misclassified documents."""
     known = documents.label >= 0
     right = documents.label == documents.prediction
     groups = {"all": np.ones_like(known), "right": known & right, "wrong": known & ~right}

@@ -1,7 +1,7 @@
-"""Calibration: whether of the documents that a classifier is 80 % sure of, 80 % are right.
+"""Calibration: whether 80 % of the documents predicted with a confidence of 80 % are correctly classified.
 
-`confidence` is the probability of the predicted class, [document], 0..1; `right` is 1 where that is the gold class,
-else 0, [document].
+`confidence` is the probability of the predicted class, [document], 0..1; `right` is 1 if the document is correctly
+classified, else 0, [document].
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Bins:
-    """Documents grouped by confidence; a bin reaches from above `lower` up to and with `upper`.
+    """Documents binned by confidence; a bin includes `upper` but not `lower`.
 
     Attributes:
-        lower: [bin].
-        upper: [bin].
+        lower: Lower bounds, [bin].
+        upper: Upper bounds, [bin].
         of_document: Bin of each document, [document].
     """
 
@@ -30,14 +30,14 @@ class Bins:
 
     @classmethod
     def equal_width(cls, confidence: Floats, n_bins: int) -> "Bins":
-        """Cut 0..1 into bins of equal width (Guo et al. 2017)."""
+        """Divide 0..1 into bins of equal width (Guo et al. 2017)."""
         return cls._of_edges(confidence, np.linspace(0, 1, n_bins + 1))
 
     @classmethod
     def equal_mass(cls, confidence: Floats, n_bins: int) -> "Bins":
-        """Cut at quantiles, so that bins hold equally many documents (Nguyen and O'Connor 2015).
+        """Divide 0..1 at quantiles, so that bins have equally many documents (Nguyen and O'Connor 2015).
 
-        Equal confidences share a bin: where they are many, bins are fewer than asked for and of different size.
+        Equal confidences share a bin. With many of them there are fewer than `n_bins` bins, of different sizes.
         """
         inner = np.quantile(confidence, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
         return cls._of_edges(confidence, np.unique(np.concatenate([[0.0], inner, [1.0]])))
@@ -53,7 +53,7 @@ class Bins:
 
 
 def reliability(bins: Bins, confidence: Floats, right: Floats) -> dict[str, NDArray[Any]]:
-    """Describe every bin that holds a document: the points of a reliability diagram.
+    """Return the points of a reliability diagram: one per bin that contains a document.
 
     Returns:
         `bin`, `lower`, `upper`, `n_documents`, `mean_confidence`, `accuracy` and its 95 % Wilson interval
@@ -77,16 +77,16 @@ def reliability(bins: Bins, confidence: Floats, right: Floats) -> dict[str, NDAr
 
 
 def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats) -> float:
-    """Mean distance of accuracy and mean confidence, over bins by their share of documents, 0..1.
+    """Mean absolute difference of accuracy and mean confidence over bins, weighted by their documents, 0..1.
 
     Source: Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, eq. 3.
     """
-    # n_k |accuracy_k - confidence_k| is the absolute sum of right - confidence in the bin.
+    # n_k |accuracy_k - confidence_k| is the absolute value of the bin's sum of right - confidence.
     return float(np.abs(bins.totals(right - confidence)).sum() / len(right))
 
 
 def wilson_interval(share: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """Return the 95 % interval of a share of n independent trials, both ends 0..1.
+    """Return the 95 % interval of a share in n independent trials; both bounds are in 0..1.
 
     Source: Wilson 1927.
     """

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation of documents that count several times, and the one that is left at equal length."""
+"""Spearman's rank correlation of weighted documents, and the partial correlation."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 class Ranks:
-    """Values whose ranks are wanted again and again, for other weights: they are sorted once."""
+    """Values that are sorted once to compute their ranks for many different weights."""
 
     def __init__(self, values: Floats | NDArray[np.int64]) -> None:
         """Sort the values, [document]."""
@@ -17,18 +17,18 @@ class Ranks:
         self._n_distinct = len(distinct)
 
     def weighted(self, weight: Floats) -> Floats:
-        """Mid-ranks, from 1, where each document occurs `weight` times, [document]."""
+        """Mid-ranks from 1 on, with each document repeated `weight` times, [document]."""
         of_value = np.bincount(self._place, weights=weight, minlength=self._n_distinct)
         middle: Floats = np.cumsum(of_value) - (of_value - 1) / 2
         return middle[self._place]
 
 
 def rank_correlations(ranked: Sequence[Ranks], weight: Floats) -> Floats:
-    """Spearman's rank correlation of every pair of quantities, -1..1; NaN where one of the two does not vary.
+    """Spearman's rank correlation of every pair of quantities, -1..1; NaN if one of the two is constant.
 
     Args:
         ranked: The quantities.
-        weight: How often each document counts, [document].
+        weight: Number of repetitions of each document, [document].
 
     Returns:
         [quantity, quantity].
@@ -44,12 +44,12 @@ def rank_correlations(ranked: Sequence[Ranks], weight: Floats) -> Floats:
 
 
 def partial_correlation(correlations: Floats) -> float:
-    """Correlation of the first two of three quantities that is left when the third is held equal; NaN if undefined.
+    """First-order partial correlation of the first two of three quantities, given the third; NaN if undefined.
 
     Args:
-        correlations: Of all pairs, [3, 3].
+        correlations: Correlations of all pairs, [3, 3].
 
-    Source: the first-order partial correlation, Yule 1907.
+    Source: Yule 1907.
     """
     xy, xz, yz = correlations[0, 1], correlations[0, 2], correlations[1, 2]
     left = (1 - xz**2) * (1 - yz**2)

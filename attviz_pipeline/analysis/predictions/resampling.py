@@ -1,4 +1,4 @@
-"""A bootstrap over input rows: the documents of one row are not independent, so they are drawn together."""
+"""A bootstrap over input rows: the documents of one row are not independent, so they are resampled together."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ LEAST_SHARE_DEFINED = 0.5
 
 
 class Estimate(NamedTuple):
-    """A value and its 95 % percentile interval; None where it is not defined."""
+    """A value and its 95 % percentile interval; None if undefined."""
 
     value: float | None
     low: float | None
@@ -21,10 +21,10 @@ class Estimate(NamedTuple):
 
 
 def draw_weights(rows: NDArray[np.intp], n_resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield how often each document counts in each resample, [document].
+    """Yield how often each document occurs in each resample, [document].
 
     Args:
-        rows: Index of the input row that a document comes from, from 0 without gaps, [document].
+        rows: Index of each document's input row, from 0 without gaps, [document].
         n_resamples: Number of resamples.
         seed: The same seed gives the same resamples.
     """
@@ -36,13 +36,13 @@ def draw_weights(rows: NDArray[np.intp], n_resamples: int, seed: int) -> Iterato
 
 
 def estimate(statistics: Statistics, rows: NDArray[np.intp], n_resamples: int, seed: int) -> dict[str, Estimate]:
-    """Compute statistics on all documents, and their intervals over resamples.
+    """Compute statistics of all documents, and their intervals over resamples.
 
-    A statistic that is not a number in half of the resamples or more has no interval.
+    A statistic that is NaN or infinite in half of the resamples or more has no interval.
 
     Args:
-        statistics: Gives every statistic by its name, for documents that count `weight` times, [document].
-        rows: Index of the input row that a document comes from, from 0 without gaps, [document].
+        statistics: Returns all statistics by name; its argument is the weight of each document, [document].
+        rows: Index of each document's input row, from 0 without gaps, [document].
         n_resamples: Number of resamples.
         seed: The same seed gives the same intervals.
     """

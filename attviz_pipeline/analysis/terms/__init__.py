@@ -1,1 +1,1 @@
-"""Statistics of terms: which there are, what each shard measures of them, and what that says about the dataset."""
+"""Statistics of terms: their vocabulary, sums per shard, and estimates over all documents."""

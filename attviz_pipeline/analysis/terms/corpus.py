@@ -1,4 +1,4 @@
-"""The shards' measures read back: documents in the site's order, and terms by document in blocks."""
+"""Read the artifacts of `measure_shard` of all shards: documents in the site's order, and terms by document."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Documents:
     """Every analysed document, by position.
 
     Attributes:
-        table: Columns of `document_heads`, all or those read, one row per document.
-        facts: Facts of the first shard.
-        row: Input row that the document is, or is a segment of, numbered by first appearance, [document].
+        table: Columns of `document_heads`, one row per document.
+        facts: Metadata of the first shard.
+        row: Number of the document's input row, by first appearance, [document].
         row_names: Id of each input row, [row].
     """
 
@@ -41,7 +41,7 @@ class Documents:
         """Read `document_heads` of all shards: `position`, `source_id`, and `columns`.
 
         Raises:
-            ArtifactError: A shard is unusable, no shard holds a document, or the shards are of different models.
+            ArtifactError: A shard is unusable, no shard has a document, or the shards come from different models.
         """
         facts = [files.read_facts(path, term_schemas.DOCUMENT_HEADS) for path in paths]
         problems = [
@@ -65,25 +65,25 @@ class Documents:
 
     @property
     def has_segments(self) -> bool:
-        """True where an input row is more than one document."""
+        """True if any input row has more than one document."""
         return len(self.row_names) < len(self.row)
 
     def values(self, name: str) -> tuple[NDArray[np.intp], Floats]:
-        """Return the documents that have a measure, [defined], and its values, [defined, layer x head]."""
+        """Return the rows in which a list column is not empty, [defined], and its values, [defined, layer x head]."""
         defined = np.flatnonzero(pc.list_value_length(self.table[name]).to_numpy())
         n_rows = self.facts["n_layers"] * self.facts["n_heads"]
         return defined, matrix(self.table, name).astype(np.float64).reshape(len(defined), n_rows)
 
     def find(self, positions: Integers) -> NDArray[np.intp]:
-        """Return the row of each document of the given positions.
+        """Return the rows of the documents with the given positions.
 
         Raises:
-            ArtifactError: No document has one of them.
+            ArtifactError: A position has no document.
         """
         known = self.table["position"].to_numpy()
         rows = np.minimum(np.searchsorted(known, positions), len(known) - 1)
         if (known[rows] != positions).any():
-            raise ArtifactError("terms are of documents that no shard holds.", remedy=files.REBUILD)
+            raise ArtifactError("terms belong to documents that are in no shard.", remedy=files.REBUILD)
         return rows
 
 
@@ -95,7 +95,7 @@ class Pairs:
         term: Number of the term, [pair].
         document: Row in `Documents`, [pair].
         count: Occurrences, [pair].
-        sums: Fixed-point sums over occurrences by name of measure, [pair].
+        sums: Fixed-point sums over occurrences by name of quantity, [pair].
     """
 
     term: Integers

@@ -1,4 +1,4 @@
-"""The stage `describe_terms`: the shards' measures become statistics of terms and heads, with intervals."""
+"""The stage `describe_terms`: statistics of terms and heads with intervals, from the sums of all shards."""
 
 import logging
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 def describe_terms(
     settings: DescribeTerms, vocabulary: Path, measures: Sequence[MeasurePaths], statistics: TermPaths
 ) -> None:
-    """Merge the shards' measures; the results do not depend on how the documents were sharded.
+    """Merge the artifacts of `measure_shard`; the results do not depend on the sharding of the documents.
 
     Args:
         settings: Number of bootstrap replicates, and their seed.
         vocabulary: Artifact `vocabulary`, read.
-        measures: What `measure_shard` wrote, all shards.
-        statistics: Where the statistics go.
+        measures: Artifacts of `measure_shard`, all shards, read.
+        statistics: Artifacts to write.
 
     Raises:
         ArtifactError: A file is unusable, the shards do not belong together, or there is no document at all.
@@ -41,8 +41,8 @@ def describe_terms(
         curves.add_file(shard.curve_sums)
     if documents.has_segments:
         log.warning(
-            "several documents come from one input row: intervals per term and head take them for independent, "
-            "and are too narrow; those over all heads resample input rows and are not"
+            "several documents come from one input row: intervals per term and head assume that they are independent, "
+            "and are too narrow; intervals over all heads resample input rows and are not affected"
         )
     n_replicates = settings.bootstrap.n_replicates
     pair_files = [shard.term_documents for shard in measures]

@@ -1,10 +1,10 @@
-"""The table `document_heads`: what every head does in every document, in one number per measure."""
+"""The table `document_heads`: one value per document, head and quantity."""
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis import measures
+from attviz_pipeline.analysis import quantities
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
 
@@ -19,9 +19,9 @@ def document_heads(found: Occurrences) -> pa.Table:
     columns = {name: found.documents[name] for name in COPIED}
     columns["n_terms"] = pa.array(n_terms.astype(np.int32))
     columns["n_tokens"] = pa.array(found.n_document_tokens.astype(np.int32))
-    for name in (measures.ATTENTION.name, measures.LOG_RATIO.name):
+    for name in (quantities.ATTENTION.name, quantities.LOG_RATIO.name):
         columns[name] = _lists(_means(getattr(found, name), first, n_terms[occupied]), occupied, len(n_terms))
-    even = measures.evenness(found.attention, first) if len(first) else found.attention
+    even = quantities.evenness(found.attention, first) if len(first) else found.attention
     columns["evenness"] = _lists(even, occupied, len(n_terms))
     return pa.table(columns)
 
@@ -31,7 +31,7 @@ def _means(values: NDArray[np.float64], first: NDArray[np.intp], counts: NDArray
 
 
 def _lists(values: NDArray[np.float64], documents: NDArray[np.intp], n_documents: int) -> pa.Array:
-    """Return one list per document, empty where it has no value."""
+    """Return one list per document, empty if it has no value."""
     defined = ~np.isnan(values).any(axis=1)
     lengths = np.zeros(n_documents, np.int64)
     lengths[documents[defined]] = values.shape[1]

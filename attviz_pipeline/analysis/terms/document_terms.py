@@ -1,4 +1,4 @@
-"""Supported terms by document: the unit of everything that takes documents, not tokens, for independent."""
+"""Supported terms by document, for statistics that treat documents, not tokens, as independent."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.measures import MEASURES, to_fixed
+from attviz_pipeline.analysis.quantities import QUANTITIES, to_fixed
 from attviz_pipeline.analysis.terms.list_terms import UNSUPPORTED
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
 
@@ -15,16 +15,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DocumentTerms:
-    """One row per term and document, sorted by term; `order` sorts occurrences so that these rows are runs of them.
+    """One row per pair of term and document, sorted by term, then document.
 
     Attributes:
         term: Number of the term, ascending, [pair].
         document: Row of the batch's documents, ascending within a term, [pair].
         count: Occurrences, c, [pair].
-        means: Mean over the occurrences by name of measure, x, [pair, layer x head].
-        values: Self-attention of the occurrences, sorted by `order`, [occurrence, layer x head].
-        first_occurrence: Row of `values` at which each term begins, [distinct term].
-        first_pair: Row at which each term begins, [distinct term].
+        means: Mean over the occurrences, x, by name of quantity, [pair, layer x head].
+        values: Self-attention of the occurrences, sorted like the pairs, [occurrence, layer x head].
+        first_occurrence: First row of each term in `values`, [distinct term].
+        first_pair: First pair of each term, [distinct term].
     """
 
     term: NDArray[np.int64]
@@ -37,7 +37,7 @@ class DocumentTerms:
 
     @classmethod
     def of(cls, found: Occurrences, numbering: dict[str, int]) -> "DocumentTerms":
-        """Gather the supported terms of some documents."""
+        """Group the occurrences of supported terms by term and document."""
         numbers = np.array([numbering.get(term, UNSUPPORTED) for term in found.terms], np.int64)
         rows = np.flatnonzero(numbers != UNSUPPORTED)
         order = rows[np.lexsort((found.document[rows], numbers[rows]))]
@@ -51,7 +51,8 @@ class DocumentTerms:
             document=document[first],
             count=count,
             means={
-                measure.name: _sums(getattr(found, measure.name)[order], first) / count[:, None] for measure in MEASURES
+                quantity.name: _sums(getattr(found, quantity.name)[order], first) / count[:, None]
+                for quantity in QUANTITIES
             },
             values=found.attention[order],
             first_occurrence=np.flatnonzero(is_term),
@@ -62,10 +63,10 @@ class DocumentTerms:
         """Return columns of the artifact `term_documents`, sorted by document and term.
 
         Args:
-            position: Of the batch's documents in the site's order, [document].
+            position: Positions of the batch's documents in the site's order, [document].
         """
         order = np.lexsort((self.term, self.document))
-        # The mean over heads first: it is what intervals over all heads are about.
+        # Mean over heads, for the intervals over all heads.
         sums = {name: to_fixed(means.mean(axis=1) * self.count)[order] for name, means in self.means.items()}
         return pa.table(
             {

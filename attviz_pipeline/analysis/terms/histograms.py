@@ -1,6 +1,6 @@
-"""How self-attention is distributed by class and layer, and how it changes with position and length: counts and sums.
+"""Counts and sums for the distribution of self-attention by class and layer, and its curves over position and length.
 
-Whole numbers throughout, so that shards add up to the same result in any order.
+All numbers are integers, so that the sum over shards does not depend on their order.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.lists import list_column, matrix
-from attviz_pipeline.analysis.measures import LONGEST_WINDOW, from_fixed, to_fixed
+from attviz_pipeline.analysis.quantities import LONGEST_WINDOW, from_fixed, to_fixed
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
@@ -35,7 +35,11 @@ def curve_bins() -> Integers:
 
 
 class Distributions:
-    """Occurrences per bin, [class, layer, statistic, bin]; last the unknown class, and the heads of all layers."""
+    """Occurrences per bin, [class, layer, statistic, bin]; the last class is unknown, the last layer means all layers.
+
+    Attributes:
+        histograms: [class, layer, statistic, bin].
+    """
 
     def __init__(self, label_names: list[str], n_layers: int, n_heads: int) -> None:
         """Start with no occurrence."""
@@ -57,7 +61,7 @@ class Distributions:
         """Add the counts of one shard.
 
         Raises:
-            ArtifactError: The file is unusable or of another model or corpus.
+            ArtifactError: The file is unusable or comes from another model or corpus.
         """
         histograms = matrix(files.read_table(path, term_schemas.DISTRIBUTIONS), "histogram")
         if histograms.size != self.histograms.size:
@@ -79,11 +83,11 @@ class Distributions:
 
 
 class Curves:
-    """Counts and fixed-point sums per bin; the last layer stands for the heads of all.
+    """Counts and fixed-point sums per bin; the last layer means all layers.
 
     Attributes:
         count: Occurrences, [axis, bin].
-        sums: By name of measure: sum of the mean over heads, [axis, layer, bin].
+        sums: By name of quantity: sum of the mean over heads, [axis, layer, bin].
     """
 
     def __init__(self, n_layers: int, n_heads: int) -> None:
@@ -109,7 +113,7 @@ class Curves:
         """Add the sums of one shard.
 
         Raises:
-            ArtifactError: The file is unusable or of another model.
+            ArtifactError: The file is unusable or comes from another model.
         """
         table = files.read_table(path, term_schemas.CURVE_SUMS)
         shape = self.sums["attention"].shape
@@ -125,7 +129,7 @@ class Curves:
             writer.write_table(self._table({name: sums.reshape(-1) for name, sums in self.sums.items()}))
 
     def write_curves(self, path: Path) -> None:
-        """Write the artifact `curves`: means of the bins that hold a term."""
+        """Write the artifact `curves`: means of the bins that contain a term."""
         means = {name: from_fixed(sums) / np.maximum(self.count, 1)[:, None] for name, sums in self.sums.items()}
         table = self._table({name: values.reshape(-1) for name, values in means.items()})
         with files.TableWriter(path, term_schemas.CURVES) as writer:
@@ -144,7 +148,7 @@ class Curves:
 
 
 def _by_layer(values: Floats, n_layers: int, n_heads: int) -> list[Floats]:
-    """Return the values of each layer's heads, then those of all, [occurrence, head]."""
+    """Return the values of each layer's heads, then those of all heads, each [occurrence, head]."""
     layers = values.reshape(-1, n_layers, n_heads)
     return [*(layers[:, layer] for layer in range(n_layers)), values]
 

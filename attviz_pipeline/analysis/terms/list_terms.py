@@ -1,4 +1,4 @@
-"""The stage `list_terms`, and the numbering of terms that it gives to the stages behind it."""
+"""The stage `list_terms`, and the numbering of terms that later stages use."""
 
 import logging
 from collections import Counter
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def list_terms(settings: ListTerms, attention: Sequence[Path], vocabulary: Path) -> None:
-    """Count the terms of all documents and say which are seen in enough of them to be described.
+    """Count the terms of all documents, and mark those that occur in enough documents as supported.
 
     Args:
-        settings: What a term is, and how many documents are enough.
+        settings: The definition of a term, and the minimum document frequency.
         attention: Artifacts `attention` of all shards, read.
         vocabulary: Artifact `vocabulary`, written.
 
@@ -42,7 +42,7 @@ def list_terms(settings: ListTerms, attention: Sequence[Path], vocabulary: Path)
     least = settings.terms.min_document_frequency
     n_supported = sum(frequencies[term] >= least for term in terms)
     if not n_supported:
-        log.warning("no term occurs in %d documents: no term can be described (terms.min_document_frequency)", least)
+        log.warning("no term occurs in %d documents (terms.min_document_frequency): no term can be described", least)
     facts = {"level": settings.terms.level, "n_supported": n_supported, "min_document_frequency": least}
     with files.TableWriter(vocabulary, term_schemas.VOCABULARY, facts) as writer:
         for start in range(0, len(terms), ROWS_PER_GROUP):
@@ -59,7 +59,7 @@ class Vocabulary:
     Attributes:
         terms: [term].
         special: [term].
-        facts: Facts of the artifact `vocabulary`.
+        facts: Metadata of the artifact `vocabulary`.
     """
 
     terms: list[str]
@@ -71,7 +71,7 @@ class Vocabulary:
         """Read the artifact `vocabulary`.
 
         Raises:
-            ArtifactError: It is unusable.
+            ArtifactError: The file is unusable.
         """
         facts = files.read_facts(path, term_schemas.VOCABULARY)
         table = files.read_table(path, term_schemas.VOCABULARY, ["term", "special"])

@@ -1,4 +1,4 @@
-"""The stage `measure_shard`: what one attention shard contributes to the statistics of terms."""
+"""The stage `measure_shard`: the term statistics of one attention shard."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from attviz_pipeline.stages import MeasureShard
 
 
 def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, measures: MeasurePaths) -> None:
-    """Measure the terms of one shard, in one pass and in memory bounded by the supported terms.
+    """Compute the term statistics of one shard, in one pass and in memory bounded by the supported terms.
 
     Args:
-        settings: What a term is; as for `list_terms`.
+        settings: The definition of a term, as in `list_terms`.
         attention: Artifact `attention`, read.
         vocabulary: Artifact `vocabulary` of all shards, read.
-        measures: Where the measures go.
+        measures: Artifacts to write.
 
     Raises:
-        ArtifactError: A file is unusable, or holds values that are no attention.
+        ArtifactError: A file is unusable, or contains self-attention outside 0..1.
     """
     facts = files.read_facts(attention, schemas.ATTENTION)
     n_layers, n_heads = head_counts(facts, attention)

@@ -1,4 +1,4 @@
-"""Terms as they occur: tokens, words or lower-cased words of some documents, each with its self-attention."""
+"""Occurrences of terms (tokens, words or lower-cased words) in documents, each with its self-attention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis import measures
+from attviz_pipeline.analysis import quantities
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.config.settings import TermsSettings
@@ -23,16 +23,16 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Terms of some documents, one row per occurrence, in the order of documents and of their text.
+    """Terms of some documents, one row per occurrence, ordered by document and position in the text.
 
     Attributes:
         documents: Rows of the attention artifact.
         n_document_tokens: Tokens per document, special ones included, [document].
         terms: Spelling, [occurrence].
-        special: True for special tokens, and for words of which the model reads a part as [UNK], [occurrence].
+        special: True for special tokens, and for words with a part that the model reads as [UNK], [occurrence].
         document: Row in `documents`, ascending, [occurrence].
-        position: Place of the first token in its document, 0-based, [occurrence].
-        n_tokens: Tokens of the window it was read in, special ones included, [occurrence].
+        position: Position of the first token in its document, 0-based, [occurrence].
+        n_tokens: Tokens of the window of the first token, special ones included, [occurrence].
         attention: Mean self-attention of its tokens, [occurrence, layer x head], 0..1.
         normalised: Mean of n a over its tokens, the same shape.
         log_ratio: Mean of ln(n a) over its tokens, the same shape.
@@ -54,7 +54,7 @@ def iter_occurrences(path: Path, settings: TermsSettings) -> Iterator[Occurrence
     """Read the terms of a shard, some documents at a time.
 
     Raises:
-        ArtifactError: The shard is unusable or holds values that are no attention.
+        ArtifactError: The shard is unusable or contains self-attention outside 0..1.
     """
     for batch in iter_batches(path, COLUMNS):
         yield _occurrences(path, batch, settings)
@@ -77,12 +77,12 @@ def _occurrences(path: Path, batch: AttentionBatch, settings: TermsSettings) -> 
         n_tokens=n_tokens[first],
         attention=_merged(attention, groups),
         normalised=_merged(attention * n_tokens[:, None], groups),
-        log_ratio=_merged(measures.log_ratio(attention, n_tokens.astype(np.float64)), groups),
+        log_ratio=_merged(quantities.log_ratio(attention, n_tokens.astype(np.float64)), groups),
     )
 
 
 def _groups(path: Path, batch: AttentionBatch, settings: TermsSettings) -> NDArray[np.int64]:
-    """Number the term that each token is a piece of, over all documents of the batch; `NO_WORD` for none."""
+    """Return the number of the term of each token, over all documents of the batch; `NO_WORD` for none."""
     n_tokens = len(batch.document)
     words = _flat(path, batch, "words").astype(np.int64)
     if settings.level == "token":
@@ -95,7 +95,7 @@ def _groups(path: Path, batch: AttentionBatch, settings: TermsSettings) -> NDArr
     if not settings.punctuation:
         left_out |= _flat(path, batch, "punctuation").astype(np.bool_)
     if not settings.special_tokens:
-        # The model has not read a word of which it read a part as [UNK].
+        # A word with a part that is read as [UNK] counts as unread.
         left_out |= batch.special | batch.unknown | np.isin(groups, groups[batch.unknown & (groups != NO_WORD)])
     groups[left_out] = NO_WORD
     return _in_text_order(groups)
@@ -133,17 +133,14 @@ def _spellings(
 
 
 def _window_lengths(path: Path, batch: AttentionBatch) -> NDArray[np.int64]:
-    """Return the tokens of the window that each token was read in, [token]."""
+    """Return the number of tokens of each token's window, [token]."""
     windows = batch.documents["windows"].combine_chunks().flatten()
     kept, lengths = (windows.field(name).to_numpy().astype(np.int64) for name in ("n_tokens", "n_model_tokens"))
     n_tokens = np.repeat(lengths, kept)
-    fits = len(n_tokens) == len(batch.document) and bool(((n_tokens > 0) & (n_tokens <= measures.LONGEST_WINDOW)).all())
-    if not fits:
+    in_range = (n_tokens > 0) & (n_tokens <= quantities.LONGEST_WINDOW)
+    if len(n_tokens) != len(batch.document) or not in_range.all():
         raise ArtifactError(f"{path} is damaged: its windows do not hold its tokens.", remedy=files.REBUILD)
     return n_tokens
-
-
-LONGEST = measures.LONGEST_WINDOW
 
 
 def _flat(path: Path, batch: AttentionBatch, name: str) -> NDArray[np.generic]:

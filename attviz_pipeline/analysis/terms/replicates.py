@@ -1,4 +1,4 @@
-"""Bootstrap intervals of terms over all heads: input rows are resampled, with all their documents and tokens."""
+"""Bootstrap intervals of terms over all heads: input rows are resampled with all their documents and tokens."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scipy import sparse
 
 from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
 from attviz_pipeline.analysis.inference import expanded_tail
-from attviz_pipeline.analysis.measures import FIXED_BITS, MEASURES, from_fixed
+from attviz_pipeline.analysis.quantities import FIXED_BITS, QUANTITIES, from_fixed
 from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
 from attviz_pipeline.progress import Progress
 
@@ -23,12 +23,12 @@ SUM_ROUNDING = 2.0**-FIXED_BITS
 
 @dataclass(frozen=True)
 class TermReplicates:
-    """Replicates of the means of terms.
+    """Bootstrap replicates of the means of terms.
 
     Attributes:
-        n_rows: Input rows that each term occurs in, [term].
+        n_rows: Number of input rows that contain each term, [term].
         squared_count: Sum of c^2 over these rows, c the occurrences in a row with all its documents, [term].
-        means: By name of measure, [term, replicate], single precision; NaN where a replicate lacks the term.
+        means: By name of quantity, [term, replicate], single precision; NaN if the term is not in the replicate.
     """
 
     n_rows: Integers
@@ -36,11 +36,11 @@ class TermReplicates:
     means: dict[str, NDArray[np.float32]]
 
     def interval(self, name: str, estimate: Floats) -> tuple[Floats, Floats]:
-        """Return lower and upper bounds of a measure, [term]; NaN where a term occurs in one row only.
+        """Return lower and upper bounds of a quantity's mean, [term]; NaN for terms in only one row.
 
         Args:
-            name: Of the measure.
-            estimate: Its mean over all documents, [term]; a bound that only rounding keeps beyond it is moved there.
+            name: Name of the quantity.
+            estimate: Its mean over all documents, [term]. A bound on its wrong side by a rounding error is moved to it.
         """
         ordered = np.sort(self.means[name], axis=1)
         n_valid = np.count_nonzero(~np.isnan(ordered), axis=1)
@@ -53,7 +53,7 @@ class TermReplicates:
         return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
     def variance(self, name: str) -> Floats:
-        """Return the variance of a measure's mean over the replicates, [term]."""
+        """Return the variance of a quantity's mean over the replicates, [term]."""
         means = self.means[name].astype(np.float64)
         variances = np.zeros(len(means))
         usable = np.count_nonzero(~np.isnan(means), axis=1) > 1
@@ -64,17 +64,17 @@ class TermReplicates:
 def replicate_terms(
     pairs: Callable[[], Iterator[Pairs]], documents: Documents, n_terms: int, n_replicates: int, seed: int
 ) -> TermReplicates:
-    """Resample the input rows, and average every term anew in each replicate.
+    """Resample the input rows, and compute the means of all terms in each replicate.
 
     Args:
-        pairs: Reads the terms by document, from the beginning each time it is called.
+        pairs: Returns a new iterator over the terms by document each time it is called.
         documents: All documents.
-        n_terms: Supported terms.
-        n_replicates: Number of resamples.
-        seed: Another seed gives other resamples.
+        n_terms: Number of supported terms.
+        n_replicates: Number of replicates.
+        seed: The same seed gives the same replicates.
     """
     keys = document_keys(seed, documents.row_names)[documents.row]
-    names = [measure.name for measure in MEASURES]
+    names = [quantity.name for quantity in QUANTITIES]
     means = {name: np.full((n_terms, n_replicates), np.nan, np.float32) for name in names}
     with Progress(total=n_replicates, label="describe_terms: bootstrap", unit="replicates") as progress:
         for start in range(0, n_replicates, REPLICATES_AT_ONCE):
@@ -91,8 +91,8 @@ def replicate_terms(
 def _weighted_sums(
     blocks: Iterator[Pairs], keys: NDArray[np.uint64], n_terms: int, replicates: range
 ) -> dict[str, Integers]:
-    """Return counts and sums times the weights of their documents, [term, replicate]."""
-    totals = {name: np.zeros((n_terms, len(replicates)), np.int64) for name in ("count", *(m.name for m in MEASURES))}
+    """Return counts and sums weighted by document, [term, replicate]."""
+    totals = {name: np.zeros((n_terms, len(replicates)), np.int64) for name in ("count", *(m.name for m in QUANTITIES))}
     for block in blocks:
         drawn, column = np.unique(block.document, return_inverse=True)
         weights = poisson_weights(keys[drawn], replicates)
@@ -103,11 +103,11 @@ def _weighted_sums(
 
 
 def _count_rows(blocks: Iterator[Pairs], documents: Documents, n_terms: int) -> tuple[Integers, Integers]:
-    """Return how many rows each term occurs in, and the sum of c^2 over them, [term]."""
+    """Return the number of rows that contain each term, and the sum of c^2 over them, [term]."""
     n_rows = len(documents.row_names)
     found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     found += [_sum_by_key(block.term * n_rows + documents.row[block.document], block.count) for block in blocks]
-    # The documents of a row may lie in several blocks.
+    # The documents of a row may be in several blocks.
     keys, count = _sum_by_key(*map(np.concatenate, zip(*found, strict=True)))
     squared_count = np.zeros(n_terms, np.int64)
     np.add.at(squared_count, keys // n_rows, count**2)

@@ -1,4 +1,4 @@
-"""Exact sums per supported term and head, added up over batches and over shards."""
+"""Exact sums per supported term and head, added up over batches and shards."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.lists import list_column, matrix
-from attviz_pipeline.analysis.measures import ATTENTION, LOG_RATIO, MEASURES
+from attviz_pipeline.analysis.quantities import ATTENTION, LOG_RATIO, QUANTITIES
 from attviz_pipeline.analysis.terms.document_terms import DocumentTerms
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.errors import ArtifactError
@@ -31,9 +31,9 @@ class TermSums:
 
     Attributes:
         counts: By name: occurrences, documents, and sum of c^2, [term].
-        limbs: Limb sums by name, [term, limb, row]. Each limb but the highest is in its normal form.
-        min: Smallest self-attention, [term, row]; 1 where there is none.
-        max: Largest self-attention, [term, row]; 0 where there is none.
+        limbs: Limb sums by name, [term, limb, row], in normal form.
+        min: Smallest self-attention, [term, row]; 1 if there is none.
+        max: Largest self-attention, [term, row]; 0 if there is none.
     """
 
     def __init__(self, n_terms: int, n_layers: int, n_heads: int) -> None:
@@ -55,12 +55,12 @@ class TermSums:
         self.counts["document_frequency"][terms] += np.diff(np.append(first, len(count)))
         self.counts["squared_count"][terms] += np.add.reduceat(count**2, first)
         self._add_limbs("attention_squares", terms, pairs.values**2, pairs.first_occurrence)
-        for measure in MEASURES:
-            unit = measure.to_unit(pairs.means[measure.name])
-            self._add_limbs(measure.name, terms, unit, first, count)
-            if measure in WITH_INTERVALS:
-                self._add_limbs(f"{measure.name}_cross", terms, unit, first, count**2)
-                self._add_limbs(f"{measure.name}_between", terms, unit**2, first, count**2)
+        for quantity in QUANTITIES:
+            unit = quantity.to_unit(pairs.means[quantity.name])
+            self._add_limbs(quantity.name, terms, unit, first, count)
+            if quantity in WITH_INTERVALS:
+                self._add_limbs(f"{quantity.name}_cross", terms, unit, first, count**2)
+                self._add_limbs(f"{quantity.name}_between", terms, unit**2, first, count**2)
         lowest = np.minimum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
         highest = np.maximum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
         self.min[terms] = np.minimum(self.min[terms], lowest.astype(np.float32))
@@ -70,7 +70,7 @@ class TermSums:
         """Add the sums of one shard.
 
         Raises:
-            ArtifactError: The file is unusable, of another model or of another vocabulary.
+            ArtifactError: The file is unusable, or comes from another model or vocabulary.
         """
         for table in files.iter_tables(path, term_schemas.TERM_SUMS):
             terms = table["term"].to_numpy()
@@ -112,6 +112,6 @@ class TermSums:
         self._carry(name, terms, np.stack([np.add.reduceat(limb, first, axis=0) for limb in limbs], axis=1))
 
     def _carry(self, name: str, terms: Integers, sums: Integers) -> None:
-        # Weighted limbs are large; carried at once, only the highest grows, and it holds weights of up to 2^33 in all.
+        # Weighted limbs are large. After carrying only the highest limb grows; the sum of weights may be up to 2^33.
         total = self.limbs[name][terms] + sums
         self.limbs[name][terms] = exact_sums.carry(total.swapaxes(0, 1), LIMBS).swapaxes(0, 1)

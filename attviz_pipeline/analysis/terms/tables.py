@@ -1,4 +1,4 @@
-"""The tables `terms`, `head_terms` and `head_intervals`: what sums and replicates stand for."""
+"""The tables `terms`, `head_terms` and `head_intervals`, computed from sums and replicates."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.inference import ROUNDING, ratio_variance, t_interval
-from attviz_pipeline.analysis.measures import ATTENTION, LOG_RATIO, MEASURES, NORMALISED, Measure
+from attviz_pipeline.analysis.quantities import ATTENTION, LOG_RATIO, NORMALISED, QUANTITIES, Quantity
 from attviz_pipeline.analysis.shrinkage import Shrunken, shrink
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
@@ -27,7 +27,7 @@ def write_terms(
     path: Path, terms: Vocabulary, sums: TermSums, replicates: TermReplicates, facts: Mapping[str, Any]
 ) -> None:
     """Write one row per term over all heads; the largest shrunken log ratio first."""
-    means = {measure.name: _means(sums, measure).mean(axis=1) for measure in MEASURES}
+    means = {quantity.name: _means(sums, quantity).mean(axis=1) for quantity in QUANTITIES}
     count, n_rows = sums.counts["count"], sums.min.shape[1]
     squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None]).mean(axis=1)
     weights = _weights(replicates.squared_count, count)
@@ -95,7 +95,7 @@ def write_head_intervals(path: Path, documents: Documents) -> None:
 def _mean_over_documents(name: str, values: Floats, row: NDArray[np.int64], n_heads: int) -> Columns:
     if not len(values):
         return {column: [None] * n_heads for column in (name, f"{name}_low", f"{name}_high")}
-    # Documents come by position, so the segments of an input row lie in one order whatever the sharding.
+    # Documents are sorted by position, so the order of a row's segments does not depend on the sharding.
     _, place = np.unique(row, return_inverse=True)
     order = np.argsort(place, kind="stable")
     first = np.flatnonzero(np.diff(place[order], prepend=-1))
@@ -107,19 +107,19 @@ def _mean_over_documents(name: str, values: Floats, row: NDArray[np.int64], n_he
     return {name: mean, **_bounds(name, *t_interval(mean, variance, np.array(len(first))))}
 
 
-def _means(sums: TermSums, measure: Measure) -> Floats:
+def _means(sums: TermSums, quantity: Quantity) -> Floats:
     """Return the mean over occurrences, [term, row]."""
-    return measure.from_unit(exact_sums.mean(sums.limbs[measure.name].swapaxes(0, 1), sums.counts["count"][:, None]))
+    return quantity.from_unit(exact_sums.mean(sums.limbs[quantity.name].swapaxes(0, 1), sums.counts["count"][:, None]))
 
 
-def _variances(sums: TermSums, measure: Measure) -> Floats:
+def _variances(sums: TermSums, quantity: Quantity) -> Floats:
     """Return the variance of the mean over documents, [term, row]."""
     total, cross, between = (
-        exact_sums.mean(sums.limbs[f"{measure.name}{part}"].swapaxes(0, 1), np.ones(1, np.int64))
+        exact_sums.mean(sums.limbs[f"{quantity.name}{part}"].swapaxes(0, 1), np.ones(1, np.int64))
         for part in ("", "_cross", "_between")
     )
     count, squared = (sums.counts[name][:, None].astype(np.float64) for name in ("count", "squared_count"))
-    return ratio_variance(between, cross, squared, total / np.maximum(count, 1), count) * measure.width**2
+    return ratio_variance(between, cross, squared, total / np.maximum(count, 1), count) * quantity.width**2
 
 
 def _weights(squared_count: NDArray[np.int64], count: NDArray[np.int64]) -> Floats:
@@ -146,7 +146,7 @@ def _bounds(name: str, low: Floats, high: Floats) -> Columns:
 
 
 def _sorted(columns: Columns) -> Columns:
-    # The vocabulary's order, which is total, decides between equal values.
+    # Ties are broken by the order of the vocabulary, which is total.
     order = np.argsort(-columns["shrunken_log_ratio"], kind="stable")
     return {name: pa.array(values).take(pa.array(order)) for name, values in columns.items()}
 

@@ -1,1 +1,1 @@
-"""Token-to-token maps: which documents get them, and what is kept of their attention matrices."""
+"""Token-to-token maps: the selection of documents, and the reduction of their attention matrices."""

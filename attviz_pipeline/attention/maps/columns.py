@@ -1,4 +1,4 @@
-"""The maps of a window as columns of schema `maps`: coded, flat, with vectors only where these explain the matrices."""
+"""The maps of a window as columns of schema `maps`: encoded, flat, with vectors only if these explain the matrices."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from torch import Tensor
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.maps.reduction import Maps
 
-MOST_ERROR = 0.05  # vectors that miss a matrix by more do not explain it
+MOST_ERROR = 0.05  # vectors with a larger error do not explain the matrix
 VECTORS = ("queries", "keys", "scale", "vectors_error")
 
 
 def map_columns(maps: Maps) -> dict[str, Any]:
-    """Return the columns that come from the matrices; those of vectors are None if `vectors_fault` finds one."""
+    """Return the columns of a window's maps; those of vectors are None if `vectors_fault` returns a reason."""
     columns = {
         "thumbnails": _codes(maps["thumbnails"]),
         "entry_keys": maps["entry_keys"].numpy().astype(np.uint16).ravel(),
@@ -34,12 +34,12 @@ def map_columns(maps: Maps) -> dict[str, Any]:
 
 
 def vectors_fault(maps: Maps) -> str:
-    """Say why there are no vectors that explain the matrices; empty if there are."""
+    """Return why no vectors explain the matrices; empty if there are such vectors."""
     if "queries" not in maps:
-        return "the model does not show vectors that its attention is the softmax of"
+        return "the model does not expose vectors whose softmaxed scores are its attention"
     error = float(maps["vectors_error"].max())
-    # NaN, which vectors too large for half precision lead to, is no number below the bound.
-    return "" if error <= MOST_ERROR else f"what they make of the attention is off by up to {error:.2g}"
+    # Vectors too large for half precision give NaN, for which the comparison is false.
+    return "" if error <= MOST_ERROR else f"the attention computed from them differs by up to {error:.2g}"
 
 
 def _codes(values: Tensor) -> Any:  # noqa: ANN401 - bytes of any shape, made flat

@@ -1,4 +1,4 @@
-"""The stage that makes token-to-token maps of chosen documents."""
+"""The stage `extract_maps`: token-to-token maps of selected documents."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -38,22 +38,22 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
     maps: Path,
     selection: Path,
 ) -> None:
-    """Choose documents, and reduce what every layer and head of theirs attends to, token by token.
+    """Select documents, and reduce their attention matrices of every layer and head to maps.
 
     Args:
-        settings: Which documents, and how much of them.
+        settings: Which documents get maps, and what a map contains.
         document_index: All analysed documents with their predictions (schema `document_index`).
-        shards: The same documents as they were read (schema `shard`).
+        shards: The texts of the same documents (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
         maps: Where the maps go (schema `maps`).
-        selection: Where it goes which documents were chosen, and why (schema `map_selection`).
+        selection: Where to write the selected documents and the reasons (schema `map_selection`).
 
     Raises:
         ArtifactError: An input is missing, damaged, or made with other settings.
-        AttentionError: The model returns no attention, or not what its card promises.
+        AttentionError: The model returns no attention, or other layers or heads than its metadata states.
         ConfigError: The settings name documents that do not exist.
-        ResourceError: The device asked for is not there, or memory or disk do not suffice.
+        ResourceError: The requested device is not available, or memory or disk space is too small.
     """
     facts_of_model = files.read_json(card, schemas.MODEL)
     require_unchanged(checkpoint, facts_of_model["sha256"])
@@ -78,7 +78,7 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
 
 
 def _map_bytes(index: pa.Table, settings: ExtractMaps, checkpoint: Path, card: Row) -> list[int]:
-    """Return what the maps of each document weigh at most, taking each of several windows for a full one."""
+    """Return the maximum size of each document's maps in bytes, assuming that each of several windows is full."""
     model = ModelShape(card["n_layers"], card["n_heads"], read_head_size(checkpoint))
     n_tokens = [min(n, card["max_tokens"]) for n in index["n_tokens"].to_pylist()]
     per_window = {n: map_bytes(model, n, settings.maps) for n in set(n_tokens)}
@@ -96,7 +96,7 @@ def _summary(index: pa.Table, n_bytes: list[int], selection: Selection, settings
     if total > most:
         logger.warning(
             "the documents that maps.documents names take up to %.1f MB, more than maps.max_megabytes (%g) allows: "
-            "they have maps all the same, and no other document has",
+            "only these documents have maps",
             *(total / 1e6, settings.maps.max_megabytes),
         )
     return {
@@ -109,7 +109,7 @@ def _summary(index: pa.Table, n_bytes: list[int], selection: Selection, settings
 
 
 def _texts(chosen: pa.Table, shards: Sequence[Path]) -> list[Row]:
-    """Return the chosen rows of the index with their texts as the tokenizer was given them."""
+    """Return the chosen rows of the index with the texts that the tokenizer reads."""
     found: dict[int, Row] = {}
     for path in shards:
         for table in files.iter_tables(path, schemas.SHARD, ["position", "id", "text", "pair_start"]):
@@ -170,7 +170,7 @@ def _read_alone(reader: AttentionReader, window: Window, card: Row) -> None:
     try:
         batch = reader.launch([window])
         require_heads(batch, card)
-        batch.readings()  # refuses values that are no numbers
+        batch.readings()  # raises an error for NaN or infinite values
     except (RuntimeError, MemoryError) as fault:
         if is_out_of_memory(fault):
             raise too_long_for_memory(window.n_tokens) from None

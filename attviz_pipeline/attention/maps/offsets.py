@@ -1,4 +1,4 @@
-"""How attention falls with the distance between tokens: sums of matrices by key minus query."""
+"""Attention by the offset between query and key: sums over the diagonals of matrices."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ from attviz_pipeline.attention.windows import Window
 
 
 def offset_sums(matrix: Tensor, window: Window) -> Tensor:
-    """Sum the attention between tokens of text by how far the key lies from the query.
+    """Sum the attention between tokens of text by the offset from query to key.
 
-    Queries are those that the document keeps, so that each of its tokens asks once; special tokens neither ask nor
-    answer, since they stand at an end whatever the offset.
+    Queries are the tokens that the document keeps, so that each token is a query once. Special tokens are excluded as
+    queries and keys, because they are at the ends of the text at any offset.
 
     Args:
         matrix: [head, query, key].
-        window: Its tokens.
+        window: The window of the matrix.
 
     Returns:
         [head, bin], in the order of `OFFSET_BINS`.
@@ -26,7 +26,7 @@ def offset_sums(matrix: Tensor, window: Window) -> Tensor:
     places = torch.arange(n_tokens, device=matrix.device)
     queries = text & (places >= window.first) & (places < window.stop)
     kept = matrix * queries[:, None] * text
-    # Rows of 2 n - 1 entries, read on as rows of 2 n from n zeros on, have every offset in a column of its own.
+    # Pad rows to 2 n - 1 entries, prepend n zeros, and reshape to rows of 2 n: every column is then one offset.
     padded = functional.pad(functional.pad(kept, (0, n_tokens - 1)).flatten(-2), (n_tokens, 0))
     by_offset = padded.reshape(len(matrix), n_tokens, 2 * n_tokens).sum(dim=-2, dtype=torch.float64)
     bins = [by_offset[:, max(0, first + n_tokens) : max(0, last + n_tokens + 1)] for first, last in OFFSET_BINS]
@@ -34,5 +34,5 @@ def offset_sums(matrix: Tensor, window: Window) -> Tensor:
 
 
 def offset_pairs(window: Window) -> Tensor:
-    """Count the pairs of query and key that are summed, [bin]."""
+    """Count the pairs of query and key in each bin, [bin]."""
     return offset_sums(torch.ones(1, window.n_tokens, window.n_tokens), window)[0].long()

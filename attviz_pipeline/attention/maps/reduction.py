@@ -1,4 +1,4 @@
-"""Reducing attention matrices to what a page shows of them: pictures, strongest entries, and what explains them."""
+"""Reduce attention matrices to the content of a page: thumbnails, strongest entries, query and key vectors."""
 
 from collections.abc import Sequence
 
@@ -6,32 +6,32 @@ import torch
 from torch import Tensor
 
 from attviz_pipeline.attention.maps.offsets import offset_sums
-from attviz_pipeline.attention.whole import MatrixPart
+from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import MapsSettings
 
 Maps = dict[str, Tensor]
 """The maps of some heads, each [head, ...]; of a whole window, each [layer, head, ...].
 
-thumbnails      Picture of the matrix, [query cell, key cell], 0..1; rows sum to what the matrix's do.
+thumbnails      Reduced matrix, [query cell, key cell], 0..1; its rows have the same sums as those of the matrix.
 entry_keys      Strongest keys of each query, [query, entry].
 entry_values    Attention to them, [query, entry], 0..1.
 rest            Attention to all other keys, [query], 0..1.
-offset_sums     Attention between tokens of text, summed by how far the key lies from the query, [bin].
-keys_before     Farthest that a query attends back, tokens; the same for all heads reduced together.
-keys_after      Farthest that a query attends ahead, tokens.
-queries         Query vectors, [token, size], float16. This and what follows is missing where the model shows none.
+offset_sums     Attention between tokens of text, summed by the offset from query to key, [bin].
+keys_before     Farthest that a query attends back, in tokens; the same for all heads reduced together.
+keys_after      Farthest that a query attends ahead, in tokens.
+queries         Query vectors, [token, size], float16. This and the following are missing if the model exposes none.
 keys            Key vectors, [token, size], float16.
 scale           Factor of the scores.
-vectors_error   Largest difference between the matrix and what these vectors make of it.
+vectors_error   Largest difference between the matrix and the attention computed from these vectors.
 """
 
 
 class MapObserver:
-    """Reduces the matrices of one window; nothing of a layer but its maps outlives it.
+    """Reduces the matrices of one window, and keeps only the maps.
 
     Args:
-        settings: What a map keeps.
+        settings: What a map contains.
     """
 
     def __init__(self, settings: MapsSettings) -> None:
@@ -40,7 +40,7 @@ class MapObserver:
         self._layers: list[list[Maps]] = []
 
     def begin(self, windows: Sequence[Window]) -> None:
-        """Forget the window before."""
+        """Prepare for a window."""
         if len(windows) != 1:
             raise ValueError(f"maps are made of one window at a time, got {len(windows)}")
         self._window, self._layers = windows[0], []
@@ -54,7 +54,7 @@ class MapObserver:
         self._layers[-1].append(reduce_heads(part, self._window, self._settings))
 
     def collect(self) -> Maps:
-        """Return the maps of the whole window, in the computer's own memory."""
+        """Return the maps of the whole window, in host memory."""
         parts = [part for layer in self._layers for part in layer]
         names = [name for name in parts[0] if all(name in part for part in parts)]
         return {
@@ -90,16 +90,16 @@ def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings) -> Ma
 
 
 def thumbnail(matrix: Tensor, most_cells: int) -> Tensor:
-    """Shrink matrices so that their patterns stay visible.
+    """Reduce matrices so that their patterns stay visible.
 
-    A cell holds what its queries, on average, give to all of its keys together. So the rows of a thumbnail sum to what
-    those of the matrix do, and a diagonal, an offset or a stripe stays as bright as it is, whatever the length of the
-    text; a mean over both axes would dim them by the width of a cell, and a maximum would brighten the noise between
-    them. Where cells and tokens do not align, tokens are shared out, or even attention would show stripes.
+    A cell is the mean over its queries of the sum over its keys. So the rows of a thumbnail have the same sums as those
+    of the matrix, and the brightness of a diagonal or a stripe does not depend on the length of the text. A mean over
+    both axes would dim them by the width of a cell, and a maximum would amplify the noise between them. If cells and
+    tokens do not align, tokens are divided between cells; otherwise uniform attention would show stripes.
 
     Args:
-        matrix: [head, query, key]; rows sum to 1, or less where an attention sink takes some.
-        most_cells: Cells a side; matrices with fewer tokens come back as they are.
+        matrix: [head, query, key]; rows sum to 1, or less with an attention sink.
+        most_cells: Maximum number of cells per side; matrices with fewer tokens are returned unchanged.
 
     Returns:
         [head, query cell, key cell].
@@ -114,18 +114,18 @@ def thumbnail(matrix: Tensor, most_cells: int) -> Tensor:
 
 
 def strongest_keys(matrix: Tensor, most_entries: int) -> tuple[Tensor, Tensor]:
-    """Find the strongest keys of each query, strongest first, of equal ones the first.
+    """Find the strongest keys of each query, in descending order; the first key wins ties.
 
     Args:
         matrix: [head, query, key], float32, not negative.
-        most_entries: Entries per query; fewer where there are fewer keys.
+        most_entries: Number of entries per query; fewer if there are fewer keys.
 
     Returns:
         Keys and their values, [head, query, entry].
     """
     n_keys = matrix.shape[-1]
-    # The bits of floats that are not negative sort as the floats do; with the key below them no two are equal, so that
-    # no device can order them in its own way.
+    # The bits of non-negative floats sort like the floats. Appending the key makes all ranks different, so the order is
+    # the same on every device.
     places = torch.arange(n_keys - 1, -1, -1, device=matrix.device)
     ranks = matrix.contiguous().view(torch.int32).long() * n_keys + places
     keys = n_keys - 1 - ranks.topk(min(most_entries, n_keys)).values % n_keys
@@ -133,14 +133,14 @@ def strongest_keys(matrix: Tensor, most_entries: int) -> tuple[Tensor, Tensor]:
 
 
 def softmaxed_scores(queries: Tensor, keys: Tensor, scale: float, before: int, after: int) -> Tensor:
-    """Make the rows of attention that vectors explain.
+    """Compute attention from query and key vectors.
 
     Args:
         queries: [head, token, size].
         keys: As `queries`.
         scale: Factor of the scores.
-        before: How far a query sees back, tokens.
-        after: How far it sees ahead.
+        before: How far a query sees back, in tokens.
+        after: How far a query sees ahead, in tokens.
 
     Returns:
         [head, query, key], float32.
@@ -155,7 +155,7 @@ def softmaxed_scores(queries: Tensor, keys: Tensor, scale: float, before: int, a
 
 
 def _reach(matrix: Tensor) -> tuple[int, int]:
-    # What a mask hides is exactly 0, whichever way the model says so.
+    # Masked entries are exactly 0, whatever mask the model uses.
     seen = (matrix > 0).any(dim=0).to(torch.uint8)
     places = torch.arange(len(seen), device=matrix.device)
     first, last = seen.argmax(dim=-1), len(seen) - 1 - seen.flip(-1).argmax(dim=-1)

@@ -1,4 +1,4 @@
-"""Which documents get token-to-token maps: those named, then mistakes, then the least certain, then a sample."""
+"""Select documents for token-to-token maps: named, then misclassified, then least confident, then a sample."""
 
 import difflib
 from collections import Counter
@@ -11,51 +11,51 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import MAX_LISTED, ConfigError, Problem
-from attviz_pipeline.strata import in_turn, length_thirds, seeded_rank
+from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
 
 COLUMNS = ["position", "id", "label", "prediction", "probabilities", "n_tokens", "n_windows"]
 
 
 class Selection(NamedTuple):
-    """The choice, by rows of the document index."""
+    """The selected documents, by rows of the document index."""
 
     reasons: dict[int, str]
-    """Why each chosen row was chosen, in the order of choice."""
+    """Reason for each selected row, in the order of selection."""
     left_out: dict[str, dict[str, int]]
-    """How many misclassified and right documents were left out, by the setting that kept them out."""
+    """Numbers of misclassified and correctly classified documents that were left out, by the limiting setting."""
 
 
 def select_documents(index: pa.Table, n_bytes: Sequence[int], settings: MapsSettings, seed: int) -> Selection:
-    """Choose documents until their number or their bytes are spent; one that does not fit any more is skipped.
+    """Select documents within the limits of number and bytes; documents that are too large are skipped.
 
-    1. The documents named in the settings, whatever they weigh.
-    2. The misclassified ones, least confidence in the gold class first.
-    3. Of the others those with the least confidence, for a third of what remains.
-    4. A seeded sample: every gold class and length (short, middle, long) in turn.
+    1. The documents named in the settings, whatever their size.
+    2. Misclassified documents, in ascending order of the confidence in the gold class.
+    3. Correctly classified documents with the least confidence, for a third of the remaining limits.
+    4. A seeded sample: gold classes and lengths (short, middle, long) in turn.
 
     Args:
-        index: Columns `COLUMNS` of the document index, sorted by position; how it was sharded does not matter.
-        n_bytes: What the maps of each document weigh.
-        settings: Names, number and bytes.
+        index: Columns `COLUMNS` of the document index, sorted by position.
+        n_bytes: Size of each document's maps, [document].
+        settings: Named documents and limits.
         seed: Seed of the sample.
 
     Raises:
-        ConfigError: Documents are named that do not exist; all of them are listed.
+        ConfigError: Named documents do not exist; all of them are listed.
     """
     ids = index["id"].to_pylist()
     wrong = index["label"].to_numpy() != index["prediction"].to_numpy()
     least_certain = np.argsort(_confidence_in_gold(index), kind="stable").tolist()
     right = [row for row in least_certain if not wrong[row]]
-    basket = _Basket(n_bytes, settings)
-    basket.put(_named_rows(ids, settings.documents))
-    basket.fill([row for row in least_certain if wrong[row]], "misclassified")
-    basket.fill(right, "low_confidence", one_in=3)
-    basket.fill(_in_turn([row for row in right if row not in basket.reasons], index, seed), "sample")
-    return Selection(basket.reasons, basket.count_left_out(wrong))
+    selector = _Selector(n_bytes, settings)
+    selector.add_named(_named_rows(ids, settings.documents))
+    selector.fill([row for row in least_certain if wrong[row]], "misclassified")
+    selector.fill(right, "low_confidence", one_in=3)
+    selector.fill(_sampled([row for row in right if row not in selector.reasons], index, seed), "sample")
+    return Selection(selector.reasons, selector.count_left_out(wrong))
 
 
-class _Basket:
-    """What is chosen so far, what may still be, and why the rest is not."""
+class _Selector:
+    """Selected rows with their reasons, the remaining limits, and the limit that excluded other rows."""
 
     def __init__(self, n_bytes: Sequence[int], settings: MapsSettings) -> None:
         self._n_bytes = n_bytes
@@ -64,14 +64,14 @@ class _Basket:
         self.reasons: dict[int, str] = {}
         self._refusals: dict[int, str] = {}
 
-    def put(self, rows: Iterable[int]) -> None:
-        """Take rows whatever they weigh; they do not count as automatically chosen."""
+    def add_named(self, rows: Iterable[int]) -> None:
+        """Select rows whatever their size; they do not count towards the number of documents."""
         for row in rows:
             self.reasons[row] = "named"
             self._bytes_left -= self._n_bytes[row]
 
     def fill(self, rows: Iterable[int], reason: str, one_in: int = 1) -> None:
-        """Take of the rows, in order, what fits into so small a part of what is left."""
+        """Select rows, in order, that fit into 1 / `one_in` of the remaining limits."""
         fewest_documents = self._documents_left - -(-self._documents_left // one_in)
         fewest_bytes = self._bytes_left - self._bytes_left // one_in
         for row in rows:
@@ -98,7 +98,7 @@ def _named_rows(ids: list[str], wanted: Sequence[str]) -> list[int]:
     rows = {name: row for row, name in enumerate(ids)}
     unknown = [name for name in dict.fromkeys(wanted) if name not in rows]
     if unknown:
-        # A search among all ids takes long; of more than are listed nobody sees the result.
+        # Searching all ids is slow, so it is done only for the ids that the message lists.
         problems = [
             Problem(repr(name), _near(name, ids) if rank < MAX_LISTED else "") for rank, name in enumerate(unknown)
         ]
@@ -116,7 +116,7 @@ def _near(name: str, ids: list[str]) -> str:
 
 
 def budget(settings: MapsSettings) -> int:
-    """Return how many bytes all maps together may take."""
+    """Return the maximum size of all maps in bytes."""
     return round(settings.max_megabytes * 1e6)
 
 
@@ -126,7 +126,7 @@ def _confidence_in_gold(index: pa.Table) -> NDArray[np.float32]:
     return found
 
 
-def _in_turn(rows: Iterable[int], index: pa.Table, seed: int) -> list[int]:
+def _sampled(rows: Iterable[int], index: pa.Table, seed: int) -> list[int]:
     ranks = [seeded_rank(seed, name.encode()) for name in index["id"].to_pylist()]
     strata = list(zip(index["label"].to_pylist(), length_thirds(index["n_tokens"].to_numpy()), strict=True))
-    return in_turn(rows, strata, ranks)
+    return round_robin(rows, strata, ranks)

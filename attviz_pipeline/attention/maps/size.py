@@ -1,4 +1,4 @@
-"""What a token-to-token map weighs in a site: known from its shapes, before anything is computed."""
+"""Size of a token-to-token map in a site, computed from its shapes before the extraction."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ KEY_BYTES, CODE_BYTES, VECTOR_BYTES = 2, 1, 2  # uint16, uint8, float16
 
 
 class ModelShape(NamedTuple):
-    """How many matrices a classifier makes, and of which vectors."""
+    """Number of layers, heads per layer, and length of query and key vectors."""
 
     n_layers: int
     n_heads: int
@@ -25,15 +25,15 @@ def read_head_size(checkpoint: Path) -> int:
 
 
 def map_bytes(model: ModelShape, n_tokens: int, settings: MapsSettings) -> int:
-    """Return the most bytes that the map of one window can take in a site.
+    """Return the maximum size in bytes of the map of one window in a site.
 
-    Each array is deflated and written in base64. Deflate may find nothing to save, so this is an upper bound for any
-    attention: maps of real texts take less. Vectors are counted whether or not the model turns out to have them.
+    Each array is compressed by deflate and encoded in base64. The bound assumes incompressible data; maps of real texts
+    are smaller. Vectors are counted even if the model turns out not to expose them.
 
     Args:
-        model: The classifier.
-        n_tokens: Tokens of the window.
-        settings: What a map keeps.
+        model: Shape of the classifier.
+        n_tokens: Number of tokens of the window.
+        settings: What a map contains.
     """
     side, n_entries = min(settings.thumbnail_size, n_tokens), min(settings.entries_per_row, n_tokens)
     per_head = [
@@ -48,7 +48,7 @@ def map_bytes(model: ModelShape, n_tokens: int, settings: MapsSettings) -> int:
 
 
 def packed_bytes(n_bytes: int) -> int:
-    """Return the most characters of base64 that `n_bytes` can become when deflated.
+    """Return the maximum number of base64 characters of `n_bytes` after deflate.
 
     Source: `deflateBound` of zlib for its default window and memory.
     """

@@ -1,1 +1,1 @@
-"""Attention that others extracted: read from their files, checked, and written as this pipeline's own artifacts."""
+"""Import of attention from AttViz's files: read, checked, and written as artifacts of this pipeline."""

@@ -1,4 +1,4 @@
-"""One document of AttViz's JSON: read, checked, and everything odd about it named.
+"""Read and check one document of AttViz's JSON, and note everything unusual about it.
 
 The keys are those that AttViz's viewer reads (github.com/SkBlaz/attviz, public/custom/textual/textual.js):
 `text`, `sets` of `tokens` and `attention_vectors` (`name`, `vectors`), `output_activations` (`name`, `value`).
@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 from attviz_pipeline.dataset.imported.token_places import join_pieces
 from attviz_pipeline.dataset.rows import Fault, name_fault, text_fault
 
-# What the viewer calls the aggregates that its users add and save, and pages of the site those that a reader pins, in
-# brackets behind a name of the reader's: they are no attention.
+# Names of aggregates that users of the viewer add and save, and of series that readers of a site pin, which follow a
+# name in parentheses. They are not attention.
 AGGREGATE = re.compile(r"(.* \()?\d+_(mean|std|max|min|max_min|entropy|pinned|received|rollout|norm-weighted)(?(1)\))")
-# Python's float reads more: underlines between digits, and digits of every script.
+# Stricter than Python's float, which also reads underscores between digits, and digits of every script.
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 @dataclass
 class ImportedDocument:
-    """A document as far as it could be read.
+    """The readable content of a document.
 
     Attributes:
-        text: The text; where the file's is the tokens joined by spaces, with pieces of words joined.
+        text: The text. If it is the tokens joined by spaces, pieces of words are joined.
         tokens: [token].
         vectors: Self-attention, [vector, token], 0..1.
         names: Names of the vectors, [vector].
         activations: Probability by class name, in the document's order.
-        faults: Why it cannot be used; empty if it can.
-        oddities: What is unusual about it, as phrases for the ledger.
+        faults: Reasons why the document cannot be used; empty if it can.
+        oddities: Unusual properties, as phrases for the ledger.
     """
 
     text: str = ""
@@ -46,12 +46,12 @@ class ImportedDocument:
     oddities: list[str] = field(default_factory=list)
 
     def refuse(self, key: str, what: str) -> None:
-        """Enter a fault."""
+        """Add a fault."""
         self.faults.append(Fault(key, "unreadable_attention", what))
 
 
 def read_document(content: object, max_characters: int) -> ImportedDocument:
-    """Read one element of the file's array; faults and oddities are collected, none is raised."""
+    """Read one element of the file's array; faults and oddities are collected, not raised."""
     document = ImportedDocument()
     if not isinstance(content, dict):
         document.refuse("(document)", f"must be an object, got {_kind(content)}")
@@ -65,11 +65,11 @@ def read_document(content: object, max_characters: int) -> ImportedDocument:
         document, content.get("output_activations")
     )
     if n_numbers:
-        document.oddities.append("numbers stand as numbers, not as strings")
+        document.oddities.append("numbers are written as numbers, not as strings")
     document.text, n_pieces = join_pieces(document.text, document.tokens)
     if n_pieces:
         document.oddities.append(
-            f"its text is its tokens joined by spaces: {n_pieces} pieces of words (##) are joined to what precedes them"
+            f"its text is its tokens joined by spaces: {n_pieces} pieces of words (##) are joined to the token before"
         )
     return document
 
@@ -158,7 +158,7 @@ def _read_activations(document: ImportedDocument, activations: object) -> int:
     for index, content in enumerate(activations):
         value = content.get("value") if isinstance(content, dict) else None
         number = _number(value)
-        # The viewer calls a class without a name so, too.
+        # The viewer uses the same default name.
         name = str(content.get("name", f"Class {index}")) if isinstance(content, dict) else ""
         if not 0 <= number <= 1:
             document.refuse(f"{key}[{index}].value", f"is {_show(value)}, not a number from 0 to 1")
@@ -173,7 +173,7 @@ def _read_activations(document: ImportedDocument, activations: object) -> int:
 
 
 def repeats(vectors: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
-    """Yield every vector that equals an earlier one to the bit, with the first one that it equals."""
+    """Yield (index, earlier index) for every vector that is identical to an earlier one."""
     first: dict[bytes, int] = {}
     for index, row in enumerate(vectors):
         earlier = first.setdefault(row.tobytes(), index)
@@ -193,7 +193,7 @@ def _number(value: object) -> float:
 
 
 def _missing(value: object, wanted: str) -> str:
-    return f"is missing: wanted is {wanted}" if value is None else f"must be {wanted}, got {_kind(value)}"
+    return f"is missing: must be {wanted}" if value is None else f"must be {wanted}, got {_kind(value)}"
 
 
 def _kind(value: object) -> str:

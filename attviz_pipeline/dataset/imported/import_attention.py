@@ -1,4 +1,4 @@
-"""The stage `import_attention`: a file of another tool stands in for corpus, model and extraction."""
+"""The stage `import_attention`: attention from AttViz's JSON replaces corpus, model and extraction."""
 
 import logging
 import platform
@@ -25,14 +25,14 @@ from attviz_pipeline.strata import seeded_rank
 from attviz_pipeline.token_texts import UNKNOWN
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 
-VALUES_AT_ONCE = 8_000_000  # in the row groups that wait to be written, all shards together
+VALUES_AT_ONCE = 8_000_000  # in the pending row groups of all shards
 ROWS_PER_ROW_GROUP = 2_000
 
 logger = logging.getLogger(__name__)
 
 
 class ImportedFiles(NamedTuple):
-    """What the stage writes: artifacts of the schemas of their names, the attention in as many shards as asked for."""
+    """The artifacts that the stage writes."""
 
     ledger: Path
     dataset_card: Path
@@ -49,24 +49,24 @@ def import_attention(  # noqa: PLR0913 - one parameter per file
     metrics: Path,
     attention: Sequence[Path],
 ) -> None:
-    """Turn AttViz's JSON into the artifacts that later stages read, and account for every document of it.
+    """Convert AttViz's JSON to the artifacts that later stages read, and account for every document.
 
-    The file is read twice, one document at a time: once to check it all, once to write. It says neither which layers
-    and heads its vectors are nor any gold label: the artifacts then have one layer of as many heads as there are
-    vectors, and no gold classes. Numbers are kept in single precision, which is what AttViz's own files hold.
+    The file is read twice, one document at a time: first to check it, then to write. It specifies neither the layers
+    and heads of its vectors nor gold labels, so the artifacts have one layer with as many heads as there are vectors,
+    and no gold classes. Numbers are stored in single precision, like those in AttViz's own files.
 
     Args:
-        settings: Seed, source, and how many documents in how many shards.
+        settings: Seed, source, and numbers of documents and shards.
         ledger: Artifact `ledger`, written.
         dataset_card: Artifact `dataset`, written.
         model_card: Artifact `model`, written.
         metrics: Artifact `metrics`, written: no scores.
-        attention: Artifacts `attention`, written, in as many shards as asked for.
+        attention: Artifacts `attention`, written; one per shard.
 
     Raises:
-        DatasetError: The file cannot be read, or has documents that cannot be used (all are named) and
-            `dataset.bad_rows` is not `skip`. Nothing is written then.
-        ResourceError: The disk cannot hold the artifacts.
+        DatasetError: The file cannot be read, or has unusable documents (all are listed) and `dataset.bad_rows` is not
+            `skip`. Nothing is written then.
+        ResourceError: The disk is too small for the artifacts.
     """
     source = list_files(settings.dataset)[0]
     found = survey(_documents(source, settings))
@@ -97,14 +97,14 @@ def _report_bad_documents(found: Survey, source: SourceFile, settings: ImportAtt
         raise DatasetError(
             f"{len(bad):,} of {len(found.entries):,} documents cannot be used:",
             problems,
-            "Correct them, or set `dataset.bad_rows: skip` to leave them out and have the ledger name them.",
+            "Correct them, or set `dataset.bad_rows: skip` to leave them out and list them in the ledger.",
         )
     if bad:
-        logger.warning("%d of %d documents are left out; the ledger names each", len(bad), len(found.entries))
+        logger.warning("%d of %d documents are left out; the ledger lists each", len(bad), len(found.entries))
 
 
 class _Import:
-    """One import, once the file is known to be good."""
+    """The import of a checked file."""
 
     def __init__(self, settings: ImportAttention, source: SourceFile, found: Survey) -> None:
         self._settings, self._source, self._found = settings, source, found
@@ -225,7 +225,7 @@ class _Import:
 
 
 class _Shard:
-    """One shard of attention; rows gather until they are worth a row group."""
+    """One shard of attention; rows are buffered until there are enough for a row group."""
 
     def __init__(self, stack: ExitStack, path: Path, facts: dict[str, Any], n_shards: int) -> None:
         self._writer = stack.enter_context(TableWriter(path, schemas.ATTENTION, facts))
@@ -241,13 +241,13 @@ class _Shard:
     def flush(self) -> None:
         if self._pending:
             names = schemas.ATTENTION.arrow.names
-            # What only an extraction can know stays empty.
+            # Columns that only an extraction can fill stay empty.
             self._writer.write({name: [row.get(name) for row in self._pending] for name in names})
         self._pending, self._n_values = [], 0
 
 
 def _sample(usable: Sequence[Entry], settings: ImportAttention) -> frozenset[int]:
-    """Number the documents to analyse: all, or a seeded sample."""
+    """Return the numbers of the documents to analyse: all, or a seeded sample."""
     numbers = [entry.number for entry in usable]
     most = settings.documents.max_documents
     if most is None or len(numbers) <= most:

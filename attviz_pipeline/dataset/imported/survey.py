@@ -1,4 +1,4 @@
-"""A first look through a whole file: which documents can be used, and what they have in common."""
+"""First pass over a file: which documents can be used, and their common classes, vectors and tokens."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from attviz_pipeline.dataset.rows import Fault
 
 @dataclass(slots=True)
 class Entry:
-    """What is kept in memory of one document.
+    """Metadata of one document.
 
     Attributes:
-        number: Place in the file, 1-based; also its id.
-        faults: Why it cannot be used; empty if it can.
-        oddities: What is unusual about it.
+        number: Position in the file, 1-based; also its id.
+        faults: Reasons why it cannot be used; empty if it can.
+        oddities: Unusual properties.
         n_vectors: Number of its vectors.
         names: Names of its vectors.
         classes: Names of its classes, in its order.
-        twins: For every vector, the first one of the document that it equals to the bit.
+        twins: Index of the first identical vector in the document, for every vector.
     """
 
     number: int
@@ -33,14 +33,14 @@ class Entry:
 
 @dataclass
 class Survey:
-    """The documents of a file, and what holds for all usable ones.
+    """The documents of a file, and the common properties of all usable ones.
 
     Attributes:
         entries: Every document, in the file's order.
         classes: Names of the classes.
-        names: Names of the vectors that every usable document has, before any is left out.
-        repeated: Vectors that repeat an earlier one in every usable document, with that one.
-        token_ids: An index for every token of usable documents, in alphabetical order.
+        names: Names of the vectors of every usable document, including repeated ones.
+        repeated: Index of the earlier vector, by index of each vector that repeats it in every usable document.
+        token_ids: Index of every token of usable documents, in alphabetical order.
     """
 
     entries: list[Entry]
@@ -56,10 +56,10 @@ class Survey:
 
 
 def survey(documents: Iterable[ImportedDocument]) -> Survey:
-    """Look through all documents; those that differ from the majority in vectors or classes get a fault."""
+    """Check all documents; those that differ from the majority in vectors or classes get a fault."""
     entries: list[Entry] = []
     vocabulary: set[str] = set()
-    # Equal tuples are kept once: a million documents share a few.
+    # Equal tuples are stored once, because a million documents share a few.
     known: dict[tuple[object, ...], tuple[object, ...]] = {}
     for number, document in enumerate(documents, start=1):
         entries.append(_entry(number, document, known))
@@ -80,11 +80,11 @@ def _entry(number: int, document: ImportedDocument, known: dict[tuple[object, ..
         tuple(twins.get(index, index) for index in range(len(document.vectors))),
     )
     names, classes, twin = (known.setdefault(values, values) for values in lists)
-    return Entry(number, document.faults, document.oddities, len(document.vectors), names, classes, twin)  # type: ignore[arg-type] # what goes in comes out
+    return Entry(number, document.faults, document.oddities, len(document.vectors), names, classes, twin)  # type: ignore[arg-type] # the values keep their types
 
 
 def _agree_on_shape(found: Survey) -> None:
-    """Compare every document with the majority; ties go to the earlier one."""
+    """Compare every document with the majority; in a tie the earlier value wins."""
     usable = found.usable
     n_vectors = Counter(entry.n_vectors for entry in usable).most_common(1)[0][0]
     classes = Counter(frozenset(entry.classes) for entry in usable).most_common(1)[0][0]
@@ -101,11 +101,11 @@ def _agree_on_shape(found: Survey) -> None:
     found.classes, found.names = first.classes, first.names
     for entry in found.usable:
         if entry.names != found.names:
-            entry.oddities.append("its vectors bear other names than those of the first document")
+            entry.oddities.append("its vectors have other names than those of the first document")
 
 
 def _note_repeats(found: Survey) -> None:
-    # Two vectors are the same one in every document where their rows of twins are the same.
+    # Vectors with the same twins in all documents are identical in all documents.
     first: dict[tuple[int, ...], int] = {}
     for index, twins in enumerate(zip(*(entry.twins for entry in found.usable), strict=True)):
         earlier = first.setdefault(twins, index)

@@ -1,4 +1,4 @@
-"""Where in a text its tokens lie, for tokens that come without offsets; and the text, where all there is are tokens."""
+"""Find tokens without offsets in their text, and restore the text of joined tokens."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ MOST_SKIPPED = 40
 
 
 class Places(NamedTuple):
-    """First character of each token, the one behind it, whether it is special, [token]; and how many are not there."""
+    """First character of each token, the one after it, whether it is special, [token]; and the number not found."""
 
     starts: list[int]
     ends: list[int]
@@ -21,13 +21,10 @@ class Places(NamedTuple):
 
 
 def join_pieces(text: str, tokens: Sequence[str]) -> tuple[str, int]:
-    """Undo the spaces before pieces of words in a text that is nothing but tokens joined by spaces.
-
-    Such a text has no other words than tokens, and no mark of a piece (`##`) is part of what was written.
+    """Remove the spaces and marks (`##`) before pieces of words in a text that is its tokens joined by spaces.
 
     Returns:
-        The text, with every piece behind the token before it and without its mark, and how many pieces that were.
-        Any other text is returned as it is, with 0.
+        The text, and the number of joined pieces. Any other text is returned unchanged, with 0.
     """
     pieces = [index > 0 and _bare(token, PIECE) != token for index, token in enumerate(tokens)]
     if not any(pieces) or text != " ".join(tokens):
@@ -39,10 +36,10 @@ def join_pieces(text: str, tokens: Sequence[str]) -> tuple[str, int]:
 def place_tokens(text: str, tokens: Sequence[str]) -> Places:
     """Find tokens in a text, in order.
 
-    A token is looked for as it is spelt, then without the mark that pieces of words bear, then in lower case. It may
-    lie at most `MOST_SKIPPED` characters behind the token before it, so that one token that is not in the text does not
-    draw all others to its end; the reach grows with every further one that is not found. Special tokens and tokens that
-    are not in the text cover no character.
+    Each token is searched unchanged and in lower case, then without the mark of pieces of words. It must begin within
+    `MOST_SKIPPED` characters after the previous token, so that one token that is not in the text does not move all
+    others to the end; the limit grows with every consecutive token that is not found. Special tokens and tokens that
+    are not in the text cover no characters.
     """
     places = Places([], [], [], 0)
     lower, cursor, n_missed, n_absent = _lower(text), 0, 0, 0
@@ -76,10 +73,10 @@ def _spellings(text: str, lower: str, token: str) -> Iterator[tuple[str, str]]:
 
 
 def _bare(token: str, mark: str) -> str:
-    # A token that is nothing but the mark is the mark itself.
+    # A token that consists of the mark alone is kept.
     return token.removeprefix(mark) or token
 
 
 def _lower(text: str) -> str:
-    # A few characters grow in lower case, which would shift every place behind them: those stay as they are.
+    # A few characters become longer in lower case, which would shift all later places: they are not changed.
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)

@@ -1,4 +1,4 @@
-"""Attention whose matrices are shown to an observer: a part of one layer at a time, then gone."""
+"""Attention that passes its matrices to an observer, one part of a layer at a time, without keeping them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -19,54 +19,54 @@ from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
 
 READABLE = (
-    "Use a model whose layers attend from every token to every token, as BERT's do, "
+    "Use a model whose layers attend from every token to every token, such as BERT, "
     "or set attention.mode: self_attention and maps.max_documents: 0."
 )
-# Entries of the matrices made at once. On a CPU they should stay in its second cache, 1 MB of float32;
-# a GPU needs many to be busy.
+# Matrix entries that are computed at once. On a CPU they should fit into the L2 cache, 1 MB of float32;
+# a GPU needs many entries to be busy.
 ENTRIES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 
 
 class MatrixPart(NamedTuple):
-    """The attention of some documents and heads in one layer; of the tokens, none is padding."""
+    """The attention of some documents and heads in one layer, without padding tokens."""
 
     documents: slice
     """Rows of the batch."""
     heads: slice
-    """Heads of the layer; parts come in order of the layers, and in each layer in order of documents, then heads."""
+    """Heads of the layer; parts are ordered by layer, then by document, then by head."""
     matrix: Tensor
     """[document, head, query, key], softmaxed, float32."""
     query: Tensor | None
-    """[document, head, token, size]; None where the matrix is not the softmax of scale * query . key + mask."""
+    """[document, head, token, size]; None if the matrix is not the softmax of scale * query . key + mask."""
     key: Tensor | None
     """As `query`."""
     value: Tensor | None
-    """As `query`; None where the model bypasses the interface."""
+    """As `query`; None if the model bypasses the interface."""
     module: torch.nn.Module | None
-    """The layer's attention module; None where the model bypasses the interface."""
+    """The layer's attention module; None if the model bypasses the interface."""
     scale: float | None
-    """Factor of the scores, where there is `query`."""
+    """Factor of the scores; None if `query` is None."""
     n_heads: int
     """Heads of the whole layer."""
 
 
 class Observer(Protocol):
-    """What reduces matrices while they exist."""
+    """Receives the attention matrices of a batch part by part."""
 
     def begin(self, windows: Sequence[Window]) -> None:
-        """Make ready for a batch."""
+        """Prepare for a batch."""
 
     def see(self, part: MatrixPart) -> None:
-        """Take from a part what is wanted; it is overwritten or freed afterwards."""
+        """Process a part; it is overwritten or freed afterwards."""
 
 
-class WholeAttention:
-    """Attention by the textbook, in parts small enough for the processor's cache, each shown to an observer.
+class ObservedAttention:
+    """Textbook attention in parts that fit into the processor's cache, each passed to an observer.
 
-    That is nearly as fast as a fused kernel, which makes the same matrix in tiles.
+    It is nearly as fast as a fused kernel, which computes the same matrix in tiles.
 
     Args:
-        observer: What sees the parts.
+        observer: Receives the parts.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -75,21 +75,21 @@ class WholeAttention:
         self._heads_seen: list[int] = []
 
     def begin(self, windows: Sequence[Window], places: Sequence[slice]) -> None:
-        """Make ready for a batch, whose padding is what lies outside of the windows' places."""
+        """Prepare for a batch; everything outside the windows' places is padding."""
         self._places = list(places)
         self._heads_seen = []
         self._observer.begin(windows)
 
     def require_seen(self, n_layers: int, n_heads: int, name: str) -> None:
-        """Check that the observer was shown each layer of the batch, once and whole.
+        """Check that the observer received all heads of each layer of the batch exactly once.
 
         Args:
-            n_layers: Layers that the model has.
-            n_heads: Heads of each.
-            name: Of the model.
+            n_layers: Number of layers of the model.
+            n_heads: Number of heads per layer.
+            name: Name of the model, for the message.
 
         Raises:
-            AttentionError: It was not.
+            AttentionError: Layers or heads are missing or repeated.
         """
         if self._heads_seen != [n_heads] * n_layers:
             raise AttentionError(
@@ -108,11 +108,13 @@ class WholeAttention:
         is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
         **options: Any,  # noqa: ANN401
     ) -> tuple[Tensor, Tensor]:
-        """Attend as `self_attention_forward` does, with the matrices shown; what padding attends to is left zero.
+        """Compute attention as `self_attention_forward` does, and pass the matrices to the observer.
+
+        The output and the diagonal of padding queries are 0, except with the eager function.
 
         Raises:
             AttentionError: The layer does not attend from every token to every token, or needs an eager function that
-                the model has not.
+                the model does not have.
         """
         inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
         if changes_scores(options):
@@ -122,10 +124,10 @@ class WholeAttention:
             return self._attend(module, share_keys(inputs))
 
     def reduce(self, matrix: Tensor, value: Tensor | None = None, module: torch.nn.Module | None = None) -> Tensor:
-        """Show a layer's matrix [document, head, query, key] that exists already, and return its diagonal.
+        """Pass an existing matrix of a layer, [document, head, query, key], to the observer; return its diagonal.
 
         Raises:
-            AttentionError: It is not of every token of the batch.
+            AttentionError: The matrix does not have all tokens of the batch.
         """
         n_heads = matrix.shape[1]
         self._see_layer(*matrix.shape[1:])
@@ -171,7 +173,7 @@ class WholeAttention:
                     yield some, heads, place
 
     def _groups(self) -> Iterator[tuple[slice, slice]]:
-        """Yield neighbours of the same length, whose matrices have the same shape."""
+        """Yield consecutive documents of the same length, whose matrices have the same shape, with their place."""
         start = 0
         for (first, stop), group in groupby((place.start, place.stop) for place in self._places):
             n_documents = len(list(group))

@@ -1,4 +1,4 @@
-"""Full mode: what heads attend to beside themselves, reduced from their matrices one part at a time."""
+"""Full mode: statistics of whole attention matrices, computed one part of a matrix at a time."""
 
 import logging
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import profile_schemas
 from attviz_pipeline.attention.background import to_device
+from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.attention.projections import OutputProjections
-from attviz_pipeline.attention.whole import MatrixPart
 from attviz_pipeline.attention.windows import Window
 
 logger = logging.getLogger(__name__)
@@ -21,28 +21,28 @@ PROFILE = tuple(profile_schemas.MEASURES)
 
 
 class FullReading(NamedTuple):
-    """What full mode adds to the reading of one window."""
+    """The statistics of full mode for one window."""
 
     received: Tensor
     """Mean attention each token receives from the window's tokens, [layer, head, token], 0..1."""
     value_norm: Tensor | None
-    """Norm of each token's transformed value vector, [layer, head, token]; None where the model does not show it."""
+    """Norm of each token's transformed value vector, [layer, head, token]; None if the model does not expose it."""
     rollout: Tensor
-    """Attention rollout to each token from where the classifier reads, [token], 0..1."""
+    """Attention rollout to each token from the token that the classification head reads, [token], 0..1."""
     profile: Tensor
     """Measures in the order of `profile_schemas.MEASURES`, summed over queries, [layer, head, measure]."""
     n_queries: int
-    """Queries summed over: tokens that the document keeps and that are not special."""
+    """Number of these queries: tokens that the document keeps and that are not special."""
 
 
 class FullStatistics:
     """An observer that reduces the matrices of a batch to a few numbers per token and head.
 
-    Only the head mean of one layer, and the rollout up to it, are ever kept as matrices.
+    The only matrices in memory are the mean over heads of one layer, and the rollout up to this layer.
 
     Args:
         model: The classifier.
-        tokenizer: Knows the special tokens.
+        tokenizer: Its tokenizer, for the special tokens.
 
     Sources: entropy and shares: Clark et al. 2019, section 3; rollout: Abnar & Zuidema 2020, section 3;
     transformed values: Kobayashi et al. 2020, section 2.
@@ -58,7 +58,7 @@ class FullStatistics:
         self._warned = False
 
     def begin(self, windows: Sequence[Window]) -> None:
-        """Make ready for a batch."""
+        """Prepare for a batch."""
         longest = max(window.n_tokens for window in windows)
         self._windows = windows
         self._queries = torch.zeros(len(windows), longest)
@@ -77,7 +77,7 @@ class FullStatistics:
         """Reduce a part."""
         n_tokens = part.matrix.shape[-1]
         queries = self._queries[part.documents, :n_tokens]
-        # One product gives what keys receive from all queries, and from those of the text.
+        # One product gives the attention that keys receive from all queries, and from queries of text.
         rows = torch.stack([torch.ones_like(queries), queries], dim=1).unsqueeze(1)
         received, from_text = (rows @ part.matrix).unbind(dim=-2)
         profiles = torch.cat(
@@ -95,7 +95,7 @@ class FullStatistics:
         self._roll_out(part)
 
     def readings(self) -> list[FullReading]:
-        """Return what was seen of each window of the batch."""
+        """Return the statistics of each window of the batch."""
         return [self._reading(row, window) for row, window in enumerate(self._windows)]
 
     def _reading(self, row: int, window: Window) -> FullReading:
@@ -115,17 +115,17 @@ class FullStatistics:
         return joined.reshape(-1, self._n_heads, *joined.shape[1:])
 
     def _marks_of(self, window: Window) -> list[list[float]]:
-        # A text may spell "[SEP]" itself; only the tokenizer's own count.
+        # A text may contain "[SEP]"; only special tokens of the tokenizer count.
         special = zip(window.token_ids, _flags(window, window.special), strict=True)
         marks = [[float(flag and token == self._cls), float(flag and token == self._sep)] for token, flag in special]
         punctuation = _flags(window, window.punctuation)
         return [[*mark, float(flag)] for mark, flag in zip(marks, punctuation, strict=True)]
 
     def _read_by_classifier(self, window: Window) -> int:
-        """Find the token whose last state the head reads: the first, [CLS], or else the last that is not padding."""
+        """Find the token that the classification head reads: the first, [CLS], or the last that is not padding."""
         if self._reads_first:
             return 0
-        # A text may spell "[CLS]" itself, and padding, too; the heads that read the last token know only the latter.
+        # A text may contain "[CLS]" or padding tokens. Heads that read the last token skip the latter.
         special = zip(window.token_ids, _flags(window, window.special), strict=True)
         own = [place for place, (token, flag) in enumerate(special) if flag and token == self._cls]
         unpadded = [place for place, token in enumerate(window.token_ids) if token != self._pad]
@@ -144,10 +144,10 @@ class FullStatistics:
         if not self._warned:
             self._warned = True
             where = "its layers" if part.module is None else type(part.module).__name__
-            logger.warning("no norm-weighted attention: %s do not show value vectors and output weights", where)
+            logger.warning("no norm-weighted attention: %s do not expose value vectors and output weights", where)
 
     def _roll_out(self, part: MatrixPart) -> None:
-        """Add a part to its layer's mean over heads; behind the layer's last part, multiply the rollout by it."""
+        """Add a part to its layer's mean over heads; after the layer's last part, multiply the rollout by it."""
         total = part.matrix.sum(dim=1)
         self._total = total if part.heads.start == 0 else self._total.add_(total)
         if part.heads.stop < part.n_heads:
@@ -173,7 +173,7 @@ def _flags(window: Window, flags: Sequence[bool]) -> Sequence[bool]:
 
 
 def _per_query(matrix: Tensor) -> Tensor:
-    """Measure each row of [document, head, query, key]: the first five of `PROFILE`, [document, head, 5, query]."""
+    """Compute the first five measures of `PROFILE` for each row of the matrix, [document, head, 5, query]."""
     places = torch.arange(matrix.shape[-1], device=matrix.device, dtype=matrix.dtype)
     return torch.stack(
         [

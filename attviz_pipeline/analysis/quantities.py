@@ -1,4 +1,4 @@
-"""What statistics of terms measure: self-attention as it is, and relative to even attention."""
+"""The quantities of term statistics: self-attention itself, and relative to uniform attention."""
 
 from typing import NamedTuple
 
@@ -8,46 +8,46 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LOWEST_ATTENTION = 1e-8
-"""Smaller values, 0 among them, count as this much in logarithms: the lowest bin of the histograms ends there."""
+"""Smaller values, including 0, are raised to this value in logarithms; the lowest bin of the histograms ends there."""
 
 LONGEST_WINDOW = 2**20
 FIXED_BITS = 30
 
 
-class Measure(NamedTuple):
-    """A quantity whose values lie in `lowest .. lowest + width`; exact sums want it brought to 0..1."""
+class Quantity(NamedTuple):
+    """A quantity with values in `lowest .. lowest + width`; exact sums need values scaled to 0..1."""
 
     name: str
     lowest: float
     width: float
 
     def to_unit(self, values: Floats) -> Floats:
-        """Bring values to 0..1."""
+        """Scale values to 0..1."""
         return (values - self.lowest) / self.width
 
     def from_unit(self, means: Floats) -> Floats:
-        """Bring means of what `to_unit` returned back."""
+        """Undo `to_unit` for means of scaled values."""
         return means * self.width + self.lowest
 
 
-ATTENTION = Measure("attention", 0.0, 1.0)
-"""The share a of its attention that a token spends on itself."""
+ATTENTION = Quantity("attention", 0.0, 1.0)
+"""The attention a of a token to itself."""
 
-NORMALISED = Measure("normalised", 0.0, float(LONGEST_WINDOW))
-"""n a, n the number of tokens of the window: 1 is even attention."""
+NORMALISED = Quantity("normalised", 0.0, float(LONGEST_WINDOW))
+"""n a, where n is the number of tokens of the window: 1 is uniform attention."""
 
-LOG_RATIO = Measure("log_ratio", -20.0, 40.0)
-"""ln(n a), the log ratio of a to even attention 1/n: 0 is even attention."""
+LOG_RATIO = Quantity("log_ratio", -20.0, 40.0)
+"""ln(n a), the log ratio of a to uniform attention 1/n: 0 is uniform attention."""
 
-MEASURES = (ATTENTION, NORMALISED, LOG_RATIO)
+QUANTITIES = (ATTENTION, NORMALISED, LOG_RATIO)
 
 
 def log_ratio(attention: Floats, n_tokens: Floats) -> Floats:
-    """Return ln(n a), with a no less than `LOWEST_ATTENTION`.
+    """Return ln(n a), with a raised to at least `LOWEST_ATTENTION`.
 
     Args:
         attention: [token, head], 0..1.
-        n_tokens: Tokens of the window that each token was read in, [token].
+        n_tokens: Number of tokens of each token's window, [token].
     """
     return np.log(np.maximum(attention, LOWEST_ATTENTION) * n_tokens[:, None])
 
@@ -57,10 +57,10 @@ def evenness(attention: Floats, first: NDArray[np.intp]) -> Floats:
 
     Args:
         attention: [term, head], the documents one after the other.
-        first: Row at which each document begins, [document]; none is empty.
+        first: First row of each document, [document]; no document is empty.
 
     Returns:
-        [document, head]; NaN where a document has one term or a head no attention in it.
+        [document, head]; NaN where a document has only one term, or the head has no self-attention in it.
 
     Source: Pielou 1966, the measurement of diversity in different types of biological collections.
     """
@@ -75,14 +75,14 @@ def evenness(attention: Floats, first: NDArray[np.intp]) -> Floats:
 
 
 def to_fixed(values: Floats) -> NDArray[np.int64]:
-    """Round to multiples of 2^-30, counted: whole numbers add exactly in any order.
+    """Convert to integer multiples of 2^-30, which add exactly in any order.
 
-    Sums stay in range up to 2^63 / 2^30 / 20, about 400 million occurrences of one term.
+    Sums do not overflow up to 2^63 / 2^30 / 20, about 400 million occurrences of one term.
     """
     return np.rint(np.ldexp(values, FIXED_BITS)).astype(np.int64)
 
 
 def from_fixed(sums: NDArray[np.int64]) -> Floats:
-    """Return what sums of `to_fixed` stand for."""
+    """Convert sums of `to_fixed` back to floats."""
     values: Floats = np.ldexp(sums.astype(np.float64), -FIXED_BITS)
     return values
