@@ -17,11 +17,11 @@ from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import ComparisonSettings, FiguresSettings
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.figures.comparison import MEASURES, Likeness, groups_in_words, read_likeness
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.fuji_curves import draw_fuji_curves
 from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
+from attviz_pipeline.figures.likeness import MEASURES, Likeness, groups_in_words, read_likeness
 from attviz_pipeline.stages import CompareHeads, DrawFigures
 
 SVG = "{http://www.w3.org/2000/svg}"
