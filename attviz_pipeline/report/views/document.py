@@ -70,7 +70,7 @@ class DocumentView:
     """Everything that the page of a document shows.
 
     `first_name` and `last_name` are [CLS] and [SEP], or empty; `gold` and `right` are None where the gold label is
-    unknown; `lite` is a page with the means of layers, not every head; `shared` is the script with what all of its tier share.
+    unknown; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier shares.
     """
 
     position: int
