@@ -90,8 +90,8 @@ def _draw_measures(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
         name=f"{KIND}-measures",
         kind=KIND,
         caption=(
-            f"What text tokens attend to, means over {facts['n_documents']:,} documents. Evenness: entropy in percent of "
-            "its maximum. Distance: mean distance between a token and the tokens it attends to. Shares: percent of "
+            f"What text tokens attend to, means over {facts['n_documents']:,} documents. Evenness: entropy in percent "
+            "of its maximum. Distance: mean distance between a token and the tokens it attends to. Shares: percent of "
             "attention to the token itself, its neighbours, [CLS], [SEP] and punctuation; they overlap, because a "
             "neighbour can be punctuation. All shares have one square-root scale."
         ),

@@ -172,7 +172,9 @@ def _wrong(evidence: ClassEvidence, study: StudyView) -> GroupView | None:
         return None
     every = set(range(len(study.label_names)))
     rows = evidence.documents.most_confident(every, every, wrong=True)
-    shown = DocumentListView("Most confident", f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence", _views(rows, study))
+    shown = DocumentListView(
+        "Misclassified, most confident first", f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence", _views(rows, study)
+    )
     return GroupView(
         name="wrong",
         page=links.WRONG,
@@ -193,20 +195,26 @@ def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> li
     index, lists = links.DOCUMENTS, evidence.documents
     if not study.n_labelled:
         rows = lists.most_confident({None}, {label})
-        return [DocumentListView("Most confident", f"{index}#predicted={label}&sort=-confidence", _views(rows, study))]
+        return [
+            DocumentListView(
+                "Predicted as this class, most confident first",
+                f"{index}#predicted={label}&sort=-confidence",
+                _views(rows, study),
+            )
+        ]
     found = [
         (
-            "Correctly classified",
+            "Correctly classified, most confident first",
             f"#gold={label}&outcome=right&sort=-confidence",
             lists.most_confident({label}, {label}),
         ),
         (
-            "False negatives",
+            "False negatives, most confident first",
             f"#gold={label}&outcome=wrong&sort=-confidence",
             lists.most_confident({label}, every - {label}),
         ),
         (
-            "False positives",
+            "False positives, most confident first",
             f"#outcome=wrong&predicted={label}&sort=-confidence",
             lists.most_confident(every - {label}, {label}),
         ),
