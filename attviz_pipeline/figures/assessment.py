@@ -1,4 +1,4 @@
-"""What the figures of the classifier's predictions have in common."""
+"""Shared by the figures of the classifier's predictions: the assessment, and intervals as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.figures.drawing import Inputs
 
-NO_GOLD = "No gold label is known, so predictions cannot be right or wrong."
+NO_GOLD = "No gold label is known, so predictions cannot be evaluated."
 
 
 def read_assessment(inputs: Inputs) -> dict[str, Any]:

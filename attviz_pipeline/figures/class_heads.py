@@ -1,4 +1,4 @@
-"""Which heads differ between classes: effect sizes of every head, one map per class."""
+"""Differences of heads between classes: effect sizes of every head, one map per class."""
 
 import logging
 import textwrap
@@ -20,7 +20,7 @@ KIND = "class_heads"
 GROUPINGS = {
     "gold": "documents of a gold class and all others",
     "predicted": "documents predicted to be of a class and all others",
-    "correct": "wrongly and rightly predicted documents",
+    "correct": "misclassified and correctly classified documents",
 }
 MOST_MAPS = 6
 MAPS_PER_ROW = 3
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw one figure per grouping: gold classes, predicted classes, right against wrong.
+    """Draw one figure per grouping: gold classes, predicted classes, misclassified against correctly classified.
 
     Raises:
         ArtifactError: The table of comparisons is unusable.
@@ -47,14 +47,14 @@ def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
         yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
 
 
-def reservations(facts: dict[str, Any], grouping: str) -> str:
-    """Say what a reader of p and q of a grouping has to know of the permutations behind them."""
-    told = ""
+def limits_of_test(facts: dict[str, Any], grouping: str) -> str:
+    """Name the limits of the permutations behind p and q of a grouping; empty where there are none."""
+    limits = ""
     if facts["permuted"][grouping] == "documents":
-        told += " Documents of one input row were permuted as if they were independent, so p and q are too small."
+        limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     if wanted := facts["permutations_wanted"].get(grouping):
-        told += f" One finding alone cannot reach that q: it would take {wanted:,} permutations."
-    return told
+        limits += f" A single difference cannot reach this q: it would need {wanted:,} permutations."
+    return limits
 
 
 def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
@@ -66,11 +66,12 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
         name=name,
         kind=KIND,
         caption=(
-            f"Heads that differ between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
-            "relative to even attention, documents as units, the part that length explains taken off. Above 0: more "
-            f"in the documents named. Dots: q < {SIGNIFICANT} (Benjamini-Hochberg over all heads and groups of the "
-            f"figure; {facts['n_permutations']:,} permutations within {facts['length_strata']} strata of length)."
-            + reservations(facts, grouping)
+            f"Differences of heads between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
+            "relative to even attention, with documents as units, adjusted for length. Above 0: higher in the "
+            f"documents named. Dots: q < {SIGNIFICANT} (permutation test with {facts['n_permutations']:,} permutations "
+            f"within {facts['length_strata']} strata of length; Benjamini-Hochberg over all heads and groups of the "
+            "figure)."
+            + limits_of_test(facts, grouping)
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
         alt=_alt(shown),
@@ -97,15 +98,15 @@ def _size(item: tuple[str, Map]) -> int:
 
 
 def _alt(maps: dict[str, Map]) -> str:
-    told = []
+    descriptions = []
     for group, found in maps.items():
         effect = found["effect"]
         layer, head = np.unravel_index(np.abs(effect).argmax(), effect.shape)
-        told.append(
-            f"{style.legible(group)}: {int((found['q'] < SIGNIFICANT).sum())} of {effect.size} heads differ, most "
-            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+        descriptions.append(
+            f"{style.legible(group)}: {int((found['q'] < SIGNIFICANT).sum())} of {effect.size} heads differ "
+            f"(q < {SIGNIFICANT}), largest effect in layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
         )
-    return f"Heat maps of effect sizes, layers by heads. {'; '.join(told)}."
+    return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
 
 
 def _plot(maps: dict[str, Map]) -> Figure:

@@ -1,4 +1,4 @@
-"""Which terms separate classes: how much more a class uses them, and how differently they attend there."""
+"""Differences of terms between classes: how often they are used, and their self-attention."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.class_heads import GROUPINGS, reservations
+from attviz_pipeline.figures.class_heads import GROUPINGS, limits_of_test
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_class_terms(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw one figure per grouping: gold classes, predicted classes, right against wrong.
+    """Draw one figure per grouping: gold classes, predicted classes, misclassified against correctly classified.
 
     Raises:
         ArtifactError: The table of comparisons is unusable.
@@ -52,13 +52,13 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
         name=name,
         kind=KIND,
         caption=(
-            f"Terms that separate {GROUPINGS[grouping]}, the most over-used of each group. Left: log-odds of use in "
-            "standard deviations, with an informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, "
-            "diamond: each counted by its self-attention relative to even attention. Right: where the term occurs, "
-            "does it attend to itself more (above 0) in the group? Hedges' g over documents, the part that length "
-            f"explains taken off; filled: q < {SIGNIFICANT} ({facts['n_permutations']:,} permutations); no mark: "
-            "fewer than two documents inside or outside."
-            + reservations(facts, grouping)
+            f"The most over-used terms of each group, for {GROUPINGS[grouping]}. Left: log-odds of use in standard "
+            "deviations, with an informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: "
+            "occurrences weighted by their self-attention relative to even attention. Right: Hedges' g of the term's "
+            "self-attention over documents, adjusted for length, above 0 if it is higher in the group; filled: "
+            f"q < {SIGNIFICANT} (permutation test with {facts['n_permutations']:,} permutations); no mark: fewer than "
+            "two documents inside or outside."
+            + limits_of_test(facts, grouping)
             + (f" The {MOST_GROUPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
         alt=_alt(shown),
@@ -78,12 +78,12 @@ def _top(rows: pa.Table) -> tuple[dict[str, Columns], int]:
 
 
 def _alt(shown: dict[str, Columns]) -> str:
-    told = [
+    groups = [
         f"{style.legible(group)}: {', '.join(f'“{style.legible(term)}”' for term in rows['term'][:4])} "
         f"(z = {rows['log_odds_z'][0]:.1f} for the first)"
         for group, rows in shown.items()
     ]
-    return f"Dot plot of the terms that each group over-uses most. {'; '.join(told)}."
+    return f"Dot plot of the most over-used terms of each group. {'; '.join(groups)}."
 
 
 def _plot(shown: dict[str, Columns]) -> Figure:

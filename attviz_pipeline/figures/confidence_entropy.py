@@ -1,4 +1,4 @@
-"""How sure the classifier is of a document, against the mean entropy of its tokens' self-attention."""
+"""Confidence of the classifier in a document against the mean entropy of its tokens' self-attention."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ Points = tuple[np.ndarray, np.ndarray]
 
 
 def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw one point per document, and the median along the entropy.
+    """Draw one point per document, and medians along the entropy.
 
     Raises:
         ArtifactError: The assessment is unusable.
@@ -55,11 +55,11 @@ def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _points(columns: Mapping[str, list[Any]]) -> dict[str, Points]:
-    """Entropy and doubt (1 - confidence, at least `LEAST_DOUBT`) of right, wrong, and other documents."""
+    """Entropy and 1 - confidence (at least `LEAST_DOUBT`) by outcome."""
     entropy = np.array(columns["mean_entropy"], dtype=np.float64)
     doubt = np.maximum(1 - np.array(columns["confidence"]), LEAST_DOUBT)
     right, defined = np.array(columns["right"], dtype=object), ~np.isnan(entropy)
-    names = {True: "predicted rightly", False: "predicted wrongly", None: "gold label not known"}
+    names = {True: "correctly classified", False: "misclassified", None: "gold label unknown"}
     chosen = {name: defined & np.array([value is known for value in right]) for known, name in names.items()}
     return {name: (entropy[rows], doubt[rows]) for name, rows in chosen.items() if rows.any()}
 
@@ -69,7 +69,7 @@ def _plot(points: Mapping[str, Points]) -> Figure:
     axes = figure.subplots()
     n_points = sum(len(entropy) for entropy, _ in points.values())
     for name, (entropy, doubt) in points.items():
-        wrong = name == "predicted wrongly"
+        wrong = name == "misclassified"
         axes.plot(
             entropy,
             doubt,
@@ -108,7 +108,7 @@ def _plot_medians(axes: Axes, entropy: np.ndarray, doubt: np.ndarray, name: str,
     groups = np.array_split(order, n_groups) if n_groups > 1 else []
     x, y = [np.median(entropy[group]) for group in groups], [np.median(doubt[group]) for group in groups]
     axes.plot(x, y, color="white", linewidth=2.6)
-    marker = "D" if name == "predicted wrongly" else "o"
+    marker = "D" if name == "misclassified" else "o"
     axes.plot(
         x,
         y,
@@ -124,19 +124,19 @@ def _plot_medians(axes: Axes, entropy: np.ndarray, doubt: np.ndarray, name: str,
 def _caption(assessment: Mapping[str, Any]) -> str:
     found = assessment["confidence_and_entropy"][0]
     definition = "of AttViz's viewer" if assessment["aggregates"] == "attviz" else "of the paper's Table 2"
-    gold = "" if assessment["scores"] else " No gold label is known, so right and wrong documents are not told apart."
+    gold = "" if assessment["scores"] else " No gold label is known, so misclassified documents are not marked."
     return (
         "One point per document: probability of the predicted class against the mean entropy of self-attention over "
-        f"its tokens but special ones, by the definition {definition}. Lines join the medians of groups of equally "
-        f"many documents. Spearman's rank correlation {interval(found['spearman'])}; given the number of tokens, on "
-        f"which entropy depends, {interval(found['spearman_at_equal_length'])}. Intervals are from a bootstrap over "
-        f"input rows.{gold}"
+        f"its non-special tokens, by the definition {definition}. Lines join the medians of groups of equally many "
+        f"documents. Spearman's rank correlation {interval(found['spearman'])}; controlling for the number of tokens, "
+        f"on which entropy depends, {interval(found['spearman_at_equal_length'])}. Intervals: bootstrap over input "
+        f"rows.{gold}"
     )
 
 
 def _alt(assessment: Mapping[str, Any], n_shown: int) -> str:
     groups = [
-        f"{group['documents']} documents {interval(group['spearman'], 2)}, at equal length "
+        f"{group['documents']} documents {interval(group['spearman'], 2)}, controlling for length "
         f"{interval(group['spearman_at_equal_length'], 2)}"
         for group in assessment["confidence_and_entropy"]
     ]

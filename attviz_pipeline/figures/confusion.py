@@ -1,4 +1,4 @@
-"""Gold and predicted classes of the analysed documents, as a table of counts."""
+"""Confusion matrix of the analysed documents."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -40,8 +40,8 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
         kind=KIND,
         dpi=inputs.settings.dpi,
         caption=(
-            "Documents by gold and predicted class. Colour is the share of the gold class, so that every row sums to "
-            f"1; numbers are documents. {_scores(assessment['scores'])}"
+            "Confusion matrix: documents by gold and predicted class. Colour is the share of the gold class, so every "
+            f"row sums to 1; numbers are documents. {_scores(assessment['scores'])}"
         ),
         alt=_alt(names, counts),
         columns={
@@ -53,10 +53,10 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _scores(scores: Mapping[str, Any]) -> str:
-    told = f"Accuracy {interval(scores['accuracy'])}, macro F1 {interval(scores['macro_f1'])}"
+    scores_in_words = f"Accuracy {interval(scores['accuracy'])}, macro F1 {interval(scores['macro_f1'])}"
     if scores["macro_f1"]["low"] is None:
-        told += ", which has no interval since a class has too few input rows"
-    return f"{told}; intervals are from a bootstrap over input rows."
+        scores_in_words += " (no interval, since a class has too few input rows)"
+    return f"{scores_in_words}; intervals: bootstrap over input rows."
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
@@ -98,11 +98,9 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 def _alt(names: Sequence[str], counts: np.ndarray) -> str:
     wrong = counts - np.diag(np.diagonal(counts))
     n_right, n_all = int(np.trace(counts)), int(counts.sum())
-    opening = (
-        f"Table of {len(names)} gold by {len(names)} predicted classes: {n_right:,} of {n_all:,} documents are right."
-    )
+    opening = f"Confusion matrix of {len(names)} classes: {n_right:,} of {n_all:,} documents are correctly classified."
     if not wrong.any():
         return opening
     gold, predicted = divmod(int(wrong.argmax()), len(names))
     most = f"{wrong.max():,} documents of “{names[gold]}” predicted as “{names[predicted]}”"
-    return f"{opening} The most frequent mistake: {most}."
+    return f"{opening} The most frequent confusion: {most}."

@@ -38,9 +38,9 @@ def draw_curves(inputs: Inputs) -> Iterator[Drawing]:
         kind=KIND,
         caption=(
             "Self-attention relative to even attention (geometric mean over occurrences and heads; 1 is 1/n) by the "
-            "place of a term in its document, the first token being 1, and by the number n of tokens that the model "
-            f"read at once. One line per layer, black for all heads. Bins of fewer than {FEWEST_OCCURRENCES} "
-            "occurrences are left out here and kept in the CSV."
+            "position of a term in its document, where the first token is 1, and by the number n of tokens in the "
+            f"window that the model read. One line per layer, black for all heads. Bins with fewer than "
+            f"{FEWEST_OCCURRENCES} occurrences are only in the CSV."
         ),
         alt=_alt(shown),
         columns=table.to_pydict(),
@@ -97,12 +97,12 @@ def _set_scales(axes: Axes, label: str) -> None:
 
 
 def _alt(table: pa.Table) -> str:
-    told = []
+    ranges = []
     for axis, label in AXES.items():
         first, ratio = _lines(table, axis).get(None, (np.empty(0), np.empty(0)))
         if len(first):
-            told.append(
+            ranges.append(
                 f"by {label}, over all heads, from {ratio[0]:.2g} times even attention at {first[0]} "
                 f"to {ratio[-1]:.2g} times at {first[-1]}"
             )
-    return f"Two panels of curves, one per layer. Self-attention goes, {'; '.join(told)}."
+    return f"Two panels of curves, one per layer. Self-attention changes, {'; '.join(ranges)}."

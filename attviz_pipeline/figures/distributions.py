@@ -1,4 +1,4 @@
-"""Distributions of the largest, mean and smallest self-attention over heads, on log scale, and their normality."""
+"""Distributions of the largest, mean and smallest self-attention over heads, on log scale, and normal Q-Q plots."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw the distributions over terms as the paper does, then those over occurrences by gold class and by layer.
+    """Draw the distributions over terms as in the paper, then those over occurrences by gold class and by layer.
 
     Raises:
         ArtifactError: A table is unusable.
@@ -76,7 +76,7 @@ def _normal_quantiles(name: str, of: str, points: list[tuple[np.ndarray, np.ndar
         caption=(
             f"Normal Q-Q of {COUNTED[of]}. If the logarithm of self-attention were normally distributed, all points "
             "would lie on the line through the quartiles (none where a quartile is below 1e-8). One point per tenth of "
-            "a decade. Values of one document are not independent, so this describes and tests nothing."
+            "a decade. Values of one document are not independent: this is a description, not a test."
         ),
         alt=_quantiles_in_words(points),
         columns={
@@ -120,7 +120,7 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
         kind=KIND,
         caption=(
             f"Distribution of {COUNTED[by]}. Not corrected for length. Densities per decade. "
-            f"Left of the axis: up to {density[:, :, 0].max() / BINS_PER_DECADE:.1%} of a curve lies below 1e-8."
+            f"Not shown: up to {density[:, :, 0].max() / BINS_PER_DECADE:.1%} of a curve lies below 1e-8."
             + (f" The {MOST_LINES} largest classes are shown; {left_out} more are in the CSV." if left_out else "")
         ),
         alt=_in_words(density, labels, by),
@@ -246,13 +246,13 @@ def _plot_points(axes: Axes, theory: np.ndarray, values: np.ndarray) -> None:
 
 
 def _quantiles_in_words(points: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    told = []
+    distances = []
     for statistic, (theory, values) in zip(STATISTICS, points, strict=True):
         line = _line(theory, values)
         if line is None:
-            told.append(f"{statistic}: no line, since a quartile lies outside the bins")
+            distances.append(f"{statistic}: no line, because a quartile lies outside the bins")
             continue
         intercept, slope = line
         off = np.abs(np.log10(values) - intercept - slope * theory)
-        told.append(f"{statistic}: at most a factor {10 ** off.max():.2g} off, at {values[off.argmax()]:.2g}")
-    return f"Three normal Q-Q plots of the logarithm of self-attention. Distance from the line: {'; '.join(told)}."
+        distances.append(f"{statistic}: at most a factor {10 ** off.max():.2g} off, at {values[off.argmax()]:.2g}")
+    return f"Three normal Q-Q plots of the logarithm of self-attention. Distance from the line: {'; '.join(distances)}."

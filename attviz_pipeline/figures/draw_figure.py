@@ -1,4 +1,4 @@
-"""One figure for a paper: at the width, with the font size and in the format that the paper wants."""
+"""One figure for a paper: with the width, font size and format that the paper needs."""
 
 import difflib
 from pathlib import Path

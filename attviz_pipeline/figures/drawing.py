@@ -1,4 +1,4 @@
-"""What every figure is made of: its inputs, its images and words, and how they are stored."""
+"""Parts of every figure: inputs, images, caption and alternative text, and how they are stored."""
 
 import csv
 import io
@@ -128,7 +128,7 @@ def finish(  # noqa: PLR0913 - what a figure consists of, each part by its name
 
 
 def empty(reason: str, *, name: str, kind: str, dpi: int, columns: Sequence[str]) -> Drawing:
-    """Return a figure that says why there is nothing to draw."""
+    """Return a figure that gives the reason why there is nothing to draw."""
     without_rows: dict[str, Sequence[Any]] = {column: [] for column in columns}
     return finish(
         lambda: style.sentence(reason), name=name, kind=kind, caption=reason, alt=reason, columns=without_rows, dpi=dpi

@@ -1,4 +1,4 @@
-"""FUJI at every list length, of the two heads most alike and of the two least."""
+"""FUJI at every list length, for the most and the least similar pair of heads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -12,11 +12,11 @@ from matplotlib.ticker import FuncFormatter
 
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import pair_name, read_likeness
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.likeness import pair_name, read_likeness
 
 KIND = "fuji_curves"
-TITLES = {"nearest": "most alike", "furthest": "least alike"}
+TITLES = {"nearest": "most similar", "furthest": "least similar"}
 SHORT_LIST = 10
 
 
@@ -29,13 +29,13 @@ def draw_fuji_curves(inputs: Inputs) -> Iterator[Drawing]:
     table = files.read_table(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
     facts = files.read_facts(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
     curves = [_curve(table, kind) for kind in TITLES if kind in table["kind"].unique().to_pylist()]
-    lacking = "" if curves else next(read_likeness(inputs)).lacking
+    reason = "" if curves else next(read_likeness(inputs)).reason_empty
     yield finish(
-        partial(_plot, curves) if curves else partial(style.sentence, lacking),
+        partial(_plot, curves) if curves else partial(style.sentence, reason),
         name=KIND,
         kind=KIND,
-        caption=_caption(facts) if curves else lacking,
-        alt=" ".join(_in_words(curve) for curve in curves) or lacking,
+        caption=_caption(facts) if curves else reason,
+        alt=" ".join(_in_words(curve) for curve in curves) or reason,
         columns=table.to_pydict(),
         dpi=inputs.settings.dpi,
     )
@@ -48,10 +48,10 @@ def _curve(table: pa.Table, kind: str) -> dict[str, list[Any]]:
 
 def _caption(facts: Mapping[str, Any]) -> str:
     return (
-        "FUJI, the fuzzy Jaccard index of two heads' lists of the tokens with most self-attention, by the length of "
-        f"the lists, over {facts['n_tokens']:,} tokens that occur in at least {facts['min_document_frequency']} "
+        "FUJI, the fuzzy Jaccard index of two heads' lists of the tokens with the highest self-attention, by list "
+        f"length, over {facts['n_tokens']:,} tokens that occur in at least {facts['min_document_frequency']} "
         f"documents. Grey: mean and 95 % of {facts['n_permutations']} permutations of the tokens among those of "
-        "similar frequency. At full length both lists hold every token, so that every curve ends at 1, chance too."
+        "similar frequency. At full length both lists contain every token, so all curves end at 1, including chance."
     )
 
 

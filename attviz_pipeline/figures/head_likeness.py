@@ -1,4 +1,4 @@
-"""How alike heads are, pair by pair, in the order of their dendrogram."""
+"""Similarity of every pair of heads, in the order of their dendrogram."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import Likeness, draw_per_measure, groups_in_words
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "head_likeness"
@@ -35,20 +35,20 @@ def draw_head_likeness(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _caption(likeness: Likeness) -> str:
-    reading = "higher is more alike" if likeness.measure.high_is_alike else "lower is more alike"
+    reading = "higher is more similar" if likeness.measure.high_is_similar else "lower is more similar"
     return (
-        f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads stand in the order of the dendrogram "
-        f"(average linkage), the strips show their layers. Grey pairs are no more alike than chance: "
+        f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads are in the order of the dendrogram "
+        f"(average linkage); the strips show their layers. Grey pairs are no more similar than chance: "
         f"q > {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
-        f"{likeness.beside_chance} {groups_in_words(likeness)}"
+        f"{likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 
 
 def _alt(likeness: Likeness) -> str:
     n_heads = likeness.heads.num_rows
     return (
-        f"Heat map of {n_heads} by {n_heads} heads with dendrogram. Most alike: {likeness.extreme(alike=True)}; "
-        f"least: {likeness.extreme(alike=False)}. {likeness.beside_chance} {groups_in_words(likeness)}"
+        f"Heat map of {n_heads} by {n_heads} heads with dendrogram. Most similar: {likeness.extreme(similar=True)}; "
+        f"least similar: {likeness.extreme(similar=False)}. {likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 
 
@@ -91,8 +91,8 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 def _plot_pairs(axes: Axes, likeness: Likeness, order: np.ndarray) -> AxesImage:
     values = likeness.square("value")[np.ix_(order, order)]
     by_chance = likeness.square("q")[np.ix_(order, order)] > SIGNIFICANT
-    # Yellow, the light end, is alike in both measures. No colour of this map looks like the grey of chance.
-    colours = "viridis" if likeness.measure.high_is_alike else "viridis_r"
+    # Yellow, the light end, is similar in both measures. No colour of this map resembles the grey of chance.
+    colours = "viridis" if likeness.measure.high_is_similar else "viridis_r"
     image = axes.imshow(np.where(by_chance, np.nan, values), cmap=colours, norm=_norm(values, by_chance))
     # Grey where chance explains the value, white on the diagonal.
     axes.imshow(np.where(by_chance, 1.0, np.nan), cmap=ListedColormap([style.PALE]), interpolation="nearest")
@@ -139,7 +139,7 @@ def _plot_bars(figure: Figure, likeness: Likeness, image: AxesImage) -> None:
     values.ax.locator_params(nbins=4)
     chance = _axes(figure, *CHANCE_BAR)
     chance.set_facecolor(style.PALE)
-    chance.set_xticks([0.5], ["no more alike\nthan chance"])
+    chance.set_xticks([0.5], ["no more similar\nthan chance"])
     chance.set_yticks([])
     chance.spines[:].set_visible(False)
     n_layers = likeness.facts["n_layers"]

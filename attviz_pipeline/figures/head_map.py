@@ -1,4 +1,4 @@
-"""Heads in the plane, near each other where they attend alike."""
+"""Map of the heads: similar heads are close to each other."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.comparison import Likeness, draw_per_measure, groups_in_words
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
 
 KIND = "head_map"
 NAME_SIZE = 5
@@ -33,34 +33,34 @@ def draw_head_maps(inputs: Inputs) -> Iterator[Drawing]:
 
 def _caption(likeness: Likeness) -> str:
     stress = likeness.facts["groups"]["stress"]
-    what = "1 - area" if likeness.measure.high_is_alike else "the distances"
+    what = "1 - area" if likeness.measure.high_is_similar else "the distances"
     # Kruskal 1964 calls a fifth poor.
-    trust = ", so it is a rough guide only" if stress > 0.2 else ""
+    warning = ", so it is only a rough guide" if stress > 0.2 else ""
     return (
-        f"Map of the heads by {likeness.measure.title}, over {likeness.basis}: heads near each other attend alike "
-        f"(multidimensional scaling of {what}; names are layer.head, left out where there is no room; the axes have no "
-        f"meaning of their own). The plane misses the distances by {stress:.0%} (stress){trust}. "
-        f"Shapes are the groups of the dendrogram. {groups_in_words(likeness)}"
+        f"Map of the heads by {likeness.measure.title}, over {likeness.basis}: similar heads are close to each "
+        f"other (multidimensional scaling of {what}; names are layer.head, omitted where there is no room; the axes "
+        f"have no meaning). Distances on the map deviate from the true ones by {stress:.0%} (stress){warning}. "
+        f"Shapes mark the groups of the dendrogram. {groups_in_words(likeness)}"
     )
 
 
 def _alt(likeness: Likeness) -> str:
     return (
-        f"Map of {likeness.heads.num_rows} heads, coloured by layer. Most alike: {likeness.extreme(alike=True)}; "
-        f"least: {likeness.extreme(alike=False)}. {_layers_in_words(likeness)} {groups_in_words(likeness)}"
+        f"Map of {likeness.heads.num_rows} heads, coloured by layer. Most similar: {likeness.extreme(similar=True)}; "
+        f"least similar: {likeness.extreme(similar=False)}. {_layers_in_words(likeness)} {groups_in_words(likeness)}"
     )
 
 
 def _layers_in_words(likeness: Likeness) -> str:
-    """Say whether heads of one layer lie nearer to each other than to heads of other layers."""
+    """Compare distances within layers with those between layers."""
     layer = likeness.column("layer")
     place = np.column_stack([likeness.column("x"), likeness.column("y")])
     apart = np.linalg.norm(place[:, None] - place[None], axis=2)[np.triu_indices(len(place), 1)]
     same = (layer[:, None] == layer[None])[np.triu_indices(len(place), 1)]
     if same.all() or not same.any():
-        return "All heads are of one layer." if same.all() else "Every layer has one head."
+        return "All heads are in one layer." if same.all() else "Every layer has one head."
     own, others = apart[same].mean(), apart[~same].mean()
-    return f"Heads of one layer lie {own:.2f} apart on average, heads of two layers {others:.2f}."
+    return f"Mean distance on the map: {own:.2f} within layers, {others:.2f} between layers."
 
 
 def _plot(likeness: Likeness) -> Figure:

@@ -34,8 +34,8 @@ def draw_head_means(inputs: Inputs) -> Iterator[Drawing]:
         kind=KIND,
         dpi=inputs.settings.dpi,
         caption=(
-            "Mean self-attention of every head over all tokens but special ones. "
-            "Numbers are percent: 5 means that a token gives a twentieth of its attention to itself."
+            "Mean self-attention of every head over all non-special tokens, in percent: "
+            "5 means that a token gives a twentieth of its attention to itself on average."
         ),
         alt=_alt(means),
         columns=table.select(["layer", "head", "count", "mean", "std", "min", "max"]).to_pydict(),
@@ -57,8 +57,8 @@ def _alt(means: np.ndarray) -> str:
         f"Heat map of {n_layers} layers by {n_heads} heads. "
         f"Highest mean self-attention: layer {highest[0]}, head {highest[1]} ({means[highest]:.3g}); "
         f"lowest: layer {lowest[0]}, head {lowest[1]} ({means[lowest]:.3g}). "
-        f"Averaged over its heads, layer {by_layer.argmax()} has most ({by_layer.max():.3g}) "
-        f"and layer {by_layer.argmin()} least ({by_layer.min():.3g})."
+        f"Averaged over heads, layer {by_layer.argmax()} has the highest mean ({by_layer.max():.3g}) "
+        f"and layer {by_layer.argmin()} the lowest ({by_layer.min():.3g})."
     )
 
 

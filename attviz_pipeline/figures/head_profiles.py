@@ -1,4 +1,4 @@
-"""What every head attends to: one heat map per measure, and a map of the roles that follow."""
+"""What every head attends to: one heat map per measure, and a map of the resulting roles."""
 
 import logging
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def draw_head_profiles(inputs: Inputs) -> Iterator[Drawing]:
     table, facts = files.read_table(path, HEAD_PROFILES), files.read_facts(path, HEAD_PROFILES)
     dpi = inputs.settings.dpi
     if not table.num_rows:
-        reason = _lacking(facts)
+        reason = _reason_empty(facts)
         for name in (f"{KIND}-measures", f"{KIND}-roles"):
             log.warning("figure %s is empty: %s", name, reason)
             yield empty(reason, name=name, kind=KIND, dpi=dpi, columns=table.column_names)
@@ -78,10 +78,10 @@ def draw_head_profiles(inputs: Inputs) -> Iterator[Drawing]:
     yield _draw_roles(table, facts, dpi)
 
 
-def _lacking(facts: dict[str, Any]) -> str:
+def _reason_empty(facts: dict[str, Any]) -> str:
     if facts["mode"] != "full":
         return "No head profiles: they need attention.mode: full."
-    return "No head profiles: no document has a token of text."
+    return "No head profiles: no document contains a text token."
 
 
 def _draw_measures(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
@@ -90,10 +90,10 @@ def _draw_measures(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
         name=f"{KIND}-measures",
         kind=KIND,
         caption=(
-            f"What the text tokens of {facts['n_documents']:,} documents attend to, means over documents. Evenness: "
-            "entropy in percent of the greatest possible one. Distance: how far a token is from what it attends to. "
-            "Shares: percent of attention that goes to the token itself, its neighbours, [CLS], [SEP] and punctuation; "
-            "they overlap, since a neighbour can be punctuation. All shares have one scale, which stretches small ones."
+            f"What text tokens attend to, means over {facts['n_documents']:,} documents. Evenness: entropy in percent "
+            "of its maximum. Distance: mean distance between a token and the tokens it attends to. Shares: percent of "
+            "attention to the token itself, its neighbours, [CLS], [SEP] and punctuation; they overlap, because a "
+            "neighbour can be punctuation. All shares have one square-root scale."
         ),
         alt=f"Nine heat maps, layers by heads. {' '.join(_extremes(table))}",
         columns=table.to_pydict(),
@@ -118,7 +118,7 @@ def _draw_roles(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
         name=f"{KIND}-roles",
         kind=KIND,
         caption=(
-            f"The role of each head, by the first rule that fits: the largest of its mean shares of attention on "
+            f"Role of each head, by the first rule that applies: the largest of its mean shares of attention on "
             f"itself, previous token, next token, [CLS], [SEP] and punctuation is at least {share:.0%}; the last three "
             f"together are (delimiter); evenness is at least {evenness:.0%} (broad); else mixed. Means over "
             f"{facts['n_documents']:,} documents; the thresholds are conventions. {counted}."
@@ -130,12 +130,12 @@ def _draw_roles(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
 
 
 def _by_layer(table: pa.Table) -> str:
-    told = []
+    per_layer = []
     for layer, row in enumerate(_matrix(table, "role")):
         roles = row.tolist()
         most = max(ROLES, key=roles.count)
-        told.append(f"layer {layer} {ROLE_NAMES[most]} ({roles.count(most)} of {len(roles)})")
-    return f"Most frequent role by layer: {'; '.join(told)}."
+        per_layer.append(f"layer {layer} {ROLE_NAMES[most]} ({roles.count(most)} of {len(roles)})")
+    return f"Most frequent role by layer: {'; '.join(per_layer)}."
 
 
 def _matrix(table: pa.Table, name: str) -> NDArray[Any]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from attviz_pipeline.figures.class_heads import draw_class_heads
 from attviz_pipeline.figures.class_terms import draw_class_terms
-from attviz_pipeline.figures.comparison import MEASURES
 from attviz_pipeline.figures.confidence_entropy import draw_confidence_entropy
 from attviz_pipeline.figures.confusion import draw_confusion
 from attviz_pipeline.figures.curves import draw_curves
@@ -16,6 +15,7 @@ from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
 from attviz_pipeline.figures.head_means import draw_head_means
 from attviz_pipeline.figures.head_profiles import draw_head_profiles
+from attviz_pipeline.figures.likeness import MEASURES
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
 from attviz_pipeline.figures.top_tokens import draw_top_tokens
@@ -26,13 +26,13 @@ N_MEASURES = len(MEASURES)
 
 @dataclass(frozen=True)
 class FigureKind:
-    """What a kind of figure shows, and how it is drawn.
+    """One kind of figure: its content and how to draw it.
 
     Args:
         draw: Draws the figures of this kind, in a fixed order.
         formula: What its numbers are; a is the self-attention of an occurrence of a token in a head, n the number of
             tokens of its window.
-        chapter: File in docs/statistics/ that explains it, without its ending; None where the caption says all.
+        chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.

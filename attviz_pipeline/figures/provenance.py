@@ -1,4 +1,4 @@
-"""Where the numbers of figures come from: corpus, model, seed and code."""
+"""Provenance of the figures: corpus, model, seed and code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ _CARD_FACTS = ("source", "subset", "revision", "sha256", "files", "source_sha256
 
 
 def study_provenance(dataset: Path, model: Path, seed: int, software: Mapping[str, str]) -> dict[str, Any]:
-    """Say where all figures of a study come from.
+    """Collect the provenance of all figures of a study.
 
     Args:
         dataset: Card of the corpus (schema DATASET).

@@ -1,4 +1,4 @@
-"""The tokens that figures show: those with the highest mean among those seen often enough."""
+"""The tokens that figures show: those with the highest mean among the frequent ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

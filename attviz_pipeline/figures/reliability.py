@@ -1,4 +1,4 @@
-"""Reliability diagram: how often the classifier is right when it is so sure (DeGroot and Fienberg 1983)."""
+"""Reliability diagram: accuracy by confidence (DeGroot and Fienberg 1983)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -57,7 +57,7 @@ def _plot(table: pa.Table, scores: Mapping[str, Any]) -> Figure:
     _plot_points(top, mass, "s", style.ORANGE, f"equal mass, ECE {scores['ece_equal_mass']['value']:.3f}")
     top.set_xlim(lowest - 0.01, 1.012)
     top.set_ylim(-0.02, 1.03)
-    top.set_ylabel("share predicted rightly")
+    top.set_ylabel("accuracy")
     top.legend(loc="lower right", fontsize=6.5, borderaxespad=0.2, framealpha=0.85, edgecolor="none")
     _plot_counts(bottom, width)
     for axes in (top, bottom):
@@ -90,13 +90,13 @@ def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
 def _caption(scores: Mapping[str, Any]) -> str:
     chance = scores["ece_of_a_calibrated_model"]["equal_width"]["quantile_95"]
     return (
-        "How often predictions are right, by how sure the classifier is of them; below the dashed line it is surer "
-        "than right. Dots: bins of equal width; squares: bins of equally many documents; lines: 95 % Wilson intervals, "
-        "which take documents for independent; bars: documents per bin of equal width, on a logarithmic scale. "
-        f"Expected calibration error {scores['ece_equal_width']['value']:.3f} with bins of equal width and "
-        f"{scores['ece_equal_mass']['value']:.3f} of equal mass, without intervals since resampling adds to it; a "
-        f"calibrated model of the same confidences would stay below {chance:.3f} in 95 % of cases. "
-        f"Mean confidence less accuracy: {interval(scores['overconfidence'])}."
+        "Accuracy by confidence; below the dashed line the classifier is overconfident. Dots: bins of equal width; "
+        "squares: bins of equally many documents; lines: 95 % Wilson intervals, which assume independent documents; "
+        "bars: documents per bin of equal width, on a logarithmic scale. Expected calibration error (ECE) "
+        f"{scores['ece_equal_width']['value']:.3f} with bins of equal width and "
+        f"{scores['ece_equal_mass']['value']:.3f} of equal mass, without intervals, since resampling inflates it; for "
+        f"a calibrated model with the same confidences, ECE with equal width is below {chance:.3f} in 95 % of "
+        f"simulations. Mean confidence minus accuracy: {interval(scores['overconfidence'])}."
     )
 
 
@@ -107,10 +107,10 @@ def _alt(table: pa.Table, scores: Mapping[str, Any]) -> str:
     lower, upper, n, confidence, accuracy = (
         bins[name][worst] for name in ("lower", "upper", "n_documents", "mean_confidence", "accuracy")
     )
-    less = scores["overconfidence"]["value"] > 0
+    gap = interval(scores["overconfidence"])
     return (
         f"Reliability diagram of {bins['n_documents'].sum():,} documents in {len(gap)} bins of equal width. "
-        f"On the whole the classifier is {'less often right than sure' if less else 'at least as often right as sure'}."
-        f" The bin that adds most to the error: confidence {lower:.2f} to {upper:.2f} with {n:,} documents, mean "
-        f"confidence {confidence:.3f} and {accuracy:.3f} right."
+        f"Mean confidence minus accuracy: {gap}. The bin that contributes most to the expected calibration error: "
+        f"confidence {lower:.2f} to {upper:.2f} with {n:,} documents, mean confidence {confidence:.3f}, accuracy "
+        f"{accuracy:.3f}."
     )

@@ -1,4 +1,4 @@
-"""How figures look, and how they become files whose bytes depend on nothing but what is drawn."""
+"""Style of the figures, and rendering to files whose bytes depend only on what is drawn."""
 
 import io
 import logging
@@ -32,9 +32,9 @@ GREEN = "#009E73"
 LIGHT_BLUE = "#9ecae1"
 SKY_BLUE = "#56B4E9"
 FONT_FAMILY = "DejaVu Sans"
-# Okabe and Ito's colours, told apart by all kinds of colour vision; the line styles tell them apart in grey.
+# Okabe and Ito's colours, distinct for all kinds of colour vision; the line styles differ in grey.
 CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", SKY_BLUE, INK)
-# Roles of heads: shades of one colour for what is alike.
+# Roles of heads: shades of one colour for similar roles.
 ROLE_COLOURS = (BLUE, SKY_BLUE, "#A9D9F5", ORANGE, "#F0A202", "#F7D070", "#8C3B00", GREEN, PALE)
 # Words of a cloud, from the strongest to the weakest.
 CLOUD_COLOURS = ("#08213f", "#3d7fb1")
@@ -131,7 +131,7 @@ def render(figure: Figure, suffix: str, dpi: int) -> bytes:
 
 
 def sentence(text: str) -> Figure:
-    """Return a figure that says why there is nothing to draw."""
+    """Return a figure that shows a sentence, for example why there is nothing to draw."""
     figure = Figure(figsize=(WIDTH_INCHES, 0.6))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure

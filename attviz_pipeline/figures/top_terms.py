@@ -1,4 +1,4 @@
-"""Terms that attend to themselves most for the length of their text, with 95 % intervals over documents."""
+"""Terms with the highest length-corrected self-attention, with 95 % intervals."""
 
 import logging
 from collections.abc import Iterator
@@ -50,8 +50,8 @@ def draw_top_terms(inputs: Inputs) -> Iterator[Drawing]:
         caption=(
             "Self-attention relative to even attention, over all heads: 1 means 1/n in a text of n tokens, 2 twice "
             f"that. Shown: {shown:,} of {table.num_rows:,} {LEVELS[facts['level']]} that occur {support}, ranked by "
-            "the geometric mean after shrinkage, which draws terms of few documents towards all (ring). Dot: "
-            f"geometric mean; line: 95 % interval, {facts['n_replicates']:,} bootstrap replicates over "
+            "the geometric mean after shrinkage, which draws terms of few documents towards the overall mean (ring). "
+            f"Dot: geometric mean; line: 95 % interval, {facts['n_replicates']:,} bootstrap replicates over "
             "input rows (no line: all in one row). "
             "Right: mean self-attention, not corrected for length, with its interval."
         ),
@@ -71,7 +71,7 @@ def _alt(rows: Columns) -> str:
         )
     ]
     return (
-        f"Dot plot with intervals of the {len(rows['term'])} terms with most self-attention relative to even "
+        f"Dot plot with intervals of the {len(rows['term'])} terms with the highest self-attention relative to even "
         f"attention. Highest: {', '.join(named)}."
     )
 

@@ -87,8 +87,8 @@ def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
     where = "all heads" if ranking.layer is None else f"layer {ranking.layer}, head {ranking.head}"
     return (
         f"The {n_placed} tokens with the highest mean self-attention in {where}. {support(ranking, inputs)} "
-        "Font size is proportional to the mean, down to the smallest that can be read; darker is higher; "
-        "the place means nothing."
+        "Font size is proportional to the mean, down to a smallest legible size; darker is higher; "
+        "positions have no meaning."
     )
 
 

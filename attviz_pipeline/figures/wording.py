@@ -1,4 +1,4 @@
-"""Captions and descriptions: the findings of figures in words."""
+"""Texts that several figures share."""
 
 from attviz_pipeline.figures.drawing import Inputs
 from attviz_pipeline.figures.ranking import Ranking
@@ -8,7 +8,7 @@ N_NAMED = 5
 
 
 def support(ranking: Ranking, inputs: Inputs) -> str:
-    """Say which tokens were ranked."""
+    """Describe which tokens were ranked."""
     least = inputs.settings.min_document_frequency
     where = "at least 1 document" if least == 1 else f"at least {least} documents"
     kind = "token" if inputs.settings.special_tokens else "non-special token"

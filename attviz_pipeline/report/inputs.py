@@ -30,11 +30,11 @@ class SiteInputs:
         model: Card of the classifier (schema MODEL).
         metrics: Scores of the classifier (schema METRICS).
         statistics: Tables of the whole analysis.
-        terms: Terms with intervals, and what separates classes.
-        comparison: Which heads are alike.
+        terms: Terms with intervals, and differences between classes.
+        comparison: Similarity of heads.
         head_profiles: What heads attend to (schema HEAD_PROFILES); without rows unless in full mode.
         document_groups: Documents in groups (schema DOCUMENT_GROUPS).
-        assessment: How good and how sure the classifier is.
+        assessment: Accuracy and calibration of the classifier.
         attention: Shards of self-attention (schema ATTENTION).
         aggregates: Shards of aggregates (schema AGGREGATES), in the order of `attention`.
         figures: Directory of figures with its `figures.json` (schema FIGURES).

@@ -18,7 +18,7 @@ from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views import (
     about,
     classes,
-    comparison,
+    compare,
     document,
     documents,
     figures,
@@ -99,7 +99,7 @@ def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
 
 @dataclass(frozen=True)
 class _Gathered:
-    """What only reading every document gives; the pages that need it are written with it."""
+    """Results of reading every document, for the pages that need them."""
 
     activity: HeadActivity
     concordance: Concordance
@@ -204,14 +204,14 @@ class _SiteWriter:
             self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
         self._pages.write(links.HEADS, "heads.html", page)
-        columns = comparison.head_columns(page, self._tokens, self._study)
+        columns = compare.head_columns(page, self._tokens, self._study)
         assets.write_rows(self._site, "compare-heads", [columns])
 
     def _write_classes(self) -> None:
         for view in classes.iter_group_pages(self._classes, self._study):
             self._pages.write(view.page, "class.html", view)
         self._pages.write(links.CLASSES, "classes.html", classes.classes_view(self._classes, self._study))
-        columns = comparison.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
+        columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 
     def _write_index(self, scores: documents.DocumentScores, tiers: Tiers) -> None:
@@ -234,7 +234,7 @@ class _SiteWriter:
         return view
 
     def _write_details(self, concordance: Concordance) -> list[int]:
-        """Write what there is to say of single tokens; return the number of each one's script, -1 for none."""
+        """Write the details of single tokens; return the number of each one's script, -1 for none."""
         numbers = [-1] * self._tokens.table.num_rows
         chunks = token_details.iter_details(
             self._tokens, self._details, concordance, self._inputs.terms.class_terms, self._study

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report.measures import measures_of_document
+from attviz_pipeline.report.token_measures import measures_of_document
 
 AGGREGATES = ("mean", "entropy", "std", "max", "min")
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)

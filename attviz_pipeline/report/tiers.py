@@ -89,7 +89,7 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
 def _smallest_site(table: pa.Table, n_tokens: NDArray[np.float64], study: StudyView) -> float:
     # The text stands on the page, where some characters are escaped, and as far as there is room in the index.
     text = float(pc.sum(pc.binary_length(table["text"])).as_py() or 0)
-    per_token = BYTES_PER_TOKEN + BYTES_PER_MEASURE * len(study.measures) + BYTES_PER_VALUE * study.n_layers
+    per_token = BYTES_PER_TOKEN + BYTES_PER_MEASURE * len(study.token_measures) + BYTES_PER_VALUE * study.n_layers
     values = float(n_tokens.sum()) * per_token
     occurrences = min(BYTES_OF_ALL, float(n_tokens.sum()) * BYTES_OF_OCCURRENCE)
     page = PAGE_BYTES + BYTES_PER_CLASS * len(study.label_names)

@@ -18,9 +18,9 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.inputs import SiteInputs
-from attviz_pipeline.report.measures import MEASURES, measures_of_document, measures_of_study
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.token_measures import TOKEN_MEASURES, measures_of_document, measures_of_study
 
 DOCUMENT = 7
 
@@ -39,7 +39,7 @@ def test_each_measure_is_its_formula() -> None:
     norms = np.array([[2, 1, 1], [1, 4, 9]], np.float32)
     rollout = np.array([0.6, 0.1, 0.3], np.float32)
     found = measures_of_document(attention, received.ravel(), rollout, norms.ravel())
-    assert list(found) == list(MEASURES)
+    assert list(found) == list(TOKEN_MEASURES)
     np.testing.assert_allclose(found["received"], [0.3, 0.2, 0.5], rtol=1e-6)
     np.testing.assert_allclose(found["rollout"], rollout, rtol=1e-6)
     np.testing.assert_allclose(found["norm-weighted"], np.array([0.5, 1.0, 0.4]) / 1.9, rtol=1e-6)
@@ -50,20 +50,20 @@ def test_each_measure_is_its_formula() -> None:
 
 def test_a_study_offers_what_every_shard_has(inputs: SiteInputs, tmp_path: Path) -> None:
     first, second = inputs.attention
-    assert measures_of_study([first, second]) == list(MEASURES)
+    assert measures_of_study([first, second]) == list(TOKEN_MEASURES)
     bypassed = without(second, tmp_path / "no-norms.parquet", "value_norm")
     assert measures_of_study([first, bypassed]) == ["received", "rollout"]
     diagonal = without(second, tmp_path / "diagonal.parquet", "received", "rollout", "value_norm", "profile")
     assert measures_of_study([first, diagonal]) == []
     empty = files.read_table(first, schemas.ATTENTION).slice(0, 0)
     files.write_table(tmp_path / "empty.parquet", schemas.ATTENTION, {n: empty[n] for n in empty.column_names}, {})
-    assert measures_of_study([tmp_path / "empty.parquet", first]) == list(MEASURES)
+    assert measures_of_study([tmp_path / "empty.parquet", first]) == list(TOKEN_MEASURES)
     assert measures_of_study([tmp_path / "empty.parquet"]) == []
 
 
 def test_a_page_holds_the_measures_behind_the_aggregates(inputs: SiteInputs, site: Path) -> None:
     row, content = row_at(inputs, DOCUMENT), page_payload(site, DOCUMENT)
-    assert content["measures"] == list(MEASURES)
+    assert content["measures"] == list(TOKEN_MEASURES)
     codes = payload.unpack(content["aggregates"], AGGREGATE_CODE.dtype).reshape(-1, len(row.tokens))
     exact = np.vstack([row.aggregates, *row.measures.values()])
     np.testing.assert_allclose(AGGREGATE_CODE.decode(codes), exact, rtol=1.001 * AGGREGATE_CODE.relative_error)
@@ -96,7 +96,7 @@ def numbers_of(row: DocumentRow, measure: str) -> Any:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("measure", [*MEASURES, "entropy"])
+@pytest.mark.parametrize("measure", [*TOKEN_MEASURES, "entropy"])
 def test_a_reader_sees_how_a_measure_ranks_tokens_beside_the_mean(
     measure: str, inputs: SiteInputs, site: Path, visitor: Visitor
 ) -> None:

@@ -299,8 +299,8 @@ def test_its_site_claims_nothing_that_the_file_does_not_say(tmp_path: Path) -> N
         assert "L0·H" not in page, name
     assert "no gold label known" in pages["documents.html"]
     assert "filter-outcome" not in pages["documents.html"]
-    assert "there is no accuracy to report" in pages["index.html"]
-    assert "The gold label is not known" in pages["documents/000000.html"]
+    assert "accuracy cannot be computed" in pages["index.html"]
+    assert "The gold label is unknown" in pages["documents/000000.html"]
     assert "2, a copy of 0" in pages["about.html"]
     assert "vector 2 repeats 0" in pages["about.html"]
     assert "2 vectors" in pages["heads.html"]

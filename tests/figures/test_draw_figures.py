@@ -333,10 +333,10 @@ class TestPredictions:
 
         text = f"{found['value']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
         assert text in figures["confidence_entropy"]["caption"]
-        assert "would stay below" in figures["reliability"]["caption"]
+        assert "in 95 % of simulations" in figures["reliability"]["caption"]
         assert "without intervals" in figures["reliability"]["caption"]
         assert content["scores"]["macro_f1"]["low"] is None
-        assert "no interval since a class has too few input rows" in figures["confusion"]["caption"]
+        assert "no interval, since a class has too few input rows" in figures["confusion"]["caption"]
 
     def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)
@@ -357,10 +357,10 @@ class TestPredictions:
         listed = files.read_json(tmp_path / "figures" / "figures.json", schemas.FIGURES)["figures"]
         captions = {figure["name"]: figure["caption"] for figure in listed}
         assert captions["confusion"] == captions["reliability"] == NO_GOLD
-        assert "not told apart" in captions["confidence_entropy"]
+        assert "are not marked" in captions["confidence_entropy"]
         texts = texts_in(tmp_path / "figures" / "confidence_entropy.svg")
-        assert any("gold label not known (30)" in text for text in texts)
-        assert not any("rightly" in text for text in texts)
+        assert any("gold label unknown (30)" in text for text in texts)
+        assert not any("classified" in text for text in texts)
 
 
 class TestOneFigure:

@@ -17,11 +17,11 @@ from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import ComparisonSettings, FiguresSettings
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.figures.comparison import MEASURES, Likeness, groups_in_words, read_likeness
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.fuji_curves import draw_fuji_curves
 from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
+from attviz_pipeline.figures.likeness import MEASURES, Likeness, groups_in_words, read_likeness
 from attviz_pipeline.stages import CompareHeads, DrawFigures
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -77,9 +77,11 @@ class TestWords:
             return f"{row['layer_a']}.{row['head_a']} and {row['layer_b']}.{row['head_b']} ({row['value']:.3f})"
 
         most, least = by_value["fuji"][-1], by_value["fuji"][0]
-        assert f"Most alike: {in_words(most)}; least: {in_words(least)}." in drawings["head_likeness-fuji"].alt
+        assert (
+            f"Most similar: {in_words(most)}; least similar: {in_words(least)}." in drawings["head_likeness-fuji"].alt
+        )
         most, least = by_value["jensen_shannon"][0], by_value["jensen_shannon"][-1]
-        expected = f"Most alike: {in_words(most)}; least: {in_words(least)}."
+        expected = f"Most similar: {in_words(most)}; least similar: {in_words(least)}."
         assert expected in drawings["head_likeness-jensen_shannon"].alt
         assert expected in drawings["head_map-jensen_shannon"].alt
 
@@ -91,20 +93,20 @@ class TestWords:
         assert "39 permutations" in drawings["head_likeness-fuji"].caption
         assert "95 % of 39 permutations" in drawings["fuji_curves"].caption
 
-    def test_share_beside_chance_is_counted(self, inputs: Inputs) -> None:
+    def test_share_of_pairs_beyond_chance_is_counted(self, inputs: Inputs) -> None:
         for likeness in read_likeness(inputs):
             n_pairs = likeness.pairs.num_rows
             q = [0.01] * 3 + [0.9] * (n_pairs - 3)
             changed = replace(likeness, pairs=likeness.pairs.drop_columns("q").append_column("q", [q]))
-            assert changed.beside_chance.startswith(f"{3 / n_pairs:.0%} of the pairs are more alike")
+            assert changed.compared_with_chance.startswith(f"{3 / n_pairs:.0%} of the pairs are more similar")
 
     @pytest.mark.parametrize(
         ("clusters", "silhouette", "words"),
         [
             ([0] * 6, 0.0, "No cut of the dendrogram"),
-            ([0, 0, 0, 1, 1, 1], 0.6, "2 groups, apart (mean silhouette 0.60)"),
-            ([0, 0, 1, 1, 1, 2], 0.2, "3 groups, one of them a single head, barely apart"),
-            ([0, 0, 1, 1, 2, 3], 0.2, "4 groups, 2 of them single heads, barely apart"),
+            ([0, 0, 0, 1, 1, 1], 0.6, "2 groups, separated (mean silhouette 0.60)"),
+            ([0, 0, 1, 1, 1, 2], 0.2, "3 groups, one of which is a single head, weakly separated"),
+            ([0, 0, 1, 1, 2, 3], 0.2, "4 groups, 2 of which are single heads, weakly separated"),
         ],
     )
     def test_groups(self, inputs: Inputs, clusters: list[int], silhouette: float, words: str) -> None:
@@ -121,7 +123,7 @@ class TestPictures:
             texts = texts_of(drawings[f"head_likeness-{likeness.measure.name}"])
             names = names_in_order(likeness)
             assert [text for text in texts if text in names] == names * 2
-            assert {likeness.measure.axis, "layer", "no more alike"} <= set(texts)
+            assert {likeness.measure.axis, "layer", "no more similar"} <= set(texts)
 
     def test_many_heads_keep_their_layers_and_lose_their_names(self, tmp_path: Path) -> None:
         inputs = make_inputs(tmp_path, n_layers=4, n_heads=10)
@@ -161,7 +163,7 @@ class TestPictures:
 
 class TestNothingToShow:
     def test_one_head(self, tmp_path: Path) -> None:
-        sentence = "The model has one head: there is none to compare it with."
+        sentence = "The model has one head, so there are no pairs to compare."
 
         for drawing in draw_all(make_inputs(tmp_path, n_layers=1, n_heads=1)).values():
             assert texts_of(drawing) == [sentence]
@@ -170,9 +172,9 @@ class TestNothingToShow:
     def test_two_heads_are_one_pair(self, tmp_path: Path) -> None:
         drawings = draw_all(make_inputs(tmp_path, n_layers=1, n_heads=2))
 
-        assert "most alike\n0.0 and 0.1" in "\n".join(texts_of(drawings["fuji_curves"]))
-        assert "least alike" not in "\n".join(texts_of(drawings["fuji_curves"]))
-        assert "All heads are of one layer." in drawings["head_map-fuji"].alt
+        assert "most similar\n0.0 and 0.1" in "\n".join(texts_of(drawings["fuji_curves"]))
+        assert "least similar" not in "\n".join(texts_of(drawings["fuji_curves"]))
+        assert "All heads are in one layer." in drawings["head_map-fuji"].alt
 
     def test_no_frequent_token(self, tmp_path: Path) -> None:
         drawings = draw_all(make_inputs(tmp_path, min_document_frequency=1000))

@@ -101,7 +101,7 @@ def test_any_number_of_heads_keeps_half_a_page(n_layers: int, n_heads: int, tmp_
     ("mode", "n_documents", "sentence"),
     [
         ("self_attention", 5, "No head profiles: they need attention.mode: full."),
-        ("full", 0, "No head profiles: no document has a token of text."),
+        ("full", 0, "No head profiles: no document contains a text token."),
     ],
 )
 def test_without_profiles_they_say_why(

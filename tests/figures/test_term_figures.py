@@ -59,9 +59,9 @@ def test_class_figures_say_what_the_tables_say(study: TermStudy, figures: dict[s
     strongest = max(rows, key=lambda row: abs(row["effect"]))
     terms = [row for row in study.rows("class_terms") if (row["grouping"], row["group"]) == ("gold", "tech")]
 
-    told = f"layer {strongest['layer']}, head {strongest['head']} (g = {strongest['effect']:+.2f})"
+    largest = f"layer {strongest['layer']}, head {strongest['head']} (g = {strongest['effect']:+.2f})"
     assert (
-        f"tech: {sum(row['q'] < 0.05 for row in rows)} of 6 heads differ, most {told}"
+        f"tech: {sum(row['q'] < 0.05 for row in rows)} of 6 heads differ (q < 0.05), largest effect in {largest}"
         in figures["class_heads-gold"].alt
     )
     assert f"“{terms[0]['term']}”" in figures["class_terms-gold"].alt
@@ -71,7 +71,7 @@ def test_class_figures_say_what_the_tables_say(study: TermStudy, figures: dict[s
 
 def test_captions_say_what_p_leaves_out(study: TermStudy, figures: dict[str, Drawing], tmp_path: Path) -> None:
     wanted = study.facts("class_terms")["permutations_wanted"]["gold"]
-    assert f"it would take {wanted:,} permutations" in figures["class_terms-gold"].caption
+    assert f"it would need {wanted:,} permutations" in figures["class_terms-gold"].caption
     documents = [(["a", "b"], np.array([[0.2 + number / 100, 0.1]])) for number in range(8)]
     labels, guesses = [0, 0, 1, 1, 0, 0, 1, 1], [0, 1, 0, 1, 0, 1, 0, 1]
     segments = [f"row {number // 2}" for number in range(8)]
@@ -80,7 +80,7 @@ def test_captions_say_what_p_leaves_out(study: TermStudy, figures: dict[str, Dra
     found = drawn(parted.measure().compare(), "class_heads", "class_terms")
 
     for name, drawing in found.items():
-        assert ("as if they were independent" in drawing.caption) == (not name.endswith("gold")), name
+        assert ("as independent documents" in drawing.caption) == (not name.endswith("gold")), name
 
 
 def test_distributions_keep_their_counts(study: TermStudy, figures: dict[str, Drawing]) -> None:

@@ -1,4 +1,4 @@
-"""The pages of classes and of wrong predictions: what they say is what the statistics hold."""
+"""The pages of classes and of misclassified documents agree with the statistics."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_terms_are_the_most_over_used_of_the_table(inputs: SiteInputs, groups: l
     assert [term.term for term in shown] == [row["term"] for row in best[: len(shown)]]
     assert [term.effect for term in shown] == [row["effect"] for row in best[: len(shown)]]
     assert shown[0].width == 100
-    assert all(term.q is not None and term.q < 0.05 for term in groups[1].terms.attending_differently)
+    assert all(term.q is not None and term.q < 0.05 for term in groups[1].terms.differing)
 
 
 def test_heads_are_the_clearest_of_the_table(inputs: SiteInputs, groups: list[GroupView]) -> None:
@@ -82,7 +82,7 @@ def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
     for row in rows:
         forward.add([row])
     backward.add(rows[::-1])
-    assert forward.surest({0, 1, 2}, {0, 1}) == backward.surest({0, 1, 2}, {0, 1})
+    assert forward.most_confident({0, 1, 2}, {0, 1}) == backward.most_confident({0, 1, 2}, {0, 1})
     assert forward.n_predicted == backward.n_predicted
 
 
@@ -100,14 +100,14 @@ def test_the_confusion_matrix_leads_to_documents_and_classes(site: Path) -> None
     assert any(address.startswith("documents.html#gold=0&predicted=") for address in addresses)
 
 
-def test_the_start_page_says_how_sure_its_scores_are(inputs: SiteInputs, site: Path) -> None:
+def test_the_start_page_gives_intervals_of_its_scores(inputs: SiteInputs, site: Path) -> None:
     text = " ".join(Page(site / links.START).text.split())
     accuracy = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["scores"]["accuracy"]
     assert f"95 % interval {formats.percent(accuracy['low'])} to {formats.percent(accuracy['high'])}" in text
-    assert "What sets classes apart" in text
+    assert "Differences between classes" in text
 
 
-def test_pages_say_where_segments_were_taken_for_independent(inputs: SiteInputs, tmp_path: Path) -> None:
+def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, tmp_path: Path) -> None:
     facts = files.read_facts(inputs.terms.class_heads, term_schemas.CLASS_HEADS)
     columns = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pydict()
     summary = files.read_json(inputs.statistics.summary, schemas.SUMMARY)
@@ -119,9 +119,9 @@ def test_pages_say_where_segments_were_taken_for_independent(inputs: SiteInputs,
 
     write_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
 
-    told = "compared as if they were independent"
-    assert told in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
-    assert told not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
+    sentence = "The test treats them as independent"
+    assert sentence in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
+    assert sentence not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
     assert "too narrow here" in Page(tmp_path / "site" / links.head(0, 0)).text
 
 
@@ -132,11 +132,11 @@ def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:
         assert not any(attribute.startswith("on") for _, attribute, _ in page.attributes)
 
 
-def test_the_about_page_says_what_evidence_there_is(inputs: SiteInputs, site: Path, evidence: ClassEvidence) -> None:
+def test_the_about_page_gives_the_associations(inputs: SiteInputs, site: Path, evidence: ClassEvidence) -> None:
     view = evidence_view(evidence)
     rows = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pylist()
     mistakes = [row for row in rows if (row["grouping"], row["group"]) == ("correct", "wrong")]
-    assert view.n_heads_of_mistakes == sum(row["q"] < 0.05 for row in mistakes)
+    assert view.n_heads_that_differ == sum(row["q"] < 0.05 for row in mistakes)
     assert view.n_heads_compared == len(mistakes) == 6
     assessed = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["confidence_and_entropy"][0][
         "spearman"
@@ -145,4 +145,4 @@ def test_the_about_page_says_what_evidence_there_is(inputs: SiteInputs, site: Pa
     assert view.spearman.value == assessed["value"]
     text = " ".join(Page(site / links.ABOUT).text.split())
     assert f"{assessed['value']:+.2f} (95 % interval {assessed['low']:+.2f} to {assessed['high']:+.2f})" in text
-    assert f"{view.n_heads_of_mistakes} of 6 heads" in text
+    assert f"{view.n_heads_that_differ} of 6 heads" in text

@@ -62,7 +62,7 @@ def test_a_role_is_named_with_its_reason(inputs: SiteInputs, views: list[HeadPag
     profile = views[0].profile
     assert profile is not None
     assert (profile.role, profile.role_name) == ("next", "next token")
-    assert profile.reason.startswith("80% of its attention goes there; from 50% on")
+    assert profile.reason.startswith("80% of its attention goes there; a share of 50% or more")
     row = files.read_table(inputs.head_profiles, HEAD_PROFILES).to_pylist()[0]
     measures = {measure.name: measure for measure in profile.measures}
     assert measures["on_next"].mean == row["on_next"]
@@ -148,7 +148,7 @@ def test_attention_by_distance_is_the_mean_over_documents_of_their_matrices(
         even.setdefault(row["position"], []).extend([1 / n_tokens] * len(back))
     offsets = views[5].offsets
     assert offsets is not None
-    before = next(row for row in offsets.rows if row.words == "1 token back")
+    before = next(row for row in offsets.rows if row.words == "1 token before")
     assert before.mean == pytest.approx(np.mean([np.mean(values) for values in found.values()]), rel=1e-5)
     assert before.even == pytest.approx(np.mean([np.mean(values) for values in even.values()]))
     assert (before.n_documents, offsets.n_documents) == (3, 3)
@@ -193,7 +193,7 @@ def test_the_labels_of_curves_have_room(site: Path) -> None:
 
 def test_without_maps_a_page_says_how_to_see_how_far_a_head_looks(inputs: SiteInputs, tmp_path: Path) -> None:
     write_site(site_settings(), replace(inputs, maps=None), tmp_path / "site")
-    assert "maps.max_documents and maps.documents ask for them" in _words(tmp_path / "site" / links.head(0, 0))
+    assert "set maps.max_documents or maps.documents" in _words(tmp_path / "site" / links.head(0, 0))
 
 
 def _words(page: Path) -> str:
@@ -205,7 +205,7 @@ def test_a_page_says_where_evidence_is_missing(tmp_path: Path) -> None:
     write_site(site_settings(), inputs, tmp_path / "site")
     text = " ".join(Page(tmp_path / "site" / links.head(0, 0)).text.split())
     assert "There are too few heads, tokens or documents to compare heads." in text
-    assert "No two groups of documents are large enough" in text
+    assert "No group of documents is large enough" in text
     assert "What it attends to" not in text
 
 
@@ -213,4 +213,4 @@ def test_words_link_to_the_tokens_page(site: Path) -> None:
     page = Page(site / links.head(0, 0))
     assert any(address.startswith("../tokens.html#token=") for _, address in page.addresses)
     assert "Hedges" in page.text
-    assert "Its role" in page.text
+    assert "Role:" in page.text

@@ -84,7 +84,7 @@ def numbers_of(page: Any, view: str) -> list[dict[str, str]]:
 
 PICTURES = [
     ("grid of heads", "rect"),
-    ("what each attends to, on average", "image"),
+    ("mean attention maps", "image"),
     ("Ranking of tokens (FUJI): matrix", "rect"),
     ("Ranking of tokens (FUJI): map", "path"),
 ]
@@ -127,7 +127,7 @@ def test_the_files_of_numbers_hold_what_the_page_was_given(inputs: SiteInputs, s
     points = numbers_of(page, "Ranking of tokens (FUJI): map")
     assert sorted((line["layer"], line["head"]) for line in points) == heads
     shares = read_mean_maps(inputs.maps.maps, study.n_rows).pictures
-    cells = numbers_of(page, "what each attends to, on average")
+    cells = numbers_of(page, "mean attention maps")
     assert [float(line["attention"]) for line in cells] == pytest.approx(shares.ravel().tolist(), rel=0.0285, abs=1e-6)
 
 

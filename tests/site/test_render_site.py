@@ -299,7 +299,7 @@ def test_a_document_page_reads_without_scripts(inputs: SiteInputs, site: Path) -
     content = Page(site / links.document(row.position))
     assert row.text in content.text
     assert f"id {row.id}" in content.text
-    for word in ("Predicted", "gold", "Strongest tokens"):
+    for word in ("Predicted", "gold", "Top tokens"):
         assert word in content.text
 
 
@@ -525,14 +525,14 @@ def test_about_page_names_every_device_and_precision_of_the_shards(tmp_path: Pat
 
 
 def test_pages_say_what_self_attention_is(site: Path) -> None:
-    assert "How much tokens attend to themselves in each of 6" in Page(site / links.START).text
+    assert "Self-attention in each of 6 heads" in Page(site / links.START).text
     about_page = Page(site / links.ABOUT).text
-    assert "Punctuation often does the same, and is counted like words." in about_page
-    assert "“Every token as a table” on a document page is computed" in about_page
+    assert "Punctuation often behaves similarly, but is treated like words." in about_page
+    assert "“Every token as a table” on a document page, which uses the rounded values" in about_page
 
 
 def test_about_page_says_where_texts_are_pieces(site: Path, inputs: SiteInputs, tmp_path: Path) -> None:
-    sentence = "pieces spell in a row, and words are found there."
+    sentence = "The tokenizer of this model does not report the characters of each token."
     assert sentence not in Page(site / links.ABOUT).text
     card = files.read_json(inputs.model, schemas.MODEL)
     files.write_json(tmp_path / "model.json", schemas.MODEL, card | {"offsets": False})

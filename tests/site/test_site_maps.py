@@ -107,7 +107,7 @@ def test_pages_say_which_documents_have_maps(site: Path) -> None:
         assert page.count('id="token-maps"') == 1
         assert ("3 of 24 documents have one" in page) == (position not in MAPPED)
         assert bool(page_payload(site, position)["maps"]) == (position in MAPPED)
-    assert "in 3 documents" in (site / links.START).read_text(encoding="utf-8")
+    assert "attention of 3 documents" in (site / links.START).read_text(encoding="utf-8")
 
 
 def test_a_study_without_maps_says_how_to_get_some(inputs: SiteInputs, tmp_path: Path) -> None:

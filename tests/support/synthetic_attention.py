@@ -1,6 +1,6 @@
 """Attention artifacts of an invented model and corpus, for tests of the stages behind extraction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifac
     seed: int = 0,
     texts: list[str] | None = None,
     unknown: str = "",
+    label_names: Sequence[str] = LABEL_NAMES,
 ) -> list[Path]:
     """Write an attention artifact; its documents do not depend on `n_shards`.
 
@@ -72,18 +73,32 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifac
         seed: Another seed gives other texts and values.
         texts: Texts to use instead of invented ones; tokens are their words.
         unknown: A token in whose place the model reads [UNK].
+        label_names: Names of the classes.
 
     Returns:
         The shards' paths, in order.
     """
     documents = [_document(_text(seed, position, texts)) for position in range(n_documents)]
     token_ids = _token_ids(documents)
+    n_rows, names = n_layers * n_heads, list(label_names)
     rows = [
-        _row(document, position, [token_ids[token] for token in document.tokens], n_layers * n_heads, seed)
+        _row(
+            document,
+            position,
+            [token_ids[token] for token in document.tokens],
+            n_rows,
+            seed,
+            len(names),
+        )
         for position, document in enumerate(documents)
     ]
     order = sorted(range(n_documents), key=lambda position: (len(documents[position].text), position))
-    facts = {"n_layers": n_layers, "n_heads": n_heads, "label_names": LABEL_NAMES, "model": {"source": "synthetic"}}
+    facts = {
+        "n_layers": n_layers,
+        "n_heads": n_heads,
+        "label_names": names,
+        "model": {"source": "synthetic"},
+    }
     paths = [folder / f"attention-{shard:05d}-of-{n_shards:05d}.parquet" for shard in range(n_shards)]
     for shard, path in enumerate(paths):
         mine = [rows[p] for i, p in enumerate(order) if i // DOCUMENTS_PER_BLOCK % n_shards == shard]
@@ -157,9 +172,11 @@ def _token_ids(documents: Iterable[SyntheticDocument]) -> dict[str, int]:
     return {**SPECIAL_IDS, **{token: FIRST_TOKEN_ID + index for index, token in enumerate(vocabulary)}}
 
 
-def _row(document: SyntheticDocument, position: int, ids: list[int], n_rows: int, seed: int) -> dict[str, Any]:
+def _row(  # noqa: PLR0913 - each is a property of the document or of its study
+    document: SyntheticDocument, position: int, ids: list[int], n_rows: int, seed: int, n_labels: int
+) -> dict[str, Any]:
     random = np.random.default_rng([seed, position, 1])
-    probabilities = random.dirichlet(np.full(len(LABEL_NAMES), 0.4)).astype(np.float32)
+    probabilities = random.dirichlet(np.full(n_labels, 0.4)).astype(np.float32)
     special = [token in SPECIAL_IDS for token in document.tokens]
     n_tokens = len(ids)
     return {
@@ -167,7 +184,7 @@ def _row(document: SyntheticDocument, position: int, ids: list[int], n_rows: int
         "id": _document_id(position),
         "source_id": _document_id(position),
         "split": "test",
-        "label": position % len(LABEL_NAMES),
+        "label": position % n_labels,
         "text": document.text,
         "pair_start": None,
         "prediction": int(probabilities.argmax()),

@@ -67,7 +67,7 @@ def write_site_inputs(
             schemas.DATASET,
             source="news.csv",
             revision=None,
-            label_names=LABEL_NAMES,
+            label_names=list(options.get("label_names", LABEL_NAMES)),
             n_rows=99,
         ),
         model=_card(

@@ -1,4 +1,4 @@
-"""The page that defines every number, and says what became of every input row and how the site was made."""
+"""The page About: definitions, interpretation, the status of every input row, and provenance."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from attviz_pipeline.report.views.study import StudyView
 N_STATIC_ROWS = 50
 ANALYSED = frozenset({"shown", "windowed", "truncated"})
 STATUS_MEANINGS = {
-    "shown": "analysed whole",
+    "shown": "analysed completely",
     "windowed": "longer than the model's input: analysed in overlapping windows",
-    "truncated": "longer than the model's input: its end was cut off",
+    "truncated": "longer than the model's input: truncated",
     "not_analysed": "belongs to another split, or was not sampled",
     "empty": "left out: no text",
     "duplicate": "left out: repeats an earlier text",

@@ -1,4 +1,4 @@
-"""The documents in which each head attends to itself most, found while documents stream by."""
+"""The documents with the highest mean self-attention in each head, found in one pass."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ EXCERPT_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class ExcerptView:
-    """The token at which a head attends to itself most in a document, and the text around it."""
+    """The token with the highest self-attention of a head in a document, and the text around it."""
 
     before: str
     at: str
@@ -24,7 +24,7 @@ class ExcerptView:
 
 @dataclass(frozen=True)
 class ActiveDocumentView:
-    """A document in which a head attends to itself most."""
+    """A document with high mean self-attention in a head."""
 
     number: int
     mean: float
@@ -34,7 +34,7 @@ class ActiveDocumentView:
 
 
 class HeadActivity:
-    """Keeps the most active documents of each head, in memory that does not grow with their number."""
+    """Keeps the documents with the highest mean of each head, in constant memory."""
 
     def __init__(self, n_rows: int) -> None:
         self._means = np.full((n_rows, N_TOP_DOCUMENTS), -1.0)

@@ -1,4 +1,4 @@
-"""Terms that set groups of documents apart: used more in them, or attending to themselves differently there."""
+"""Terms in which groups of documents differ: over-used ones, and ones whose self-attention differs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,21 +34,21 @@ class GroupTermView:
 
     @property
     def clear(self) -> bool:
-        """Whether the group uses the term more than two standard deviations beyond others."""
+        """Whether z of use is at least 2; z is not corrected for the number of terms."""
         return self.log_odds_z >= CLEAR_Z
 
     @property
     def significant(self) -> bool:
-        """Whether the difference in attention is taken for real."""
+        """Whether the difference in self-attention is significant."""
         return self.q is not None and self.q < SIGNIFICANT
 
 
 @dataclass(frozen=True)
 class GroupTerms:
-    """What sets one group apart: terms that it uses more than chance, and those that attend differently in it."""
+    """Terms of one group with z of use above 0, and terms whose self-attention differs significantly."""
 
     used_more: list[GroupTermView]
-    attending_differently: list[GroupTermView]
+    differing: list[GroupTermView]
 
 
 def read_group_terms(path: Path) -> dict[GroupKey, GroupTerms]:

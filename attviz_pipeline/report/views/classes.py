@@ -1,4 +1,4 @@
-"""Classes: how well each is told, and what sets its documents apart; wrong predictions are a group of their own."""
+"""Classes: scores, and the words and heads in which they differ; misclassified documents are a group of their own."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -10,6 +10,7 @@ from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
+from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.separation import EffectView, Separation
 from attviz_pipeline.report.views.study import StudyView
@@ -45,7 +46,10 @@ class DocumentListView:
 
 @dataclass(frozen=True)
 class GroupView:
-    """The page of a class, or of wrong predictions (`score` None); `is_too_sure` where its p and q are too small."""
+    """The page of a class, or of misclassified documents (`score` None).
+
+    `q_too_small` where p and q come from permutations that treat documents of one input row as independent.
+    """
 
     name: str
     page: str
@@ -54,7 +58,7 @@ class GroupView:
     score: ClassScoreView | None
     terms: GroupTerms | None
     heads: list[EffectView]
-    is_too_sure: bool
+    q_too_small: bool
     documents: list[DocumentListView]
     previous: ClassScoreView | None
     next: ClassScoreView | None
@@ -62,10 +66,10 @@ class GroupView:
 
 @dataclass(frozen=True)
 class ClassesView:
-    """The page of all classes; `confusion` is [gold][predicted], empty where no gold class is known."""
+    """The page of all classes; `confusion` is None where no gold class is known."""
 
     classes: list[ClassScoreView]
-    confusion: list[list[int]]
+    confusion: ConfusionView | None
     grouping: str
     wrong: GroupView | None
     not_compared: list[str]
@@ -73,7 +77,7 @@ class ClassesView:
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """What the statistics say of classes, read once."""
+    """Statistics of classes, read once."""
 
     assessment: dict[str, Any]
     terms: dict[tuple[str, str], GroupTerms]
@@ -86,7 +90,7 @@ class ClassEvidence:
         return self.separation.main_grouping
 
     def words(self, name: str) -> list[str]:
-        """The words that a class uses most beyond others."""
+        """The words of a class with the highest z of use."""
         terms = self.terms.get((self.grouping, name))
         return [term.term for term in terms.used_more[:3]] if terms else []
 
@@ -104,9 +108,9 @@ class DocumentLists:
         for row in rows:
             self._best.setdefault((row["label"], row["prediction"]), []).append(row)
         for key, found in self._best.items():
-            self._best[key] = _surest(found)
+            self._best[key] = _most_confident(found)
 
-    def surest(self, gold: Collection[int | None], predicted: Collection[int], *, wrong: bool = False) -> Rows:
+    def most_confident(self, gold: Collection[int | None], predicted: Collection[int], *, wrong: bool = False) -> Rows:
         """The most confident documents of some gold and some predicted classes."""
         found = [
             row
@@ -114,11 +118,11 @@ class DocumentLists:
             if label in gold and guess in predicted and not (wrong and label == guess)
             for row in rows
         ]
-        return _surest(found)
+        return _most_confident(found)
 
 
 def read_class_evidence(inputs: SiteInputs, separation: Separation) -> ClassEvidence:
-    """Read what the statistics say of classes.
+    """Read the statistics of classes.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -135,7 +139,7 @@ def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
     """Put together the page of all classes."""
     return ClassesView(
         classes=_scores(evidence, study),
-        confusion=study.summary["confusion"] or [],
+        confusion=confusion_view(study),
         grouping=evidence.grouping,
         wrong=_wrong(evidence, study),
         not_compared=evidence.separation.facts["not_compared"],
@@ -143,7 +147,7 @@ def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
 
 
 def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[GroupView]:
-    """Put together the page of every class, and of wrong predictions where there are any."""
+    """Put together the page of every class, and of misclassified documents where there are any."""
     scores = _scores(evidence, study)
     for label, score in enumerate(scores):
         yield GroupView(
@@ -154,7 +158,7 @@ def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[Grou
             score=score,
             terms=evidence.terms.get((evidence.grouping, score.name)),
             heads=evidence.separation.of_group(evidence.grouping, score.name)[:N_HEADS],
-            is_too_sure=evidence.separation.takes_segments_for_independent(evidence.grouping),
+            q_too_small=evidence.separation.permutes_dependent_documents(evidence.grouping),
             documents=_document_lists(evidence, study, label),
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
@@ -167,8 +171,10 @@ def _wrong(evidence: ClassEvidence, study: StudyView) -> GroupView | None:
     if not study.n_wrong:
         return None
     every = set(range(len(study.label_names)))
-    rows = evidence.documents.surest(every, every, wrong=True)
-    shown = DocumentListView("Most confident", f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence", _views(rows, study))
+    rows = evidence.documents.most_confident(every, every, wrong=True)
+    shown = DocumentListView(
+        "Misclassified, most confident first", f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence", _views(rows, study)
+    )
     return GroupView(
         name="wrong",
         page=links.WRONG,
@@ -177,7 +183,7 @@ def _wrong(evidence: ClassEvidence, study: StudyView) -> GroupView | None:
         score=None,
         terms=evidence.terms.get(("correct", "wrong")),
         heads=evidence.separation.of_group("correct", "wrong")[:N_HEADS],
-        is_too_sure=evidence.separation.takes_segments_for_independent("correct"),
+        q_too_small=evidence.separation.permutes_dependent_documents("correct"),
         documents=[shown],
         previous=None,
         next=None,
@@ -188,12 +194,30 @@ def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> li
     every = set(range(len(study.label_names)))
     index, lists = links.DOCUMENTS, evidence.documents
     if not study.n_labelled:
-        rows = lists.surest({None}, {label})
-        return [DocumentListView("Most confident", f"{index}#predicted={label}&sort=-confidence", _views(rows, study))]
+        rows = lists.most_confident({None}, {label})
+        return [
+            DocumentListView(
+                "Predicted as this class, most confident first",
+                f"{index}#predicted={label}&sort=-confidence",
+                _views(rows, study),
+            )
+        ]
     found = [
-        ("Told rightly", f"#gold={label}&outcome=right&sort=-confidence", lists.surest({label}, {label})),
-        ("Missed", f"#gold={label}&outcome=wrong&sort=-confidence", lists.surest({label}, every - {label})),
-        ("Taken for it", f"#outcome=wrong&predicted={label}&sort=-confidence", lists.surest(every - {label}, {label})),
+        (
+            "Correctly classified, most confident first",
+            f"#gold={label}&outcome=right&sort=-confidence",
+            lists.most_confident({label}, {label}),
+        ),
+        (
+            "False negatives, most confident first",
+            f"#gold={label}&outcome=wrong&sort=-confidence",
+            lists.most_confident({label}, every - {label}),
+        ),
+        (
+            "False positives, most confident first",
+            f"#outcome=wrong&predicted={label}&sort=-confidence",
+            lists.most_confident(every - {label}, {label}),
+        ),
     ]
     return [DocumentListView(title, index + state, _views(rows, study)) for title, state, rows in found]
 
@@ -224,5 +248,5 @@ def _read_documents(index: Path) -> DocumentLists:
     return lists
 
 
-def _surest(rows: Rows) -> Rows:
+def _most_confident(rows: Rows) -> Rows:
     return sorted(rows, key=lambda row: (-max(row["probabilities"]), row["position"]))[:N_DOCUMENTS]

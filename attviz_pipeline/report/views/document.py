@@ -17,7 +17,7 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
 
 N_STRONGEST = 10
-N_TELLING = 3
+N_PINNED = 3
 _COMMON: dict[str, Any] = {
     "punctuation": [],
     "continues": [],
@@ -25,7 +25,7 @@ _COMMON: dict[str, Any] = {
     "second": None,
     "maps": [],
 }
-"""What the payload of most pages says, and therefore leaves to the shared one."""
+"""Values that most pages have: they are in the shared payload, and omitted from those of the pages."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class HeadMeanView:
 
 @dataclass(frozen=True)
 class DocumentView:
-    """Everything the page of a document says.
+    """Everything that the page of a document shows.
 
-    `first_name` and `last_name` are [CLS] and [SEP], or empty; `gold` and `right` are None where no class is known;
-    `lite` is a page with the means of layers, not every head; `shared` is the script with what all of its tier share.
+    `first_name` and `last_name` are [CLS] and [SEP], or empty; `gold` and `right` are None where the gold label is
+    unknown; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier shares.
     """
 
     position: int
@@ -106,20 +106,20 @@ class DocumentView:
 
 
 def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False) -> dict[str, Any]:
-    """Put together what the payloads of all pages of a tier share; a page holds only what differs.
+    """Put together the payload that all pages of a tier share.
 
     Args:
         study: Facts of the study.
-        scale: What self-attention is usual in the dataset.
+        scale: Range and medians of self-attention in the dataset.
         lite: Whether the pages hold the means of layers, not every head.
 
     Returns:
-        What scripts read: how many layers and heads, labels, codes of the numbers, what is usual in the dataset [row],
+        What scripts read: number of layers and heads, labels, codes of the numbers, medians in the dataset [row],
         names of the vectors in AttViz's JSON, the values that most pages have, and in full mode the names of the
         measures that follow the aggregates.
     """
     return {
-        **({"measures": study.measures} if study.measures else {}),
+        **({"measures": study.token_measures} if study.token_measures else {}),
         "layers": study.n_layers,
         "vectors": study.imported,
         "names": [attviz_name(name) for name in (study.layer_names if lite else study.vector_names)],
@@ -131,7 +131,7 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
         "codes": {"attention": ATTENTION_CODE.header(), "aggregates": AGGREGATE_CODE.header()},
         "usual": {
             **ATTENTION_CODE.header(),
-            "codes": payload.pack(ATTENTION_CODE.encode(_usual(scale, study, lite=lite))),
+            "codes": payload.pack(ATTENTION_CODE.encode(_medians(scale, study, lite=lite))),
         },
         **_COMMON,
     }
@@ -240,7 +240,7 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "tokens": len(row.tokens),
         "attention": {"codes": codes, "medians": medians},
         "aggregates": payload.encode_aggregates(
-            np.vstack([row.aggregates, *(row.measures[name] for name in study.measures)])
+            np.vstack([row.aggregates, *(row.measures[name] for name in study.token_measures)])
         ),
         "offsets": payload.encode_offsets(starts, ends),
         "special": np.flatnonzero(row.special).tolist(),
@@ -252,7 +252,7 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "length": int(row.windows[0]["n_model_tokens"]) if row.windows else len(row.tokens),
         "windows": [window["first_token"] for window in row.windows],
         "second": _second_text(row),
-        "telling": _telling_heads(attention[:, ~row.special]),
+        "telling": _most_varied_heads(attention[:, ~row.special]),
         "maps": window_headers(maps, row),
     }
     return {name: value for name, value in content.items() if name not in _COMMON or value != _COMMON[name]}
@@ -311,7 +311,7 @@ def _continuations(row: DocumentRow) -> list[int]:
     return [int(index) + 1 for index in np.flatnonzero(same)]
 
 
-def _usual(scale: DatasetScale, study: StudyView, *, lite: bool) -> NDArray[np.float64]:
+def _medians(scale: DatasetScale, study: StudyView, *, lite: bool) -> NDArray[np.float64]:
     if not lite:
         return scale.medians
     means: NDArray[np.float64] = scale.medians.reshape(study.n_layers, study.n_heads).mean(axis=1)
@@ -325,7 +325,7 @@ def _layer_means(row: DocumentRow, study: StudyView) -> NDArray[np.float32]:
     return means
 
 
-def _telling_heads(ordinary: NDArray[np.float32]) -> list[int]:
-    # The heads that tell tokens apart most: they are pinned when the page opens.
+def _most_varied_heads(ordinary: NDArray[np.float32]) -> list[int]:
+    # The heads that vary most between tokens: they are pinned when the page opens.
     spread = ordinary.std(axis=1, dtype=np.float64) if ordinary.shape[1] else np.zeros(len(ordinary))
-    return [int(index) for index in np.argsort(-spread, kind="stable")[:N_TELLING]]
+    return [int(index) for index in np.argsort(-spread, kind="stable")[:N_PINNED]]

@@ -1,4 +1,4 @@
-"""Groups of documents in which the same heads are more active than usual."""
+"""Groups of documents whose heads deviate from the mean in the same way."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ NO_GROUP = -1
 
 
 @dataclass(frozen=True)
-class LeaningView:
-    """A head that is more active (z above 0) or less in a group than usual."""
+class DeviationView:
+    """A head whose activity in a group is above (z > 0) or below its mean."""
 
     head: HeadRef
     z: float
@@ -24,11 +24,11 @@ class LeaningView:
 
 @dataclass(frozen=True)
 class DocumentGroupView:
-    """One group: its number from 1, its size, and the heads farthest from the usual."""
+    """One group: its number from 1, its size, and the heads that deviate most."""
 
     number: int
     n_documents: int
-    heads: list[LeaningView]
+    heads: list[DeviationView]
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ def read_document_groups(path: Path, study: StudyView) -> DocumentGroups:
 
 def _group(number: int, group: dict[str, Any], study: StudyView) -> DocumentGroupView:
     rows = [(head["layer"] * study.n_heads + head["head"], head["z"]) for head in group["heads"]]
-    return DocumentGroupView(number, group["n_documents"], [LeaningView(study.head_of(row), z) for row, z in rows])
+    return DocumentGroupView(number, group["n_documents"], [DeviationView(study.head_of(row), z) for row, z in rows])

@@ -36,7 +36,7 @@ _COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n
 
 
 class DocumentScores:
-    """What documents are sorted by beside the columns of their index, by position; NaN where there is none."""
+    """Scores to sort documents by, other than the columns of their index, by position; NaN where there is none."""
 
     def __init__(self, confidences: Path, groups: DocumentGroups, n_documents: int) -> None:
         """Read the mean entropies (schema CONFIDENCES), and take the groups.
@@ -52,7 +52,7 @@ class DocumentScores:
         self._on_special = np.full(n_documents, np.nan)
 
     def add(self, document: DocumentRow) -> None:
-        """Take what only the document's attention tells."""
+        """Add the score that needs the attention of the document."""
         if document.on_special is not None:
             self._on_special[document.position] = document.on_special
 
@@ -93,7 +93,7 @@ class DocumentsView:
     """The index page.
 
     Args:
-        searchable: How much of a text the search sees, None for all of it.
+        searchable: Characters of each text that the search covers, None for all.
         tiers: Which pages hold every head, None where all do.
     """
 
@@ -120,10 +120,10 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
         study: Facts of the study.
-        searchable: Characters of each text that the search sees, None for all.
+        searchable: Characters of each text that the search covers, None for all.
         scripts: Files that hold the rows.
         tiers: Which pages hold every head.
-        scores: What else documents are sorted by.
+        scores: Further scores to sort documents by.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
     return DocumentsView(
@@ -163,9 +163,9 @@ def iter_chunks(
 
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
-        searchable: Characters of each text that the search sees, None for all.
+        searchable: Characters of each text that the search covers, None for all.
         mapped: Positions of the documents that have token-to-token maps.
-        scores: What else documents are sorted by.
+        scores: Further scores to sort documents by.
         full: Positions of the documents whose pages hold every head; None where all do.
     """
     first = 0
@@ -226,7 +226,7 @@ def _tiers(table: pa.Table, full: Container[int] | None) -> dict[str, Any]:
 
 
 def _margin(probabilities: Sequence[float]) -> float:
-    """How far the most probable class is ahead of the second."""
+    """Probability of the most probable class minus that of the second."""
     first, *others = sorted(probabilities, reverse=True)
     return first - others[0] if others else first
 

@@ -26,19 +26,21 @@ from attviz_pipeline.report.views.profiles import Profiles, ProfileView, read_pr
 from attviz_pipeline.report.views.separation import EffectView, Separation, read_separation
 from attviz_pipeline.report.views.study import StudyView
 
+N_GROUPS = 12
+
 
 @dataclass(frozen=True)
 class HeadEvidence:
-    """What the statistics say of all heads, read once.
+    """Statistics of all heads, read once.
 
     Args:
         heads: Moments, by layer and head.
-        likeness: Which heads are alike, by each measure.
+        likeness: Similarity of heads, by each measure.
         profiles: What they attend to.
-        separation: Which classes they separate.
+        separation: Differences between classes.
         curves: Self-attention by position, per layer.
         offsets: Attention by the distance of key and query.
-        mean_maps: Attention by the place of query and key in the text.
+        mean_maps: Attention by the position of query and key in the text.
         metrics: What heads can be coloured by.
     """
 
@@ -54,7 +56,10 @@ class HeadEvidence:
 
 @dataclass(frozen=True)
 class HeadPageView:
-    """The page of one head; `terms` have intervals, `tokens` take their place where no term has enough support."""
+    """The page of one head: `terms` with intervals, or `tokens` where no term is frequent enough.
+
+    `effects` are the first of `n_effects` differences between groups of documents.
+    """
 
     this: HeadView
     rank: int
@@ -62,6 +67,7 @@ class HeadPageView:
     profile: ProfileView | None
     neighbours: list[NeighboursView]
     effects: list[EffectView]
+    n_effects: int
     terms: list[TermView]
     tokens: list[HeadTokenView]
     cloud: list[CloudWordView]
@@ -76,7 +82,7 @@ class HeadPageView:
 
 
 def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyView) -> HeadEvidence:
-    """Read what the statistics say of all heads.
+    """Read the statistics of all heads.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -103,10 +109,10 @@ def iter_head_pages(
     """Put together the pages of all heads, one at a time.
 
     Args:
-        evidence: What the statistics say of all heads.
+        evidence: Statistics of all heads.
         inputs: The tables of terms and tokens per head, which are read as they are needed.
         study: Facts of the study.
-        activity: Documents in which each head is most active.
+        activity: Documents with the highest mean self-attention in each head.
     """
     heads = evidence.heads
     ranks = _ranks([head.mean for head in heads])
@@ -117,6 +123,7 @@ def iter_head_pages(
     tokens = dict(tokens_by_head(inputs.statistics.head_tokens, study.settings.figures.min_document_frequency))
     for row, head in enumerate(heads):
         described, words = terms.get((head.layer, head.head), ([], []))
+        effects = evidence.separation.of_head(row)
         strongest, entries = tokens.get((head.layer, head.head), ([], []))
         yield HeadPageView(
             this=head,
@@ -124,7 +131,8 @@ def iter_head_pages(
             n_heads=len(heads),
             profile=evidence.profiles.view(row),
             neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
-            effects=evidence.separation.of_head(row),
+            effects=effects[:N_GROUPS],
+            n_effects=len(effects),
             terms=described,
             tokens=strongest,
             cloud=words or entries,

@@ -1,4 +1,4 @@
-"""Which heads are alike, as the page of all heads shows it: a matrix a map, and the best pairs."""
+"""Similarity of heads on the page of all heads: a matrix, a map, and the most similar pairs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ class PointView:
 
 @dataclass(frozen=True)
 class LikenessView:
-    """One measure: the matrix as the page's script draws it, the map, and the pairs that are most alike."""
+    """One measure: the matrix as the page's script draws it, the map, and the most similar pairs."""
 
     measure: str
     text: MeasureText
@@ -44,7 +44,7 @@ class LikenessView:
 
 
 def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
-    """Put together what the page of all heads says of one measure."""
+    """Put together one measure of similarity for the page of all heads."""
     n = study.n_rows
     first, second = np.triu_indices(n, 1)
     values, q = likeness.pairs["value"][first, second], likeness.pairs["q"][first, second]

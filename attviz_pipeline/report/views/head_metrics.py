@@ -1,4 +1,4 @@
-"""What heads can be coloured by: every number, role and group that the statistics give them."""
+"""Metrics to colour heads by: numbers, roles and groups from the statistics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,12 +24,12 @@ _PROFILE = {
     "on_sep": "share on [SEP]",
     "on_punctuation": "share on punctuation",
 }
-_CLUSTERS = {"fuji": "group by ranking of tokens (FUJI)", "jensen_shannon": "group by spread (Jensen-Shannon)"}
+_CLUSTERS = {"fuji": "group by ranking of tokens (FUJI)", "jensen_shannon": "group by distribution (Jensen-Shannon)"}
 
 
 @dataclass(frozen=True)
 class MetricView:
-    """One thing to colour heads by: numbers, or numbers of categories; [row], None where a head has none."""
+    """One metric: numbers, or numbers of categories; [row], None where a head has none."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class MetricView:
         return asdict(self) | {"values": [None if value is None else float(f"{value:.4g}") for value in self.values]}
 
 
-def head_metrics(  # noqa: PLR0913 - what the statistics say, each of its own origin
+def head_metrics(  # noqa: PLR0913 - one parameter per statistic
     heads: Sequence[HeadView],
     intervals: Path,
     likeness: list[Likeness],
@@ -72,7 +72,7 @@ def _of_self_attention(heads: Sequence[HeadView], intervals: Path) -> Iterator[M
     rows = files.read_table(intervals, term_schemas.HEAD_INTERVALS).to_pylist()
     if len(rows) == len(heads):
         yield MetricView("log_ratio", "length-corrected, mean ln(n a)", group, [row["log_ratio"] for row in rows])
-        spread = "evenness of self-attention over a text"
+        spread = "evenness of self-attention over a document"
         yield MetricView("spread", spread, group, [row["evenness"] for row in rows])
 
 
@@ -104,4 +104,4 @@ def _of_classes(n_rows: int, separation: Separation) -> Iterator[MetricView]:
 def _clusters(likeness: Likeness) -> MetricView:
     numbers = likeness.places["cluster"].tolist()
     names = [f"group {number + 1}" for number in range(max(numbers) + 1)]
-    return MetricView(f"{likeness.measure}_cluster", _CLUSTERS[likeness.measure], "likeness", numbers, names)
+    return MetricView(f"{likeness.measure}_cluster", _CLUSTERS[likeness.measure], "similarity", numbers, names)

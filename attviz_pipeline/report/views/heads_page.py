@@ -1,4 +1,4 @@
-"""The page of all heads: a grid coloured by any metric, and which heads are alike."""
+"""The page of all heads: a grid coloured by any metric, and the similarity of heads."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which heads are alike: pairs, groups and maps, by both measures."""
+"""Similarity of heads: pairs, groups and maps, by both measures."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ _PLACES = ("order", "cluster", "silhouette", "x", "y")
 
 @dataclass(frozen=True)
 class MeasureText:
-    """What a measure is called; `falling` where a large value means alike."""
+    """Name and explanation of a measure; `falling` where a large value means similar."""
 
     title: str
     explanation: str
@@ -30,12 +30,12 @@ class MeasureText:
 MEASURES = {
     "fuji": MeasureText(
         "Ranking of tokens (FUJI)",
-        "do both heads rank the vocabulary alike? 1 is the same ranking",
+        "do both heads rank the vocabulary in the same order? 1 is the same ranking",
         falling=True,
     ),
     "jensen_shannon": MeasureText(
-        "Spread within documents (Jensen-Shannon)",
-        "do both spread self-attention alike within each document? 0 is the same",
+        "Distribution within documents (Jensen-Shannon)",
+        "do both distribute self-attention over the tokens of a document in the same way? 0 is the same distribution",
         falling=False,
     ),
 }
@@ -43,7 +43,7 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class PairView:
-    """Another head, and how alike it is; `low` and `high` enclose what chance makes in 95 of 100 permutations."""
+    """Another head, and how similar it is; `low` and `high` enclose the values of 95 % of the permutations."""
 
     other: HeadRef
     value: float
@@ -54,13 +54,13 @@ class PairView:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether the two are alike beyond chance."""
+        """Whether the two are more similar than chance."""
         return self.q <= SIGNIFICANT
 
 
 @dataclass(frozen=True)
 class NeighboursView:
-    """The heads most and least like one head, by one measure."""
+    """The heads most and least similar to one head, by one measure."""
 
     text: MeasureText
     nearest: list[PairView]
@@ -79,13 +79,13 @@ class Likeness:
     significant: float = SIGNIFICANT
 
     def ranked(self, row: int) -> list[int]:
-        """All other heads, the most alike first; of equal ones the first."""
+        """All other heads, the most similar first; ties in the order of heads."""
         values = self.pairs["value"][row]
         order = np.argsort(-values if self.text.falling else values, kind="stable")
         return [int(other) for other in order if other != row]
 
     def neighbours(self, row: int, study: StudyView) -> NeighboursView:
-        """Find the heads most and least like one."""
+        """Find the heads most and least similar to one."""
         ranked = self.ranked(row)
         n = min(N_NEIGHBOURS, (len(ranked) + 1) // 2)
         furthest = ranked[max(n, len(ranked) - N_NEIGHBOURS) :]
@@ -96,7 +96,7 @@ class Likeness:
         )
 
     def pair(self, row: int, other: int, study: StudyView) -> PairView:
-        """Say how alike two heads are."""
+        """Describe how similar another head is."""
         value, low, high, p, q = (float(self.pairs[name][row, other]) for name in _VALUES)
         return PairView(study.head_of(other), value, low, high, p, q)
 
@@ -115,8 +115,8 @@ def read_likeness(paths: ComparisonPaths, study: StudyView) -> list[Likeness]:
         mine, placed = (table.filter(pc.equal(table["measure"], measure)) for table in (pairs, clusters))
         if mine.num_rows and placed.num_rows == study.n_rows:
             places = {name: placed[name].to_numpy() for name in _PLACES}
-            told = facts | facts["measures"][measure]
-            found.append(Likeness(measure, text, _square(mine, study), places, told))
+            own_facts = facts | facts["measures"][measure]
+            found.append(Likeness(measure, text, _square(mine, study), places, own_facts))
     return found
 
 

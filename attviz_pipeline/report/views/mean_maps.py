@@ -1,4 +1,4 @@
-"""What each head attends to on average: the pictures of all mapped documents, whatever their length, on each other."""
+"""Mean attention map of each head over all mapped documents, scaled to one length."""
 
 import base64
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class MeanMapView:
 
 @dataclass(frozen=True)
 class MeanMaps:
-    """Means over documents, each of which counts alike.
+    """Means over documents, each with equal weight.
 
     Args:
         pictures: Share of attention that the queries of a cell give to the keys of a cell, [row, query cell, key cell];

@@ -1,4 +1,4 @@
-"""The page of methods: the project's own description of each statistic, in the site."""
+"""The page Methods: the chapters of docs/statistics/ as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def _name_headings(tokens: Sequence[Token], chapter: str) -> None:
 
 
 def _stay_on_the_page(children: Sequence[Token]) -> None:
-    """Let links between the descriptions lead to their chapters; what the site does not have, is named only."""
+    """Point links between the chapters to their anchors; remove links to pages that the site does not have."""
     for opening, closing in zip(children, children[2:], strict=False):
         if opening.type == "link_open":
             target = Path(str(opening.attrGet("href"))).stem

@@ -1,4 +1,4 @@
-"""How the attention of a head falls with the distance between tokens, over the documents that have maps."""
+"""Attention of a head by the distance between query and key, over the documents that have maps."""
 
 import math
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class OffsetView:
 
 @dataclass(frozen=True)
 class Offsets:
-    """Means over documents, each of which counts alike.
+    """Means over documents, each with equal weight.
 
     Args:
         means: Attention of a token to another at that offset, [row, bin]; NaN where no document has such a pair.
@@ -171,7 +171,7 @@ def _words(bin_: int) -> str:
     first, last = sorted(abs(end) for end in OFFSET_BINS[bin_])
     if not first:
         return "the token itself"
-    side = "back" if OFFSET_BINS[bin_][0] < 0 else "ahead"
+    side = "before" if OFFSET_BINS[bin_][0] < 0 else "after"
     if first != last:
         return f"{first} to {last} tokens {side}"
     return f"{first} token{'' if first == 1 else 's'} {side}"

@@ -1,4 +1,4 @@
-"""What heads attend to, and the role that it makes; only attention in full mode says so."""
+"""What heads attend to, and the role that follows; known in full mode only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ _WORDS = {
     "on_self": "on the token itself",
     "on_previous": "on the previous token",
     "on_next": "on the next token",
-    "on_cls": "on [CLS] or what stands for it",
-    "on_sep": "on [SEP] or what stands for it",
+    "on_cls": "on [CLS] or its equivalent",
+    "on_sep": "on [SEP] or its equivalent",
     "on_punctuation": "on punctuation",
-    EVENNESS: "evenness: entropy over its greatest",
+    EVENNESS: "evenness: entropy / maximum entropy",
     "entropy": "entropy, 0 to {top:g} nats",
     "distance": "distance, 0 to {top:g} tokens",
 }
@@ -36,7 +36,7 @@ _ENDS = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300)
 
 @dataclass(frozen=True)
 class MeasureView:
-    """One measure of a head; places are in percent of the axis, `others` those of all heads."""
+    """One measure of a head; positions are in percent of the axis, `others` those of all heads."""
 
     name: str
     words: str
@@ -108,13 +108,13 @@ class Profiles:
         share, even = f"{self.facts['least_share']:.0%}", f"{self.facts['least_evenness']:.0%}"
         role = head["role"]
         if role in SHARES:
-            return f"{head[SHARES[role]]:.0%} of its attention goes there; from {share} on, that names the role"
+            return f"{head[SHARES[role]]:.0%} of its attention goes there; a share of {share} or more defines the role"
         if role == "delimiter":
             together = head["on_cls"] + head["on_sep"] + head["on_punctuation"]
-            return f"{together:.0%} goes to [CLS], [SEP] and punctuation together; from {share} on, that names the role"
+            return f"{together:.0%} goes to [CLS], [SEP] and punctuation together; {share} or more defines the role"
         if role == "broad":
-            return f"evenness is {head[EVENNESS]:.0%}; from {even} on, a head without another role is broad"
-        return f"no share reaches {share}, and evenness stays below {even}"
+            return f"evenness is {head[EVENNESS]:.0%}; a head without another role is broad from {even}"
+        return f"no share reaches {share}, and evenness is below {even}"
 
 
 def read_profiles(path: Path) -> Profiles:

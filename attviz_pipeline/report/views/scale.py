@@ -1,4 +1,4 @@
-"""What self-attention is usual in a study: what the colours of document pages are compared with."""
+"""Range and medians of self-attention in a study: the reference of the colours on document pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class DatasetScale:
-    """Self-attention of a study at large, the same on all pages.
+    """Reference values of a study, the same on all pages.
 
     Args:
         value_range: The ends of the colour scale.

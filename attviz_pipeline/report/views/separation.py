@@ -1,4 +1,4 @@
-"""What differs between classes, and between right and wrong predictions: heads and terms."""
+"""Heads that differ between classes, and between misclassified and correctly classified documents."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,6 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
-N_GROUPS = 12
 WIDEST_EFFECT = 2.0  # of the drawn axis; Cohen calls 0.8 large
 
 
@@ -31,7 +30,7 @@ class EffectView:
 
     @property
     def significant(self) -> bool:
-        """Whether the difference is taken for real."""
+        """Whether the difference is significant."""
         return self.q < SIGNIFICANT
 
 
@@ -47,15 +46,15 @@ class Separation:
         """Gold classes where they were compared, else predicted ones."""
         return "gold" if any(effect.grouping == "gold" for effect in self.effects) else "predicted"
 
-    def takes_segments_for_independent(self, grouping: str) -> bool:
-        """Whether p and q are too small, since documents of one input row changed places one by one."""
+    def permutes_dependent_documents(self, grouping: str) -> bool:
+        """Whether p and q are too small, because documents of one input row were permuted independently."""
         return bool(self.facts["permuted"].get(grouping) == "documents")
 
     def of_head(self, row: int) -> list[EffectView]:
-        """Classes and outcome that one head separates, the clearest first; wrong against right says the same once."""
+        """Effects of one head by class and for misclassified documents, the smallest q first."""
         wanted = {self.main_grouping, "correct"}
         mine = [effect for effect in self.effects if effect.row == row and effect.grouping in wanted]
-        return _clearest([e for e in mine if e.group != "right" or e.grouping != "correct"])[:N_GROUPS]
+        return _by_q([e for e in mine if e.group != "right" or e.grouping != "correct"])
 
     def largest_effects(self, n_rows: int) -> list[float | None]:
         """Largest |g| of each head over the classes, [row]; None where no class could be compared."""
@@ -66,13 +65,13 @@ class Separation:
         return largest
 
     def clearest_class(self) -> EffectView | None:
-        """The head and class that differ most, None where no difference is taken for real."""
+        """The head and class that differ most, None where no difference is significant."""
         found = [e for e in self.effects if e.grouping == self.main_grouping and e.significant]
         return max(found, key=lambda effect: (abs(effect.effect), -effect.row), default=None)
 
     def of_group(self, grouping: str, group: str) -> list[EffectView]:
-        """Heads that set one group apart, the clearest first."""
-        return _clearest([e for e in self.effects if (e.grouping, e.group) == (grouping, group)])
+        """Effects of all heads in one group, the smallest q first."""
+        return _by_q([e for e in self.effects if (e.grouping, e.group) == (grouping, group)])
 
 
 def read_separation(path: Path, study: StudyView) -> Separation:
@@ -109,5 +108,5 @@ def _effect(row: dict[str, Any], study: StudyView) -> EffectView:
     )
 
 
-def _clearest(effects: list[EffectView]) -> list[EffectView]:
+def _by_q(effects: list[EffectView]) -> list[EffectView]:
     return sorted(effects, key=lambda effect: (effect.q, -abs(effect.effect)))

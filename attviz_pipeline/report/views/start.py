@@ -1,4 +1,4 @@
-"""The start page: what was run, how well the model did, what stands out."""
+"""The start page: the run, the scores of the model, and the most notable results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, schemas
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
+from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
+from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
@@ -31,19 +33,19 @@ class ScoreView:
 
 @dataclass(frozen=True)
 class StartView:
-    """The start page; `confusion` is [gold][predicted], empty where no gold class is known.
+    """The start page; `confusion` is None where no gold class is known.
 
     `calibration` is the address of the reliability diagram, None where there is none.
     """
 
     scores: list[ScoreView]
-    confusion: list[list[int]]
+    confusion: ConfusionView | None
     tokens: list[TokenView]
     mistakes: list[DocumentRowView]
     heads: HeadsView
     classes: list[ClassScoreView]
     separating: EffectView | None
-    overconfidence: float | None
+    overconfidence: EstimateView | None
     calibration: str | None = None
 
 
@@ -54,13 +56,13 @@ def start_view(
     scores = evidence.assessment["scores"]
     return StartView(
         scores=_scores(study, scores),
-        confusion=study.summary["confusion"] or [],
+        confusion=confusion_view(study),
         tokens=tokens.rows[:N_TOKENS],
         mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
         heads=heads,
         classes=classes_view(evidence, study).classes,
         separating=evidence.separation.clearest_class(),
-        overconfidence=scores["overconfidence"]["value"] if scores else None,
+        overconfidence=EstimateView(**scores["overconfidence"]) if scores else None,
     )
 
 

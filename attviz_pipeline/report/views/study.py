@@ -12,7 +12,7 @@ from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
-from attviz_pipeline.report.measures import measures_of_study
+from attviz_pipeline.report.token_measures import measures_of_study
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StudyView:
         extraction: Devices and precisions that attention was extracted with, where the shards say so.
         vector_names: What heads are called in files for other tools, by row.
         layer_names: The same of the means of layers.
-        measures: Names of what full mode adds to the measures of tokens.
+        token_measures: Names of the measures of tokens that full mode adds.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
     """
 
@@ -53,7 +53,7 @@ class StudyView:
     extraction: dict[str, list[str]]
     vector_names: list[str]
     layer_names: list[str]
-    measures: list[str]
+    token_measures: list[str]
     corpus_paths: list[str]
 
     @property
@@ -101,7 +101,7 @@ class StudyView:
 
     @property
     def n_wrong(self) -> int:
-        """Number of those that are predicted wrongly."""
+        """Number of labelled documents that are misclassified."""
         confusion: list[list[int]] = self.summary["confusion"] or []
         return self.n_labelled - sum(row[index] for index, row in enumerate(confusion))
 
@@ -110,7 +110,7 @@ class StudyView:
         return None if label is None else self.label_names[label]
 
     def group_page(self, grouping: str, group: str) -> str | None:
-        """Page of a group of documents: a class, or wrong predictions; right ones have none."""
+        """Page of a group of documents: a class, or the misclassified ones; the correctly classified have none."""
         if grouping == "correct":
             return links.WRONG if group == "wrong" else None
         return links.class_page(self.label_names.index(group)) if group in self.label_names else None
@@ -150,13 +150,13 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         extraction=_extraction(inputs.attention),
         vector_names=head_names(facts),
         layer_names=layer_names(facts),
-        measures=measures_of_study(inputs.attention),
+        token_measures=measures_of_study(inputs.attention),
         corpus_paths=published.corpus_paths(dataset),
     )
 
 
 def run_facts(study: StudyView) -> dict[str, Any]:
-    """Put together the artifact `run`: what an index of several sites says of this one."""
+    """Put together the artifact `run`: the facts that an index of several sites shows."""
     return {
         "name": study.settings.name,
         "title": study.title,

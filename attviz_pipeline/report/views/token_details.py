@@ -1,4 +1,4 @@
-"""What the page of tokens says of one of them when it is chosen: in scripts of bounded size, loaded on demand."""
+"""Details of single tokens for the page of tokens: scripts of bounded size, loaded on demand."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _CLASS_COLUMNS = ["n_inside", "mean_inside", "effect", "q", "log_odds_z"]
 
 @dataclass(frozen=True)
 class DetailPlan:
-    """Which items get details, and how much: the most frequent ones, as far as the bytes reach.
+    """Items with details, the most frequent ones within the byte budget.
 
     Args:
         items: Numbers of the items, in the order of the table.
@@ -37,7 +37,7 @@ class DetailPlan:
 
 
 def plan_details(tokens: TokenTable, study: StudyView) -> DetailPlan:
-    """Share out the bytes that details may take."""
+    """Distribute the byte budget of the details."""
     support = min(study.settings.figures.min_document_frequency, study.settings.terms.min_document_frequency)
     frequency = tokens.table["document_frequency"].to_numpy()
     special = tokens.table["special"].to_numpy(zero_copy_only=False)

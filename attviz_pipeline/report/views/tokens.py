@@ -37,7 +37,7 @@ class TokenView:
 
 @dataclass(frozen=True)
 class TokensView:
-    """The page of all tokens; `rows` are the strongest that are frequent enough, `n_words` words are not entries."""
+    """The page of all tokens: `rows` are the frequent ones of highest mean; `n_words` are no vocabulary entries."""
 
     rows: list[TokenView]
     n_tokens: int
@@ -117,7 +117,7 @@ def tokens_view(tokens: TokenTable, details: list[int], study: StudyView, script
 
     Args:
         tokens: All of them.
-        details: Number of the script that has more to say of each, -1 for none.
+        details: Number of the script with the details of each, -1 for none.
         study: Facts of the study.
         scripts: Files that hold the rows.
     """

@@ -1,4 +1,4 @@
-"""What full mode lets a document's page say of tokens beside their self-attention."""
+"""Measures of tokens that full mode adds to self-attention."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, schemas
 
-MEASURES = {"received": "received", "rollout": "rollout", "norm-weighted": "value_norm"}
+TOKEN_MEASURES = {"received": "received", "rollout": "rollout", "norm-weighted": "value_norm"}
 """By name, in the order of payloads, the column of schema ATTENTION that each needs."""
 
 
@@ -21,11 +21,15 @@ def measures_of_study(attention: Sequence[Path]) -> list[str]:
     Raises:
         ArtifactError: One is missing or damaged.
     """
-    # One mode and one model make all documents of a shard: its first row group tells.
-    firsts = [next(files.iter_tables(path, schemas.ATTENTION, list(MEASURES.values())), None) for path in attention]
+    # All documents of a shard have one mode and one model: its first row group is enough.
+    firsts = [
+        next(files.iter_tables(path, schemas.ATTENTION, list(TOKEN_MEASURES.values())), None) for path in attention
+    ]
     tables = [table for table in firsts if table is not None and table.num_rows]
     return [
-        name for name, column in MEASURES.items() if tables and not any(table[column].null_count for table in tables)
+        name
+        for name, column in TOKEN_MEASURES.items()
+        if tables and not any(table[column].null_count for table in tables)
     ]
 
 

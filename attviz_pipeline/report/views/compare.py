@@ -1,4 +1,4 @@
-"""How two heads or two classes differ: the numbers of all of them, for the page that sets two side by side."""
+"""Numbers of all heads and classes, from which the page Compare shows how two of them differ."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ _SCORES = {"n_gold": "documents", "n_predicted": "predicted", "precision": "prec
 
 
 def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> dict[str, Any]:
-    """What all heads are compared by, as columns for the page's script.
+    """Numbers of all heads, as columns for the page's script.
 
     Args:
         page: The page of all heads, whose metrics and likeness are taken.
@@ -45,7 +45,7 @@ def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> d
 
 
 def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) -> dict[str, Any]:
-    """What all classes are compared by, as columns for the page's script.
+    """Numbers of all classes, as columns for the page's script.
 
     Returns:
         `scores`, each a title and a value per class; `effects`, Hedges' g of every head, [class][row], null where it

@@ -1,4 +1,4 @@
-"""What the figures of likeness between heads share: the numbers of one measure, and how they are put into words."""
+"""Shared by the figures of similarity between heads: the numbers of each measure, and their description."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,48 +18,48 @@ from attviz_pipeline.significance import SIGNIFICANT
 
 
 class Measure(NamedTuple):
-    """How a measure of likeness is called and read.
+    """Name and direction of a measure of similarity.
 
     Attributes:
         name: As the tables name it.
         title: As captions name it.
         axis: Name and unit of its values.
-        high_is_alike: True of a similarity, False of a distance.
+        high_is_similar: True of a similarity, False of a distance.
         basis: What was compared; names facts of the tables.
-        lacking: Why there may be nothing to show; names facts of the tables.
+        reason_empty: Reason if there is nothing to show; names facts of the tables.
     """
 
     name: str
     title: str
     axis: str
-    high_is_alike: bool
+    high_is_similar: bool
     basis: str
-    lacking: str
+    reason_empty: str
 
 
 MEASURES = (
     Measure(
         "fuji",
-        "FUJI, likeness of the heads' rankings of tokens by mean self-attention",
+        "FUJI, similarity of the heads' rankings of tokens by mean self-attention",
         "area below the FUJI curve",
-        high_is_alike=True,
+        high_is_similar=True,
         basis="{n_tokens:,} tokens that occur in at least {min_document_frequency} documents",
-        lacking="No token occurs in at least {min_document_frequency} documents.",
+        reason_empty="No token occurs in at least {min_document_frequency} documents.",
     ),
     Measure(
         "jensen_shannon",
         "Jensen-Shannon distance of the heads' self-attention over the tokens of a document",
         "Jensen-Shannon distance",
-        high_is_alike=False,
+        high_is_similar=False,
         basis="{n_documents:,} documents",
-        lacking="No sampled document has two tokens.",
+        reason_empty="No sampled document has two tokens.",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """One measure of likeness between all heads.
+    """One measure of similarity between all heads.
 
     Attributes:
         measure: Which one.
@@ -74,11 +74,11 @@ class Likeness:
     heads: pa.Table
 
     @property
-    def lacking(self) -> str:
-        """Why there is nothing to show, or nothing."""
+    def reason_empty(self) -> str:
+        """Why there is nothing to show; empty if there is."""
         if self.facts["n_layers"] * self.facts["n_heads"] == 1:
-            return "The model has one head: there is none to compare it with."
-        return "" if self.pairs.num_rows else self.measure.lacking.format(**self.facts)
+            return "The model has one head, so there are no pairs to compare."
+        return "" if self.pairs.num_rows else self.measure.reason_empty.format(**self.facts)
 
     @property
     def basis(self) -> str:
@@ -97,21 +97,21 @@ class Likeness:
         matrix[np.triu_indices(n_heads, 1)] = self.pairs[name].to_numpy()
         return np.where(np.isnan(matrix), matrix.T, matrix)
 
-    def extreme(self, *, alike: bool) -> str:
-        """Name the pair of heads that is most, or least, alike, with its value."""
+    def extreme(self, *, similar: bool) -> str:
+        """Name the most or least similar pair of heads, with its value."""
         values = self.pairs["value"].to_numpy()
-        row = int(values.argmax() if alike == self.measure.high_is_alike else values.argmin())
+        row = int(values.argmax() if similar == self.measure.high_is_similar else values.argmin())
         return f"{pair_name(self.pairs.slice(row, 1).to_pylist()[0])} ({values[row]:.3f})"
 
     @property
-    def beside_chance(self) -> str:
-        """How many pairs are more alike than chance, and how many less, in words."""
+    def compared_with_chance(self) -> str:
+        """Shares of pairs that are more, and less, similar than chance, in words."""
         value, low, high = (self.pairs[name].to_numpy() for name in ("value", "null_low", "null_high"))
-        less = value < low if self.measure.high_is_alike else value > high
+        less = value < low if self.measure.high_is_similar else value > high
         more = self.pairs["q"].to_numpy() <= SIGNIFICANT
         return (
-            f"{more.mean():.0%} of the pairs are more alike than chance, "
-            f"{less.mean():.0%} less than 97.5 % of the permutations."
+            f"{more.mean():.0%} of the pairs are more similar than chance (q ≤ {SIGNIFICANT}), "
+            f"{less.mean():.0%} are less similar than in 97.5 % of the permutations."
         )
 
 
@@ -138,27 +138,27 @@ def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such 
     alt: Callable[[Likeness], str],
     numbers: Callable[[Likeness], pa.Table],
 ) -> Iterator[Drawing]:
-    """Draw one figure per measure; where there is nothing to show, it says why.
+    """Draw one figure per measure; where there is nothing to show, the figure gives the reason.
 
     Args:
         inputs: The artifacts and settings.
         kind: Key of `FIGURES`.
         plot: Draws a measure.
-        caption: Says what is drawn and how to read it.
-        alt: Says what it shows.
+        caption: Describes what is drawn and how to read it.
+        alt: Describes the result in words.
         numbers: Chooses the table that is stored beside it.
 
     Raises:
         ArtifactError: A table of the comparison is unusable.
     """
     for likeness in read_likeness(inputs):
-        lacking = likeness.lacking
+        reason = likeness.reason_empty
         yield finish(
-            partial(style.sentence, lacking) if lacking else partial(plot, likeness),
+            partial(style.sentence, reason) if reason else partial(plot, likeness),
             name=f"{kind}-{likeness.measure.name}",
             kind=kind,
-            caption=lacking or caption(likeness),
-            alt=lacking or alt(likeness),
+            caption=reason or caption(likeness),
+            alt=reason or alt(likeness),
             columns=numbers(likeness).to_pydict(),
             dpi=inputs.settings.dpi,
         )
@@ -170,15 +170,15 @@ def pair_name(row: Mapping[str, Any]) -> str:
 
 
 def groups_in_words(likeness: Likeness) -> str:
-    """Say into how many groups the heads fall, and how far apart these are."""
+    """Describe the groups of heads and how clearly they are separated."""
     groups = likeness.facts["groups"]
     if groups["n_clusters"] == 1:
-        return "No cut of the dendrogram gives groups that are apart."
+        return "No cut of the dendrogram gives separated groups."
     sizes = np.sort(np.bincount(likeness.column("cluster")))[::-1]
     n_alone = int((sizes == 1).sum())
-    alone = {0: "", 1: ", one of them a single head"}.get(n_alone, f", {n_alone} of them single heads")
+    alone = {0: "", 1: ", one of which is a single head"}.get(n_alone, f", {n_alone} of which are single heads")
     # Kaufman and Rousseeuw 1990 read a mean below a quarter as no substantial structure.
-    apart = "barely apart" if groups["silhouette"] <= 0.25 else "apart"
+    apart = "weakly separated" if groups["silhouette"] <= 0.25 else "separated"
     return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {groups['silhouette']:.2f})."
 
 
