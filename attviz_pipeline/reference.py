@@ -83,7 +83,7 @@ without its words.
 Lists are written as [axis, axis], flattened in C order (the last axis runs fastest).
 Fixed-point sums are n limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - n)).
 
-This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make reference`.
+This page is generated from `attviz_pipeline/artifacts/all_schemas.py` by `make reference`.
 """
 
 

@@ -10,7 +10,7 @@ from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches, read_
 from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.config.settings import AggregatesSettings
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import AggregateShard
@@ -35,11 +35,11 @@ def aggregate_shard(
     """
     n_layers, n_heads = read_head_counts(attention)
     tokens, heads = TokenSums(n_layers, n_heads), HeadSums(n_layers, n_heads)
-    n_documents = files.count_rows(attention, schemas.ATTENTION)
+    n_documents = files.count_rows(attention, attention_schemas.ATTENTION)
     definition = settings.aggregates.definition
     facts = {"n_layers": n_layers, "n_heads": n_heads, "definition": definition}
     with (
-        files.TableWriter(aggregates, schemas.AGGREGATES, facts) as writer,
+        files.TableWriter(aggregates, statistics_schemas.AGGREGATES, facts) as writer,
         Progress(total=n_documents, label="aggregate_shard", unit="documents") as progress,
     ):
         for batch in iter_batches(attention, ["position", "id"]):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents
@@ -37,7 +37,7 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
         ArtifactError: A shard is unusable, or the shards are of different models.
         ConfigError: A head that was chosen is not there.
     """
-    facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
+    facts = {path: files.read_facts(path, attention_schemas.ATTENTION) for path in attention}
     first = facts[attention[0]]
     problems = [Problem(str(path), "is of another model or corpus") for path in attention if facts[path] != first]
     if problems:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 
 MEASURES = {"received": "received", "rollout": "rollout", "norm-weighted": "value_norm"}
 """By name, in the order of payloads, the column of schema ATTENTION that each needs."""
@@ -22,7 +22,9 @@ def measures_of_study(attention: Sequence[Path]) -> list[str]:
         ArtifactError: One is missing or damaged.
     """
     # One mode and one model make all documents of a shard: its first row group tells.
-    firsts = [next(files.iter_tables(path, schemas.ATTENTION, list(MEASURES.values())), None) for path in attention]
+    firsts = [
+        next(files.iter_tables(path, attention_schemas.ATTENTION, list(MEASURES.values())), None) for path in attention
+    ]
     tables = [table for table in firsts if table is not None and table.num_rows]
     return [
         name for name, column in MEASURES.items() if tables and not any(table[column].null_count for table in tables)

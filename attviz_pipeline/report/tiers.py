@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
@@ -65,7 +65,7 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
     Raises:
         ConfigError: Not even the smaller pages of all documents fit.
     """
-    table = files.read_table(index, schemas.DOCUMENT_INDEX, COLUMNS)
+    table = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
     n_tokens = table["n_tokens"].to_numpy().astype(np.float64)
     extra = BYTES_PER_VALUE * n_tokens * (study.n_rows - study.n_layers)
     smallest = written + _smallest_site(table, n_tokens, study) + float(extra[list(mapped)].sum())

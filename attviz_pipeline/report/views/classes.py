@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
@@ -124,7 +124,7 @@ def read_class_evidence(inputs: SiteInputs, separation: Separation) -> ClassEvid
         ArtifactError: A table is missing or damaged.
     """
     return ClassEvidence(
-        assessment=files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT),
+        assessment=files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT),
         terms=read_group_terms(inputs.terms.class_terms),
         separation=separation,
         documents=_read_documents(inputs.statistics.document_index),
@@ -219,7 +219,7 @@ def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
 
 def _read_documents(index: Path) -> DocumentLists:
     lists = DocumentLists()
-    for table in files.iter_tables(index, schemas.DOCUMENT_INDEX, _COLUMNS):
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, _COLUMNS):
         lists.add(table.to_pylist())
     return lists
 

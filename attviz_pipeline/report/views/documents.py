@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
@@ -44,7 +44,7 @@ class DocumentScores:
         Raises:
             ArtifactError: The table is missing or damaged, or of other documents.
         """
-        table = files.read_table(confidences, schemas.CONFIDENCES, ["position", "mean_entropy"])
+        table = files.read_table(confidences, statistics_schemas.CONFIDENCES, ["position", "mean_entropy"])
         if table["position"].to_pylist() != list(range(n_documents)):
             raise ArtifactError(f"{confidences} is of other documents.", remedy=files.REBUILD)
         self._entropy = table["mean_entropy"].fill_null(np.nan).to_numpy()
@@ -185,7 +185,7 @@ def iter_chunks(
 
 
 def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
-    return files.iter_tables(index, schemas.DOCUMENT_INDEX, columns)
+    return files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, columns)
 
 
 def _pieces(table: pa.Table) -> Iterator[pa.Table]:

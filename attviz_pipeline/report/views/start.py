@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.heads import HeadsView
@@ -78,7 +78,7 @@ def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
     best: list[dict[str, Any]] = []
-    for table in files.iter_tables(index, schemas.DOCUMENT_INDEX, _COLUMNS):
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, _COLUMNS):
         wrong = [
             label is not None and label != guess
             for label, guess in zip(table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True)
