@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attviz_pipeline.analysis.aggregates import DEFINITIONS, Aggregate
+from attviz_pipeline.aggregates import DEFINITIONS, Formula
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches, read_head_counts
 from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
@@ -51,7 +51,7 @@ def aggregate_shard(
     heads.write_sums(head_sums)
 
 
-def _aggregates(batch: AttentionBatch, formulas: Mapping[str, Aggregate]) -> pa.Table:
+def _aggregates(batch: AttentionBatch, formulas: Mapping[str, Formula]) -> pa.Table:
     matrix = batch.values.astype("float64").T
     lists = {
         name: ragged_column(formula(matrix).astype("float32"), batch.n_tokens) for name, formula in formulas.items()

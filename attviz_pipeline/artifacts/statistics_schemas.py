@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from attviz_pipeline import aggregates
 from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, list_of
 
 AGGREGATES = Schema(
@@ -14,15 +15,10 @@ AGGREGATES = Schema(
     pa.schema(
         [
             *IDENTITY[:2],
-            column("mean", list_of(pa.float32()), "Mean over layers and heads, [token], 0..1"),
-            column(
-                "entropy",
-                list_of(pa.float32()),
-                "-(1/m_j) sum_i A_ij ln A_ij over layers and heads i, m_j the number of distinct values, [token], nats",
+            *(
+                column(name, list_of(pa.float32()), ", ".join(filter(None, (one.description, "[token]", one.unit))))
+                for name, one in aggregates.AGGREGATES.items()
             ),
-            column("std", list_of(pa.float32()), "Standard deviation, divided by h - 1, [token]"),
-            column("max", list_of(pa.float32()), "Maximum over layers and heads, [token], 0..1"),
-            column("min", list_of(pa.float32()), "Minimum over layers and heads, [token], 0..1"),
         ]
     ),
 )

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.measures import measures_of_document
 
-AGGREGATES = ("mean", "entropy", "std", "max", "min")
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)
 
 

@@ -18,7 +18,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
 
-from attviz_pipeline.analysis import aggregates, batches, exact_sums
+from attviz_pipeline import aggregates
+from attviz_pipeline.analysis import batches, exact_sums
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.artifacts import all_schemas, attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges

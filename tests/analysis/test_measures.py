@@ -13,6 +13,7 @@ from document_pages import page_payload
 from site_visits import Visitor, row_at, until
 from synthetic_site import site_settings, write_site_inputs
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE
@@ -20,7 +21,7 @@ from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.measures import MEASURES, measures_of_document, measures_of_study
 from attviz_pipeline.report.render_site import write_site
-from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.rows import DocumentRow
 
 DOCUMENT = 7
 
@@ -94,7 +95,7 @@ def site_without_norms(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFact
 
 
 def numbers_of(row: DocumentRow, measure: str) -> Any:
-    return row.measures.get(measure, row.aggregates[AGGREGATES.index(measure)] if measure in AGGREGATES else None)
+    return row.measures.get(measure, row.aggregates[list(AGGREGATES).index(measure)] if measure in AGGREGATES else None)
 
 
 @pytest.mark.browser

@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "attviz_pipeline"
 STAGES = {"dataset", "model", "attention", "redaction", "analysis", "figures", "report", "export", "publish"}
 SHARED = {
+    "aggregates",
     "artifacts",
     "config",
     "devices",

@@ -10,13 +10,13 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
+from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.separation import EffectView, Separation
 from attviz_pipeline.report.views.study import StudyView
 
 N_HEADS = 15
 N_DOCUMENTS = 5
-_COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
 Rows = list[dict[str, Any]]
 
 
@@ -219,7 +219,7 @@ def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
 
 def _read_documents(index: Path) -> DocumentLists:
     lists = DocumentLists()
-    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, _COLUMNS):
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
         lists.add(table.to_pylist())
     return lists
 
