@@ -486,7 +486,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "export_attention",
-            "Write attention in the formats of other tools: AttViz, neat-vision, LaTeX, CSV, Parquet.",
+            "Write attention in the formats of other tools; `export.formats` names them.",
             "export",
             ExportAttention,
             reads=(_ATTENTION,),

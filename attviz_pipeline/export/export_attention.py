@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.config.settings import ExportFormat
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents
@@ -15,7 +16,7 @@ from attviz_pipeline.stages import ExportAttention
 
 Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 
-FORMATS: Mapping[str, Format] = {
+FORMATS: Mapping[ExportFormat, Format] = {
     "attviz_json": write_attviz_json,
     "neat_vision": write_neat_vision,
     "latex": write_latex,
@@ -30,8 +31,7 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
     Args:
         settings: Which formats, which heads.
         attention: Artifacts `attention` of all shards.
-        export: Folder, written whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
-            `latex/`, `tokens.csv`, `tokens.parquet`.
+        export: Folder, written whole; each function of `FORMATS` says which files it writes.
 
     Raises:
         ArtifactError: A shard is unusable, or the shards are of different models.

@@ -14,7 +14,7 @@ EXPORT = (
 
 
 rule export_attention:
-    "Write attention in the formats of other tools: AttViz, neat-vision, LaTeX, CSV, Parquet."
+    "Write attention in the formats of other tools; `export.formats` names them."
     input:
         code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
