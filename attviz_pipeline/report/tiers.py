@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report.views.study import StudyView
@@ -22,10 +23,10 @@ logger = logging.getLogger(__name__)
 COLUMNS = ["id", "text", "label", "prediction", "probabilities", "n_tokens"]
 BYTES_PER_VALUE = 1.25
 """Most that a coded value takes, deflated and in base64; measured are 1.1."""
-BYTES_PER_TOKEN = 20
-"""Aggregates (14) and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
 BYTES_PER_MEASURE = 2.8
-"""What each measure that full mode adds takes of a token: two bytes in base64."""
+"""What an aggregate, or a measure that full mode adds, takes of a token: two bytes in base64."""
+BYTES_PER_TOKEN = 6 + BYTES_PER_MEASURE * len(AGGREGATES)
+"""Aggregates and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
 PAGE_BYTES = 5_200
 """A document's page without its text, classes and tokens, and its row of the index without its excerpt."""
 BYTES_PER_CLASS = 110

@@ -53,8 +53,8 @@ ONLY_IN = {
     "git": {"publish"},
     "snakemake": set(),
 }
-OTHERS = {"attviz_pipeline/figures/style.py", "attviz_pipeline/report/render_site.py"}
-"""Figures have colours of their own, on paper; templates have the names of pages."""
+OTHERS = {"attviz_pipeline/report/render_site.py"}
+"""Templates have the names of pages."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
