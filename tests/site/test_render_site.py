@@ -331,7 +331,7 @@ def test_a_document_view_states_the_artifact(inputs: SiteInputs) -> None:
         assert [p.probability for p in view.probabilities] == ordered
         means = np.where(row.special, -1, row.aggregates[0])
         assert view.strongest[0].index == means.argmax()
-        assert view.strongest[0].max == pytest.approx(row.self_attention[:, means.argmax()].max())
+        assert view.strongest[0].aggregates["max"] == pytest.approx(row.self_attention[:, means.argmax()].max())
         assert view.strongest_head is not None
         flat = view.strongest_head.layer * study.n_heads + view.strongest_head.head
         assert flat == row.self_attention[:, ~row.special].mean(axis=1, dtype=float).argmax()
