@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attviz_pipeline.analysis import aggregates as aggregates
+    from attviz_pipeline import aggregates as aggregates
     from attviz_pipeline.analysis.classes.log_odds import log_odds as log_odds
     from attviz_pipeline.analysis.heads.clusters import cluster_heads as cluster_heads
     from attviz_pipeline.analysis.heads.clusters import map_heads as map_heads
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {
-    "attviz_pipeline.analysis": ("aggregates",),
     "attviz_pipeline.analysis.classes.log_odds": ("log_odds",),
     "attviz_pipeline.analysis.heads.clusters": ("cluster_heads", "map_heads"),
     "attviz_pipeline.analysis.heads.divergence": ("jensen_shannon", "token_distributions"),
@@ -42,7 +41,7 @@ _HOMES = {
     "attviz_pipeline.results": ("Document", "Results", "open_results"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted([*_HOME_OF, "__version__"])  # noqa: PLE0605 - a list, though sorted
+__all__ = sorted([*_HOME_OF, "aggregates", "__version__"])  # noqa: PLE0605 - a list, though sorted
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as names

@@ -88,7 +88,7 @@ List columns are arrays [axis, axis], flattened in C order (the last axis varies
 self-attention of a token in a head and n the number of tokens of its window, including special tokens.
 Fixed-point sums are m limbs of 30 bits, the least significant first: value = sum over k of limb[k] * 2^(30 (k - m)).
 
-This page is generated from `attviz_pipeline/artifacts/schemas.py` by `make reference`.
+This page is generated from `attviz_pipeline/artifacts/all_schemas.py` by `make reference`.
 """
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import all_schemas, files, schemas
+from attviz_pipeline.artifacts import all_schemas, attention_schemas, files
 from attviz_pipeline.artifacts.layout import table_path
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
@@ -98,7 +98,7 @@ class Results:
             ArtifactError: A shard is damaged.
         """
         for shard in self._shards:
-            for row in iter_rows(shard, schemas.ATTENTION):
+            for row in iter_rows(shard, attention_schemas.ATTENTION):
                 yield self._document(row)
 
     def _document(self, row: Row) -> Document:
@@ -118,7 +118,7 @@ class Results:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        return files.read_facts(self._shards[0], schemas.ATTENTION)
+        return files.read_facts(self._shards[0], attention_schemas.ATTENTION)
 
     def _find_shards(self) -> list[Path]:
         shards = sorted((self.folder / "attention").glob("*.parquet"))

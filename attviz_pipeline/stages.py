@@ -489,7 +489,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "export_attention",
-            "Export attention for other tools: AttViz, neat-vision, LaTeX, CSV, Parquet.",
+            "Export attention in the formats of other tools that `export.formats` names.",
             "export",
             ExportAttention,
             reads=(_ATTENTION,),

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.opening import open_model, open_tokenizer
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
@@ -24,8 +24,8 @@ from attviz_pipeline.model_inputs import pads_left, takes_type_ids
 
 def read_windows(study: Path) -> list[Window]:
     """Cut the test documents of a study into model inputs."""
-    rows = files.read_table(study / "dataset" / "documents.parquet", schemas.DOCUMENTS).to_pylist()
-    max_tokens = files.read_json(study / "model" / "model.json", schemas.MODEL)["max_tokens"]
+    rows = files.read_table(study / "dataset" / "documents.parquet", corpus_schemas.DOCUMENTS).to_pylist()
+    max_tokens = files.read_json(study / "model" / "model.json", model_schemas.MODEL)["max_tokens"]
     encoder = DocumentEncoder(open_tokenizer(study / "model" / "checkpoint"), AttentionSettings(), max_tokens)
     documents = encoder.encode([row["text"] for row in rows if row["split"] == "test"])
     return [window for document in documents for window in document.windows]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.render import Pages, templates_folder
@@ -57,11 +57,11 @@ def write_index(folder: Path, n_documents: int, n_words: int) -> tuple[Path, Pat
         "mean": random.random(n_documents), "text": texts,
     }  # fmt: skip
     index, confidences = folder / "document_index.parquet", folder / "confidences.parquet"
-    files.write_table(index, schemas.DOCUMENT_INDEX, columns)
+    files.write_table(index, statistics_schemas.DOCUMENT_INDEX, columns)
     measured = {"position": numbers, "label": columns["label"], "prediction": prediction,
                 "right": columns["label"] == prediction, "confidence": probabilities.max(axis=1),
                 "mean_entropy": random.random(n_documents), "n_tokens": n_tokens}  # fmt: skip
-    files.write_table(confidences, schemas.CONFIDENCES, measured)
+    files.write_table(confidences, statistics_schemas.CONFIDENCES, measured)
     return index, confidences
 
 

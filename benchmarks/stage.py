@@ -17,7 +17,7 @@ from pairing import Row, paired_ratio, run_alone, seconds, spread
 from sizes import Sizes
 from transformers import AutoModelForSequenceClassification
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
@@ -91,7 +91,7 @@ def _products_alone(checkpoint: Path, n_tokens: int) -> Way:
 
 
 def _n_tokens(place: Path) -> int:
-    tokens = files.read_table(place / "attention.parquet", schemas.ATTENTION, ["tokens"])
+    tokens = files.read_table(place / "attention.parquet", attention_schemas.ATTENTION, ["tokens"])
     return sum(len(document) for document in tokens.column("tokens"))
 
 
@@ -176,7 +176,7 @@ def prepare_stage(
 ) -> Callable[[], None]:
     """Write model, card and shard, and return the stage, ready to run."""
     make_checkpoint(place / "checkpoint", shape, corpus)
-    files.write_json(place / "model.json", schemas.MODEL, make_card(shape))
+    files.write_json(place / "model.json", model_schemas.MODEL, make_card(shape))
     in_order = sorted(texts, key=len)
     columns = {
         "position": range(len(texts)),
@@ -188,8 +188,8 @@ def prepare_stage(
         "pair_start": [None] * len(texts),
         "block": [index // BLOCK_SIZE for index in range(len(texts))],
     }
-    table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in schemas.SHARD.arrow})
-    with files.TableWriter(place / "shard.parquet", schemas.SHARD, {"label_names": ["a", "b"]}) as writer:
+    table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in corpus_schemas.SHARD.arrow})
+    with files.TableWriter(place / "shard.parquet", corpus_schemas.SHARD, {"label_names": ["a", "b"]}) as writer:
         for first in range(0, len(texts), ROWS_PER_GROUP):
             writer.write_table(table.slice(first, ROWS_PER_GROUP))
     return _stage(place, mantissa_bits)

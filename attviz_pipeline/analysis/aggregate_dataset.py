@@ -11,7 +11,7 @@ from attviz_pipeline.analysis.ledger import complete_ledger
 from attviz_pipeline.analysis.moments import write_head_tokens, write_tokens
 from attviz_pipeline.analysis.summary import summarise
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.errors import ArtifactError, Problem
 
@@ -53,7 +53,7 @@ def aggregate_dataset(
         "n_heads": model.n_heads,
         "ledger": status_counts,
     }
-    files.write_json(statistics.summary, schemas.SUMMARY, summary)
+    files.write_json(statistics.summary, statistics_schemas.SUMMARY, summary)
 
 
 class _ModelFacts(NamedTuple):
@@ -64,7 +64,7 @@ class _ModelFacts(NamedTuple):
 
 def _model_facts(attention: Sequence[Path], token_sums: Sequence[Path]) -> _ModelFacts:
     """Return the facts of the first shard, and check that all shards agree with it."""
-    facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
+    facts = {path: files.read_facts(path, attention_schemas.ATTENTION) for path in attention}
     if not facts:
         raise ArtifactError("no attention shard was given: there is nothing to aggregate.")
     first = facts[attention[0]]
@@ -73,7 +73,7 @@ def _model_facts(attention: Sequence[Path], token_sums: Sequence[Path]) -> _Mode
     problems += [
         Problem(str(path), f"is not of a model with {model.n_layers} x {model.n_heads} heads")
         for path in token_sums
-        if head_counts(files.read_facts(path, schemas.TOKEN_SUMS), path) != model[:2]
+        if head_counts(files.read_facts(path, statistics_schemas.TOKEN_SUMS), path) != model[:2]
     ]
     if problems:
         raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attviz_pipeline.analysis.aggregates import DEFINITIONS, Aggregate
+from attviz_pipeline.aggregates import DEFINITIONS, Formula
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches, read_head_counts
 from attviz_pipeline.analysis.head_sums import HeadSums
 from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.config.settings import AggregatesSettings
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import AggregateShard
@@ -35,11 +35,11 @@ def aggregate_shard(
     """
     n_layers, n_heads = read_head_counts(attention)
     tokens, heads = TokenSums(n_layers, n_heads), HeadSums(n_layers, n_heads)
-    n_documents = files.count_rows(attention, schemas.ATTENTION)
+    n_documents = files.count_rows(attention, attention_schemas.ATTENTION)
     definition = settings.aggregates.definition
     facts = {"n_layers": n_layers, "n_heads": n_heads, "definition": definition}
     with (
-        files.TableWriter(aggregates, schemas.AGGREGATES, facts) as writer,
+        files.TableWriter(aggregates, statistics_schemas.AGGREGATES, facts) as writer,
         Progress(total=n_documents, label="aggregate_shard", unit="documents") as progress,
     ):
         for batch in iter_batches(attention, ["position", "id"]):
@@ -51,7 +51,7 @@ def aggregate_shard(
     heads.write_sums(head_sums)
 
 
-def _aggregates(batch: AttentionBatch, formulas: Mapping[str, Aggregate]) -> pa.Table:
+def _aggregates(batch: AttentionBatch, formulas: Mapping[str, Formula]) -> pa.Table:
     matrix = batch.values.astype("float64").T
     lists = {
         name: ragged_column(formula(matrix).astype("float32"), batch.n_tokens) for name, formula in formulas.items()

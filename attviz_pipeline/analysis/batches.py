@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.errors import ArtifactError, Problem
 
 VALUES_PER_BATCH = 2**20
@@ -58,7 +58,7 @@ def read_head_counts(path: Path) -> tuple[int, int]:
     Raises:
         ArtifactError: The file is unusable, or the numbers are missing or not positive whole numbers.
     """
-    return head_counts(files.read_facts(path, schemas.ATTENTION), path)
+    return head_counts(files.read_facts(path, attention_schemas.ATTENTION), path)
 
 
 def head_counts(facts: dict[str, Any], path: Path) -> tuple[int, int]:
@@ -85,7 +85,7 @@ def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
         ArtifactError: The file is unusable, the lengths of columns disagree, or a value is not in 0..1.
     """
     n_layers, n_heads = read_head_counts(path)
-    for table in files.iter_tables(path, schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS, "entries"]):
+    for table in files.iter_tables(path, attention_schemas.ATTENTION, ["id", *columns, *TOKEN_COLUMNS, "entries"]):
         _check_lengths(path, table, n_layers * n_heads)
         sizes = _lengths(table, "self_attention").cumsum()
         start = 0

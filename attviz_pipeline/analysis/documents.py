@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.progress import track
 
@@ -48,8 +48,8 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
 
 def write_index(path: Path, documents: pa.Table, label_names: list[str]) -> None:
     """Write the artifact `document_index`."""
-    table = documents.select(schemas.DOCUMENT_INDEX.arrow.names)
-    with files.TableWriter(path, schemas.DOCUMENT_INDEX, {"label_names": label_names}) as writer:
+    table = documents.select(statistics_schemas.DOCUMENT_INDEX.arrow.names)
+    with files.TableWriter(path, statistics_schemas.DOCUMENT_INDEX, {"label_names": label_names}) as writer:
         for start in range(0, table.num_rows, ROWS_PER_GROUP):
             writer.write_table(table.slice(start, ROWS_PER_GROUP))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import AttentionBatch
 from attviz_pipeline.analysis.lists import list_column, matrix
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -55,7 +55,7 @@ class HeadSums:
         Raises:
             ArtifactError: The file is unusable or comes from a model with another number of heads.
         """
-        table = files.read_table(path, schemas.HEAD_SUMS)
+        table = files.read_table(path, statistics_schemas.HEAD_SUMS)
         if table.num_rows != len(self.min):
             what = f"holds {table.num_rows} heads, not {self._n_layers} x {self._n_heads}"
             raise ArtifactError(f"{path} {what}.", remedy=files.REBUILD)
@@ -76,7 +76,7 @@ class HeadSums:
             "max": pa.array(self.max),
             "histogram": list_column(self.histogram),
         }
-        _write(path, schemas.HEAD_SUMS, columns)
+        _write(path, statistics_schemas.HEAD_SUMS, columns)
 
     def write_heads(self, path: Path) -> None:
         """Write the artifact `heads`: the moments computed from the sums."""
@@ -89,7 +89,7 @@ class HeadSums:
             "max": pa.array(self.max.astype(np.float64)),
             "histogram": list_column(self.histogram),
         }
-        _write(path, schemas.HEADS, columns)
+        _write(path, statistics_schemas.HEADS, columns)
 
     def _common_columns(self) -> dict[str, pa.Array]:
         layer, head = np.indices((self._n_layers, self._n_heads), dtype=np.int32).reshape(2, -1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files
 from attviz_pipeline.errors import ArtifactError, Problem
 
 KEPT = "kept"
@@ -57,7 +57,7 @@ def complete_ledger(ledger: Path, documents: pa.Table, output: Path) -> dict[str
     Raises:
         ArtifactError: The ledger is unusable, or a document comes from a row that the ledger does not list as kept.
     """
-    table = files.read_table(ledger, schemas.LEDGER)
+    table = files.read_table(ledger, corpus_schemas.LEDGER)
     rows = table.to_pylist()
     sources = _sources(documents)
     _check_known(ledger, rows, sources)
@@ -67,9 +67,9 @@ def complete_ledger(ledger: Path, documents: pa.Table, output: Path) -> dict[str
             status, note = _outcome(row, sources.get(row["id"]), analysed_splits)
             row["status"] = status
             row["detail"] = "; ".join(part for part in (row["detail"], note) if part)
-    facts = files.read_facts(ledger, schemas.LEDGER)
-    columns = {name: [row[name] for row in rows] for name in schemas.LEDGER.arrow.names}
-    files.write_table(output, schemas.LEDGER, columns, facts)
+    facts = files.read_facts(ledger, corpus_schemas.LEDGER)
+    columns = {name: [row[name] for row in rows] for name in corpus_schemas.LEDGER.arrow.names}
+    files.write_table(output, corpus_schemas.LEDGER, columns, facts)
     return dict(sorted(Counter(columns["status"]).items()))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.token_sums import TokenRows
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.progress import track
 
 ROWS_PER_GROUP = 65_536
@@ -30,7 +30,7 @@ def write_tokens(path: Path, rows: TokenRows) -> None:
     order = _ranking(moments, _alphabetical_ranks(rows))
     table = _ranked_table(_Entries.of(rows), moments, order)
     table = table.add_column(1, "entry", pa.array(rows.entries, pa.string()).take(pa.array(order)))
-    with files.TableWriter(path, schemas.TOKENS) as writer:
+    with files.TableWriter(path, statistics_schemas.TOKENS) as writer:
         for start in range(0, table.num_rows, ROWS_PER_GROUP):
             writer.write_table(table.slice(start, ROWS_PER_GROUP))
 
@@ -38,7 +38,7 @@ def write_tokens(path: Path, rows: TokenRows) -> None:
 def write_head_tokens(path: Path, rows: TokenRows, n_layers: int, n_heads: int) -> None:
     """Write one row group per head, with one row per entry; the largest mean first."""
     ranks, entries = _alphabetical_ranks(rows), _Entries.of(rows)
-    with files.TableWriter(path, schemas.HEAD_TOKENS) as writer:
+    with files.TableWriter(path, statistics_schemas.HEAD_TOKENS) as writer:
         total = n_layers * n_heads
         for row in track(range(total), total=total, label="aggregate_dataset: head tokens", unit="heads"):
             moments = _of_head(rows, row)

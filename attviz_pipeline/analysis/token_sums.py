@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import AttentionBatch
 from attviz_pipeline.analysis.lists import list_column, matrix
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 
 ROWS_PER_GROUP = 4096
@@ -162,7 +162,7 @@ class TokenSums:
         Raises:
             ArtifactError: The file is unusable or comes from another model.
         """
-        for table in files.iter_tables(path, schemas.TOKEN_SUMS):
+        for table in files.iter_tables(path, statistics_schemas.TOKEN_SUMS):
             self.add(TokenRows.of_table(table, self._n_layers * self._n_heads))
 
     def by_token_id(self) -> TokenRows:
@@ -173,7 +173,7 @@ class TokenSums:
         """Write the artifact `token_sums`, sorted by vocabulary index."""
         order = self._order()
         facts = {"n_layers": self._n_layers, "n_heads": self._n_heads}
-        with files.TableWriter(path, schemas.TOKEN_SUMS, facts) as writer:
+        with files.TableWriter(path, statistics_schemas.TOKEN_SUMS, facts) as writer:
             for start in range(0, len(order), ROWS_PER_GROUP):
                 writer.write_table(self._rows.take(order[start : start + ROWS_PER_GROUP]).to_table())
 

@@ -1,35 +1,46 @@
 """Every file format of the pipeline, in the order of docs/artifacts.md.
 
-This is a separate module, so that a stage depends only on the formats that it reads and writes.
+The formats are declared in modules by part, and this list in a module of its own, so that a stage depends only on the
+formats that it reads and writes. If the meaning of a column changes, raise the version of its schema.
 """
 
-from attviz_pipeline.artifacts import comparison_schemas, map_schemas, profile_schemas, schemas, term_schemas
+from attviz_pipeline.artifacts import (
+    attention_schemas,
+    comparison_schemas,
+    corpus_schemas,
+    map_schemas,
+    model_schemas,
+    output_schemas,
+    profile_schemas,
+    statistics_schemas,
+    term_schemas,
+)
 from attviz_pipeline.artifacts.schema import Schema
 
 ALL: tuple[Schema, ...] = (
-    schemas.DATASET,
-    schemas.DOCUMENTS,
-    schemas.LEDGER,
-    schemas.SHARD,
-    schemas.MODEL,
-    schemas.METRICS,
-    schemas.ATTENTION,
-    schemas.AGGREGATES,
-    schemas.TOKEN_SUMS,
-    schemas.HEAD_SUMS,
-    schemas.TOKENS,
-    schemas.HEAD_TOKENS,
-    schemas.HEADS,
-    schemas.DOCUMENT_INDEX,
-    schemas.SUMMARY,
-    schemas.ASSESSMENT,
-    schemas.CALIBRATION,
-    schemas.CONFIDENCES,
+    corpus_schemas.DATASET,
+    corpus_schemas.DOCUMENTS,
+    corpus_schemas.LEDGER,
+    corpus_schemas.SHARD,
+    model_schemas.MODEL,
+    model_schemas.METRICS,
+    attention_schemas.ATTENTION,
+    statistics_schemas.AGGREGATES,
+    statistics_schemas.TOKEN_SUMS,
+    statistics_schemas.HEAD_SUMS,
+    statistics_schemas.TOKENS,
+    statistics_schemas.HEAD_TOKENS,
+    statistics_schemas.HEADS,
+    statistics_schemas.DOCUMENT_INDEX,
+    statistics_schemas.SUMMARY,
+    statistics_schemas.ASSESSMENT,
+    statistics_schemas.CALIBRATION,
+    statistics_schemas.CONFIDENCES,
     *term_schemas.ALL,
     *comparison_schemas.ALL,
     *profile_schemas.ALL,
     *map_schemas.ALL,
-    schemas.FIGURES,
-    schemas.EXPORTED_TOKENS,
-    schemas.RUN,
+    output_schemas.FIGURES,
+    output_schemas.EXPORTED_TOKENS,
+    output_schemas.RUN,
 )

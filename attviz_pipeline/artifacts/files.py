@@ -194,7 +194,7 @@ def write_table(path: Path, schema: Schema, columns: Mapping[str, Any], facts: M
 
     Args:
         path: Target file.
-        schema: One of `schemas`.
+        schema: One of `all_schemas`.
         columns: Values by column name.
         facts: JSON-able properties of the whole table (number of layers, ...), kept in the file's metadata.
     """

@@ -53,3 +53,10 @@ MOMENTS = [
     column("min", pa.float64(), "Minimum, 0..1"),
     column("max", pa.float64(), "Maximum, 0..1"),
 ]
+
+PAIR_START = column(
+    "pair_start",
+    pa.int32(),
+    "First character of the second text of a pair in `text`; null if there is no pair",
+    nullable=True,
+)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import torch
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, model_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.attention.background import one_ahead, one_behind
 from attviz_pipeline.attention.batching import batch_windows, calibrate
@@ -47,14 +47,14 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         AttentionError: The model returns no attention, or other layers or heads than its metadata states.
         ResourceError: The requested device is not available, or memory or disk space is too small.
     """
-    model_card = files.read_json(card, schemas.MODEL)
+    model_card = files.read_json(card, model_schemas.MODEL)
     require_unchanged(checkpoint, model_card["sha256"])
-    n_documents = files.count_rows(shard, schemas.SHARD)
+    n_documents = files.count_rows(shard, corpus_schemas.SHARD)
     extraction = _Extraction(settings.attention, checkpoint, model_card)
     facts = {
         "n_layers": model_card["n_layers"],
         "n_heads": model_card["n_heads"],
-        "label_names": files.read_facts(shard, schemas.SHARD)["label_names"],
+        "label_names": files.read_facts(shard, corpus_schemas.SHARD)["label_names"],
         "model": model_card["sha256"],
         "offsets": extraction.has_offsets,
         "mode": settings.attention.mode,
@@ -66,7 +66,7 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         Progress(
             total=n_documents, label=f"extract_attention {shard.stem}", unit="documents", part="tokens"
         ) as progress,
-        files.TableWriter(attention, schemas.ATTENTION, facts) as writer,
+        files.TableWriter(attention, attention_schemas.ATTENTION, facts) as writer,
     ):
         blocks = _counted(one_ahead(extraction.blocks(shard)), progress)
         # One thread computes, one converts the results to tables, this one compresses and writes.
@@ -178,7 +178,7 @@ class _Extraction:
 
 def _documents(shard: Path) -> Iterator[Row]:
     # Few at a time, because Python objects take several times the memory of the table.
-    for table in files.iter_tables(shard, schemas.SHARD):
+    for table in files.iter_tables(shard, corpus_schemas.SHARD):
         for batch in table.to_batches(max_chunksize=ROWS_PER_ROW_GROUP):
             yield from batch.to_pylist()
 
@@ -192,7 +192,9 @@ def _counted(blocks: Iterator[list[Row]], progress: Progress) -> Iterator[list[R
 
 def _as_table(rows: list[Row]) -> pa.Table:
     """Convert rows to a table early: Python objects that outlive the model's large tensors fragment the memory."""
-    return schemas.ATTENTION.table({name: [row.get(name) for row in rows] for name in schemas.ATTENTION.arrow.names})
+    return attention_schemas.ATTENTION.table(
+        {name: [row.get(name) for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
+    )
 
 
 def _row_groups(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -215,7 +217,7 @@ def _n_values(block: pa.Table) -> int:
 def _require_space(shard: Path, attention: Path, card: dict[str, Any]) -> None:
     n_characters = sum(
         len(text.as_py())
-        for table in files.iter_tables(shard, schemas.SHARD, ["text"])
+        for table in files.iter_tables(shard, corpus_schemas.SHARD, ["text"])
         for text in table.column("text")
     )
     n_values = n_characters // CHARACTERS_PER_TOKEN * card["n_layers"] * card["n_heads"]

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Split = Literal["train", "validation", "test"]
 Definition = Literal["paper", "attviz"]
+DatasetFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"]
+ExportFormat = Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 """A name from outside the study, in a file or a table: surrounding blanks are part of it."""
 
@@ -54,7 +56,7 @@ class DatasetSettings(Section):
         description="Names of the splits of a hub dataset or a saved `DatasetDict`. By default its rows are pooled, "
         "and split again if a model is fine-tuned",
     )
-    format: Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"] | None = Field(
+    format: DatasetFormat | None = Field(
         None,
         description="File format; by default the file's suffix decides. `json` is one array of objects. `attviz_json` "
         "is the input of AttViz's own viewer: it contains attention, so the study has no `model` and starts with the "
@@ -390,7 +392,7 @@ class SiteSettings(Section):
 class ExportSettings(Section):
     """What `make export` writes for other tools."""
 
-    formats: list[Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]] = Field(
+    formats: list[ExportFormat] = Field(
         ["attviz_json"], min_length=1, description="Formats, described in docs/formats.md"
     )
     heads: Literal["all", "layer_means"] | list[HeadName] = Field(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import datasets
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
 from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings
 from attviz_pipeline.dataset.classes import Classes, find_classes
@@ -60,7 +60,7 @@ def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, car
         facts = _card(corpus, rows, classes, settings)
         _write_documents(documents, corpus.parts, rows, classes)
         _write_ledger(ledger, corpus.parts, rows)
-        write_json(card, schemas.DATASET, facts)
+        write_json(card, corpus_schemas.DATASET, facts)
 
 
 def _drawing(settings: PrepareDataset) -> Drawing:
@@ -209,7 +209,7 @@ def _usable(rows: Iterable[Row]) -> list[Row]:
 def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], classes: Classes) -> None:
     texts = (_text(cells) for part in parts for cells in part.cells())
     kept = ((row, text) for row, text in zip(rows, texts, strict=True) if not row.faults)
-    with TableWriter(target, schemas.DOCUMENTS, {"label_names": list(classes.names)}) as writer:
+    with TableWriter(target, corpus_schemas.DOCUMENTS, {"label_names": list(classes.names)}) as writer:
         for group in _groups(kept):
             writer.write(
                 {
@@ -227,7 +227,7 @@ def _text(cells: Cells) -> tuple[str, int | None]:
 
 
 def _write_ledger(target: Path, parts: Sequence[Part], rows: Sequence[Row]) -> None:
-    with TableWriter(target, schemas.LEDGER) as writer:
+    with TableWriter(target, corpus_schemas.LEDGER) as writer:
         for group in _groups(rows):
             writer.write(
                 {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import TableWriter, iter_tables, read_facts, read_table
 from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.errors import DatasetError, Problem
@@ -50,9 +50,9 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
             "is" if len(shards) - n_blocks == 1 else "are",
             n_blocks,
         )
-    facts = {"label_names": read_facts(documents, schemas.DOCUMENTS)["label_names"]}
+    facts = {"label_names": read_facts(documents, corpus_schemas.DOCUMENTS)["label_names"]}
     for index, path in enumerate(shards):
-        with TableWriter(path, schemas.SHARD, facts) as writer:
+        with TableWriter(path, corpus_schemas.SHARD, facts) as writer:
             for group in _row_groups(order, index, len(shards), settings.documents.block_size):
                 writer.write_table(table.take(group))
 
@@ -94,7 +94,7 @@ def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.
     block = np.empty(table.num_rows, dtype=np.int64)
     block[by_length] = position // chosen.block_size
     columns = {"position": position, **dict(zip(table.column_names, table.columns, strict=True)), "block": block}
-    return pa.table(columns).select(schemas.SHARD.arrow.names), np.lexsort((position, block))
+    return pa.table(columns).select(corpus_schemas.SHARD.arrow.names), np.lexsort((position, block))
 
 
 def _analysed_split(settings: ShardDocuments, documents: Path) -> str:
@@ -105,14 +105,14 @@ def _analysed_split(settings: ShardDocuments, documents: Path) -> str:
 
 
 def _of_split(documents: Path, split: str) -> Iterator[pa.Table]:
-    for group in iter_tables(documents, schemas.DOCUMENTS):
+    for group in iter_tables(documents, corpus_schemas.DOCUMENTS):
         rows = group if split == "all" else group.filter(pc.equal(group["split"], split))
         if rows.num_rows:
             yield rows
 
 
 def _empty_split(documents: Path, split: str) -> DatasetError:
-    counts = Counter(read_table(documents, schemas.DOCUMENTS, ["split"])["split"].to_pylist())
+    counts = Counter(read_table(documents, corpus_schemas.DOCUMENTS, ["split"])["split"].to_pylist())
     there = ", ".join(f"{name} ({n:,})" for name, n in sorted(counts.items())) or "none"
     return DatasetError(
         f"no document to analyse: split {split} of {documents} is empty; splits with documents: {there}.",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from attviz_pipeline.config.settings import DatasetSettings, Split
+from attviz_pipeline.config.settings import DatasetFormat, DatasetSettings, Split
 from attviz_pipeline.errors import DatasetError, Problem
 
-Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "saved", "attviz_json"]
+Format = DatasetFormat | Literal["saved"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".csv": "csv",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
@@ -141,7 +141,7 @@ def _write_spool(spool: Path, attention: Sequence[Path], vectors: Vectors, *, sp
     positions = []
     with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, _SPOOL) as writer:
         for path in attention:
-            for row in iter_rows(path, schemas.ATTENTION):
+            for row in iter_rows(path, attention_schemas.ATTENTION):
                 content = _content(row, vectors, special_tokens=special_tokens)
                 positions.append(content["position"])
                 writer.write_batch(pa.RecordBatch.from_pylist([content], schema=_SPOOL))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.config.settings import ExportFormat
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument, choose_vectors, ordered_documents
@@ -15,7 +16,7 @@ from attviz_pipeline.stages import ExportAttention
 
 Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 
-FORMATS: Mapping[str, Format] = {
+FORMATS: Mapping[ExportFormat, Format] = {
     "attviz_json": write_attviz_json,
     "neat_vision": write_neat_vision,
     "latex": write_latex,
@@ -30,14 +31,13 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
     Args:
         settings: Formats and heads.
         attention: Artifacts `attention` of all shards, read.
-        export: Folder, written as a whole: `attviz.json`, `neat_vision_samples.json` and `neat_vision_labels.json`,
-            `latex/`, `tokens.csv`, `tokens.parquet`.
+        export: Folder, written as a whole; each function of `FORMATS` documents the files that it writes.
 
     Raises:
         ArtifactError: A shard is unusable, or the shards come from different models.
         ConfigError: A chosen head does not exist.
     """
-    facts = {path: files.read_facts(path, schemas.ATTENTION) for path in attention}
+    facts = {path: files.read_facts(path, attention_schemas.ATTENTION) for path in attention}
     first = facts[attention[0]]
     problems = [Problem(str(path), "is of another model or corpus") for path in attention if facts[path] != first]
     if problems:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import output_schemas
 from attviz_pipeline.artifacts.files import TableWriter
 from attviz_pipeline.export.documents import ExportedDocument
 
@@ -28,7 +28,7 @@ def write_csv(
     """
     with (folder / "tokens.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(schemas.EXPORTED_TOKENS.arrow.names)
+        writer.writerow(output_schemas.EXPORTED_TOKENS.arrow.names)
 
         def add(document: ExportedDocument) -> None:
             columns = _columns(document, label_names, vector_names)
@@ -45,7 +45,7 @@ def write_parquet(
     """Write `tokens.parquet`, an artifact of schema EXPORTED_TOKENS."""
     facts = {"label_names": label_names, "vector_names": vector_names}
     pending: list[pa.Table] = []
-    with TableWriter(folder / "tokens.parquet", schemas.EXPORTED_TOKENS, facts) as writer:
+    with TableWriter(folder / "tokens.parquet", output_schemas.EXPORTED_TOKENS, facts) as writer:
 
         def add(document: ExportedDocument) -> None:
             pending.append(pa.table(_columns(document, label_names, vector_names), schema=_PLAIN))
@@ -61,7 +61,7 @@ def write_parquet(
         flush()
 
 
-_PLAIN = schemas.EXPORTED_TOKENS.arrow.remove_metadata()
+_PLAIN = output_schemas.EXPORTED_TOKENS.arrow.remove_metadata()
 
 
 def _columns(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, list[Any]]:

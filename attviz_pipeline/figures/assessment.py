@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures.drawing import Inputs
 
 NO_GOLD = "No gold label is known, so predictions cannot be evaluated."
@@ -15,7 +15,7 @@ def read_assessment(inputs: Inputs) -> dict[str, Any]:
     Raises:
         ArtifactError: It is unusable.
     """
-    return files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)
+    return files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)
 
 
 def interval(estimate: Mapping[str, float | None], digits: int = 3) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
@@ -39,7 +39,7 @@ def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The assessment is unusable.
     """
-    columns = files.read_table(inputs.assessment.confidences, schemas.CONFIDENCES).to_pydict()
+    columns = files.read_table(inputs.assessment.confidences, statistics_schemas.CONFIDENCES).to_pydict()
     assessment = read_assessment(inputs)
     points = _points(columns)
     n_shown = sum(len(entropy) for entropy, _ in points.values())

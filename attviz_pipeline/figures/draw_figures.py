@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.figures.provenance import study_provenance
@@ -41,7 +41,7 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
     Raises:
         ArtifactError: An artifact is unusable.
     """
-    n_heads = files.count_rows(inputs.heads, schemas.HEADS)
+    n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
     total = sum(kind.n + kind.n_per_head * n_heads for kind in FIGURES.values())
     drawings = (drawing for kind in FIGURES.values() for drawing in kind.draw(inputs))
     with files.atomic_directory(output) as folder:
@@ -54,7 +54,7 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
             "formulas": {name: kind.formula for name, kind in FIGURES.items()},
             "figures": entries,
         }
-        files.write_json(folder / "figures.json", schemas.FIGURES, content)
+        files.write_json(folder / "figures.json", output_schemas.FIGURES, content)
 
 
 def _save(drawing: Drawing, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 
@@ -26,7 +26,7 @@ def draw_head_means(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The table of heads is unusable.
     """
-    table = files.read_table(inputs.heads, schemas.HEADS)
+    table = files.read_table(inputs.heads, statistics_schemas.HEADS)
     means = _matrix(table)
     yield finish(
         lambda: _plot(means),

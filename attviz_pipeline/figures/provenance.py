@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.published import published_card
 
 _CARD_FACTS = ("source", "subset", "revision", "sha256", "files", "source_sha256")
@@ -22,7 +22,10 @@ def study_provenance(dataset: Path, model: Path, seed: int, software: Mapping[st
     Raises:
         ArtifactError: A card is missing or damaged.
     """
-    cards = {"dataset": files.read_json(dataset, schemas.DATASET), "model": files.read_json(model, schemas.MODEL)}
+    cards = {
+        "dataset": files.read_json(dataset, corpus_schemas.DATASET),
+        "model": files.read_json(model, model_schemas.MODEL),
+    }
     origin = {name: _origin(card) for name, card in cards.items()}
     return {**origin, "seed": seed, "software": dict(software)}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures.drawing import Inputs
 
 COLUMNS = ["token", "special", "count", "document_frequency", "mean", "std", "min", "max"]
@@ -36,7 +36,7 @@ def rank_all_heads(inputs: Inputs, n_tokens: int) -> Ranking:
     Raises:
         ArtifactError: The table of tokens is unusable.
     """
-    return _ranking(files.read_table(inputs.tokens, schemas.TOKENS), None, None, inputs, n_tokens)
+    return _ranking(files.read_table(inputs.tokens, statistics_schemas.TOKENS), None, None, inputs, n_tokens)
 
 
 def rank_each_head(inputs: Inputs, n_tokens: int) -> Iterator[Ranking]:
@@ -45,7 +45,7 @@ def rank_each_head(inputs: Inputs, n_tokens: int) -> Iterator[Ranking]:
     Raises:
         ArtifactError: The table of heads' tokens is unusable.
     """
-    for table in files.iter_tables(inputs.head_tokens, schemas.HEAD_TOKENS):
+    for table in files.iter_tables(inputs.head_tokens, statistics_schemas.HEAD_TOKENS):
         yield _ranking(table, table["layer"][0].as_py(), table["head"][0].as_py(), inputs, n_tokens)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
@@ -25,7 +25,7 @@ def draw_reliability(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The assessment is unusable.
     """
-    table = files.read_table(inputs.assessment.calibration, schemas.CALIBRATION)
+    table = files.read_table(inputs.assessment.calibration, statistics_schemas.CALIBRATION)
     columns: Mapping[str, Sequence[Any]] = table.to_pydict()
     if not table.num_rows:
         yield empty(NO_GOLD, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=list(columns))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 from attviz_pipeline.figures.ranking import Ranking, rank_all_heads
@@ -43,7 +43,7 @@ def draw_top_tokens(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _caption(ranking: Ranking, inputs: Inputs) -> str:
-    n_heads = files.count_rows(inputs.heads, schemas.HEADS)
+    n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
     if not ranking.n_eligible:
         return support(ranking, inputs)
     return (

@@ -13,7 +13,7 @@ import torch
 import transformers
 from transformers import PreTrainedTokenizerBase
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.trial import AttentionShape, try_classifier
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import AttentionError, ModelError
@@ -77,20 +77,20 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
         shape = _try(classifier, corpus, settings.model)
         scores = _train_and_score(classifier, corpus, settings, checkpoint)
         digests = _save(classifier, copy.folder, checkpoint)
-    files.write_json(metrics, schemas.METRICS, scores)
+    files.write_json(metrics, model_schemas.METRICS, scores)
     facts = _describe(classifier, copy, settings) | shape._asdict()
     files.write_json(
         card,
-        schemas.MODEL,
+        model_schemas.MODEL,
         {**facts, "label_names": corpus.label_names, "source_sha256": source_digests, "sha256": digests},
     )
 
 
 def _read_corpus(documents: Path) -> Corpus:
-    label_names = files.read_facts(documents, schemas.DOCUMENTS)["label_names"]
+    label_names = files.read_facts(documents, corpus_schemas.DOCUMENTS)["label_names"]
     corpus = Corpus(label_names, {}, {}, {})
     names = ["split", "label", "text", "pair_start"]
-    for table in files.iter_tables(documents, schemas.DOCUMENTS, names):
+    for table in files.iter_tables(documents, corpus_schemas.DOCUMENTS, names):
         for split, label, text, pair_start in zip(*(table[name].to_pylist() for name in names), strict=True):
             corpus.texts.setdefault(split, []).append(text)
             corpus.pair_starts.setdefault(split, []).append(pair_start)

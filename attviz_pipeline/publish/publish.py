@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.errors import Problem, PublishError
 from attviz_pipeline.publish import checks, private, runs
 from attviz_pipeline.publish.branch import Entry, PagesBranch, RemoteMovedError
@@ -94,7 +94,7 @@ class _Job:
 
     @property
     def facts(self) -> dict[str, Any]:
-        return files.read_json(self.site / runs.RUN, schemas.RUN)
+        return files.read_json(self.site / runs.RUN, output_schemas.RUN)
 
     def check(self, repository: Path) -> None:
         """Raise an error with all reasons if the site must not be published."""

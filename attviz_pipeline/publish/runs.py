@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.publish.branch import PagesBranch
 
@@ -40,7 +40,7 @@ def published(branch: PagesBranch) -> dict[str, dict[str, Any]]:
 
 def _facts(content: bytes, folder: str) -> dict[str, Any]:
     try:
-        facts = files.parse_json(content, Path(folder, RUN), schemas.RUN)
+        facts = files.parse_json(content, Path(folder, RUN), output_schemas.RUN)
     except ArtifactError as fault:
         logger.warning("the index lists %s by its name alone: %s", folder, fault)
         return {"title": folder}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.redaction.forms import choose_form
@@ -40,9 +40,9 @@ def redact_attention(settings: RedactAttention, attention: Sequence[Path], redac
     vocabulary = collect_vocabulary(attention, choose_form(rules), rules.min_document_frequency)
     pairs = zip(attention, redacted, strict=True)
     for source, target in track(pairs, total=len(attention), label="redact_attention", unit="shards"):
-        facts = files.read_facts(source, schemas.ATTENTION)
-        with files.TableWriter(target, schemas.ATTENTION, facts) as writer:
-            for table in files.iter_tables(source, schemas.ATTENTION):
+        facts = files.read_facts(source, attention_schemas.ATTENTION)
+        with files.TableWriter(target, attention_schemas.ATTENTION, facts) as writer:
+            for table in files.iter_tables(source, attention_schemas.ATTENTION):
                 writer.write_table(_redacted(table, vocabulary))
 
 

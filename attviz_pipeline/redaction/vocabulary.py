@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.progress import track
 from attviz_pipeline.redaction.forms import RARE, Form
 
@@ -47,7 +47,7 @@ def collect_vocabulary(attention: Sequence[Path], form: Form, min_document_frequ
 
 def _iter_tokens(path: Path) -> Iterable[tuple[list[str], list[bool], list[bool]]]:
     names = ["tokens", "special", "unknown"]
-    for table in files.iter_tables(path, schemas.ATTENTION, names):
+    for table in files.iter_tables(path, attention_schemas.ATTENTION, names):
         yield from zip(*(table[name].to_pylist() for name in names), strict=True)
 
 

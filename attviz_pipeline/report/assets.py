@@ -12,11 +12,14 @@ PANELS = "panels.js"
 SOURCES = "sources.js"
 PORTABLE = (
     *(f"{name}.css" for name in ("core", "document", "later", "maps", "help")),
-    *(f"{name}.js" for name in ("early", "core", "document", "later", "reader", "tables", "words", "maps", "exports")),
-    "sensitive.js",
+    "early.js",
     PANELS,
+    *(f"{name}.js" for name in ("core", "document", "later", "reader", "tables", "words", "maps", "exports")),
+    "sensitive.js",
 )
-"""What a document's page needs when it is a file of its own."""
+"""What a document's page needs when it is a file of its own, in the order in which it runs."""
+FACTS = {"reader": {"keys": {page.key: page.address for page in links.PAGES if page.key}}}
+"""What the scripts of a bundle know from here, beside the data of pages."""
 
 
 def write_assets(templates: Path, site: Path) -> None:
@@ -31,7 +34,7 @@ def write_assets(templates: Path, site: Path) -> None:
         for folder in sorted(path for path in (source / kind).iterdir() if path.is_dir()):
             if not (sources := bundle(templates, kind, folder.name)):
                 continue
-            text = _squeezed(joined(sources)) if kind == "css" else _in_one_function(sources)
+            text = _squeezed(joined(sources)) if kind == "css" else _facts(folder.name) + _in_one_function(sources)
             _write(target / f"{folder.name}.{kind}", text)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()
@@ -91,6 +94,10 @@ def joined(sources: Iterable[Path]) -> str:
 def _lines(text: str) -> str:
     """Leave out indentation and blank lines."""
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _facts(name: str) -> str:
+    return f"Object.assign(attviz,{payload.script_json(FACTS[name])});\n" if name in FACTS else ""
 
 
 def _in_one_function(sources: Iterable[Path]) -> str:

@@ -1,6 +1,8 @@
 """How numbers are written on the pages; `scale.js` writes them the same way."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -50,11 +52,18 @@ def literal(text: str) -> Markup:
     return Markup(str(escape(text)).replace("\r", "&#13;"))  # noqa: S704 - escaped before
 
 
+def written(value: float, how: str) -> str:
+    """Write a number of a table by the name of its format: `percent`, `count`, or three significant digits."""
+    formats: Mapping[str, Callable[[Any], str]] = {"percent": percent, "count": count}
+    return formats[how](value) if how in formats else significant(value, 3)
+
+
 FILTERS = {
     "significant": significant,
     "count": count,
     "percent": percent,
     "plural": plural,
+    "written": written,
     "literal": literal,
     "clip": clip,
 }

@@ -3,6 +3,8 @@
 Names are made from numbers only: ids and labels come from the corpus and never become file names.
 """
 
+from typing import NamedTuple
+
 START = "index.html"
 DOCUMENTS = "documents.html"
 HEADS = "heads.html"
@@ -13,17 +15,29 @@ COMPARE = "compare.html"
 FIGURES = "figures.html"
 METHODS = "methods.html"
 ABOUT = "about.html"
-NAVIGATION = (
-    (START, "Start"),
-    (DOCUMENTS, "Documents"),
-    (HEADS, "Heads"),
-    (CLASSES, "Classes"),
-    (TOKENS, "Tokens"),
-    (FIGURES, "Figures"),
-    (METHODS, "Methods"),
-    (ABOUT, "About"),
+
+
+class Page(NamedTuple):
+    """A page that every page leads to: by its name in the navigation, or by the key after `g`."""
+
+    address: str
+    name: str
+    key: str
+    in_navigation: bool = True
+
+
+PAGES = (
+    Page(START, "Start", "s"),
+    Page(DOCUMENTS, "Documents", "d"),
+    Page(HEADS, "Heads", "h"),
+    Page(CLASSES, "Classes", "c"),
+    Page(TOKENS, "Tokens", "t"),
+    Page(FIGURES, "Figures", "f"),
+    Page(METHODS, "Methods", "m"),
+    Page(ABOUT, "About", "a"),
+    Page(COMPARE, "Comparison", "p", in_navigation=False),
 )
-"""Pages that every page leads to, in order, and what they are called."""
+"""In the order of the navigation and of the list of keys."""
 RUN = "run.json"
 ASSETS = "assets"
 FIGURE_FOLDER = "figures"

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from attviz_pipeline import aggregates
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import formats, links, payload
 from attviz_pipeline.report.views.study import StudyView
@@ -50,7 +51,7 @@ class Pages:
             study: What every page knows.
         """
         self._environment = environment(templates)
-        self._environment.globals.update(study=study, links=links)
+        self._environment.globals.update(study=study, links=links, aggregates=aggregates)
         self._site = site
         self._folders: set[Path] = set()
 

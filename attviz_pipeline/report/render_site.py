@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attviz_pipeline.artifacts import checksums, files, schemas
+from attviz_pipeline.artifacts import checksums, files, output_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -130,7 +130,7 @@ class _SiteWriter:
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
         self._write_about()
         facts = run_facts(self._study) | {"digests": checksums.folder_digests(self._site, self._names_written())}
-        files.write_json(self._site / links.RUN, schemas.RUN, facts)
+        files.write_json(self._site / links.RUN, output_schemas.RUN, facts)
 
     def _write_figures(self) -> None:
         target = self._site / links.FIGURE_FOLDER

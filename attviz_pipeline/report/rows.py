@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.aggregates import AGGREGATES
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.token_measures import measures_of_document
 
-AGGREGATES = ("mean", "entropy", "std", "max", "min")
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)
 
 
@@ -68,7 +68,7 @@ def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
         ArtifactError: A file is missing or damaged, or the two hold different documents.
     """
     summaries = _iter_aggregates(aggregates)
-    for row in iter_rows(attention, schemas.ATTENTION):
+    for row in iter_rows(attention, attention_schemas.ATTENTION):
         position, values = next(summaries, (-1, _NONE))
         document = _document(row, values)
         if position != document.position or values.shape[1] != len(document.tokens):
@@ -79,7 +79,7 @@ def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
 
 
 def _iter_aggregates(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for row in iter_rows(path, schemas.AGGREGATES):
+    for row in iter_rows(path, statistics_schemas.AGGREGATES):
         yield row.scalar("position"), np.stack([row.array(name) for name in AGGREGATES])
 
 

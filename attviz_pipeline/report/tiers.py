@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.aggregates import AGGREGATES
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
@@ -22,10 +23,10 @@ logger = logging.getLogger(__name__)
 COLUMNS = ["id", "text", "label", "prediction", "probabilities", "n_tokens"]
 BYTES_PER_VALUE = 1.25
 """Most that a coded value takes, deflated and in base64; measured are 1.1."""
-BYTES_PER_TOKEN = 20
-"""Aggregates (14) and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
 BYTES_PER_MEASURE = 2.8
-"""What each measure that full mode adds takes of a token: two bytes in base64."""
+"""What an aggregate, or a measure that full mode adds, takes of a token: two bytes in base64."""
+BYTES_PER_TOKEN = 6 + BYTES_PER_MEASURE * len(AGGREGATES)
+"""Aggregates and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
 PAGE_BYTES = 5_200
 """A document's page without its text, classes and tokens, and its row of the index without its excerpt."""
 BYTES_PER_CLASS = 110
@@ -65,7 +66,7 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
     Raises:
         ConfigError: Not even the smaller pages of all documents fit.
     """
-    table = files.read_table(index, schemas.DOCUMENT_INDEX, COLUMNS)
+    table = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
     n_tokens = table["n_tokens"].to_numpy().astype(np.float64)
     extra = BYTES_PER_VALUE * n_tokens * (study.n_rows - study.n_layers)
     smallest = written + _smallest_site(table, n_tokens, study) + float(extra[list(mapped)].sum())

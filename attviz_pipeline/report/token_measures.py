@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 
 TOKEN_MEASURES = {"received": "received", "rollout": "rollout", "norm-weighted": "value_norm"}
 """By name, in the order of payloads, the column of schema ATTENTION that each needs."""
@@ -23,7 +23,8 @@ def measures_of_study(attention: Sequence[Path]) -> list[str]:
     """
     # All documents of a shard have one mode and one model: its first row group is enough.
     firsts = [
-        next(files.iter_tables(path, schemas.ATTENTION, list(TOKEN_MEASURES.values())), None) for path in attention
+        next(files.iter_tables(path, attention_schemas.ATTENTION, list(TOKEN_MEASURES.values())), None)
+        for path in attention
     ]
     tables = [table for table in firsts if table is not None and table.num_rows]
     return [

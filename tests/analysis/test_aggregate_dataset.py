@@ -16,7 +16,7 @@ from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledge
 
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import all_schemas, attention_schemas, corpus_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.errors import ArtifactError
 
@@ -39,28 +39,29 @@ class Run:
         aggregate_dataset(self.attention, self.token_sums, self.head_sums, self.ledger, self.output)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        table = files.read_table(getattr(self.output, name), getattr(schemas, name.upper()))
+        schema = next(schema for schema in all_schemas.ALL if schema.name == name)
+        table = files.read_table(getattr(self.output, name), schema)
         rows: list[dict[str, Any]] = table.to_pylist()
         return rows
 
     def summary(self) -> dict[str, Any]:
-        return files.read_json(self.output.summary, schemas.SUMMARY)
+        return files.read_json(self.output.summary, statistics_schemas.SUMMARY)
 
     def documents(self) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]]]:
         """Rows of the attention artifact, each with its values, [head, token]."""
         for path in self.attention:
-            for row in files.read_table(path, schemas.ATTENTION).to_pylist():
+            for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist():
                 yield row, np.array(row["self_attention"]).reshape(-1, len(row["tokens"]))
 
     def change(self, shard: int, change: Callable[[dict[str, list[Any]]], None]) -> None:
         """Rewrite one shard of attention."""
         path = self.attention[shard]
         columns, facts = (
-            files.read_table(path, schemas.ATTENTION).to_pydict(),
-            files.read_facts(path, schemas.ATTENTION),
+            files.read_table(path, attention_schemas.ATTENTION).to_pydict(),
+            files.read_facts(path, attention_schemas.ATTENTION),
         )
         change(columns)
-        files.write_table(path, schemas.ATTENTION, columns, facts)
+        files.write_table(path, attention_schemas.ATTENTION, columns, facts)
 
 
 def prepare(folder: Path, n_shards: int, n_documents: int = N_DOCUMENTS, **options: int | list[str]) -> Run:
@@ -149,7 +150,7 @@ class TestTokens:
         assert means == sorted(means, reverse=True)
 
     def test_one_row_group_per_head(self, study: Run) -> None:
-        tables = list(files.iter_tables(study.output.head_tokens, schemas.HEAD_TOKENS))
+        tables = list(files.iter_tables(study.output.head_tokens, statistics_schemas.HEAD_TOKENS))
 
         heads = [set(zip(t["layer"].to_pylist(), t["head"].to_pylist(), strict=True)) for t in tables]
         assert heads == [{(layer, head)} for layer in range(2) for head in range(3)]
@@ -185,7 +186,9 @@ class TestDocumentIndex:
         rows = study.rows("document_index")
 
         assert [row["position"] for row in rows] == list(range(N_DOCUMENTS))
-        assert files.read_facts(study.output.document_index, schemas.DOCUMENT_INDEX) == {"label_names": LABEL_NAMES}
+        assert files.read_facts(study.output.document_index, statistics_schemas.DOCUMENT_INDEX) == {
+            "label_names": LABEL_NAMES
+        }
         for row in rows:
             document, matrix = raw[row["id"]]
             assert_allclose(row["mean"], matrix[:, ~np.array(document["special"])].mean(), rtol=1e-12)
@@ -205,7 +208,7 @@ class TestDocumentIndex:
 
 class TestLedger:
     def test_every_row_says_what_became_of_it(self, study: Run) -> None:
-        before = files.read_table(study.ledger, schemas.LEDGER).to_pylist()
+        before = files.read_table(study.ledger, corpus_schemas.LEDGER).to_pylist()
         documents = {row["id"]: row for row in study.rows("document_index")}
 
         rows = study.rows("ledger")
@@ -242,9 +245,9 @@ class TestLedger:
 
     def test_a_detail_is_kept_and_added_to(self, tmp_path: Path) -> None:
         run = prepare(tmp_path, 1)
-        columns = files.read_table(run.ledger, schemas.LEDGER).to_pydict()
+        columns = files.read_table(run.ledger, corpus_schemas.LEDGER).to_pydict()
         columns["detail"][0] = "same text as doc-0001"
-        files.write_table(run.ledger, schemas.LEDGER, columns)
+        files.write_table(run.ledger, corpus_schemas.LEDGER, columns)
         run.go()
 
         n_windows = run.rows("document_index")[0]["n_windows"]

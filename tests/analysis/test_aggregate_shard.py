@@ -18,9 +18,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
 
-from attviz_pipeline.analysis import aggregates, batches, exact_sums
+from attviz_pipeline import aggregates
+from attviz_pipeline.analysis import batches, exact_sums
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import all_schemas, attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.config.settings import AggregatesSettings
 from attviz_pipeline.errors import ArtifactError
@@ -44,7 +45,8 @@ def run(shard: Path, name: str = "out") -> dict[str, Path]:
 
 
 def read(path: Path, name: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = files.read_table(path, getattr(schemas, name.upper())).to_pylist()
+    schema = next(schema for schema in all_schemas.ALL if schema.name == name)
+    rows: list[dict[str, Any]] = files.read_table(path, schema).to_pylist()
     return rows
 
 
@@ -54,10 +56,10 @@ def documents(shard: Path) -> Iterator[tuple[dict[str, Any], NDArray[np.float64]
 
 
 def rewrite(shard: Path, change: Callable[[dict[str, list[Any]]], None], facts: dict[str, Any] | None = None) -> None:
-    columns = files.read_table(shard, schemas.ATTENTION).to_pydict()
+    columns = files.read_table(shard, attention_schemas.ATTENTION).to_pydict()
     change(columns)
-    facts = files.read_facts(shard, schemas.ATTENTION) if facts is None else facts
-    files.write_table(shard, schemas.ATTENTION, columns, facts)
+    facts = files.read_facts(shard, attention_schemas.ATTENTION) if facts is None else facts
+    files.write_table(shard, attention_schemas.ATTENTION, columns, facts)
 
 
 def exact(limbs: list[int]) -> Fraction:
@@ -253,7 +255,7 @@ class TestHardInput:
 
         assert read(paths["aggregates"], "aggregates") == read(paths["token_sums"], "token_sums") == []
         assert [row["count"] for row in read(paths["head_sums"], "head_sums")] == [0] * 6
-        assert files.read_facts(paths["token_sums"], schemas.TOKEN_SUMS) == {"n_layers": 2, "n_heads": 3}
+        assert files.read_facts(paths["token_sums"], statistics_schemas.TOKEN_SUMS) == {"n_layers": 2, "n_heads": 3}
 
     @pytest.mark.parametrize("value", [math.nan, 1.5, -0.1, math.inf])
     def test_values_that_are_no_attention_are_refused(self, shard: Path, value: float) -> None:
@@ -298,9 +300,11 @@ class TestHardInput:
             run(shard)
 
     def test_row_groups_are_streamed(self, shard: Path) -> None:
-        table = files.read_table(shard, schemas.ATTENTION)
+        table = files.read_table(shard, attention_schemas.ATTENTION)
         split = shard.with_name("split.parquet")
-        with files.TableWriter(split, schemas.ATTENTION, json.loads(table.schema.metadata[files.FACTS_KEY])) as writer:
+        with files.TableWriter(
+            split, attention_schemas.ATTENTION, json.loads(table.schema.metadata[files.FACTS_KEY])
+        ) as writer:
             for start in range(0, 30, 7):
                 writer.write_table(table.slice(start, 7))
 
@@ -346,9 +350,9 @@ def test_definition_is_applied_and_written_down(tmp_path: Path) -> None:
     settings = AggregateShard(aggregates=AggregatesSettings(definition="attviz"))
     aggregate_shard(shard, *targets, settings=settings)
 
-    row = files.read_table(shard, schemas.ATTENTION).to_pylist()[0]
-    found = files.read_table(targets[0], schemas.AGGREGATES).to_pylist()[0]
+    row = files.read_table(shard, attention_schemas.ATTENTION).to_pylist()[0]
+    found = files.read_table(targets[0], statistics_schemas.AGGREGATES).to_pylist()[0]
     columns = np.array(row["self_attention"]).reshape(6, -1).T.tolist()
     assert_allclose(found["entropy"], [viewer_entropy(column) for column in columns], rtol=1e-6)
     assert_allclose(found["std"], [viewer_std(column) for column in columns], rtol=1e-6)
-    assert files.read_facts(targets[0], schemas.AGGREGATES)["definition"] == "attviz"
+    assert files.read_facts(targets[0], statistics_schemas.AGGREGATES)["definition"] == "attviz"

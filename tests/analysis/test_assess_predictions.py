@@ -24,7 +24,7 @@ from attviz_pipeline.analysis.predictions.calibration import (
 )
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import draw_weights, estimate
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings
 from attviz_pipeline.errors import ArtifactError
@@ -49,12 +49,12 @@ class Assessed:
         attention = write_attention_shards(folder, n_documents=n_documents, n_shards=n_shards)
         for path in attention:
             rows, facts = (
-                files.read_table(path, schemas.ATTENTION).to_pylist(),
-                files.read_facts(path, schemas.ATTENTION),
+                files.read_table(path, attention_schemas.ATTENTION).to_pylist(),
+                files.read_facts(path, attention_schemas.ATTENTION),
             )
             change(rows)
-            columns = {name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names}
-            files.write_table(path, schemas.ATTENTION, columns, facts)
+            columns = {name: [row[name] for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
+            files.write_table(path, attention_schemas.ATTENTION, columns, facts)
         sums = [[folder / f"{name}-{n}" for name in ("aggregates", "tokens", "heads")] for n in range(n_shards)]
         for path, targets in zip(attention, sums, strict=True):
             aggregate_shard(path, *targets)
@@ -64,11 +64,11 @@ class Assessed:
         self.output = AssessmentPaths.below(folder / "statistics")
         self.aggregates, self.attention = [s[0] for s in sums], attention
         assess_predictions(SETTINGS, statistics.document_index, attention, self.aggregates, self.output)
-        self.index = files.read_table(statistics.document_index, schemas.DOCUMENT_INDEX).to_pylist()
-        self.content = files.read_json(self.output.assessment, schemas.ASSESSMENT)
+        self.index = files.read_table(statistics.document_index, statistics_schemas.DOCUMENT_INDEX).to_pylist()
+        self.content = files.read_json(self.output.assessment, statistics_schemas.ASSESSMENT)
 
     def rows(self, name: str) -> Rows:
-        rows: Rows = files.read_table(getattr(self.output, name), getattr(schemas, name.upper())).to_pylist()
+        rows: Rows = files.read_table(getattr(self.output, name), getattr(statistics_schemas, name.upper())).to_pylist()
         return rows
 
     def bytes(self) -> list[bytes]:
@@ -125,12 +125,12 @@ class TestStage:
         special = {
             row["position"]: np.array(row["special"])
             for path in assessed.attention
-            for row in files.read_table(path, schemas.ATTENTION).to_pylist()
+            for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist()
         }
         expected = {
             row["position"]: np.array(row["entropy"])[~special[row["position"]]].mean()
             for path in assessed.aggregates
-            for row in files.read_table(path, schemas.AGGREGATES).to_pylist()
+            for row in files.read_table(path, statistics_schemas.AGGREGATES).to_pylist()
         }
         rows = assessed.rows("confidences")
 

@@ -20,7 +20,7 @@ from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.analysis.heads.clusters import map_heads
 from attviz_pipeline.analysis.heads.compare_heads import compare_heads
 from attviz_pipeline.analysis.heads.fuji import fuji
-from attviz_pipeline.artifacts import comparison_schemas, files, schemas
+from attviz_pipeline.artifacts import attention_schemas, comparison_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import ComparisonSettings
 from attviz_pipeline.errors import ArtifactError
@@ -54,12 +54,12 @@ class Run:
 def change_documents(attention: list[Path], change: Callable[[dict[str, Any]], None]) -> None:
     """Rewrite every document of every shard."""
     for path in attention:
-        facts = files.read_facts(path, schemas.ATTENTION)
-        rows = files.read_table(path, schemas.ATTENTION).to_pylist()
+        facts = files.read_facts(path, attention_schemas.ATTENTION)
+        rows = files.read_table(path, attention_schemas.ATTENTION).to_pylist()
         for row in rows:
             change(row)
-        columns = {name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names}
-        files.write_table(path, schemas.ATTENTION, columns, facts)
+        columns = {name: [row[name] for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
+        files.write_table(path, attention_schemas.ATTENTION, columns, facts)
 
 
 def make_run(
@@ -107,7 +107,7 @@ class TestNumbers:
             assert [(row["layer"], row["head"]) for row in run.rows("head_clusters", measure=measure)] == heads
 
     def test_fuji_is_that_of_the_frequent_tokens(self, run: Run) -> None:
-        table = files.read_table(run.statistics.head_tokens, schemas.HEAD_TOKENS).to_pylist()
+        table = files.read_table(run.statistics.head_tokens, statistics_schemas.HEAD_TOKENS).to_pylist()
         eligible = [row for row in table if row["document_frequency"] >= 5 and not row["special"]]
         tokens = sorted({row["token"] for row in eligible})
         means = {(row["layer"], row["head"], row["token"]): row["mean"] for row in eligible}
@@ -122,7 +122,7 @@ class TestNumbers:
     def test_distance_is_that_of_scipy_over_all_documents(self, run: Run) -> None:
         divergences = []
         for path in run.attention:
-            for row in files.read_table(path, schemas.ATTENTION).to_pylist():
+            for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist():
                 own = np.array(row["self_attention"]).reshape(6, -1)[:, ~np.array(row["special"])]
                 divergences.append([jensenshannon(own[a], own[b], base=2) ** 2 for a, b in combinations(range(6), 2)])
 

@@ -11,7 +11,7 @@ from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 from attviz_pipeline.analysis.quantities import evenness
 from attviz_pipeline.analysis.terms.histograms import curve_bins
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.histogram import bin_edges
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.stages import MeasureShard
@@ -103,9 +103,12 @@ def test_zero_attention_counts_as_the_floor_in_logarithms(tmp_path: Path) -> Non
 def test_windows_that_do_not_hold_the_tokens_are_refused(tmp_path: Path) -> None:
     study = written(tmp_path, [(["a", "b"], np.full((1, 2), 0.5))]).measure()
     path = study.attention[0]
-    columns, facts = files.read_table(path, schemas.ATTENTION).to_pydict(), files.read_facts(path, schemas.ATTENTION)
+    columns, facts = (
+        files.read_table(path, attention_schemas.ATTENTION).to_pydict(),
+        files.read_facts(path, attention_schemas.ATTENTION),
+    )
     columns["windows"][0][0]["n_tokens"] = 3
-    files.write_table(path, schemas.ATTENTION, columns, facts)
+    files.write_table(path, attention_schemas.ATTENTION, columns, facts)
 
     with pytest.raises(ArtifactError, match="windows do not hold its tokens"):
         measure_shard(MeasureShard(terms=study.terms), path, study.output.vocabulary, study.measures[0])

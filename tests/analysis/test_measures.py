@@ -13,13 +13,14 @@ from document_pages import page_payload
 from site_visits import Visitor, row_at, until
 from synthetic_site import site_settings, write_site_inputs
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
-from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.token_measures import TOKEN_MEASURES, measures_of_document, measures_of_study
 
 DOCUMENT = 7
@@ -27,9 +28,9 @@ DOCUMENT = 7
 
 def without(path: Path, target: Path, *columns: str) -> Path:
     """A shard whose documents lack some of what full mode adds."""
-    table = files.read_table(path, schemas.ATTENTION)
+    table = files.read_table(path, attention_schemas.ATTENTION)
     content = {name: [None] * len(table) if name in columns else table[name].to_pylist() for name in table.schema.names}
-    files.write_table(target, schemas.ATTENTION, content, files.read_facts(path, schemas.ATTENTION))
+    files.write_table(target, attention_schemas.ATTENTION, content, files.read_facts(path, attention_schemas.ATTENTION))
     return target
 
 
@@ -55,8 +56,10 @@ def test_a_study_offers_what_every_shard_has(inputs: SiteInputs, tmp_path: Path)
     assert measures_of_study([first, bypassed]) == ["received", "rollout"]
     diagonal = without(second, tmp_path / "diagonal.parquet", "received", "rollout", "value_norm", "profile")
     assert measures_of_study([first, diagonal]) == []
-    empty = files.read_table(first, schemas.ATTENTION).slice(0, 0)
-    files.write_table(tmp_path / "empty.parquet", schemas.ATTENTION, {n: empty[n] for n in empty.column_names}, {})
+    empty = files.read_table(first, attention_schemas.ATTENTION).slice(0, 0)
+    files.write_table(
+        tmp_path / "empty.parquet", attention_schemas.ATTENTION, {n: empty[n] for n in empty.column_names}, {}
+    )
     assert measures_of_study([tmp_path / "empty.parquet", first]) == list(TOKEN_MEASURES)
     assert measures_of_study([tmp_path / "empty.parquet"]) == []
 
@@ -92,7 +95,7 @@ def site_without_norms(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFact
 
 
 def numbers_of(row: DocumentRow, measure: str) -> Any:
-    return row.measures.get(measure, row.aggregates[AGGREGATES.index(measure)] if measure in AGGREGATES else None)
+    return row.measures.get(measure, row.aggregates[list(AGGREGATES).index(measure)] if measure in AGGREGATES else None)
 
 
 @pytest.mark.browser

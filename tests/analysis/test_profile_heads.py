@@ -17,7 +17,7 @@ from tiny_extraction import TEXTS, extract
 from attviz_pipeline import cli
 from attviz_pipeline.analysis.heads.profile_heads import profile_heads
 from attviz_pipeline.analysis.heads.roles import name_roles
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, MEASURES, ROLES, SHARES
 from attviz_pipeline.errors import ArtifactError
 
@@ -42,13 +42,13 @@ def write_full(
     """Write shards in full mode."""
     paths = write_attention_shards(folder, n_documents=n_documents, n_shards=n_shards)
     for path in paths:
-        rows = files.read_table(path, schemas.ATTENTION).to_pylist()
+        rows = files.read_table(path, attention_schemas.ATTENTION).to_pylist()
         for row in rows:
             add_profile(row)
             change(row)
-        facts = files.read_facts(path, schemas.ATTENTION) | {"mode": mode}
-        columns = {name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names}
-        files.write_table(path, schemas.ATTENTION, columns, facts)
+        facts = files.read_facts(path, attention_schemas.ATTENTION) | {"mode": mode}
+        columns = {name: [row[name] for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
+        files.write_table(path, attention_schemas.ATTENTION, columns, facts)
     return paths
 
 
@@ -63,7 +63,7 @@ def column(rows: list[dict[str, Any]], name: str) -> npt.NDArray[np.float64]:
 
 
 def documents_of(attention: list[Path]) -> list[dict[str, Any]]:
-    return [row for path in attention for row in files.read_table(path, schemas.ATTENTION).to_pylist()]
+    return [row for path in attention for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist()]
 
 
 def three_segments_each(row: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from attviz_pipeline import cli
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.background import one_ahead
 from attviz_pipeline.attention.batching import batch_windows
 from attviz_pipeline.attention.capture import AttentionReader, Batch
@@ -41,7 +41,7 @@ from attviz_pipeline.stages import ExtractAttention
 
 
 def test_padded_batches_equal_the_diagonal_of_eager_attention(tmp_path: Path) -> None:
-    rows = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION).to_pylist()
+    rows = files.read_table(extract(tmp_path, TEXTS), attention_schemas.ATTENTION).to_pylist()
 
     assert [row["text"] for row in rows] == TEXTS
     for row in rows:
@@ -53,8 +53,8 @@ def test_padded_batches_equal_the_diagonal_of_eager_attention(tmp_path: Path) ->
 
 
 def test_batch_budget_does_not_change_the_numbers(tmp_path: Path) -> None:
-    wide = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION)
-    narrow = files.read_table(extract(tmp_path, TEXTS, tokens_per_batch=8), schemas.ATTENTION)
+    wide = files.read_table(extract(tmp_path, TEXTS), attention_schemas.ATTENTION)
+    narrow = files.read_table(extract(tmp_path, TEXTS, tokens_per_batch=8), attention_schemas.ATTENTION)
 
     assert wide.column("id") == narrow.column("id")
     flat = [np.concatenate(table.column("self_attention").to_pylist()) for table in (wide, narrow)]
@@ -63,7 +63,7 @@ def test_batch_budget_does_not_change_the_numbers(tmp_path: Path) -> None:
 
 def test_offsets_point_into_the_unchanged_text(tmp_path: Path) -> None:
     text = "The  COACH\tplayed 🏉 é, profit"
-    row = files.read_table(extract(tmp_path, [text]), schemas.ATTENTION).to_pylist()[0]
+    row = files.read_table(extract(tmp_path, [text]), attention_schemas.ATTENTION).to_pylist()[0]
 
     spans = [text[start:end] for start, end in zip(row["starts"], row["ends"], strict=True)]
     assert spans == ["", "The", "COACH", "play", "ed", "🏉", "é", ",", "profit", ""]
@@ -73,7 +73,7 @@ def test_offsets_point_into_the_unchanged_text(tmp_path: Path) -> None:
 
 def test_words_run_through_all_windows_of_a_text(tmp_path: Path) -> None:
     text = "The players, " * 30 + "coach!"
-    row = files.read_table(extract(tmp_path, [text]), schemas.ATTENTION).to_pylist()[0]
+    row = files.read_table(extract(tmp_path, [text]), attention_schemas.ATTENTION).to_pylist()[0]
 
     assert len(row["windows"]) > 1
     word = [0, 1, 1, 2]  # "the", "player" and "##s", ","
@@ -96,7 +96,7 @@ def test_window_says_which_of_its_tokens_are_special_and_which_punctuation() -> 
 def test_long_text_is_read_in_windows_and_every_token_kept_once(tmp_path: Path) -> None:
     text = " ".join(["match", "goal", "team", "bank"] * 50)
     output = extract(tmp_path, [text], window_overlap=10)
-    row = files.read_table(output, schemas.ATTENTION).to_pylist()[0]
+    row = files.read_table(output, attention_schemas.ATTENTION).to_pylist()[0]
 
     assert row["tokens"] == ["[CLS]", *text.split(), "[SEP]"]
     assert not row["truncated"]
@@ -110,7 +110,9 @@ def test_long_text_is_read_in_windows_and_every_token_kept_once(tmp_path: Path) 
 
 def test_each_windows_values_are_those_of_the_window_alone(tmp_path: Path) -> None:
     words = ["match", "goal", "team", "bank", "film"] * 20
-    row = files.read_table(extract(tmp_path, [" ".join(words)], window_overlap=10), schemas.ATTENTION).to_pylist()[0]
+    row = files.read_table(
+        extract(tmp_path, [" ".join(words)], window_overlap=10), attention_schemas.ATTENTION
+    ).to_pylist()[0]
     second = row["windows"][1]
 
     # 62 words fit beside [CLS] and [SEP]; the second window starts 10 words before the first one's end.
@@ -121,7 +123,9 @@ def test_each_windows_values_are_those_of_the_window_alone(tmp_path: Path) -> No
 
 def test_truncation_keeps_the_beginning_and_is_recorded(tmp_path: Path) -> None:
     text = " ".join(["match"] * 100)
-    row = files.read_table(extract(tmp_path, [text, "goal"], long_texts="truncate"), schemas.ATTENTION).to_pylist()[0]
+    row = files.read_table(
+        extract(tmp_path, [text, "goal"], long_texts="truncate"), attention_schemas.ATTENTION
+    ).to_pylist()[0]
 
     assert row["truncated"]
     assert len(row["tokens"]) == 64
@@ -129,10 +133,12 @@ def test_truncation_keeps_the_beginning_and_is_recorded(tmp_path: Path) -> None:
 
 
 def test_outputs_in_another_order_are_mapped_to_the_datasets_classes(tmp_path: Path) -> None:
-    straight = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION).column("probabilities").to_pylist()
+    straight = (
+        files.read_table(extract(tmp_path, TEXTS), attention_schemas.ATTENTION).column("probabilities").to_pylist()
+    )
     swapped = extract(tmp_path, TEXTS, card={"output_to_label": [1, 0]})
 
-    assert files.read_table(swapped, schemas.ATTENTION).column("probabilities").to_pylist() == [
+    assert files.read_table(swapped, attention_schemas.ATTENTION).column("probabilities").to_pylist() == [
         pair[::-1] for pair in straight
     ]
 
@@ -140,8 +146,8 @@ def test_outputs_in_another_order_are_mapped_to_the_datasets_classes(tmp_path: P
 def test_empty_shard_gives_an_empty_table_with_the_same_columns(tmp_path: Path) -> None:
     output = extract(tmp_path, [])
 
-    assert files.read_table(output, schemas.ATTENTION).num_rows == 0
-    assert files.read_facts(output, schemas.ATTENTION)["n_heads"] == 4
+    assert files.read_table(output, attention_schemas.ATTENTION).num_rows == 0
+    assert files.read_facts(output, attention_schemas.ATTENTION)["n_heads"] == 4
 
 
 def test_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -208,9 +214,9 @@ def test_rounding_stays_within_its_bound_and_drops_its_bits(values: list[float],
 def test_fewer_bits_are_kept_and_take_less_disk(tmp_path: Path) -> None:
     whole = extract(tmp_path, TEXTS * 20)
     n_bytes = whole.stat().st_size
-    exact = np.concatenate(files.read_table(whole, schemas.ATTENTION).column("self_attention").to_pylist())
+    exact = np.concatenate(files.read_table(whole, attention_schemas.ATTENTION).column("self_attention").to_pylist())
     rounded = extract(tmp_path, TEXTS * 20, mantissa_bits=12)
-    found = np.concatenate(files.read_table(rounded, schemas.ATTENTION).column("self_attention").to_pylist())
+    found = np.concatenate(files.read_table(rounded, attention_schemas.ATTENTION).column("self_attention").to_pylist())
 
     np.testing.assert_allclose(found, exact, rtol=2.0**-13, atol=0)
     assert (found != exact).mean() > 0.9
@@ -249,10 +255,10 @@ def test_lack_of_memory_halves_the_batch_and_changes_no_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: BaseException
 ) -> None:
     texts = [f"The {one} played the {other}." for one in ("bank", "team", "coach", "film") for other in WORDS[5:10]]
-    whole = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
+    whole = files.read_table(extract(tmp_path, texts, block_size=10), attention_schemas.ATTENTION)
     batches: list[int] = []
     monkeypatch.setattr(AttentionReader, "launch", fail_above(3, fault, batches))
-    halved = files.read_table(extract(tmp_path, texts, block_size=10), schemas.ATTENTION)
+    halved = files.read_table(extract(tmp_path, texts, block_size=10), attention_schemas.ATTENTION)
 
     assert batches[:7] == [10, 5, 2, 3, 5, 2, 3]
     assert max(batches[7:]) == 3  # the next block is not tried with what has failed before

@@ -19,9 +19,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, PreTrainedModel
 
 from attviz_pipeline.analysis.documents import index_documents, write_index
-from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, map_schemas, statistics_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.maps.columns import MOST_ERROR, map_columns, vectors_fault
 from attviz_pipeline.attention.maps.extract_maps import extract_maps
@@ -279,7 +280,7 @@ def test_every_window_is_mapped_whole_within_the_error_of_its_codes(study: Study
 
 def test_kept_tokens_of_the_windows_are_those_of_the_document(study: Study) -> None:
     rows = [row for row in study.extract() if row["id"] == "d5"]
-    document = files.read_table(study.attention, schemas.ATTENTION).to_pylist()[5]
+    document = files.read_table(study.attention, attention_schemas.ATTENTION).to_pylist()[5]
 
     assert len(rows) == len(document["windows"]) > 1
     for name in ("tokens", "token_ids", "starts", "ends", "special"):
@@ -289,11 +290,13 @@ def test_kept_tokens_of_the_windows_are_those_of_the_document(study: Study) -> N
 
 
 def test_second_text_of_a_pair_is_read_as_such(study: Study) -> None:
-    columns = files.read_table(study.shards[0], schemas.SHARD).slice(0, 1).to_pydict()
+    columns = files.read_table(study.shards[0], corpus_schemas.SHARD).slice(0, 1).to_pydict()
     columns |= {"text": ["The bank played.\nA goal of the coach."], "pair_start": [17]}
-    files.write_table(study.shards[0], schemas.SHARD, columns, {"label_names": ["business", "sport"]})
-    index = files.read_table(study.index, schemas.DOCUMENT_INDEX).slice(0, 1).to_pydict() | {"n_tokens": [14]}
-    files.write_table(study.index, schemas.DOCUMENT_INDEX, index, {"label_names": ["business", "sport"]})
+    files.write_table(study.shards[0], corpus_schemas.SHARD, columns, {"label_names": ["business", "sport"]})
+    index = files.read_table(study.index, statistics_schemas.DOCUMENT_INDEX).slice(0, 1).to_pydict() | {
+        "n_tokens": [14]
+    }
+    files.write_table(study.index, statistics_schemas.DOCUMENT_INDEX, index, {"label_names": ["business", "sport"]})
     row = study.extract()[0]
 
     assert row["tokens"].count("[SEP]") == 2
@@ -307,7 +310,7 @@ def test_second_text_of_a_pair_is_read_as_such(study: Study) -> None:
 
 def test_diagonal_is_the_documents_self_attention(study: Study) -> None:
     row = study.extract(entries_per_row=64)[0]
-    document = files.read_table(study.attention, schemas.ATTENTION).to_pylist()[0]
+    document = files.read_table(study.attention, attention_schemas.ATTENTION).to_pylist()[0]
     n_tokens = len(row["tokens"])
     keys, values = (np.asarray(row[name]).reshape(2, 4, n_tokens, n_tokens) for name in ("entry_keys", "entry_values"))
     on_self = keys == np.arange(n_tokens)[:, None]
@@ -331,7 +334,7 @@ def test_selection_says_what_was_chosen_and_why(study: Study) -> None:
     }
 
 
-def deal_out(path: Path, schema: schemas.Schema, n_shards: int) -> list[Path]:
+def deal_out(path: Path, schema: Schema, n_shards: int) -> list[Path]:
     """Deal the rows of a table out to several, in another order."""
     table, facts = files.read_table(path, schema), files.read_facts(path, schema)
     shards = [path.with_name(f"{path.stem}-{first}.parquet") for first in range(n_shards)]
@@ -344,8 +347,8 @@ def deal_out(path: Path, schema: schemas.Schema, n_shards: int) -> list[Path]:
 def test_sharding_changes_no_byte(study: Study) -> None:
     study.extract(max_documents=4)
     one = study.maps.read_bytes(), study.selection.read_bytes()
-    study.shards = deal_out(study.shards[0], schemas.SHARD, 3)
-    attention = deal_out(study.attention, schemas.ATTENTION, 3)
+    study.shards = deal_out(study.shards[0], corpus_schemas.SHARD, 3)
+    attention = deal_out(study.attention, attention_schemas.ATTENTION, 3)
     write_index(study.index, index_documents(attention), ["business", "sport"])
     study.extract(max_documents=4)
 
@@ -353,7 +356,7 @@ def test_sharding_changes_no_byte(study: Study) -> None:
 
 
 def test_shards_of_another_study_are_refused_and_nothing_written(study: Study) -> None:
-    study.shards = deal_out(study.shards[0], schemas.SHARD, 2)[:1]
+    study.shards = deal_out(study.shards[0], corpus_schemas.SHARD, 2)[:1]
 
     with pytest.raises(ArtifactError, match=r"different documents:\n  'd1'  is in document_index, .*\n  'd3'"):
         study.extract()

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from attviz_pipeline.artifacts import files, profile_schemas, schemas
+from attviz_pipeline.artifacts import files, profile_schemas
 from attviz_pipeline.attention import diagonal, observed_matrices
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics
@@ -260,11 +260,11 @@ def test_no_fused_kernel_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stage_writes_what_full_mode_adds(tmp_path: Path) -> None:
-    plain = files.read_table(extract(tmp_path, TEXTS, mantissa_bits=23), schemas.ATTENTION)
+    plain = files.read_table(extract(tmp_path, TEXTS, mantissa_bits=23), attention_schemas.ATTENTION)
     output = extract(tmp_path, TEXTS, mode="full", mantissa_bits=23)
-    rows = files.read_table(output, schemas.ATTENTION).to_pylist()
+    rows = files.read_table(output, attention_schemas.ATTENTION).to_pylist()
 
-    assert files.read_facts(output, schemas.ATTENTION)["mode"] == "full"
+    assert files.read_facts(output, attention_schemas.ATTENTION)["mode"] == "full"
     assert {row["profile"] for row in plain.to_pylist()} == {None}
     for row, other in zip(rows, plain.to_pylist(), strict=True):
         np.testing.assert_allclose(row["self_attention"], other["self_attention"], atol=1e-5)
@@ -286,7 +286,7 @@ def test_stage_writes_what_full_mode_adds(tmp_path: Path) -> None:
 def test_windows_of_a_document_share_one_profile(tmp_path: Path) -> None:
     words = ["match", "goal", "team", "bank", "film"] * 30
     output = extract(tmp_path, [" ".join(words)], mode="full", window_overlap=10)
-    [row] = files.read_table(output, schemas.ATTENTION).to_pylist()
+    [row] = files.read_table(output, attention_schemas.ATTENTION).to_pylist()
 
     assert len(row["windows"]) > 2
     assert len(row["rollout"]) == len(row["tokens"]) == len(row["received"]) // 8
@@ -298,7 +298,7 @@ def test_windows_of_a_document_share_one_profile(tmp_path: Path) -> None:
 
 
 def test_document_of_special_tokens_only_has_no_profile(tmp_path: Path) -> None:
-    [row] = files.read_table(extract(tmp_path, ["\u200b"], mode="full"), schemas.ATTENTION).to_pylist()
+    [row] = files.read_table(extract(tmp_path, ["\u200b"], mode="full"), attention_schemas.ATTENTION).to_pylist()
 
     assert all(row["special"])
     assert row["profile"] is None

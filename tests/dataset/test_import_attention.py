@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_site import site_of_import
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, model_schemas
 from attviz_pipeline.dataset import json_array
 from attviz_pipeline.dataset.imported.token_places import place_tokens
 from attviz_pipeline.errors import DatasetError
@@ -52,7 +52,7 @@ class TestGoodFile:
 
         assert one.rows == three.rows
         assert len({row["token_ids"][0] for row in three.rows}) == 1
-        assert all(files.count_rows(path, schemas.ATTENTION) for path in three.output.attention)
+        assert all(files.count_rows(path, attention_schemas.ATTENTION) for path in three.output.attention)
 
     def test_a_sample_is_drawn_and_the_rest_stays_in_the_ledger(self, tmp_path: Path) -> None:
         given = [document(f"text {index}", seed=index) for index in range(9)]
@@ -84,7 +84,9 @@ class TestOddities:
         assert imported.facts["vector_names"] == ["0", "1", "2"]
         assert "vector 2 repeats 0, vector 3 repeats 1" in imported.ledger[0]["detail"]
         assert imported.ledger[1]["detail"] == "vector 3 repeats 1"
-        assert files.read_json(imported.output.model_card, schemas.MODEL)["left_out_vectors"] == ["3, a copy of 1"]
+        assert files.read_json(imported.output.model_card, model_schemas.MODEL)["left_out_vectors"] == [
+            "3, a copy of 1"
+        ]
         kept = Imported(tmp_path, given, repeated_vectors="keep")
         assert kept.facts["n_heads"] == 4
 

@@ -16,7 +16,7 @@ from corpora import Outputs, prepare, refuse, rows_of, write_csv, write_json_lin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import read_facts
 from attviz_pipeline.strata import apportion
 
@@ -364,7 +364,9 @@ def test_metadata_has_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "label",
     )
     assert str(tmp_path) not in json.dumps(card)
-    assert read_facts(tmp_path / "out" / "documents.parquet", schemas.DOCUMENTS) == {"label_names": ["sport", "tech"]}
+    assert read_facts(tmp_path / "out" / "documents.parquet", corpus_schemas.DOCUMENTS) == {
+        "label_names": ["sport", "tech"]
+    }
 
 
 def test_outputs_are_written_in_groups_of_a_thousand_rows(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, output_schemas, statistics_schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.config.reading import parse_settings
 from attviz_pipeline.config.settings import RedactionSettings
@@ -58,7 +58,7 @@ def redact(folder: Path, attention: list[Path], mode: str, **options: object) ->
 
 
 def rows(paths: list[Path]) -> list[dict[str, object]]:
-    return sorted(files.concatenate(paths, schemas.ATTENTION).to_pylist(), key=lambda row: row["position"])
+    return sorted(files.concatenate(paths, attention_schemas.ATTENTION).to_pylist(), key=lambda row: row["position"])
 
 
 # Forms
@@ -195,13 +195,15 @@ def test_nothing_of_a_text_but_white_space_survives(text: str, cuts: list[int]) 
 def test_every_column_of_text_is_rewritten_or_known_to_hold_none() -> None:
     holding_text = {
         field.name
-        for field in schemas.ATTENTION.arrow
+        for field in attention_schemas.ATTENTION.arrow
         if pa.types.is_string(field.type)
         or (pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type))
     }
     assert holding_text == {*NAMES, "text", "tokens", "entries"}
     places = {
-        field.name for field in schemas.ATTENTION.arrow if re.search(r"character", str(field.metadata), re.IGNORECASE)
+        field.name
+        for field in attention_schemas.ATTENTION.arrow
+        if re.search(r"character", str(field.metadata), re.IGNORECASE)
     }
     assert places - holding_text <= {*REWRITTEN, PLACE_OF_PAIR, "punctuation"}
 
@@ -230,8 +232,8 @@ def test_numbers_stay_and_tokens_are_what_the_text_says(mode: str, tmp_path: Pat
         spans = zip(new["starts"], new["ends"], new["tokens"], new["special"], strict=True)
         for start, end, token, special in spans:
             assert new["text"][start:end] == ("" if special else token.removeprefix("##"))
-    assert files.read_facts(attention[0], schemas.ATTENTION) == files.read_facts(
-        tmp_path / "redacted" / attention[0].name, schemas.ATTENTION
+    assert files.read_facts(attention[0], attention_schemas.ATTENTION) == files.read_facts(
+        tmp_path / "redacted" / attention[0].name, attention_schemas.ATTENTION
     )
 
 
@@ -315,11 +317,11 @@ def add_unreadable_rows(ledger: Path) -> None:
         "unreadable_label": f"column label: {unknown}",
         "empty": f"column text: is empty; column label: {unknown}",
     }
-    table = files.read_table(ledger, schemas.LEDGER).to_pylist()
+    table = files.read_table(ledger, corpus_schemas.LEDGER).to_pylist()
     for status, detail in details.items():
         table.append({**table[-1], "row": len(table) + 1, "split": "", "status": status, "detail": detail})
-    columns = {name: [row[name] for row in table] for name in schemas.LEDGER.arrow.names}
-    files.write_table(ledger, schemas.LEDGER, columns)
+    columns = {name: [row[name] for row in table] for name in corpus_schemas.LEDGER.arrow.names}
+    files.write_table(ledger, corpus_schemas.LEDGER, columns)
 
 
 def render(folder: Path, settings: RenderSite, inputs: SiteInputs, attention: list[Path]) -> Path:
@@ -347,7 +349,7 @@ def test_no_file_of_a_redacted_site_holds_a_secret(mode: str, tmp_path: Path) ->
     assert {"column label", "column text, column label"} <= set(cells)
     assert KEY.decode() not in "".join(text for _, text in readable(site))
     assert str(tmp_path) not in (site / "about.html").read_text(encoding="utf-8")
-    assert files.read_json(site / "run.json", schemas.RUN)["redaction"] == mode
+    assert files.read_json(site / "run.json", output_schemas.RUN)["redaction"] == mode
     assert all("Words are redacted: " in page.read_text(encoding="utf-8") for page in site.rglob("*.html"))
     again = rendered(tmp_path / "again", mode)
     assert {p.relative_to(site): p.read_bytes() for p in site.rglob("*.html")} == {
@@ -359,7 +361,8 @@ def test_heads_have_the_same_statistics_with_and_without_words(tmp_path: Path) -
     for mode in ("none", "shape"):
         rendered(tmp_path / mode, mode)
     tables = [
-        files.read_table(tmp_path / mode / "statistics" / "heads.parquet", schemas.HEADS) for mode in ("none", "shape")
+        files.read_table(tmp_path / mode / "statistics" / "heads.parquet", statistics_schemas.HEADS)
+        for mode in ("none", "shape")
     ]
     assert tables[0].equals(tables[1])
     assert np.all(tables[0]["count"].to_numpy() > 0)

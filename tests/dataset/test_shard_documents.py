@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import count_rows, read_facts, read_table, write_table
 from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.dataset.shard_documents import cut_paragraphs, shard_documents
@@ -30,7 +30,7 @@ def write_documents(path: Path, texts: list[str], *, split: str = "test", labels
         "label": labels or [i % 2 for i in range(len(texts))],
         "text": texts,
     }
-    write_table(path, schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(path, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
     return path
 
 
@@ -42,7 +42,7 @@ def shard(documents: Path, n_shards: int = 1, *, seed: int = 13, **settings: obj
     """Run the stage and read the rows of every shard."""
     paths = [documents.parent / f"{index:05d}-of-{n_shards:05d}.parquet" for index in range(n_shards)]
     shard_documents(ShardDocuments(seed=seed, documents=DocumentsSettings(**settings)), documents, paths)
-    return [read_table(path, schemas.SHARD).to_pylist() for path in paths]
+    return [read_table(path, corpus_schemas.SHARD).to_pylist() for path in paths]
 
 
 def one_shard(documents: Path, **settings: object) -> list[dict[str, Any]]:
@@ -107,8 +107,8 @@ def test_more_shards_than_blocks_leaves_empty_shards(tmp_path: Path, caplog: pyt
     assert "3 of 5 shards are empty, since there are fewer blocks of documents (2) than shards" in caplog.text
     assert "lower documents.n_shards or documents.block_size" in caplog.text
     empty = tmp_path / "00004-of-00005.parquet"
-    assert count_rows(empty, schemas.SHARD) == 0
-    assert read_facts(empty, schemas.SHARD) == {"label_names": LABEL_NAMES}
+    assert count_rows(empty, corpus_schemas.SHARD) == 0
+    assert read_facts(empty, corpus_schemas.SHARD) == {"label_names": LABEL_NAMES}
 
 
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_split_is_chosen(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     splits = ["train", "test", "validation", "test"]
     columns = {"id": list("abcd"), "split": splits, "label": [0, 1, 0, 1], "text": list("wxyz")}
-    write_table(documents, schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
     assert [(row["id"], row["position"]) for row in one_shard(documents)] == [("b", 0), ("d", 1)]
     assert [row["id"] for row in one_shard(documents, split="all")] == list("abcd")
 
@@ -217,7 +217,7 @@ def test_cutting_loses_no_word_and_leaves_no_short_segment(text: str, min_words:
 def test_ids_that_are_not_unique_are_refused(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     columns = {"id": ["a", "a"], "split": ["test", "test"], "label": [0, 1], "text": ["x", "y"]}
-    write_table(documents, schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
     with pytest.raises(DatasetError, match=r"id 'a'  belongs to more than one document"):
         shard(documents)
     assert list(tmp_path.iterdir()) == [documents]

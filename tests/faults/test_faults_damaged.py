@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from fault_study import FaultStudy, chance, count
 
-from attviz_pipeline.artifacts import all_schemas, files, schemas
+from attviz_pipeline.artifacts import all_schemas, files, model_schemas, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -66,8 +66,8 @@ def test_damage_to_each_kind_of_artifact_is_noticed(fault_study: FaultStudy, tmp
 
 
 def test_damage_to_the_model_and_to_figures_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
-    figures = files.read_json(fault_study.results / "figures" / "figures.json", schemas.FIGURES)["figures"]
-    model = files.read_json(fault_study.results / "model" / "model.json", schemas.MODEL)["sha256"]
+    figures = files.read_json(fault_study.results / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
+    model = files.read_json(fault_study.results / "model" / "model.json", model_schemas.MODEL)["sha256"]
     folders = {"figures": figures[0]["sha256"], "model/checkpoint": model}
 
     n_cases = 0

@@ -18,7 +18,7 @@ import pytest
 from drawn_figures import PROVENANCE, assessment_of, draw, inputs_of, write_statistics
 from PIL import Image
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas, output_schemas, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
@@ -113,7 +113,7 @@ class TestEveryFigure:
     def test_words_tell_the_finding(self, statistics: StatisticsPaths, figures: dict[str, dict[str, Any]]) -> None:
         eligible = [
             row
-            for row in files.read_table(statistics.tokens, schemas.TOKENS).to_pylist()
+            for row in files.read_table(statistics.tokens, statistics_schemas.TOKENS).to_pylist()
             if row["document_frequency"] >= 3 and not row["special"]
         ]
         strongest = eligible[0]
@@ -126,7 +126,7 @@ class TestEveryFigure:
         assert "layer 1, head 2" in figures["word_cloud-L01-H02"]["alt"]
 
     def test_numbers_are_those_of_the_tables(self, statistics: StatisticsPaths, folder: Path) -> None:
-        table = files.read_table(statistics.tokens, schemas.TOKENS).to_pylist()
+        table = files.read_table(statistics.tokens, statistics_schemas.TOKENS).to_pylist()
         by_token = {row["token"]: row for row in table}
 
         rows = rows_of(folder / "top_tokens.csv")
@@ -148,7 +148,7 @@ class TestEveryFigure:
             ]
             told = json.loads(table.schema.metadata[b"attviz.provenance"])
             assert told == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
-        content = files.read_json(folder / "figures.json", schemas.FIGURES)
+        content = files.read_json(folder / "figures.json", output_schemas.FIGURES)
         assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
 
     def test_text_is_text(self, folder: Path) -> None:
@@ -314,8 +314,8 @@ def test_tokens_are_legible(token: str, shown: str) -> None:
 class TestPredictions:
     def test_numbers_are_those_of_the_assessment(self, statistics: StatisticsPaths, folder: Path) -> None:
         paths = assessment_of(statistics)
-        points = files.read_table(paths.calibration, schemas.CALIBRATION).to_pylist()
-        scores = files.read_json(paths.assessment, schemas.ASSESSMENT)["scores"]
+        points = files.read_table(paths.calibration, statistics_schemas.CALIBRATION).to_pylist()
+        scores = files.read_json(paths.assessment, statistics_schemas.ASSESSMENT)["scores"]
 
         assert [float(row["accuracy"]) for row in rows_of(folder / "reliability.csv")] == [
             p["accuracy"] for p in points
@@ -328,7 +328,7 @@ class TestPredictions:
     def test_captions_give_estimates_with_intervals(
         self, statistics: StatisticsPaths, figures: dict[str, dict[str, Any]]
     ) -> None:
-        content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)
+        content = files.read_json(assessment_of(statistics).assessment, statistics_schemas.ASSESSMENT)
         found = content["confidence_and_entropy"][0]["spearman"]
 
         text = f"{found['value']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
@@ -339,22 +339,24 @@ class TestPredictions:
         assert "no interval, since a class has too few input rows" in figures["confusion"]["caption"]
 
     def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
-        content = files.read_json(assessment_of(statistics).assessment, schemas.ASSESSMENT)
-        rows = files.read_table(assessment_of(statistics).confidences, schemas.CONFIDENCES).to_pydict()
+        content = files.read_json(assessment_of(statistics).assessment, statistics_schemas.ASSESSMENT)
+        rows = files.read_table(assessment_of(statistics).confidences, statistics_schemas.CONFIDENCES).to_pydict()
         paths = AssessmentPaths.below(tmp_path)
-        files.write_json(paths.assessment, schemas.ASSESSMENT, content | {"scores": {}, "per_class": []})
+        files.write_json(paths.assessment, statistics_schemas.ASSESSMENT, content | {"scores": {}, "per_class": []})
         files.write_table(
-            paths.calibration, schemas.CALIBRATION, {name: [] for name in schemas.CALIBRATION.arrow.names}
+            paths.calibration,
+            statistics_schemas.CALIBRATION,
+            {name: [] for name in statistics_schemas.CALIBRATION.arrow.names},
         )
         unknown = {"label": [None] * 30, "right": [None] * 30}
-        files.write_table(paths.confidences, schemas.CONFIDENCES, rows | unknown)
+        files.write_table(paths.confidences, statistics_schemas.CONFIDENCES, rows | unknown)
 
         inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))
         kinds = {kind: FIGURES[kind] for kind in ("confusion", "reliability", "confidence_entropy")}
         with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
             draw_all(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
 
-        listed = files.read_json(tmp_path / "figures" / "figures.json", schemas.FIGURES)["figures"]
+        listed = files.read_json(tmp_path / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
         captions = {figure["name"]: figure["caption"] for figure in listed}
         assert captions["confusion"] == captions["reliability"] == NO_GOLD
         assert "are not marked" in captions["confidence_entropy"]
@@ -415,8 +417,8 @@ class TestOneFigure:
 def test_provenance_names_corpus_and_model_but_no_folder_of_the_machine(tmp_path: Path) -> None:
     corpus = {"source": "/home/ann/secret/corpus.csv", "revision": None, "sha256": "ab", "label_names": ["x"]}
     model = {"source": "org/model", "revision": "1110a", "source_sha256": {"model.safetensors": "cd"}}
-    files.write_json(tmp_path / "dataset.json", schemas.DATASET, corpus)
-    files.write_json(tmp_path / "model.json", schemas.MODEL, model)
+    files.write_json(tmp_path / "dataset.json", corpus_schemas.DATASET, corpus)
+    files.write_json(tmp_path / "model.json", model_schemas.MODEL, model)
 
     found = study_provenance(tmp_path / "dataset.json", tmp_path / "model.json", 13, {"git commit": "ef"})
 

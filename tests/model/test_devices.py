@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_extraction import TEXTS, extract
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.background import one_behind
 from attviz_pipeline.attention.batching import BUDGETS, calibrate
 from attviz_pipeline.attention.capture import AttentionReader, Batch
@@ -75,8 +75,8 @@ def test_calibration_takes_no_other_fault_for_lack_of_memory() -> None:
 
 def test_calibrated_run_gives_the_same_numbers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    fixed = files.read_table(extract(tmp_path, TEXTS), schemas.ATTENTION)
-    calibrated = files.read_table(extract(tmp_path, TEXTS, tokens_per_batch="auto"), schemas.ATTENTION)
+    fixed = files.read_table(extract(tmp_path, TEXTS), attention_schemas.ATTENTION)
+    calibrated = files.read_table(extract(tmp_path, TEXTS, tokens_per_batch="auto"), attention_schemas.ATTENTION)
 
     assert "calibrated on inputs of" in caplog.text
     assert fixed.column("tokens") == calibrated.column("tokens")
@@ -157,7 +157,7 @@ def test_gpu_that_disappears_in_mid_run_ends_it_and_earlier_results_stay(
 
 
 def test_device_and_precision_are_kept_with_the_attention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = files.read_facts(extract(tmp_path, TEXTS), schemas.ATTENTION)
+    facts = files.read_facts(extract(tmp_path, TEXTS), attention_schemas.ATTENTION)
     assert (facts["device"], facts["precision"]) == ("cpu", "float32")
 
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")

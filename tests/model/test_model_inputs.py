@@ -14,7 +14,7 @@ from tiny_models import LABEL_NAMES, WORDS, make_tiny_bert, make_tiny_tokenizer
 from tokenizers import processors
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.opening import open_reader
 from attviz_pipeline.attention.windows import Window
@@ -69,7 +69,9 @@ class TestPadding:
         assert transformers.AutoTokenizer.from_pretrained(checkpoint).padding_side == "left"
         texts = [f"the {word} of the {WORDS[n % 5]}" + " ," * (n % 2) for n, word in enumerate(WORDS)]
 
-        rows = files.read_table(extract(tmp_path, [*TEXTS, *texts], block_size=40), schemas.ATTENTION).to_pylist()
+        rows = files.read_table(
+            extract(tmp_path, [*TEXTS, *texts], block_size=40), attention_schemas.ATTENTION
+        ).to_pylist()
 
         for row in rows:
             diagonal, probabilities = eager_reading(checkpoint, row["text"])
@@ -99,7 +101,9 @@ class TestPadding:
         shard = write_shard(tmp_path / "shard.parquet", texts, block_size=12)
         settings = ExtractAttention(attention=AttentionSettings(device="cpu", window_overlap=8))
         extract_attention(settings, shard, folder, card, tmp_path / "attention.parquet")
-        extracted = files.read_table(tmp_path / "attention.parquet", schemas.ATTENTION)["probabilities"].to_pylist()
+        extracted = files.read_table(tmp_path / "attention.parquet", attention_schemas.ATTENTION)[
+            "probabilities"
+        ].to_pylist()
 
         expected = torch.stack(alone)
         torch.testing.assert_close(scored, expected, atol=1e-5, rtol=0)

@@ -13,7 +13,7 @@ from tiny_extraction import write_shard
 from tiny_models import LABEL_NAMES, make_tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
@@ -61,7 +61,7 @@ def extract(study: ModelStudy) -> np.ndarray:
     settings = ExtractAttention(attention=AttentionSettings(device="cpu", window_overlap=8))
     extract_attention(settings, shard, study.checkpoint, study.card, study.folder / "attention.parquet")
     return np.stack(
-        files.read_table(study.folder / "attention.parquet", schemas.ATTENTION)["probabilities"].to_pylist()
+        files.read_table(study.folder / "attention.parquet", attention_schemas.ATTENTION)["probabilities"].to_pylist()
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
@@ -40,12 +40,14 @@ def test_72_heads_of_real_texts_equal_eager_attention(checkpoint: Path, tmp_path
     columns = {"position": range(len(texts)), "id": names, "source_id": names, "split": names, "label": zeros}
     label_names = ["business", "entertainment", "politics", "sport", "tech"]
     shard, card, output = tmp_path / "shard.parquet", tmp_path / "model.json", tmp_path / "attention.parquet"
-    files.write_table(shard, schemas.SHARD, columns | {"text": texts, "block": zeros}, {"label_names": label_names})
+    files.write_table(
+        shard, corpus_schemas.SHARD, columns | {"text": texts, "block": zeros}, {"label_names": label_names}
+    )
     facts = {"n_layers": 6, "n_heads": 12, "max_tokens": 256, "output_to_label": [0, 1, 2, 3, 4], "sha256": {}}
-    files.write_json(card, schemas.MODEL, facts)
+    files.write_json(card, model_schemas.MODEL, facts)
     extract_attention(ExtractAttention(attention=AttentionSettings(device="cpu")), shard, checkpoint, card, output)
 
-    rows = files.read_table(output, schemas.ATTENTION).to_pylist()
+    rows = files.read_table(output, attention_schemas.ATTENTION).to_pylist()
     assert len({len(row["tokens"]) for row in rows}) > 5, "the batch must be padded"
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint, attn_implementation="eager").eval()

@@ -20,7 +20,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.config.settings import AttentionSettings
@@ -93,8 +93,8 @@ def extract(study: ModelStudy, folder: Path, shard: Path, **attention: object) -
     output = folder / "attention.parquet"
     card = write_card(folder / "model.json", max_tokens=MAX_TOKENS)
     extract_attention(ExtractAttention(attention=settings), shard, study.checkpoint, card, output)
-    assert files.read_facts(output, schemas.ATTENTION)["offsets"] is False
-    return files.read_table(output, schemas.ATTENTION).to_pylist()
+    assert files.read_facts(output, attention_schemas.ATTENTION)["offsets"] is False
+    return files.read_table(output, attention_schemas.ATTENTION).to_pylist()
 
 
 def eager_reading(checkpoint: Path, *texts: str) -> tuple[np.ndarray, np.ndarray]:

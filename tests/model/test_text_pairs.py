@@ -15,7 +15,7 @@ from tiny_extraction import write_card, write_pairs
 from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.cli import main
@@ -53,7 +53,7 @@ def extract_pairs(folder: Path, pairs: list[tuple[str, str]], **attention: objec
     extract_attention(
         ExtractAttention(attention=settings), shard, checkpoint, write_card(folder / "model.json"), output
     )
-    return files.read_table(output, schemas.ATTENTION).to_pylist()
+    return files.read_table(output, attention_schemas.ATTENTION).to_pylist()
 
 
 def refused(**changes: dict[str, object]) -> str:
@@ -147,7 +147,7 @@ class TestShards:
         settings = ShardDocuments(seed=1, documents=DocumentsSettings(split="all", block_size=2))
         shard_documents(settings, tmp_path / "documents.parquet", shards)
 
-        rows = [row for shard in shards for row in files.read_table(shard, schemas.SHARD).to_pylist()]
+        rows = [row for shard in shards for row in files.read_table(shard, corpus_schemas.SHARD).to_pylist()]
         assert {row["text"][row["pair_start"] :] for row in rows} == {second for _, second in PAIRS}
 
     def test_paragraphs_are_refused(self, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ class TestShards:
             "text": [text for text, _ in joined],
             "pair_start": [start for _, start in joined],
         }
-        files.write_table(folder / "documents.parquet", schemas.DOCUMENTS, columns, {"label_names": ["a", "b"]})
+        files.write_table(folder / "documents.parquet", corpus_schemas.DOCUMENTS, columns, {"label_names": ["a", "b"]})
 
 
 class TestModel:
@@ -212,7 +212,7 @@ class TestModel:
             "text": [text for text, _ in joined],
             "pair_start": [start for _, start in joined],
         }
-        files.write_table(study.documents, schemas.DOCUMENTS, columns, {"label_names": list(LABEL_NAMES)})
+        files.write_table(study.documents, corpus_schemas.DOCUMENTS, columns, {"label_names": list(LABEL_NAMES)})
         study.prepare(make_tiny_bert(tmp_path / "bert"), training={"epochs": 6, "learning_rate": 1e-2})
 
         assert study.read_metrics()["splits"]["test"]["macro_f1"] == 1
@@ -303,7 +303,7 @@ def test_command_line_carries_pairs_from_csv_to_attention(tmp_path: Path) -> Non
         arguments = [f"--{flag.split('=')[0]}={tmp_path / flag.split('=')[-1]}" for flag in flags]
         assert main([command, f"--config={study}", *arguments]) == 0, command
 
-    attention = files.read_table(tmp_path / "attention", schemas.ATTENTION).to_pylist()
+    attention = files.read_table(tmp_path / "attention", attention_schemas.ATTENTION).to_pylist()
     seconds = {row["text"][row["pair_start"] :] for row in attention}
     assert len(attention) == 8
     assert seconds <= {row["hypothesis"] for row in rows}

@@ -17,7 +17,7 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.model.encoding import encode
@@ -143,7 +143,7 @@ class TestUnknownTokens:
 
     def test_extraction_warns_once_and_marks_them(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         row = files.read_table(
-            extract(tmp_path, ["the zebra and the yak", "a zebra [SEP]"]), schemas.ATTENTION
+            extract(tmp_path, ["the zebra and the yak", "a zebra [SEP]"]), attention_schemas.ATTENTION
         ).to_pylist()[0]
 
         assert [token for token, flag in zip(row["tokens"], row["unknown"], strict=True) if flag] == ["[UNK]"] * 2
@@ -210,7 +210,7 @@ class TestControlTokens:
 
     def test_extraction_marks_the_template_only(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         make_tiny_bert(tmp_path / "checkpoint")
-        row = files.read_table(extract(tmp_path, ["the [SEP] bank"]), schemas.ATTENTION).to_pylist()[0]
+        row = files.read_table(extract(tmp_path, ["the [SEP] bank"]), attention_schemas.ATTENTION).to_pylist()[0]
 
         assert row["entries"].count("[SEP]") == 1
         assert row["special"] == [True, *[False] * (len(row["tokens"]) - 2), True]

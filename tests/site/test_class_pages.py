@@ -8,7 +8,7 @@ from html_page import Page
 from synthetic_attention import LABEL_NAMES
 from synthetic_site import HOSTILE_LABELS, site_settings
 
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import formats, links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -62,7 +62,7 @@ def test_heads_are_the_clearest_of_the_table(inputs: SiteInputs, groups: list[Gr
 
 
 def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, groups: list[GroupView]) -> None:
-    rows = files.read_table(inputs.statistics.document_index, schemas.DOCUMENT_INDEX).to_pylist()
+    rows = files.read_table(inputs.statistics.document_index, statistics_schemas.DOCUMENT_INDEX).to_pylist()
     right, missed, taken = groups[0].documents
     confident = sorted(rows, key=lambda row: (-max(row["probabilities"]), row["position"]))
     expected = {
@@ -77,7 +77,7 @@ def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, grou
 
 
 def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
-    rows = files.read_table(inputs.statistics.document_index, schemas.DOCUMENT_INDEX).to_pylist()
+    rows = files.read_table(inputs.statistics.document_index, statistics_schemas.DOCUMENT_INDEX).to_pylist()
     forward, backward = DocumentLists(), DocumentLists()
     for row in rows:
         forward.add([row])
@@ -87,7 +87,7 @@ def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
 
 
 def test_scores_are_those_of_the_assessment(inputs: SiteInputs, evidence: ClassEvidence, study: StudyView) -> None:
-    assessed = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["per_class"]
+    assessed = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)["per_class"]
     shown = classes.classes_view(evidence, study).classes
     assert [(c.n_gold, c.n_predicted, c.precision, c.recall, c.f1) for c in shown] == [
         tuple(row[name] for name in ("n_gold", "n_predicted", "precision", "recall", "f1")) for row in assessed
@@ -102,7 +102,7 @@ def test_the_confusion_matrix_leads_to_documents_and_classes(site: Path) -> None
 
 def test_the_start_page_gives_intervals_of_its_scores(inputs: SiteInputs, site: Path) -> None:
     text = " ".join(Page(site / links.START).text.split())
-    accuracy = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["scores"]["accuracy"]
+    accuracy = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)["scores"]["accuracy"]
     assert f"95 % interval {formats.percent(accuracy['low'])} to {formats.percent(accuracy['high'])}" in text
     assert "Differences between classes" in text
 
@@ -110,11 +110,11 @@ def test_the_start_page_gives_intervals_of_its_scores(inputs: SiteInputs, site: 
 def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, tmp_path: Path) -> None:
     facts = files.read_facts(inputs.terms.class_heads, term_schemas.CLASS_HEADS)
     columns = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pydict()
-    summary = files.read_json(inputs.statistics.summary, schemas.SUMMARY)
+    summary = files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY)
     permuted = {"gold": "rows", "predicted": "documents", "correct": "documents"}
     heads, counts = tmp_path / "class_heads.parquet", tmp_path / "summary.json"
     files.write_table(heads, term_schemas.CLASS_HEADS, columns, facts | {"permuted": permuted})
-    files.write_json(counts, schemas.SUMMARY, summary | {"n_sources": summary["n_documents"] - 1})
+    files.write_json(counts, statistics_schemas.SUMMARY, summary | {"n_sources": summary["n_documents"] - 1})
     terms, statistics = replace(inputs.terms, class_heads=heads), replace(inputs.statistics, summary=counts)
 
     write_site(site_settings(), replace(inputs, terms=terms, statistics=statistics), tmp_path / "site")
@@ -138,9 +138,9 @@ def test_the_about_page_gives_the_associations(inputs: SiteInputs, site: Path, e
     mistakes = [row for row in rows if (row["grouping"], row["group"]) == ("correct", "wrong")]
     assert view.n_heads_that_differ == sum(row["q"] < 0.05 for row in mistakes)
     assert view.n_heads_compared == len(mistakes) == 6
-    assessed = files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT)["confidence_and_entropy"][0][
-        "spearman"
-    ]
+    assessed = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)["confidence_and_entropy"][
+        0
+    ]["spearman"]
     assert view.spearman is not None
     assert view.spearman.value == assessed["value"]
     text = " ".join(Page(site / links.ABOUT).text.split())

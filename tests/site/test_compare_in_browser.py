@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from site_visits import Visitor, arrive, row_at, until
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.inputs import SiteInputs
@@ -91,14 +91,15 @@ def test_two_heads_differ_by_their_numbers(inputs: SiteInputs, site: Path, visit
     place = page.locator("#difference-views")
     place.locator("svg.scatter").wait_for()
     heads = {
-        (row["layer"], row["head"]): row for row in files.read_table(inputs.statistics.heads, schemas.HEADS).to_pylist()
+        (row["layer"], row["head"]): row
+        for row in files.read_table(inputs.statistics.heads, statistics_schemas.HEADS).to_pylist()
     }
     row = place.locator("tbody tr", has_text="mean self-attention").first.inner_text().split()
     assert row[-4:-2] == [significant(heads[0, 1]["mean"], 3), significant(heads[1, 2]["mean"], 3)]
     assert row[-1] == significant(heads[0, 1]["mean"] / heads[1, 2]["mean"])
     means = {
         (row["layer"], row["head"], row["token"]): row["mean"]
-        for row in files.read_table(inputs.statistics.head_tokens, schemas.HEAD_TOKENS).to_pylist()
+        for row in files.read_table(inputs.statistics.head_tokens, statistics_schemas.HEAD_TOKENS).to_pylist()
     }
     place.locator("summary").click()
     word, left, right = place.locator("details tbody tr").first.inner_text().split("\t")

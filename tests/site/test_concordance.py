@@ -10,7 +10,7 @@ from site_visits import Visitor, arrive
 from synthetic_attention import PIECES
 from synthetic_site import site_settings
 
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
@@ -86,7 +86,7 @@ def test_samples_are_even(inputs: SiteInputs) -> None:
 def test_the_table_holds_words_that_are_no_entry(inputs: SiteInputs, study: StudyView) -> None:
     table = tokens.read_token_table(inputs, study)
     described = {row["term"]: row for row in files.read_table(inputs.terms.terms, term_schemas.TERMS).to_pylist()}
-    entries = set(files.read_table(inputs.statistics.tokens, schemas.TOKENS)["token"].to_pylist())
+    entries = set(files.read_table(inputs.statistics.tokens, statistics_schemas.TOKENS)["token"].to_pylist())
     words = table.numbers(words=True)
     assert set(words) == set(described) - entries
     assert "manufacturers" in words

@@ -10,7 +10,7 @@ import synthetic_site
 from synthetic_attention import write_attention_shards
 from synthetic_site import site_settings, write_site_inputs
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ExportSettings
 from attviz_pipeline.errors import ConfigError
@@ -100,8 +100,8 @@ def test_hostile_ids_write_nothing_outside_the_site(tmp_path: Path, monkeypatch:
 def test_hostile_ids_write_nothing_outside_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic_site, "HOSTILE_IDS", IDS)
     shards = write_attention_shards(tmp_path / "attention", n_documents=len(IDS), n_shards=1)
-    synthetic_site._rename(shards[0], schemas.ATTENTION, {})
-    assert "a\0b 0005" in files.read_table(shards[0], schemas.ATTENTION)["id"].to_pylist()
+    synthetic_site._rename(shards[0], attention_schemas.ATTENTION, {})
+    assert "a\0b 0005" in files.read_table(shards[0], attention_schemas.ATTENTION)["id"].to_pylist()
     before = tree(tmp_path)
     formats = ["attviz_json", "neat_vision", "latex", "csv", "parquet"]
     export_attention(ExportAttention(export=ExportSettings(formats=formats)), shards, tmp_path / "export")

@@ -7,7 +7,7 @@ from html_page import Page
 from site_visits import Visitor
 from synthetic_site import site_settings, write_site_inputs
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -36,7 +36,7 @@ def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_start_page_lists_the_most_frequent_confusions(inputs: SiteInputs, site: Path) -> None:
-    counts = files.read_json(inputs.statistics.summary, schemas.SUMMARY)["confusion"]
+    counts = files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY)["confusion"]
     errors = {(gold, guess): n for gold, row in enumerate(counts) for guess, n in enumerate(row) if gold != guess and n}
     cells = [address.partition("#")[2] for _, address in Page(site / links.START).addresses if "#gold=" in address]
     pairs = [tuple(int(part.partition("=")[2]) for part in cell.split("&")) for cell in cells]
@@ -44,7 +44,7 @@ def test_the_start_page_lists_the_most_frequent_confusions(inputs: SiteInputs, s
 
 
 def test_the_page_of_classes_has_the_whole_matrix(inputs: SiteInputs, site: Path) -> None:
-    counts = files.read_json(inputs.statistics.summary, schemas.SUMMARY)["confusion"]
+    counts = files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY)["confusion"]
     cells = [address for _, address in Page(site / links.CLASSES).addresses if "#gold=" in address]
     assert len(cells) == sum(bool(count) for row in counts for count in row)
     assert (site / links.CLASSES).stat().st_size < 200_000

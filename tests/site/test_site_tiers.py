@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from site_visits import Visitor, row_at, until
 from synthetic_site import MAPPED, site_settings, write_site_inputs
 
-from attviz_pipeline.analysis.aggregates import DEFINITIONS
+from attviz_pipeline.aggregates import AGGREGATES, DEFINITIONS
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report import render_site as site_module
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
-from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.tiers import (
     BYTES_PER_CLASS,
     BYTES_PER_MEASURE,

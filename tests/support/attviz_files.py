@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files
 from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings
 from attviz_pipeline.dataset.imported.import_attention import ImportedFiles, import_attention
 from attviz_pipeline.stages import ImportAttention
@@ -59,14 +59,14 @@ class Imported:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        rows = files.concatenate(self.output.attention, schemas.ATTENTION).to_pylist()
+        rows = files.concatenate(self.output.attention, attention_schemas.ATTENTION).to_pylist()
         return sorted(rows, key=lambda row: int(row["position"]))
 
     @property
     def ledger(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = files.read_table(self.output.ledger, schemas.LEDGER).to_pylist()
+        rows: list[dict[str, Any]] = files.read_table(self.output.ledger, corpus_schemas.LEDGER).to_pylist()
         return rows
 
     @property
     def facts(self) -> dict[str, Any]:
-        return files.read_facts(self.output.attention[0], schemas.ATTENTION)
+        return files.read_facts(self.output.attention[0], attention_schemas.ATTENTION)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import read_json, read_table
 from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.dataset.prepare_dataset import prepare_dataset
@@ -30,9 +30,9 @@ def prepare(folder: Path, *, seed: int = 13, **dataset: object) -> Outputs:
         "something is left over"
     )
     return Outputs(
-        read_table(targets[0], schemas.DOCUMENTS).to_pylist(),
-        read_table(targets[1], schemas.LEDGER).to_pylist(),
-        read_json(targets[2], schemas.DATASET),
+        read_table(targets[0], corpus_schemas.DOCUMENTS).to_pylist(),
+        read_table(targets[1], corpus_schemas.LEDGER).to_pylist(),
+        read_json(targets[2], corpus_schemas.DATASET),
     )
 
 

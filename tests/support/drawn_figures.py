@@ -13,7 +13,7 @@ from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.analysis.heads.compare_heads import compare_heads
 from attviz_pipeline.analysis.heads.profile_heads import profile_heads
 from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
 from attviz_pipeline.figures.draw_figures import draw_all
@@ -64,4 +64,6 @@ def draw(
     wanted = DrawFigures(seed=seed, figures=FiguresSettings.model_validate(settings))
     with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
         draw_all(inputs_of(statistics, wanted), PROVENANCE, output)
-    return {figure["name"]: figure for figure in files.read_json(output / "figures.json", schemas.FIGURES)["figures"]}
+    return {
+        figure["name"]: figure for figure in files.read_json(output / "figures.json", output_schemas.FIGURES)["figures"]
+    }

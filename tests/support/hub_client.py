@@ -69,15 +69,15 @@ def find_model(settings: dict[str, Any], _: Path) -> dict[str, Any]:
 
 def prepare_dataset(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Run the stage `prepare_dataset`."""
-    from attviz_pipeline.artifacts import files, schemas  # noqa: PLC0415
+    from attviz_pipeline.artifacts import corpus_schemas, files  # noqa: PLC0415
     from attviz_pipeline.dataset.prepare_dataset import prepare_dataset as run  # noqa: PLC0415
     from attviz_pipeline.stages import PrepareDataset  # noqa: PLC0415
 
     targets = (folder / "documents.parquet", folder / "ledger.parquet", folder / "dataset.json")
     run(PrepareDataset.model_validate({"seed": 1, "dataset": settings}), *targets)
-    documents = files.read_table(targets[0], schemas.DOCUMENTS).to_pylist()
-    ledger = files.read_table(targets[1], schemas.LEDGER).to_pylist()
-    return {"documents": documents, "ledger": ledger, "card": files.read_json(targets[2], schemas.DATASET)}
+    documents = files.read_table(targets[0], corpus_schemas.DOCUMENTS).to_pylist()
+    ledger = files.read_table(targets[1], corpus_schemas.LEDGER).to_pylist()
+    return {"documents": documents, "ledger": ledger, "card": files.read_json(targets[2], corpus_schemas.DATASET)}
 
 
 STAGES = {"find_model": find_model, "prepare_dataset": prepare_dataset}

@@ -7,7 +7,7 @@ from typing import Any, Self
 import pytest
 from tiny_models import LABEL_NAMES
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.prepare_model import prepare_model
 from attviz_pipeline.stages import PrepareModel
@@ -58,7 +58,7 @@ class ModelStudy:
             "label": [row % 2 for row in range(n_rows)],
             "text": texts,
         }
-        files.write_table(self.documents, schemas.DOCUMENTS, columns, {"label_names": list(label_names)})
+        files.write_table(self.documents, corpus_schemas.DOCUMENTS, columns, {"label_names": list(label_names)})
 
     def prepare(
         self,
@@ -89,7 +89,7 @@ class ModelStudy:
         return str(caught.value)
 
     def read_card(self) -> dict[str, Any]:
-        return files.read_json(self.card, schemas.MODEL)
+        return files.read_json(self.card, model_schemas.MODEL)
 
     def read_metrics(self) -> dict[str, Any]:
-        return files.read_json(self.metrics, schemas.METRICS)
+        return files.read_json(self.metrics, model_schemas.METRICS)

@@ -17,7 +17,7 @@ from attviz_pipeline.analysis.predictions.assess_predictions import assess_predi
 from attviz_pipeline.analysis.terms.describe_terms import describe_terms
 from attviz_pipeline.analysis.terms.list_terms import list_terms
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
 from attviz_pipeline.config.settings import (
     AssessmentSettings,
@@ -107,8 +107,8 @@ def _describe(folder: Path, attention: Sequence[Path]) -> None:
 
 def add_full_mode(path: Path) -> None:
     """Give the documents of a shard what full mode would, invented; head 0 of layer 0 looks ahead."""
-    facts = files.read_facts(path, schemas.ATTENTION)
-    rows = files.read_table(path, schemas.ATTENTION).to_pylist()
+    facts = files.read_facts(path, attention_schemas.ATTENTION)
+    rows = files.read_table(path, attention_schemas.ATTENTION).to_pylist()
     n_rows = facts["n_layers"] * facts["n_heads"]
     for row in rows:
         random = np.random.default_rng(row["position"])
@@ -120,5 +120,5 @@ def add_full_mode(path: Path) -> None:
         row["received"] = random.dirichlet(np.ones(n_tokens), n_rows).ravel()
         row["value_norm"] = random.uniform(0.1, 3, n_rows * n_tokens)
         row["rollout"] = random.dirichlet(np.ones(n_tokens))
-    columns = {name: [row[name] for row in rows] for name in schemas.ATTENTION.arrow.names}
-    files.write_table(path, schemas.ATTENTION, columns, facts | {"mode": "full"})
+    columns = {name: [row[name] for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
+    files.write_table(path, attention_schemas.ATTENTION, columns, facts | {"mode": "full"})

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.words import word_of_each_token
 
 LABEL_NAMES = ["business", "sport", "tech"]
@@ -102,7 +103,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifac
     paths = [folder / f"attention-{shard:05d}-of-{n_shards:05d}.parquet" for shard in range(n_shards)]
     for shard, path in enumerate(paths):
         mine = [rows[p] for i, p in enumerate(order) if i // DOCUMENTS_PER_BLOCK % n_shards == shard]
-        files.write_table(path, schemas.ATTENTION, _columns(mine, schemas.ATTENTION), facts)
+        files.write_table(path, attention_schemas.ATTENTION, _columns(mine, attention_schemas.ATTENTION), facts)
         if unknown:
             make_unknown(path, unknown)
     return paths
@@ -110,15 +111,15 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifac
 
 def make_unknown(path: Path, token: str) -> None:
     """Let the model read [UNK] in the place of a token, in every document of a shard."""
-    facts = files.read_facts(path, schemas.ATTENTION)
-    rows = files.read_table(path, schemas.ATTENTION).to_pylist()
+    facts = files.read_facts(path, attention_schemas.ATTENTION)
+    rows = files.read_table(path, attention_schemas.ATTENTION).to_pylist()
     for row in rows:
         row["unknown"] = [old or found == token for old, found in zip(row["unknown"], row["tokens"], strict=True)]
         row["token_ids"] = [
             UNKNOWN_ID if found == token else n for n, found in zip(row["token_ids"], row["tokens"], strict=True)
         ]
         row["tokens"] = ["[UNK]" if found == token else found for found in row["tokens"]]
-    files.write_table(path, schemas.ATTENTION, _columns(rows, schemas.ATTENTION), facts)
+    files.write_table(path, attention_schemas.ATTENTION, _columns(rows, attention_schemas.ATTENTION), facts)
 
 
 def write_ledger(path: Path, *, n_documents: int) -> Path:
@@ -127,7 +128,7 @@ def write_ledger(path: Path, *, n_documents: int) -> Path:
     rows.append(_ledger_row(n_documents, "train-1", "train", "kept", ""))
     rows.append(_ledger_row(n_documents + 1, "blank-1", "", "empty", "column text holds only white space"))
     rows.append(_ledger_row(n_documents + 2, "copy-1", "", "duplicate", "same text as doc-0000"))
-    files.write_table(path, schemas.LEDGER, _columns(rows, schemas.LEDGER), {})
+    files.write_table(path, corpus_schemas.LEDGER, _columns(rows, corpus_schemas.LEDGER), {})
     return path
 
 
@@ -137,10 +138,10 @@ def _document_id(position: int) -> str:
 
 def _ledger_row(number: int, identifier: str, split: str, status: str, detail: str) -> dict[str, Any]:
     columns = ("news.csv", number + 1, identifier, split, status, detail)
-    return dict(zip(schemas.LEDGER.arrow.names, columns, strict=True))
+    return dict(zip(corpus_schemas.LEDGER.arrow.names, columns, strict=True))
 
 
-def _columns(rows: list[dict[str, Any]], schema: schemas.Schema) -> dict[str, list[Any]]:
+def _columns(rows: list[dict[str, Any]], schema: Schema) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in schema.arrow.names}
 
 

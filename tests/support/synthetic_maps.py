@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, map_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
 
@@ -33,9 +33,9 @@ def scale() -> float:
 
 def write_maps(path: Path, attention: Sequence[Path], positions: Collection[int]) -> Path:
     """Write the maps of some documents of attention shards; later windows begin with a [CLS] of their own."""
-    facts = files.read_facts(attention[0], schemas.ATTENTION)
+    facts = files.read_facts(attention[0], attention_schemas.ATTENTION)
     shape = (facts["n_layers"], facts["n_heads"])
-    rows = [row for shard in attention for row in files.read_table(shard, schemas.ATTENTION).to_pylist()]
+    rows = [row for shard in attention for row in files.read_table(shard, attention_schemas.ATTENTION).to_pylist()]
     chosen = sorted((row for row in rows if row["position"] in positions), key=lambda row: row["position"])
     names = {"n_layers": shape[0], "n_heads": shape[1], "thumbnail_size": THUMBNAIL_SIZE}
     table = {**names, "entries_per_row": ENTRIES_PER_ROW, "code": ATTENTION_CODE.header(), "model": {}}

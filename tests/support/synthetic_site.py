@@ -10,8 +10,16 @@ from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
 from synthetic_maps import write_maps
 
-from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts import (
+    attention_schemas,
+    corpus_schemas,
+    files,
+    map_schemas,
+    model_schemas,
+    output_schemas,
+)
 from attviz_pipeline.artifacts.checksums import digest
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.dataset.imported.import_attention import ImportedFiles
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
@@ -54,17 +62,17 @@ def write_site_inputs(
     attention = write_attention_shards(folder / "attention", n_documents=n_documents, n_shards=n_shards, **options)
     if hostile:
         for path in attention:
-            _rename(path, schemas.ATTENTION, {"label_names": HOSTILE_LABELS})
+            _rename(path, attention_schemas.ATTENTION, {"label_names": HOSTILE_LABELS})
     ledger = write_ledger(folder / "ledger.parquet", n_documents=n_documents)
     if hostile:
-        _rename(ledger, schemas.LEDGER, {})
+        _rename(ledger, corpus_schemas.LEDGER, {})
     for path in attention if full else ():
         add_full_mode(path)
     mapped = {position: reason for position, reason in MAPPED.items() if position < n_documents}
     return SiteInputs(
         dataset=_card(
             folder / "dataset.json",
-            schemas.DATASET,
+            corpus_schemas.DATASET,
             source="news.csv",
             revision=None,
             label_names=list(options.get("label_names", LABEL_NAMES)),
@@ -72,13 +80,13 @@ def write_site_inputs(
         ),
         model=_card(
             folder / "model.json",
-            schemas.MODEL,
+            model_schemas.MODEL,
             source="synthetic/bert",
             revision="1" * 40,
             n_parameters=1234,
             sha256={"a": "b"},
         ),
-        metrics=_card(folder / "metrics.json", schemas.METRICS, splits={"test": _SCORES}),
+        metrics=_card(folder / "metrics.json", model_schemas.METRICS, splits={"test": _SCORES}),
         attention=attention,
         figures=_write_figures(folder / "figures"),
         provenance={"git commit": "0" * 40, "python": "3.11"},
@@ -122,7 +130,7 @@ _PNG = (
 )
 
 
-def _rename(path: Path, schema: schemas.Schema, facts: dict[str, Any]) -> None:
+def _rename(path: Path, schema: Schema, facts: dict[str, Any]) -> None:
     table = files.read_table(path, schema)
     columns = {name: table[name].to_pylist() for name in table.column_names}
     for name in {"id", "source_id"} & set(columns):
@@ -135,7 +143,7 @@ def _hostile_id(name: str) -> str:
     return f"{HOSTILE_IDS[int(number) % len(HOSTILE_IDS)]} {number}" if number.isdigit() else name
 
 
-def _card(path: Path, schema: schemas.Schema, **content: Any) -> Path:
+def _card(path: Path, schema: Schema, **content: Any) -> Path:
     files.write_json(path, schema, content)
     return path
 
@@ -149,7 +157,7 @@ def _write_figures(folder: Path, *, n_layers: int = 2, n_heads: int = 3) -> Path
     heads = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
     entries = [_figure(folder, kind, kind, None, None) for kind in ("top_tokens", "reliability")]
     entries += [_figure(folder, f"word_cloud-L{x:02d}-H{y:02d}", "word_cloud", x, y) for x, y in heads]
-    files.write_json(folder / "figures.json", schemas.FIGURES, {"figures": entries})
+    files.write_json(folder / "figures.json", output_schemas.FIGURES, {"figures": entries})
     return folder
 
 

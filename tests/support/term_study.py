@@ -12,7 +12,7 @@ from attviz_pipeline.analysis.classes.compare_classes import compare_classes
 from attviz_pipeline.analysis.terms.describe_terms import describe_terms
 from attviz_pipeline.analysis.terms.list_terms import list_terms
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.config.settings import BootstrapSettings, ClassesSettings, TermsSettings
 from attviz_pipeline.stages import CompareClasses, DescribeTerms, ListTerms, MeasureShard
@@ -63,7 +63,7 @@ class TermStudy:
 
     def documents(self) -> list[dict[str, Any]]:
         return sorted(
-            (row for path in self.attention for row in files.read_table(path, schemas.ATTENTION).to_pylist()),
+            (row for path in self.attention for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist()),
             key=lambda row: int(row["position"]),
         )
 
@@ -118,10 +118,10 @@ def written(  # noqa: PLR0913 - each is a property of documents that some test v
                 "self_attention": np.asarray(attention, np.float32).ravel(),
             }
         )
-    columns = {name: [row.get(name) for row in rows] for name in schemas.ATTENTION.arrow.names}
+    columns = {name: [row.get(name) for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
     n_heads = len(documents[0][1]) if documents else 1
     names = [f"class {number}" for number in range(n_classes)]
     facts = {"n_layers": 1, "n_heads": n_heads, "label_names": names, "model": {}, "offsets": True}
     path = folder / "attention.parquet"
-    files.write_table(path, schemas.ATTENTION, columns, facts)
+    files.write_table(path, attention_schemas.ATTENTION, columns, facts)
     return TermStudy(folder, [path], TermsSettings.model_validate({"min_document_frequency": 1} | terms))

@@ -11,7 +11,7 @@ from transformers import (
     AutoTokenizer,
 )
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.model_inputs import join_pair
@@ -36,13 +36,13 @@ def write_shard(path: Path, texts: Sequence[str], block_size: int = 2) -> Path:
         "text": list(texts),
         "block": [index // block_size for index in range(len(texts))],
     }
-    files.write_table(path, schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+    files.write_table(path, corpus_schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
     return path
 
 
 def write_card(path: Path, **changes: object) -> Path:
     card = {"n_layers": 2, "n_heads": 4, "max_tokens": 64, "output_to_label": [0, 1], "sha256": {}} | changes
-    files.write_json(path, schemas.MODEL, card)
+    files.write_json(path, model_schemas.MODEL, card)
     return path
 
 
@@ -87,5 +87,5 @@ def write_pairs(path: Path, pairs: list[tuple[str, str]]) -> Path:
         "pair_start": [start for _, start in joined],
         "block": [0 for _ in n],
     }
-    files.write_table(path, schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+    files.write_table(path, corpus_schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
     return path

@@ -4,14 +4,24 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[2] / "attviz_pipeline"
+from attviz_pipeline.aggregates import AGGREGATES, DEFINITIONS
+from attviz_pipeline.config.settings import DatasetFormat, Definition, ExportFormat
+from attviz_pipeline.dataset.sources import FORMAT_OF_SUFFIX
+from attviz_pipeline.export.export_attention import FORMATS
+from attviz_pipeline.report.views.document_columns import NUMBERS
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "attviz_pipeline"
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.suffix in {".html", ".js"})
 STAGES = {"dataset", "model", "attention", "redaction", "analysis", "figures", "report", "export", "publish"}
 SHARED = {
+    "aggregates",
     "artifacts",
     "config",
     "devices",
@@ -43,6 +53,8 @@ ONLY_IN = {
     "git": {"publish"},
     "snakemake": set(),
 }
+OTHERS = {"attviz_pipeline/report/render_site.py"}
+"""Templates have the names of pages."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -98,12 +110,64 @@ def test_every_public_thing_is_documented() -> None:
 @pytest.mark.parametrize(
     ("home", "pattern"),
     [
-        ("figures/style.py", r"#[0-9a-fA-F]{6}\b"),
-        ("significance.py", r"\b(?:SIGNIFICANT|LARGEST_Q) ="),
-        ("artifacts/layout.py", r"(?:head_profiles|document_groups|head_tokens|class_heads)\.parquet"),
+        ("attviz_pipeline/figures/style.py", r"#[0-9a-fA-F]{6}\b"),
+        ("attviz_pipeline/significance.py", r"\b(?:SIGNIFICANT|LARGEST_Q) ="),
+        (
+            "attviz_pipeline/artifacts/layout.py",
+            r"(?:head_profiles|document_groups|head_tokens|class_heads)\.parquet",
+        ),
+        ("attviz_pipeline/report/views/document_columns.py", r'"n_tokens", "mean"\]'),
     ],
 )
 def test_a_list_has_one_home(home: str, pattern: str) -> None:
-    homes = {path.relative_to(PACKAGE).as_posix() for path in MODULES if re.search(pattern, path.read_text("utf-8"))}
+    assert files_with(pattern, MODULES) <= {home}
 
-    assert homes <= {home}
+
+@pytest.mark.parametrize(
+    ("home", "pattern"),
+    [
+        ("attviz_pipeline/aggregates.py", r"""(?:["'](?:mean|entropy|std|max|min)["'](?::[^\n]*|,)?\s*){5}"""),
+        ("attviz_pipeline/report/links.py", r'"methods\.html"'),
+        ("templates/assets/js/core/palette.js", r"#cc79a7"),
+    ],
+)
+def test_templates_and_scripts_copy_no_list(home: str, pattern: str) -> None:
+    assert files_with(pattern, [*MODULES, *TEMPLATES]) - OTHERS <= {home}
+
+
+@pytest.mark.parametrize(
+    ("names", "registry"),
+    [
+        (ExportFormat, FORMATS),
+        (Definition, DEFINITIONS),
+        (DatasetFormat, {*FORMAT_OF_SUFFIX.values(), "attviz_json"}),
+    ],
+    ids=["export.formats", "aggregates.definition", "dataset.format"],
+)
+def test_a_setting_offers_what_there_is(names: object, registry: Collection[str]) -> None:
+    assert set(get_args(names)) == set(registry)
+
+
+def test_what_is_offered_is_described() -> None:
+    formats, definitions = (text_of(name) for name in ("docs/formats.md", "templates/partials/definitions.html"))
+    styles = text_of("templates/assets/css/lists/lists.css")
+
+    assert not [name for name in FORMATS if name not in formats]
+    assert not [one.title for one in AGGREGATES.values() if f"<dt>{one.title}</dt>" not in definitions]
+    assert not [name for name, column in NUMBERS.items() if not column.is_score and f".c-{name}," not in styles]
+
+
+def test_as_many_heads_can_be_pinned_as_there_are_colours() -> None:
+    pins = re.search(r"PINS = \[([^\]]*)\]", text_of("templates/assets/js/core/palette.js"))
+
+    assert pins is not None
+    n_pins = {8: "eight", 9: "nine", 10: "ten"}[pins[1].count("#")]
+    assert f"pin up to {n_pins};" in text_of("templates/parts/side.html")
+
+
+def files_with(pattern: str, paths: Iterable[Path]) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in paths if re.search(pattern, path.read_text("utf-8"))}
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")

@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from attviz_pipeline.artifacts import checksums, files, schemas
+from attviz_pipeline.aggregates import AGGREGATES
+from attviz_pipeline.artifacts import checksums, corpus_schemas, files, model_schemas, statistics_schemas
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
 VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
-    name: [np.float32([0.1, 0.2]), np.float32([])] for name in ("mean", "entropy", "std", "max", "min")
+    name: [np.float32([0.1, 0.2]), np.float32([])] for name in AGGREGATES
 }
 
 
 def write(path: Path) -> Path:
-    files.write_table(path, schemas.AGGREGATES, VALUES, {"n_layers": 2})
+    files.write_table(path, statistics_schemas.AGGREGATES, VALUES, {"n_layers": 2})
     return path
 
 
@@ -37,20 +38,25 @@ def test_a_file_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
 
 def test_nullable_column_that_is_left_out_is_null_and_no_other_may_be(tmp_path: Path) -> None:
     rows = {"id": ["a", "b"], "split": ["test"] * 2, "label": [0, 1], "text": ["one", "two"]}
-    files.write_table(tmp_path / "documents.parquet", schemas.DOCUMENTS, rows)
+    files.write_table(tmp_path / "documents.parquet", corpus_schemas.DOCUMENTS, rows)
 
-    assert files.read_table(tmp_path / "documents.parquet", schemas.DOCUMENTS)["pair_start"].to_pylist() == [None, None]
+    assert files.read_table(tmp_path / "documents.parquet", corpus_schemas.DOCUMENTS)["pair_start"].to_pylist() == [
+        None,
+        None,
+    ]
     del rows["label"]
     with pytest.raises(KeyError, match="label"):
-        files.write_table(tmp_path / "documents.parquet", schemas.DOCUMENTS, rows)
+        files.write_table(tmp_path / "documents.parquet", corpus_schemas.DOCUMENTS, rows)
 
 
 def test_table_comes_back_with_its_facts(tmp_path: Path) -> None:
     path = write(tmp_path / "deep" / "table.parquet")
 
-    assert files.read_table(path, schemas.AGGREGATES).column("mean").to_pylist()[0] == pytest.approx([0.1, 0.2])
-    assert files.read_facts(path, schemas.AGGREGATES) == {"n_layers": 2}
-    assert files.count_rows(path, schemas.AGGREGATES) == 2
+    assert files.read_table(path, statistics_schemas.AGGREGATES).column("mean").to_pylist()[0] == pytest.approx(
+        [0.1, 0.2]
+    )
+    assert files.read_facts(path, statistics_schemas.AGGREGATES) == {"n_layers": 2}
+    assert files.count_rows(path, statistics_schemas.AGGREGATES) == 2
 
 
 def test_other_tools_read_it(tmp_path: Path) -> None:
@@ -66,7 +72,7 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     before = path.read_bytes()
 
     def write_and_fail() -> None:
-        with files.TableWriter(path, schemas.AGGREGATES) as writer:
+        with files.TableWriter(path, statistics_schemas.AGGREGATES) as writer:
             writer.write(VALUES)
             raise RuntimeError
 
@@ -113,7 +119,7 @@ def test_truncated_table_is_refused(tmp_path: Path, keep: float) -> None:
     path.write_bytes(content[: int(len(content) * keep)])
 
     with pytest.raises(ArtifactError, match=r"table\.parquet is damaged or truncated") as caught:
-        files.read_table(path, schemas.AGGREGATES)
+        files.read_table(path, statistics_schemas.AGGREGATES)
     assert "run the workflow again" in str(caught.value)
 
 
@@ -125,24 +131,26 @@ def test_flipped_bit_in_the_values_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
 
     with pytest.raises(ArtifactError, match="damaged or truncated"):
-        files.read_table(path, schemas.AGGREGATES)
+        files.read_table(path, statistics_schemas.AGGREGATES)
 
 
 def test_table_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "table.parquet")
 
     with pytest.raises(
-        ArtifactError, match="is attviz/aggregates/1, where attviz/ledger/1 is wanted: give the file that stage"
+        ArtifactError, match=r"is attviz/aggregates/\d+, where attviz/ledger/1 is wanted: give the file that stage"
     ):
-        files.read_table(path, schemas.LEDGER)
+        files.read_table(path, corpus_schemas.LEDGER)
 
 
 def test_table_of_another_version_is_refused(tmp_path: Path) -> None:
-    newer = dataclasses.replace(schemas.AGGREGATES, version=2)
+    newer = dataclasses.replace(statistics_schemas.AGGREGATES, version=99)
     files.write_table(tmp_path / "table.parquet", newer, VALUES)
 
-    with pytest.raises(ArtifactError, match="is attviz/aggregates/2; this version reads attviz/aggregates/1") as caught:
-        files.read_table(tmp_path / "table.parquet", schemas.AGGREGATES)
+    with pytest.raises(
+        ArtifactError, match=r"is attviz/aggregates/99; this version reads attviz/aggregates/"
+    ) as caught:
+        files.read_table(tmp_path / "table.parquet", statistics_schemas.AGGREGATES)
     assert "run the workflow again" in str(caught.value)
 
 
@@ -151,12 +159,12 @@ def test_table_of_a_stranger_is_refused(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(write(path)).replace_schema_metadata(None), path)
 
     with pytest.raises(ArtifactError, match="names no schema"):
-        files.read_table(path, schemas.AGGREGATES)
+        files.read_table(path, statistics_schemas.AGGREGATES)
 
 
 def test_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="does not exist; stage `aggregate_shard` writes it"):
-        files.read_table(tmp_path / "none", schemas.AGGREGATES)
+        files.read_table(tmp_path / "none", statistics_schemas.AGGREGATES)
 
 
 @pytest.mark.parametrize(
@@ -172,17 +180,17 @@ def test_damaged_json_is_refused(tmp_path: Path, text: str, fault: str) -> None:
     path.write_text(text)
 
     with pytest.raises(ArtifactError, match=fault):
-        files.read_json(path, schemas.MODEL)
+        files.read_json(path, model_schemas.MODEL)
 
 
 def test_json_never_holds_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        files.write_json(tmp_path / "model.json", schemas.MODEL, {"accuracy": float("nan")})
+        files.write_json(tmp_path / "model.json", model_schemas.MODEL, {"accuracy": float("nan")})
     assert not list(tmp_path.iterdir())
 
 
 def test_json_names_its_schema_first(tmp_path: Path) -> None:
-    files.write_json(tmp_path / "model.json", schemas.MODEL, {"n_layers": 2})
+    files.write_json(tmp_path / "model.json", model_schemas.MODEL, {"n_layers": 2})
 
     assert next(iter(json.loads((tmp_path / "model.json").read_text()))) == "schema"
 
@@ -201,13 +209,13 @@ def test_every_flipped_bit_of_a_table_is_noticed(tmp_path: Path) -> None:
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
         with pytest.raises(ArtifactError, match=r"table\.parquet"):
-            files.read_facts(path, schemas.AGGREGATES)
+            files.read_facts(path, statistics_schemas.AGGREGATES)
 
 
 def test_every_flipped_bit_of_a_json_file_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    files.write_json(path, schemas.MODEL, {"n_layers": 2, "sha256": {"a": "0" * 64}, "label_names": ["ü"]})
-    assert files.read_json(path, schemas.MODEL)["sha256"] == {"a": "0" * 64}
+    files.write_json(path, model_schemas.MODEL, {"n_layers": 2, "sha256": {"a": "0" * 64}, "label_names": ["ü"]})
+    assert files.read_json(path, model_schemas.MODEL)["sha256"] == {"a": "0" * 64}
     content = path.read_bytes()
 
     for place, bit in itertools.product(range(len(content)), range(8)):
@@ -215,7 +223,7 @@ def test_every_flipped_bit_of_a_json_file_is_noticed(tmp_path: Path) -> None:
         damaged[place] ^= 1 << bit
         path.write_bytes(damaged)
         with pytest.raises(ArtifactError, match=r"model\.json"):
-            files.read_json(path, schemas.MODEL)
+            files.read_json(path, model_schemas.MODEL)
 
 
 def test_changed_file_of_a_folder_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from numpy.testing import assert_allclose
 from synthetic_attention import LABEL_NAMES, write_attention_shards
 from synthetic_site import HOSTILE_TEXTS
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, output_schemas
 from attviz_pipeline.config.settings import ExportSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.export.documents import ExportedDocument
@@ -41,7 +41,7 @@ def export(attention: list[Path], output: Path, **settings: Any) -> Path:  # noq
 
 
 def rows_of(attention: list[Path]) -> list[dict[str, Any]]:
-    rows = files.concatenate(attention, schemas.ATTENTION).to_pylist()
+    rows = files.concatenate(attention, attention_schemas.ATTENTION).to_pylist()
     return sorted(rows, key=lambda row: int(row["position"]))
 
 
@@ -167,9 +167,9 @@ class TestTables:
     def test_csv_and_parquet_hold_every_number(self, attention: list[Path], folder: Path) -> None:
         expected = np.concatenate([values_of(row).ravel() for row in rows_of(attention)])
 
-        table = files.read_table(folder / "tokens.parquet", schemas.EXPORTED_TOKENS)
+        table = files.read_table(folder / "tokens.parquet", output_schemas.EXPORTED_TOKENS)
         assert np.array_equal(table["self_attention"].to_numpy(), expected)
-        assert files.read_facts(folder / "tokens.parquet", schemas.EXPORTED_TOKENS)["label_names"] == LABEL_NAMES
+        assert files.read_facts(folder / "tokens.parquet", output_schemas.EXPORTED_TOKENS)["label_names"] == LABEL_NAMES
         rows = list(csv.DictReader(io.StringIO((folder / "tokens.csv").read_text(encoding="utf-8"))))
         assert list(rows[0]) == table.column_names
         assert np.array_equal(
@@ -187,7 +187,9 @@ class TestTables:
         ]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
         assert "'=1+1" in cells
-        assert "=1+1" in files.read_table(output / "tokens.parquet", schemas.EXPORTED_TOKENS)["token"].to_pylist()
+        assert (
+            "=1+1" in files.read_table(output / "tokens.parquet", output_schemas.EXPORTED_TOKENS)["token"].to_pylist()
+        )
 
 
 def latex_body(text: str, spans: list[tuple[int, int]]) -> str:

@@ -10,7 +10,7 @@ from drawn_figures import write_statistics
 
 import attviz_pipeline
 from attviz_pipeline import open_results
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.errors import ArtifactError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "library.md"
@@ -46,7 +46,7 @@ def test_the_page_runs_from_top_to_bottom(study: Path, monkeypatch: pytest.Monke
 def test_documents_are_those_of_the_shards(study: Path) -> None:
     results = open_results(study)
     shard = next((study / "attention").iterdir())
-    table = files.read_table(shard, schemas.ATTENTION).to_pylist()
+    table = files.read_table(shard, attention_schemas.ATTENTION).to_pylist()
 
     documents = list(results.documents())
 

@@ -25,7 +25,7 @@ from site_visits import Visitor
 from synthetic_site import site_settings, write_site_inputs
 
 from attviz_pipeline import cli
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.checksums import folder_digests
 from attviz_pipeline.errors import PublishError
 from attviz_pipeline.publish.branch import PagesBranch, RemoteMovedError
@@ -85,10 +85,10 @@ def push(site: Path, checkout: Path, folder: str = "news", limits: Limits | None
 
 def reseal(site: Path, **changed: Any) -> None:
     """Note the site's files, and other facts, as if they had been rendered so."""
-    facts = files.read_json(site / "run.json", schemas.RUN) | changed
+    facts = files.read_json(site / "run.json", output_schemas.RUN) | changed
     names = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()]
     digests = folder_digests(site, set(names) - {"run.json", ".snakemake_timestamp"})
-    files.write_json(site / "run.json", schemas.RUN, facts | {"digests": digests})
+    files.write_json(site / "run.json", output_schemas.RUN, facts | {"digests": digests})
 
 
 def push_by_hand(checkout: Path, **contents: str) -> None:
@@ -626,13 +626,13 @@ def test_the_index_is_accessible_and_fits_a_phone(theme: str, published: str, vi
 
 
 def test_facts_of_a_run_are_what_the_index_reads(site: Path, tmp_path: Path) -> None:
-    facts = files.read_json(site / "run.json", schemas.RUN)
+    facts = files.read_json(site / "run.json", output_schemas.RUN)
     assert facts["n_documents"] == 24
     assert facts["commit"] == "0" * 40
     assert "commit <code>000000000000…</code>" in render_runs({"news": facts})["index.html"]
     inputs = write_site_inputs(tmp_path / "in", n_documents=4)
     write_site(site_settings(title="Again"), inputs, tmp_path / "site")
-    assert files.read_json(tmp_path / "site" / "run.json", schemas.RUN)["title"] == "Again"
+    assert files.read_json(tmp_path / "site" / "run.json", output_schemas.RUN)["title"] == "Again"
 
 
 # The workflows of the repository

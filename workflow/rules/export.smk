@@ -14,7 +14,7 @@ EXPORT = (
 
 
 rule export_attention:
-    "Export attention for other tools: AttViz, neat-vision, LaTeX, CSV, Parquet."
+    "Export attention in the formats of other tools that `export.formats` names."
     input:
         code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),

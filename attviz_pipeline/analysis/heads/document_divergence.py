@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import iter_batches
 from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_distributions
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.progress import track
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def measure_divergence(
 
 def sample_positions(attention: Sequence[Path], n_documents: int, seed: int) -> NDArray[np.int64]:
     """Draw the positions of `n_documents` documents, ascending; all positions if there are no more documents."""
-    positions = np.sort(files.concatenate(attention, schemas.ATTENTION, ["position"])["position"].to_numpy())
+    positions = np.sort(files.concatenate(attention, attention_schemas.ATTENTION, ["position"])["position"].to_numpy())
     if len(positions) <= n_documents:
         return positions
     chosen: NDArray[np.int64] = np.random.default_rng(seed).choice(positions, n_documents, replace=False)

@@ -16,7 +16,7 @@ from attviz_pipeline.analysis.batches import report_damage
 from attviz_pipeline.analysis.heads.numbering import Heads, read_heads
 from attviz_pipeline.analysis.heads.profile_sums import Estimates, ProfileSums
 from attviz_pipeline.analysis.heads.roles import LEAST_EVENNESS, LEAST_SHARE, name_roles
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, MEASURES
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.progress import track
@@ -90,12 +90,12 @@ def _read_mode(attention: Sequence[Path]) -> str:
 
 
 def _mode(path: Path) -> str:
-    return str(files.read_facts(path, schemas.ATTENTION).get("mode", "self_attention"))
+    return str(files.read_facts(path, attention_schemas.ATTENTION).get("mode", "self_attention"))
 
 
 def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -> int:
     """Add all documents; return the number of documents without a token of text, which have no profile."""
-    sources = files.concatenate(attention, schemas.ATTENTION, ["source_id"])["source_id"].to_pylist()
+    sources = files.concatenate(attention, attention_schemas.ATTENTION, ["source_id"])["source_id"].to_pylist()
     n_segments = Counter(sources)
     open_sums: dict[str, tuple[Integers, Integers]] = {}
     for path in track(attention, total=len(attention), label="profile_heads", unit="shards"):
@@ -114,7 +114,7 @@ def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -
 def _profiles(path: Path, heads: Heads) -> Iterator[Profile]:
     """Yield the profiles of a shard's documents with tokens of text."""
     columns = ["id", "source_id", "special", "windows", "profile"]
-    for table in files.iter_tables(path, schemas.ATTENTION, columns):
+    for table in files.iter_tables(path, attention_schemas.ATTENTION, columns):
         with_text = table.filter(pc.is_valid(table["profile"]))
         measured = _measured(path, with_text, heads.n_rows)
         light = with_text.select(["source_id", "special", "windows"]).to_pylist()

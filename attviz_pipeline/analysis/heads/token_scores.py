@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 
 # Entries that are equal in all of these are interchangeable.
@@ -40,7 +40,8 @@ def read_token_scores(path: Path, n_heads: int, min_document_frequency: int) -> 
     """
     columns = [*IDENTITY, "special", "mean"]
     tables = [
-        _eligible(table, min_document_frequency) for table in files.iter_tables(path, schemas.HEAD_TOKENS, columns)
+        _eligible(table, min_document_frequency)
+        for table in files.iter_tables(path, statistics_schemas.HEAD_TOKENS, columns)
     ]
     if not tables:
         return TokenScores(np.empty((n_heads, 0)), np.empty(0, np.int64))

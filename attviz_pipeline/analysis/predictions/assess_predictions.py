@@ -14,7 +14,7 @@ from attviz_pipeline.analysis.predictions.calibration import Bins, expected_cali
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, estimate
 from attviz_pipeline.analysis.summary import macro_f1
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths
 from attviz_pipeline.config.settings import AssessmentSettings
 from attviz_pipeline.errors import ArtifactError
@@ -50,7 +50,7 @@ def assess_predictions(
         ArtifactError: A file is unusable, or the files contain different documents.
     """
     documents = _read_documents(document_index, attention, aggregates)
-    label_names = files.read_facts(document_index, schemas.DOCUMENT_INDEX)["label_names"]
+    label_names = files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX)["label_names"]
     documents.write(statistics.confidences)
     labelled = documents.where(documents.label >= 0)
     bins = _bins(labelled, settings.assessment.n_bins)
@@ -68,7 +68,7 @@ def assess_predictions(
         "per_class": _per_class(labelled, label_names),
         "confidence_and_entropy": _correlations(documents, settings),
     }
-    files.write_json(statistics.assessment, schemas.ASSESSMENT, content)
+    files.write_json(statistics.assessment, statistics_schemas.ASSESSMENT, content)
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ class _Documents:
             "mean_entropy": pa.array(self.entropy, mask=np.isnan(self.entropy)),
             "n_tokens": self.n_tokens,
         }
-        files.write_table(path, schemas.CONFIDENCES, columns)
+        files.write_table(path, statistics_schemas.CONFIDENCES, columns)
 
 
 def _read_documents(index: Path, attention: Sequence[Path], aggregates: Sequence[Path]) -> _Documents:
-    table = files.read_table(index, schemas.DOCUMENT_INDEX, INDEX_COLUMNS)
+    table = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, INDEX_COLUMNS)
     position = table["position"].to_numpy()
     entropies = _mean_entropies(attention, aggregates)
     if sorted(entropies) != position.tolist():
@@ -135,8 +135,8 @@ def _mean_entropies(attention: Sequence[Path], aggregates: Sequence[Path]) -> di
         zip(attention, aggregates, strict=True), total=len(attention), label="assess_predictions", unit="shards"
     )
     for shard, path in pairs:
-        tokens = files.read_table(shard, schemas.ATTENTION, ["position", "special"])
-        table = files.read_table(path, schemas.AGGREGATES, ["position", "entropy"])
+        tokens = files.read_table(shard, attention_schemas.ATTENTION, ["position", "special"])
+        table = files.read_table(path, statistics_schemas.AGGREGATES, ["position", "entropy"])
         ordinary = ~pc.list_flatten(tokens["special"]).to_numpy(zero_copy_only=False).astype(bool)
         entropy = pc.list_flatten(table["entropy"]).to_numpy().astype(np.float64)
         if tokens["position"] != table["position"] or len(ordinary) != len(entropy):
@@ -150,7 +150,7 @@ def _mean_entropies(attention: Sequence[Path], aggregates: Sequence[Path]) -> di
 
 
 def _definition(aggregates: Sequence[Path]) -> str:
-    return str(files.read_facts(aggregates[0], schemas.AGGREGATES)["definition"])
+    return str(files.read_facts(aggregates[0], statistics_schemas.AGGREGATES)["definition"])
 
 
 def _bins(labelled: _Documents, n_bins: int) -> dict[str, Bins]:
@@ -163,7 +163,7 @@ def _bins(labelled: _Documents, n_bins: int) -> dict[str, Bins]:
 
 
 def _write_calibration(path: Path, bins: Mapping[str, Bins], labelled: _Documents) -> None:
-    with files.TableWriter(path, schemas.CALIBRATION) as writer:
+    with files.TableWriter(path, statistics_schemas.CALIBRATION) as writer:
         for binning, found in bins.items():
             columns = reliability(found, labelled.confidence, labelled.right)
             writer.write({"binning": [binning] * len(columns["bin"]), **columns})

@@ -9,7 +9,7 @@ from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
 from attviz_pipeline.analysis.terms.sums import TermSums
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import MeasureShard
@@ -27,14 +27,14 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, mea
     Raises:
         ArtifactError: A file is unusable, or contains self-attention outside 0..1.
     """
-    facts = files.read_facts(attention, schemas.ATTENTION)
+    facts = files.read_facts(attention, attention_schemas.ATTENTION)
     n_layers, n_heads = head_counts(facts, attention)
     terms = Vocabulary.read(vocabulary)
     numbering = terms.numbering()
     sums = TermSums(len(terms.terms), n_layers, n_heads)
     distributions, curves = Distributions(facts["label_names"], n_layers, n_heads), Curves(n_layers, n_heads)
     kept = {name: facts[name] for name in ("n_layers", "n_heads", "label_names")}
-    n_documents = files.count_rows(attention, schemas.ATTENTION)
+    n_documents = files.count_rows(attention, attention_schemas.ATTENTION)
     with (
         files.TableWriter(measures.term_documents, term_schemas.TERM_DOCUMENTS) as pair_writer,
         files.TableWriter(measures.document_heads, term_schemas.DOCUMENT_HEADS, kept) as document_writer,

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files, map_schemas, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.capture import AttentionReader
@@ -55,9 +55,9 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
         ConfigError: The settings name documents that do not exist.
         ResourceError: The requested device is not available, or memory or disk space is too small.
     """
-    facts_of_model = files.read_json(card, schemas.MODEL)
+    facts_of_model = files.read_json(card, model_schemas.MODEL)
     require_unchanged(checkpoint, facts_of_model["sha256"])
-    index = files.read_table(document_index, schemas.DOCUMENT_INDEX, COLUMNS)
+    index = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
     n_bytes = _map_bytes(index, settings, checkpoint, facts_of_model)
     chosen = select_documents(index, n_bytes, settings.maps, settings.seed)
     summary = _summary(index, n_bytes, chosen, settings)
@@ -112,7 +112,7 @@ def _texts(chosen: pa.Table, shards: Sequence[Path]) -> list[Row]:
     """Return the chosen rows of the index with the texts that the tokenizer reads."""
     found: dict[int, Row] = {}
     for path in shards:
-        for table in files.iter_tables(path, schemas.SHARD, ["position", "id", "text", "pair_start"]):
+        for table in files.iter_tables(path, corpus_schemas.SHARD, ["position", "id", "text", "pair_start"]):
             wanted = table.filter(pc.is_in(table["position"], chosen["position"].combine_chunks()))
             found.update((row["position"], row) for row in wanted.to_pylist())
     rows = chosen.to_pylist()

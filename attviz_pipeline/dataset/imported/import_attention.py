@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from attviz_pipeline.artifacts import schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, model_schemas
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.files import TableWriter, require_space, write_json, write_table
 from attviz_pipeline.dataset.imported.attviz_json import ImportedDocument, read_document
@@ -129,10 +129,10 @@ class _Import:
                 progress.advance(1)
             for shard in shards:
                 shard.flush()
-        write_table(output.ledger, schemas.LEDGER, self._ledger())
-        write_json(output.dataset_card, schemas.DATASET, self._dataset_card())
-        write_json(output.model_card, schemas.MODEL, self._model_card())
-        write_json(output.metrics, schemas.METRICS, {"splits": {}})
+        write_table(output.ledger, corpus_schemas.LEDGER, self._ledger())
+        write_json(output.dataset_card, corpus_schemas.DATASET, self._dataset_card())
+        write_json(output.model_card, model_schemas.MODEL, self._model_card())
+        write_json(output.metrics, model_schemas.METRICS, {"splits": {}})
 
     def _chosen(self) -> Iterator[tuple[Entry, ImportedDocument]]:
         contents = iter_array(self._source.path)
@@ -228,7 +228,7 @@ class _Shard:
     """One shard of attention; rows are buffered until there are enough for a row group."""
 
     def __init__(self, stack: ExitStack, path: Path, facts: dict[str, Any], n_shards: int) -> None:
-        self._writer = stack.enter_context(TableWriter(path, schemas.ATTENTION, facts))
+        self._writer = stack.enter_context(TableWriter(path, attention_schemas.ATTENTION, facts))
         self._pending: list[dict[str, Any]] = []
         self._n_values, self._most_values = 0, max(1, VALUES_AT_ONCE // n_shards)
 
@@ -240,7 +240,7 @@ class _Shard:
 
     def flush(self) -> None:
         if self._pending:
-            names = schemas.ATTENTION.arrow.names
+            names = attention_schemas.ATTENTION.arrow.names
             # Columns that only an extraction can fill stay empty.
             self._writer.write({name: [row.get(name) for row in self._pending] for name in names})
         self._pending, self._n_values = [], 0

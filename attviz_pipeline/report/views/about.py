@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import yaml
 
 from attviz_pipeline import published
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import corpus_schemas, files
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.report.views.evidence import EvidenceView
@@ -93,8 +93,8 @@ def remarkable_rows(ledger: Path, study: StudyView) -> dict[str, list[Any]]:
     Files that `file` and `detail` name are named as a site may show them; in share-safe mode, the detail of a row that
     was left out is its columns alone.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in schemas.LEDGER.arrow.names}
-    for table in files.iter_tables(ledger, schemas.LEDGER):
+    columns: dict[str, list[Any]] = {name: [] for name in corpus_schemas.LEDGER.arrow.names}
+    for table in files.iter_tables(ledger, corpus_schemas.LEDGER):
         plain = pc.and_(pc.equal(table["status"], "shown"), pc.equal(table["detail"], ""))
         rows = table.filter(pc.invert(pc.or_(plain, pc.equal(table["status"], "not_analysed"))))
         for name, values in columns.items():

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
+from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.separation import EffectView, Separation
 from attviz_pipeline.report.views.study import StudyView
 
 N_HEADS = 15
 N_DOCUMENTS = 5
-_COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
 Rows = list[dict[str, Any]]
 
 
@@ -128,7 +128,7 @@ def read_class_evidence(inputs: SiteInputs, separation: Separation) -> ClassEvid
         ArtifactError: A table is missing or damaged.
     """
     return ClassEvidence(
-        assessment=files.read_json(inputs.assessment.assessment, schemas.ASSESSMENT),
+        assessment=files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT),
         terms=read_group_terms(inputs.terms.class_terms),
         separation=separation,
         documents=_read_documents(inputs.statistics.document_index),
@@ -243,7 +243,7 @@ def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
 
 def _read_documents(index: Path) -> DocumentLists:
     lists = DocumentLists()
-    for table in files.iter_tables(index, schemas.DOCUMENT_INDEX, _COLUMNS):
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
         lists.add(table.to_pylist())
     return lists
 

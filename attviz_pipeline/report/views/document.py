@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.aggregates import AGGREGATES, COLUMNS
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.artifacts.vector_names import attviz_name
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.maps import WindowMap, window_headers
-from attviz_pipeline.report.rows import AGGREGATES, DocumentRow
+from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
@@ -45,11 +46,7 @@ class StrongTokenView:
     index: int
     text: str
     token: str
-    mean: float
-    entropy: float
-    std: float
-    max: float
-    min: float
+    aggregates: dict[str, float]
     layer: int
     head: int
     head_page: str
@@ -128,7 +125,10 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
         "labels": study.label_names,
         "definition": study.settings.aggregates.definition,
         "range": list(scale.value_range),
-        "codes": {"attention": ATTENTION_CODE.header(), "aggregates": AGGREGATE_CODE.header()},
+        "codes": {
+            "attention": ATTENTION_CODE.header(),
+            "aggregates": {**AGGREGATE_CODE.header(), "names": list(AGGREGATES), "columns": COLUMNS},
+        },
         "usual": {
             **ATTENTION_CODE.header(),
             "codes": payload.pack(ATTENTION_CODE.encode(_medians(scale, study, lite=lite))),
@@ -215,7 +215,7 @@ def _strong_token(row: DocumentRow, index: int, n_heads: int) -> StrongTokenView
         layer=layer,
         head=head,
         head_page=links.head(layer, head),
-        **values,
+        aggregates=values,
     )
 
 

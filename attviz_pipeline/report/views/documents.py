@@ -1,7 +1,7 @@
 """The searchable index of documents: the first rows as a table, all rows as data for the page's script."""
 
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
+from attviz_pipeline.report.views.document_columns import NUMBERS, SOURCES, STATIC, NumberColumn, headings, rows_of
 from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
 
@@ -25,14 +26,6 @@ FEWEST_CHARACTERS = 40
 CHUNK_CHARACTERS = 4_000_000
 ROWS_PER_PIECE = 1000
 BYTES_PER_ROW = 60  # of its other columns
-SCORES = {
-    "mean": "Mean",
-    "margin": "Margin",
-    "entropy": "Entropy",
-    "special": "On special",
-}
-_OPTIONAL = {"entropy", "special"}
-_COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
 
 
 class DocumentScores:
@@ -44,7 +37,7 @@ class DocumentScores:
         Raises:
             ArtifactError: The table is missing or damaged, or of other documents.
         """
-        table = files.read_table(confidences, schemas.CONFIDENCES, ["position", "mean_entropy"])
+        table = files.read_table(confidences, statistics_schemas.CONFIDENCES, ["position", "mean_entropy"])
         if table["position"].to_pylist() != list(range(n_documents)):
             raise ArtifactError(f"{confidences} is of other documents.", remedy=files.REBUILD)
         self._entropy = table["mean_entropy"].fill_null(np.nan).to_numpy()
@@ -74,7 +67,7 @@ def _rounded(value: float) -> float | None:
 
 @dataclass(frozen=True)
 class DocumentRowView:
-    """One row of the index."""
+    """One row of the index; `numbers` are those of `STATIC`."""
 
     position: int
     id: str
@@ -82,9 +75,7 @@ class DocumentRowView:
     gold: str | None
     prediction: str
     right: bool | None
-    confidence: float
-    n_tokens: int
-    mean: float
+    numbers: dict[str, float]
     page: str
 
 
@@ -102,7 +93,8 @@ class DocumentsView:
     searchable: int | None
     scripts: list[str]
     tiers: Tiers | None
-    scores: list[tuple[str, str]]
+    numbers: dict[str, NumberColumn]
+    scores: dict[str, NumberColumn]
     groups: DocumentGroups
     columns: dict[str, Any]
 
@@ -132,9 +124,10 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         searchable=searchable,
         scripts=scripts,
         tiers=tiers if tiers and tiers.n_full < tiers.n_documents else None,
-        scores=[(name, SCORES[name]) for name in SCORES if name not in _OPTIONAL or name in scores.names()],
+        numbers={name: NUMBERS[name] for name in STATIC},
+        scores={name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())},
         groups=scores.groups,
-        columns={"labels": study.label_names, "total": study.n_documents},
+        columns={"labels": study.label_names, "total": study.n_documents, "numbers": headings()},
     )
 
 
@@ -171,7 +164,7 @@ def iter_chunks(
     first = 0
     pending: list[pa.Table] = []
     size = 0
-    for table in _iter_index(index, _COLUMNS):
+    for table in _iter_index(index, SOURCES):
         for piece in _pieces(table):
             pending.append(piece)
             size += _text_size(piece, searchable)
@@ -185,7 +178,7 @@ def iter_chunks(
 
 
 def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
-    return files.iter_tables(index, schemas.DOCUMENT_INDEX, columns)
+    return files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, columns)
 
 
 def _pieces(table: pa.Table) -> Iterator[pa.Table]:
@@ -212,11 +205,8 @@ def _chunk(
         "text": [" ".join(text.split()) for text in _text(table, searchable).to_pylist()],
         "label": table["label"].to_pylist(),
         "prediction": table["prediction"].to_pylist(),
-        "confidence": [round(max(row), 4) for row in table["probabilities"].to_pylist()],
-        "margin": [round(_margin(row), 4) for row in table["probabilities"].to_pylist()],
-        "tokens": table["n_tokens"].to_pylist(),
         "maps": [int(position in mapped) for position in table["position"].to_pylist()],
-        "mean": [float(f"{mean:.3g}") for mean in table["mean"].to_pylist()],
+        **rows_of(table.drop_columns(["id", "text"]).to_pylist()),
         **scores.columns(table["position"].to_numpy()),
     }
 
@@ -225,14 +215,8 @@ def _tiers(table: pa.Table, full: Container[int] | None) -> dict[str, Any]:
     return {} if full is None else {"full": [int(position in full) for position in table["position"].to_pylist()]}
 
 
-def _margin(probabilities: Sequence[float]) -> float:
-    """Probability of the most probable class minus that of the second."""
-    first, *others = sorted(probabilities, reverse=True)
-    return first - others[0] if others else first
-
-
 def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
-    for table in _iter_index(index, _COLUMNS):
+    for table in _iter_index(index, SOURCES):
         for row in table.slice(0, N_STATIC_ROWS).to_pylist():
             yield row_view(row, study)
 
@@ -247,9 +231,7 @@ def row_view(row: dict[str, Any], study: StudyView) -> DocumentRowView:
         gold=study.class_name(gold),
         prediction=study.label_names[row["prediction"]],
         right=None if gold is None else gold == row["prediction"],
-        confidence=row["probabilities"][row["prediction"]],
-        n_tokens=row["n_tokens"],
-        mean=row["mean"],
+        numbers={name: of(row) for name in STATIC if (of := NUMBERS[name].of)},
         page=links.document(row["position"]),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
@@ -57,7 +57,7 @@ def read_figures(folder: Path) -> list[FigureView]:
         ArtifactError: The list is missing or damaged, or names a file that is outside the folder, not there, or
             changed.
     """
-    entries = files.read_json(folder / INDEX, schemas.FIGURES)["figures"]
+    entries = files.read_json(folder / INDEX, output_schemas.FIGURES)["figures"]
     return [_figure(folder, entry) for entry in entries]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 
 N_TERMS = 25
 N_CLOUD = 80
@@ -92,7 +92,7 @@ def tokens_by_head(
         Layer and head; its strongest entries, and their cloud.
     """
     names = list(HeadTokenView.__dataclass_fields__)
-    for table in files.iter_tables(path, schemas.HEAD_TOKENS, _TOKEN_COLUMNS):
+    for table in files.iter_tables(path, statistics_schemas.HEAD_TOKENS, _TOKEN_COLUMNS):
         if table.num_rows:
             frequent = pc.greater_equal(table["document_frequency"], support)
             ranked = table.filter(pc.and_not(frequent, table["special"]))

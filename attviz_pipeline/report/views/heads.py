@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.views.histogram import bounds
 from attviz_pipeline.report.views.study import StudyView
@@ -41,7 +41,7 @@ class HeadsView:
 
 def read_heads(path: Path) -> list[HeadView]:
     """Read the moments of all heads, by layer and head."""
-    rows = files.read_table(path, schemas.HEADS).to_pylist()
+    rows = files.read_table(path, statistics_schemas.HEADS).to_pylist()
     return [HeadView(**row, page=links.head(row["layer"], row["head"])) for row in rows]
 
 

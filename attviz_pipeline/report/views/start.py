@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, schemas
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
+from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
@@ -16,7 +17,6 @@ from attviz_pipeline.report.views.tokens import TokensView, TokenView
 
 N_TOKENS = 10
 N_MISTAKES = 5
-_COLUMNS = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
     best: list[dict[str, Any]] = []
-    for table in files.iter_tables(index, schemas.DOCUMENT_INDEX, _COLUMNS):
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
         wrong = [
             label is not None and label != guess
             for label, guess in zip(table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True)

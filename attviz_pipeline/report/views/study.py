@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline import published
-from attviz_pipeline.artifacts import files, map_schemas, schemas
+from attviz_pipeline.artifacts import (
+    attention_schemas,
+    corpus_schemas,
+    files,
+    map_schemas,
+    model_schemas,
+    statistics_schemas,
+)
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
@@ -137,14 +144,14 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
     Raises:
         ArtifactError: One is missing, damaged or of another version.
     """
-    dataset = files.read_json(inputs.dataset, schemas.DATASET)
-    facts = files.read_facts(inputs.attention[0], schemas.ATTENTION)
+    dataset = files.read_json(inputs.dataset, corpus_schemas.DATASET)
+    facts = files.read_facts(inputs.attention[0], attention_schemas.ATTENTION)
     return StudyView(
         settings=published.published_settings(settings),
         dataset=published.published_card(dataset),
-        model=published.published_card(files.read_json(inputs.model, schemas.MODEL)),
-        metrics=files.read_json(inputs.metrics, schemas.METRICS),
-        summary=files.read_json(inputs.statistics.summary, schemas.SUMMARY),
+        model=published.published_card(files.read_json(inputs.model, model_schemas.MODEL)),
+        metrics=files.read_json(inputs.metrics, model_schemas.METRICS),
+        summary=files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY),
         map_reasons=_map_reasons(settings, inputs.maps),
         provenance=dict(inputs.provenance),
         extraction=_extraction(inputs.attention),
@@ -185,6 +192,6 @@ def _map_reasons(settings: Study, maps: MapInputs | None) -> dict[int, str]:
 
 def _extraction(attention: Sequence[Path]) -> dict[str, list[str]]:
     """Shards may come from several machines: of each fact, all values that occur."""
-    facts = [files.read_facts(path, schemas.ATTENTION) for path in attention]
+    facts = [files.read_facts(path, attention_schemas.ATTENTION) for path in attention]
     found = {name: sorted({fact[name] for fact in facts if name in fact}) for name in ("device", "precision")}
     return {name: values for name, values in found.items() if values}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts import files, schemas, term_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.study import StudyView
@@ -80,7 +80,7 @@ def read_token_table(inputs: SiteInputs, study: StudyView) -> TokenTable:
     Raises:
         ArtifactError: A table is missing or damaged.
     """
-    entries = files.read_table(inputs.statistics.tokens, schemas.TOKENS, _COLUMNS)
+    entries = files.read_table(inputs.statistics.tokens, statistics_schemas.TOKENS, _COLUMNS)
     terms = files.read_table(inputs.terms.terms, term_schemas.TERMS)
     terms = terms.rename_columns(["token" if name == "term" else name for name in terms.column_names]).select(_COLUMNS)
     words = terms.filter(pc.invert(pc.is_in(terms["token"], value_set=entries["token"].combine_chunks())))
@@ -101,7 +101,7 @@ def _read_means(
     means: NDArray[np.float32],
 ) -> None:
     sources = [
-        (inputs.statistics.head_tokens, schemas.HEAD_TOKENS, "token", ~is_word),
+        (inputs.statistics.head_tokens, statistics_schemas.HEAD_TOKENS, "token", ~is_word),
         (inputs.terms.head_terms, term_schemas.HEAD_TERMS, "term", is_word),
     ]
     for path, schema, column, wanted in sources:

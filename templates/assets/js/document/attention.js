@@ -2,18 +2,16 @@
 ((attviz) => {
   "use strict";
 
-  const AGGREGATES = ["mean", "entropy", "std", "max", "min"];
-  // What can be a row beside the heads: the aggregates as the study defines them, the range; what full mode adds (`doc.measures`) and the reader makes comes later.
-  const ROWS = [...AGGREGATES, "range"];
   const NAMES = { range: "max − min", pinned: "mean of pins" };
   const rowName = (key) => NAMES[key] ?? key;
 
   const load = async (payload, text) => {
     const { layers, heads, tokens, length, definition, telling, range, lite, measures = [] } = payload;
     const rows = layers * heads;
+    const { names, columns } = payload.codes.aggregates;
     const [{ codes, values }, aggregates, { starts, ends }, usual] = await Promise.all([
       attviz.codec.attention({ ...payload.codes.attention, ...payload.attention }, rows, tokens),
-      attviz.codec.aggregates({ ...payload.codes.aggregates, codes: payload.aggregates }, [...AGGREGATES, ...measures], tokens),
+      attviz.codec.aggregates({ ...payload.codes.aggregates, codes: payload.aggregates }, [...names, ...measures], tokens),
       attviz.codec.offsets(payload.offsets),
       attviz.codec.values(payload.usual),
     ]);
@@ -27,6 +25,8 @@
     return complete({
       layers, heads, tokens, rows, codes, values, aggregates, measures, starts, ends, special, text, usual,
       punctuation: flags(payload.punctuation), continues: flags(payload.continues), skipped: special,
+      // What can be a row beside the heads: the aggregates as the study defines them, the range; what full mode adds (`measures`) and the reader makes comes later.
+      overHeads: [...names, "range"], columns,
       length, definition, windows: payload.windows.slice(1), telling, range, lite,
       name: (row) => (lite ? `L${row}` : attviz.headName(row, heads, payload.vectors)),
       page: (row) => lite ? "heads.html" : `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
@@ -78,5 +78,5 @@
   const rowHeight = (doc) => Math.max(2, Math.min(10, Math.floor(320 / doc.rows)));
   const layerHeight = (doc) => rowHeight(doc) * doc.heads + 2;
 
-  attviz.attention = { rowHeight, layerHeight, ROWS, rowName, load, complete, skip, measured, rowOf, keyOf };
+  attviz.attention = { rowHeight, layerHeight, rowName, load, complete, skip, measured, rowOf, keyOf };
 })(globalThis.attviz ??= {});

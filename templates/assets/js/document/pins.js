@@ -3,7 +3,7 @@
   "use strict";
 
   const { PINS } = attviz.palette;
-  const MOST = 8;
+  const MOST = PINS.length;
   const FLAGS = { u: "underline", b: "highlight", x: "hidden" };
   const COLOUR = /^[0-9a-f]{6}$/;
 

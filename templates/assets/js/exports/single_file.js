@@ -2,9 +2,6 @@
 ((attviz) => {
   "use strict";
 
-  const STYLES = ["core", "document", "later", "maps", "help"];
-  const SCRIPTS = ["panels", "core", "document", "later", "reader", "tables", "words", "maps", "exports"];
-
   const digest = async (text) => {
     const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
     return `'sha256-${btoa(String.fromCharCode(...bytes))}'`;
@@ -36,9 +33,12 @@
     const root = withoutLinks(attviz.pristine.cloneNode(true));
     // What was set for this reader before the page was drawn; whoever opens the file is asked anew.
     for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
-    const styles = STYLES.map((name) => sources[`${name}.css`]);
+    // All in their order, but what warns of sensitive words only where there are any.
+    const [looks, codes] = [".css", ".js"].map((kind) => Object.keys(sources).filter((name) => name.endsWith(kind)));
+    const needed = codes.filter((name) => name !== "early.js" && (name !== "sensitive.js" || "sensitive" in root.dataset));
+    const styles = looks.map((name) => sources[name]);
     const begin = `Object.assign(globalThis.attviz,${json({ single: { hash: location.hash }, shared: attviz.shared })});`;
-    const scripts = [begin, ...[...SCRIPTS, ...("sensitive" in root.dataset ? ["sensitive"] : [])].map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
+    const scripts = [begin, ...needed.map((name) => sources[name]), ...await loadedMaps(payload)];
     root.querySelector("meta[http-equiv]").content = await policy([sources["early.js"], ...scripts], styles);
     root.querySelector("head").append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
     root.querySelector("body").append(...scripts.map((text) => element("script", text)));

@@ -31,7 +31,7 @@
   // Behind the measures over heads, the pinned heads.
   const fillMeasures = (select, doc, pins, measure) => {
     const heads = [...new Set([...pins.filter(({ row }) => row >= 0).map(({ key }) => key), ...(doc.aggregates[measure] ? [] : [measure])])];
-    const offered = [...select.options].slice(attviz.attention.ROWS.length + doc.measures.length + 1);
+    const offered = [...select.options].slice(doc.overHeads.length + doc.measures.length + 1);
     offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
     const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
     select.append(...missing.map((key) => new Option(`head ${doc.name(attviz.attention.rowOf(doc, key))}`, key)));
@@ -64,7 +64,7 @@
     const { doc, state } = page;
     if (doc.measures.length) byId("agreement").textContent = attviz.measures.agreement(page, measure);
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-    const none = normed && ["entropy", "pinned", ...doc.measures].includes(measure);
+    const none = normed && attviz.attention.rowOf(doc, measure) < 0 && !attviz.spread.NAMES.includes(measure);
     byId("series-measure").textContent = none ? `no ${measure} of normalised values` : doc.aggregates[measure] ? attviz.attention.rowName(measure) : doc.name(attviz.attention.rowOf(doc, measure));
     document.querySelectorAll("option[value=pinned]").forEach((option) => { option.disabled = !doc.aggregates.pinned; });
     showSwitches(state);

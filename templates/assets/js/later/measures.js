@@ -5,10 +5,10 @@
   const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
 
   // Full mode's measures have a place for what `agreement` says.
-  const offer = ({ measures, lite }) => {
-    const { ROWS, rowName } = attviz.attention;
+  const offer = ({ overHeads, measures, lite }) => {
+    const { rowName } = attviz.attention;
     const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
-    row.append(...[...ROWS, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
+    row.append(...[...overHeads, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
     shade.append(...measures.map((name) => new Option(LABELS[name], name)), new Option(`mean over pinned ${lite ? "layers" : "heads"}`, "pinned"));
     if (measures.length) shade.closest("label").before(Object.assign(attviz.element("output"), { id: "agreement" }));
   };
@@ -21,7 +21,7 @@
   };
 
   // Every row over heads that there is, with its name.
-  const rows = ({ measures }, aggregates) => [...attviz.attention.ROWS, ...measures, "pinned"].filter((key) => aggregates[key]).map((key) => [attviz.attention.rowName(key), aggregates[key]]);
+  const rows = ({ overHeads, measures }, aggregates) => [...overHeads, ...measures, "pinned"].filter((key) => aggregates[key]).map((key) => [attviz.attention.rowName(key), aggregates[key]]);
 
   // Over the tokens or words that count; nothing where ranks do not vary.
   const agreement = ({ doc, words }, measure) => {

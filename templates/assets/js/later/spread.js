@@ -3,9 +3,10 @@
   "use strict";
 
   const BINS = 100;
+  const NAMES = ["mean", "std", "max", "min", "range"];
 
   const spread = (doc, { number }) => {
-    const made = Object.fromEntries(["mean", "std", "max", "min", "range"].map((name) => [name, new Float64Array(doc.tokens)]));
+    const made = Object.fromEntries(NAMES.map((name) => [name, new Float64Array(doc.tokens)]));
     const freedom = doc.definition === "attviz" ? doc.rows : Math.max(1, doc.rows - 1);
     for (let token = 0; token < doc.tokens; token++) {
       let [sum, low, high] = [0, Infinity, -Infinity];
@@ -47,5 +48,5 @@
     ];
   };
 
-  attviz.spread = { of: spread, otherwise, column, entropy, binnedEntropy };
+  attviz.spread = { NAMES, of: spread, otherwise, column, entropy, binnedEntropy };
 })(globalThis.attviz ??= {});

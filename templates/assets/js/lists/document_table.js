@@ -57,14 +57,13 @@
 
   const goldName = (rows, labels, i) => (rows.label[i] === null ? "not known" : labels[rows.label[i]]);
 
-  const columnsOf = (rows, labels, score) => [
+  const columnsOf = (rows, { labels, numbers }, score) => [
     { name: "number", title: "No.", className: "c-number", sort: (i) => i },
     { name: "text", title: "Text", className: "c-text" },
     { name: "id", title: "Id", className: "c-id", sort: (i) => rows.id[i] },
     { name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) },
     { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => labels[rows.prediction[i]] },
-    { name: "confidence", title: "Confidence", className: "c-confidence", sort: (i) => rows.confidence[i], falling: true },
-    { name: "length", title: "Tokens", className: "c-length", sort: (i) => rows.tokens[i], falling: true },
+    ...numbers.map(({ name, title, key }) => ({ name, title, className: `c-${name}`, sort: (i) => rows[key][i], falling: true })),
     ...Object.entries(score).map(([name, title]) => ({ name, title, className: "c-score", sort: (i) => rows[name][i] ?? -1, falling: true })),
   ];
 
@@ -77,7 +76,7 @@
     return made;
   };
 
-  const cellsOf = (rows, labels, query, score) => (i) => {
+  const cellsOf = (rows, { labels, numbers }, query, score) => (i) => {
     const { element } = attviz;
     const { marked, excerpt } = attviz.table;
     const link = element("a", "row-link", String(i + 1));
@@ -97,8 +96,7 @@
     const gold = element("span", "c-gold");
     gold.append(element("bdi", "", goldName(rows, labels, i)));
     return [number, text, id, gold, predicted,
-      element("span", "c-confidence", attviz.scale.percent(rows.confidence[i])),
-      element("span", "c-length", attviz.scale.count(rows.tokens[i])),
+      ...numbers.map(({ name, key, written }) => element("span", `c-${name}`, attviz.scale[written](rows[key][i], 3))),
       element("span", "c-score", rows[score][i] === null ? "–" : attviz.scale.significant(rows[score][i], 3))];
   };
 
@@ -144,7 +142,8 @@
   const start = () => {
     const rows = attviz.rows.get("documents");
     const place = byId("document-table");
-    const { labels, total } = JSON.parse(place.dataset.columns);
+    const shown = JSON.parse(place.dataset.columns);
+    const { labels, total } = shown;
     if (!rows || rows.id.length !== total) return;
     const lower = folded(rows);
     const find = finder(rows, lower);
@@ -156,7 +155,7 @@
     // Without gold labels or maps there is nothing to filter by, and the page leaves the fields out.
     const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
     for (const select of [fields.gold, fields.predicted].filter(Boolean)) labels.forEach((name, i) => select.append(new Option(name, i)));
-    const columns = columnsOf(rows, labels, titles);
+    const columns = columnsOf(rows, shown, titles);
     const nameOf = (sort) => sort.replace("-", "");
     const order = attviz.table.sorter(total);
     let query = "";
@@ -164,7 +163,7 @@
     const table = attviz.table.create(place, {
       label: "Documents",
       columns,
-      cells: (i) => cellsOf(rows, labels, query, score)(i),
+      cells: (i) => cellsOf(rows, shown, query, score)(i),
       onSort: (name) => state.set({ sort: attviz.table.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
     });
     const draw = () => {

@@ -2,8 +2,6 @@
 ((attviz) => {
   "use strict";
 
-  const GO = { s: "index.html", d: "documents.html", h: "heads.html", c: "classes.html", t: "tokens.html", f: "figures.html", m: "methods.html", a: "about.html", p: "compare.html" };
-
   // How many times as many tokens the plots of a document show.
   const ZOOM = { "+": 0.5, "-": 2, 0: Infinity };
 
@@ -45,7 +43,7 @@
       const root = document.body.dataset.root;
       const wasGoing = going;
       going = event.key === "g";
-      if (wasGoing && GO[event.key]) location.href = root + GO[event.key];
+      if (wasGoing && attviz.keys[event.key]) location.href = root + attviz.keys[event.key];
       else if (event.key === "?") help();
       else if (event.key === "/") search(event);
       else if (event.key === "j") follow("next");

@@ -2,15 +2,14 @@
 ((attviz) => {
   "use strict";
 
-  const AGGREGATES = ["mean", "std", "entropy", "min", "max"];
   const MOST_ROWS = 5000;
 
   const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
-  const headRow = ({ measures }) => {
+  const headRow = ({ columns, measures }) => {
     const { element } = attviz;
     const row = element("tr");
-    const titles = ["token", "place", ...AGGREGATES, "max in", ...measures].map(capital);
+    const titles = ["token", "place", ...columns, "max in", ...measures].map(capital);
     row.append(...titles.map((title) => Object.assign(element("th", ["Token", "Max in"].includes(title) ? "text" : "", title), { scope: "col" })));
     return row;
   };
@@ -21,7 +20,7 @@
     const name = Object.assign(element("th", "text"), { scope: "row" });
     name.append(element("bdi", "token", attviz.clip(doc.word(token), 40)));
     const numbers = (keys) => keys.map((key) => element("td", "", doc.aggregates[key] ? attviz.reading.of(doc, key, token) : "–"));
-    row.append(name, element("td", "", String(token)), ...numbers(AGGREGATES), element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])), ...numbers(doc.measures));
+    row.append(name, element("td", "", String(token)), ...numbers(doc.columns), element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])), ...numbers(doc.measures));
     return row;
   };
 

@@ -79,10 +79,9 @@
   };
 
   // Which aggregates are to be had of words, and of what.
-  const tell = ({ aggregates }, way) => {
-    if (aggregates.std) return;
-    document.getElementById("tier-aggregates").textContent = `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
-    document.querySelectorAll("#measure option, #add-row option").forEach((option) => { option.disabled = attviz.attention.ROWS.includes(option.value) && !aggregates[option.value]; });
+  const tell = ({ overHeads, aggregates }, way) => {
+    if (!aggregates.std) document.getElementById("tier-aggregates").textContent = `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
+    document.querySelectorAll("#measure option, #add-row option").forEach((option) => { option.disabled = overHeads.includes(option.value) && !aggregates[option.value]; });
   };
 
   // The page's cursor for views that show pieces.

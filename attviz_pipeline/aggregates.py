@@ -4,16 +4,21 @@ There are two definitions: that of the paper (Škrlj et al., AttViz, Table 2), w
 published viewer, whose code computes a different standard deviation and a different entropy.
 
 Every function takes `attention`, [head, token]: the self-attention of h heads (all layers' heads stacked) to m tokens,
-0..1, float64. It returns one value per token, [token].
+0..1, float64. It returns one value per token, [token]. What the schema, the stage, the pages and their scripts know of
+an aggregate follows from the table at the end of this module.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.config.settings import Definition
+
 Floats = NDArray[np.float64]
-Aggregate = Callable[[Floats], Floats]
+Formula = Callable[[Floats], Floats]
 BINS_PER_UNIT = 100
 
 
@@ -105,7 +110,56 @@ def count_distinct(attention: Floats) -> NDArray[np.int64]:
     return counts
 
 
-DEFINITIONS: Mapping[str, Mapping[str, Aggregate]] = {
-    "paper": {"mean": mean, "entropy": entropy, "std": std, "max": maximum, "min": minimum},
-    "attviz": {"mean": mean, "entropy": binned_entropy, "std": population_std, "max": maximum, "min": minimum},
+@dataclass(frozen=True)
+class Aggregate:
+    """One value per token over the heads of all layers.
+
+    Args:
+        title: Its full name, as the about page has it beside its formula.
+        description: What it is by the paper's definition, for docs/artifacts.md.
+        unit: Of its values: a unit, or their range; empty where neither says anything.
+        column: Its place among the columns of a table of tokens, from the left.
+        formulas: What computes it, by definition (`aggregates.definition`).
+    """
+
+    title: str
+    description: str
+    unit: str
+    column: int
+    formulas: Mapping[str, Formula]
+
+
+def alike(formula: Formula) -> Mapping[str, Formula]:
+    """One formula for both definitions."""
+    return dict.fromkeys(get_args(Definition), formula)
+
+
+AGGREGATES: Mapping[str, Aggregate] = {
+    "mean": Aggregate("mean", "Mean over layers and heads", "0..1", 1, alike(mean)),
+    "entropy": Aggregate(
+        "entropy",
+        "-(1/m_j) sum_i A_ij ln A_ij over layers and heads i, m_j the number of distinct values",
+        "nats",
+        3,
+        {"paper": entropy, "attviz": binned_entropy},
+    ),
+    "std": Aggregate(
+        "standard deviation",
+        "Standard deviation, divided by h - 1",
+        "",
+        2,
+        {"paper": std, "attviz": population_std},
+    ),
+    "max": Aggregate("maximum", "Maximum over layers and heads", "0..1", 5, alike(maximum)),
+    "min": Aggregate("minimum", "Minimum over layers and heads", "0..1", 4, alike(minimum)),
 }
+"""Every aggregate by its name, which is its column in the artifact and what pages call it; in the order of menus."""
+
+COLUMNS = tuple(sorted(AGGREGATES, key=lambda name: AGGREGATES[name].column))
+"""Their names in the order of tables."""
+
+DEFINITIONS: Mapping[str, Mapping[str, Formula]] = {
+    definition: {name: aggregate.formulas[definition] for name, aggregate in AGGREGATES.items()}
+    for definition in get_args(Definition)
+}
+"""The formulas of each definition."""

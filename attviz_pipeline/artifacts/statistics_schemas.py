@@ -1,0 +1,210 @@
+"""Formats of the statistics: aggregates, exact sums, tokens, heads, documents and predictions."""
+
+import pyarrow as pa
+
+from attviz_pipeline import aggregates
+from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, list_of
+
+AGGREGATES = Schema(
+    "aggregates",
+    1,
+    "aggregate_shard",
+    "Per token position over all layers and heads, as in the paper's Table 2. If the fact `definition` is `attviz`, "
+    "the standard deviation is divided by h, and the entropy is -(1/b) sum p ln p over the b bins of width 0.01 "
+    "that hold a share p of the values. Facts: `n_layers`, `n_heads`, `definition`",
+    pa.schema(
+        [
+            *IDENTITY[:2],
+            *(
+                column(name, list_of(pa.float32()), ", ".join(filter(None, (one.description, "[token]", one.unit))))
+                for name, one in aggregates.AGGREGATES.items()
+            ),
+        ]
+    ),
+)
+
+_ENTRY = "Vocabulary entry as the tokenizer spells it; null if imported or share-safe"
+
+TOKEN_SUMS = Schema(
+    "token_sums",
+    2,
+    "aggregate_shard",
+    "Exact sums per vocabulary entry of one shard; adding shards in any order gives the same bits. "
+    "Facts: `n_layers`, `n_heads`",
+    pa.schema(
+        [
+            column("token_id", pa.int32(), "Vocabulary index"),
+            column("token", pa.string(), "Vocabulary entry as text"),
+            column("entry", pa.string(), _ENTRY, nullable=True),
+            column("special", pa.bool_(), "True for special tokens such as [CLS] and [SEP], and for [UNK]"),
+            column("count", pa.int64(), "Occurrences"),
+            column("document_frequency", pa.int64(), "Documents that contain it"),
+            column("sum", list_of(pa.int64()), "Sum of self-attention, fixed point, [limb, layer, head]"),
+            column("sum_of_squares", list_of(pa.int64()), "Sum of squares, fixed point, [limb, layer, head]"),
+            column("min", list_of(pa.float32()), "Minimum, [layer, head]"),
+            column("max", list_of(pa.float32()), "Maximum, [layer, head]"),
+        ]
+    ),
+)
+
+HEAD_SUMS = Schema(
+    "head_sums",
+    1,
+    "aggregate_shard",
+    "Exact sums per head of one shard, without special tokens",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            column("count", pa.int64(), "Tokens"),
+            column("sum", list_of(pa.int64()), "Sum of self-attention, fixed point, [limb]"),
+            column("sum_of_squares", list_of(pa.int64()), "Sum of squares, fixed point, [limb]"),
+            column("min", pa.float32(), "Minimum; 1 if there is no token"),
+            column("max", pa.float32(), "Maximum; 0 if there is no token"),
+            column("histogram", list_of(pa.int64()), "Tokens per tenth of a decade: below 1e-8, then 80 bins up to 1"),
+        ]
+    ),
+)
+
+_TOKEN = [
+    column("token", pa.string(), "Vocabulary entry as text"),
+    column("special", pa.bool_(), "True for special tokens such as [CLS] and [SEP], and for [UNK]"),
+    column("count", pa.int64(), "Occurrences in the analysed documents"),
+    column("document_frequency", pa.int64(), "Documents that contain it"),
+]
+
+TOKENS = Schema(
+    "tokens",
+    2,
+    "aggregate_dataset",
+    "One row per vocabulary entry that occurs, with moments over its occurrences and all heads; "
+    "sorted by `mean`, descending",
+    pa.schema([_TOKEN[0], column("entry", pa.string(), _ENTRY, nullable=True), *_TOKEN[1:], *MOMENTS]),
+)
+
+HEAD_TOKENS = Schema(
+    "head_tokens",
+    2,
+    "aggregate_dataset",
+    "One row per head and vocabulary entry, one row group per head; sorted by layer, head, and `mean`, descending",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            *_TOKEN,
+            *MOMENTS,
+        ]
+    ),
+)
+
+HEADS = Schema(
+    "heads",
+    1,
+    "aggregate_dataset",
+    "One row per head, over all non-special tokens; sorted by layer, head",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            column("count", pa.int64(), "Tokens"),
+            *MOMENTS,
+            column("histogram", list_of(pa.int64()), "Tokens per tenth of a decade: below 1e-8, then 80 bins up to 1"),
+        ]
+    ),
+)
+
+DOCUMENT_INDEX = Schema(
+    "document_index",
+    2,
+    "aggregate_dataset",
+    "One row per analysed document, sorted by `position`. Facts: `label_names`",
+    pa.schema(
+        [
+            *IDENTITY,
+            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            column("probabilities", list_of(pa.float32()), "[class], 0..1"),
+            column("n_tokens", pa.int32(), "Tokens, including special ones"),
+            column("n_windows", pa.int32(), "Number of its windows"),
+            column("truncated", pa.bool_(), "True if the end of the text was truncated"),
+            column("mean", pa.float64(), "Mean self-attention over heads and non-special tokens, 0..1"),
+            column("text", pa.string(), "The document's text, unchanged"),
+        ]
+    ),
+)
+
+SUMMARY = Schema(
+    "summary",
+    3,
+    "aggregate_dataset",
+    "Counts and scores of the analysed documents: `n_documents`, `n_sources` (input rows), `n_windowed_documents`, "
+    "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `n_unknown_tokens` (read as [UNK]), "
+    "`n_documents_with_unknown`, `tokens_per_document` (min, mean, max), "
+    "`n_vocabulary_entries`, `n_layers`, `n_heads`, `label_names`, `mean_confidence`, `n_labelled` (documents with a "
+    "known gold class) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null if there "
+    "are none; `ledger` counts per status",
+)
+
+_ESTIMATE = "`value` with a 95 % interval `low`, `high` from a bootstrap over input rows, null if undefined"
+
+ASSESSMENT = Schema(
+    "assessment",
+    1,
+    "assess_predictions",
+    "Assessment of the classifier on the analysed documents: counts, `settings`, `seed`; `scores`, empty "
+    "without gold labels: `accuracy`, `macro_f1` (no interval with few rows in a class), `overconfidence` (mean "
+    "confidence minus accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration error, never an "
+    f"interval), each {_ESTIMATE}; `ece_of_a_calibrated_model` by simulation; `confusion` [gold, predicted]; "
+    "`per_class` scores; `confidence_and_entropy` for all, correctly classified and misclassified documents: rank "
+    "correlation `spearman` of "
+    "confidence with mean entropy, and `spearman_at_equal_length`, the partial one given the number of tokens, "
+    "estimated like the scores; `aggregates` names the definition of entropy",
+)
+
+CALIBRATION = Schema(
+    "calibration",
+    1,
+    "assess_predictions",
+    "Points of the reliability diagram: one row per binning and non-empty bin; empty without gold labels",
+    pa.schema(
+        [
+            column("binning", pa.string(), "equal_width or equal_mass"),
+            column("bin", pa.int32(), "Bin, 0-based, by increasing confidence"),
+            column("lower", pa.float64(), "Lower edge of confidence, exclusive, 0..1"),
+            column("upper", pa.float64(), "Upper edge of confidence, inclusive, 0..1"),
+            column("n_documents", pa.int64(), "Documents"),
+            column("mean_confidence", pa.float64(), "Mean probability of the predicted class, 0..1"),
+            column("accuracy", pa.float64(), "Proportion of correctly classified documents, 0..1"),
+            column("accuracy_low", pa.float64(), "Lower bound of the 95 % Wilson interval of `accuracy`"),
+            column("accuracy_high", pa.float64(), "Upper bound of the 95 % Wilson interval of `accuracy`"),
+        ]
+    ),
+)
+
+CONFIDENCES = Schema(
+    "confidences",
+    1,
+    "assess_predictions",
+    "One row per analysed document, sorted by `position`",
+    pa.schema(
+        [
+            IDENTITY[0],
+            IDENTITY[4],
+            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            column(
+                "right",
+                pa.bool_(),
+                "Whether prediction and gold class agree; null if the gold class is unknown",
+                nullable=True,
+            ),
+            column("confidence", pa.float64(), "Probability of the predicted class, 0..1"),
+            column(
+                "mean_entropy",
+                pa.float64(),
+                "Mean of the aggregate `entropy` over the document's non-special tokens, "
+                "nats; null without such tokens",
+                nullable=True,
+            ),
+            column("n_tokens", pa.int32(), "Tokens, including special ones"),
+        ]
+    ),
+)

@@ -1,0 +1,97 @@
+"""What lists of documents show of a document, declared once.
+
+The table of the index, the rows of its script, the script's own columns and the sentence that explains them follow from
+`NUMBERS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+SOURCES = ["position", "id", "text", "label", "prediction", "probabilities", "n_tokens", "mean"]
+"""Columns of schema DOCUMENT_INDEX that lists of documents are made of."""
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers.
+
+    Args:
+        title: Title of the column.
+        of: Its number, from the `SOURCES` of one document; None where `DocumentScores` has it.
+        written: How the number is written: a filter of `report/formats.py`, and a function of `core/scale.js`.
+        rounded: The number as the rows of the script hold it.
+        is_score: Whether it is one of those among which the reader chooses the last column.
+        note: What it is, for the sentence above the table.
+        key: Its name in the rows of the script, where this is not the one in addresses.
+    """
+
+    title: str
+    of: Callable[[Row], float] | None = None
+    written: str = "significant"
+    rounded: Callable[[float], float] = float
+    is_score: bool = False
+    note: str = ""
+    key: str = ""
+
+
+def confidence(row: Row) -> float:
+    """Probability of the predicted class, 0..1."""
+    value: float = row["probabilities"][row["prediction"]]
+    return value
+
+
+def margin(row: Row) -> float:
+    """How far the most probable class is ahead of the second, 0..1."""
+    first, *others = sorted(row["probabilities"], reverse=True)
+    return float(first - others[0] if others else first)
+
+
+def to_decimals(share: float) -> float:
+    """A share with four decimals."""
+    return round(share, 4)
+
+
+NUMBERS: Mapping[str, NumberColumn] = {
+    "confidence": NumberColumn("Confidence", confidence, written="percent", rounded=to_decimals),
+    "length": NumberColumn("Tokens", lambda row: int(row["n_tokens"]), written="count", rounded=int, key="tokens"),
+    "mean": NumberColumn(
+        "Mean",
+        lambda row: float(row["mean"]),
+        rounded=lambda value: float(f"{value:.3g}"),
+        is_score=True,
+        note="self-attention over heads and tokens but special ones",
+    ),
+    "margin": NumberColumn(
+        "Margin",
+        margin,
+        rounded=to_decimals,
+        is_score=True,
+        note="how far the prediction is ahead of the second class",
+    ),
+    "entropy": NumberColumn("Entropy", is_score=True, note="of a token\u2019s self-attention over heads, averaged"),
+    "special": NumberColumn("On special", is_score=True, note="share of attention on [CLS] and [SEP]"),
+}
+"""By the name that addresses and style sheets give them, in the order of the table and of the choice of scores."""
+
+STATIC = [*(name for name, column in NUMBERS.items() if not column.is_score), "mean"]
+"""What a table without scripts shows."""
+
+
+def rows_of(documents: Sequence[Row]) -> dict[str, list[float]]:
+    """The numbers of some documents as columns for the page's script; without those of `DocumentScores`."""
+    return {
+        column.key or name: [column.rounded(column.of(row)) for row in documents]
+        for name, column in NUMBERS.items()
+        if column.of
+    }
+
+
+def headings() -> list[dict[str, str]]:
+    """What the script knows of the columns that are always shown."""
+    return [
+        {"name": name, "title": column.title, "key": column.key or name, "written": column.written}
+        for name, column in NUMBERS.items()
+        if not column.is_score
+    ]
