@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from attviz_pipeline.artifacts import files, profile_schemas
+from attviz_pipeline.artifacts import attention_schemas, files, profile_schemas
 from attviz_pipeline.attention import diagonal, observed_matrices
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.full_statistics import FullReading, FullStatistics

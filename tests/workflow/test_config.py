@@ -306,5 +306,5 @@ class TestImportedAttention:
 
     @pytest.mark.parametrize("stage", [PrepareDataset, PrepareModel, ExtractAttention])
     def test_has_no_stage_of_a_model(self, stage: type[Section]) -> None:
-        with pytest.raises(ConfigError, match="import-attention takes its place"):
+        with pytest.raises(ConfigError, match="Run import-attention instead"):
             slice_for(parse_study(self.STUDY, "test"), stage)
