@@ -1,8 +1,7 @@
-"use strict";
-const assert = require("node:assert");
-const test = require("node:test");
-const zlib = require("node:zlib");
-const { codec } = require("./load")("document/codec");
+import assert from "node:assert";
+import test from "node:test";
+import zlib from "node:zlib";
+import { codec } from "../../templates/assets/js/document/codec.js";
 
 const LOG6 = { enc: "u8log6", lo: 1e-6, hi: 1 };
 const LOG12 = { enc: "u16log12", lo: 1e-12, hi: 1e3 };

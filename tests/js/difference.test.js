@@ -1,9 +1,10 @@
-"use strict";
-const assert = require("node:assert/strict");
-const test = require("node:test");
-const attviz = require("./load")("core/elements", "core/scale", "reader/scrolling", "compare/difference", "compare/scatter");
+import assert from "node:assert/strict";
+import test from "node:test";
+import { difference } from "../../templates/assets/js/compare/difference.js";
+import { scatter } from "../../templates/assets/js/compare/scatter.js";
+import { scrolling } from "../../templates/assets/js/page_controls/scrolling.js";
 
-const { axisOf, apart, cloud, pairOf, ofHeads, ofClasses, ofDocuments } = attviz.difference;
+const { axisOf, apart, cloud, pairOf, ofHeads, ofClasses, ofDocuments } = difference;
 const points = (pairs) => pairs.map(([name, left, right]) => ({ name, left, right }));
 
 test("a measure lies on the axis of all", () => {
@@ -72,15 +73,15 @@ test("two documents share words, and heads where both pages hold all of them", (
 });
 
 test("both axes of a scatter are one, and its ticks are round", () => {
-  const scale = attviz.scatter.scaleOf({ points: points([["a", 0.01, 0.1], ["b", 0.02, 0.03]]), logarithmic: true });
-  assert.ok(scale.place(0.01) > 0 && scale.place(0.1) < attviz.scatter.SIZE);
-  assert.deepEqual(attviz.scatter.ticks(0.009, 0.11, true), [0.01, 0.02, 0.05, 0.1]);
-  assert.deepEqual(attviz.scatter.ticks(1e-4, 1, true), [1e-4, 1e-3, 0.01, 0.1, 1]);
-  assert.deepEqual(attviz.scatter.ticks(-1.2, 2.3, false), [-1, 0, 1, 2]);
+  const scale = scatter.scaleOf({ points: points([["a", 0.01, 0.1], ["b", 0.02, 0.03]]), logarithmic: true });
+  assert.ok(scale.place(0.01) > 0 && scale.place(0.1) < scatter.SIZE);
+  assert.deepEqual(scatter.ticks(0.009, 0.11, true), [0.01, 0.02, 0.05, 0.1]);
+  assert.deepEqual(scatter.ticks(1e-4, 1, true), [1e-4, 1e-3, 0.01, 0.1, 1]);
+  assert.deepEqual(scatter.ticks(-1.2, 2.3, false), [-1, 0, 1, 2]);
 });
 
 test("a box tells on which sides it goes on", () => {
-  const { more } = attviz.scrolling;
+  const { more } = scrolling;
   assert.equal(more({ scrollLeft: 0, scrollWidth: 300, clientWidth: 300 }), "");
   assert.equal(more({ scrollLeft: 0, scrollWidth: 500, clientWidth: 300 }), "end");
   assert.equal(more({ scrollLeft: 100, scrollWidth: 500, clientWidth: 300 }), "start end");

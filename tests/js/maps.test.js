@@ -1,9 +1,15 @@
-"use strict";
-const assert = require("node:assert");
-const test = require("node:test");
-const zlib = require("node:zlib");
-const attviz = require("./load")("document/codec", "core/elements", "core/scale", "exports/csv", "maps/matrix", "maps/vectors", "maps/window_tokens", "maps/map_reading", "maps/map_table");
-const { matrix, vectors } = attviz;
+import assert from "node:assert";
+import test from "node:test";
+import zlib from "node:zlib";
+import { csv } from "../../templates/assets/js/exports/csv.js";
+import { mapReading } from "../../templates/assets/js/maps/map_reading.js";
+import { mapTable } from "../../templates/assets/js/maps/map_table.js";
+import { matrix } from "../../templates/assets/js/maps/matrix.js";
+import { vectors } from "../../templates/assets/js/maps/vectors.js";
+import { windowTokens } from "../../templates/assets/js/maps/window_tokens.js";
+import { arrive } from "./arrive.js";
+
+arrive({ csv });
 
 const pack = (array) => zlib.deflateRawSync(Buffer.from(array.buffer, array.byteOffset, array.byteLength)).toString("base64");
 const LOG6 = { enc: "u8log6", lo: 1e-6, hi: 1 };
@@ -82,7 +88,7 @@ test("softmax leaves out the keys that a query does not see", () => {
 });
 
 const doc = { tokens: 10, layers: 1, heads: 1, word: (token) => `w${token}` };
-const window = attviz.windowTokens(doc, { first: 4, kept: [2, 6], special: { 0: "[CLS]", 6: "[SEP]" }, tokens: 7 }, 8);
+const window = windowTokens(doc, { first: 4, kept: [2, 6], special: { 0: "[CLS]", 6: "[SEP]" }, tokens: 7 }, 8);
 
 test("a window's tokens stand in the document, but not its own special ones", () => {
   assert.deepEqual([0, 1, 2, 5, 6].map(window.placed), [-1, 5, 6, 9, -1]);
@@ -93,7 +99,7 @@ test("a window's tokens stand in the document, but not its own special ones", ()
 
 test("words say what a head does on average and at a token", () => {
   const scene = { doc, map, tokens: { length: 3, special: none, word: (index) => "abc"[index] }, allows: () => true };
-  const said = (focus) => attviz.mapReading.plain(attviz.mapReading.parts(scene, 0, focus));
+  const said = (focus) => mapReading.plain(mapReading.parts(scene, 0, focus));
   assert.equal(said(null), "a token gives on average 27 % to itself, 27 % to other tokens, 22 % to keys not shown, 20 % to the one after it, 5 % to the token before it.");
   assert.equal(said({ token: 0, side: "query" }), "a attends to b 60 %, a 30 %; 10 % goes to the one key not shown.");
   assert.equal(said({ token: 0, side: "query", other: 2 }), "a gives c less than is shown; it attends to b 60 %, a 30 %; 10 % goes to the one key not shown.");
@@ -103,7 +109,7 @@ test("words say what a head does on average and at a token", () => {
 
 test("a file of a head quotes its tokens, and none is a formula", () => {
   const tokens = { length: 3, word: (index) => ['say "hi"', "=b", "c"][index] };
-  const lines = attviz.mapTable.csv({ doc, map, tokens }, 0).split("\r\n");
+  const lines = mapTable.csv({ doc, map, tokens }, 0).split("\r\n");
   assert.equal(lines[1], `0,0,0,"say ""hi""",1,"'=b",0.600`);
   assert.equal(lines[3], '0,0,0,"say ""hi""",,"all other keys",0.100');
 });

@@ -1,9 +1,8 @@
-"use strict";
-const assert = require("node:assert/strict");
-const test = require("node:test");
-const attviz = require("./load")("core/scale", "meanmaps/mean_maps");
+import assert from "node:assert/strict";
+import test from "node:test";
+import { meanMaps } from "../../templates/assets/js/mean_maps/mean_maps.js";
 
-const { decode, reading } = attviz.meanMaps;
+const { decode, reading } = meanMaps;
 
 test("codes of a mean map become shares of attention", () => {
   const code = { cells: 2, lo: 1e-6, hi: 1 };

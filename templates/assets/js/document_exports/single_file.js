@@ -1,0 +1,52 @@
+// The page as one file that opens alone: styles, scripts, numbers and maps within it, and nothing that leads elsewhere.
+
+import { load } from "../core/load.js";
+import { mapFiles } from "../core/map_files.js";
+import { documentPage } from "../document/document_page.js";
+import { pageData } from "../early/page_data.js";
+
+const STYLES = ["core", "document", "document_views", "maps", "help"];
+const SCRIPTS = ["panels", "core", "document", "document_views", "page_controls", "document_tables", "words", "maps", "exports", "document_exports"];
+
+const digest = async (text) => {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return `'sha256-${btoa(String.fromCharCode(...bytes))}'`;
+};
+
+const element = (tag, content) => Object.assign(document.createElement(tag), { textContent: content });
+const json = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+// Only what stands in the file may run.
+const policy = async (scripts, styles) => {
+  const [codes, looks] = await Promise.all([scripts, styles].map((texts) => Promise.all(texts.map(digest))));
+  return `default-src 'none'; script-src ${codes.join(" ")}; style-src ${looks.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
+};
+
+const withoutLinks = (root) => {
+  root.querySelectorAll("link[rel=stylesheet], script[src], noscript, .site-header nav, [rel=prev], [rel=next]").forEach((found) => found.remove());
+  root.querySelectorAll("a[href]:not([href^='#'])").forEach((link) => link.removeAttribute("href"));
+  return root;
+};
+
+const loadedMaps = async (payload) => {
+  const maps = await Promise.all(payload.maps.map(async ({ name }) => [name, await mapFiles.load(name)]));
+  return maps.map(([name, content]) => `attviz.mapFiles.add(${json(name)},${json(content)});`);
+};
+
+const make = async ({ payload }) => {
+  await load("assets/sources.js");
+  const { sources } = pageData;
+  const root = withoutLinks(documentPage.pristine().cloneNode(true));
+  // What was set for this reader before the page was drawn; whoever opens the file is asked anew.
+  for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
+  const styles = STYLES.map((name) => sources[`${name}.css`]);
+  const begin = `Object.assign(attviz.pageData,${json({ single: { hash: location.hash }, shared: pageData.shared })});`;
+  const scripts = [begin, ...[...SCRIPTS, ...("sensitive" in root.dataset ? ["sensitive"] : [])].map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
+  root.querySelector("meta[http-equiv]").content = await policy([sources["early.js"], ...scripts], styles);
+  root.querySelector("head").append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
+  root.querySelector("body").append(...scripts.map((text) => element("script", text)));
+  // A parser reads a bare carriage return as a line feed, and offsets would no longer fit.
+  return `<!doctype html>\n${root.outerHTML.replaceAll("\r", "&#13;")}\n`;
+};
+
+export const singleFile = { make };

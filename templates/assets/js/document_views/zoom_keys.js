@@ -1,0 +1,16 @@
+// Zooming without a pointer: fewer or more tokens about one of them.
+
+// The span [first, last) that holds `factor` times as many tokens as another, about a place, within so many tokens.
+const zoomed = ([first, last], factor, about, tokens) => {
+  const length = Math.min(tokens, Math.ceil((last - first) * factor));
+  const start = Math.max(0, Math.min(tokens - length, Math.round(about - length / 2)));
+  return [start, start + length];
+};
+
+const magnifier = (page) => (factor) => {
+  const { token, held } = page.cursor.get();
+  const { span } = page.view;
+  page.zoom(...zoomed(span, factor, held ? token + 0.5 : (span[0] + span[1]) / 2, page.doc.tokens));
+};
+
+export const zoomKeys = { zoomed, magnifier };

@@ -1,0 +1,3 @@
+// What scripts of data hand to the page: `shared`, `parts`, `sources` (see assets.py), and `single` on a page that is one file.
+
+export const pageData = {};

@@ -1,0 +1,33 @@
+// Hands out files: a picture as SVG or PNG, its numbers as CSV.
+
+import { pictures } from "./pictures.js";
+
+const byId = (id) => document.getElementById(id);
+
+const download = (name, type, content) => {
+  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+};
+
+// What a view is handed out as: a picture, drawn when it is asked for, and its numbers. Each gives a name, a type and a content.
+const formats = (name, picture, numbers) => ({
+  svg: () => [`${name}.svg`, "image/svg+xml", picture().text],
+  png: async () => [`${name}.png`, "image/png", await pictures.rasterised(picture())],
+  csv: () => [`${name}.csv`, "text/csv", numbers()],
+});
+
+// Hands out what a button of the panel names, of what there is when it is pressed; what fails is told.
+const serve = (panel, offered) => panel.addEventListener("click", async (event) => {
+  const { format } = event.target.closest("button")?.dataset ?? {};
+  if (!format) return;
+  const note = byId("export-note");
+  note.textContent = "";
+  try {
+    download(...await offered()[format]());
+  } catch (fault) {
+    note.textContent = `Nothing was exported: ${fault.message}.`;
+  }
+});
+
+export const exportFiles = { download, formats, serve };
