@@ -40,7 +40,7 @@ from attviz_pipeline.report.views.study import read_study_view  # noqa: E402 - n
 N_LAYERS = N_HEADS = 12
 SIZES = (512, 128)
 SHORT, SHORT_LAYERS, N_RENDERED, MANY = 26, 6, 300, 100_000
-AFTER = ("later.js", "later.css", "reader.js")
+AFTER = ("document_views.js", "document_views.css", "page_controls.js")
 ASKED_FOR = ("panels", "tables", "words", "exports", "maps")
 N_LOADS, N_TOGGLES, N_ROUNDS = 7, 9, 7
 SLOWDOWN = 4

@@ -10,6 +10,7 @@ from attviz_pipeline.report import links, payload
 
 BEGIN, END = '((attviz) => {\n"use strict";\n', "})(globalThis.attviz ??= {});\n"
 IMPORT = re.compile(r'^import \{ (\w+) \} from "(\.{1,2}/[\w/]+\.js)";\n', re.MULTILINE)
+BLANKS = re.compile(r" (=>|[=!]==|=|[?:]|&&|\|\||\?\?) |(?<=\{) | (?=\})")
 EXPORT = re.compile(r"^export const (\w+) = ", re.MULTILINE)
 PANELS = "panels.js"
 SOURCES = "sources.js"
@@ -118,7 +119,7 @@ def _as_script(sources: Iterable[Path]) -> str:
 def _block(module: str) -> str:
     names = ",".join(name for name, _ in IMPORT.findall(module))
     taken = f"const {{{names}}}=attviz;\n" if names else ""
-    return taken + EXPORT.sub(r"const \1 = attviz.\1 = ", IMPORT.sub("", module))
+    return taken + BLANKS.sub(r"\1", EXPORT.sub(r"const \1 = attviz.\1 = ", IMPORT.sub("", module)))
 
 
 def _squeezed(style: str) -> str:

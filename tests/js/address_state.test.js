@@ -6,9 +6,18 @@ const page = (hash) => {
   const listeners = [];
   const place = {
     location: { hash, pathname: "/site/documents.html", search: "" },
-    history: { state: null, replaceState: (_, __, url) => { place.location.hash = url.startsWith("#") ? url : ""; place.url = url; } },
+    history: {
+      state: null,
+      replaceState: (_, __, url) => {
+        place.location.hash = url.startsWith("#") ? url : "";
+        place.url = url;
+      },
+    },
     addEventListener: (_, listener) => listeners.push(listener),
-    go: (next) => { place.location.hash = next; listeners.forEach((listener) => listener()); },
+    go: (next) => {
+      place.location.hash = next;
+      listeners.forEach((listener) => listener());
+    },
   };
   return place;
 };

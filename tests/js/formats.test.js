@@ -7,7 +7,14 @@ import { palette } from "../../templates/assets/js/core/palette.js";
 test("numbers are written as on the pages", () => {
   const written = [0, 0.0214, 3.4e-6, 0.5, 1, 12.34].map((value) => formats.significant(value));
   assert.deepEqual(written, ["0", "0.021", "3.4e-6", "0.50", "1.0", "12"]);
-  assert.deepEqual([1, 0.62, 0.9999, 0.0001, 0.996, 0].map(formats.percent), ["100 %", "62 %", "> 99.9 %", "< 0.1 %", "99.6 %", "0 %"]);
+  assert.deepEqual([1, 0.62, 0.9999, 0.0001, 0.996, 0].map(formats.percent), [
+    "100 %",
+    "62 %",
+    "> 99.9 %",
+    "< 0.1 %",
+    "99.6 %",
+    "0 %",
+  ]);
 });
 
 test("clipping counts characters, not halves of them", () => {
@@ -23,7 +30,10 @@ test("colours run from one end of the ramp to the other and stay within it", () 
 
 test("lightness changes in one direction along both ramps", () => {
   const lightness = (css) => css.match(/\d+/g).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  for (const [theme, sign] of [["light", -1], ["dark", 1]]) {
+  for (const [theme, sign] of [
+    ["light", -1],
+    ["dark", 1],
+  ]) {
     const values = palette.ramp(theme).css.map(lightness);
     for (let i = 1; i < values.length; i++) assert.ok(sign * (values[i] - values[i - 1]) >= -0.6, `${theme} ${i}`);
   }

@@ -7,7 +7,15 @@ import { tokenDetail } from "../../templates/assets/js/searchable_tables/token_d
 const palette = { css: Array.from({ length: 256 }, (_, i) => `rgb(${i} 0 0)`), line: "none" };
 
 test("a matrix of likeness is read, with the breaks between groups", () => {
-  const part = { order: [2, 0, 1], cluster: [1, 1, 0], falling: false, range: [0.2, 0.6], steps: 1000, values: [200, 600, 400], beyond: "100" };
+  const part = {
+    order: [2, 0, 1],
+    cluster: [1, 1, 0],
+    falling: false,
+    range: [0.2, 0.6],
+    steps: 1000,
+    values: [200, 600, 400],
+    beyond: "100",
+  };
   const matrix = likenessMatrix.read(part);
   assert.equal(matrix.value(0, 2), 0.6);
   assert.equal(matrix.value(2, 0), 0.6);
@@ -23,7 +31,10 @@ test("a metric of numbers runs over the whole ramp, and a missing one has no col
   const { colour, words, legend } = headsPage.colouring({ values: [-1, 0, null, 1], logarithmic: false }, palette);
   assert.deepEqual([colour(-1), colour(1), colour(null)], ["rgb(0 0 0)", "rgb(255 0 0)", "none"]);
   assert.equal(words(null), "–");
-  assert.deepEqual(legend.map(([, text]) => text), ["-1.0", "1.0"]);
+  assert.deepEqual(
+    legend.map(([, text]) => text),
+    ["-1.0", "1.0"],
+  );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(0 0 0\), .*rgb\(255 0 0\)\)$/);
 });
 
@@ -42,10 +53,16 @@ test("equal numbers have one colour", () => {
 test("categories are counted and named", () => {
   const { words, legend } = headsPage.colouring({ values: [1, 0, 1], categories: ["group 1", "group 2"] }, palette);
   assert.equal(words(1), "2");
-  assert.deepEqual(legend.map(([, text]) => text), ["group 1: 1", "group 2: 2"]);
+  assert.deepEqual(
+    legend.map(([, text]) => text),
+    ["group 1: 1", "group 2: 2"],
+  );
   assert.notEqual(legend[0][0], legend[1][0]);
 });
 
 test("means of a token in every head are decoded from their codes", () => {
-  assert.deepEqual(tokenDetail.decode("0001ff").map((value) => Number(value.toPrecision(6))), [0, 1e-6, 1]);
+  assert.deepEqual(
+    tokenDetail.decode("0001ff").map((value) => Number(value.toPrecision(6))),
+    [0, 1e-6, 1],
+  );
 });

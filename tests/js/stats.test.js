@@ -5,17 +5,27 @@ import { headStats } from "../../templates/assets/js/document_views/head_stats.j
 
 // Two layers of two heads over three tokens, the first of them special; a code is its value in tenths.
 const doc = {
-  layers: 2, heads: 2, rows: 4, tokens: 3, skipped: Uint8Array.of(1, 0, 0),
+  layers: 2,
+  heads: 2,
+  rows: 4,
+  tokens: 3,
+  skipped: Uint8Array.of(1, 0, 0),
   values: Float64Array.from({ length: 256 }, (_, code) => code / 10),
   codes: Uint8Array.of(9, 1, 3, 9, 3, 5, 9, 2, 2, 9, 4, 8),
 };
 
 test("layer means average the heads of a layer, token by token", () => {
-  assert.deepEqual([...headStats.layerMeans(doc, () => doc.values)].map((v) => v.toFixed(2)), ["0.90", "0.20", "0.40", "0.90", "0.30", "0.50"]);
+  assert.deepEqual(
+    [...headStats.layerMeans(doc, () => doc.values)].map((v) => v.toFixed(2)),
+    ["0.90", "0.20", "0.40", "0.90", "0.30", "0.50"],
+  );
 });
 
 test("head means leave special tokens out", () => {
-  assert.deepEqual([...stats.headMeans(doc)].map((v) => v.toFixed(2)), ["0.20", "0.40", "0.20", "0.60"]);
+  assert.deepEqual(
+    [...stats.headMeans(doc)].map((v) => v.toFixed(2)),
+    ["0.20", "0.40", "0.20", "0.60"],
+  );
 });
 
 test("extremes name the first head with the highest and the lowest value", () => {

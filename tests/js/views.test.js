@@ -16,7 +16,10 @@ test("tokens fill lines in order and never leave the room", () => {
   const { x, firsts } = sequence.layOut([40, 40, 40, 90, 10], 100);
   assert.deepEqual(firsts, [0, 2, 3]);
   assert.deepEqual([...x], [0, 40, 0, 0, 90]);
-  assert.deepEqual([0, 1, 2, 3, 4].map((token) => sequence.lineOf(firsts, token)), [0, 0, 1, 2, 2]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4].map((token) => sequence.lineOf(firsts, token)),
+    [0, 0, 1, 2, 2],
+  );
 });
 
 test("shades ignore special tokens and stay within 0 and 1", () => {
@@ -50,7 +53,13 @@ test("documents are found by text, id, class and outcome", () => {
 });
 
 test("documents are found by ranges of confidence and length", () => {
-  const rows = { id: ["a", "b", "c"], label: [0, 0, 0], prediction: [0, 0, 0], confidence: [0.5, 0.9, 1], tokens: [10, 20, 30] };
+  const rows = {
+    id: ["a", "b", "c"],
+    label: [0, 0, 0],
+    prediction: [0, 0, 0],
+    confidence: [0.5, 0.9, 1],
+    tokens: [10, 20, 30],
+  };
   const among = (filter) => documentTable.finder(rows, ["", "", ""])({ ...nothing, ...filter });
   assert.deepEqual(among({ confidence: documentTable.range("90-") }), [1, 2]);
   assert.deepEqual(among({ confidence: documentTable.range("-50") }), [0]);
@@ -60,7 +69,12 @@ test("documents are found by ranges of confidence and length", () => {
 
 test("a search that grows reads only the texts that it had found, and any other reads all that its filters leave", () => {
   let read = 0;
-  const finder = documentTable.finder(rows, { at: (i) => { read += 1; return lower[i]; } });
+  const finder = documentTable.finder(rows, {
+    at: (i) => {
+      read += 1;
+      return lower[i];
+    },
+  });
   const search = (filter) => {
     read = 0;
     return [finder({ ...nothing, ...filter }), read];
@@ -127,7 +141,10 @@ test("a search heeds neither case nor accents nor quotes, and marks what the tex
   assert.equal(query(' "Éva B" '), "eva b");
   assert.equal(query('"'), '"');
   const text = "Ein cafe\u0301, ein CAFÉ";
-  assert.deepEqual(hits(text, query("Café")).map(([start, end]) => text.slice(start, end)), ["cafe\u0301", "CAFÉ"]);
+  assert.deepEqual(
+    hits(text, query("Café")).map(([start, end]) => text.slice(start, end)),
+    ["cafe\u0301", "CAFÉ"],
+  );
   assert.deepEqual(hits("aa", ""), []);
 });
 
@@ -147,7 +164,8 @@ test("rows that arrive in pieces are joined in order", () => {
 test("a range of tokens is read from the address, and nonsense means all", () => {
   const doc = { tokens: 50 };
   assert.deepEqual(documentPage.shownSpan(doc, "10-19"), [10, 20]);
-  for (const text of ["", "20-10", "10-50", "a-b", "-1-5", "5"]) assert.deepEqual(documentPage.shownSpan(doc, text), [0, 50]);
+  for (const text of ["", "20-10", "10-50", "a-b", "-1-5", "5"])
+    assert.deepEqual(documentPage.shownSpan(doc, text), [0, 50]);
 });
 
 test("keys zoom about a place and stay within the tokens", () => {

@@ -16,7 +16,10 @@ const padded = (number, length) => String(number).padStart(length, "0");
 const ADDRESSES = {
   __proto__: null,
   documents: (value) => (/^[1-9]\d*$/.test(value) ? `documents/${padded(value - 1, 6)}.html` : null),
-  heads: (value) => (/^\d+\.\d+$/.test(value) ? `heads/L${padded(value.split(".")[0], 2)}-H${padded(value.split(".")[1], 2)}.html` : null),
+  heads: (value) =>
+    /^\d+\.\d+$/.test(value)
+      ? `heads/L${padded(value.split(".")[0], 2)}-H${padded(value.split(".")[1], 2)}.html`
+      : null,
   classes: (value) => (/^\d+$/.test(value) ? `classes/${padded(value, 3)}.html` : null),
 };
 
@@ -44,14 +47,22 @@ const start = () => {
 
   // What a link leaves open, or asks for though the page does not offer it, is the first, or the second.
   const offered = (field, value, fallback) => {
-    if (field.options) return [...field.options].some((option) => option.value === value) ? value : (field.options[fallback] ?? field.options[0]).value;
-    return ADDRESSES.documents(value) && Number(value) <= Number(field.max) ? value : String(Math.min(fallback + 1, field.max));
+    if (field.options)
+      return [...field.options].some((option) => option.value === value)
+        ? value
+        : (field.options[fallback] ?? field.options[0]).value;
+    return ADDRESSES.documents(value) && Number(value) <= Number(field.max)
+      ? value
+      : String(Math.min(fallback + 1, field.max));
   };
   const draw = (_, changed = ["kind"]) => {
     const kind = ADDRESSES[state.get("kind")] ? state.get("kind") : "documents";
     byId("kind").value = kind;
     byId("difference").open = state.get("difference") !== "closed";
-    for (const other of Object.keys(ADDRESSES)) fields(other).forEach((field) => { field.hidden = other !== kind; });
+    for (const other of Object.keys(ADDRESSES))
+      fields(other).forEach((field) => {
+        field.hidden = other !== kind;
+      });
     SIDES.forEach((side, i) => {
       const field = byId(`${side}-${kind}`);
       field.value = offered(field, state.get(side), i);
@@ -75,17 +86,25 @@ const start = () => {
   const named = (field) => [...field.options].map((option) => option.textContent);
   const differences = {
     heads: async (a, b) => difference.ofHeads(await loaded("heads"), a, b),
-    classes: async (a, b) => difference.ofClasses(await loaded("classes"), Number(a), Number(b), named(byId("a-classes")), counts),
+    classes: async (a, b) =>
+      difference.ofClasses(await loaded("classes"), Number(a), Number(b), named(byId("a-classes")), counts),
     // Documents tell of themselves as soon as their frames have loaded.
-    documents: async () => (summaries.a && summaries.b ? difference.ofDocuments(summaries.a, summaries.b, counts) : null),
+    documents: async () =>
+      summaries.a && summaries.b ? difference.ofDocuments(summaries.a, summaries.b, counts) : null,
   };
   const compare = async (kind) => {
     const [a, b] = chosen(kind);
-    if (a === b) return differenceView.tell(place, "Both sides show the same; choose another on one of them to see how they differ.");
+    if (a === b)
+      return differenceView.tell(
+        place,
+        "Both sides show the same; choose another on one of them to see how they differ.",
+      );
     const difference = await differences[kind](a, b);
     // The reader may have chosen others meanwhile.
     if (byId("kind").value !== kind || String(chosen(kind)) !== String([a, b])) return undefined;
-    return difference ? differenceView.draw(place, difference) : differenceView.tell(place, "Both documents are being read.");
+    return difference
+      ? differenceView.draw(place, difference)
+      : differenceView.tell(place, "Both documents are being read.");
   };
   // A reader who follows a link within a frame has chosen another page.
   const moved = (side, href, summary) => {
@@ -107,16 +126,22 @@ const start = () => {
     state.set({ view: addressState.merged(data.attviz, "").slice(1) });
   });
   byId("kind").addEventListener("change", (event) => {
-    SIDES.forEach((side) => { hashes[side] = ""; });
+    SIDES.forEach((side) => {
+      hashes[side] = "";
+    });
     state.set({ kind: event.target.value, a: "", b: "", view: "" });
   });
-  for (const kind of Object.keys(ADDRESSES)) fields(kind).forEach((field, i) => field.addEventListener("change", () => state.set({ [SIDES[i]]: field.value })));
+  for (const kind of Object.keys(ADDRESSES))
+    fields(kind).forEach((field, i) => field.addEventListener("change", () => state.set({ [SIDES[i]]: field.value })));
   byId("swap").addEventListener("click", () => {
     const [a, b] = fields(byId("kind").value).map((field) => field.value);
     state.set({ a: b, b: a });
   });
   // A page in a frame has its own idea of the theme until it is loaded again.
-  redraw.on(() => { for (const side of SIDES) delete shown[side]; draw(); });
+  redraw.on(() => {
+    for (const side of SIDES) delete shown[side];
+    draw();
+  });
   const details = byId("difference");
   details.addEventListener("toggle", () => state.set({ difference: details.open ? "" : "closed" }));
   state.subscribe(draw);

@@ -12,7 +12,9 @@ const axisOf = (values, logarithmic) => {
   const numbers = finite(values);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   const logs = logarithmic && low > 0;
-  const place = logs ? (value) => Math.log(value / low) / (Math.log(high / low) || 1) : (value) => (value - low) / (high - low || 1);
+  const place = logs
+    ? (value) => Math.log(value / low) / (Math.log(high / low) || 1)
+    : (value) => (value - low) / (high - low || 1);
   return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
 };
 
@@ -25,7 +27,13 @@ const apart = (left, right, logarithmic) => {
 };
 
 // One measure of both; `all` are those of every head or class.
-const measure = (title, left, right, all, { logarithmic = false, share = false } = {}) => ({ title, left, right, share, axis: axisOf(all, logarithmic) });
+const measure = (title, left, right, all, { logarithmic = false, share = false } = {}) => ({
+  title,
+  left,
+  right,
+  share,
+  axis: axisOf(all, logarithmic),
+});
 
 const median = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -36,14 +44,23 @@ const median = (numbers) => {
 // Many numbers of both. What a whole side has more of, its level, is no difference between single ones: each is
 // compared at equal level, which is the median ratio (or difference) of the two sides.
 const cloud = (points, logarithmic) => {
-  const usable = points.filter(({ left, right }) => left !== null && right !== null && (!logarithmic || (left > 0 && right > 0)));
+  const usable = points.filter(
+    ({ left, right }) => left !== null && right !== null && (!logarithmic || (left > 0 && right > 0)),
+  );
   const distance = ({ left, right }) => (logarithmic ? Math.log(left / right) : left - right);
   const level = logarithmic && usable.length ? median(usable.map(distance)) : 0;
-  const ranked = usable.map((point) => ({ ...point, apart: distance(point) - level })).sort((a, b) => b.apart - a.apart);
+  const ranked = usable
+    .map((point) => ({ ...point, apart: distance(point) - level }))
+    .sort((a, b) => b.apart - a.apart);
   return {
-    logarithmic, level, points: ranked,
+    logarithmic,
+    level,
+    points: ranked,
     more: ranked.filter((point) => point.apart > 0).slice(0, N_MOST),
-    less: ranked.filter((point) => point.apart < 0).slice(-N_MOST).reverse(),
+    less: ranked
+      .filter((point) => point.apart < 0)
+      .slice(-N_MOST)
+      .reverse(),
   };
 };
 
@@ -52,7 +69,8 @@ const rowOf = (heads, value) => {
   return layer * heads + head;
 };
 
-const headPage = (row, heads) => `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
+const headPage = (row, heads) =>
+  `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
 const tokenPage = (item) => `tokens.html#${new URLSearchParams({ token: item })}`;
 
 // Value of two heads in a list of pairs, row by row, the first before the second.
@@ -68,43 +86,112 @@ const ofHeads = (data, a, b) => {
   const named = (metric, row) => metric.categories[metric.values[row]];
   return {
     names: [left, right].map((row) => headName(row, heads, vectors)),
-    measures: metrics.filter(({ categories }) => !categories).map((metric) => measure(metric.title, metric.values[left], metric.values[right], metric.values, metric)),
-    words: metrics.filter(({ categories }) => categories).map((metric) => ({ title: metric.title, left: named(metric, left), right: named(metric, right) })),
+    measures: metrics
+      .filter(({ categories }) => !categories)
+      .map((metric) => measure(metric.title, metric.values[left], metric.values[right], metric.values, metric)),
+    words: metrics
+      .filter(({ categories }) => categories)
+      .map((metric) => ({ title: metric.title, left: named(metric, left), right: named(metric, right) })),
     likeness: Object.entries(likeness).map(([name, pairs]) => ({ name, ...pairOf(pairs, left, right) })),
-    clouds: [{ title: "Words", unit: "mean self-attention", verb: ["attends to itself more at", "at"], ...cloud(items.map((item, i) => ({ name: item, page: tokenPage(item), text: true, left: values[left][i], right: values[right][i] })), true) }],
+    clouds: [
+      {
+        title: "Words",
+        unit: "mean self-attention",
+        verb: ["attends to itself more at", "at"],
+        ...cloud(
+          items.map((item, i) => ({
+            name: item,
+            page: tokenPage(item),
+            text: true,
+            left: values[left][i],
+            right: values[right][i],
+          })),
+          true,
+        ),
+      },
+    ],
   };
 };
 
 const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   const { scores, effects, items, values } = data;
-  const word = (item, i) => ({ name: item, page: tokenPage(item), text: true, left: values[a][i], right: values[b][i] });
-  const head = (left, row) => ({ name: headName(row, heads, vectors), page: headPage(row, heads), left, right: effects[b][row] });
+  const word = (item, i) => ({
+    name: item,
+    page: tokenPage(item),
+    text: true,
+    left: values[a][i],
+    right: values[b][i],
+  });
+  const head = (left, row) => ({
+    name: headName(row, heads, vectors),
+    page: headPage(row, heads),
+    left,
+    right: effects[b][row],
+  });
   return {
     names: [labels[a], labels[b]],
     measures: scores.map((score) => measure(score.title, score.values[a], score.values[b], [0, ...score.values])),
-    words: [], likeness: [],
+    words: [],
+    likeness: [],
     clouds: [
       { title: "Words", unit: "z of use", verb: ["uses more of", "of"], ...cloud(items.map(word), false) },
-      { title: "Heads", unit: "g of self-attention", verb: ["has more self-attention in", "in"], ...cloud(effects[a].map(head), false) },
+      {
+        title: "Heads",
+        unit: "g of self-attention",
+        verb: ["has more self-attention in", "in"],
+        ...cloud(effects[a].map(head), false),
+      },
     ],
   };
 };
 
 // Two documents, by what their pages tell of themselves.
 const ofDocuments = (left, right, { heads, vectors }) => {
-  const both = left.words.filter(([word]) => right.words.some(([other]) => other === word)).map(([word, value]) => ({ name: word, page: tokenPage(word), text: true, left: value, right: right.words.find(([other]) => other === word)[1] }));
-  const chances = left.classes.map(([label, chance]) => [label, chance, right.classes.find(([other]) => other === label)?.[1] ?? null]);
+  const both = left.words
+    .filter(([word]) => right.words.some(([other]) => other === word))
+    .map(([word, value]) => ({
+      name: word,
+      page: tokenPage(word),
+      text: true,
+      left: value,
+      right: right.words.find(([other]) => other === word)[1],
+    }));
+  const chances = left.classes.map(([label, chance]) => [
+    label,
+    chance,
+    right.classes.find(([other]) => other === label)?.[1] ?? null,
+  ]);
   const whole = left.heads.length === right.heads.length;
   const name = (row) => (left.lite ? `L${row}` : headName(row, heads, vectors));
   return {
     names: [left.name, right.name],
     measures: [
-      ...chances.map(([label, mine, theirs]) => measure(`probability of ${label}`, mine, theirs, [0, 1], { share: true })),
+      ...chances.map(([label, mine, theirs]) =>
+        measure(`probability of ${label}`, mine, theirs, [0, 1], { share: true }),
+      ),
       measure("tokens", left.tokens, right.tokens, [0, left.tokens, right.tokens]),
     ],
-    words: [], likeness: [],
+    words: [],
+    likeness: [],
     clouds: [
-      ...(whole ? [{ title: left.lite ? "Layers" : "Heads", unit: "mean self-attention", verb: ["has more self-attention in", "in"], ...cloud(left.heads.map((value, row) => ({ name: name(row), page: left.lite ? "heads.html" : headPage(row, heads), left: value, right: right.heads[row] })), true) }] : []),
+      ...(whole
+        ? [
+            {
+              title: left.lite ? "Layers" : "Heads",
+              unit: "mean self-attention",
+              verb: ["has more self-attention in", "in"],
+              ...cloud(
+                left.heads.map((value, row) => ({
+                  name: name(row),
+                  page: left.lite ? "heads.html" : headPage(row, heads),
+                  left: value,
+                  right: right.heads[row],
+                })),
+                true,
+              ),
+            },
+          ]
+        : []),
       { title: "Words of both", unit: "mean self-attention", verb: ["has more at", "at"], ...cloud(both, true) },
     ],
   };

@@ -21,10 +21,18 @@ const ticks = (low, high, logarithmic) => {
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
     const first = Math.ceil(low / step);
-    return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+    return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) =>
+      Number(((first + i) * step).toPrecision(12)),
+    );
   }
-  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 }, (_, i) => Math.floor(Math.log10(low)) + i);
-  const within = (factors) => powers.flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`))).filter((value) => value >= low && value <= high);
+  const powers = Array.from(
+    { length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 },
+    (_, i) => Math.floor(Math.log10(low)) + i,
+  );
+  const within = (factors) =>
+    powers
+      .flatMap((power) => factors.map((factor) => Number(`${factor}e${power}`)))
+      .filter((value) => value >= low && value <= high);
   const few = within([1]);
   return few.length > 2 ? few : within([1, 2, 5]);
 };
@@ -37,14 +45,24 @@ const scaleOf = ({ points, logarithmic }) => {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const room = 0.04 * (most - least) || 0.5;
   const [low, high] = [least - room, most + room];
-  return { place: (value) => (SIZE * (turn(value) - low)) / (high - low), slope: SIZE / (high - low), low: back(low), high: back(high) };
+  return {
+    place: (value) => (SIZE * (turn(value) - low)) / (high - low),
+    slope: SIZE / (high - low),
+    low: back(low),
+    high: back(high),
+  };
 };
 
 const create = (cloud, names) => {
   const { points, level, logarithmic } = cloud;
   const scale = scaleOf(cloud);
   const at = points.map(({ left, right }) => [scale.place(left), SIZE - scale.place(right)]);
-  const picture = svg("svg", { viewBox: `-48 -8 ${SIZE + 56} ${SIZE + 52}`, role: "img", class: "scatter", "aria-label": `${cloud.title}: ${cloud.unit} in ${names[0]} against ${names[1]}; the tables beside it have the farthest, the one below all` });
+  const picture = svg("svg", {
+    viewBox: `-48 -8 ${SIZE + 56} ${SIZE + 52}`,
+    role: "img",
+    class: "scatter",
+    "aria-label": `${cloud.title}: ${cloud.unit} in ${names[0]} against ${names[1]}; the tables beside it have the farthest, the one below all`,
+  });
   for (const value of ticks(scale.low, scale.high, logarithmic)) {
     const [place, label] = [scale.place(value), value === 0 ? "0" : formats.significant(value, 1)];
     picture.append(
@@ -57,17 +75,41 @@ const create = (cloud, names) => {
   const shift = level * scale.slope;
   const [from, to] = [Math.max(0, shift), Math.min(SIZE, SIZE + shift)];
   picture.append(svg("line", { class: "level", x1: from, y1: SIZE - from + shift, x2: to, y2: SIZE - to + shift }));
-  points.forEach(({ apart }, i) => picture.append(svg("circle", { class: apart > 0 ? "of-left" : "of-right", cx: at[i][0].toFixed(1), cy: at[i][1].toFixed(1), r: 3 })));
+  points.forEach(({ apart }, i) =>
+    picture.append(
+      svg("circle", {
+        class: apart > 0 ? "of-left" : "of-right",
+        cx: at[i][0].toFixed(1),
+        cy: at[i][1].toFixed(1),
+        r: 3,
+      }),
+    ),
+  );
   const named = [];
   for (const point of [cloud.more, cloud.less].flatMap((side) => side.slice(0, NAMED))) {
     const [x, y] = at[points.indexOf(point)];
     if (named.some(([otherX, otherY]) => Math.abs(x - otherX) < 70 && Math.abs(y - otherY) < 13)) continue;
     named.push([x, y]);
     const left = x > 0.7 * SIZE;
-    picture.append(svg("text", { class: point.text ? "name token" : "name", x: x + (left ? -7 : 7), y: y + 4, "text-anchor": left ? "end" : "start" }, clip(point.name, 18)));
+    picture.append(
+      svg(
+        "text",
+        {
+          class: point.text ? "name token" : "name",
+          x: x + (left ? -7 : 7),
+          y: y + 4,
+          "text-anchor": left ? "end" : "start",
+        },
+        clip(point.name, 18),
+      ),
+    );
   }
   picture.append(
-    svg("text", { class: "axis-title of-left", x: SIZE, y: SIZE + 36, "text-anchor": "end" }, `${clip(names[0], 24)} →`),
+    svg(
+      "text",
+      { class: "axis-title of-left", x: SIZE, y: SIZE + 36, "text-anchor": "end" },
+      `${clip(names[0], 24)} →`,
+    ),
     svg("text", { class: "axis-title of-right", x: -44, y: SIZE + 36 }, `↑ ${clip(names[1], 24)}`),
   );
   return { picture, nearest: (x, y) => nearest(at, x, y) };

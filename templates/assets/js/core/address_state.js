@@ -30,7 +30,11 @@ const create = (defaults, place = globalThis) => {
     if (!changed.length) return;
     values = { ...values, ...changes };
     const { pathname, search } = place.location;
-    place.history.replaceState(place.history.state, "", serialise(values, defaults) || pathname.split("/").pop() + search || ".");
+    place.history.replaceState(
+      place.history.state,
+      "",
+      serialise(values, defaults) || pathname.split("/").pop() + search || ".",
+    );
     tell(changed);
     // Beside another page, what a reader sets here is set there, too.
     if (place.parent && place.parent !== place) place.parent.postMessage({ attviz: serialise(values, defaults) }, "*");

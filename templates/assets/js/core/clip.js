@@ -2,5 +2,7 @@
 
 export const clip = (text, length) => {
   const characters = [...text.slice(0, 4 * length)];
-  return characters.length <= length && text.length <= 4 * length ? text : `${characters.slice(0, length - 1).join("")}…`;
+  return characters.length <= length && text.length <= 4 * length
+    ? text
+    : `${characters.slice(0, length - 1).join("")}…`;
 };

@@ -8,7 +8,8 @@ const significant = (value, digits = 2) => {
 
 const percent = (share) => {
   const hundredths = share * 100;
-  if (hundredths === Math.round(hundredths) || (hundredths >= 1 && hundredths < 99)) return `${hundredths.toFixed(0)} %`;
+  if (hundredths === Math.round(hundredths) || (hundredths >= 1 && hundredths < 99))
+    return `${hundredths.toFixed(0)} %`;
   if (hundredths >= 0.1 && hundredths <= 99.9) return `${hundredths.toFixed(1)} %`;
   return share > 0.5 ? "> 99.9 %" : "< 0.1 %";
 };

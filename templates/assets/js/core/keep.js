@@ -2,5 +2,7 @@
 
 export const keep = (place, elements) => {
   for (const child of [...place.children]) if (!elements.includes(child)) child.remove();
-  elements.forEach((element, i) => { if (place.children[i] !== element) place.insertBefore(element, place.children[i] ?? null); });
+  elements.forEach((element, i) => {
+    if (place.children[i] !== element) place.insertBefore(element, place.children[i] ?? null);
+  });
 };

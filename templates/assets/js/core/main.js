@@ -10,7 +10,11 @@ const habits = late("habits");
 
 // The page still says what it says without scripts; this tells why it does no more.
 const report = (fault) => {
-  const note = element("p", "note", `The interactive views of this page cannot be drawn (${fault.message}). Try a current browser; if that does not help, render the site again.`);
+  const note = element(
+    "p",
+    "note",
+    `The interactive views of this page cannot be drawn (${fault.message}). Try a current browser; if that does not help, render the site again.`,
+  );
   note.setAttribute("role", "alert");
   document.querySelector("main h1").after(note);
   document.documentElement.classList.remove("scripted");
@@ -28,7 +32,10 @@ const start = async () => {
   if (parent === self) return;
   await load("assets/framed.js");
   // Only a page of the same site may hear it; files have no origin to name, and no site can frame them.
-  parent.postMessage({ attvizPage: location.href, summary: documentSummary()?.() ?? null }, location.protocol === "file:" ? "*" : location.origin);
+  parent.postMessage(
+    { attvizPage: location.href, summary: documentSummary()?.() ?? null },
+    location.protocol === "file:" ? "*" : location.origin,
+  );
 };
 
 if (globalThis.document) document.addEventListener("DOMContentLoaded", start);

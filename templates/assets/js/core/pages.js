@@ -3,6 +3,8 @@
 const starts = {};
 
 export const pages = {
-  add: (kind, start) => { starts[kind] = start; },
+  add: (kind, start) => {
+    starts[kind] = start;
+  },
   start: (kind) => starts[kind]?.(),
 };

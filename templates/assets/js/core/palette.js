@@ -23,7 +23,9 @@ const ramp = (theme) => {
   for (let i = 0; i < 256; i++) {
     const place = (i / 255) * (anchors.length - 1);
     const first = Math.min(Math.floor(place), anchors.length - 2);
-    const [r, g, b] = [0, 1, 2].map((c) => Math.round(anchors[first][c] + (place - first) * (anchors[first + 1][c] - anchors[first][c])));
+    const [r, g, b] = [0, 1, 2].map((c) =>
+      Math.round(anchors[first][c] + (place - first) * (anchors[first + 1][c] - anchors[first][c])),
+    );
     packed[i] = (255 << 24) | (b << 16) | (g << 8) | r;
     css.push(`rgb(${r}, ${g}, ${b})`);
   }
@@ -39,7 +41,9 @@ const placer = (low, high) => {
 
 // Black or white, whichever reads better on a colour of the ramp.
 const inkOn = (css) => {
-  const [r, g, b] = css.match(/\d+/g).map((c) => (c / 255 <= 0.04045 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = css
+    .match(/\d+/g)
+    .map((c) => (c / 255 <= 0.04045 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 };
 
@@ -47,7 +51,18 @@ const current = () => {
   const style = getComputedStyle(document.documentElement);
   const named = (name) => style.getPropertyValue(`--${name}`).trim();
   const dark = isDark();
-  return { ...ramp(dark ? "dark" : "light"), dark, ink: named("ink"), muted: named("muted"), faint: named("faint"), line: named("line"), paper: named("paper"), accent: named("accent"), cursor: named("cursor"), font: getComputedStyle(document.body).fontFamily };
+  return {
+    ...ramp(dark ? "dark" : "light"),
+    dark,
+    ink: named("ink"),
+    muted: named("muted"),
+    faint: named("faint"),
+    line: named("line"),
+    paper: named("paper"),
+    accent: named("accent"),
+    cursor: named("cursor"),
+    font: getComputedStyle(document.body).fontFamily,
+  };
 };
 
 export const palette = { PINS, ramp, placer, inkOn, current, isDark };

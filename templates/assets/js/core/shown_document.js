@@ -4,5 +4,7 @@ let shown = null;
 
 export const shownDocument = {
   get: () => shown,
-  set: (page) => { shown = page; },
+  set: (page) => {
+    shown = page;
+  },
 };

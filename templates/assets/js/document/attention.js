@@ -23,17 +23,41 @@ const load = async (payload, text) => {
   ]);
   const flags = (indices) => {
     const made = new Uint8Array(tokens);
-    indices.forEach((token) => { made[token] = 1; });
+    indices.forEach((token) => {
+      made[token] = 1;
+    });
     return made;
   };
   const special = flags(payload.special);
   aggregates.range = aggregates.max.map((value, token) => value - aggregates.min[token]);
   return complete({
-    layers, heads, tokens, rows, codes, values, aggregates, measures, starts, ends, special, text, usual,
-    punctuation: flags(payload.punctuation), continues: flags(payload.continues), skipped: special,
-    length, definition, windows: payload.windows.slice(1), telling, range, lite,
+    layers,
+    heads,
+    tokens,
+    rows,
+    codes,
+    values,
+    aggregates,
+    measures,
+    starts,
+    ends,
+    special,
+    text,
+    usual,
+    punctuation: flags(payload.punctuation),
+    continues: flags(payload.continues),
+    skipped: special,
+    length,
+    definition,
+    windows: payload.windows.slice(1),
+    telling,
+    range,
+    lite,
     name: (row) => (lite ? `L${row}` : headName(row, heads, payload.vectors)),
-    page: (row) => lite ? "heads.html" : `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
+    page: (row) =>
+      lite
+        ? "heads.html"
+        : `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
     named: (token) => payload.named[token],
   });
 };
@@ -44,11 +68,14 @@ const complete = (doc) => {
   // What the text says at a token; a special token's name where it says nothing.
   doc.word = (token) => doc.text.slice(doc.starts[token], doc.ends[token]) || doc.named(token) || "";
   // A head's name that leads to its page, unless this page stands alone.
-  doc.link = (row, text = doc.name(row)) => (pageData.single ? element("span", "", text) : Object.assign(element("a", "", text), { href: document.body.dataset.root + doc.page(row) }));
+  doc.link = (row, text = doc.name(row)) =>
+    pageData.single
+      ? element("span", "", text)
+      : Object.assign(element("a", "", text), { href: document.body.dataset.root + doc.page(row) });
   doc.headMeans = stats.headMeans(doc);
   doc.skipsPunctuation = false;
   let extremes;
-  doc.extremes = () => extremes ??= stats.extremes(doc);
+  doc.extremes = () => (extremes ??= stats.extremes(doc));
   return doc;
 };
 
@@ -76,7 +103,7 @@ const rowOf = (doc, text) => {
 };
 
 // A page with the means of layers only has no heads: its rows are "L5".
-const keyOf = (doc, row) => doc.lite ? `L${row}` : `${Math.floor(row / doc.heads)}.${row % doc.heads}`;
+const keyOf = (doc, row) => (doc.lite ? `L${row}` : `${Math.floor(row / doc.heads)}.${row % doc.heads}`);
 
 // Pixels of a head, and of a layer with the gap behind it, in the picture of all heads.
 const rowHeight = (doc) => Math.max(2, Math.min(10, Math.floor(320 / doc.rows)));

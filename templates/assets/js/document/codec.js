@@ -36,7 +36,9 @@ const bitsOf = (part) => {
 // Codes [row, token] of the heads of all layers, and the value of each code.
 const attention = async (part, rows, tokens) => {
   const values = valueTable(part, bitsOf(part));
-  const [codes, medians] = (await Promise.all([inflate(part.codes), inflate(part.medians)])).map((b) => new Uint8Array(b));
+  const [codes, medians] = (await Promise.all([inflate(part.codes), inflate(part.medians)])).map(
+    (b) => new Uint8Array(b),
+  );
   if (codes.length !== rows * tokens || medians.length !== rows) throw new Error("the page's payload is incomplete");
   for (let row = 0; row < rows; row++) {
     for (let i = row * tokens; i < (row + 1) * tokens; i++) codes[i] += medians[row];
@@ -54,8 +56,12 @@ const values = async (part) => {
 const aggregates = async (part, names, tokens) => {
   const value = valueOf(part, bitsOf(part));
   const codes = new Uint16Array(await inflate(part.codes));
-  return { __proto__: null, ...Object.fromEntries(names.map((name, row) =>
-    [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), value)])) };
+  return {
+    __proto__: null,
+    ...Object.fromEntries(
+      names.map((name, row) => [name, Float64Array.from(codes.subarray(row * tokens, (row + 1) * tokens), value)]),
+    ),
+  };
 };
 
 // Starts and ends in UTF-16 units from (gap, length) pairs.

@@ -20,8 +20,13 @@ export const createCursor = () => {
   return {
     get: () => now,
     subscribe: (listener) => listeners.push(listener),
-    hover: (token, row = -1) => { if (!now.held) move({ token, row, held: false }); },
-    hold: (token, row = -1) => move(now.held && now.token === token && now.row === row ? { token, row, held: false } : { token, row, held: true }),
+    hover: (token, row = -1) => {
+      if (!now.held) move({ token, row, held: false });
+    },
+    hold: (token, row = -1) =>
+      move(
+        now.held && now.token === token && now.row === row ? { token, row, held: false } : { token, row, held: true },
+      ),
     release: () => move({ token: -1, row: -1, held: false }),
   };
 };

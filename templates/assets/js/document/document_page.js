@@ -22,16 +22,37 @@ const mergedWords = late("mergedWords");
 
 // What the address says of the token-to-token views, whose scripts come later.
 const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
-const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", tint: "", scores: "", t: "", z: "" };
+const DEFAULTS = {
+  m: "mean",
+  scale: "log",
+  rows: "layers",
+  norm: "relative",
+  normed: "0",
+  special: "0",
+  punct: "1",
+  words: "",
+  tint: "",
+  scores: "",
+  t: "",
+  z: "",
+};
 const later = () => Promise.all(["css", "js"].map((kind) => load(`assets/document_views.${kind}`)));
 // Whether what the address asks for takes the later scripts before anything can be drawn.
-const asksForLater = ({ get }) => get("normed") === "1" || get("norm") === "rank" || get("scale") === "linear" || `${get("m")} ${get("h")}`.includes("pinned");
+const asksForLater = ({ get }) =>
+  get("normed") === "1" ||
+  get("norm") === "rank" ||
+  get("scale") === "linear" ||
+  `${get("m")} ${get("h")}`.includes("pinned");
 const byId = (id) => document.getElementById(id);
 
 const colourRange = (doc, withSpecial) => {
   let [low, high] = doc.range;
   doc.special.forEach((special, token) => {
-    if (withSpecial && special) [low, high] = [Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)), Math.max(high, doc.aggregates.max[token])];
+    if (withSpecial && special)
+      [low, high] = [
+        Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)),
+        Math.max(high, doc.aggregates.max[token]),
+      ];
   });
   return [low, high];
 };
@@ -44,7 +65,11 @@ const shownSpan = (doc, text) => {
 };
 
 // Colours and width are asked for before anything changes on the page: it need not be laid out anew.
-const look = () => ({ colours: palette.current(), width: byId("series").clientWidth, gridWidth: byId("head-grid").clientWidth });
+const look = () => ({
+  colours: palette.current(),
+  width: byId("series").clientWidth,
+  gridWidth: byId("head-grid").clientWidth,
+});
 
 // The numbers as they are compared: made anew only when the way or what counts has changed.
 const comparer = (doc) => {
@@ -63,7 +88,12 @@ const viewOf = (doc, { get }, compared) => {
   measures()?.ofPins(doc, pinnedRows.parse(doc, get("h")));
   const pinned = pinnedRows.shown(doc, pinnedRows.parse(doc, get("h")));
   return {
-    pinned, skipsPunctuation, rows: get("rows"), tint: get("tint"), scores: get("scores"), normed: !doc.lite && get("normed") === "1",
+    pinned,
+    skipsPunctuation,
+    rows: get("rows"),
+    tint: get("tint"),
+    scores: get("scores"),
+    normed: !doc.lite && get("normed") === "1",
     pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
     measure: doc.aggregates[get("m")] || attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
     scale: get("scale") === "linear" ? "linear" : "log",
@@ -81,10 +111,11 @@ const wordsOf = async (pieces, way) => {
 };
 
 // Until what is drawn is on the screen; a page out of sight is not painted, and does not wait for it.
-const painted = () => new Promise((resolve) => {
-  requestAnimationFrame(() => setTimeout(resolve));
-  setTimeout(resolve, 200);
-});
+const painted = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 200);
+  });
 
 // The page as it came, for its export as one file.
 let pristine = null;

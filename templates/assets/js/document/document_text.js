@@ -13,7 +13,10 @@ const build = (place, doc) => {
   let end = 0;
   for (let token = 0; token < doc.tokens; token++) {
     if (doc.starts[token] > end) fragment.append(doc.text.slice(end, doc.starts[token]));
-    if (doc.windows.includes(token)) fragment.append(Object.assign(document.createElement("span"), { className: "window-break", title: "A new window begins here" }));
+    if (doc.windows.includes(token))
+      fragment.append(
+        Object.assign(document.createElement("span"), { className: "window-break", title: "A new window begins here" }),
+      );
     const span = document.createElement("span");
     span.className = doc.special[token] ? "tk special" : "tk";
     span.dataset.token = token;
@@ -24,7 +27,8 @@ const build = (place, doc) => {
     end = Math.max(end, doc.ends[token]);
   }
   const rest = doc.text.slice(end);
-  if (rest.trim()) fragment.append(Object.assign(document.createElement("span"), { className: "unread", textContent: rest }));
+  if (rest.trim())
+    fragment.append(Object.assign(document.createElement("span"), { className: "unread", textContent: rest }));
   else fragment.append(rest);
   place.replaceChildren(fragment);
   return spans;
@@ -54,7 +58,10 @@ export const documentText = {
         drawn = now;
         const shades = strengths(attention.measured(doc, measure), doc.skipped);
         const most = colours.dark ? 50 : 62;
-        const shade = (token) => (!doc.skipped[token] && shades[token] * most > 2 ? `rgb(${colours.dark ? "214 140 20" : "255 184 46"} / ${Math.round(shades[token] * most)}%)` : "");
+        const shade = (token) =>
+          !doc.skipped[token] && shades[token] * most > 2
+            ? `rgb(${colours.dark ? "214 140 20" : "255 184 46"} / ${Math.round(shades[token] * most)}%)`
+            : "";
         const marked = marks.length ? textMarks()?.of(doc, marks, colours) : null;
         spans.forEach((span, token) => {
           span.style.backgroundColor = (marked?.ground || shade)(token);

@@ -5,7 +5,10 @@ const cellButton = (doc, row) => {
   button.type = "button";
   button.dataset.row = row;
   button.tabIndex = row === 0 ? 0 : -1;
-  button.setAttribute("aria-label", `Layer ${Math.floor(row / doc.heads)}${doc.lite ? ", mean" : `, head ${row % doc.heads}`}`);
+  button.setAttribute(
+    "aria-label",
+    `Layer ${Math.floor(row / doc.heads)}${doc.lite ? ", mean" : `, head ${row % doc.heads}`}`,
+  );
   button.setAttribute("aria-pressed", "false");
   return button;
 };
@@ -21,8 +24,13 @@ export const headButtons = (doc, label) => {
   // Presses the given heads, each in its colour, and no others.
   let pressed = [];
   const press = (heads) => {
-    pressed.forEach(({ row }) => { buttons[row].ariaPressed = "false"; });
-    heads.forEach(({ row, colour }) => { buttons[row].ariaPressed = "true"; buttons[row].style.setProperty("--pin", colour); });
+    pressed.forEach(({ row }) => {
+      buttons[row].ariaPressed = "false";
+    });
+    heads.forEach(({ row, colour }) => {
+      buttons[row].ariaPressed = "true";
+      buttons[row].style.setProperty("--pin", colour);
+    });
     pressed = heads;
   };
   let marked = null;

@@ -32,14 +32,24 @@ export const headGrid = {
       painted = token;
       context.clearRect(0, 0, size * doc.heads, height * doc.layers);
       for (let row = 0; row < doc.rows; row++) {
-        context.fillStyle = view.colours.css[token >= 0 ? view.norm.placeAt(row, token) : view.place(doc.headMeans[row])];
-        context.fillRect((row % doc.heads) * size + 0.5, Math.floor(row / doc.heads) * height + 0.5, size - 1, height - 1);
+        context.fillStyle =
+          view.colours.css[token >= 0 ? view.norm.placeAt(row, token) : view.place(doc.headMeans[row])];
+        context.fillRect(
+          (row % doc.heads) * size + 0.5,
+          Math.floor(row / doc.heads) * height + 0.5,
+          size - 1,
+          height - 1,
+        );
       }
       subject.textContent = token >= 0 ? `at “${clip(doc.word(token), 12)}”` : "document mean";
     };
 
-    grid.addEventListener("click", (event) => { if (rowOf(event) >= 0) toggle(attention.keyOf(doc, rowOf(event))); });
-    grid.addEventListener("pointerover", (event) => { if (rowOf(event) >= 0) cursor.hover(cursor.get().token, rowOf(event)); });
+    grid.addEventListener("click", (event) => {
+      if (rowOf(event) >= 0) toggle(attention.keyOf(doc, rowOf(event)));
+    });
+    grid.addEventListener("pointerover", (event) => {
+      if (rowOf(event) >= 0) cursor.hover(cursor.get().token, rowOf(event));
+    });
     grid.addEventListener("pointerleave", () => cursor.hover(-1));
 
     return {

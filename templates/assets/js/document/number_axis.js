@@ -14,9 +14,13 @@ const logarithmic = (lowest, height, highest = 1, floor = FLOOR) => {
   const high = Math.max(0, Math.ceil(Math.log10(highest) - 1e-9));
   const low = below ? decade(floor) : Math.min(-1, decade(lowest));
   const inner = below ? height - 18 : height;
-  const y = (value) => (value < floor && below ? height - 7 : inner * Math.max(0, Math.min(1, (high - Math.log10(Math.max(value, 1e-12))) / (high - low))));
+  const y = (value) =>
+    value < floor && below
+      ? height - 7
+      : inner * Math.max(0, Math.min(1, (high - Math.log10(Math.max(value, 1e-12))) / (high - low)));
   const ticks = [];
-  for (let exponent = high; exponent >= low; exponent--) ticks.push({ y: y(10 ** exponent), label: decadeName(exponent) });
+  for (let exponent = high; exponent >= low; exponent--)
+    ticks.push({ y: y(10 ** exponent), label: decadeName(exponent) });
   return { y, ticks, below: below ? inner + 4 : null };
 };
 

@@ -21,7 +21,10 @@ const field = (type, pin, name, set) => {
 
 const item = (doc, pin, open, { set, remove, edit }) => {
   const made = element("li", pin.hidden ? "hidden-pin" : "");
-  const name = pin.row < 0 ? element("span", "", pin.name) : Object.assign(doc.link(pin.row, pin.name), { title: `Head ${doc.name(pin.row)}` });
+  const name =
+    pin.row < 0
+      ? element("span", "", pin.name)
+      : Object.assign(doc.link(pin.row, pin.name), { title: `Head ${doc.name(pin.row)}` });
   const value = element("span", "pin-value");
   const button = (text, label, act) => {
     const pressed = named(Object.assign(element("button", "quiet", text), { type: "button" }), label);
@@ -31,7 +34,13 @@ const item = (doc, pin, open, { set, remove, edit }) => {
   };
   const more = button("⋯", `Change ${pin.name}`, edit);
   more.setAttribute("aria-expanded", String(open));
-  made.append(named(field("color", pin, "colour", set), `Colour of ${pin.name}`), name, value, more, button("×", `Unpin ${pin.name}`, remove));
+  made.append(
+    named(field("color", pin, "colour", set), `Colour of ${pin.name}`),
+    name,
+    value,
+    more,
+    button("×", `Unpin ${pin.name}`, remove),
+  );
   if (open) made.append(pinEditor()(pin, (type, name) => field(type, pin, name, set)));
   return made;
 };
@@ -61,12 +70,15 @@ const create = (place, doc, change) => {
   const draw = (next) => {
     view = next;
     const focused = document.activeElement?.dataset.control;
-    made = new Map(view.pinned.map((pin) => {
-      const now = JSON.stringify([pin, pin.key === opened]);
-      return [now, made.get(now) ?? item(doc, pin, pin.key === opened, acts(pin.key))];
-    }));
+    made = new Map(
+      view.pinned.map((pin) => {
+        const now = JSON.stringify([pin, pin.key === opened]);
+        return [now, made.get(now) ?? item(doc, pin, pin.key === opened, acts(pin.key))];
+      }),
+    );
     keep(place, [...made.values()]);
-    if (focused && !document.activeElement.dataset.control) [...place.querySelectorAll("[data-control]")].find(({ dataset }) => dataset.control === focused)?.focus();
+    if (focused && !document.activeElement.dataset.control)
+      [...place.querySelectorAll("[data-control]")].find(({ dataset }) => dataset.control === focused)?.focus();
   };
   return { draw, cursor };
 };

@@ -10,24 +10,42 @@ const COLOUR = /^[0-9a-f]{6}$/;
 
 // Names may hold what separates pins and their parts.
 const escaped = (name) => encodeURIComponent(name).replaceAll("~", "%7E");
-const unescaped = (text) => { try { return decodeURIComponent(text); } catch { return ""; } };
+const unescaped = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+};
 
 // "5.7~0072b2~ub~My%20name": key, colour, flags, name; what is left out is as it comes.
 const parsePin = (doc, text) => {
   const [key, colour = "", flags = "", name = ""] = text.split("~");
-  const pin = { key, row: attention.rowOf(doc, key), colour: COLOUR.test(colour) ? `#${colour}` : "", name: unescaped(name).slice(0, 40) };
+  const pin = {
+    key,
+    row: attention.rowOf(doc, key),
+    colour: COLOUR.test(colour) ? `#${colour}` : "",
+    name: unescaped(name).slice(0, 40),
+  };
   for (const [flag, field] of Object.entries(FLAGS)) pin[field] = flags.includes(flag);
   return pin.row >= 0 || doc.aggregates[key] ? pin : null;
 };
 
 // Of what an address names, the first so many; where it names no colour, that of the place in the list.
 const parse = (doc, text, most = MOST) => {
-  const pins = (text === undefined ? doc.telling.map((row) => attention.keyOf(doc, row)) : text.split(",")).map((part) => parsePin(doc, part)).filter(Boolean);
-  return pins.filter((pin, i) => pins.findIndex(({ key }) => key === pin.key) === i).slice(0, most).map((pin, i) => ({ ...pin, colour: pin.colour || PINS[i] }));
+  const pins = (text === undefined ? doc.telling.map((row) => attention.keyOf(doc, row)) : text.split(","))
+    .map((part) => parsePin(doc, part))
+    .filter(Boolean);
+  return pins
+    .filter((pin, i) => pins.findIndex(({ key }) => key === pin.key) === i)
+    .slice(0, most)
+    .map((pin, i) => ({ ...pin, colour: pin.colour || PINS[i] }));
 };
 
 const written = ({ key, colour, name, ...marks }, i) => {
-  const flags = Object.keys(FLAGS).filter((flag) => marks[FLAGS[flag]]).join("");
+  const flags = Object.keys(FLAGS)
+    .filter((flag) => marks[FLAGS[flag]])
+    .join("");
   return [key, colour === PINS[i] ? "" : colour.replace("#", ""), flags, escaped(name)].join("~").replace(/~+$/, "");
 };
 const write = (pins) => pins.map(written).join(",");
@@ -42,6 +60,11 @@ const toggled = (doc, pins, key) => {
 };
 
 // What views draw: the name that the reader gave, or the row's own.
-const shown = (doc, pins) => pins.map((pin) => ({ ...pin, raw: pin, name: pin.name || (pin.row >= 0 ? doc.name(pin.row) : attention.rowName(pin.key)) }));
+const shown = (doc, pins) =>
+  pins.map((pin) => ({
+    ...pin,
+    raw: pin,
+    name: pin.name || (pin.row >= 0 ? doc.name(pin.row) : attention.rowName(pin.key)),
+  }));
 
 export const pinnedRows = { FLAGS, parse, write, toggled, shown };

@@ -5,7 +5,9 @@ import { pixelRatio } from "../core/pixel_ratio.js";
 
 // While a picture is exported, a recorder takes the canvas's place.
 let recorder = null;
-const record = (next) => { recorder = next; };
+const record = (next) => {
+  recorder = next;
+};
 const fit = (canvas, width, height) => recorder?.(canvas, width, height) ?? fitCanvas(canvas, width, height);
 
 // A plot with tokens along x: a focusable picture, its overlay, and places turned into tokens.
@@ -63,4 +65,12 @@ const windows = (plot, doc, colours, height) => {
 // Whether a picture that was made of some parts has to be made anew; one that is exported always has.
 const changed = (before, now) => !now.length || now.some((part, i) => part !== before[i]);
 
-export const plotCanvas = { record, recording: () => recorder !== null, ratio: pixelRatio, fit, plot, windows, changed };
+export const plotCanvas = {
+  record,
+  recording: () => recorder !== null,
+  ratio: pixelRatio,
+  fit,
+  plot,
+  windows,
+  changed,
+};

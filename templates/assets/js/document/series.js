@@ -34,7 +34,8 @@ const paintDots = (plot, doc, table, y, height, colour) => {
     for (let token = plot.first; token < plot.last; token++) {
       const corner = tops[codes[row * tokens + token]] * width + Math.round(left[token] + shift);
       for (let dy = 0; dy < size; dy++) {
-        for (let at = corner + dy * width; at < corner + dy * width + size; at++) pixels[at] = pixels[at] ? Math.min(pixels[at] + more, most) : first;
+        for (let at = corner + dy * width; at < corner + dy * width + size; at++)
+          pixels[at] = pixels[at] ? Math.min(pixels[at] + more, most) : first;
       }
     }
   }
@@ -81,7 +82,8 @@ const tokenAxis = (plot, doc, colours, y) => {
   }
   base.textAlign = "center";
   const every = [10, 20, 50, 100, 200, 500, 1000, 5000].find((n) => n * plot.step > 44) ?? 20000;
-  for (let token = Math.ceil(plot.first / every) * every; token < plot.last; token += every) base.fillText(String(token), plot.x(token), y + 12);
+  for (let token = Math.ceil(plot.first / every) * every; token < plot.last; token += every)
+    base.fillText(String(token), plot.x(token), y + 12);
   base.textAlign = "right";
   base.fillText("token", plot.width - plot.right, y + 28);
 };
@@ -94,7 +96,8 @@ const line = (front, plot, doc, numbers, y, colour, width) => {
   for (let begin = plot.first; begin < plot.last; begin += PART) {
     front.beginPath();
     front.moveTo(...at(begin));
-    for (let token = begin + 1; token <= Math.min(begin + PART, plot.last - 1); token++) front[doc.windows.includes(token) ? "moveTo" : "lineTo"](...at(token));
+    for (let token = begin + 1; token <= Math.min(begin + PART, plot.last - 1); token++)
+      front[doc.windows.includes(token) ? "moveTo" : "lineTo"](...at(token));
     front.stroke();
   }
 };
@@ -104,7 +107,8 @@ const strokes = (plot, numbers, y, colour) => {
   const { base, top } = plot;
   const width = Math.max(1.5, Math.min(14, plot.step * 0.62));
   base.fillStyle = colour;
-  for (let token = plot.first; token < plot.last; token++) base.fillRect(plot.x(token) - width / 2, Math.round(top + y(numbers[token])) - 0.5, width, 1.5);
+  for (let token = plot.first; token < plot.last; token++)
+    base.fillRect(plot.x(token) - width / 2, Math.round(top + y(numbers[token])) - 0.5, width, 1.5);
 };
 
 // Where tokens stand close, a disc is a square: no eye tells them apart, and circles take a third of the drawing.
@@ -122,14 +126,20 @@ const discs = (front, plot, numbers, y, colour) => {
   }
 };
 
-const headNumbers = (doc, norm, row) => row >= 0 && Float64Array.from({ length: doc.tokens }, (_, token) => norm.number(row, token));
+const headNumbers = (doc, norm, row) =>
+  row >= 0 && Float64Array.from({ length: doc.tokens }, (_, token) => norm.number(row, token));
 
 const aggregates = (doc, { normed, norm }) => (normed ? spread().of(doc, norm) : doc.aggregates);
 
 export const series = {
   aggregates,
   create: (place, doc) => {
-    const plot = plotCanvas.plot(place, { label: "Self-attention of every head at every token; arrow keys move from token to token", left: 60, right: 10, height: 300 });
+    const plot = plotCanvas.plot(place, {
+      label: "Self-attention of every head at every token; arrow keys move from token to token",
+      left: 60,
+      right: 10,
+      height: 300,
+    });
     plot.top = 8;
     const changes = element("canvas", "layer");
     place.firstChild.after(changes);

@@ -10,10 +10,18 @@ const { quoted, file } = csv;
 const written = (value) => String(Number(value.toPrecision(4)));
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
-const tokens = (doc, titles, cells) => file([
-  ["token", "text", "start_utf16", "end_utf16", "special", ...titles.map(quoted)],
-  ...range(doc.tokens).map((token) => [token, quoted(doc.word(token)), doc.starts[token], doc.ends[token], doc.special[token], ...cells(token)]),
-]);
+const tokens = (doc, titles, cells) =>
+  file([
+    ["token", "text", "start_utf16", "end_utf16", "special", ...titles.map(quoted)],
+    ...range(doc.tokens).map((token) => [
+      token,
+      quoted(doc.word(token)),
+      doc.starts[token],
+      doc.ends[token],
+      doc.special[token],
+      ...cells(token),
+    ]),
+  ]);
 
 // What numbers are in, as a name of theirs ends: nothing where they are self-attention itself.
 const unitOf = (unit) => (unit ? `, ${unit}` : "");
@@ -26,19 +34,37 @@ const TABLES = {
   },
   series: ({ doc, view }) => {
     const value = view.normed ? view.norm.number : doc.value;
-    const rows = [...measures.rows(doc, series.aggregates(doc, view)).map(([name, numbers]) => [name, (token) => numbers[token]]),
-      ...view.pins.map(({ row, name }) => [name, (token) => value(row, token)])];
-    return tokens(doc, rows.map(([name]) => name + seriesUnit(view)), (token) => rows.map(([, number]) => written(number(token))));
+    const rows = [
+      ...measures.rows(doc, series.aggregates(doc, view)).map(([name, numbers]) => [name, (token) => numbers[token]]),
+      ...view.pins.map(({ row, name }) => [name, (token) => value(row, token)]),
+    ];
+    return tokens(
+      doc,
+      rows.map(([name]) => name + seriesUnit(view)),
+      (token) => rows.map(([, number]) => written(number(token))),
+    );
   },
-  overview: ({ doc, view }) => file([
-    ["layer", "head", "token", "text", "self_attention", quoted(`shown${unitOf(view.norm.unit)}`)],
-    ...range(doc.rows).flatMap((row) => range(doc.tokens).map((token) => [
-      Math.floor(row / doc.heads), doc.lite ? "" : row % doc.heads, token, quoted(doc.word(token)), written(doc.value(row, token)), written(view.norm.number(row, token)),
-    ])),
-  ]),
+  overview: ({ doc, view }) =>
+    file([
+      ["layer", "head", "token", "text", "self_attention", quoted(`shown${unitOf(view.norm.unit)}`)],
+      ...range(doc.rows).flatMap((row) =>
+        range(doc.tokens).map((token) => [
+          Math.floor(row / doc.heads),
+          doc.lite ? "" : row % doc.heads,
+          token,
+          quoted(doc.word(token)),
+          written(doc.value(row, token)),
+          written(view.norm.number(row, token)),
+        ]),
+      ),
+    ]),
   sequence: ({ doc, view }) => {
     const rows = sequenceRows.rowsOf(doc, view);
-    return tokens(doc, rows.map(({ title, unit }) => title + unitOf(unit)), (token) => rows.map(({ value }) => written(value(token))));
+    return tokens(
+      doc,
+      rows.map(({ title, unit }) => title + unitOf(unit)),
+      (token) => rows.map(({ value }) => written(value(token))),
+    );
   },
   head: ({ views }) => views.maps.csv(),
 };
@@ -46,16 +72,21 @@ const TABLES = {
 // What the reader made of a pinned row, under the viewer's own keys. A name that the reader gave ends in the row's own: none is
 // like another, and the import knows aggregates, which it leaves out.
 const chosen = ({ colour, hidden, raw: { name } }, own) => ({
-  ...(name && { name: `${name.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, "")} (${own})` }), color: colour, visible: !hidden,
+  ...(name && { name: `${name.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, "")} (${own})` }),
+  color: colour,
+  visible: !hidden,
 });
 
 // The model's tokens, of which a page knows how they differ from the text: ## before a piece, ␣ behind a space.
 const tokensOfModel = ({ pieces: doc, payload: { pieces, continues, spaced, lowered, spelled } }) => {
   const marked = new Set(pieces ?? continues);
-  const behindSpace = ({ text, starts }, token) => text.slice(Math.max(starts[token] - 1, 0), starts[token] + 1).includes(" ");
+  const behindSpace = ({ text, starts }, token) =>
+    text.slice(Math.max(starts[token] - 1, 0), starts[token] + 1).includes(" ");
   const sign = (token) => (marked.has(token) ? "##" : spaced && behindSpace(doc, token) ? "␣" : "");
   const cased = (word) => (lowered ? word.toLowerCase() : word);
-  return range(doc.tokens).map((token) => spelled?.[token] ?? doc.named(token) ?? sign(token) + cased(doc.word(token).replace(/^ +| +$/g, "")));
+  return range(doc.tokens).map(
+    (token) => spelled?.[token] ?? doc.named(token) ?? sign(token) + cased(doc.word(token).replace(/^ +| +$/g, "")),
+  );
 };
 
 // Those of the document as it is shown: pieces, or pieces joined to words.
@@ -63,7 +94,12 @@ const shownTokens = (page) => {
   const tokens = tokensOfModel(page);
   if (!page.words) return tokens;
   const { firsts } = page.words;
-  return firsts.map((first, word) => tokens.slice(first, firsts[word + 1]).map((token, i) => (i ? token.replace(/^##/, "") : token)).join(""));
+  return firsts.map((first, word) =>
+    tokens
+      .slice(first, firsts[word + 1])
+      .map((token, i) => (i ? token.replace(/^##/, "") : token))
+      .join(""),
+  );
 };
 
 // A scale of logarithms has no place for 0: what a page knows only as less than the smallest code is written as that.
@@ -77,13 +113,27 @@ const addedName = (key) => `0_${{ range: "max_min" }[key] ?? key}`;
 const attvizJson = (page) => {
   const { doc, payload, view } = page;
   const made = new Map(view.pinned.map((pin) => [pin.row, chosen(pin, pin.key)]));
-  const heads = range(doc.rows).map((row) => ({ name: payload.names[row], vectors: vector(doc, doc.values[1], (token) => doc.value(row, token)), ...made.get(row) }));
-  const added = view.pinned.filter(({ row }) => row < 0).map((pin) => ({
-    name: addedName(pin.key), vectors: vector(doc, payload.codes.aggregates.lo, (token) => doc.aggregates[pin.key][token]), ...chosen(pin, addedName(pin.key)),
+  const heads = range(doc.rows).map((row) => ({
+    name: payload.names[row],
+    vectors: vector(doc, doc.values[1], (token) => doc.value(row, token)),
+    ...made.get(row),
   }));
+  const added = view.pinned
+    .filter(({ row }) => row < 0)
+    .map((pin) => ({
+      name: addedName(pin.key),
+      vectors: vector(doc, payload.codes.aggregates.lo, (token) => doc.aggregates[pin.key][token]),
+      ...chosen(pin, addedName(pin.key)),
+    }));
   const tokens = shownTokens(page);
   const classes = payload.labels.map((name, i) => ({ value: String(payload.probabilities[i]), name }));
-  return JSON.stringify([{ text: tokens.join(" "), sets: [{ attention_vectors: [...heads, ...added], tokens }], output_activations: classes }]);
+  return JSON.stringify([
+    {
+      text: tokens.join(" "),
+      sets: [{ attention_vectors: [...heads, ...added], tokens }],
+      output_activations: classes,
+    },
+  ]);
 };
 
 export const documentNumbers = { TABLES, attvizJson, seriesUnit };

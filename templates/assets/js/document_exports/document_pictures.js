@@ -46,7 +46,8 @@ const linesOf = (node) => {
     at += letter.length;
     if (!rect) continue;
     const line = lines.at(-1);
-    if (line && rect.top < line.bottom - line.height / 2) Object.assign(line, { text: line.text + letter, left: Math.min(line.left, rect.left) });
+    if (line && rect.top < line.bottom - line.height / 2)
+      Object.assign(line, { text: line.text + letter, left: Math.min(line.left, rect.left) });
     else lines.push({ text: letter, ...rect.toJSON() });
   }
   return lines;
@@ -58,7 +59,11 @@ const textPicture = (place, { doc, view, colours }) => {
   const context = new svg.SvgContext(box.width, place.scrollHeight, 1);
   const font = getComputedStyle(place);
   const [serif, small] = [`${parseFloat(font.fontSize)}px ${font.fontFamily}`, `11px ${colours.font}`];
-  const { strokes } = textMarks.of(doc, view.pinned.filter(({ underline }) => underline), colours);
+  const { strokes } = textMarks.of(
+    doc,
+    view.pinned.filter(({ underline }) => underline),
+    colours,
+  );
   const { STROKE } = textMarks;
   const fill = (colour, alpha, { left, top, width, height }) => {
     Object.assign(context, { fillStyle: colour, globalAlpha: alpha });
@@ -69,7 +74,8 @@ const textPicture = (place, { doc, view, colours }) => {
     context.fillText(text, left - box.left, middle - box.top + place.scrollTop);
   };
   const dashes = ({ left, top, height }) => {
-    for (let y = 0; y < height; y += 2 * DASH) fill(colours.cursor, 1, { left, top: top + y, width: BREAK, height: Math.min(DASH, height - y) });
+    for (let y = 0; y < height; y += 2 * DASH)
+      fill(colours.cursor, 1, { left, top: top + y, width: BREAK, height: Math.min(DASH, height - y) });
   };
   context.textBaseline = "middle";
   for (const part of place.childNodes) {
@@ -78,11 +84,17 @@ const textPicture = (place, { doc, view, colours }) => {
     const rects = token ? [...part.getClientRects()] : [];
     for (const { left, top, width, height, bottom } of rects) {
       fill(...pictures.plainColour(getComputedStyle(part).backgroundColor), { left, top, width, height });
-      strokes(token).map(({ colour, strength }, n) => [colour, strength, { left, top: bottom, width, height: STROKE * (n + 1) }]).reverse().forEach((mark) => fill(...mark));
+      strokes(token)
+        .map(({ colour, strength }, n) => [colour, strength, { left, top: bottom, width, height: STROKE * (n + 1) }])
+        .reverse()
+        .forEach((mark) => fill(...mark));
     }
     const node = part.firstChild ?? part;
-    if (node.data?.trim()) for (const { text, left, top, height } of linesOf(node)) write(text, part.className === "unread" ? colours.muted : colours.ink, serif, left, top + height / 2);
-    if (name && rects.length) write(name, colours.muted, small, rects[0].left, (rects[0].top + rects[0].bottom - (score ? SCORE : 0)) / 2);
+    if (node.data?.trim())
+      for (const { text, left, top, height } of linesOf(node))
+        write(text, part.className === "unread" ? colours.muted : colours.ink, serif, left, top + height / 2);
+    if (name && rects.length)
+      write(name, colours.muted, small, rects[0].left, (rects[0].top + rects[0].bottom - (score ? SCORE : 0)) / 2);
     if (score && rects.length) write(score, colours.ink, small, rects[0].left, rects[0].bottom - SCORE / 2);
   }
   return [context];
@@ -96,7 +108,8 @@ const UNITS = {
   text: () => `, shaded by ${document.getElementById("measure").selectedOptions[0].text}`,
   series: documentNumbers.seriesUnit,
   overview: legend,
-  sequence: ({ tint }) => legend() + (tint === "1" ? "; pinned rows in their own colours, stronger with the value" : ""),
+  sequence: ({ tint }) =>
+    legend() + (tint === "1" ? "; pinned rows in their own colours, stronger with the value" : ""),
   head: () => `: ${shown("map-title")}`,
 };
 
@@ -115,7 +128,13 @@ const picture = (name, title, page) => {
   const contexts = VIEWS[name](page);
   page.redraw();
   if (!contexts.length) throw new Error("there is nothing to draw yet: scroll to the view first");
-  return pictures.assembled(title, title + (UNITS[name]?.(page.view) ?? ""), colours, contexts, name === "series" ? 0 : pictures.LINE_GAP);
+  return pictures.assembled(
+    title,
+    title + (UNITS[name]?.(page.view) ?? ""),
+    colours,
+    contexts,
+    name === "series" ? 0 : pictures.LINE_GAP,
+  );
 };
 
 export const documentPictures = { picture };

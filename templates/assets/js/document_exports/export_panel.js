@@ -17,19 +17,32 @@ const stem = ({ payload }) => `document-${String(payload.number).padStart(6, "0"
 const create = (panel, page) => {
   panel.append(part("exports"));
   const select = byId("export-view");
-  if (!page().payload.maps.length) select.querySelectorAll("[value=model], [value=head]").forEach((option) => option.remove());
+  if (!page().payload.maps.length)
+    select.querySelectorAll("[value=model], [value=head]").forEach((option) => option.remove());
   // No blur covers a file.
   const offer = () => {
     const hidden = hiddenTexts.now();
-    panel.querySelectorAll("[data-format]").forEach((button) => { button.disabled = hidden || (button.dataset.format === "csv" && !(select.value in documentNumbers.TABLES)); });
-    byId("export-note").textContent = hidden ? "Files hold the texts unblurred: ask for the texts at the top of the page first." : "";
+    panel.querySelectorAll("[data-format]").forEach((button) => {
+      button.disabled = hidden || (button.dataset.format === "csv" && !(select.value in documentNumbers.TABLES));
+    });
+    byId("export-note").textContent = hidden
+      ? "Files hold the texts unblurred: ask for the texts at the top of the page first."
+      : "";
   };
   select.addEventListener("change", offer);
   if (pageData.single) panel.querySelector("[data-format=page]").hidden = true;
   exportFiles.serve(panel, () => {
-    const [now, view, title] = [page(), select.value, `${document.querySelector("h1").textContent.trim()} – ${select.selectedOptions[0].text}`];
+    const [now, view, title] = [
+      page(),
+      select.value,
+      `${document.querySelector("h1").textContent.trim()} – ${select.selectedOptions[0].text}`,
+    ];
     return {
-      ...exportFiles.formats(`${stem(now)}-${view}`, () => documentPictures.picture(view, title, now), () => documentNumbers.TABLES[view](now)),
+      ...exportFiles.formats(
+        `${stem(now)}-${view}`,
+        () => documentPictures.picture(view, title, now),
+        () => documentNumbers.TABLES[view](now),
+      ),
       attviz: () => [`${stem(now)}-attviz.json`, "application/json", documentNumbers.attvizJson(now)],
       page: async () => [`${stem(now)}.html`, "text/html", await singleFile.make(now)],
     };

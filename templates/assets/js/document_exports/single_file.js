@@ -1,12 +1,23 @@
 // The page as one file that opens alone: styles, scripts, numbers and maps within it, and nothing that leads elsewhere.
 
 import { load } from "../core/load.js";
-import { mapFiles } from "../core/map_files.js";
+import { mapFiles } from "../document_views/map_files.js";
 import { documentPage } from "../document/document_page.js";
 import { pageData } from "../early/page_data.js";
 
 const STYLES = ["core", "document", "document_views", "maps", "help"];
-const SCRIPTS = ["panels", "core", "document", "document_views", "page_controls", "document_tables", "words", "maps", "exports", "document_exports"];
+const SCRIPTS = [
+  "panels",
+  "core",
+  "document",
+  "document_views",
+  "page_controls",
+  "document_tables",
+  "words",
+  "maps",
+  "exports",
+  "document_exports",
+];
 
 const digest = async (text) => {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
@@ -23,7 +34,9 @@ const policy = async (scripts, styles) => {
 };
 
 const withoutLinks = (root) => {
-  root.querySelectorAll("link[rel=stylesheet], script[src], noscript, .site-header nav, [rel=prev], [rel=next]").forEach((found) => found.remove());
+  root
+    .querySelectorAll("link[rel=stylesheet], script[src], noscript, .site-header nav, [rel=prev], [rel=next]")
+    .forEach((found) => found.remove());
   root.querySelectorAll("a[href]:not([href^='#'])").forEach((link) => link.removeAttribute("href"));
   return root;
 };
@@ -41,9 +54,15 @@ const make = async ({ payload }) => {
   for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
   const styles = STYLES.map((name) => sources[`${name}.css`]);
   const begin = `Object.assign(attviz.pageData,${json({ single: { hash: location.hash }, shared: pageData.shared })});`;
-  const scripts = [begin, ...[...SCRIPTS, ...("sensitive" in root.dataset ? ["sensitive"] : [])].map((name) => sources[`${name}.js`]), ...await loadedMaps(payload)];
+  const scripts = [
+    begin,
+    ...[...SCRIPTS, ...("sensitive" in root.dataset ? ["sensitive"] : [])].map((name) => sources[`${name}.js`]),
+    ...(await loadedMaps(payload)),
+  ];
   root.querySelector("meta[http-equiv]").content = await policy([sources["early.js"], ...scripts], styles);
-  root.querySelector("head").append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
+  root
+    .querySelector("head")
+    .append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
   root.querySelector("body").append(...scripts.map((text) => element("script", text)));
   // A parser reads a bare carriage return as a line feed, and offsets would no longer fit.
   return `<!doctype html>\n${root.outerHTML.replaceAll("\r", "&#13;")}\n`;

@@ -9,7 +9,11 @@ const TITLES = ["Head", "Mean", "Std", "Strongest token", "Value", "Weakest toke
 
 const extremes = (doc, row) => {
   const counted = Array.from({ length: doc.tokens }, (_, token) => token).filter((token) => !doc.skipped[token]);
-  const by = (better) => counted.reduce((best, token) => (best < 0 || better(doc.value(row, token), doc.value(row, best)) ? token : best), -1);
+  const by = (better) =>
+    counted.reduce(
+      (best, token) => (best < 0 || better(doc.value(row, token), doc.value(row, best)) ? token : best),
+      -1,
+    );
   return [by((a, b) => a > b), by((a, b) => a < b)];
 };
 
@@ -27,7 +31,12 @@ const headRow = (doc, row, deviation) => {
   const made = element("tr");
   const name = Object.assign(element("th", "text"), { scope: "row" });
   name.append(doc.link(row));
-  made.append(name, number(doc.headMeans[row]), number(deviation), ...extremes(doc, row).flatMap((token) => tokenCells(doc, row, token)));
+  made.append(
+    name,
+    number(doc.headMeans[row]),
+    number(deviation),
+    ...extremes(doc, row).flatMap((token) => tokenCells(doc, row, token)),
+  );
   return made;
 };
 
@@ -37,7 +46,11 @@ export const headList = {
     const deviations = headStats.headVariances(doc).map((sum) => Math.sqrt(sum / counted));
     const table = element("table", "numbers");
     const [head, body, titles] = [element("thead"), element("tbody"), element("tr")];
-    titles.append(...TITLES.map((title, i) => Object.assign(element("th", [0, 3, 5].includes(i) ? "text" : "", title), { scope: "col" })));
+    titles.append(
+      ...TITLES.map((title, i) =>
+        Object.assign(element("th", [0, 3, 5].includes(i) ? "text" : "", title), { scope: "col" }),
+      ),
+    );
     head.append(titles);
     for (let row = 0; row < doc.rows; row++) body.append(headRow(doc, row, deviations[row]));
     table.append(head, body);
@@ -45,6 +58,9 @@ export const headList = {
     scroll.setAttribute("role", "group");
     scroll.setAttribute("aria-label", "Every head");
     scroll.append(table);
-    details.append(element("p", "hint", "Over the tokens that count: special ones are left out. ≈, from the page’s packed values."), scroll);
+    details.append(
+      element("p", "hint", "Over the tokens that count: special ones are left out. ≈, from the page’s packed values."),
+      scroll,
+    );
   },
 };

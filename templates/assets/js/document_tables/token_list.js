@@ -12,7 +12,11 @@ const capital = (name) => name[0].toUpperCase() + name.slice(1);
 const headRow = ({ measures }) => {
   const row = element("tr");
   const titles = ["token", "place", ...AGGREGATES, "max in", ...measures].map(capital);
-  row.append(...titles.map((title) => Object.assign(element("th", ["Token", "Max in"].includes(title) ? "text" : "", title), { scope: "col" })));
+  row.append(
+    ...titles.map((title) =>
+      Object.assign(element("th", ["Token", "Max in"].includes(title) ? "text" : "", title), { scope: "col" }),
+    ),
+  );
   return row;
 };
 
@@ -20,8 +24,15 @@ const tokenRow = (doc, token) => {
   const row = element("tr");
   const name = Object.assign(element("th", "text"), { scope: "row" });
   name.append(element("bdi", "token", clip(doc.word(token), 40)));
-  const numbers = (keys) => keys.map((key) => element("td", "", doc.aggregates[key] ? reading.of(doc, key, token) : "–"));
-  row.append(name, element("td", "", String(token)), ...numbers(AGGREGATES), element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])), ...numbers(doc.measures));
+  const numbers = (keys) =>
+    keys.map((key) => element("td", "", doc.aggregates[key] ? reading.of(doc, key, token) : "–"));
+  row.append(
+    name,
+    element("td", "", String(token)),
+    ...numbers(AGGREGATES),
+    element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])),
+    ...numbers(doc.measures),
+  );
   return row;
 };
 

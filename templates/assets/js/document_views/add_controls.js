@@ -30,10 +30,17 @@ const byId = (id) => document.getElementById(id);
 const onChange = (id, act) => byId(id).addEventListener("change", (event) => act(event.target));
 
 const SELECTS = { measure: "m", rows: "rows", norm: "norm" };
-const BOXES = [["special", "special", "0", "1"], ["punctuation", "punct", "0", "1"], ["normed", "normed", "1", "0"], ["tint", "tint", "1", ""], ["scores", "scores", "1", ""]];
+const BOXES = [
+  ["special", "special", "0", "1"],
+  ["punctuation", "punct", "0", "1"],
+  ["normed", "normed", "1", "0"],
+  ["tint", "tint", "1", ""],
+  ["scores", "scores", "1", ""],
+];
 
 const listen = ({ doc, words, state, zoom, toggle }) => {
-  for (const input of document.querySelectorAll("input[name=scale]")) input.addEventListener("change", () => state.set({ scale: input.value }));
+  for (const input of document.querySelectorAll("input[name=scale]"))
+    input.addEventListener("change", () => state.set({ scale: input.value }));
   for (const [id, key] of Object.entries(SELECTS)) onChange(id, ({ value }) => state.set({ [key]: value }));
   for (const [id, key, on, off] of BOXES) onChange(id, ({ checked }) => state.set({ [key]: checked ? on : off }));
   byId("unzoom").addEventListener("click", () => zoom(0, doc.tokens));
@@ -54,7 +61,12 @@ const listen = ({ doc, words, state, zoom, toggle }) => {
 
 // Behind the measures over heads, the pinned heads.
 const fillMeasures = (select, doc, pins, measure) => {
-  const heads = [...new Set([...pins.filter(({ row }) => row >= 0).map(({ key }) => key), ...(doc.aggregates[measure] ? [] : [measure])])];
+  const heads = [
+    ...new Set([
+      ...pins.filter(({ row }) => row >= 0).map(({ key }) => key),
+      ...(doc.aggregates[measure] ? [] : [measure]),
+    ]),
+  ];
   const offered = [...select.options].slice(attention.ROWS.length + doc.measures.length + 1);
   offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
   const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
@@ -63,12 +75,16 @@ const fillMeasures = (select, doc, pins, measure) => {
 };
 
 // Previous and next show the same of their documents.
-const passOn = () => document.querySelectorAll(".pager > a").forEach((link) => { link.hash = addressState.merged(location.hash, ""); });
+const passOn = () =>
+  document.querySelectorAll(".pager > a").forEach((link) => {
+    link.hash = addressState.merged(location.hash, "");
+  });
 
 const showSwitches = (state) => {
   const input = document.querySelector(`input[name=scale][value="${CSS.escape(state.get("scale"))}"]`);
   if (input) input.checked = true;
-  for (const [id, key] of Object.entries(SELECTS)) if ([...byId(id).options].some(({ value }) => value === state.get(key))) byId(id).value = state.get(key);
+  for (const [id, key] of Object.entries(SELECTS))
+    if ([...byId(id).options].some(({ value }) => value === state.get(key))) byId(id).value = state.get(key);
   for (const [id, key, on] of BOXES) byId(id).checked = String(state.get(key)) === on;
 };
 
@@ -84,24 +100,34 @@ const tellUse = ({ name }) => {
 };
 
 // What the switches say, as the address has it.
-const shown = (page) => ({ measure, pinned, span, norm, normed }) => {
-  const { doc, state } = page;
-  if (doc.measures.length) byId("agreement").textContent = measures.agreement(page, measure);
-  byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-  const none = normed && ["entropy", "pinned", ...doc.measures].includes(measure);
-  byId("series-measure").textContent = none ? `no ${measure} of normalised values` : doc.aggregates[measure] ? attention.rowName(measure) : doc.name(attention.rowOf(doc, measure));
-  document.querySelectorAll("option[value=pinned]").forEach((option) => { option.disabled = !doc.aggregates.pinned; });
-  showSwitches(state);
-  tellUse(norm);
-  fillMeasures(byId("measure"), doc, pinned, measure);
-  passOn();
-};
+const shown =
+  (page) =>
+  ({ measure, pinned, span, norm, normed }) => {
+    const { doc, state } = page;
+    if (doc.measures.length) byId("agreement").textContent = measures.agreement(page, measure);
+    byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
+    const none = normed && ["entropy", "pinned", ...doc.measures].includes(measure);
+    byId("series-measure").textContent = none
+      ? `no ${measure} of normalised values`
+      : doc.aggregates[measure]
+        ? attention.rowName(measure)
+        : doc.name(attention.rowOf(doc, measure));
+    document.querySelectorAll("option[value=pinned]").forEach((option) => {
+      option.disabled = !doc.aggregates.pinned;
+    });
+    showSwitches(state);
+    tellUse(norm);
+    fillMeasures(byId("measure"), doc, pinned, measure);
+    passOn();
+  };
 
 const pointAtText = (place, cursor) => {
   const tokenOf = (event) => Number(event.target.closest?.(".tk")?.dataset.token ?? -1);
   place.addEventListener("pointermove", (event) => cursor.hover(tokenOf(event)));
   place.addEventListener("pointerleave", () => cursor.hover(-1));
-  place.addEventListener("click", (event) => { if (tokenOf(event) >= 0) cursor.hold(tokenOf(event)); });
+  place.addEventListener("click", (event) => {
+    if (tokenOf(event) >= 0) cursor.hold(tokenOf(event));
+  });
 };
 
 // A held token is in the address, and comes from there.
@@ -109,7 +135,13 @@ const followCursor = ({ doc, state, cursor, views, redraw }) => {
   const restore = () => {
     const token = state.get("t") === "" ? -1 : Number(state.get("t"));
     if (token < 0 && cursor.get().held) cursor.release();
-    if (Number.isInteger(token) && token >= 0 && token < doc.tokens && !(cursor.get().held && cursor.get().token === token)) cursor.hold(token);
+    if (
+      Number.isInteger(token) &&
+      token >= 0 &&
+      token < doc.tokens &&
+      !(cursor.get().held && cursor.get().token === token)
+    )
+      cursor.hold(token);
   };
   cursor.subscribe((now) => {
     Object.values(views).forEach((view) => view.cursor?.(now));
@@ -123,18 +155,25 @@ const followCursor = ({ doc, state, cursor, views, redraw }) => {
 };
 
 // The arrow keys go from token to token.
-const stepper = ({ doc, cursor }) => (by) => {
-  const { token, row, held } = cursor.get();
-  const from = token < 0 ? (by > 0 ? -1 : doc.tokens) : token;
-  const next = Math.max(0, Math.min(doc.tokens - 1, from + by));
-  if (next !== token || !held) cursor.hold(next, row);
-};
+const stepper =
+  ({ doc, cursor }) =>
+  (by) => {
+    const { token, row, held } = cursor.get();
+    const from = token < 0 ? (by > 0 ? -1 : doc.tokens) : token;
+    const next = Math.max(0, Math.min(doc.tokens - 1, from + by));
+    if (next !== token || !held) cursor.hold(next, row);
+  };
 
 const addMaps = ({ pieces, words, payload, state, cursor, views, toggle }) => {
   const { MAPS } = documentPage;
   const asked = Object.keys(MAPS).some((key) => state.get(key) !== MAPS[key]);
   const own = words ? mergedWords().cursorOfPieces(cursor, words) : cursor;
-  const maps = onDemand.whenNear(byId("token-maps"), "maps", () => tokenMaps().create(pieces, payload, state, own, toggle), asked);
+  const maps = onDemand.whenNear(
+    byId("token-maps"),
+    "maps",
+    () => tokenMaps().create(pieces, payload, state, own, toggle),
+    asked,
+  );
   views.maps = words ? { ...maps, cursor: () => maps.cursor(own.get()) } : maps;
 };
 
@@ -163,7 +202,9 @@ export const addControls = (page) => {
   sequenceRows.fill(byId("rows"), doc);
   onDemand.whenOpened(byId("token-list"), ["document_tables"], (details) => tokenList().fill(details, doc));
   onDemand.whenOpened(byId("head-list"), ["document_tables"], (details) => headList().fill(details, doc));
-  onDemand.whenOpened(byId("exports"), ["exports", "document_exports"], (panel) => exportPanel().create(panel, () => ({ ...page, colours: page.view.colours })));
+  onDemand.whenOpened(byId("exports"), ["exports", "document_exports"], (panel) =>
+    exportPanel().create(panel, () => ({ ...page, colours: page.view.colours })),
+  );
   if (payload.maps.length) addMaps(page);
   page.redraw();
   followCursor(page);

@@ -7,7 +7,10 @@ export const brush = (place, plot, { hover, click, choose }) => {
   place.append(box);
   let from = null;
   const inside = (x) => Math.max(plot.left, Math.min(plot.width - plot.right - 1, x));
-  const stop = () => { from = null; box.hidden = true; };
+  const stop = () => {
+    from = null;
+    box.hidden = true;
+  };
   place.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     from = event.offsetX;
@@ -29,5 +32,7 @@ export const brush = (place, plot, { hover, click, choose }) => {
     stop();
   });
   place.addEventListener("pointercancel", stop);
-  place.addEventListener("pointerleave", () => { if (from === null) hover(null); });
+  place.addEventListener("pointerleave", () => {
+    if (from === null) hover(null);
+  });
 };

@@ -7,7 +7,9 @@ import { readingList } from "../core/reading_list.js";
 const read = () => {
   try {
     return (sessionStorage.getItem(readingList.keyOf("..")) ?? "").split(",").filter(Boolean).map(Number);
-  } catch { return []; }
+  } catch {
+    return [];
+  }
 };
 
 export const followReadingList = () => {
@@ -22,5 +24,6 @@ export const followReadingList = () => {
   };
   pager.firstElementChild.replaceWith(link(at - 1, "prev", "← Previous"));
   pager.lastElementChild.replaceWith(link(at + 1, "next", "Next →"));
-  pager.querySelector(".trail").textContent = ` · ${formats.count(at + 1)} of ${formats.count(trail.length)} in your list`;
+  pager.querySelector(".trail").textContent =
+    ` · ${formats.count(at + 1)} of ${formats.count(trail.length)} in your list`;
 };

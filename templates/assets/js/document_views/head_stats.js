@@ -11,11 +11,12 @@ const layerMeans = ({ codes, layers, heads, tokens }, tableOf) => {
 };
 
 // Sum of squared deviations of each head over the tokens that count, [row].
-const headVariances = ({ codes, values, rows, tokens, skipped, headMeans: means }) => Float64Array.from({ length: rows }, (_, row) => {
-  let sum = 0;
-  for (let t = 0; t < tokens; t++) if (!skipped[t]) sum += (values[codes[row * tokens + t]] - means[row]) ** 2;
-  return sum;
-});
+const headVariances = ({ codes, values, rows, tokens, skipped, headMeans: means }) =>
+  Float64Array.from({ length: rows }, (_, row) => {
+    let sum = 0;
+    for (let t = 0; t < tokens; t++) if (!skipped[t]) sum += (values[codes[row * tokens + t]] - means[row]) ** 2;
+    return sum;
+  });
 
 // Share of a head's counted tokens that are lower, ties by half, [code].
 const shares = (doc, row) => {

@@ -33,10 +33,15 @@ export const inspector = {
         text.textContent = token >= 0 ? clip(doc.word(token), 40) : "Whole document";
         text.classList.toggle("empty", token < 0);
         const read = token >= 0 && !doc.special[token] ? doc.named(token) : undefined;
-        place.textContent = token < 0 ? "means over its tokens" : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
+        place.textContent =
+          token < 0
+            ? "means over its tokens"
+            : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
         names.forEach(({ textContent: name }, i) => {
           const numbers = doc.aggregates[name];
-          values[i].textContent = numbers ? number(token >= 0 ? numbers[token] : meanOf(numbers, doc), doc.rough?.(token)) + where(name, doc, token) : "–";
+          values[i].textContent = numbers
+            ? number(token >= 0 ? numbers[token] : meanOf(numbers, doc), doc.rough?.(token)) + where(name, doc, token)
+            : "–";
         });
         if (row !== shown) head.replaceChildren(row >= 0 ? doc.link(row) : BLANK);
         shown = row;

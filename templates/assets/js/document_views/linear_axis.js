@@ -8,10 +8,14 @@ const stepFor = (top) => {
 };
 
 export const linearAxis = (highest, height) => {
-  const top = highest > 1 ? Math.ceil(highest / stepFor(highest)) * stepFor(highest) : Math.max(0.1, Math.ceil(highest * 10) / 10);
+  const top =
+    highest > 1
+      ? Math.ceil(highest / stepFor(highest)) * stepFor(highest)
+      : Math.max(0.1, Math.ceil(highest * 10) / 10);
   const y = (value) => height * (1 - Math.min(1, value / top));
   const step = top > 1 ? stepFor(highest) : top > 0.5 ? 0.2 : top > 0.2 ? 0.1 : 0.05;
   const ticks = [];
-  for (let i = 0; i * step <= top + 1e-9; i++) ticks.push({ y: y(i * step), label: String(Number((i * step).toPrecision(3))) });
+  for (let i = 0; i * step <= top + 1e-9; i++)
+    ticks.push({ y: y(i * step), label: String(Number((i * step).toPrecision(3))) });
   return { y, ticks, below: null };
 };

@@ -11,15 +11,21 @@ const loadAll = (...files) => Promise.all(["panels.js", ...files].map((file) => 
 const whenNear = (place, name, create, atOnce) => {
   let view = null;
   let drawn = null;
-  const start = () => loadAll(`${name}.css`, `${name}.js`).then(() => {
-    view = create();
-    view.draw(drawn);
-  }).catch(fail(place));
-  const watch = new IntersectionObserver((entries) => {
-    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-    watch.disconnect();
-    start();
-  }, { rootMargin: "600px 0px" });
+  const start = () =>
+    loadAll(`${name}.css`, `${name}.js`)
+      .then(() => {
+        view = create();
+        view.draw(drawn);
+      })
+      .catch(fail(place));
+  const watch = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+      watch.disconnect();
+      start();
+    },
+    { rootMargin: "600px 0px" },
+  );
   const made = () => {
     if (!view) throw new Error("this part is not loaded yet: scroll to it first");
     return view;
@@ -39,7 +45,14 @@ const whenNear = (place, name, create, atOnce) => {
 
 // What a reader opens is made, and its scripts are loaded, the first time.
 const whenOpened = (details, names, fill) => {
-  details.addEventListener("toggle", () => loadAll(...names.map((name) => `${name}.js`)).then(() => fill(details)).catch(fail(details)), { once: true });
+  details.addEventListener(
+    "toggle",
+    () =>
+      loadAll(...names.map((name) => `${name}.js`))
+        .then(() => fill(details))
+        .catch(fail(details)),
+    { once: true },
+  );
 };
 
 export const onDemand = { whenNear, whenOpened };

@@ -40,7 +40,12 @@ export const overview = {
   legend,
   create: (place, doc, cursor, zoom) => {
     const [rowHeight, layerHeight] = [attention.rowHeight(doc), attention.layerHeight(doc)];
-    const plot = plotCanvas.plot(place, { label: "Heat map of all heads and tokens; arrow keys move over it, Enter opens the page of the head", left: LEFT, right: RIGHT, height: layerHeight * doc.layers });
+    const plot = plotCanvas.plot(place, {
+      label: "Heat map of all heads and tokens; arrow keys move over it, Enter opens the page of the head",
+      left: LEFT,
+      right: RIGHT,
+      height: layerHeight * doc.layers,
+    });
     let colours = null;
     let drawn = [];
     const rowAt = (event) => {
@@ -49,8 +54,12 @@ export const overview = {
       return layer >= 0 && layer < doc.layers && head >= 0 && head < doc.heads ? layer * doc.heads + head : -1;
     };
     const top = (row) => Math.floor(row / doc.heads) * layerHeight + (row % doc.heads) * rowHeight;
-    const open = (row) => { if (row >= 0 && !pageData.single) location.href = document.body.dataset.root + doc.page(row); };
-    place.addEventListener("pointermove", (event) => place.classList.toggle("leads", event.offsetX < LEFT && rowAt(event) >= 0));
+    const open = (row) => {
+      if (row >= 0 && !pageData.single) location.href = document.body.dataset.root + doc.page(row);
+    };
+    place.addEventListener("pointermove", (event) =>
+      place.classList.toggle("leads", event.offsetX < LEFT && rowAt(event) >= 0),
+    );
     place.addEventListener("keydown", (event) => {
       const { token, row } = cursor.get();
       const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -64,7 +73,8 @@ export const overview = {
     brush(place, plot, {
       hover: (event) => (event ? cursor.hover(plot.tokenAt(event.offsetX), rowAt(event)) : cursor.hover(-1)),
       // The margin names the rows: a click there opens the page of the head.
-      click: (event) => (event.offsetX < LEFT ? open(rowAt(event)) : cursor.hold(plot.tokenAt(event.offsetX), rowAt(event))),
+      click: (event) =>
+        event.offsetX < LEFT ? open(rowAt(event)) : cursor.hold(plot.tokenAt(event.offsetX), rowAt(event)),
       choose: zoom,
     });
     const drawMap = (view) => {
@@ -78,7 +88,17 @@ export const overview = {
       base.textBaseline = "middle";
       for (let layer = 0; layer < doc.layers; layer++) {
         const y = layer * layerHeight;
-        base.drawImage(picture, plot.first, layer * doc.heads, plot.last - plot.first, doc.heads, LEFT, y, width - LEFT - RIGHT, rowHeight * doc.heads);
+        base.drawImage(
+          picture,
+          plot.first,
+          layer * doc.heads,
+          plot.last - plot.first,
+          doc.heads,
+          LEFT,
+          y,
+          width - LEFT - RIGHT,
+          rowHeight * doc.heads,
+        );
         base.fillStyle = colours.muted;
         base.fillText(`L${layer}`, LEFT - 8, y + (rowHeight * doc.heads) / 2);
       }
@@ -104,7 +124,13 @@ export const overview = {
         const { width, height } = plot;
         overlay.strokeStyle = colours.cursor;
         overlay.lineWidth = 1.5;
-        if (plot.shows(token)) overlay.strokeRect(plot.x(token) - Math.max(1.5, plot.step / 2), 0.75, Math.max(3, plot.step), height - GAP - 1.5);
+        if (plot.shows(token))
+          overlay.strokeRect(
+            plot.x(token) - Math.max(1.5, plot.step / 2),
+            0.75,
+            Math.max(3, plot.step),
+            height - GAP - 1.5,
+          );
         if (row >= 0) overlay.strokeRect(LEFT - 0.75, top(row) - 1, width - LEFT - RIGHT + 1.5, rowHeight + 2);
       },
     };

@@ -3,7 +3,6 @@
 import { element } from "../core/element.js";
 import { pinnedRows } from "../document/pinned_rows.js";
 
-
 export const pinEditor = (pin, field) => {
   const box = element("div", "pin-editor");
   const rename = Object.assign(field("text", "name"), { maxLength: 40, ariaLabel: `Name of ${pin.name}` });

@@ -29,11 +29,22 @@ const create = (chooser, { doc, state }) => {
   const say = ({ pinned }) => {
     const now = pinnedRows.parse(doc, state.get("h"), Infinity);
     const missing = leftOut(before ?? now, now, pinned);
-    const names = pinnedRows.shown(doc, missing).map(({ name }) => name).join(", ");
-    place.replaceChildren(...(missing.length ? [`At most ${pinned.length} rows are pinned; left out: ${names}. `, ...(before ? [back(undo(address))] : [])] : []));
+    const names = pinnedRows
+      .shown(doc, missing)
+      .map(({ name }) => name)
+      .join(", ");
+    place.replaceChildren(
+      ...(missing.length
+        ? [`At most ${pinned.length} rows are pinned; left out: ${names}. `, ...(before ? [back(undo(address))] : [])]
+        : []),
+    );
     [before, address] = [now, state.get("h")];
   };
-  return { draw: (view) => { if (!before || address !== state.get("h")) say(view); } };
+  return {
+    draw: (view) => {
+      if (!before || address !== state.get("h")) say(view);
+    },
+  };
 };
 
 export const pinNote = { leftOut, create };

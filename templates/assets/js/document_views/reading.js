@@ -13,7 +13,11 @@ const number = (value, packed) => {
 const exact = (doc, row, token) => {
   if (doc.lite || doc.rough?.(token)) return undefined;
   const { highest, lowest } = doc.extremes();
-  return highest[token] === row ? doc.aggregates.max[token] : lowest[token] === row ? doc.aggregates.min[token] : undefined;
+  return highest[token] === row
+    ? doc.aggregates.max[token]
+    : lowest[token] === row
+      ? doc.aggregates.min[token]
+      : undefined;
 };
 
 const ofHead = (doc, row, token) => {
@@ -24,12 +28,15 @@ const ofHead = (doc, row, token) => {
 // Of a measure: "mean", ... or a head "5.7".
 const of = (doc, measure, token) => {
   const row = attention.rowOf(doc, measure);
-  return row >= 0 ? ofHead(doc, row, token) : number(doc.aggregates[measure][token], measure === "pinned" || doc.rough?.(token));
+  return row >= 0
+    ? ofHead(doc, row, token)
+    : number(doc.aggregates[measure][token], measure === "pinned" || doc.rough?.(token));
 };
 
 // Places of pinned rows; without a token a head's mean over the tokens that count.
-const fill = (places, pinned, doc, token) => pinned.forEach(({ key, row }, i) => {
-  places[i].textContent = token >= 0 ? of(doc, key, token) : row >= 0 ? number(doc.headMeans[row], true) : "";
-});
+const fill = (places, pinned, doc, token) =>
+  pinned.forEach(({ key, row }, i) => {
+    places[i].textContent = token >= 0 ? of(doc, key, token) : row >= 0 ? number(doc.headMeans[row], true) : "";
+  });
 
 export const reading = { number, ofHead, of, fill };

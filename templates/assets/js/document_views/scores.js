@@ -12,7 +12,8 @@ export const scores = (place, doc) => {
       if (numbers === drawn) return;
       drawn = numbers;
       spans.forEach((span, token) => {
-        if (numbers && (doc.special[token] || span.textContent.trim())) span.dataset.score = reading.of(doc, measure, token).replace("≈ ", "");
+        if (numbers && (doc.special[token] || span.textContent.trim()))
+          span.dataset.score = reading.of(doc, measure, token).replace("≈ ", "");
         else delete span.dataset.score;
       });
     },

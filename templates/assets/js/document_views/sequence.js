@@ -99,12 +99,15 @@ const create = (place, doc, cursor) => {
     paint(line.firstChild, Number(line.dataset.line));
   };
 
-  const observer = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) target.replaceChildren();
-      else if (!target.firstChild) show(target);
-    }
-  }, { rootMargin: "500px 0px" });
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) target.replaceChildren();
+        else if (!target.firstChild) show(target);
+      }
+    },
+    { rootMargin: "500px 0px" },
+  );
 
   const rowAt = (offsetY) => {
     let y = TEXT_HEIGHT;
@@ -120,18 +123,23 @@ const create = (place, doc, cursor) => {
     if (line < 0) return [-1, -1];
     const last = layout.firsts[line + 1] ?? doc.tokens;
     for (let token = last - 1; token >= layout.firsts[line]; token--) {
-      if (event.offsetX >= LEFT + layout.x[token]) return [event.offsetX < LEFT + layout.x[token] + widths[token] ? token : -1, rowAt(event.offsetY)];
+      if (event.offsetX >= LEFT + layout.x[token])
+        return [event.offsetX < LEFT + layout.x[token] + widths[token] ? token : -1, rowAt(event.offsetY)];
     }
     return [-1, -1];
   };
 
   place.addEventListener("pointermove", (event) => cursor.hover(...hit(event)));
   place.addEventListener("pointerleave", () => cursor.hover(-1));
-  place.addEventListener("click", (event) => { if (hit(event)[0] >= 0) cursor.hold(...hit(event)); });
+  place.addEventListener("click", (event) => {
+    if (hit(event)[0] >= 0) cursor.hold(...hit(event));
+  });
 
   const layLines = (room) => {
     ruler.font = `13px ${view.colours.font}`;
-    widths = Array.from({ length: doc.tokens }, (_, token) => Math.min(room, Math.max(12, Math.ceil(ruler.measureText(clip(doc.word(token), 24)).width) + 8)));
+    widths = Array.from({ length: doc.tokens }, (_, token) =>
+      Math.min(room, Math.max(12, Math.ceil(ruler.measureText(clip(doc.word(token), 24)).width) + 8)),
+    );
     layout = layOut(widths, room);
     laidOutFor = room;
     lines = layout.firsts.map((_, line) => {
@@ -147,8 +155,12 @@ const create = (place, doc, cursor) => {
   const prepare = (next) => {
     view = next;
     rows = sequenceRows.rowsOf(doc, view);
-    document.getElementById("tint-key").textContent = view.tint === "1" ? `clear to full: ${overview.legend(view.norm)}` : "";
-    place.ariaLabel = `Rows of values under the tokens: ${rows.map(({ label }) => label).filter(Boolean).join(", ")}`;
+    document.getElementById("tint-key").textContent =
+      view.tint === "1" ? `clear to full: ${overview.legend(view.norm)}` : "";
+    place.ariaLabel = `Rows of values under the tokens: ${rows
+      .map(({ label }) => label)
+      .filter(Boolean)
+      .join(", ")}`;
     lineHeight = TEXT_HEIGHT + rows.reduce((sum, row) => sum + row.gap + row.height, 0);
     place.style.setProperty("--line-height", `${lineHeight}px`);
     if (view.width - LEFT !== laidOutFor) layLines(view.width - LEFT);

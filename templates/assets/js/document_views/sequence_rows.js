@@ -11,7 +11,10 @@ const VARIED = 10;
 const cells = (colours, place, value, own) => ({
   value,
   draw: (context, token, x, y, width, height) => {
-    Object.assign(context, own ? { fillStyle: own, globalAlpha: place(token) / 255 } : { fillStyle: colours.css[place(token)] });
+    Object.assign(
+      context,
+      own ? { fillStyle: own, globalAlpha: place(token) / 255 } : { fillStyle: colours.css[place(token)] },
+    );
     context.fillRect(x, y, width, height);
     context.globalAlpha = 1;
   },
@@ -22,37 +25,80 @@ const bars = (colours, numbers, low, high, own) => (context, token, x, y, width,
   const share = Math.max(0, Math.min(1, (numbers[token] - low) / (high - low || 1)));
   context.fillStyle = colours.line;
   context.fillRect(x, y + height - 1, width, 1);
-  Object.assign(context, own ? { fillStyle: own, globalAlpha: 0.35 + 0.65 * share } : { fillStyle: colours.css[Math.round(90 + 150 * share)] });
+  Object.assign(
+    context,
+    own
+      ? { fillStyle: own, globalAlpha: 0.35 + 0.65 * share }
+      : { fillStyle: colours.css[Math.round(90 + 150 * share)] },
+  );
   const bar = Math.max(1, share * (height - 3));
   context.fillRect(x, y + height - bar, width, bar);
   context.globalAlpha = 1;
 };
 
 const headRow = (doc, { colours, norm, tint }, row, look) => ({
-  row, label: "", title: doc.name(row), unit: norm.unit, height: 9, gap: 1, ...look,
-  ...cells(colours, (token) => norm.placeAt(row, token), (token) => norm.number(row, token), tint === "1" && look.colour),
+  row,
+  label: "",
+  title: doc.name(row),
+  unit: norm.unit,
+  height: 9,
+  gap: 1,
+  ...look,
+  ...cells(
+    colours,
+    (token) => norm.placeAt(row, token),
+    (token) => norm.number(row, token),
+    tint === "1" && look.colour,
+  ),
 });
 
 const layerRows = (doc, { colours, norm }) => {
   const means = headStats.layerMeans(doc, norm.table);
   return Array.from({ length: doc.layers }, (_, layer) => {
     const mean = (token) => means[layer * doc.tokens + token];
-    return { label: `L${layer}`, title: `L${layer}`, unit: norm.unit, row: -1, height: 9, gap: 1, ...cells(colours, (token) => norm.place(mean(token)), mean) };
+    return {
+      label: `L${layer}`,
+      title: `L${layer}`,
+      unit: norm.unit,
+      row: -1,
+      height: 9,
+      gap: 1,
+      ...cells(colours, (token) => norm.place(mean(token)), mean),
+    };
   });
 };
 
 const barRow = (doc, { colours, tint }, label, numbers, look) => {
   const ordinary = numbers.filter((_, token) => !doc.skipped[token]);
-  return { label, title: label, row: -1, height: 22, gap: 4, ...look, value: (token) => numbers[token], draw: bars(colours, numbers, Math.min(...ordinary), stats.quantile(ordinary, 0.995), tint === "1" && look?.colour) };
+  return {
+    label,
+    title: label,
+    row: -1,
+    height: 22,
+    gap: 4,
+    ...look,
+    value: (token) => numbers[token],
+    draw: bars(colours, numbers, Math.min(...ordinary), stats.quantile(ordinary, 0.995), tint === "1" && look?.colour),
+  };
 };
 
-const pinnedRows = (doc, view) => view.pinned.filter(({ hidden }) => !hidden).map(({ key, row, name, colour }, i) => (row >= 0
-  ? headRow(doc, view, row, { label: name, title: name, colour, height: 11, gap: i ? 2 : 5 })
-  : barRow(doc, view, name, doc.aggregates[key], { colour, gap: 5 })));
+const pinnedRows = (doc, view) =>
+  view.pinned
+    .filter(({ hidden }) => !hidden)
+    .map(({ key, row, name, colour }, i) =>
+      row >= 0
+        ? headRow(doc, view, row, { label: name, title: name, colour, height: 11, gap: i ? 2 : 5 })
+        : barRow(doc, view, name, doc.aggregates[key], { colour, gap: 5 }),
+    );
 
-const allRows = (doc, view) => Array.from({ length: doc.rows }, (_, row) => headRow(doc, view, row, {
-  label: row % doc.heads ? "" : `L${row / doc.heads}`, height: 3, gap: row % doc.heads ? 0 : 2,
-}));
+const allRows = (doc, view) =>
+  Array.from({ length: doc.rows }, (_, row) =>
+    headRow(doc, view, row, {
+      label: row % doc.heads ? "" : `L${row / doc.heads}`,
+      height: 3,
+      gap: row % doc.heads ? 0 : 2,
+    }),
+  );
 
 const chosenRows = (doc, view, rows) => rows.map((row) => headRow(doc, view, row, { label: doc.name(row) }));
 
@@ -62,30 +108,57 @@ const mostVaried = (doc) => {
   return [...variance.keys()].sort((a, b) => variance[b] - variance[a] || a - b).slice(0, VARIED);
 };
 
-const aggregateRows = (doc, view) => [
-  ...measures.rows(doc, doc.aggregates),
-  ...(doc.lite ? [] : spread.otherwise(doc)),
-].map(([label, numbers]) => barRow(doc, view, label, numbers));
+const aggregateRows = (doc, view) =>
+  [...measures.rows(doc, doc.aggregates), ...(doc.lite ? [] : spread.otherwise(doc))].map(([label, numbers]) =>
+    barRow(doc, view, label, numbers),
+  );
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 // What the reader may choose: value in the address, name; layers and heads are groups of their own.
-const CHOICES = [["layers", "layers and pins"], ["pins", "pins only"], ["varied", `${VARIED} heads that vary most`], ["heads", "all heads"], ["aggregates", "aggregation"]];
-const groups = (doc) => (doc.layers < 2 || doc.lite ? [] : [
-  ["heads of a layer", range(doc.layers).map((layer) => [`L${layer}`, `layer ${layer}`])],
-  ["one head of every layer", range(doc.heads).map((head) => [`H${head}`, `head ${head}`])],
-]);
+const CHOICES = [
+  ["layers", "layers and pins"],
+  ["pins", "pins only"],
+  ["varied", `${VARIED} heads that vary most`],
+  ["heads", "all heads"],
+  ["aggregates", "aggregation"],
+];
+const groups = (doc) =>
+  doc.layers < 2 || doc.lite
+    ? []
+    : [
+        ["heads of a layer", range(doc.layers).map((layer) => [`L${layer}`, `layer ${layer}`])],
+        ["one head of every layer", range(doc.heads).map((head) => [`H${head}`, `head ${head}`])],
+      ];
 
 const ROWS = {
-  __proto__: null, pins: () => [], layers: layerRows, heads: allRows, aggregates: aggregateRows,
+  __proto__: null,
+  pins: () => [],
+  layers: layerRows,
+  heads: allRows,
+  aggregates: aggregateRows,
   varied: (doc, view) => chosenRows(doc, view, mostVaried(doc)),
 };
 
 const rowsOf = (doc, view) => {
   const [, kind, number] = /^([LH])(\d+)$/.exec(view.rows) ?? [];
   if (view.rows === "aggregates") return aggregateRows(doc, view);
-  const layer = kind === "L" && number < doc.layers && chosenRows(doc, view, range(doc.heads).map((head) => number * doc.heads + head));
-  const head = kind === "H" && number < doc.heads && chosenRows(doc, view, range(doc.layers).map((i) => i * doc.heads + Number(number)));
+  const layer =
+    kind === "L" &&
+    number < doc.layers &&
+    chosenRows(
+      doc,
+      view,
+      range(doc.heads).map((head) => number * doc.heads + head),
+    );
+  const head =
+    kind === "H" &&
+    number < doc.heads &&
+    chosenRows(
+      doc,
+      view,
+      range(doc.layers).map((i) => i * doc.heads + Number(number)),
+    );
   return [...(layer || head || (ROWS[view.rows] ?? layerRows)(doc, view)), ...pinnedRows(doc, view)];
 };
 

@@ -3,7 +3,9 @@
 const BINS = 100;
 
 const of = (doc, { number }) => {
-  const made = Object.fromEntries(["mean", "std", "max", "min", "range"].map((name) => [name, new Float64Array(doc.tokens)]));
+  const made = Object.fromEntries(
+    ["mean", "std", "max", "min", "range"].map((name) => [name, new Float64Array(doc.tokens)]),
+  );
   const freedom = doc.definition === "attviz" ? doc.rows : Math.max(1, doc.rows - 1);
   for (let token = 0; token < doc.tokens; token++) {
     let [sum, low, high] = [0, Infinity, -Infinity];
@@ -16,29 +18,38 @@ const of = (doc, { number }) => {
     const mean = sum / doc.rows;
     let squares = 0;
     for (let row = 0; row < doc.rows; row++) squares += (number(row, token) - mean) ** 2;
-    Object.entries({ mean, std: Math.sqrt(squares / freedom), max: high, min: low, range: high - low }).forEach(([name, value]) => { made[name][token] = value; });
+    Object.entries({ mean, std: Math.sqrt(squares / freedom), max: high, min: low, range: high - low }).forEach(
+      ([name, value]) => {
+        made[name][token] = value;
+      },
+    );
   }
   return made;
 };
 
 // Table 2 of the paper: -(1/m) sum of a ln a, m the number of distinct values. Of exact values hardly two are equal, while
 // many share a code: all are counted.
-const entropy = (values) => -values.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0) / values.length;
+const entropy = (values) =>
+  -values.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0) / values.length;
 
 // AttViz's viewer: entropy of bins of 0.01, divided by the number of those that are not empty.
 const binnedEntropy = (values) => {
   const bins = new Map();
   values.forEach((value) => bins.set(Math.floor(value * BINS), (bins.get(Math.floor(value * BINS)) ?? 0) + 1));
-  return -[...bins.values()].reduce((sum, count) => sum + (count / values.length) * Math.log(count / values.length), 0) / bins.size;
+  return (
+    -[...bins.values()].reduce((sum, count) => sum + (count / values.length) * Math.log(count / values.length), 0) /
+    bins.size
+  );
 };
 
 const column = (doc, token) => Array.from({ length: doc.rows }, (_, row) => doc.value(row, token));
 
 // Standard deviation and entropy as the definition that this study does not use has them.
 const otherwise = (doc) => {
-  const [name, measure, factor] = doc.definition === "attviz"
-    ? ["Tab. 2", entropy, Math.sqrt(doc.rows / Math.max(1, doc.rows - 1))]
-    : ["AttViz", binnedEntropy, Math.sqrt((doc.rows - 1) / doc.rows)];
+  const [name, measure, factor] =
+    doc.definition === "attviz"
+      ? ["Tab. 2", entropy, Math.sqrt(doc.rows / Math.max(1, doc.rows - 1))]
+      : ["AttViz", binnedEntropy, Math.sqrt((doc.rows - 1) / doc.rows)];
   return [
     [`std ${name}`, doc.aggregates.std.map((value) => value * factor)],
     [`≈ entr. ${name}`, Float64Array.from({ length: doc.tokens }, (_, token) => measure(column(doc, token)))],

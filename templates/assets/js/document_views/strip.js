@@ -10,8 +10,13 @@ export const strip = (place, doc) => {
   return {
     cursor: ({ token }) => {
       const [from, to] = token < 0 ? [0, 0] : [doc.starts[token], doc.ends[token]];
-      const words = token < 0 ? ["", "", ""] : [doc.text.slice(Math.max(0, from - LENGTH), from), doc.word(token), doc.text.slice(to, to + LENGTH)];
-      parts.forEach((part, i) => { part.textContent = words[i].replace(/\s+/g, " "); });
+      const words =
+        token < 0
+          ? ["", "", ""]
+          : [doc.text.slice(Math.max(0, from - LENGTH), from), doc.word(token), doc.text.slice(to, to + LENGTH)];
+      parts.forEach((part, i) => {
+        part.textContent = words[i].replace(/\s+/g, " ");
+      });
     },
   };
 };

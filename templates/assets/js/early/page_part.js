@@ -2,6 +2,11 @@
 
 import { part } from "./part.js";
 
-customElements.define("page-part", class extends HTMLElement {
-  connectedCallback() { this.replaceWith(part(this.getAttribute("name"))); }
-});
+customElements.define(
+  "page-part",
+  class extends HTMLElement {
+    connectedCallback() {
+      this.replaceWith(part(this.getAttribute("name")));
+    }
+  },
+);

@@ -2,7 +2,11 @@
 
 const root = document.documentElement;
 const remembered = (key) => {
-  try { return localStorage.getItem(key); } catch { return null; }
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
 };
 const theme = remembered("attviz.theme");
 if (theme === "dark" || theme === "light") root.dataset.theme = theme;

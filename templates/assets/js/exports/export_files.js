@@ -18,16 +18,17 @@ const formats = (name, picture, numbers) => ({
 });
 
 // Hands out what a button of the panel names, of what there is when it is pressed; what fails is told.
-const serve = (panel, offered) => panel.addEventListener("click", async (event) => {
-  const { format } = event.target.closest("button")?.dataset ?? {};
-  if (!format) return;
-  const note = byId("export-note");
-  note.textContent = "";
-  try {
-    download(...await offered()[format]());
-  } catch (fault) {
-    note.textContent = `Nothing was exported: ${fault.message}.`;
-  }
-});
+const serve = (panel, offered) =>
+  panel.addEventListener("click", async (event) => {
+    const { format } = event.target.closest("button")?.dataset ?? {};
+    if (!format) return;
+    const note = byId("export-note");
+    note.textContent = "";
+    try {
+      download(...(await offered()[format]()));
+    } catch (fault) {
+      note.textContent = `Nothing was exported: ${fault.message}.`;
+    }
+  });
 
 export const exportFiles = { download, formats, serve };

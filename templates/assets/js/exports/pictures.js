@@ -23,7 +23,8 @@ const titled = (title, colours) => {
 };
 
 // Drawings below each other under a line of words, as one file.
-const assembled = (title, words, colours, contexts, gap = LINE_GAP) => svg.file(title, colours.paper, [titled(words, colours), ...stacked(contexts, gap)]);
+const assembled = (title, words, colours, contexts, gap = LINE_GAP) =>
+  svg.file(title, colours.paper, [titled(words, colours), ...stacked(contexts, gap)]);
 
 // "rgb(…)" or "color(srgb …)", which not every program that reads SVG knows.
 const plainColour = (text) => {
@@ -40,7 +41,10 @@ const rasterised = async ({ text, width, height }) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
   canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large for this browser"))), "image/png");
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large for this browser"))),
+      "image/png",
+    );
   });
 };
 

@@ -14,9 +14,22 @@ const words = (doc) => {
   return [...found].map(([word, [sum, n]]) => [word, sum / n]);
 };
 
-const classes = () => [...document.querySelectorAll(".probabilities tbody tr")].map((row) => [row.cells[0].textContent, parseFloat(row.cells[2].textContent.replace(/[<>]/, "")) / 100]);
+const classes = () =>
+  [...document.querySelectorAll(".probabilities tbody tr")].map((row) => [
+    row.cells[0].textContent,
+    parseFloat(row.cells[2].textContent.replace(/[<>]/, "")) / 100,
+  ]);
 
 export const documentSummary = () => {
   const doc = shownDocument.get()?.doc;
-  return doc ? { name: document.title.split(" · ")[0], tokens: doc.tokens, lite: Boolean(doc.lite), heads: [...doc.headMeans], words: words(doc), classes: classes() } : null;
+  return doc
+    ? {
+        name: document.title.split(" · ")[0],
+        tokens: doc.tokens,
+        lite: Boolean(doc.lite),
+        heads: [...doc.headMeans],
+        words: words(doc),
+        classes: classes(),
+      }
+    : null;
 };

@@ -27,7 +27,12 @@ const within = (element) => {
 
 const write = (context, element, { x, y, width, height }, align) => {
   const { fontSize, fontFamily, color } = getComputedStyle(element);
-  Object.assign(context, { font: `${fontSize} ${fontFamily}`, fillStyle: color, textAlign: align, textBaseline: "middle" });
+  Object.assign(context, {
+    font: `${fontSize} ${fontFamily}`,
+    fillStyle: color,
+    textAlign: align,
+    textBaseline: "middle",
+  });
   context.fillText(element.textContent, align === "center" ? x + width / 2 : x, y + height / 2, width);
 };
 
@@ -78,7 +83,12 @@ const matrix = ({ matrix: { n, order }, name, paint, side }, { muted, font }) =>
   context.translate(names, 0);
   paint(context, side());
   context.setTransform();
-  Object.assign(context, { font: `${Math.min(LARGEST_NAME, 0.8 * row)}px ${font}`, fillStyle: muted, textAlign: "right", textBaseline: "middle" });
+  Object.assign(context, {
+    font: `${Math.min(LARGEST_NAME, 0.8 * row)}px ${font}`,
+    fillStyle: muted,
+    textAlign: "right",
+    textBaseline: "middle",
+  });
   if (names) order.forEach((head, i) => context.fillText(name(head), names - 4, (i + 0.5) * row));
   return context;
 };
@@ -98,7 +108,11 @@ const map = (picture, { muted, font }) => {
     context.stroke();
   }
   for (const mark of picture.querySelectorAll("text")) {
-    Object.assign(context, { font: `${getComputedStyle(mark).fontSize} ${font}`, fillStyle: muted, textAlign: "center" });
+    Object.assign(context, {
+      font: `${getComputedStyle(mark).fontSize} ${font}`,
+      fillStyle: muted,
+      textAlign: "center",
+    });
     context.fillText(mark.textContent, number(mark, "x"), number(mark, "y"));
   }
   return context;
@@ -118,20 +132,41 @@ const place = (row, { heads }) => [Math.floor(row / heads), row % heads];
 const TABLES = {
   grid: ({ metrics, payload }) => [
     ["layer", "head", ...metrics.map(({ name }) => name)],
-    ...metrics[0].values.map((_, row) => [...place(row, payload), ...metrics.map(({ values, categories }) => (values[row] === null ? "" : categories ? csv.quoted(categories[values[row]]) : values[row]))]),
+    ...metrics[0].values.map((_, row) => [
+      ...place(row, payload),
+      ...metrics.map(({ values, categories }) =>
+        values[row] === null ? "" : categories ? csv.quoted(categories[values[row]]) : values[row],
+      ),
+    ]),
   ],
   means: ({ payload: { mean_maps: means, ...payload } }) => [
     ["layer", "head", "query", "key", "attention"],
-    ...means.codes.flatMap((codes, row) => [...meanMaps.decode(means, codes)].map((value, i) => [...place(row, payload), Math.floor(i / means.cells), i % means.cells, value.toPrecision(4)])),
+    ...means.codes.flatMap((codes, row) =>
+      [...meanMaps.decode(means, codes)].map((value, i) => [
+        ...place(row, payload),
+        Math.floor(i / means.cells),
+        i % means.cells,
+        value.toPrecision(4),
+      ]),
+    ),
   ],
   matrix: ({ matrices, payload }, measure) => {
     const { n, value, beyond } = matrices[measure].matrix;
-    const pairs = Array.from({ length: n }, (_, a) => Array.from({ length: n - a - 1 }, (_, i) => [a, a + i + 1])).flat();
-    return [["layer", "head", "other_layer", "other_head", measure, "beyond_chance"], ...pairs.map(([a, b]) => [...place(a, payload), ...place(b, payload), value(a, b), Number(beyond(a, b))])];
+    const pairs = Array.from({ length: n }, (_, a) =>
+      Array.from({ length: n - a - 1 }, (_, i) => [a, a + i + 1]),
+    ).flat();
+    return [
+      ["layer", "head", "other_layer", "other_head", measure, "beyond_chance"],
+      ...pairs.map(([a, b]) => [...place(a, payload), ...place(b, payload), value(a, b), Number(beyond(a, b))]),
+    ];
   },
   map: ({ payload }, measure) => [
     ["layer", "head", "x", "y"],
-    ...[...of(measure).querySelectorAll("circle")].map((mark) => [...place(mark.dataset.row, payload), mark.getAttribute("cx"), mark.getAttribute("cy")]),
+    ...[...of(measure).querySelectorAll("circle")].map((mark) => [
+      ...place(mark.dataset.row, payload),
+      mark.getAttribute("cx"),
+      mark.getAttribute("cy"),
+    ]),
   ],
 };
 
@@ -140,21 +175,34 @@ const metricTitle = () => byId("metric").selectedOptions[0].text;
 // What colours stand for, which a picture alone does not say.
 const WORDS = {
   grid: () => `, colour: ${metricTitle()}`,
-  means: ({ payload }) => `: queries down, keys across; blank up to ${formats.significant(1 / payload.mean_maps.cells)} of attention, strongest from 0.5 on, logarithmic`,
-  matrix: ({ payload }, measure) => `, colours from ${payload.likeness[measure].range.map((value) => formats.significant(value)).join(" to ")}; faint: not beyond chance`,
+  means: ({ payload }) =>
+    `: queries down, keys across; blank up to ${formats.significant(1 / payload.mean_maps.cells)} of attention, strongest from 0.5 on, logarithmic`,
+  matrix: ({ payload }, measure) =>
+    `, colours from ${payload.likeness[measure].range.map((value) => formats.significant(value)).join(" to ")}; faint: not beyond chance`,
   map: () => `, colour: ${metricTitle()}`,
 };
 
 const create = (panel, page) => {
   const select = byId("export-view");
   exportFiles.serve(panel, () => {
-    const [{ value, text, dataset: { measure } }] = select.selectedOptions;
+    const [
+      {
+        value,
+        text,
+        dataset: { measure },
+      },
+    ] = select.selectedOptions;
     const title = `${document.querySelector("h1").textContent.trim()} – ${text}`;
     const colours = palette.current();
-    const picture = () => pictures.assembled(title, title + WORDS[value](page, measure), colours, PICTURES[value](page, colours, measure));
-    return exportFiles.formats(["heads", value, measure].filter(Boolean).join("-"), picture, () => csv.file(TABLES[value](page, measure)));
+    const picture = () =>
+      pictures.assembled(title, title + WORDS[value](page, measure), colours, PICTURES[value](page, colours, measure));
+    return exportFiles.formats(["heads", value, measure].filter(Boolean).join("-"), picture, () =>
+      csv.file(TABLES[value](page, measure)),
+    );
   });
-  panel.querySelectorAll("[data-format]").forEach((button) => { button.disabled = false; });
+  panel.querySelectorAll("[data-format]").forEach((button) => {
+    button.disabled = false;
+  });
 };
 
 export const headFiles = { create };

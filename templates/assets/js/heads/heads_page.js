@@ -25,7 +25,10 @@ const colouring = (metric, now) => {
     return {
       colour: (value) => colours[value],
       words: (value) => names[value],
-      legend: metric.categories.map((name, i) => [colours[i], `${name}: ${metric.values.filter((value) => value === i).length}`]),
+      legend: metric.categories.map((name, i) => [
+        colours[i],
+        `${name}: ${metric.values.filter((value) => value === i).length}`,
+      ]),
     };
   }
   const numbers = finite(metric.values);
@@ -34,23 +37,34 @@ const colouring = (metric, now) => {
   // On a logarithmic ramp a single head near 0 would leave one colour for all others.
   const low = logarithmic ? numbers.sort((a, b) => a - b)[Math.floor(SKIPPED * (numbers.length - 1))] : least;
   const high = Math.max(...numbers);
-  const place = logarithmic ? palette.placer(Math.max(1e-12, low), high) : (value) => Math.round((255 * (value - low)) / (high - low || 1));
+  const place = logarithmic
+    ? palette.placer(Math.max(1e-12, low), high)
+    : (value) => Math.round((255 * (value - low)) / (high - low || 1));
   const words = (value) => (value === null ? "–" : formats.significant(value));
   return {
     colour: (value) => (value === null ? now.line : now.css[place(value)]),
     words,
-    legend: [[null, `${low > least ? "up to " : ""}${words(low)}`], [`linear-gradient(to right, ${[0, 51, 102, 153, 204, 255].map((step) => now.css[step]).join(", ")})`, `${words(high)}${logarithmic ? ", logarithmic" : ""}`]],
+    legend: [
+      [null, `${low > least ? "up to " : ""}${words(low)}`],
+      [
+        `linear-gradient(to right, ${[0, 51, 102, 153, 204, 255].map((step) => now.css[step]).join(", ")})`,
+        `${words(high)}${logarithmic ? ", logarithmic" : ""}`,
+      ],
+    ],
   };
 };
 
 // Swatches and their words; a ramp stands between its ends.
-const showLegend = (place, legend) => place.replaceChildren(...legend.flatMap(([colour, words]) => {
-  const name = element("span", "", words);
-  if (!colour) return [name];
-  const swatch = element("i", colour.startsWith("linear") ? "ramp" : "swatch");
-  swatch.style.background = colour;
-  return [swatch, name];
-}));
+const showLegend = (place, legend) =>
+  place.replaceChildren(
+    ...legend.flatMap(([colour, words]) => {
+      const name = element("span", "", words);
+      if (!colour) return [name];
+      const swatch = element("i", colour.startsWith("linear") ? "ramp" : "swatch");
+      swatch.style.background = colour;
+      return [swatch, name];
+    }),
+  );
 
 // Files of the page, whose scripts load when a reader opens their panel.
 const handOut = async (panel, page) => {
@@ -65,7 +79,9 @@ const handOut = async (panel, page) => {
 const start = () => {
   const links = [...document.querySelectorAll("#head-table a")];
   const payload = JSON.parse(document.getElementById("heads-payload")?.textContent ?? "{}");
-  const metrics = payload.metrics ?? [{ name: "mean", title: "mean", values: links.map((link) => Number(link.dataset.mean)), logarithmic: true }];
+  const metrics = payload.metrics ?? [
+    { name: "mean", title: "mean", values: links.map((link) => Number(link.dataset.mean)), logarithmic: true },
+  ];
   const names = links.map((link) => link.getAttribute("aria-label")?.replace(/, mean [^,]*$/, ""));
   const points = [...document.querySelectorAll(".head-map circle")];
   const chooser = document.getElementById("metric");
@@ -82,7 +98,9 @@ const start = () => {
       link.style.color = palette.inkOn(link.style.backgroundColor);
       link.setAttribute("aria-label", `${names[row]}, ${metric.title} ${words(value)}`);
     });
-    points.forEach((point) => { point.style.fill = colour(metric.values[point.dataset.row]); });
+    points.forEach((point) => {
+      point.style.fill = colour(metric.values[point.dataset.row]);
+    });
     if (chooser) chooser.value = metric.name;
     const place = document.getElementById("legend-text");
     if (place) showLegend(place, legend);
@@ -93,8 +111,15 @@ const start = () => {
   draw();
   const maps = document.getElementById("mean-maps");
   if (maps) meanMaps().all(maps, payload.mean_maps, payload);
-  const matrices = Object.fromEntries([...document.querySelectorAll(".likeness")].map((place) => [place.dataset.measure, likenessMatrix.create(place, payload.likeness[place.dataset.measure], payload)]));
-  document.getElementById("exports")?.addEventListener("toggle", (event) => handOut(event.target, { payload, metrics, matrices }), { once: true });
+  const matrices = Object.fromEntries(
+    [...document.querySelectorAll(".likeness")].map((place) => [
+      place.dataset.measure,
+      likenessMatrix.create(place, payload.likeness[place.dataset.measure], payload),
+    ]),
+  );
+  document
+    .getElementById("exports")
+    ?.addEventListener("toggle", (event) => handOut(event.target, { payload, metrics, matrices }), { once: true });
 };
 
 export const headsPage = { colouring };

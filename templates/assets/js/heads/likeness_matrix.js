@@ -16,7 +16,8 @@ const read = ({ order, cluster, falling, range, steps, values, beyond }) => {
   // Pairs are listed row by row, the first head before the second.
   const at = (a, b) => (a < b ? a * n - (a * (a + 1)) / 2 + b - a - 1 : at(b, a));
   return {
-    n, order,
+    n,
+    order,
     value: (a, b) => values[at(a, b)] / steps,
     beyond: (a, b) => beyond[at(a, b)] === "1",
     place: (value) => {
@@ -28,7 +29,8 @@ const read = ({ order, cluster, falling, range, steps, values, beyond }) => {
   };
 };
 
-const page = (row, heads) => `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
+const page = (row, heads) =>
+  `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
 
 const create = (place, part, { heads, vectors }) => {
   const matrix = read(part);
@@ -38,7 +40,10 @@ const create = (place, part, { heads, vectors }) => {
   const name = (row) => headName(row, heads, vectors);
   base.tabIndex = 0;
   base.setAttribute("role", "img");
-  base.setAttribute("aria-label", `Likeness of ${matrix.n} heads; the arrow keys read it cell by cell, the table below has its best pairs`);
+  base.setAttribute(
+    "aria-label",
+    `Likeness of ${matrix.n} heads; the arrow keys read it cell by cell, the table below has its best pairs`,
+  );
   holder.append(base, overlay);
   let kept = false;
   let at = null;
@@ -81,18 +86,34 @@ const create = (place, part, { heads, vectors }) => {
   };
   const headLink = (row) => Object.assign(element("a", "head-name", name(row)), { href: page(row, heads) });
   const key = (row) => `${Math.floor(row / heads)}.${row % heads}`;
-  const besides = (a, b) => Object.assign(element("a", "", "side by side"), { href: `compare.html#a=${key(a)}&b=${key(b)}&kind=heads` });
+  const besides = (a, b) =>
+    Object.assign(element("a", "", "side by side"), { href: `compare.html#a=${key(a)}&b=${key(b)}&kind=heads` });
   const tell = () => {
     const [a, b] = at.map((i) => matrix.order[i]);
-    const said = a === b ? " itself" : `: ${matrix.value(a, b).toFixed(3)}, ${matrix.beyond(a, b) ? "alike beyond chance" : "not beyond chance"}`;
-    caption.replaceChildren(headLink(a), ...(a === b ? [] : [" and ", headLink(b)]), said, ...(a === b ? [] : [" · ", besides(a, b)]));
+    const said =
+      a === b
+        ? " itself"
+        : `: ${matrix.value(a, b).toFixed(3)}, ${matrix.beyond(a, b) ? "alike beyond chance" : "not beyond chance"}`;
+    caption.replaceChildren(
+      headLink(a),
+      ...(a === b ? [] : [" and ", headLink(b)]),
+      said,
+      ...(a === b ? [] : [" · ", besides(a, b)]),
+    );
     mark();
   };
   const cellAt = (event) => {
     const box = base.getBoundingClientRect();
-    return [event.clientY - box.top, event.clientX - box.left].map((length) => Math.min(matrix.n - 1, Math.max(0, Math.floor(length / cell()))));
+    return [event.clientY - box.top, event.clientX - box.left].map((length) =>
+      Math.min(matrix.n - 1, Math.max(0, Math.floor(length / cell()))),
+    );
   };
-  base.addEventListener("pointermove", (event) => { if (!kept) { at = cellAt(event); tell(); } });
+  base.addEventListener("pointermove", (event) => {
+    if (!kept) {
+      at = cellAt(event);
+      tell();
+    }
+  });
   base.addEventListener("click", (event) => {
     const next = cellAt(event);
     kept = !(kept && String(next) === String(at));

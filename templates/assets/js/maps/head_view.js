@@ -23,7 +23,17 @@ export const headView = {
   create: (place, pointer) => {
     let scene = null;
     let focus = null;
-    const box = scrollBox(place, { label: "Head view: tokens on the left attend to tokens on the right; arrow keys move from token to token and from side to side", rowHeight: ROW, head: HEAD, foot: FOOT }, () => paint());
+    const box = scrollBox(
+      place,
+      {
+        label:
+          "Head view: tokens on the left attend to tokens on the right; arrow keys move from token to token and from side to side",
+        rowHeight: ROW,
+        head: HEAD,
+        foot: FOOT,
+      },
+      () => paint(),
+    );
 
     const y = (side, index) => box.y(scene.seats[side].seat[index]);
     const sees = (side, index) => box.sees(scene.seats[side].seat[index]);
@@ -46,7 +56,14 @@ export const headView = {
         }
       }
       shades.forEach((pairs, shade) => {
-        if (pairs.length) stroke(colour, (shade + 0.5) / SHADES, pairs.map(([query, key]) => [y("query", query), y("key", key)]), left, right);
+        if (pairs.length)
+          stroke(
+            colour,
+            (shade + 0.5) / SHADES,
+            pairs.map(([query, key]) => [y("query", query), y("key", key)]),
+            left,
+            right,
+          );
       });
     };
 
@@ -63,11 +80,15 @@ export const headView = {
     };
 
     // What one token attends to, or what attends to it, in each of the shown heads.
-    const focused = () => scene.heads.map(({ row, colour }) => ({
-      colour,
-      pairs: focus.side === "key" ? matrix.column(scene.map, row, focus.token, scene.allows) : matrix.row(scene.map, row, focus.token, scene.allows),
-      rest: focus.side === "key" ? 0 : matrix.rest(scene.map, row, focus.token),
-    }));
+    const focused = () =>
+      scene.heads.map(({ row, colour }) => ({
+        colour,
+        pairs:
+          focus.side === "key"
+            ? matrix.column(scene.map, row, focus.token, scene.allows)
+            : matrix.row(scene.map, row, focus.token, scene.allows),
+        rest: focus.side === "key" ? 0 : matrix.rest(scene.map, row, focus.token),
+      }));
 
     const rays = (found, { left, right }) => {
       for (const { colour, pairs } of found) {
@@ -96,7 +117,10 @@ export const headView = {
       const { context } = box;
       const { tokens, colours } = scene;
       context.textBaseline = "middle";
-      for (const [side, x, align] of [["query", left - 8, "right"], ["key", right + 8, "left"]]) {
+      for (const [side, x, align] of [
+        ["query", left - 8, "right"],
+        ["key", right + 8, "left"],
+      ]) {
         for (const index of scene.seats[side].list) {
           if (!sees(side, index)) continue;
           context.fillStyle = tokens.special(index) ? colours.muted : colours.ink;
@@ -139,7 +163,9 @@ export const headView = {
       context.textBaseline = "middle";
       context.fillText(box.width < 420 ? "others" : "all other keys", right + 8, bottom);
       if (!focus || focus.side === "key") return;
-      found.forEach(({ rest }) => stroke(scene.colours.muted, 0.06 + 0.94 * rest, [[y("query", focus.token), bottom]], left, right));
+      found.forEach(({ rest }) =>
+        stroke(scene.colours.muted, 0.06 + 0.94 * rest, [[y("query", focus.token), bottom]], left, right),
+      );
       context.textAlign = "right";
       const share = found.reduce((sum, { rest }) => sum + rest, 0) / found.length;
       context.fillText(formats.percent(share), box.width - 4, bottom);
@@ -189,9 +215,13 @@ export const headView = {
       const side = event.offsetX > (left + right) / 2 ? "key" : "query";
       return { token: scene.seats[side].list[box.rowAt(event.offsetY)] ?? -1, side };
     };
-    place.addEventListener("pointermove", (event) => { if (scene) pointer.point(hit(event)); });
+    place.addEventListener("pointermove", (event) => {
+      if (scene) pointer.point(hit(event));
+    });
     place.addEventListener("pointerleave", () => pointer.point(null));
-    place.addEventListener("click", (event) => { if (scene && hit(event).token >= 0) pointer.hold(hit(event)); });
+    place.addEventListener("click", (event) => {
+      if (scene && hit(event).token >= 0) pointer.hold(hit(event));
+    });
 
     return {
       draw: (next) => {

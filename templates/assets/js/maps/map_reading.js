@@ -9,7 +9,14 @@ import { matrix } from "./matrix.js";
 const NAMED = 5;
 const LEAST = 0.005;
 const { percent } = formats;
-const KINDS = { before: "to the token before it", after: "to the one after it", itself: "to itself", special: "to special tokens", others: "to other tokens", rest: "to keys not shown" };
+const KINDS = {
+  before: "to the token before it",
+  after: "to the one after it",
+  itself: "to itself",
+  special: "to special tokens",
+  others: "to other tokens",
+  rest: "to keys not shown",
+};
 
 // Parts of a sentence; the ones in a pair are words of the document.
 const average = ({ map, tokens }, row) => {
@@ -18,21 +25,45 @@ const average = ({ map, tokens }, row) => {
   return [`a token gives on average ${told.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
 };
 
-const listed = (scene, pairs) => pairs.slice(0, NAMED).filter(([, value], i) => !i || value >= LEAST).flatMap(([other, value], i) => [i ? ", " : "", { word: scene.tokens.word(other) }, ` ${percent(value)}`]);
+const listed = (scene, pairs) =>
+  pairs
+    .slice(0, NAMED)
+    .filter(([, value], i) => !i || value >= LEAST)
+    .flatMap(([other, value], i) => [i ? ", " : "", { word: scene.tokens.word(other) }, ` ${percent(value)}`]);
 
 const ofQuery = (scene, row, { token, other }) => {
   const pairs = matrix.row(scene.map, row, token, scene.allows);
   const found = pairs.find(([key]) => key === other);
-  const cell = other === undefined ? [] : found ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`] : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
+  const cell =
+    other === undefined
+      ? []
+      : found
+        ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`]
+        : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
   const beyond = scene.tokens.length - scene.map.entries;
-  const tail = beyond > 0 ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`} not shown` : "";
-  return [{ word: scene.tokens.word(token) }, ...cell, pairs.length ? " attends to " : " attends to nothing in this selection", ...listed(scene, pairs), tail, "."];
+  const tail =
+    beyond > 0
+      ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`} not shown`
+      : "";
+  return [
+    { word: scene.tokens.word(token) },
+    ...cell,
+    pairs.length ? " attends to " : " attends to nothing in this selection",
+    ...listed(scene, pairs),
+    tail,
+    ".",
+  ];
 };
 
 const ofKey = (scene, row, { token }) => {
   const pairs = matrix.column(scene.map, row, token, scene.allows);
   if (!pairs.length) return [{ word: scene.tokens.word(token) }, " is among the strongest keys of no token."];
-  return [{ word: scene.tokens.word(token) }, ` is among the strongest keys of ${pairs.length === 1 ? "1 token" : `${formats.count(pairs.length)} tokens`}: `, ...listed(scene, pairs), "."];
+  return [
+    { word: scene.tokens.word(token) },
+    ` is among the strongest keys of ${pairs.length === 1 ? "1 token" : `${formats.count(pairs.length)} tokens`}: `,
+    ...listed(scene, pairs),
+    ".",
+  ];
 };
 
 const parts = (scene, row, focus) => {
@@ -46,15 +77,19 @@ const item = (scene, { row, colour }, focus) => {
   const made = element("li");
   const key = element("i", "pin-key");
   key.style.backgroundColor = colour;
-  const words = parts(scene, row, focus).map((part) => (part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", clip(part.word, 24))));
+  const words = parts(scene, row, focus).map((part) =>
+    part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", clip(part.word, 24)),
+  );
   made.append(key, scene.doc.link(row), ": ", ...words);
   return made;
 };
 
 export const mapReading = {
-  plain, parts,
+  plain,
+  parts,
   show: (place, spoken, scene, focus, held) => {
     place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
-    if (held && focus) spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${hiddenTexts.announced(plain(parts(scene, scene.heads[0].row, focus)))}`;
+    if (held && focus)
+      spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${hiddenTexts.announced(plain(parts(scene, scene.heads[0].row, focus)))}`;
   },
 };

@@ -14,7 +14,13 @@ const load = async (part) => {
   const [thumbnails, keyBytes, codes, rest] = packed.map((buffer) => new Uint8Array(buffer));
   const keys = tokens <= 256 ? keyBytes : planes(keyBytes);
   const n = rows * tokens;
-  if (thumbnails.length !== rows * cells * cells || keys.length !== n * entries || codes.length !== n * entries || rest.length !== n) throw new Error("the file of its map is incomplete");
+  if (
+    thumbnails.length !== rows * cells * cells ||
+    keys.length !== n * entries ||
+    codes.length !== n * entries ||
+    rest.length !== n
+  )
+    throw new Error("the file of its map is incomplete");
   for (let i = 0; i < codes.length; i++) if (i % entries) codes[i] += codes[i - 1];
   return { rows, tokens, entries, cells, thumbnails, keys, codes, rest, values: codec.valueTable(part, 8) };
 };
@@ -54,7 +60,16 @@ const shares = (map, head, special) => {
     n += 1;
     sums.rest += rest(map, head, query);
     for (const [key, value] of row(map, head, query)) {
-      const kind = key === query ? "itself" : special(key) ? "special" : key === query - 1 ? "before" : key === query + 1 ? "after" : "others";
+      const kind =
+        key === query
+          ? "itself"
+          : special(key)
+            ? "special"
+            : key === query - 1
+              ? "before"
+              : key === query + 1
+                ? "after"
+                : "others";
       sums[kind] += value;
     }
   }
@@ -85,10 +100,13 @@ const filter = (choice, segment) => {
 // The tokens that such a choice lists as queries and as keys, in order, and the seat of each token; -1 for none.
 const seats = (choice, segment, length) => {
   const indices = Array.from({ length }, (_, index) => index);
-  const listed = (letter) => (choice === "all" ? indices : indices.filter((index) => segment(index) === "ab".indexOf(letter)));
+  const listed = (letter) =>
+    choice === "all" ? indices : indices.filter((index) => segment(index) === "ab".indexOf(letter));
   const seated = (list) => {
     const seat = new Int32Array(length).fill(-1);
-    list.forEach((index, i) => { seat[index] = i; });
+    list.forEach((index, i) => {
+      seat[index] = i;
+    });
     return { list, seat };
   };
   return { query: seated(listed(choice[0])), key: seated(listed(choice[1])) };

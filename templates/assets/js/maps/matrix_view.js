@@ -14,7 +14,8 @@ const picture = (map, head, { packed }, allows) => {
   const pixels = new Uint32Array(image.data.buffer).fill(packed[0]);
   const place = palette.placer(Math.min(FAINTEST, 1 / tokens), 1);
   for (let query = 0; query < tokens; query++) {
-    for (const [key, value] of matrix.row(map, head, query, allows)) pixels[query * tokens + key] = packed[place(value)];
+    for (const [key, value] of matrix.row(map, head, query, allows))
+      pixels[query * tokens + key] = packed[place(value)];
   }
   const canvas = Object.assign(document.createElement("canvas"), { width: tokens, height: tokens });
   canvas.getContext("2d").putImageData(image, 0, 0);
@@ -34,7 +35,7 @@ export const matrixView = {
       const { tokens, colours } = scene;
       context.font = `11px ${colours.font}`;
       context.textBaseline = "middle";
-      const every = step >= LABELLED ? 1 : [10, 20, 50, 100].find((n) => n * step > 24) ?? 200;
+      const every = step >= LABELLED ? 1 : ([10, 20, 50, 100].find((n) => n * step > 24) ?? 200);
       for (let index = 0; index < tokens.length; index += every) {
         const name = step >= LABELLED ? clip(tokens.word(index), 11) : String(index);
         context.fillStyle = step < LABELLED || tokens.special(index) ? colours.muted : colours.ink;
@@ -62,17 +63,31 @@ export const matrixView = {
       const context = plotCanvas.fit(base, size, size);
       plotCanvas.fit(overlay, size, size);
       context.imageSmoothingEnabled = step < 1;
-      context.drawImage(picture(scene.map, scene.heads[0].row, scene.colours, scene.allows), margin, margin, size - margin, size - margin);
+      context.drawImage(
+        picture(scene.map, scene.heads[0].row, scene.colours, scene.allows),
+        margin,
+        margin,
+        size - margin,
+        size - margin,
+      );
       labels(context);
     };
 
     const hit = (event) => {
       const [key, query] = [event.offsetX, event.offsetY].map((at) => Math.floor((at - margin) / step));
       const inside = (index) => index >= 0 && index < scene.map.tokens;
-      return inside(query) && inside(key) ? { token: query, side: "query", other: key } : inside(key) ? { token: key, side: "key" } : { token: inside(query) ? query : -1, side: "query" };
+      return inside(query) && inside(key)
+        ? { token: query, side: "query", other: key }
+        : inside(key)
+          ? { token: key, side: "key" }
+          : { token: inside(query) ? query : -1, side: "query" };
     };
-    place.addEventListener("pointermove", (event) => { if (scene) pointer.point(hit(event)); });
-    place.addEventListener("click", (event) => { if (scene && hit(event).token >= 0) pointer.hold(hit(event)); });
+    place.addEventListener("pointermove", (event) => {
+      if (scene) pointer.point(hit(event));
+    });
+    place.addEventListener("click", (event) => {
+      if (scene && hit(event).token >= 0) pointer.hold(hit(event));
+    });
 
     return {
       draw,
@@ -87,7 +102,8 @@ export const matrixView = {
         const at = (index) => margin + index * step;
         if (focus.side === "query") context.strokeRect(margin, at(focus.token), size - margin - 1, Math.max(2, step));
         if (focus.side === "key") context.strokeRect(at(focus.token), margin, Math.max(2, step), size - margin - 1);
-        if (focus.other !== undefined) context.strokeRect(at(focus.other), at(focus.token), Math.max(3, step), Math.max(3, step));
+        if (focus.other !== undefined)
+          context.strokeRect(at(focus.other), at(focus.token), Math.max(3, step), Math.max(3, step));
       },
     };
   },

@@ -32,14 +32,19 @@ export const modelView = {
     const canvas = document.createElement("canvas");
     const { grid, rowOf, press, mark } = headButtons(doc, "Open a head");
     gridKeys(grid, doc);
-    grid.addEventListener("click", (event) => { if (rowOf(event) >= 0) choose(rowOf(event)); });
-    grid.addEventListener("pointerover", (event) => { if (rowOf(event) >= 0) cursor.hover(cursor.get().token, rowOf(event)); });
+    grid.addEventListener("click", (event) => {
+      if (rowOf(event) >= 0) choose(rowOf(event));
+    });
+    grid.addEventListener("pointerover", (event) => {
+      if (rowOf(event) >= 0) cursor.hover(cursor.get().token, rowOf(event));
+    });
     grid.addEventListener("pointerleave", () => cursor.hover(-1));
     grid.style.inset = `${TOP}px 0 auto ${LEFT}px`;
 
     let painted = null;
     const pictures = (map, colours) => {
-      if (painted?.map !== map || painted.dark !== colours.dark) painted = { map, dark: colours.dark, canvas: paint(map, doc, colours) };
+      if (painted?.map !== map || painted.dark !== colours.dark)
+        painted = { map, dark: colours.dark, canvas: paint(map, doc, colours) };
       return painted.canvas;
     };
 
@@ -59,7 +64,17 @@ export const modelView = {
       for (let row = 0; row < doc.rows; row++) {
         const [layer, head] = [Math.floor(row / doc.heads), row % doc.heads];
         if (!head) context.fillText(`L${layer}`, LEFT - 8, TOP + (layer + 0.5) * step);
-        context.drawImage(pictures(map, colours), head * map.cells, layer * map.cells, map.cells, map.cells, LEFT + head * step + GAP / 2, TOP + layer * step + GAP / 2, step - GAP, step - GAP);
+        context.drawImage(
+          pictures(map, colours),
+          head * map.cells,
+          layer * map.cells,
+          map.cells,
+          map.cells,
+          LEFT + head * step + GAP / 2,
+          TOP + layer * step + GAP / 2,
+          step - GAP,
+          step - GAP,
+        );
       }
       press(heads);
     };

@@ -11,7 +11,16 @@ const HEAD = 44;
 const columnsOf = (width) => {
   const [name, score, share] = width < 420 ? [70, 34, 60] : [112, 56, 92];
   const strip = (width - name - score - share - 24) / 2;
-  return { name, strip, key: name + 8, product: name + 16 + strip, score: name + 24 + 2 * strip, half: score / 2, share: name + 24 + 2 * strip + score + 6, bar: share - 54 };
+  return {
+    name,
+    strip,
+    key: name + 8,
+    product: name + 16 + strip,
+    score: name + 24 + 2 * strip,
+    half: score / 2,
+    share: name + 24 + 2 * strip + score + 6,
+    bar: share - 54,
+  };
 };
 
 const largest = (numbers) => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
@@ -21,7 +30,16 @@ export const neuronView = {
     let scene = null;
     let query = 0;
     let near = -1;
-    const box = scrollBox(place, { label: "Neuron view: query and key vectors, their product, score and softmax; arrow keys choose the query", rowHeight: ROW, head: HEAD, foot: 0 }, () => paint());
+    const box = scrollBox(
+      place,
+      {
+        label: "Neuron view: query and key vectors, their product, score and softmax; arrow keys choose the query",
+        rowHeight: ROW,
+        head: HEAD,
+        foot: 0,
+      },
+      () => paint(),
+    );
     let numbers = null;
 
     // Blue above, orange below zero, as strong as the number is large.
@@ -41,10 +59,21 @@ export const neuronView = {
       const { vectors: packed, heads, tokens } = scene;
       const head = heads[0].row % scene.doc.heads;
       const from = vectors.query(packed, head, query);
-      const products = Array.from({ length: tokens.length }, (_, key) => vectors.key(packed, head, key).map((value, i) => value * from[i]));
+      const products = Array.from({ length: tokens.length }, (_, key) =>
+        vectors.key(packed, head, key).map((value, i) => value * from[i]),
+      );
       const { scores, weights } = vectors.row(packed, head, query);
       const keys = products.map((_, key) => vectors.key(packed, head, key));
-      numbers = { from, keys, products, scores, weights, mostKey: largest(keys.map(largest)), mostProduct: largest(products.map(largest)), mostScore: largest(scores.map((score) => score || 0)) };
+      numbers = {
+        from,
+        keys,
+        products,
+        scores,
+        weights,
+        mostKey: largest(keys.map(largest)),
+        mostProduct: largest(products.map(largest)),
+        mostScore: largest(scores.map((score) => score || 0)),
+      };
     };
 
     const titles = (at) => {
@@ -53,7 +82,12 @@ export const neuronView = {
       context.fillStyle = scene.colours.muted;
       context.textBaseline = "middle";
       context.textAlign = "left";
-      [[at.key, "key"], [at.product, "query × key"], [at.score, "score"], [at.share, "softmax"]].forEach(([x, title]) => context.fillText(title, x, 8));
+      [
+        [at.key, "key"],
+        [at.product, "query × key"],
+        [at.score, "score"],
+        [at.share, "softmax"],
+      ].forEach(([x, title]) => context.fillText(title, x, 8));
       context.textAlign = "right";
       context.fillStyle = scene.colours.ink;
       context.font = `600 12px ${scene.colours.font}`;
@@ -112,9 +146,13 @@ export const neuronView = {
     };
 
     const hit = (event) => ({ token: box.rowAt(event.offsetY), side: "key" });
-    place.addEventListener("pointermove", (event) => { if (scene) pointer.point(hit(event)); });
+    place.addEventListener("pointermove", (event) => {
+      if (scene) pointer.point(hit(event));
+    });
     place.addEventListener("pointerleave", () => pointer.point(null));
-    place.addEventListener("click", (event) => { if (scene && hit(event).token >= 0) pointer.hold({ token: hit(event).token, side: "query" }); });
+    place.addEventListener("click", (event) => {
+      if (scene && hit(event).token >= 0) pointer.hold({ token: hit(event).token, side: "query" });
+    });
 
     return {
       draw: (next) => {
@@ -127,7 +165,10 @@ export const neuronView = {
       // A held token becomes the query; one that is only pointed at is marked among the keys.
       focus: (focus, held) => {
         near = focus && !held ? focus.token : -1;
-        if (!scene) { if (focus && held) query = focus.token; return; }
+        if (!scene) {
+          if (focus && held) query = focus.token;
+          return;
+        }
         if (focus && held && focus.token !== query) {
           query = focus.token;
           compute();

@@ -44,10 +44,17 @@ export const scrollBox = (place, { label, rowHeight, head, foot }, draw) => {
     if (y < head + rowHeight || y > self.height - foot - rowHeight) place.scrollTop += y - self.height / 2;
   };
   let waiting = false;
-  place.addEventListener("scroll", () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
-  }, { passive: true });
+  place.addEventListener(
+    "scroll",
+    () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        draw();
+      });
+    },
+    { passive: true },
+  );
   return self;
 };

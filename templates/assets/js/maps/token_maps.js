@@ -2,7 +2,7 @@
 
 import { late } from "../core/late.js";
 import { load } from "../core/load.js";
-import { mapFiles } from "../core/map_files.js";
+import { mapFiles } from "../document_views/map_files.js";
 import { attention } from "../document/attention.js";
 import { hiddenTexts } from "../document_views/hidden_texts.js";
 import { pageData } from "../early/page_data.js";
@@ -21,9 +21,11 @@ const exportFiles = late("exportFiles");
 
 const VIEWS = ["lines", "matrix", "neuron"];
 const HINTS = {
-  lines: "Point at a token: on the left, to see what it attends to; on the right, what attends to it. Gray bars are what a token gives to keys not shown.",
+  lines:
+    "Point at a token: on the left, to see what it attends to; on the right, what attends to it. Gray bars are what a token gives to keys not shown.",
   matrix: "Queries down, keys across; colours are logarithmic from 1 %. Blank: not among a query’s strongest keys.",
-  neuron: "Click a token to make it the query. Blue numbers are above zero, orange ones below. The score is their scaled sum of products; its softmax over the keys is the attention.",
+  neuron:
+    "Click a token to make it the query. Blue numbers are above zero, orange ones below. The score is their scaled sum of products; its softmax over the keys is the attention.",
 };
 const byId = (id) => document.getElementById(id);
 
@@ -34,18 +36,24 @@ const say = (text) => {
 
 const fillWindows = (headers, doc) => {
   const range = ({ first, kept }) => `tokens ${first + kept[0]} to ${Math.min(doc.tokens, first + kept[1]) - 1}`;
-  byId("map-window").replaceChildren(...headers.map((header, i) => new Option(`${i + 1} of ${headers.length}, ${range(header)}`, i)));
+  byId("map-window").replaceChildren(
+    ...headers.map((header, i) => new Option(`${i + 1} of ${headers.length}, ${range(header)}`, i)),
+  );
   byId("map-window-choice").hidden = headers.length < 2;
 };
 
 const listen = (state) => {
   byId("map-window").addEventListener("change", (event) => state.set({ window: event.target.value }));
   byId("map-texts").addEventListener("change", (event) => state.set({ texts: event.target.value }));
-  byId("map-pinned").addEventListener("change", (event) => state.set({ mapheads: event.target.checked ? "pinned" : "one" }));
-  for (const input of document.querySelectorAll("input[name=mapview]")) input.addEventListener("change", () => state.set({ mapview: input.value }));
+  byId("map-pinned").addEventListener("change", (event) =>
+    state.set({ mapheads: event.target.checked ? "pinned" : "one" }),
+  );
+  for (const input of document.querySelectorAll("input[name=mapview]"))
+    input.addEventListener("change", () => state.set({ mapview: input.value }));
 };
 
-const offered = (select, value) => ([...select.options].some((option) => option.value === String(value)) ? String(value) : select.options[0].value);
+const offered = (select, value) =>
+  [...select.options].some((option) => option.value === String(value)) ? String(value) : select.options[0].value;
 
 // What the reader chose, as far as it makes sense here.
 const choices = (state, second) => ({
@@ -62,7 +70,9 @@ const showChoices = ({ view, pinned, texts, window }) => {
   byId("map-pinned").checked = pinned;
   byId("map-pinned").disabled = view !== "lines";
   document.querySelector(`input[name=mapview][value=${view}]`).checked = true;
-  VIEWS.forEach((name) => { byId(`map-${name}`).hidden = name !== view; });
+  VIEWS.forEach((name) => {
+    byId(`map-${name}`).hidden = name !== view;
+  });
   byId("map-hint").textContent = HINTS[view];
 };
 
@@ -119,11 +129,14 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     // Of an address that names no map, the head that shades the text.
     const row = [state.get("map"), state.get("m")].map((key) => attention.rowOf(doc, key)).find((asked) => asked >= 0);
     const first = row ?? matrix.telling(map, tokens.special);
-    return chosen.pinned && chosen.view === "lines" && view.pins.length ? view.pins : [{ row: first, colour: view.colours.accent }];
+    return chosen.pinned && chosen.view === "lines" && view.pins.length
+      ? view.pins
+      : [{ row: first, colour: view.colours.accent }];
   };
 
   const title = ({ heads }) => {
-    byId("map-title").textContent = heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`;
+    byId("map-title").textContent =
+      heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`;
     byId("map-pin").textContent = view.pins.some(({ row }) => row === heads[0].row) ? "Unpin" : "Pin";
     byId("map-pin").hidden = heads.length > 1;
     byId("map-csv").disabled = hiddenTexts.now();
@@ -135,16 +148,29 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     showChoices(chosen);
     const { map, tokens } = await fetchWindow(chosen.window);
     const heads = headsOf(chosen, map, tokens);
-    const next = { doc, map, tokens, heads, colours: view.colours, chosen, allows: matrix.filter(chosen.texts, tokens.segment), seats: matrix.seats(chosen.texts, tokens.segment, tokens.length) };
+    const next = {
+      doc,
+      map,
+      tokens,
+      heads,
+      colours: view.colours,
+      chosen,
+      allows: matrix.filter(chosen.texts, tokens.segment),
+      seats: matrix.seats(chosen.texts, tokens.segment, tokens.length),
+    };
     say("");
-    if (chosen.view === "neuron" && headers[chosen.window].vectors && !pageData.single) next.vectors = await fetchVectors(chosen.window, heads[0].row);
+    if (chosen.view === "neuron" && headers[chosen.window].vectors && !pageData.single)
+      next.vectors = await fetchVectors(chosen.window, heads[0].row);
     scene = next;
     model.draw(scene);
     title(scene);
     table.draw(scene);
     byId("map-neuron").hidden = byId("map-hint").hidden = chosen.view === "neuron" && !scene.vectors;
     if (chosen.view !== "neuron") byId("map-neuron").hidden = true;
-    if (chosen.view === "neuron" && !scene.vectors) say("There are no query and key vectors here: the model does not show them, they do not reproduce its attention, or the study was run with maps.vectors: false.");
+    if (chosen.view === "neuron" && !scene.vectors)
+      say(
+        "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, or the study was run with maps.vectors: false.",
+      );
     else parts[chosen.view].draw(scene);
     byId("token-maps").dataset.drawn = "";
     follow(cursor.get());
@@ -152,7 +178,9 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
 
   // Of two choices made while a file loads, the later one is drawn last.
   let turn = Promise.resolve();
-  const draw = () => { turn = turn.then(show).catch((fault) => say(`The map cannot be shown: ${fault.message}.`)); };
+  const draw = () => {
+    turn = turn.then(show).catch((fault) => say(`The map cannot be shown: ${fault.message}.`));
+  };
 
   const follow = (now) => {
     if (!scene) return;
@@ -171,14 +199,22 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     if (!scene || (!by && !across)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (across) { state.set({ mapside: across }); return; }
+    if (across) {
+      state.set({ mapside: across });
+      return;
+    }
     let index = cursor.get().token < 0 ? (by > 0 ? -1 : scene.tokens.length) : scene.tokens.at(cursor.get().token);
-    do index += by; while (index >= 0 && index < scene.tokens.length && scene.tokens.placed(index) < 0);
+    do index += by;
+    while (index >= 0 && index < scene.tokens.length && scene.tokens.placed(index) < 0);
     if (index >= 0 && index < scene.tokens.length) cursor.hold(scene.tokens.placed(index), scene.heads[0].row);
   };
   VIEWS.forEach((name) => byId(`map-${name}`).addEventListener("keydown", keys));
   byId("map-pin").addEventListener("click", () => toggle(attention.keyOf(doc, scene.heads[0].row)));
-  byId("map-csv").addEventListener("click", () => download(`attention-${headers[scene.chosen.window].name}-${attention.keyOf(doc, scene.heads[0].row)}.csv`, () => mapTable.csv(scene, scene.heads[0].row)).catch((fault) => say(`Nothing was exported: ${fault.message}.`)));
+  byId("map-csv").addEventListener("click", () =>
+    download(`attention-${headers[scene.chosen.window].name}-${attention.keyOf(doc, scene.heads[0].row)}.csv`, () =>
+      mapTable.csv(scene, scene.heads[0].row),
+    ).catch((fault) => say(`Nothing was exported: ${fault.message}.`)),
+  );
   byId("map-texts-choice").hidden = second === null;
   fillWindows(headers, doc);
   listen(state);
@@ -192,7 +228,8 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     // Draws a part once more, for a picture: every head, or the shown one as far as it is in sight.
     picture: (part) => {
       if (!scene) throw new Error("the maps are not loaded yet: scroll to them first");
-      if (part === "head" && scene.chosen.view === "neuron" && !scene.vectors) throw new Error("this page shows no query and key vectors: choose lines or matrix");
+      if (part === "head" && scene.chosen.view === "neuron" && !scene.vectors)
+        throw new Error("this page shows no query and key vectors: choose lines or matrix");
       (part === "model" ? model : parts[scene.chosen.view]).draw(scene);
     },
     csv: () => mapTable.csv(scene, ...scene.heads.map(({ row }) => row)),

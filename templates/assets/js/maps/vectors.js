@@ -10,8 +10,11 @@ const half = (bits) => {
 };
 
 const load = async (part) => {
-  const [queries, keys] = await Promise.all([part.queries, part.keys].map(async (text) =>
-    Float32Array.from(matrix.planes(new Uint8Array(await codec.inflate(text))), half)));
+  const [queries, keys] = await Promise.all(
+    [part.queries, part.keys].map(async (text) =>
+      Float32Array.from(matrix.planes(new Uint8Array(await codec.inflate(text))), half),
+    ),
+  );
   return { ...part, queries, keys };
 };
 
@@ -27,7 +30,9 @@ const row = (vectors, head, query) => {
   const { tokens, scale, before, after } = vectors;
   const from = vector(vectors, vectors.queries, head, query);
   const sees = (key) => query - key <= before && key - query <= after;
-  const scores = Float64Array.from({ length: tokens }, (_, key) => (sees(key) ? scale * dot(from, vector(vectors, vectors.keys, head, key)) : NaN));
+  const scores = Float64Array.from({ length: tokens }, (_, key) =>
+    sees(key) ? scale * dot(from, vector(vectors, vectors.keys, head, key)) : NaN,
+  );
   const highest = scores.reduce((a, b) => (b > a ? b : a), -Infinity);
   const weights = scores.map((score) => (Number.isNaN(score) ? 0 : Math.exp(score - highest)));
   const sum = weights.reduce((a, b) => a + b, 0);
@@ -35,7 +40,9 @@ const row = (vectors, head, query) => {
 };
 
 export const vectors = {
-  half, load, row,
+  half,
+  load,
+  row,
   query: (vectors, head, token) => vector(vectors, vectors.queries, head, token),
   key: (vectors, head, token) => vector(vectors, vectors.keys, head, token),
 };

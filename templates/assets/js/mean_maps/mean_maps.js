@@ -11,7 +11,9 @@ import { redraw } from "../core/redraw.js";
 const decode = ({ lo, hi, cells }, codes) => {
   const step = Math.log(hi / lo) / 254;
   const binary = atob(codes);
-  const values = Float64Array.from(binary, (letter) => (letter.charCodeAt(0) ? lo * Math.exp((letter.charCodeAt(0) - 1) * step) : 0));
+  const values = Float64Array.from(binary, (letter) =>
+    letter.charCodeAt(0) ? lo * Math.exp((letter.charCodeAt(0) - 1) * step) : 0,
+  );
   if (values.length !== cells * cells) throw new Error("a mean map is incomplete");
   return values;
 };
@@ -25,9 +27,11 @@ const paint = (canvas, cells, values, { packed }) => {
   canvas.getContext("2d").putImageData(image, 0, 0);
 };
 
-const percent = (first, cells) => `${Math.round((100 * first) / cells)} to ${Math.round((100 * (first + 1)) / cells)} %`;
+const percent = (first, cells) =>
+  `${Math.round((100 * first) / cells)} to ${Math.round((100 * (first + 1)) / cells)} %`;
 
-const reading = (values, cells, query, key) => `Queries at ${percent(query, cells)} of a text give ${formats.percent(values[query * cells + key])} of their attention to keys at ${percent(key, cells)}.`;
+const reading = (values, cells, query, key) =>
+  `Queries at ${percent(query, cells)} of a text give ${formats.percent(values[query * cells + key])} of their attention to keys at ${percent(key, cells)}.`;
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
@@ -41,14 +45,22 @@ const one = (figure) => {
   let at = [0, 0];
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", "Mean map of this head; the arrow keys read it cell by cell, the table below has its quarters");
-  const tell = () => { told.textContent = reading(values, cells, ...at); };
+  canvas.setAttribute(
+    "aria-label",
+    "Mean map of this head; the arrow keys read it cell by cell, the table below has its quarters",
+  );
+  const tell = () => {
+    told.textContent = reading(values, cells, ...at);
+  };
   // A finger points by touching.
-  for (const kind of ["pointermove", "pointerdown"]) canvas.addEventListener(kind, (event) => {
-    const box = canvas.getBoundingClientRect();
-    at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width].map((share) => Math.min(cells - 1, Math.max(0, Math.floor(share * cells))));
-    tell();
-  });
+  for (const kind of ["pointermove", "pointerdown"])
+    canvas.addEventListener(kind, (event) => {
+      const box = canvas.getBoundingClientRect();
+      at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width].map((share) =>
+        Math.min(cells - 1, Math.max(0, Math.floor(share * cells))),
+      );
+      tell();
+    });
   canvas.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (!step) return;
@@ -67,12 +79,21 @@ const all = (place, { cells, codes, ...code }, { heads, vectors }) => {
   const pictures = codes.map((text) => decode({ cells, ...code }, text));
   const table = element("table", "head-table pictures");
   const titles = table.createTHead().insertRow();
-  titles.append(element("td"), ...Array.from({ length: heads }, (_, head) => Object.assign(element("th", "", `${vectors ? "V" : "H"}${head}`), { scope: "col" })));
+  titles.append(
+    element("td"),
+    ...Array.from({ length: heads }, (_, head) =>
+      Object.assign(element("th", "", `${vectors ? "V" : "H"}${head}`), { scope: "col" }),
+    ),
+  );
   const body = table.createTBody();
   const canvases = pictures.map((_, row) => {
     const line = row % heads ? body.rows[body.rows.length - 1] : body.insertRow();
-    if (!(row % heads)) line.append(Object.assign(element("th", "", vectors ? "" : `L${row / heads}`), { scope: "row" }));
-    const link = Object.assign(element("a"), { href: `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`, title: headName(row, heads, vectors) });
+    if (!(row % heads))
+      line.append(Object.assign(element("th", "", vectors ? "" : `L${row / heads}`), { scope: "row" }));
+    const link = Object.assign(element("a"), {
+      href: `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`,
+      title: headName(row, heads, vectors),
+    });
     link.setAttribute("aria-label", `${link.title}, mean map`);
     link.append(element("canvas"));
     line.insertCell().append(link);

@@ -9,7 +9,11 @@ import { scrolling } from "./scrolling.js";
 const root = document.documentElement;
 
 const remember = (key, value) => {
-  try { localStorage.setItem(key, value); } catch { /* forgotten on the next page, still done on this one */ }
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    /* forgotten on the next page, still done on this one */
+  }
 };
 
 const watchTheme = () => {

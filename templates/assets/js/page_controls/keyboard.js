@@ -4,7 +4,17 @@ import { load } from "../core/load.js";
 import { shownDocument } from "../core/shown_document.js";
 import { part } from "../early/part.js";
 
-const GO = { s: "index.html", d: "documents.html", h: "heads.html", c: "classes.html", t: "tokens.html", f: "figures.html", m: "methods.html", a: "about.html", p: "compare.html" };
+const GO = {
+  s: "index.html",
+  d: "documents.html",
+  h: "heads.html",
+  c: "classes.html",
+  t: "tokens.html",
+  f: "figures.html",
+  m: "methods.html",
+  a: "about.html",
+  p: "compare.html",
+};
 
 // How many times as many tokens the plots of a document show.
 const ZOOM = { "+": 0.5, "-": 2, 0: Infinity };
@@ -53,7 +63,11 @@ const start = () => {
     else if (event.key === "j") follow("next");
     else if (event.key === "k") follow("prev");
     else if (shownDocument.get() && ZOOM[event.key]) shownDocument.get().magnify(ZOOM[event.key]);
-    else if (shownDocument.get() && (event.key === "ArrowLeft" || event.key === "ArrowRight") && wantsArrows(event.target)) {
+    else if (
+      shownDocument.get() &&
+      (event.key === "ArrowLeft" || event.key === "ArrowRight") &&
+      wantsArrows(event.target)
+    ) {
       event.preventDefault();
       shownDocument.get().step(event.key === "ArrowLeft" ? -1 : 1);
     }
@@ -61,6 +75,7 @@ const start = () => {
 };
 
 // Arrows belong to radio buttons and scrolling regions when those have the focus.
-const wantsArrows = (target) => target === document.body || target.closest(".plot, #text, main") === target || Boolean(target.closest(".plot"));
+const wantsArrows = (target) =>
+  target === document.body || target.closest(".plot, #text, main") === target || Boolean(target.closest(".plot"));
 
 export const keyboard = { start };

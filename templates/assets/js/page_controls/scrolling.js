@@ -3,10 +3,10 @@
 const SLACK = 2;
 
 // On which sides there is more to see.
-const more = ({ scrollLeft, scrollWidth, clientWidth }) => [
-  Math.abs(scrollLeft) > SLACK ? "start" : "",
-  Math.abs(scrollLeft) + clientWidth < scrollWidth - SLACK ? "end" : "",
-].filter(Boolean).join(" ");
+const more = ({ scrollLeft, scrollWidth, clientWidth }) =>
+  [Math.abs(scrollLeft) > SLACK ? "start" : "", Math.abs(scrollLeft) + clientWidth < scrollWidth - SLACK ? "end" : ""]
+    .filter(Boolean)
+    .join(" ");
 
 const mark = (box) => {
   const sides = more(box);
@@ -17,12 +17,13 @@ const mark = (box) => {
 const watch = () => {
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target.closest(BOXES))));
   const known = new WeakSet();
-  const look = () => document.querySelectorAll(BOXES).forEach((box) => {
-    if (known.has(box)) return;
-    known.add(box);
-    box.addEventListener("scroll", () => mark(box), { passive: true });
-    for (const part of [box, ...box.children]) sizes.observe(part);
-  });
+  const look = () =>
+    document.querySelectorAll(BOXES).forEach((box) => {
+      if (known.has(box)) return;
+      known.add(box);
+      box.addEventListener("scroll", () => mark(box), { passive: true });
+      for (const part of [box, ...box.children]) sizes.observe(part);
+    });
   look();
   new MutationObserver(look).observe(document.getElementById("main"), { childList: true, subtree: true });
 };

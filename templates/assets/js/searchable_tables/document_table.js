@@ -21,7 +21,8 @@ const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, conf
   return [
     gold !== "" && ((i) => rows.label[i] === Number(gold)),
     predicted !== "" && ((i) => rows.prediction[i] === Number(predicted)),
-    outcome !== "" && ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
+    outcome !== "" &&
+      ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
     group && ((i) => rows.group[i] === group - 1),
     maps && ((i) => rows.maps[i]),
     confidence && ((i) => rows.confidence[i] >= least && rows.confidence[i] <= surest),
@@ -38,7 +39,11 @@ const finder = (rows, lower) => {
   return ({ q, ...filter }) => {
     const [query, filters] = [search.query(q ?? ""), JSON.stringify(filter)];
     const among = filters === last.filters && query.includes(last.query) ? last.found : all;
-    last = { filters, query, found: tests(rows, lower, query, filter).reduce((found, test) => found.filter(test), among) };
+    last = {
+      filters,
+      query,
+      found: tests(rows, lower, query, filter).reduce((found, test) => found.filter(test), among),
+    };
     return last.found;
   };
 };
@@ -46,20 +51,30 @@ const finder = (rows, lower) => {
 // Texts and ids as a search compares them: made while the page rests, or at once when a search comes first.
 const folded = (rows) => {
   const made = [];
-  const ahead = (last) => { while (made.length <= last) made.push(search.fold(`${rows.text[made.length]}\n${rows.id[made.length]}`)); };
+  const ahead = (last) => {
+    while (made.length <= last) made.push(search.fold(`${rows.text[made.length]}\n${rows.id[made.length]}`));
+  };
   const rest = globalThis.requestIdleCallback ?? ((call) => setTimeout(call, 30));
   const go = () => {
     if (made.length >= rows.id.length) return;
     ahead(Math.min(rows.id.length, made.length + PIECE) - 1);
     rest(go);
   };
-  return { go: () => rest(go), at: (i) => { if (i >= made.length) ahead(i); return made[i]; } };
+  return {
+    go: () => rest(go),
+    at: (i) => {
+      if (i >= made.length) ahead(i);
+      return made[i];
+    },
+  };
 };
 
 // "10-200", "10-" and "-200" are ranges; whatever else is none.
 const range = (text) => {
   const match = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(text);
-  return match && (match[1] || match[2]) ? [match[1] === undefined ? null : Number(match[1]), match[2] === undefined ? null : Number(match[2])] : null;
+  return match && (match[1] || match[2])
+    ? [match[1] === undefined ? null : Number(match[1]), match[2] === undefined ? null : Number(match[2])]
+    : null;
 };
 
 const goldName = (rows, labels, i) => (rows.label[i] === null ? "not known" : labels[rows.label[i]]);
@@ -70,9 +85,21 @@ const columnsOf = (rows, labels, score) => [
   { name: "id", title: "Id", className: "c-id", sort: (i) => rows.id[i] },
   { name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) },
   { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => labels[rows.prediction[i]] },
-  { name: "confidence", title: "Confidence", className: "c-confidence", sort: (i) => rows.confidence[i], falling: true },
+  {
+    name: "confidence",
+    title: "Confidence",
+    className: "c-confidence",
+    sort: (i) => rows.confidence[i],
+    falling: true,
+  },
   { name: "length", title: "Tokens", className: "c-length", sort: (i) => rows.tokens[i], falling: true },
-  ...Object.entries(score).map(([name, title]) => ({ name, title, className: "c-score", sort: (i) => rows[name][i] ?? -1, falling: true })),
+  ...Object.entries(score).map(([name, title]) => ({
+    name,
+    title,
+    className: "c-score",
+    sort: (i) => rows[name][i] ?? -1,
+    falling: true,
+  })),
 ];
 
 const outcome = (right) => {
@@ -101,27 +128,41 @@ const cellsOf = (rows, labels, query, score) => (i) => {
   if (rows.full && !rows.full[i]) id.append(" ", element("span", "subject", "· layers only"));
   const gold = element("span", "c-gold");
   gold.append(element("bdi", "", goldName(rows, labels, i)));
-  return [number, text, id, gold, predicted,
+  return [
+    number,
+    text,
+    id,
+    gold,
+    predicted,
     element("span", "c-confidence", formats.percent(rows.confidence[i])),
     element("span", "c-length", formats.count(rows.tokens[i])),
-    element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3))];
+    element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),
+  ];
 };
 
-const offered = (field, value) => (!field.options || [...field.options].some((option) => option.value === value) ? value : "");
+const offered = (field, value) =>
+  !field.options || [...field.options].some((option) => option.value === value) ? value : "";
 
 // What document pages step through while a filter is on.
 const leaveTrail = (found, active) => {
   try {
     if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), found.join(","));
     else sessionStorage.removeItem(readingList.keyOf("."));
-  } catch { /* stepping then goes through all documents */ }
+  } catch {
+    /* stepping then goes through all documents */
+  }
 };
 
 const RANGES = { confidence: ["confidence-from", "confidence-to"], length: ["length-from", "length-to"] };
 
 // What the reader asks for, as far as the page offers it: a link may ask for a class that does not exist.
 const asked = (state, fields, withMaps) => {
-  const filter = Object.fromEntries(["q", "gold", "predicted", "outcome", "group"].map((key) => [key, fields[key] ? offered(fields[key], state.get(key)) : ""]));
+  const filter = Object.fromEntries(
+    ["q", "gold", "predicted", "outcome", "group"].map((key) => [
+      key,
+      fields[key] ? offered(fields[key], state.get(key)) : "",
+    ]),
+  );
   for (const key of Object.keys(RANGES)) filter[key] = range(state.get(key));
   filter.maps = withMaps !== null && state.get("maps") === "yes";
   return filter;
@@ -130,19 +171,23 @@ const asked = (state, fields, withMaps) => {
 const showFilter = (filter, fields, withMaps) => {
   if (withMaps) withMaps.checked = filter.maps;
   for (const [key, field] of Object.entries(fields)) if (field.value !== filter[key]) field.value = filter[key];
-  for (const [key, ids] of Object.entries(RANGES)) ids.forEach((id, end) => {
-    const value = String(filter[key]?.[end] ?? "");
-    if (byId(id).value !== value && document.activeElement !== byId(id)) byId(id).value = value;
-  });
+  for (const [key, ids] of Object.entries(RANGES))
+    ids.forEach((id, end) => {
+      const value = String(filter[key]?.[end] ?? "");
+      if (byId(id).value !== value && document.activeElement !== byId(id)) byId(id).value = value;
+    });
 };
 
 const listen = (state, fields, withMaps, scores) => {
-  for (const [key, field] of Object.entries(fields)) field.addEventListener("input", () => state.set({ [key]: field.value }));
+  for (const [key, field] of Object.entries(fields))
+    field.addEventListener("input", () => state.set({ [key]: field.value }));
   withMaps?.addEventListener("change", (event) => state.set({ maps: event.target.checked ? "yes" : "" }));
-  for (const [key, ids] of Object.entries(RANGES)) for (const id of ids) byId(id).addEventListener("input", () => {
-    const [from, to] = ids.map((end) => byId(end).value);
-    state.set({ [key]: from || to ? `${from}-${to}` : "" });
-  });
+  for (const [key, ids] of Object.entries(RANGES))
+    for (const id of ids)
+      byId(id).addEventListener("input", () => {
+        const [from, to] = ids.map((end) => byId(end).value);
+        state.set({ [key]: from || to ? `${from}-${to}` : "" });
+      });
   scores.addEventListener("change", () => state.set({ sort: `-${scores.value}` }));
 };
 
@@ -153,14 +198,31 @@ const start = () => {
   if (!rows || rows.id.length !== total) return;
   const lower = folded(rows);
   const find = finder(rows, lower);
-  const state = addressState.create({ q: "", gold: "", predicted: "", outcome: "", group: "", maps: "", confidence: "", length: "", sort: "" });
-  const places = { q: byId("search"), gold: byId("filter-gold"), predicted: byId("filter-predicted"), outcome: byId("filter-outcome"), group: byId("filter-group") };
+  const state = addressState.create({
+    q: "",
+    gold: "",
+    predicted: "",
+    outcome: "",
+    group: "",
+    maps: "",
+    confidence: "",
+    length: "",
+    sort: "",
+  });
+  const places = {
+    q: byId("search"),
+    gold: byId("filter-gold"),
+    predicted: byId("filter-predicted"),
+    outcome: byId("filter-outcome"),
+    group: byId("filter-group"),
+  };
   const withMaps = byId("filter-maps");
   const scores = byId("score");
   const titles = Object.fromEntries([...scores.options].map(({ value, text }) => [value, text]));
   // Without gold labels or maps there is nothing to filter by, and the page leaves the fields out.
   const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
-  for (const select of [fields.gold, fields.predicted].filter(Boolean)) labels.forEach((name, i) => select.append(new Option(name, i)));
+  for (const select of [fields.gold, fields.predicted].filter(Boolean))
+    labels.forEach((name, i) => select.append(new Option(name, i)));
   const columns = columnsOf(rows, labels, titles);
   const nameOf = (sort) => sort.replace("-", "");
   const order = longTable.sorter(total);
@@ -170,7 +232,8 @@ const start = () => {
     label: "Documents",
     columns,
     cells: (i) => cellsOf(rows, labels, query, score)(i),
-    onSort: (name) => state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
+    onSort: (name) =>
+      state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
   });
   const draw = () => {
     const filter = asked(state, fields, withMaps);
@@ -183,7 +246,10 @@ const start = () => {
     table.only("c-score", score);
     let found = find(filter);
     if (column?.sort) found = order(found, column, descending);
-    byId("matches").textContent = found.length === total ? `all ${formats.count(total)}` : `${formats.count(found.length)} of ${formats.count(total)}`;
+    byId("matches").textContent =
+      found.length === total
+        ? `all ${formats.count(total)}`
+        : `${formats.count(found.length)} of ${formats.count(total)}`;
     leaveTrail(found, found.length < total || column);
     table.show(found, column?.name, descending);
   };

@@ -5,7 +5,13 @@ import { pages } from "../core/pages.js";
 import { tableRows } from "../rows/table_rows.js";
 import { longTable } from "./long_table.js";
 
-const COLUMNS = [["file", "File"], ["row", "Row"], ["id", "Id"], ["status", "Status"], ["detail", "Detail"]];
+const COLUMNS = [
+  ["file", "File"],
+  ["row", "Row"],
+  ["id", "Id"],
+  ["status", "Status"],
+  ["detail", "Detail"],
+];
 
 const start = () => {
   const rows = tableRows.get("ledger");
@@ -13,11 +19,12 @@ const start = () => {
   if (!place || !rows) return;
   let sort = "";
   const columns = COLUMNS.map(([name, title]) => ({ name, title, className: `c-${name}`, sort: (i) => rows[name][i] }));
-  const cells = (i) => COLUMNS.map(([name]) => {
-    const cell = element("span", `c-${name}`);
-    cell.append(element("bdi", "", String(rows[name][i])));
-    return cell;
-  });
+  const cells = (i) =>
+    COLUMNS.map(([name]) => {
+      const cell = element("span", `c-${name}`);
+      cell.append(element("bdi", "", String(rows[name][i])));
+      return cell;
+    });
   const table = longTable.create(place, {
     label: "Ledger",
     columns,

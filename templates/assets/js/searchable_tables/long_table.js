@@ -35,9 +35,10 @@ const sortedBy = (indices, key, descending) => {
   const sign = descending ? -1 : 1;
   const keys = [];
   for (const i of indices) keys[i] = key(i);
-  const compare = typeof keys[indices[0]] === "string"
-    ? (a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0)
-    : (a, b) => keys[a] - keys[b];
+  const compare =
+    typeof keys[indices[0]] === "string"
+      ? (a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : 0)
+      : (a, b) => keys[a] - keys[b];
   return indices.sort((a, b) => sign * compare(a, b) || a - b);
 };
 
@@ -45,7 +46,11 @@ const sortedBy = (indices, key, descending) => {
 const sorter = (total) => {
   const orders = {};
   return (found, column, descending) => {
-    const order = orders[`${descending}${column.name}`] ??= sortedBy(Array.from({ length: total }, (_, i) => i), column.sort, descending);
+    const order = (orders[`${descending}${column.name}`] ??= sortedBy(
+      Array.from({ length: total }, (_, i) => i),
+      column.sort,
+      descending,
+    ));
     if (found.length === total) return order;
     const wanted = new Uint8Array(total);
     for (const i of found) wanted[i] = 1;
@@ -100,13 +105,17 @@ const create = (place, { label, columns, cells, onSort }) => {
   };
 
   // Rows to the window's end and some more: a window of them at least, as what stands above the table may fold away.
-  const rowsBelow = (top) => Math.max(Math.ceil(innerHeight / rowHeight), Math.ceil((innerHeight - Math.max(0, top)) / rowHeight) + MARGIN_ROWS);
+  const rowsBelow = (top) =>
+    Math.max(Math.ceil(innerHeight / rowHeight), Math.ceil((innerHeight - Math.max(0, top)) / rowHeight) + MARGIN_ROWS);
 
   const draw = () => {
     const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
     const from = spacer.getBoundingClientRect().top;
     const top = Math.max(0, -from);
-    const stretch = height < indices.length * rowHeight ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight) : 1;
+    const stretch =
+      height < indices.length * rowHeight
+        ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight)
+        : 1;
     const at = Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)));
     const first = printing ? 0 : Math.max(0, at - MARGIN_ROWS);
     const last = Math.min(indices.length, printing ? MOST_PRINTED : at + rowsBelow(from));
@@ -135,7 +144,10 @@ const create = (place, { label, columns, cells, onSort }) => {
   const soon = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; draw(); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      draw();
+    });
   };
   addEventListener("scroll", soon, { passive: true });
   addEventListener("resize", soon);
@@ -150,9 +162,10 @@ const create = (place, { label, columns, cells, onSort }) => {
   addEventListener("beforeprint", print(true));
   addEventListener("afterprint", print(false));
   // Of the columns of a class only the named one is shown.
-  const only = (className, name) => columns.forEach((column, i) => {
-    if (column.className === className) buttons[i].hidden = column.name !== name;
-  });
+  const only = (className, name) =>
+    columns.forEach((column, i) => {
+      if (column.className === className) buttons[i].hidden = column.name !== name;
+    });
   return { show, only };
 };
 

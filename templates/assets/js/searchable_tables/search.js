@@ -3,7 +3,12 @@
 // Only the accents of Latin, Greek and Cyrillic letters: the marks of other scripts are letters of their own.
 const fold = (text) => {
   const lower = text.toLowerCase();
-  return /[^\0-\x7f]/.test(lower) ? lower.normalize("NFD").replace(/[\u0300-\u036f]/g, "").normalize("NFC") : lower;
+  return /[^\0-\x7f]/.test(lower)
+    ? lower
+        .normalize("NFD")
+        .replace(/[\u0300-\u036f]/g, "")
+        .normalize("NFC")
+    : lower;
 };
 
 // Quotes around a phrase are not looked for: every search is for a phrase.

@@ -12,12 +12,14 @@ const LOW = 1e-6;
 const CODES = 254;
 
 // Codes of a logarithmic scale from 1e-6 to 1, two hexadecimal digits each; 0 is less.
-const decode = (hex) => Array.from({ length: hex.length / 2 }, (_, i) => {
-  const code = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-  return code ? LOW * Math.exp(((code - 1) * -Math.log(LOW)) / CODES) : 0;
-});
+const decode = (hex) =>
+  Array.from({ length: hex.length / 2 }, (_, i) => {
+    const code = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+    return code ? LOW * Math.exp(((code - 1) * -Math.log(LOW)) / CODES) : 0;
+  });
 
-const page = (row, heads) => `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
+const page = (row, heads) =>
+  `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
 
 const cell = (tag, text, className) => element(tag, className, text);
 
@@ -57,17 +59,30 @@ const headGrid = (values, { heads, vectors }) => {
   return table;
 };
 
-const number = (value, digits, sign = true) => (value === null ? "–" : `${sign && value > 0 ? "+" : ""}${value.toFixed(digits)}`);
+const number = (value, digits, sign = true) =>
+  value === null ? "–" : `${sign && value > 0 ? "+" : ""}${value.toFixed(digits)}`;
 
-const classTable = (rows, labels) => tableOf("numbers", ["Class", "Docs", "mean ln(n a)", "g of attention", "q", "z of use"], rows.map(([label, n, mean, effect, q, z]) => {
-  const name = cell("th", undefined, "text");
-  name.scope = "row";
-  const link = element("a");
-  link.href = `classes/${String(label).padStart(3, "0")}.html`;
-  link.append(element("bdi", "", labels[label]));
-  name.append(link);
-  return [name, cell("td", formats.count(n)), cell("td", number(mean, 2)), cell("td", number(effect, 2)), cell("td", q === null ? "–" : formats.significant(q, 1)), cell("td", number(z, 1))];
-}));
+const classTable = (rows, labels) =>
+  tableOf(
+    "numbers",
+    ["Class", "Docs", "mean ln(n a)", "g of attention", "q", "z of use"],
+    rows.map(([label, n, mean, effect, q, z]) => {
+      const name = cell("th", undefined, "text");
+      name.scope = "row";
+      const link = element("a");
+      link.href = `classes/${String(label).padStart(3, "0")}.html`;
+      link.append(element("bdi", "", labels[label]));
+      name.append(link);
+      return [
+        name,
+        cell("td", formats.count(n)),
+        cell("td", number(mean, 2)),
+        cell("td", number(effect, 2)),
+        cell("td", q === null ? "–" : formats.significant(q, 1)),
+        cell("td", number(z, 1)),
+      ];
+    }),
+  );
 
 // One line per occurrence, the token in the middle, coloured by its mean self-attention.
 const concordance = (lines) => {
@@ -85,7 +100,12 @@ const concordance = (lines) => {
     link.style.backgroundColor = css[place(value)];
     link.style.color = palette.inkOn(css[place(value)]);
     link.title = `Document ${position + 1}`;
-    item.append(left, link, element("span", "after document-text", after), element("span", "value", formats.significant(value)));
+    item.append(
+      left,
+      link,
+      element("span", "after document-text", after),
+      element("span", "value", formats.significant(value)),
+    );
     list.append(item);
   }
   return list;
@@ -103,10 +123,27 @@ const section = (title, hint, content) => {
 const views = (rows, i, detail, study) => {
   const means = decode(detail.heads);
   const place = element("div", "detail-views");
-  if (means.some((value) => value > 0)) place.append(section("In every head", "Mean self-attention, logarithmic colours; each cell leads to its head.", headGrid(means, study)));
-  if (detail.classes.length) place.append(section("In every class", "Of the word of this spelling: does it attend to itself more in the class (g, q), and is it used more there (z)?", classTable(detail.classes, study.labels)));
+  if (means.some((value) => value > 0))
+    place.append(
+      section(
+        "In every head",
+        "Mean self-attention, logarithmic colours; each cell leads to its head.",
+        headGrid(means, study),
+      ),
+    );
+  if (detail.classes.length)
+    place.append(
+      section(
+        "In every class",
+        "Of the word of this spelling: does it attend to itself more in the class (g, q), and is it used more there (z)?",
+        classTable(detail.classes, study.labels),
+      ),
+    );
   const shown = detail.lines.length;
-  const hint = shown < rows.count[i] ? `A random sample of ${shown} of ${formats.count(rows.count[i])}, by mean self-attention over all heads.` : "By mean self-attention over all heads.";
+  const hint =
+    shown < rows.count[i]
+      ? `A random sample of ${shown} of ${formats.count(rows.count[i])}, by mean self-attention over all heads.`
+      : "By mean self-attention over all heads.";
   return [place, section("Where it occurs", `${hint} Each leads into its document.`, concordance(detail.lines))];
 };
 
@@ -122,8 +159,20 @@ const create = (place, rows, study, state) => {
     close.addEventListener("click", () => state.set({ token: "" }));
     return [title, close];
   };
-  const draw = () => { if (shown) place.replaceChildren(...heading(rows.token[shown.i]), shown.finding, ...views(rows, shown.i, shown.detail, study)); };
-  const finding = (i) => cell("p", `${formats.count(rows.count[i])} occurrence${rows.count[i] === 1 ? "" : "s"} in ${formats.count(rows.documents[i])} document${rows.documents[i] === 1 ? "" : "s"}; mean self-attention ${formats.significant(rows.mean[i], 3)}, standard deviation ${formats.significant(rows.std[i], 3)}, highest mean in ${headName(rows.best[i], study.heads, study.vectors)}.`, "finding");
+  const draw = () => {
+    if (shown)
+      place.replaceChildren(
+        ...heading(rows.token[shown.i]),
+        shown.finding,
+        ...views(rows, shown.i, shown.detail, study),
+      );
+  };
+  const finding = (i) =>
+    cell(
+      "p",
+      `${formats.count(rows.count[i])} occurrence${rows.count[i] === 1 ? "" : "s"} in ${formats.count(rows.documents[i])} document${rows.documents[i] === 1 ? "" : "s"}; mean self-attention ${formats.significant(rows.mean[i], 3)}, standard deviation ${formats.significant(rows.std[i], 3)}, highest mean in ${headName(rows.best[i], study.heads, study.vectors)}.`,
+      "finding",
+    );
   const show = async (text) => {
     shown = null;
     place.hidden = !text;
@@ -131,14 +180,21 @@ const create = (place, rows, study, state) => {
     const i = rows.token.indexOf(text);
     const script = i < 0 ? -1 : rows.details[i];
     if (script < 0) {
-      const why = i < 0 ? "This corpus has no such token." : "It occurs in too few documents for more than its row in the table below.";
+      const why =
+        i < 0
+          ? "This corpus has no such token."
+          : "It occurs in too few documents for more than its row in the table below.";
       place.replaceChildren(...heading(text), cell("p", why, "finding"));
       return;
     }
     await load(`assets/${name(script)}.js`);
     const table = tableRows.get("details");
     const at = table.item.indexOf(i);
-    shown = { i, finding: finding(i), detail: { heads: table.heads[at], classes: table.classes[at], lines: table.lines[at] } };
+    shown = {
+      i,
+      finding: finding(i),
+      detail: { heads: table.heads[at], classes: table.classes[at], lines: table.lines[at] },
+    };
     draw();
     place.scrollIntoView({ block: "nearest" });
   };

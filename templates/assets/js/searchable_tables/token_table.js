@@ -23,11 +23,22 @@ const matching = (rows, { q, support, special }) => {
   return found;
 };
 
-const MOMENTS = [["mean", "Mean", 3], ["std", "Std", 3], ["min", "Min", 2], ["max", "Max", 3]];
+const MOMENTS = [
+  ["mean", "Mean", 3],
+  ["std", "Std", 3],
+  ["min", "Min", 2],
+  ["max", "Max", 3],
+];
 
 const columnsOf = (rows) => [
   { name: "token", title: "Token", className: "c-token", sort: (i) => rows.token[i] },
-  ...MOMENTS.map(([name, title]) => ({ name, title, className: `c-${name}`, sort: (i) => rows[name][i], falling: true })),
+  ...MOMENTS.map(([name, title]) => ({
+    name,
+    title,
+    className: `c-${name}`,
+    sort: (i) => rows[name][i],
+    falling: true,
+  })),
   { name: "count", title: "Count", className: "c-count", sort: (i) => rows.count[i], falling: true },
   { name: "documents", title: "Docs", className: "c-documents", sort: (i) => rows.documents[i], falling: true },
   { name: "best", title: "Top head", className: "c-best", sort: (i) => rows.best[i] },
@@ -51,11 +62,15 @@ const cellsOf = (rows, heads, vectors, query) => (i) => {
   link.href = `heads/L${String(layer).padStart(2, "0")}-H${String(head).padStart(2, "0")}.html`;
   const best = element("span", "c-best");
   best.append(link);
-  return [token,
-    ...MOMENTS.map(([column, , digits]) => element("span", `c-${column}`, formats.significant(rows[column][i], digits))),
+  return [
+    token,
+    ...MOMENTS.map(([column, , digits]) =>
+      element("span", `c-${column}`, formats.significant(rows[column][i], digits)),
+    ),
     element("span", "c-count", formats.count(rows.count[i])),
     element("span", "c-documents", formats.count(rows.documents[i])),
-    best];
+    best,
+  ];
 };
 
 const start = () => {
@@ -70,10 +85,15 @@ const start = () => {
     label: "Tokens",
     columns,
     cells: (i) => cellsOf(rows, heads, vectors, query)(i),
-    onSort: (name) => state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
+    onSort: (name) =>
+      state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
   });
   const draw = () => {
-    const filter = { q: state.get("q"), support: Math.max(1, Number(state.get("support")) || 1), special: state.get("special") === "1" };
+    const filter = {
+      q: state.get("q"),
+      support: Math.max(1, Number(state.get("support")) || 1),
+      special: state.get("special") === "1",
+    };
     query = search.query(filter.q);
     if (byId("search").value !== filter.q) byId("search").value = filter.q;
     if (Number(byId("support").value) !== filter.support) byId("support").value = filter.support;
@@ -87,7 +107,9 @@ const start = () => {
   };
   const detail = tokenDetail.create(byId("token-detail"), rows, JSON.parse(place.dataset.columns), state);
   byId("search").addEventListener("input", (event) => state.set({ q: event.target.value }));
-  byId("support").addEventListener("input", (event) => { if (event.target.value) state.set({ support: event.target.value }); });
+  byId("support").addEventListener("input", (event) => {
+    if (event.target.value) state.set({ support: event.target.value });
+  });
   byId("with-special").addEventListener("change", (event) => state.set({ special: event.target.checked ? "1" : "" }));
   state.subscribe((_, changed) => {
     if (changed.includes("token")) detail.show(state.get("token"));

@@ -7,7 +7,7 @@ const root = document.documentElement;
 // The keyboard does not stop where nothing is read. What a place was is kept with it: a page exported as one file is a
 // copy, which gives it back in its turn.
 const hide = (place) => {
-  place.dataset.heard = place.tabIndex >= 0 ? place.getAttribute("tabindex") ?? "natural" : "";
+  place.dataset.heard = place.tabIndex >= 0 ? (place.getAttribute("tabindex") ?? "natural") : "";
   place.ariaHidden = "true";
   if (place.dataset.heard) place.tabIndex = -1;
 };
@@ -24,7 +24,10 @@ const give = (place) => {
 const rename = (place) => {
   const owner = place.parentElement?.closest("a, button, th, h2");
   if (!owner || owner.textContent.trim() !== place.textContent.trim()) return;
-  const words = Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: "hidden word" });
+  const words = Object.assign(document.createElement("span"), {
+    className: "visually-hidden",
+    textContent: "hidden word",
+  });
   words.dataset.standIn = "";
   owner.append(words);
 };
@@ -47,11 +50,14 @@ const follow = () => {
 
 new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["data-consent"] });
 // The box unblurs by itself, also where the page's own scripts fail.
-document.addEventListener("change", ({ target }) => { if (target.id === "consent") follow(); });
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "consent") follow();
+});
 // The page is still being read, and views write more of it later.
 new MutationObserver((changes) => {
   if (!withheld()) return;
-  for (const { addedNodes } of changes) for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) hideWithin(node);
+  for (const { addedNodes } of changes)
+    for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) hideWithin(node);
 }).observe(root, { childList: true, subtree: true });
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-heard]").forEach(rename));
 follow();

@@ -17,7 +17,10 @@ const group = ({ tokens, continues }) => {
 // The code nearest to a value.
 const encoder = (values) => {
   const step = Math.log(values[2] / values[1]);
-  return (value) => (value < values[1] * Math.exp(-step / 2) ? 0 : Math.min(values.length - 1, 1 + Math.round(Math.log(value / values[1]) / step)));
+  return (value) =>
+    value < values[1] * Math.exp(-step / 2)
+      ? 0
+      : Math.min(values.length - 1, 1 + Math.round(Math.log(value / values[1]) / step));
 };
 
 // What the values of pieces become.
@@ -33,7 +36,10 @@ const mergeCodes = ({ rows, tokens, codes, values }, firsts, way) => {
     firsts.forEach((first, word) => {
       const last = firsts[word + 1] ?? tokens;
       const at = row * tokens;
-      merged[row * firsts.length + word] = last - first === 1 ? codes[at + first] : encode(WAYS[way](Array.from(codes.subarray(at + first, at + last), (code) => values[code])));
+      merged[row * firsts.length + word] =
+        last - first === 1
+          ? codes[at + first]
+          : encode(WAYS[way](Array.from(codes.subarray(at + first, at + last), (code) => values[code])));
     });
   }
   return merged;
@@ -42,12 +48,22 @@ const mergeCodes = ({ rows, tokens, codes, values }, firsts, way) => {
 // From the codes of every head, so ≈.
 const ofHeads = (doc) => {
   const measure = doc.definition === "attviz" ? spread.binnedEntropy : spread.entropy;
-  return { ...spread.of(doc, { number: doc.value }), entropy: Float64Array.from({ length: doc.tokens }, (_, word) => measure(spread.column(doc, word))) };
+  return {
+    ...spread.of(doc, { number: doc.value }),
+    entropy: Float64Array.from({ length: doc.tokens }, (_, word) => measure(spread.column(doc, word))),
+  };
 };
 
 // By name, what is put together of pieces as values are.
-const ofPieces = ({ tokens, aggregates }, firsts, way, names) => Object.fromEntries(names.map((name) =>
-  [name, Float64Array.from(firsts, (first, word) => WAYS[way](aggregates[name].subarray(first, firsts[word + 1] ?? tokens)))]));
+const ofPieces = ({ tokens, aggregates }, firsts, way, names) =>
+  Object.fromEntries(
+    names.map((name) => [
+      name,
+      Float64Array.from(firsts, (first, word) =>
+        WAYS[way](aggregates[name].subarray(first, firsts[word + 1] ?? tokens)),
+      ),
+    ]),
+  );
 
 // Without its heads a page knows aggregates of pieces only; std and entropy of words would need the heads.
 const withoutHeads = (whole, firsts, way) => {
@@ -59,7 +75,10 @@ const withoutHeads = (whole, firsts, way) => {
 const mergeAggregates = (doc, whole, firsts, way) => {
   if (doc.lite && way !== "first") return withoutHeads(whole, firsts, way);
   const made = ofHeads(doc);
-  for (const [name, numbers] of Object.entries(made)) firsts.forEach((first, word) => { if (!doc.rough?.(word)) numbers[word] = whole.aggregates[name][first]; });
+  for (const [name, numbers] of Object.entries(made))
+    firsts.forEach((first, word) => {
+      if (!doc.rough?.(word)) numbers[word] = whole.aggregates[name][first];
+    });
   return made;
 };
 
@@ -69,21 +88,35 @@ const merge = (whole, way) => {
   const ends = whole.ends.constructor.from(firsts, (_, word) => whole.ends[(firsts[word + 1] ?? whole.tokens) - 1]);
   const single = (word) => (firsts[word + 1] ?? whole.tokens) - firsts[word] === 1;
   const doc = attention.complete({
-    ...whole, ends, tokens: firsts.length, codes: mergeCodes(whole, firsts, way),
-    starts: pick(whole.starts), special: pick(whole.special), punctuation: pick(whole.punctuation), skipped: pick(whole.special),
-    continues: new Uint8Array(firsts.length), windows: whole.windows.map((token) => wordOf[token]),
+    ...whole,
+    ends,
+    tokens: firsts.length,
+    codes: mergeCodes(whole, firsts, way),
+    starts: pick(whole.starts),
+    special: pick(whole.special),
+    punctuation: pick(whole.punctuation),
+    skipped: pick(whole.special),
+    continues: new Uint8Array(firsts.length),
+    windows: whole.windows.map((token) => wordOf[token]),
     named: (word) => (single(word) ? whole.named(firsts[word]) : undefined),
     rough: whole.lite || way === "first" ? undefined : (word) => !single(word),
   });
-  doc.aggregates = { __proto__: null, ...mergeAggregates(doc, whole, firsts, way), ...ofPieces(whole, firsts, way, whole.measures) };
+  doc.aggregates = {
+    __proto__: null,
+    ...mergeAggregates(doc, whole, firsts, way),
+    ...ofPieces(whole, firsts, way, whole.measures),
+  };
   return { doc, firsts, wordOf };
 };
 
 // Which aggregates are to be had of words, and of what.
 const tell = ({ aggregates }, way) => {
   if (aggregates.std) return;
-  document.getElementById("tier-aggregates").textContent = `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
-  document.querySelectorAll("#measure option, #add-row option").forEach((option) => { option.disabled = attention.ROWS.includes(option.value) && !aggregates[option.value]; });
+  document.getElementById("tier-aggregates").textContent =
+    `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
+  document.querySelectorAll("#measure option, #add-row option").forEach((option) => {
+    option.disabled = attention.ROWS.includes(option.value) && !aggregates[option.value];
+  });
 };
 
 // The page's cursor for views that show pieces.
