@@ -1,7 +1,8 @@
 // Rules for the site's scripts and their tests: `make lint` runs them.
 import js from "@eslint/js";
 
-// All that scripts take from the browser. A short list: `name`, `event` or `length` would be globals, too, and hide mistakes.
+// The browser's globals that scripts use. The list is closed, because `name`, `event` and `length` are globals too:
+// with all of them allowed, a misspelt variable would pass.
 const BROWSER = `
   Blob CSS DecompressionStream HTMLElement Image ImageData IntersectionObserver MutationObserver Node Option
   ResizeObserver Response TextEncoder URL URLSearchParams addEventListener atob btoa clearTimeout crypto
@@ -36,7 +37,7 @@ export default [
   {
     files: ["templates/assets/js/**"],
     languageOptions: { globals: known(BROWSER) },
-    // The joiner (`BLANKS` in attviz_pipeline/report/assets.py) leaves out blanks around these signs, and reads line by line.
+    // The joiner (see `BLANKS` in attviz_pipeline/report/assets.py) removes blanks around these signs, and indentation.
     rules: {
       "no-restricted-syntax": [
         "error",

@@ -110,8 +110,8 @@ def _lines(text: str) -> str:
 def _as_script(sources: Iterable[Path]) -> str:
     """Join modules to a classic script, which also runs on a page that is opened from a file system.
 
-    Each module is a block in the one function of its bundle. The global `attviz` takes what it exports, and gives what it
-    imports: from its own bundle, or from one that the page loaded before.
+    Each module is a block in the one function of its bundle. Its exports become properties of the global `attviz`, from
+    which it takes its imports: they are of its own bundle, or of one that the page loaded before.
     """
     return BEGIN + "".join(f"{{\n{_block(joined([source]))}}}\n" for source in sources) + END
 

@@ -174,7 +174,8 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
-            assets.write_shared(self._site, address, shared, self._pages.parts("document_parts", lite=lite, tiers=tiers))
+            parts = self._pages.parts("document_parts", lite=lite, tiers=tiers)
+            assets.write_shared(self._site, address, shared, parts)
         assets.write_panels(self._site, self._pages.parts("on_demand"))
 
     def _names_written(self) -> list[str]:

@@ -52,7 +52,8 @@ test("an axis of normalised numbers reaches as far as they do", () => {
   assert.equal(numberAxis.of({ name: "rank", linear: true }, "log", { min: [0.1], max: [0.9] }, 200).y(1), 0);
 });
 
-// One layer of two heads over four tokens: a special one, two ordinary ones, a full stop. A code is its value in tenths.
+// One layer of two heads over four tokens: a special one, two ordinary ones, a full stop.
+// A code is its value in tenths.
 const doc = () => {
   const made = {
     layers: 1,

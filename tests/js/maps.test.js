@@ -147,7 +147,8 @@ test("words say what a head does on average and at a token", () => {
   const said = (focus) => mapReading.plain(mapReading.parts(scene, 0, focus));
   assert.equal(
     said(null),
-    "a token gives on average 27 % to itself, 27 % to other tokens, 22 % to keys not shown, 20 % to the one after it, 5 % to the token before it.",
+    "a token gives on average 27 % to itself, 27 % to other tokens, 22 % to keys not shown, " +
+      "20 % to the one after it, 5 % to the token before it.",
   );
   assert.equal(said({ token: 0, side: "query" }), "a attends to b 60 %, a 30 %; 10 % goes to the one key not shown.");
   assert.equal(

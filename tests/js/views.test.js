@@ -53,21 +53,21 @@ test("documents are found by text, id, class and outcome", () => {
 });
 
 test("documents are found by ranges of confidence and length", () => {
-  const rows = {
+  const measured = {
     id: ["a", "b", "c"],
     label: [0, 0, 0],
     prediction: [0, 0, 0],
     confidence: [0.5, 0.9, 1],
     tokens: [10, 20, 30],
   };
-  const among = (filter) => documentTable.finder(rows, ["", "", ""])({ ...nothing, ...filter });
+  const among = (filter) => documentTable.finder(measured, ["", "", ""])({ ...nothing, ...filter });
   assert.deepEqual(among({ confidence: documentTable.range("90-") }), [1, 2]);
   assert.deepEqual(among({ confidence: documentTable.range("-50") }), [0]);
   assert.deepEqual(among({ length: documentTable.range("15-25") }), [1]);
   for (const nonsense of ["", "-", "a-b", "5", "--", "1-2-3"]) assert.equal(documentTable.range(nonsense), null);
 });
 
-test("a search that grows reads only the texts that it had found, and any other reads all that its filters leave", () => {
+test("a longer query reads only the texts found before; any other reads all that pass the filters", () => {
   let read = 0;
   const finder = documentTable.finder(rows, {
     at: (i) => {
@@ -75,24 +75,24 @@ test("a search that grows reads only the texts that it had found, and any other 
       return lower[i];
     },
   });
-  const search = (filter) => {
+  const searched = (filter) => {
     read = 0;
     return [finder({ ...nothing, ...filter }), read];
   };
-  assert.deepEqual(search({ q: "m" }), [[1], 3]);
-  assert.deepEqual(search({ q: "Ma" }), [[1], 1]);
-  assert.deepEqual(search({ q: "e ma" }), [[1], 1]);
-  assert.deepEqual(search({ q: "the" }), [[0, 1, 2], 3]);
-  assert.deepEqual(search({ q: "the ", gold: "1" }), [[1, 2], 2]);
-  assert.deepEqual(search({ q: "the p", gold: "1" }), [[2], 2]);
-  assert.deepEqual(search({ q: "the ph" }), [[2], 3]);
-  assert.deepEqual(search({}), [[0, 1, 2], 0]);
+  assert.deepEqual(searched({ q: "m" }), [[1], 3]);
+  assert.deepEqual(searched({ q: "Ma" }), [[1], 1]);
+  assert.deepEqual(searched({ q: "e ma" }), [[1], 1]);
+  assert.deepEqual(searched({ q: "the" }), [[0, 1, 2], 3]);
+  assert.deepEqual(searched({ q: "the ", gold: "1" }), [[1, 2], 2]);
+  assert.deepEqual(searched({ q: "the p", gold: "1" }), [[2], 2]);
+  assert.deepEqual(searched({ q: "the ph" }), [[2], 3]);
+  assert.deepEqual(searched({}), [[0, 1, 2], 0]);
 });
 
 test("texts to search are folded with their ids, at once where one is asked for", () => {
-  const lower = documentTable.folded({ text: ["Éine", "ZWEI"], id: ["A-1", "B-2"] });
-  assert.equal(lower.at(1), "zwei\nb-2");
-  assert.equal(lower.at(0), "eine\na-1");
+  const texts = documentTable.folded({ text: ["Éine", "ZWEI"], id: ["A-1", "B-2"] });
+  assert.equal(texts.at(1), "zwei\nb-2");
+  assert.equal(texts.at(0), "eine\na-1");
 });
 
 test("an order found once serves every search", () => {

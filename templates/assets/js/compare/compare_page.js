@@ -1,4 +1,4 @@
-// Two pages of the site side by side. Files may not look into one another, so frames tell their state and are told it.
+// Two pages of the site side by side. Pages opened as files cannot read one another, so the frames exchange messages.
 
 import { addressState } from "../core/address_state.js";
 import { load } from "../core/load.js";
@@ -12,7 +12,7 @@ const SIDES = ["a", "b"];
 const byId = (id) => document.getElementById(id);
 const padded = (number, length) => String(number).padStart(length, "0");
 
-// Address of each kind of page, from what the reader chose; null where there is no such page.
+// The address of each kind of page for the reader's choice; null if there is no such page.
 const ADDRESSES = {
   __proto__: null,
   documents: (value) => (/^[1-9]\d*$/.test(value) ? `documents/${padded(value - 1, 6)}.html` : null),
@@ -29,7 +29,7 @@ const PAGES = {
   classes: [/^classes\/(\d{3,})\.html$/, (match) => String(Number(match[1]))],
 };
 
-// What the reader would have to choose to see a page of a kind; null for other pages.
+// The choice that leads to a page of a kind; null for other pages.
 const choiceOf = (kind, address) => {
   const [pattern, value] = PAGES[kind];
   const match = pattern.exec(address);
@@ -45,7 +45,7 @@ const start = () => {
   const summaries = {};
   const fields = (kind) => SIDES.map((side) => byId(`${side}-${kind}`));
 
-  // What a link leaves open, or asks for though the page does not offer it, is the first, or the second.
+  // A choice that the link omits, or that the page does not offer, becomes the first or the second option.
   const offered = (field, value, fallback) => {
     if (field.options)
       return [...field.options].some((option) => option.value === value)
@@ -74,7 +74,7 @@ const start = () => {
       hashes[side] = hash;
       frames[side].contentWindow.location.replace(new URL(`${address}${hash || "#"}`, location.href));
     });
-    // How both look says nothing of how they differ.
+    // A change of the view alone does not change the difference.
     if (changed.some((key) => key !== "view")) compare(kind);
   };
   const place = byId("difference-views");
@@ -88,7 +88,7 @@ const start = () => {
     heads: async (a, b) => difference.ofHeads(await loaded("heads"), a, b),
     classes: async (a, b) =>
       difference.ofClasses(await loaded("classes"), Number(a), Number(b), named(byId("a-classes")), counts),
-    // Documents tell of themselves as soon as their frames have loaded.
+    // Documents send their summary once their frames have loaded.
     documents: async () =>
       summaries.a && summaries.b ? difference.ofDocuments(summaries.a, summaries.b, counts) : null,
   };
@@ -99,14 +99,12 @@ const start = () => {
         place,
         "Both sides show the same; choose another on one of them to see how they differ.",
       );
-    const difference = await differences[kind](a, b);
-    // The reader may have chosen others meanwhile.
+    const found = await differences[kind](a, b);
+    // The reader may have chosen something else in the meantime.
     if (byId("kind").value !== kind || String(chosen(kind)) !== String([a, b])) return undefined;
-    return difference
-      ? differenceView.draw(place, difference)
-      : differenceView.tell(place, "Both documents are being read.");
+    return found ? differenceView.draw(place, found) : differenceView.tell(place, "Both documents are being read.");
   };
-  // A reader who follows a link within a frame has chosen another page.
+  // A reader who follows a link inside a frame chooses another page.
   const moved = (side, href, summary) => {
     const root = new URL(".", location.href).href;
     const address = href.startsWith(root) ? href.slice(root.length).split("#")[0] : "";
@@ -137,7 +135,7 @@ const start = () => {
     const [a, b] = fields(byId("kind").value).map((field) => field.value);
     state.set({ a: b, b: a });
   });
-  // A page in a frame has its own idea of the theme until it is loaded again.
+  // A framed page adopts a new theme only when it is loaded again.
   redraw.on(() => {
     for (const side of SIDES) delete shown[side];
     draw();

@@ -1,4 +1,5 @@
-// How two heads, classes or documents differ: measures on the axis of all, and many numbers of the left against the right.
+// How two heads, classes or documents differ: single measures on the axis of all, and many numbers of one side against
+// the other.
 
 import { formats } from "../core/formats.js";
 import { headName } from "../core/head_name.js";
@@ -7,7 +8,7 @@ const N_MOST = 10;
 
 const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
 
-// Where a value lies between all that there are, in percent.
+// The position of a value among all values, in percent.
 const axisOf = (values, logarithmic) => {
   const numbers = finite(values);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
@@ -18,7 +19,7 @@ const axisOf = (values, logarithmic) => {
   return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
 };
 
-// How far the left is from the right: a ratio where only that means something, else a difference.
+// How far the left value is from the right: a ratio on a logarithmic axis, else a difference.
 const apart = (left, right, logarithmic) => {
   if (left === null || right === null) return "–";
   if (logarithmic) return right > 0 ? `× ${formats.significant(left / right)}` : "–";
@@ -26,7 +27,7 @@ const apart = (left, right, logarithmic) => {
   return `${left > right ? "+" : ""}${counted ? formats.count(left - right) : formats.significant(left - right)}`;
 };
 
-// One measure of both; `all` are those of every head or class.
+// One measure of both sides; `all` holds the values of every head or class.
 const measure = (title, left, right, all, { logarithmic = false, share = false } = {}) => ({
   title,
   left,
@@ -41,8 +42,8 @@ const median = (numbers) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-// Many numbers of both. What a whole side has more of, its level, is no difference between single ones: each is
-// compared at equal level, which is the median ratio (or difference) of the two sides.
+// Many numbers of both sides. A side may be higher as a whole: the level, the median ratio (or difference) of the two
+// sides. Single numbers are compared after this level is removed.
 const cloud = (points, logarithmic) => {
   const usable = points.filter(
     ({ left, right }) => left !== null && right !== null && (!logarithmic || (left > 0 && right > 0)),
@@ -73,7 +74,7 @@ const headPage = (row, heads) =>
   `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
 const tokenPage = (item) => `tokens.html#${new URLSearchParams({ token: item })}`;
 
-// Value of two heads in a list of pairs, row by row, the first before the second.
+// The value of two heads in a list of pairs: row by row, the first head before the second.
 const pairOf = ({ order, steps, values, beyond }, a, b) => {
   const [n, first, second] = [order.length, Math.min(a, b), Math.max(a, b)];
   const at = first * n - (first * (first + 1)) / 2 + second - first - 1;
@@ -145,7 +146,7 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   };
 };
 
-// Two documents, by what their pages tell of themselves.
+// Two documents, by the summaries that their pages send.
 const ofDocuments = (left, right, { heads, vectors }) => {
   const both = left.words
     .filter(([word]) => right.words.some(([other]) => other === word))

@@ -1,4 +1,4 @@
-// The difference in sentences, pictures and tables.
+// The difference of two sides in sentences, pictures and tables.
 
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
@@ -53,7 +53,7 @@ const scrolling = (label, content) => {
   return made;
 };
 
-// Both values on the axis of all, the stretch between them marked.
+// Both values on the axis of all values, with the stretch between them marked.
 const strip = ({ left, right, axis }) => {
   const { svg } = scatter;
   const drawing = svg("svg", { width: "100%", height: 14, "aria-hidden": "true" });
@@ -161,11 +161,12 @@ const clouded = (cloud, names) => {
   }
   const [higher, lower] = cloud.level < 0 ? [names[1], names[0]] : names;
   const level = cloud.logarithmic
-    ? ` The line is equal level: overall, ${higher} has ${formats.significant(Math.exp(Math.abs(cloud.level)))} times what ${lower} has.`
+    ? ` The line is equal level: overall, ${higher} has ` +
+      `${formats.significant(Math.exp(Math.abs(cloud.level)))} times what ${lower} has.`
     : " On the line both are equal.";
   const { picture, nearest } = scatter.create(cloud, names);
   const under = element("p", "hint point-at", "Point at a dot for its name.");
-  // A finger points by touching.
+  // On a touch screen, touching is pointing.
   for (const kind of ["pointermove", "pointerdown"])
     picture.addEventListener(kind, (event) => {
       const box = picture.getBoundingClientRect();
@@ -210,19 +211,20 @@ const finding = ({ names, likeness, clouds }) => {
       ...listed(less),
       ". ",
     ]);
-  const alike = likeness.map(
-    ({ name, value, beyond }) =>
-      `They ${LIKENESS[name][0]} ${beyond ? "alike beyond chance" : "no more alike than chance makes them"} (${LIKENESS[name][1]} ${value.toFixed(3)}). `,
-  );
+  const alike = likeness.map(({ name, value, beyond }) => {
+    const [verb, measure] = LIKENESS[name];
+    const degree = beyond ? "alike beyond chance" : "no more alike than chance makes them";
+    return `They ${verb} ${degree} (${measure} ${value.toFixed(3)}). `;
+  });
   return cell("p", "finding", ...alike, ...said_);
 };
 
-const draw = (place, difference) => {
-  const table = measures(difference);
+const draw = (place, found) => {
+  const table = measures(found);
   place.replaceChildren(
-    finding(difference),
+    finding(found),
     scrolling("Measures of both", table),
-    ...difference.clouds.map((cloud) => clouded(cloud, difference.names)),
+    ...found.clouds.map((cloud) => clouded(cloud, found.names)),
   );
 };
 

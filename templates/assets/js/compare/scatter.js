@@ -1,4 +1,4 @@
-// Many numbers of the left against the same of the right, on two axes alike.
+// A scatter plot of many numbers of the left side against the same numbers of the right side, on equal axes.
 
 import { clip } from "../core/clip.js";
 import { formats } from "../core/formats.js";
@@ -14,7 +14,7 @@ const svg = (tag, attributes = {}, text) => {
   return made;
 };
 
-// Round values between two ends: powers of ten and, where these are few, their doubles and halves; or even steps.
+// Round values between two ends: powers of ten, with 2 and 5 between them if there are few; or even steps.
 const ticks = (low, high, logarithmic) => {
   if (!logarithmic) {
     const rough = (high - low) / 5 || 1;
@@ -37,7 +37,7 @@ const ticks = (low, high, logarithmic) => {
   return few.length > 2 ? few : within([1, 2, 5]);
 };
 
-// One axis for both sides, with some room at its ends.
+// One axis for both sides, with a margin at its ends.
 const scaleOf = ({ points, logarithmic }) => {
   const turn = logarithmic ? Math.log : (value) => value;
   const back = logarithmic ? Math.exp : (value) => value;
@@ -61,7 +61,9 @@ const create = (cloud, names) => {
     viewBox: `-48 -8 ${SIZE + 56} ${SIZE + 52}`,
     role: "img",
     class: "scatter",
-    "aria-label": `${cloud.title}: ${cloud.unit} in ${names[0]} against ${names[1]}; the tables beside it have the farthest, the one below all`,
+    "aria-label":
+      `${cloud.title}: ${cloud.unit} in ${names[0]} against ${names[1]}; ` +
+      "the tables beside it list the numbers that differ most, the table below lists all",
   });
   for (const value of ticks(scale.low, scale.high, logarithmic)) {
     const [place, label] = [scale.place(value), value === 0 ? "0" : formats.significant(value, 1)];
@@ -115,7 +117,7 @@ const create = (cloud, names) => {
   return { picture, nearest: (x, y) => nearest(at, x, y) };
 };
 
-// Number of the point within reach of a place in the drawing; -1 for none.
+// The index of the point near a position in the drawing; -1 if there is none.
 const nearest = (at, x, y) => {
   let [best, least] = [-1, NEAR ** 2];
   at.forEach(([px, py], i) => {

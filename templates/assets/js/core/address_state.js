@@ -1,10 +1,10 @@
-// The state of a view in the address: #key=value&key=value. Unknown keys are left alone.
+// The state of a view in the address: #key=value&key=value. Unknown keys are kept.
 
 import { pageData } from "../early/page_data.js";
 
 const parse = (hash) => Object.fromEntries(new URLSearchParams(hash.replace(/^#/, "")));
 
-// Only what differs from the defaults is written, in a fixed order; commas and tildes stay readable.
+// Writes only what differs from the defaults, in a fixed order. Commas and tildes stay readable.
 const serialise = (values, defaults) => {
   const params = new URLSearchParams();
   for (const key of Object.keys(values).sort()) {
@@ -14,14 +14,14 @@ const serialise = (values, defaults) => {
   return text ? `#${text}` : "";
 };
 
-// An address, with what belongs to one document alone (held token, zoom, open map) from another.
+// The shared state of one address, with what belongs to one document (held token, zoom, open map) from another.
 const merged = (shared, own) => {
   const { t, z, map, window } = parse(own);
   return serialise({ ...parse(shared), t, z, map, window }, {});
 };
 
 const create = (defaults, place = globalThis) => {
-  // A page that is a single file begins with the state that it was exported in.
+  // A page that is a single file starts in the state in which it was exported.
   let values = { ...defaults, ...parse(place.location.hash || (pageData.single?.hash ?? "")) };
   const listeners = [];
   const tell = (changed) => listeners.forEach((listener) => listener(values, changed));
@@ -36,7 +36,7 @@ const create = (defaults, place = globalThis) => {
       serialise(values, defaults) || pathname.split("/").pop() + search || ".",
     );
     tell(changed);
-    // Beside another page, what a reader sets here is set there, too.
+    // Beside another page, a choice here is made there too.
     if (place.parent && place.parent !== place) place.parent.postMessage({ attviz: serialise(values, defaults) }, "*");
   };
   place.addEventListener("hashchange", () => {

@@ -1,4 +1,4 @@
-// A text of at most so many characters, cut at the end.
+// A text of at most `length` characters, cut at the end.
 
 export const clip = (text, length) => {
   const characters = [...text.slice(0, 4 * length)];

@@ -1,4 +1,4 @@
-// Makes an element of a page.
+// Creates an element.
 
 export const element = (tag, className, text) => {
   const made = document.createElement(tag);

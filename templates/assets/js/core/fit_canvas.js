@@ -1,4 +1,4 @@
-// Fits a canvas to a place and to the screen's pixels, and clears it; a new size costs more than a reset.
+// Resizes a canvas to a place and the screen's pixels, and clears it. A new size costs more than a reset.
 
 import { pixelRatio } from "./pixel_ratio.js";
 

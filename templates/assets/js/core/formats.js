@@ -1,4 +1,4 @@
-// Numbers as formats.py writes them.
+// Formats numbers in the same way as formats.py.
 
 const significant = (value, digits = 2) => {
   if (value === 0) return "0";

@@ -1,3 +1,3 @@
-// Short name of a head. A file of another tool names neither layers nor heads: its vectors are only counted.
+// The short name of a head. Files of other tools name neither layers nor heads: their vectors are numbered.
 
 export const headName = (row, heads, vectors) => (vectors ? `V${row}` : `L${Math.floor(row / heads)}·H${row % heads}`);

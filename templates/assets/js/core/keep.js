@@ -1,4 +1,4 @@
-// Makes elements the children of a place. What stays is not moved: neither page nor keyboard has to find it again.
+// Makes `elements` the children of `place`. Elements that stay are not moved, so that scrolling and focus are kept.
 
 export const keep = (place, elements) => {
   for (const child of [...place.children]) if (!elements.includes(child)) child.remove();

@@ -1,4 +1,4 @@
-// What is there only once a bundle has come that the page loads later, or not at all. `late("series")` is a function: it
-// returns the export `series`, and undefined until then.
+// Exports of bundles that load after this one, or never. `late("series")` is a function that returns the export
+// `series`, or undefined while its bundle has not loaded.
 
 export const late = (name) => () => globalThis.attviz?.[name];

@@ -1,10 +1,10 @@
-// Scripts and style sheets that arrive later, which also open from a file system: parts of a page, and what these show.
+// Scripts and style sheets that load later. Script elements also work when the page is opened from a file system.
 
 import { pageData } from "../early/page_data.js";
 
 const asked = {};
 
-// Adds a script or a style sheet to the page, once; a page that is a single file has all of its own.
+// Adds a script or a style sheet to the page, once. A page that is a single file already contains all of them.
 export const load = (address) =>
   (asked[address] ??= pageData.single
     ? Promise.resolve()

@@ -1,4 +1,4 @@
-// Starts what the page needs, and then what readers do on any page.
+// Starts the page, then the controls that every page has.
 
 import { element } from "./element.js";
 import { late } from "./late.js";
@@ -8,12 +8,13 @@ import { pages } from "./pages.js";
 const documentSummary = late("documentSummary");
 const habits = late("habits");
 
-// The page still says what it says without scripts; this tells why it does no more.
+// The page is readable without scripts. This note says why it has no interactive views.
 const report = (fault) => {
   const note = element(
     "p",
     "note",
-    `The interactive views of this page cannot be drawn (${fault.message}). Try a current browser; if that does not help, render the site again.`,
+    `The interactive views of this page cannot be drawn (${fault.message}). ` +
+      "Try a current browser; if that does not help, render the site again.",
   );
   note.setAttribute("role", "alert");
   document.querySelector("main h1").after(note);
@@ -31,7 +32,7 @@ const start = async () => {
   document.documentElement.dataset.ready = "";
   if (parent === self) return;
   await load("assets/framed.js");
-  // Only a page of the same site may hear it; files have no origin to name, and no site can frame them.
+  // Only a page of the same site may read it. Files have no origin, and no site can frame them.
   parent.postMessage(
     { attvizPage: location.href, summary: documentSummary()?.() ?? null },
     location.protocol === "file:" ? "*" : location.origin,

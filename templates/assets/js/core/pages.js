@@ -1,4 +1,4 @@
-// What starts a page of each kind; a kind that needs no scripts has nothing here.
+// The start function of each kind of page. Pages that need no scripts have none.
 
 const starts = {};
 

@@ -1,11 +1,12 @@
-// Colours: one ramp for values, eight for pinned heads. Interface colours come from the style sheet.
+// Colours: one ramp for values, eight colours for pinned heads. The style sheet has the other colours.
 
-// Lightness changes in one direction, so the ramps are read alike with any colour vision and in grey.
+// Lightness changes in one direction, so that everybody reads the ramps alike, whatever their colour vision, and in
+// grey.
 const RAMPS = {
   light: ["#f5f3ec", "#d5e8d3", "#8fcbbf", "#4496b5", "#2c5d9c", "#1b2357"],
   dark: ["#1a1e26", "#213a63", "#226a92", "#3fa39d", "#a2d596", "#fdf5b4"],
 };
-// Okabe and Ito; the last two are adapted to the background.
+// Okabe and Ito; the last two are changed to suit the background.
 const PINS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f"];
 
 const isDark = () => {
@@ -32,14 +33,14 @@ const ramp = (theme) => {
   return { packed, css };
 };
 
-// Place of a value on the ramp, 0..255, logarithmic between low and high.
+// The place of a value on the ramp, 0..255, logarithmic between low and high.
 const placer = (low, high) => {
   if (!(low > 0 && high > low)) return () => 0;
   const span = Math.log(high / low);
   return (value) => (value <= low ? 0 : value >= high ? 255 : Math.round((255 * Math.log(value / low)) / span));
 };
 
-// Black or white, whichever reads better on a colour of the ramp.
+// Black or white, whichever is easier to read on a colour of the ramp.
 const inkOn = (css) => {
   const [r, g, b] = css
     .match(/\d+/g)

@@ -1,4 +1,4 @@
-// The reader's own list: what the filtered index leaves behind, and document pages step through.
+// The reader's list: the filtered index stores it, and document pages step through it.
 
 const keyOf = (root) => `attviz.trail:${new URL(root, location.href).href}`;
 

@@ -1,4 +1,4 @@
-// Drawings that are out of date when theme, width or consent change.
+// Drawings that must be drawn again when theme, width or consent change.
 
 const drawings = [];
 let printing = false;
@@ -7,7 +7,7 @@ const now = () => drawings.forEach((draw) => draw());
 export const redraw = {
   on: (draw) => drawings.push(draw),
   now,
-  // On paper all of a view is in sight.
+  // On paper a view shows all of its content.
   printing: () => printing,
   forPaper: (paper) => {
     printing = paper;

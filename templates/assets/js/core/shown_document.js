@@ -1,4 +1,4 @@
-// The document that the page shows, once its views are there; null on every other page and until then.
+// The document of the page once its views exist; null before that and on every other page.
 
 let shown = null;
 

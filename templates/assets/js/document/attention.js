@@ -7,7 +7,8 @@ import { codec } from "./codec.js";
 import { stats } from "./stats.js";
 
 const AGGREGATES = ["mean", "entropy", "std", "max", "min"];
-// What can be a row beside the heads: the aggregates as the study defines them, the range; what full mode adds (`doc.measures`) and the reader makes comes later.
+// Rows other than heads: aggregates by the study's definition, and the range. Full mode adds `doc.measures`, the reader
+// the mean of pins.
 const ROWS = [...AGGREGATES, "range"];
 const NAMES = { range: "max − min", pinned: "mean of pins" };
 const rowName = (key) => NAMES[key] ?? key;
@@ -62,12 +63,12 @@ const load = async (payload, text) => {
   });
 };
 
-// What follows from a document's codes and offsets.
+// Adds what can be computed from a document's codes and offsets.
 const complete = (doc) => {
   doc.value = (row, token) => doc.values[doc.codes[row * doc.tokens + token]];
-  // What the text says at a token; a special token's name where it says nothing.
+  // The text of a token, or the name of a special token that has no text.
   doc.word = (token) => doc.text.slice(doc.starts[token], doc.ends[token]) || doc.named(token) || "";
-  // A head's name that leads to its page, unless this page stands alone.
+  // A link from a head's name to its page; plain text on a page that is a single file.
   doc.link = (row, text = doc.name(row)) =>
     pageData.single
       ? element("span", "", text)
@@ -79,7 +80,7 @@ const complete = (doc) => {
   return doc;
 };
 
-// Means and scales leave special tokens out, and punctuation where the reader wants so.
+// Means and scales leave out special tokens, and punctuation if the reader chooses so.
 const skip = (doc, punctuation) => {
   if (doc.skipsPunctuation === punctuation) return;
   doc.skipsPunctuation = punctuation;
@@ -87,7 +88,7 @@ const skip = (doc, punctuation) => {
   doc.headMeans = stats.headMeans(doc);
 };
 
-// The numbers that a measure ("mean", ... or a head "5.7") gives every token.
+// The value of every token by a measure ("mean", ...) or a head ("5.7").
 const measured = (doc, measure) => {
   if (doc.aggregates[measure]) return doc.aggregates[measure];
   const row = rowOf(doc, measure);
@@ -102,10 +103,10 @@ const rowOf = (doc, text) => {
   return match[1] * doc.heads + +match[2];
 };
 
-// A page with the means of layers only has no heads: its rows are "L5".
+// A page that has only the means of layers has no heads: its rows are "L5".
 const keyOf = (doc, row) => (doc.lite ? `L${row}` : `${Math.floor(row / doc.heads)}.${row % doc.heads}`);
 
-// Pixels of a head, and of a layer with the gap behind it, in the picture of all heads.
+// Pixels of a head, and of a layer with the gap after it, in the heat map.
 const rowHeight = (doc) => Math.max(2, Math.min(10, Math.floor(320 / doc.rows)));
 const layerHeight = (doc) => rowHeight(doc) * doc.heads + 2;
 

@@ -1,4 +1,4 @@
-// Undoes what payload.py and log_code.py do: base64, raw deflate, logarithmic codes.
+// Decodes what payload.py and log_code.py encode: base64, raw deflate, logarithmic codes.
 
 const bytesOf = (text) => {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
@@ -17,7 +17,7 @@ const inflate = async (text) => {
   return new Response(stream.readable).arrayBuffer();
 };
 
-// Value of a code of a logarithmic scale; code 0 stands for "below lo" and becomes 0.
+// The value of a code of a logarithmic scale. Code 0 means "below lo" and becomes 0.
 const valueOf = ({ lo, hi }, bits) => {
   const step = Math.log(hi / lo) / (2 ** bits - 2);
   return (code) => (code ? lo * Math.exp((code - 1) * step) : 0);
@@ -33,7 +33,7 @@ const bitsOf = (part) => {
   return bits;
 };
 
-// Codes [row, token] of the heads of all layers, and the value of each code.
+// Codes [row, token] of all heads, and the value of each code.
 const attention = async (part, rows, tokens) => {
   const values = valueTable(part, bitsOf(part));
   const [codes, medians] = (await Promise.all([inflate(part.codes), inflate(part.medians)])).map(
@@ -46,7 +46,7 @@ const attention = async (part, rows, tokens) => {
   return { codes, values };
 };
 
-// Plain numbers, one per head.
+// One number per head.
 const values = async (part) => {
   const table = valueTable(part, bitsOf(part));
   return Float64Array.from(new Uint8Array(await inflate(part.codes)), (code) => table[code]);
@@ -64,7 +64,7 @@ const aggregates = async (part, names, tokens) => {
   };
 };
 
-// Starts and ends in UTF-16 units from (gap, length) pairs.
+// Starts and ends in UTF-16 units, from pairs of gap and length.
 const offsets = async (text) => {
   const pairs = new Int32Array(await inflate(text));
   const starts = new Int32Array(pairs.length / 2);

@@ -1,4 +1,4 @@
-// The one cursor that all views of a document share: a token, perhaps a head, and whether it is held.
+// The cursor that all views of a document share: a token, sometimes a head, and whether it is held.
 
 export const createCursor = () => {
   const listeners = [];

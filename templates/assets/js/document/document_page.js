@@ -1,4 +1,4 @@
-// The page of a document: decodes the payload, draws what is in sight first, keeps the views and the address in step.
+// A document's page: decodes the payload, draws what is in sight first, and keeps views and address in step.
 
 import { addressState } from "../core/address_state.js";
 import { late } from "../core/late.js";
@@ -20,7 +20,7 @@ const addControls = late("addControls");
 const measures = late("measures");
 const mergedWords = late("mergedWords");
 
-// What the address says of the token-to-token views, whose scripts come later.
+// Defaults of the token-to-token views in the address; their scripts load later.
 const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
 const DEFAULTS = {
   m: "mean",
@@ -37,7 +37,7 @@ const DEFAULTS = {
   z: "",
 };
 const later = () => Promise.all(["css", "js"].map((kind) => load(`assets/document_views.${kind}`)));
-// Whether what the address asks for takes the later scripts before anything can be drawn.
+// Whether the view in the address needs the later scripts before anything can be drawn.
 const asksForLater = ({ get }) =>
   get("normed") === "1" ||
   get("norm") === "rank" ||
@@ -57,21 +57,21 @@ const colourRange = (doc, withSpecial) => {
   return [low, high];
 };
 
-// The tokens that the plots show, "first-last" in the address; all where it says nothing that makes sense.
+// The range of tokens in the plots: "first-last" in the address, or all tokens if that is not valid.
 const shownSpan = (doc, text) => {
   const match = /^(\d+)-(\d+)$/.exec(text);
   const [first, last] = match ? [Number(match[1]), Number(match[2]) + 1] : [0, 0];
   return first < last && last <= doc.tokens ? [first, last] : [0, doc.tokens];
 };
 
-// Colours and width are asked for before anything changes on the page: it need not be laid out anew.
+// Read colours and widths before anything on the page changes, to avoid a second layout.
 const look = () => ({
   colours: palette.current(),
   width: byId("series").clientWidth,
   gridWidth: byId("head-grid").clientWidth,
 });
 
-// The numbers as they are compared: made anew only when the way or what counts has changed.
+// Normalised numbers, computed again only when the way or the counted tokens change.
 const comparer = (doc) => {
   let [key, made] = [null, null];
   return (...way) => {
@@ -80,7 +80,7 @@ const comparer = (doc) => {
   };
 };
 
-// What the views draw, as the address has it.
+// What the views draw, as the address says.
 const viewOf = (doc, { get }, compared) => {
   const skipsPunctuation = get("punct") === "0";
   attention.skip(doc, skipsPunctuation);
@@ -103,21 +103,21 @@ const viewOf = (doc, { get }, compared) => {
   };
 };
 
-// The document by words, where the reader wants these; the scripts that merge come only then.
+// The document with its pieces merged to words, if the reader asked for it. The scripts for it load only then.
 const wordsOf = async (pieces, way) => {
   if (!way || !pieces.continues.includes(1)) return null;
   await Promise.all([later(), load("assets/words.js")]);
   return mergedWords().WAYS.includes(way) ? mergedWords().merge(pieces, way) : null;
 };
 
-// Until what is drawn is on the screen; a page out of sight is not painted, and does not wait for it.
+// Waits until the drawing is on the screen. A hidden page is never painted, so the wait has an end.
 const painted = () =>
   new Promise((resolve) => {
     requestAnimationFrame(() => setTimeout(resolve));
     setTimeout(resolve, 200);
   });
 
-// The page as it came, for its export as one file.
+// A copy of the page as it arrived, for its export as one file.
 let pristine = null;
 
 const start = async () => {
@@ -132,7 +132,7 @@ const start = async () => {
   const pin = (pins) => state.set({ h: pinnedRows.write(pins) });
   const toggle = (key) => pin(pinnedRows.toggled(doc, pinnedRows.parse(doc, state.get("h")), key));
   const zoom = (first, last) => state.set({ z: last - first === doc.tokens ? "" : `${first}-${last - 1}` });
-  // What comes a moment later must not push anything down then.
+  // Reserve the space of views that are drawn later, so that nothing moves then.
   byId("words").closest("label").hidden = !pieces.continues.includes(1);
   byId("overview").style.height = `${attention.layerHeight(doc) * doc.layers}px`;
   let looks = look();

@@ -34,7 +34,7 @@ const build = (place, doc) => {
   return spans;
 };
 
-// Shades span the bulk of the ordinary tokens: one outlier must not blank the rest.
+// Shading spans most of the ordinary tokens, so that one outlier does not leave the others blank.
 const strengths = (numbers, special) => {
   const ordinary = numbers.filter((_, token) => !special[token]);
   const low = stats.quantile(ordinary, 0.1);
@@ -46,14 +46,15 @@ export const documentText = {
   strengths,
   create: (place, doc) => {
     const spans = build(place, doc);
-    let marked = -1;
+    let at = -1;
     let [drawn, lined] = ["", false];
     return {
       draw: ({ measure, colours, pinned, skipsPunctuation }) => {
         const marks = pinned.filter(({ underline, highlight }) => underline || highlight);
-        // The mean of pins follows them all.
-        const told = [measure, ...marks.map(({ key }) => key)].includes("pinned") ? pinned : marks;
-        const now = `${measure} ${colours.dark} ${skipsPunctuation} ${pinnedRows.write(told)} ${marks.length && !textMarks()}`;
+        // The mean of pins depends on all of them.
+        const used = [measure, ...marks.map(({ key }) => key)].includes("pinned") ? pinned : marks;
+        const waits = marks.length && !textMarks();
+        const now = `${measure} ${colours.dark} ${skipsPunctuation} ${pinnedRows.write(used)} ${waits}`;
         if (drawn === now) return;
         drawn = now;
         const shades = strengths(attention.measured(doc, measure), doc.skipped);
@@ -70,12 +71,12 @@ export const documentText = {
         lined = Boolean(marked);
       },
       cursor: ({ token, held }) => {
-        spans[marked]?.classList.remove("at", "held");
-        marked = token;
+        spans[at]?.classList.remove("at", "held");
+        at = token;
         spans[token]?.classList.add("at");
         if (!held || !spans[token]) return;
         spans[token].classList.add("held");
-        // Only the text's own box scrolls; the page stays where the reader put it.
+        // Scroll only the text's own box, not the page.
         const [box, span] = [place.getBoundingClientRect(), spans[token].getBoundingClientRect()];
         if (span.top < box.top) place.scrollTop -= box.top - span.top + 8;
         if (span.bottom > box.bottom) place.scrollTop += span.bottom - box.bottom + 8;

@@ -1,4 +1,4 @@
-// A layer x head grid of buttons: one stop for the Tab key.
+// A layer x head grid of buttons. The Tab key stops at it once.
 
 const cellButton = (doc, row) => {
   const button = document.createElement("button");
@@ -21,7 +21,7 @@ export const headButtons = (doc, label) => {
   grid.setAttribute("aria-label", label);
   grid.append(...buttons);
   const rowOf = (event) => Number(event.target.dataset?.row ?? -1);
-  // Presses the given heads, each in its colour, and no others.
+  // Presses the given heads, each in its colour, and releases all others.
   let pressed = [];
   const press = (heads) => {
     pressed.forEach(({ row }) => {

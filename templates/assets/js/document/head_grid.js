@@ -1,4 +1,4 @@
-// The layer x head grid beside a document: coloured by the token under the cursor, clicked to pin.
+// The layer x head grid beside a document: coloured by the token under the cursor; a click pins a head.
 
 import { clip } from "../core/clip.js";
 import { attention } from "./attention.js";
@@ -10,7 +10,7 @@ export const headGrid = {
     const canvas = document.createElement("canvas");
     const { grid, rowOf, press, mark } = headButtons(doc, "Heads to pin");
     place.replaceChildren(canvas, grid);
-    // On small screens the heads wait behind their title, which stays in sight.
+    // On small screens the grid is folded; its title stays visible.
     const chooser = place.closest("details");
     chooser.open = !matchMedia("(max-width: 64rem)").matches;
     chooser.addEventListener("toggle", () => {
@@ -20,7 +20,7 @@ export const headGrid = {
     });
     let view = null;
 
-    // Asking for the width on every move of the pointer would lay the page out anew each time.
+    // Keep the width: reading it at every move of the pointer would force a new layout each time.
     let [context, size, height, painted] = [null, 0, 0, -1];
     const fit = (width) => {
       size = width / doc.heads;

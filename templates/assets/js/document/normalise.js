@@ -1,4 +1,4 @@
-// Ways to make heads and documents comparable: each turns the value of every code into another number, head by head.
+// Ways to make heads and documents comparable: each maps the value of every code to another number, head by head.
 
 import { formats } from "../core/formats.js";
 import { late } from "../core/late.js";
@@ -6,7 +6,7 @@ import { palette } from "../core/palette.js";
 
 const headStats = late("headStats");
 
-// A relative scale runs from a sixth of what is usual to six times as much.
+// A relative scale spans from a sixth of the usual value to six times it.
 const RELATIVE = 6;
 
 const scaled = (doc, factor) => doc.values.map((value) => value * factor);
@@ -41,20 +41,18 @@ const WAYS = {
   }),
 };
 
-// One table [code] per head, made when it is first asked for, where colours of its numbers lie on the ramp, and what to call it.
+// One table [code] per head, computed when first needed, with its place on the colour ramp and its unit.
 export const normalise = (doc, name, range) => {
   const way = (WAYS[name] ?? WAYS.relative)(doc, range);
   const made = [];
   const table = (row) => (made[row] ??= way.table(row));
   const number = (row, token) => table(row)[doc.codes[row * doc.tokens + token]];
-  // Where the colour of every code of a head lies, found when it is first asked for: no cell takes a logarithm.
+  // The place of every code of a head on the colour ramp, computed when first needed: cells need no logarithms.
   const found = new Map();
   const places = (row) => {
     const numbers = table(row);
     if (!found.has(numbers)) {
-      const places = new Uint8Array(numbers.length);
-      for (let code = 0; code < places.length; code++) places[code] = way.place(numbers[code]);
-      found.set(numbers, places);
+      found.set(numbers, Uint8Array.from(numbers, way.place));
     }
     return found.get(numbers);
   };

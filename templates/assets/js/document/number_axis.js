@@ -1,4 +1,4 @@
-// Axes of numbers that grow upwards: where a number lies, labelled ticks, and a band for what is too small to place.
+// Axes of numbers that grow upwards: the position of a number, labelled ticks, and a band for very small numbers.
 
 import { late } from "../core/late.js";
 
@@ -8,7 +8,7 @@ const FLOOR = 1e-6;
 const decade = (value) => Math.floor(Math.log10(value) + 1e-9);
 const decadeName = (exponent) => (exponent < -4 ? `1e${exponent}` : String(Number((10 ** exponent).toPrecision(1))));
 
-// Whole decades, with a band for values below the floor where there are any.
+// Whole decades, with a band for values below the floor if there are any.
 const logarithmic = (lowest, height, highest = 1, floor = FLOOR) => {
   const below = lowest < floor;
   const high = Math.max(0, Math.ceil(Math.log10(highest) - 1e-9));
@@ -24,7 +24,7 @@ const logarithmic = (lowest, height, highest = 1, floor = FLOOR) => {
   return { y, ticks, below: below ? inner + 4 : null };
 };
 
-// The axis of numbers as a normalisation makes them, from their extremes at every token.
+// The axis of normalised numbers, from their minimum and maximum at every token.
 const of = (norm, scale, { min, max }, height) => {
   const highest = Math.max(...max);
   if (norm.linear || scale === "linear") return linearAxis()(norm.linear ? 1 : highest, height);

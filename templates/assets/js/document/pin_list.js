@@ -1,4 +1,4 @@
-// The list of pinned rows beside the grid of heads, where the reader colours, names, marks, hides and removes them.
+// The list of pinned rows beside the grid of heads. The reader can colour, name, mark, hide and remove them here.
 
 import { element } from "../core/element.js";
 import { keep } from "../core/keep.js";
@@ -41,17 +41,17 @@ const item = (doc, pin, open, { set, remove, edit }) => {
     more,
     button("×", `Unpin ${pin.name}`, remove),
   );
-  if (open) made.append(pinEditor()(pin, (type, name) => field(type, pin, name, set)));
+  if (open) made.append(pinEditor()(pin, (type, part) => field(type, pin, part, set)));
   return made;
 };
 
-// `change` is handed the pins as the reader wants them.
+// Calls `change` with the new list of pins.
 const create = (place, doc, change) => {
   let opened = null;
   let view = null;
   let made = new Map();
   let at = -1;
-  // What writes numbers comes later.
+  // The module that formats the numbers loads later.
   const cursor = ({ token }) => {
     at = token;
     reading()?.fill(place.getElementsByClassName("pin-value"), view.pinned, doc, at);

@@ -1,4 +1,4 @@
-// Pinned rows, heads or aggregates, and what the reader makes of them: colour, name, marks in the text. All of it is in the address.
+// Pinned rows (heads or aggregates) with their colour, name and marks in the text. The address holds all of it.
 
 import { palette } from "../core/palette.js";
 import { attention } from "./attention.js";
@@ -8,7 +8,7 @@ const MOST = 8;
 const FLAGS = { u: "underline", b: "highlight", x: "hidden" };
 const COLOUR = /^[0-9a-f]{6}$/;
 
-// Names may hold what separates pins and their parts.
+// Names may contain the characters that separate pins and their parts.
 const escaped = (name) => encodeURIComponent(name).replaceAll("~", "%7E");
 const unescaped = (text) => {
   try {
@@ -18,7 +18,7 @@ const unescaped = (text) => {
   }
 };
 
-// "5.7~0072b2~ub~My%20name": key, colour, flags, name; what is left out is as it comes.
+// "5.7~0072b2~ub~My%20name": key, colour, flags, name. An omitted part has its default.
 const parsePin = (doc, text) => {
   const [key, colour = "", flags = "", name = ""] = text.split("~");
   const pin = {
@@ -31,7 +31,7 @@ const parsePin = (doc, text) => {
   return pin.row >= 0 || doc.aggregates[key] ? pin : null;
 };
 
-// Of what an address names, the first so many; where it names no colour, that of the place in the list.
+// The first `most` pins of an address. A pin without a colour gets the colour of its position in the list.
 const parse = (doc, text, most = MOST) => {
   const pins = (text === undefined ? doc.telling.map((row) => attention.keyOf(doc, row)) : text.split(","))
     .map((part) => parsePin(doc, part))
@@ -50,7 +50,7 @@ const written = ({ key, colour, name, ...marks }, i) => {
 };
 const write = (pins) => pins.map(written).join(",");
 
-// A row that is pinned comes off, another one goes on in the first colour that no other has; the oldest makes room.
+// Unpins a pinned row, or pins a row in the first free colour. If the list is full, the oldest pin is removed.
 const toggled = (doc, pins, key) => {
   const pin = parsePin(doc, key);
   const others = pins.filter((other) => other.key !== key);
@@ -59,7 +59,7 @@ const toggled = (doc, pins, key) => {
   return [...kept, { ...pin, colour: PINS.find((colour) => kept.every((other) => other.colour !== colour)) }];
 };
 
-// What views draw: the name that the reader gave, or the row's own.
+// Pins as views draw them: with the name that the reader gave, or else the row's own name.
 const shown = (doc, pins) =>
   pins.map((pin) => ({
     ...pin,

@@ -1,4 +1,4 @@
-// Every head's value at every token as a gray dot, extremes marked, the chosen aggregate as a line.
+// Every head's value at every token as a gray dot; short strokes mark the extremes, a line the chosen aggregate.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -13,16 +13,16 @@ const spread = late("spread");
 
 const LABELLED = 13;
 
-// Dots are gathered in a grid of pixels and painted at once: 70,000 rectangles would take a hundred times as long.
+// Dots are collected as pixels and painted in one call: 70,000 rectangles would take a hundred times as long.
 const paintDots = (plot, doc, table, y, height, colour) => {
   const ratio = plotCanvas.ratio();
   const [width, rows] = [Math.round(plot.width * ratio), Math.round(height * ratio)];
   const size = Math.round(ratio * (doc.rows * doc.tokens < 4000 ? 2.6 : plot.step > 6 ? 1.6 : 1));
-  const spread = plot.step > 2 ? plot.step * 0.62 : 0;
+  const scatter = plot.step > 2 ? plot.step * 0.62 : 0;
   const pixelY = (value) => Math.max(0, Math.min(rows - size, Math.round(y(value) * ratio - size / 2)));
   const image = plot.base.createImageData(width, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  // One dot, one more on top of it, and the most that a pixel takes.
+  // Colour of one dot, what each further dot adds, and the limit.
   const [first, more, most] = [(112 << 24) | colour, 42 << 24, (230 << 24) | colour].map((packed) => packed >>> 0);
   const left = Float64Array.from({ length: doc.tokens }, (_, token) => plot.x(token) * ratio - size / 2);
   const { codes, tokens } = doc;
@@ -30,7 +30,7 @@ const paintDots = (plot, doc, table, y, height, colour) => {
     const numbers = table(row);
     if (numbers !== last) tops = Int32Array.from(numbers, pixelY);
     last = numbers;
-    const shift = doc.rows > 1 ? (row / (doc.rows - 1) - 0.5) * spread * ratio : 0;
+    const shift = doc.rows > 1 ? (row / (doc.rows - 1) - 0.5) * scatter * ratio : 0;
     for (let token = plot.first; token < plot.last; token++) {
       const corner = tops[codes[row * tokens + token]] * width + Math.round(left[token] + shift);
       for (let dy = 0; dy < size; dy++) {
@@ -58,7 +58,7 @@ const axes = (plot, axis, colours, height, absolute) => {
     base.fillText(tick.label, left - 8, top + tick.y);
   }
   if (axis.below === null) return;
-  // What a page knows as less than 1e-6 is another multiple in every head.
+  // After normalising, values below 1e-6 become a different multiple in every head.
   base.fillText(absolute ? "< 1e-6" : "near 0", left - 8, top + height - 7);
   base.fillStyle = colours.line;
   base.globalAlpha = 0.45;
@@ -88,7 +88,7 @@ const tokenAxis = (plot, doc, colours, y) => {
   base.fillText("token", plot.width - plot.right, y + 28);
 };
 
-// In parts: the time to stroke a path grows faster than its length.
+// The line is drawn in parts, because the time to stroke a path grows faster than its length.
 const PART = 64;
 const line = (front, plot, doc, numbers, y, colour, width) => {
   Object.assign(front, { strokeStyle: colour, lineWidth: width, lineJoin: "round" });
@@ -102,7 +102,7 @@ const line = (front, plot, doc, numbers, y, colour, width) => {
   }
 };
 
-// Extremes are short strokes as wide as the token: with the dots between them they read as a range.
+// Extremes are short strokes as wide as the token. Together with the dots between them they show a range.
 const strokes = (plot, numbers, y, colour) => {
   const { base, top } = plot;
   const width = Math.max(1.5, Math.min(14, plot.step * 0.62));
@@ -111,7 +111,7 @@ const strokes = (plot, numbers, y, colour) => {
     base.fillRect(plot.x(token) - width / 2, Math.round(top + y(numbers[token])) - 0.5, width, 1.5);
 };
 
-// Where tokens stand close, a disc is a square: no eye tells them apart, and circles take a third of the drawing.
+// Where tokens are close together, discs are drawn as squares: they look the same and save a third of the drawing time.
 const discs = (front, plot, numbers, y, colour) => {
   const r = Math.min(3, plot.step / 4);
   front.fillStyle = colour;
@@ -163,7 +163,7 @@ export const series = {
         const own = view.normed ? norm : plain;
         const shown = aggregates(doc, view);
         const numbers = shown[measure] ?? headNumbers(doc, own, attention.rowOf(doc, measure));
-        // Dots, axes and extremes stay as they are: pins and the line, on a canvas before theirs, change more often.
+        // Pins and the line change more often than dots, axes and extremes, so they have a canvas of their own.
         const needed = plotCanvas.recording() ? [] : [own, colours, scale, ...span];
         if (plotCanvas.changed(below, needed)) {
           plot.resize(span, view.width);

@@ -1,6 +1,6 @@
-// Statistics over the codes of one document, by lookup table.
+// Statistics of one document, computed from codes by lookup table.
 
-// Mean of each head over the tokens that count, [row].
+// Mean of each head over the counted tokens, [row].
 const headMeans = ({ codes, values, rows, tokens, skipped }) => {
   const means = new Float64Array(rows);
   const ordinary = tokens - skipped.reduce((a, b) => a + b, 0);
@@ -12,7 +12,7 @@ const headMeans = ({ codes, values, rows, tokens, skipped }) => {
   return means;
 };
 
-// Rows with the largest and the smallest value of each token.
+// The rows with the largest and the smallest value at each token.
 const extremes = ({ codes, rows, tokens }) => {
   const highest = new Uint16Array(tokens);
   const lowest = new Uint16Array(tokens);
@@ -26,7 +26,7 @@ const extremes = ({ codes, rows, tokens }) => {
   return { highest, lowest };
 };
 
-// The value below which a share of the numbers lies.
+// The value below which a given share of the numbers lies.
 const quantile = (numbers, share) => {
   const sorted = Float64Array.from(numbers).sort();
   return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] : 0;

@@ -1,4 +1,4 @@
-// The numbers of views as CSV, and a document's attention as AttViz's viewer reads it.
+// The numbers of views as CSV, and a document's attention as JSON for AttViz's viewer.
 
 import { attention } from "../document/attention.js";
 import { series } from "../document/series.js";
@@ -10,7 +10,7 @@ const { quoted, file } = csv;
 const written = (value) => String(Number(value.toPrecision(4)));
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
-const tokens = (doc, titles, cells) =>
+const tokenTable = (doc, titles, cells) =>
   file([
     ["token", "text", "start_utf16", "end_utf16", "special", ...titles.map(quoted)],
     ...range(doc.tokens).map((token) => [
@@ -23,14 +23,14 @@ const tokens = (doc, titles, cells) =>
     ]),
   ]);
 
-// What numbers are in, as a name of theirs ends: nothing where they are self-attention itself.
+// The unit at the end of a column's name; empty for plain self-attention.
 const unitOf = (unit) => (unit ? `, ${unit}` : "");
 const seriesUnit = ({ normed, norm }) => unitOf(normed && norm.unit);
 
 const TABLES = {
   text: ({ doc, view }) => {
     const numbers = attention.measured(doc, view.measure);
-    return tokens(doc, [view.measure], (token) => [written(numbers[token])]);
+    return tokenTable(doc, [view.measure], (token) => [written(numbers[token])]);
   },
   series: ({ doc, view }) => {
     const value = view.normed ? view.norm.number : doc.value;
@@ -38,7 +38,7 @@ const TABLES = {
       ...measures.rows(doc, series.aggregates(doc, view)).map(([name, numbers]) => [name, (token) => numbers[token]]),
       ...view.pins.map(({ row, name }) => [name, (token) => value(row, token)]),
     ];
-    return tokens(
+    return tokenTable(
       doc,
       rows.map(([name]) => name + seriesUnit(view)),
       (token) => rows.map(([, number]) => written(number(token))),
@@ -60,7 +60,7 @@ const TABLES = {
     ]),
   sequence: ({ doc, view }) => {
     const rows = sequenceRows.rowsOf(doc, view);
-    return tokens(
+    return tokenTable(
       doc,
       rows.map(({ title, unit }) => title + unitOf(unit)),
       (token) => rows.map(({ value }) => written(value(token))),
@@ -69,15 +69,15 @@ const TABLES = {
   head: ({ views }) => views.maps.csv(),
 };
 
-// What the reader made of a pinned row, under the viewer's own keys. A name that the reader gave ends in the row's own: none is
-// like another, and the import knows aggregates, which it leaves out.
+// The reader's changes to a pinned row, under the viewer's keys. A given name ends with the row's own name, which makes
+// it unique; the import recognises aggregates by it and leaves them out.
 const chosen = ({ colour, hidden, raw: { name } }, own) => ({
   ...(name && { name: `${name.replace(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, "")} (${own})` }),
   color: colour,
   visible: !hidden,
 });
 
-// The model's tokens, of which a page knows how they differ from the text: ## before a piece, ␣ behind a space.
+// The model's tokens. The page stores how they differ from the text: ## before a piece, ␣ after a space.
 const tokensOfModel = ({ pieces: doc, payload: { pieces, continues, spaced, lowered, spelled } }) => {
   const marked = new Set(pieces ?? continues);
   const behindSpace = ({ text, starts }, token) =>
@@ -89,7 +89,7 @@ const tokensOfModel = ({ pieces: doc, payload: { pieces, continues, spaced, lowe
   );
 };
 
-// Those of the document as it is shown: pieces, or pieces joined to words.
+// The tokens of the document as shown: pieces, or pieces merged to words.
 const shownTokens = (page) => {
   const tokens = tokensOfModel(page);
   if (!page.words) return tokens;
@@ -102,14 +102,14 @@ const shownTokens = (page) => {
   );
 };
 
-// A scale of logarithms has no place for 0: what a page knows only as less than the smallest code is written as that.
+// A logarithmic scale has no 0: a value below the smallest code is written as that code's value.
 const vector = (doc, least, value) => range(doc.tokens).map((token) => written(Math.max(least, value(token))));
 
-// Names of added aggregates, the viewer's own where it has them.
+// Names of added aggregates; the viewer's own name if it has one.
 const addedName = (key) => `0_${{ range: "max_min" }[key] ?? key}`;
 
-// As the stage `export_attention` writes it: all heads, numbers as strings, the text as tokens joined by spaces; and the aggregates
-// that the reader pinned, as the viewer keeps those that its reader adds.
+// The same format as the stage `export_attention` writes: all heads, numbers as strings, the text as tokens joined by
+// spaces. The pinned aggregates follow, in the form in which the viewer keeps added ones.
 const attvizJson = (page) => {
   const { doc, payload, view } = page;
   const made = new Map(view.pinned.map((pin) => [pin.row, chosen(pin, pin.key)]));

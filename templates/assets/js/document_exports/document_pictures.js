@@ -1,4 +1,4 @@
-// Pictures of a document's views as files: each view draws itself once more, on a context that writes SVG.
+// Pictures of a document's views as files: each view draws itself again on a context that writes SVG.
 
 import { plotCanvas } from "../document/plot_canvas.js";
 import { textMarks } from "../document_views/text_marks.js";
@@ -6,13 +6,13 @@ import { pictures } from "../exports/pictures.js";
 import { svg } from "../exports/svg.js";
 import { documentNumbers } from "./document_numbers.js";
 
-// Pixels that the number under a token takes.
+// Height in pixels of the number below a token.
 const SCORE = 13;
-// Pixels of a line where a window begins, and of its dashes.
+// Width in pixels of the line where a window begins, and length of its dashes.
 const [BREAK, DASH] = [2, 4];
 
-// The canvases that a drawing fits, in order, with what it draws on them last, for a canvas that is fitted again is blank; overlays
-// of the cursor stay out.
+// The canvases of a drawing, in order, each with its last content, because fitting a canvas again clears it. Overlays
+// for the cursor are left out.
 const recorded = (draw) => {
   const contexts = new Map();
   plotCanvas.record((canvas, width, height) => {
@@ -29,7 +29,7 @@ const recorded = (draw) => {
   return [...contexts.values()].filter((context) => context.content());
 };
 
-// The letters of a text node, line by line, and where each line stands.
+// The lines of a text node and the position of each.
 const linesOf = (node) => {
   const range = document.createRange();
   const place = (from, to) => {
@@ -53,7 +53,7 @@ const linesOf = (node) => {
   return lines;
 };
 
-// The text as it stands on the page: the ground of every token, what underlines it, its letters and what is added to them.
+// The text as the page shows it: background and underlines of every token, its letters, and added names and numbers.
 const textPicture = (place, { doc, view, colours }) => {
   const box = place.getBoundingClientRect();
   const context = new svg.SvgContext(box.width, place.scrollHeight, 1);
@@ -69,8 +69,8 @@ const textPicture = (place, { doc, view, colours }) => {
     Object.assign(context, { fillStyle: colour, globalAlpha: alpha });
     if (alpha > 0) context.fillRect(left - box.left, top - box.top + place.scrollTop, width, height);
   };
-  const write = (text, colour, font, left, middle) => {
-    Object.assign(context, { fillStyle: colour, globalAlpha: 1, font });
+  const write = (text, colour, letters, left, middle) => {
+    Object.assign(context, { fillStyle: colour, globalAlpha: 1, font: letters });
     context.fillText(text, left - box.left, middle - box.top + place.scrollTop);
   };
   const dashes = ({ left, top, height }) => {
@@ -103,7 +103,7 @@ const textPicture = (place, { doc, view, colours }) => {
 const shown = (id) => document.getElementById(id).textContent;
 const legend = () => `, colours ${shown("legend-text")}`;
 
-// What a picture shows, and what its numbers or colours are in.
+// What a picture shows, and the unit of its numbers or colours.
 const UNITS = {
   text: () => `, shaded by ${document.getElementById("measure").selectedOptions[0].text}`,
   series: documentNumbers.seriesUnit,
@@ -122,7 +122,7 @@ const VIEWS = {
   head: (page) => recorded(() => page.views.maps.picture("head")),
 };
 
-// One view as an SVG file: its text and its size in pixels.
+// One view as an SVG file, with its size in pixels.
 const picture = (name, title, page) => {
   const { colours } = page;
   const contexts = VIEWS[name](page);

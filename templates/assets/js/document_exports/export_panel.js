@@ -1,4 +1,5 @@
-// The panel of a document's page that hands out files: a view as SVG, PNG or CSV, the document as AttViz's JSON, the page as one file.
+// The export panel of a document's page: a view as SVG, PNG or CSV, the document as JSON for AttViz, the page as one
+// file.
 
 import { redraw } from "../core/redraw.js";
 import { hiddenTexts } from "../document_views/hidden_texts.js";
@@ -13,13 +14,13 @@ const byId = (id) => document.getElementById(id);
 
 const stem = ({ payload }) => `document-${String(payload.number).padStart(6, "0")}`;
 
-// `page` gives the document, its payload, its views and what they show, as they are when a button is pressed.
+// `page` gives the document, its payload and its views at the moment when a button is pressed.
 const create = (panel, page) => {
   panel.append(part("exports"));
   const select = byId("export-view");
   if (!page().payload.maps.length)
     select.querySelectorAll("[value=model], [value=head]").forEach((option) => option.remove());
-  // No blur covers a file.
+  // Files are not blurred.
   const offer = () => {
     const hidden = hiddenTexts.now();
     panel.querySelectorAll("[data-format]").forEach((button) => {

@@ -1,4 +1,4 @@
-// The page as one file that opens alone: styles, scripts, numbers and maps within it, and nothing that leads elsewhere.
+// The page as one file that works alone: it contains styles, scripts, numbers and maps, and links to nothing else.
 
 import { load } from "../core/load.js";
 import { mapFiles } from "../document_views/map_files.js";
@@ -27,10 +27,11 @@ const digest = async (text) => {
 const element = (tag, content) => Object.assign(document.createElement(tag), { textContent: content });
 const json = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
 
-// Only what stands in the file may run.
+// Only scripts and styles inside the file may run.
 const policy = async (scripts, styles) => {
   const [codes, looks] = await Promise.all([scripts, styles].map((texts) => Promise.all(texts.map(digest))));
-  return `default-src 'none'; script-src ${codes.join(" ")}; style-src ${looks.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
+  const own = `script-src ${codes.join(" ")}; style-src ${looks.join(" ")}; img-src data:`;
+  return `default-src 'none'; ${own}; base-uri 'none'; form-action 'none'`;
 };
 
 const withoutLinks = (root) => {
@@ -50,7 +51,7 @@ const make = async ({ payload }) => {
   await load("assets/sources.js");
   const { sources } = pageData;
   const root = withoutLinks(documentPage.pristine().cloneNode(true));
-  // What was set for this reader before the page was drawn; whoever opens the file is asked anew.
+  // Remove this reader's settings: whoever opens the file is asked again.
   for (const own of ["class", "data-theme", "data-consent"]) root.removeAttribute(own);
   const styles = STYLES.map((name) => sources[`${name}.css`]);
   const begin = `Object.assign(attviz.pageData,${json({ single: { hash: location.hash }, shared: pageData.shared })});`;
@@ -64,7 +65,7 @@ const make = async ({ payload }) => {
     .querySelector("head")
     .append(...styles.map((text) => element("style", text)), element("script", sources["early.js"]));
   root.querySelector("body").append(...scripts.map((text) => element("script", text)));
-  // A parser reads a bare carriage return as a line feed, and offsets would no longer fit.
+  // An HTML parser reads a lone carriage return as a line feed, which would shift offsets.
   return `<!doctype html>\n${root.outerHTML.replaceAll("\r", "&#13;")}\n`;
 };
 

@@ -1,4 +1,4 @@
-// Every head of a document in numbers, for readers who prefer a table to the picture of all heads; made when asked for.
+// Every head of a document as a table of numbers, for readers who prefer it to the heat map. Made when it is opened.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -17,8 +17,8 @@ const extremes = (doc, row) => {
   return [by((a, b) => a > b), by((a, b) => a < b)];
 };
 
-// The table says of all of them that they are packed.
-const cell = (reading) => element("td", "", reading.replace("≈ ", ""));
+// The note below the table says that all values are packed.
+const cell = (written) => element("td", "", written.replace("≈ ", ""));
 const number = (value) => cell(reading.number(value, true));
 
 const tokenCells = (doc, row, token) => {

@@ -1,4 +1,4 @@
-// Every token of a document with its aggregates, for readers who prefer a table to a picture; made when asked for.
+// Every token of a document with its aggregates, for readers who prefer a table to a picture. Made when it is opened.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";

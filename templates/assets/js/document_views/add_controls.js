@@ -1,4 +1,4 @@
-// What a reader does with a document's page once it is drawn: switches, plots to point at, and views further down.
+// The controls of a document's page, added once it is drawn: switches, plots that react to the pointer, further views.
 
 import { addressState } from "../core/address_state.js";
 import { late } from "../core/late.js";
@@ -50,16 +50,16 @@ const listen = ({ doc, words, state, zoom, toggle }) => {
   });
   byId("words").value = words ? state.get("words") : "";
   onChange("words", ({ value }) => state.set({ words: value }));
-  // Every view is of pieces or of words: the page begins anew, and a token of the one is none of the other.
+  // All views show either pieces or words, so a change reloads the page. Token numbers differ between the two.
   state.subscribe((_, changed) => {
     if (!changed.includes("words")) return;
     state.set({ t: "", z: "" });
-    // A page around this one hears of it first, from a window that is still there.
+    // Reload late: a page around this one gets its message first, while this window still exists.
     setTimeout(() => location.reload());
   });
 };
 
-// Behind the measures over heads, the pinned heads.
+// Offers the pinned heads after the measures over heads.
 const fillMeasures = (select, doc, pins, measure) => {
   const heads = [
     ...new Set([
@@ -74,7 +74,7 @@ const fillMeasures = (select, doc, pins, measure) => {
   select.value = measure;
 };
 
-// Previous and next show the same of their documents.
+// The links to the previous and next document keep the chosen view.
 const passOn = () =>
   document.querySelectorAll(".pager > a").forEach((link) => {
     link.hash = addressState.merged(location.hash, "");
@@ -88,8 +88,8 @@ const showSwitches = (state) => {
   for (const [id, key, on] of BOXES) byId(id).checked = String(state.get(key)) === on;
 };
 
-// What the switches do, which depends on the way of normalising: only absolute values have a scale that special tokens can be
-// in, and means make no scale but these two.
+// Describes the switches. Special tokens can only be in the scale of absolute values.
+// Without punctuation the scale changes only where numbers are relative to the head's mean, or ranks.
 const tellUse = ({ name }) => {
   const absolute = ["value", "length"].includes(name);
   const special = byId("special");
@@ -99,7 +99,7 @@ const tellUse = ({ name }) => {
   byId("punctuation-does").textContent = `punctuation out of means${absolute || name === "median" ? "" : " and scale"}`;
 };
 
-// What the switches say, as the address has it.
+// Shows the state of the address in the switches.
 const shown =
   (page) =>
   ({ measure, pinned, span, norm, normed }) => {
@@ -130,7 +130,7 @@ const pointAtText = (place, cursor) => {
   });
 };
 
-// A held token is in the address, and comes from there.
+// The address holds the held token, and restores it.
 const followCursor = ({ doc, state, cursor, views, redraw }) => {
   const restore = () => {
     const token = state.get("t") === "" ? -1 : Number(state.get("t"));
@@ -154,7 +154,7 @@ const followCursor = ({ doc, state, cursor, views, redraw }) => {
   restore();
 };
 
-// The arrow keys go from token to token.
+// The arrow keys move from token to token.
 const stepper =
   ({ doc, cursor }) =>
   (by) => {

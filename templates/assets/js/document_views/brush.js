@@ -1,4 +1,4 @@
-// Pointing at a plot, and dragging along x to choose a range of tokens; a press without a drag is a click.
+// Hovering over a plot, and dragging along x to choose a range of tokens. A press without a drag is a click.
 
 const MIN_DRAG = 6;
 

@@ -1,4 +1,4 @@
-// Previous and next lead through the list that the reader came from: what the filtered index left behind.
+// Previous and next follow the list of documents that the reader filtered on the index page.
 
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";

@@ -1,6 +1,6 @@
-// Statistics that no view of the first picture needs.
+// Statistics that the first picture does not need.
 
-// Mean over the heads of each layer, [layer, token], of the numbers that each head's table gives its codes.
+// Mean over the heads of each layer, [layer, token], of the numbers in each head's table.
 const layerMeans = ({ codes, layers, heads, tokens }, tableOf) => {
   const means = new Float64Array(layers * tokens);
   for (let row = 0; row < layers * heads; row++) {
@@ -10,7 +10,7 @@ const layerMeans = ({ codes, layers, heads, tokens }, tableOf) => {
   return means;
 };
 
-// Sum of squared deviations of each head over the tokens that count, [row].
+// Sum of squared deviations of each head over the counted tokens, [row].
 const headVariances = ({ codes, values, rows, tokens, skipped, headMeans: means }) =>
   Float64Array.from({ length: rows }, (_, row) => {
     let sum = 0;
@@ -18,7 +18,7 @@ const headVariances = ({ codes, values, rows, tokens, skipped, headMeans: means 
     return sum;
   });
 
-// Share of a head's counted tokens that are lower, ties by half, [code].
+// Share of a head's counted tokens that have a lower value, ties counted half, [code].
 const shares = (doc, row) => {
   const counts = new Uint32Array(doc.values.length);
   let total = 0;
@@ -34,7 +34,7 @@ const shares = (doc, row) => {
   });
 };
 
-// Mid-ranks, from 1: equal numbers share the mean of their places.
+// Mid-ranks from 1: equal numbers share the mean of their ranks.
 const ranks = (numbers) => {
   const order = [...numbers.keys()].sort((a, b) => numbers[a] - numbers[b]);
   const made = new Float64Array(numbers.length);
@@ -45,7 +45,7 @@ const ranks = (numbers) => {
   return made;
 };
 
-// Spearman's rank correlation of two lists, -1 to 1; NaN where one of the two does not vary.
+// Spearman's rank correlation of two lists, -1 to 1; NaN if one of them is constant.
 const spearman = (a, b) => {
   const [x, y] = [a, b].map((numbers) => ranks(numbers).map((rank) => rank - (numbers.length + 1) / 2));
   const product = (u, v) => u.reduce((sum, value, i) => sum + value * v[i], 0);

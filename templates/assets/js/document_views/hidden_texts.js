@@ -1,4 +1,5 @@
-// Texts that may offend or upset wait until the reader asks for them; a blur reaches neither voices nor files.
+// Whether texts that may offend or upset are hidden until the reader asks for them. A blur protects neither speech nor
+// files.
 
 const now = () => document.documentElement.matches("[data-sensitive]:not([data-consent])");
 

@@ -1,18 +1,18 @@
-// The numbers of the token under the cursor, in one fixed place: nothing ever covers what is looked at.
+// The numbers of the token under the cursor, in a fixed place where they cover nothing.
 
 import { clip } from "../core/clip.js";
 import { reading } from "./reading.js";
 
-// Keeps its line, or the page would move under the pointer.
+// Keeps an empty line at full height, so that the page does not move.
 const BLANK = "\u00a0";
 
-// Without a token: the mean over the tokens that count.
+// Without a token: the mean over the counted tokens.
 const meanOf = (numbers, { skipped }) => {
   const counted = numbers.filter((_, token) => !skipped[token]);
   return counted.reduce((sum, value) => sum + value, 0) / Math.max(1, counted.length);
 };
 
-// In which head a token has its most and its least.
+// The head in which a token has its maximum or minimum.
 const where = (name, { lite, extremes, name: headName }, token) => {
   const which = token >= 0 && !lite && { max: "highest", min: "lowest" }[name];
   return which ? ` · ${headName(extremes()[which][token])}` : "";
@@ -21,7 +21,7 @@ const where = (name, { lite, extremes, name: headName }, token) => {
 export const inspector = {
   create: (doc) => {
     const [text, place] = ["text", "place"].map((part) => document.getElementById(`inspector-${part}`));
-    // The part has a place for each: nothing moves when they are filled.
+    // The markup has a place for each number: nothing moves when they are filled in.
     const list = document.getElementById("inspector-values");
     const names = [...list.querySelectorAll("dt")];
     const values = list.querySelectorAll("dd");

@@ -1,4 +1,4 @@
-// Axes from zero in equal steps: the first picture has none of them unless the address asks for one.
+// Axes from zero in equal steps. The first picture has one only if the address asks for it.
 
 import { numberAxis } from "../document/number_axis.js";
 

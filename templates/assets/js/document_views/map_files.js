@@ -1,4 +1,4 @@
-// The files of token-to-token maps: each is a script that hands its content over under a name.
+// Files of token-to-token maps. Each is a script that passes its content under a name.
 
 import { load } from "../core/load.js";
 

@@ -1,4 +1,4 @@
-// What can be chosen beside heads, what full mode adds among it, and how alike a measure and self-attention rank tokens.
+// The measures to choose from, including those of full mode, and the rank correlation of a measure with self-attention.
 
 import { element } from "../core/element.js";
 import { attention } from "../document/attention.js";
@@ -6,7 +6,7 @@ import { headStats } from "./head_stats.js";
 
 const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
 
-// Full mode's measures have a place for what `agreement` says.
+// In full mode, adds a place for the text of `agreement`.
 const offer = ({ measures, lite }) => {
   const { ROWS, rowName } = attention;
   const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
@@ -18,7 +18,7 @@ const offer = ({ measures, lite }) => {
   if (measures.length) shade.closest("label").before(Object.assign(element("output"), { id: "agreement" }));
 };
 
-// The mean over the heads that the reader has pinned and shows; there is none of none.
+// The mean over the pinned heads that are shown; there is no such row without any.
 const ofPins = (doc, pins) => {
   const rows = pins.filter(({ row, hidden }) => row >= 0 && !hidden).map(({ row }) => row);
   if (!rows.length) delete doc.aggregates.pinned;
@@ -29,13 +29,13 @@ const ofPins = (doc, pins) => {
     );
 };
 
-// Every row over heads that there is, with its name.
+// Every available row over heads, with its name.
 const rows = ({ measures }, aggregates) =>
   [...attention.ROWS, ...measures, "pinned"]
     .filter((key) => aggregates[key])
     .map((key) => [attention.rowName(key), aggregates[key]]);
 
-// Over the tokens or words that count; nothing where ranks do not vary.
+// Over the counted tokens or words; empty if the ranks are constant.
 const agreement = ({ doc, words }, measure) => {
   const counted = [measure, "mean"].map((name) =>
     attention.measured(doc, name).filter((_, token) => !doc.skipped[token]),
@@ -43,7 +43,8 @@ const agreement = ({ doc, words }, measure) => {
   const rho = headStats.spearman(...counted);
   return measure === "mean" || Number.isNaN(rho)
     ? ""
-    : `Spearman with the mean of self-attention ${rho.toFixed(2)} over ${counted[0].length} ${words ? "words" : "tokens"}`;
+    : `Spearman with the mean of self-attention ${rho.toFixed(2)} ` +
+        `over ${counted[0].length} ${words ? "words" : "tokens"}`;
 };
 
 export const measures = { offer, ofPins, rows, agreement };

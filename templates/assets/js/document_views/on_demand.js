@@ -1,4 +1,4 @@
-// Views that load when the reader gets near them, and panels that load when they are opened.
+// Views that load when the reader scrolls near them, and panels that load when they are opened.
 
 import { element } from "../core/element.js";
 import { load } from "../core/load.js";
@@ -7,7 +7,7 @@ const fail = (place) => (fault) => place.append(element("p", "note", `This part 
 
 const loadAll = (...files) => Promise.all(["panels.js", ...files].map((file) => load(`assets/${file}`)));
 
-// A view whose scripts load when the reader gets near its place, or at once where the address asks for it.
+// A view whose scripts load when the reader scrolls near it, or at once if the address asks for it.
 const whenNear = (place, name, create, atOnce) => {
   let view = null;
   let drawn = null;
@@ -43,7 +43,7 @@ const whenNear = (place, name, create, atOnce) => {
   };
 };
 
-// What a reader opens is made, and its scripts are loaded, the first time.
+// Loads the scripts of a panel and fills it when the reader opens it for the first time.
 const whenOpened = (details, names, fill) => {
   details.addEventListener(
     "toggle",

@@ -1,4 +1,4 @@
-// All heads at once: a row per head, grouped by layer, a column per token.
+// The heat map: a row per head, grouped by layer, and a column per token.
 
 import { attention } from "../document/attention.js";
 import { plotCanvas } from "../document/plot_canvas.js";
@@ -72,7 +72,7 @@ export const overview = {
     });
     brush(place, plot, {
       hover: (event) => (event ? cursor.hover(plot.tokenAt(event.offsetX), rowAt(event)) : cursor.hover(-1)),
-      // The margin names the rows: a click there opens the page of the head.
+      // The margin names the rows. A click there opens the page of the head.
       click: (event) =>
         event.offsetX < LEFT ? open(rowAt(event)) : cursor.hold(plot.tokenAt(event.offsetX), rowAt(event)),
       choose: zoom,
@@ -107,7 +107,7 @@ export const overview = {
     return {
       draw: (view) => {
         colours = view.colours;
-        // While the reader pins heads the heat map stays as it is.
+        // The heat map is not drawn again while the reader pins heads.
         const needed = plotCanvas.recording() ? [] : [colours, view.norm, ...view.span];
         if (plotCanvas.changed(drawn, needed)) drawMap(view);
         else plot.base.clearRect(LEFT - 5, 0, 4, plot.height);

@@ -1,4 +1,4 @@
-// What a reader may change of a pinned row beside its colour: its name, its marks in the text, whether views show it.
+// Edits a pinned row: its name, its marks in the text, and whether views show it.
 
 import { element } from "../core/element.js";
 import { pinnedRows } from "../document/pinned_rows.js";

@@ -1,11 +1,11 @@
-// Says which rows there is no room for, and offers to bring back the one that a new pin took the place of.
+// Names the rows for which the list of pins has no room, and offers to restore the one that a new pin replaced.
 
 import { element } from "../core/element.js";
 import { pinnedRows } from "../document/pinned_rows.js";
 
 const without = (pins, others) => pins.filter(({ key }) => others.every((other) => other.key !== key));
 
-// `now` is all that is asked for, of which the first are shown.
+// `now` lists all requested pins; the first of them are shown.
 const leftOut = (before, now, shown) => {
   const gone = without(before, now);
   if (now.length > shown.length) return now.slice(shown.length);

@@ -1,15 +1,15 @@
-// Numbers of a document in words: the same wherever its page writes them.
+// Formats the numbers of a document in the same way everywhere on its page.
 
 import { formats } from "../core/formats.js";
 import { attention } from "../document/attention.js";
 
-// Packed numbers are off by up to 2.8 %.
+// Packed numbers have an error of up to 2.8 %.
 const number = (value, packed) => {
   if (packed && value === 0) return "< 1e-6";
   return `${packed ? "≈ " : ""}${formats.significant(value, packed ? 2 : 3)}`;
 };
 
-// A head's most or least of a token over all heads is known exactly.
+// The maximum and minimum of a token over all heads are known exactly.
 const exact = (doc, row, token) => {
   if (doc.lite || doc.rough?.(token)) return undefined;
   const { highest, lowest } = doc.extremes();
@@ -25,7 +25,7 @@ const ofHead = (doc, row, token) => {
   return number(known ?? doc.value(row, token), known === undefined);
 };
 
-// Of a measure: "mean", ... or a head "5.7".
+// The value of a measure ("mean", ...) or a head ("5.7").
 const of = (doc, measure, token) => {
   const row = attention.rowOf(doc, measure);
   return row >= 0
@@ -33,7 +33,7 @@ const of = (doc, measure, token) => {
     : number(doc.aggregates[measure][token], measure === "pinned" || doc.rough?.(token));
 };
 
-// Places of pinned rows; without a token a head's mean over the tokens that count.
+// Fills in the values of pinned rows. Without a token they are a head's mean over the counted tokens.
 const fill = (places, pinned, doc, token) =>
   pinned.forEach(({ key, row }, i) => {
     places[i].textContent = token >= 0 ? of(doc, key, token) : row >= 0 ? number(doc.headMeans[row], true) : "";

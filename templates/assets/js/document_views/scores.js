@@ -1,4 +1,4 @@
-// The number of every token, under its letters.
+// Writes the value of every token below it.
 
 import { attention } from "../document/attention.js";
 import { reading } from "./reading.js";
@@ -7,8 +7,8 @@ export const scores = (place, doc) => {
   const spans = place.querySelectorAll(".tk");
   let drawn = null;
   return {
-    draw: ({ measure, scores }) => {
-      const numbers = scores === "1" ? attention.measured(doc, measure) : null;
+    draw: ({ measure, scores: shown }) => {
+      const numbers = shown === "1" ? attention.measured(doc, measure) : null;
       if (numbers === drawn) return;
       drawn = numbers;
       spans.forEach((span, token) => {

@@ -1,4 +1,4 @@
-// Tokens in lines, like the text, with rows of values under each. Lines out of sight hold no canvas.
+// Tokens in lines, like the text, with rows of values below each. Lines out of sight have no canvas.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -11,7 +11,7 @@ const LEFT = 60;
 const TEXT_HEIGHT = 20;
 const LINE_GAP = 14;
 
-// Places of the tokens: x and width of each, first token of each line.
+// The layout: x of each token, and the first token of each line.
 const layOut = (widths, room) => {
   const x = new Float64Array(widths.length);
   const firsts = [0];
@@ -93,7 +93,7 @@ const create = (place, doc, cursor) => {
     }
   };
 
-  // Draws a line: on the canvas that it has, or on a new one.
+  // Draws a line, on a new canvas if it has none.
   const show = (line) => {
     if (!line.firstChild) line.append(document.createElement("canvas"));
     paint(line.firstChild, Number(line.dataset.line));
@@ -168,7 +168,7 @@ const create = (place, doc, cursor) => {
 
   const draw = (next) => {
     prepare(next);
-    // On paper all lines are in sight.
+    // On paper all lines are visible.
     lines.filter((line) => redraw.printing() || line.firstChild).forEach(show);
   };
 
@@ -181,7 +181,7 @@ const create = (place, doc, cursor) => {
     mark.style.height = `${lineHeight + 3}px`;
   };
 
-  // All lines at once, for a picture; the next drawing lays them out anew and frees what is out of sight.
+  // Draws all lines at once, for an export. The next drawing lays them out again and frees the lines out of sight.
   const drawAll = (next) => {
     prepare(next);
     lines.forEach(show);

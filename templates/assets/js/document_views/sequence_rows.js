@@ -1,4 +1,4 @@
-// Which rows the token-by-token view shows, and how each cell is drawn.
+// The rows of the token-by-token view, and how each cell is drawn.
 
 import { stats } from "../document/stats.js";
 import { headStats } from "./head_stats.js";
@@ -7,7 +7,7 @@ import { spread } from "./spread.js";
 
 const VARIED = 10;
 
-// In a colour of the ramp, or in the reader's own: the stronger the higher the value lies.
+// A cell in a colour of the ramp, or in the pin's colour, more opaque for higher values.
 const cells = (colours, place, value, own) => ({
   value,
   draw: (context, token, x, y, width, height) => {
@@ -20,7 +20,7 @@ const cells = (colours, place, value, own) => ({
   },
 });
 
-// A bar within its own row's range, darker where it is higher: its length can be compared along the row.
+// A bar scaled to the range of its row, darker for higher values. Lengths can be compared along the row.
 const bars = (colours, numbers, low, high, own) => (context, token, x, y, width, height) => {
   const share = Math.max(0, Math.min(1, (numbers[token] - low) / (high - low || 1)));
   context.fillStyle = colours.line;
@@ -102,7 +102,7 @@ const allRows = (doc, view) =>
 
 const chosenRows = (doc, view, rows) => rows.map((row) => headRow(doc, view, row, { label: doc.name(row) }));
 
-// The heads whose values differ most between the tokens that count.
+// The heads whose values vary most between counted tokens.
 const mostVaried = (doc) => {
   const variance = headStats.headVariances(doc);
   return [...variance.keys()].sort((a, b) => variance[b] - variance[a] || a - b).slice(0, VARIED);
@@ -115,7 +115,7 @@ const aggregateRows = (doc, view) =>
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
-// What the reader may choose: value in the address, name; layers and heads are groups of their own.
+// The choices: value in the address and name. Layers and heads have groups of their own.
 const CHOICES = [
   ["layers", "layers and pins"],
   ["pins", "pins only"],

@@ -1,4 +1,4 @@
-// What a screen reader says of the cursor: what is held, and where the arrow keys are in the picture of all heads.
+// Describes the cursor for screen readers: the held token, and the position of the arrow keys in the heat map.
 
 import { hiddenTexts } from "./hidden_texts.js";
 import { reading } from "./reading.js";

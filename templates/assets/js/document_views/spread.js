@@ -1,4 +1,5 @@
-// Aggregates over heads that the page does not carry: of normalised numbers, and by the other definition. From codes, so ≈.
+// Aggregates over heads that the page does not store: of normalised numbers, and by the other definition. Computed from
+// codes, so marked ≈.
 
 const BINS = 100;
 
@@ -27,12 +28,12 @@ const of = (doc, { number }) => {
   return made;
 };
 
-// Table 2 of the paper: -(1/m) sum of a ln a, m the number of distinct values. Of exact values hardly two are equal, while
-// many share a code: all are counted.
+// Table 2 of the paper: -(1/m) sum of a ln a, m the number of distinct values. Exact values are hardly ever equal, but
+// many share a code, so all values are counted.
 const entropy = (values) =>
   -values.reduce((sum, value) => sum + (value > 0 ? value * Math.log(value) : 0), 0) / values.length;
 
-// AttViz's viewer: entropy of bins of 0.01, divided by the number of those that are not empty.
+// AttViz's viewer: entropy of bins of 0.01, divided by the number of non-empty bins.
 const binnedEntropy = (values) => {
   const bins = new Map();
   values.forEach((value) => bins.set(Math.floor(value * BINS), (bins.get(Math.floor(value * BINS)) ?? 0) + 1));
@@ -44,7 +45,7 @@ const binnedEntropy = (values) => {
 
 const column = (doc, token) => Array.from({ length: doc.rows }, (_, row) => doc.value(row, token));
 
-// Standard deviation and entropy as the definition that this study does not use has them.
+// Standard deviation and entropy by the definition that this study does not use.
 const otherwise = (doc) => {
   const [name, measure, factor] =
     doc.definition === "attviz"

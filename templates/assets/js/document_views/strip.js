@@ -1,4 +1,4 @@
-// The text around the token under the cursor, which stays in the middle.
+// The text around the token under the cursor, with the token in the middle.
 
 import { element } from "../core/element.js";
 

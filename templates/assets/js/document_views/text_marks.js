@@ -1,4 +1,4 @@
-// What pinned rows mark in the text: an underline each, and the ground of the one that is strongest at a token.
+// Marks of pinned rows in the text: one underline each, and the background of the row that is strongest at a token.
 
 import { attention } from "../document/attention.js";
 import { documentText } from "../document/document_text.js";
@@ -14,7 +14,7 @@ const of = (doc, marks, colours) => {
       .map((strength, token) => (doc.skipped[token] ? 0 : strength)),
   );
   const lines = [...marks.keys()].filter((i) => marks[i].underline);
-  // What underlines a token, the nearest first.
+  // The underlines of a token, the nearest first.
   const strokes = (token) => lines.map((i) => ({ colour: marks[i].colour, strength: strengths[i][token] }));
   const fills = [...marks.keys()].filter((i) => marks[i].highlight);
   return {

@@ -1,6 +1,6 @@
-// Zooming without a pointer: fewer or more tokens about one of them.
+// Zooming by keys: fewer or more tokens around one of them.
 
-// The span [first, last) that holds `factor` times as many tokens as another, about a place, within so many tokens.
+// The span [first, last) with `factor` times as many tokens, around `about`, within `tokens`.
 const zoomed = ([first, last], factor, about, tokens) => {
   const length = Math.min(tokens, Math.ceil((last - first) * factor));
   const start = Math.max(0, Math.min(tokens - length, Math.round(about - length / 2)));

@@ -1,3 +1,4 @@
-// What scripts of data hand to the page: `shared`, `parts`, `sources` (see assets.py), and `single` on a page that is one file.
+// What data scripts hand to the page: `shared`, `parts`, `sources` (see assets.py), and `single` on a page that is one
+// file.
 
 export const pageData = {};

@@ -1,4 +1,5 @@
-// A page leaves places for markup that many pages share. They are filled while the page is read: before it is first drawn, so nothing moves.
+// Fills the places for markup that many pages share. It runs while the page is parsed, before the first drawing, so
+// that nothing moves.
 
 import { part } from "./part.js";
 

@@ -1,4 +1,4 @@
-// A copy of markup that comes in a script because many pages share it.
+// A copy of shared markup, which arrives in a script.
 
 import { pageData } from "./page_data.js";
 

@@ -1,4 +1,4 @@
-// Runs before the page is drawn: the remembered theme and consent, so that nothing flashes.
+// Runs before the page is drawn: applies the remembered theme and consent, so that nothing flashes.
 
 const root = document.documentElement;
 const remembered = (key) => {
@@ -12,5 +12,5 @@ const theme = remembered("attviz.theme");
 if (theme === "dark" || theme === "light") root.dataset.theme = theme;
 if (remembered("attviz.consent") === "yes") root.dataset.consent = "";
 root.classList.add("scripted");
-// Beside another page, in a frame, a page leaves its header to the page around it.
+// In a frame, a page hides its header: the page around it has one.
 root.classList.toggle("framed", parent !== self);

@@ -1,4 +1,4 @@
-// Hands out files: a picture as SVG or PNG, its numbers as CSV.
+// Offers files for download: a picture as SVG or PNG, its numbers as CSV.
 
 import { pictures } from "./pictures.js";
 
@@ -10,14 +10,14 @@ const download = (name, type, content) => {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 };
 
-// What a view is handed out as: a picture, drawn when it is asked for, and its numbers. Each gives a name, a type and a content.
+// The formats of a view. Each gives a file name, a type and the content, made when it is asked for.
 const formats = (name, picture, numbers) => ({
   svg: () => [`${name}.svg`, "image/svg+xml", picture().text],
   png: async () => [`${name}.png`, "image/png", await pictures.rasterised(picture())],
   csv: () => [`${name}.csv`, "text/csv", numbers()],
 });
 
-// Hands out what a button of the panel names, of what there is when it is pressed; what fails is told.
+// Downloads the format that a pressed button names. A failure is shown beside the buttons.
 const serve = (panel, offered) =>
   panel.addEventListener("click", async (event) => {
     const { format } = event.target.closest("button")?.dataset ?? {};

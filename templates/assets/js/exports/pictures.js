@@ -1,4 +1,4 @@
-// Drawings put together as one picture, an SVG or a PNG.
+// Combines drawings to one picture, as SVG or PNG.
 
 import { svg } from "./svg.js";
 
@@ -22,18 +22,18 @@ const titled = (title, colours) => {
   return { x: 0, y: 0, context };
 };
 
-// Drawings below each other under a line of words, as one file.
+// Drawings one below the other under a title, as one file.
 const assembled = (title, words, colours, contexts, gap = LINE_GAP) =>
   svg.file(title, colours.paper, [titled(words, colours), ...stacked(contexts, gap)]);
 
-// "rgb(…)" or "color(srgb …)", which not every program that reads SVG knows.
+// A colour as "rgb(…)" and its opacity, also from "color(srgb …)", which not every SVG program knows.
 const plainColour = (text) => {
   const numbers = text.match(/[\d.]+(e-\d+)?/g)?.map(Number) ?? [0, 0, 0, 0];
   const [r, g, b] = text.startsWith("color(") ? numbers.map((n) => Math.round(255 * n)) : numbers;
   return [`rgb(${r}, ${g}, ${b})`, numbers[3] ?? 1];
 };
 
-// The same as a PNG of twice as many pixels.
+// The picture as a PNG of twice the size.
 const rasterised = async ({ text, width, height }) => {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;

@@ -1,9 +1,10 @@
 // A drawing context that writes SVG: views draw on it as they draw on a canvas.
 
-// Characters that no XML file may hold are left out.
+// XML files may not contain these characters.
 const escaped = (text) =>
   String(text)
     .toWellFormed()
+    // eslint-disable-next-line no-control-regex -- these are the ones
     .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
@@ -20,7 +21,7 @@ const attributes = (values) =>
 const ANCHORS = { right: "end", end: "end", center: "middle" };
 const BASELINES = { middle: "central", top: "text-before-edge", hanging: "hanging", bottom: "text-after-edge" };
 
-// What `save` keeps and `restore` brings back, as it is at first.
+// The initial state that `save` keeps and `restore` brings back.
 const STATE = {
   moves: "",
   cut: "",
@@ -37,7 +38,7 @@ const STATE = {
   imageSmoothingEnabled: true,
 };
 
-// A rectangle of positive width and height, wherever it is drawn from.
+// A rectangle of positive width and height, whichever corner it starts from.
 const upright = (x, y, width, height) => [
   Math.min(x, x + width),
   Math.min(y, y + height),
@@ -45,7 +46,7 @@ const upright = (x, y, width, height) => [
   Math.abs(height),
 ];
 
-// A part of a picture as a PNG of its own, since SVG has no pixels.
+// A part of a picture as a PNG, because SVG has no pixels.
 const cropped = (source, x, y, width, height) => {
   const canvas = Object.assign(document.createElement("canvas"), {
     width: Math.max(1, Math.ceil(width)),
@@ -61,7 +62,7 @@ class SvgContext {
     Object.assign(this, { width, height, pixels, over: [], under: [], path: "", saved: [], ...STATE });
   }
 
-  // A path that cuts has its own moves: within it, an element that moves stands in a group.
+  // A clipping path has its own transform, so a transformed element inside it needs a group.
   add(tag, values, content = "") {
     const [cut, apart] = [this.cut, this.cut && this.moves];
     const common = {
@@ -149,11 +150,12 @@ class SvgContext {
     this.add("path", { d: this.path, ...this.line() });
   }
 
-  // Its name says what is cut: several contexts are parts of one file.
+  // The id names the clipped shape, because one file holds several contexts.
   clip() {
     const id = `cut${`${this.cut}${this.moves}${this.path}`.replace(/[^\w.-]/g, "_")}`;
     this.over.push(
-      `<clipPath${attributes({ id, "clip-path": this.cut })}><path${attributes({ transform: this.moves, d: this.path })}/></clipPath>`,
+      `<clipPath${attributes({ id, "clip-path": this.cut })}>` +
+        `<path${attributes({ transform: this.moves, d: this.path })}/></clipPath>`,
     );
     this.cut = `url(#${id})`;
   }
@@ -204,7 +206,7 @@ class SvgContext {
     );
   }
 
-  // Two numbers say where the whole source goes, four also how large, eight which part of it.
+  // Two numbers give the position of the whole source, four also its size, eight also the part of it.
   drawImage(source, ...numbers) {
     const whole = [0, 0, source.naturalWidth ?? source.width, source.naturalHeight ?? source.height];
     const from = numbers.length === 8 ? upright(...numbers.slice(0, 4)) : whole;
@@ -223,7 +225,7 @@ const ruler = (font, text) => {
   return measuring.measureText(text).width;
 };
 
-// Parts, each with a place and a size, as one SVG file on a ground of one colour.
+// Positioned drawings as one SVG file on a plain background.
 const file = (title, ground, parts) => {
   const [width, height] = [
     Math.max(...parts.map((part) => part.x + part.context.width)),
@@ -232,11 +234,15 @@ const file = (title, ground, parts) => {
   const groups = parts.map(
     ({ x, y, context }) => `<g transform="translate(${rounded(x)} ${rounded(y)})">${context.content()}</g>`,
   );
-  return {
-    width,
-    height,
-    text: `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">\n<title>${escaped(title)}</title>\n<rect width="${width}" height="${height}" fill="${escaped(ground)}"/>\n${groups.join("\n")}\n</svg>\n`,
-  };
+  const size = attributes({ width, height });
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg"${size} viewBox="0 0 ${width} ${height}">`,
+    `<title>${escaped(title)}</title>`,
+    `<rect${size} fill="${escaped(ground)}"/>`,
+    ...groups,
+    "</svg>\n",
+  ];
+  return { width, height, text: lines.join("\n") };
 };
 
 export const svg = { SvgContext, file, escaped, ruler };

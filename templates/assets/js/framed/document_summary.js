@@ -1,8 +1,8 @@
-// What a document's page tells the page around it, which may not look into it.
+// What a document's page sends to the page around it, which cannot read it.
 
 import { shownDocument } from "../core/shown_document.js";
 
-// Mean over heads of each word of one piece, averaged over its occurrences.
+// Mean over heads of each word that is a single piece, averaged over its occurrences.
 const words = (doc) => {
   const found = new Map();
   for (let token = 0; token < doc.tokens; token++) {

@@ -1,4 +1,4 @@
-// Files of what the page of all heads shows: its pictures, drawn as they stand there, and its numbers.
+// Files of the page of all heads: its pictures as the page shows them, and its numbers.
 
 import { formats } from "../core/formats.js";
 import { palette } from "../core/palette.js";
@@ -9,13 +9,13 @@ import { svg } from "../exports/svg.js";
 import { meanMaps } from "../mean_maps/mean_maps.js";
 
 const RAMP_STEPS = 64;
-// Names beside the rows of a matrix, where a row is as high as letters.
+// A matrix has names beside its rows when a row is high enough for letters.
 const [LEAST_ROW, NAME_WIDTH, LARGEST_NAME] = [7, 56, 11];
-// Around a map, whose outermost points have names, and before a legend, in line with the title.
+// Margin around a map, where the names of outer points need room, and before a legend, to align it with the title.
 const [MAP_MARGIN, LEGEND_INDENT] = [24, 4];
 const byId = (id) => document.getElementById(id);
 
-// A context of an element's size, and where on it another element stands.
+// A drawing context of an element's size, and a function that gives the position of another element on it.
 const within = (element) => {
   const box = element.getBoundingClientRect();
   const place = (part) => {
@@ -42,7 +42,7 @@ const ground = (context, element, { x, y, width, height }) => {
   if (alpha > 0) context.fillRect(x, y, width, height);
 };
 
-// A table of heads: titles, and cells that are colours with numbers or pictures.
+// A table of heads: titles, and cells that hold a colour with a number, or a picture.
 const table = (element) => {
   const { context, place } = within(element);
   context.imageSmoothingEnabled = false;
@@ -153,7 +153,7 @@ const TABLES = {
   matrix: ({ matrices, payload }, measure) => {
     const { n, value, beyond } = matrices[measure].matrix;
     const pairs = Array.from({ length: n }, (_, a) =>
-      Array.from({ length: n - a - 1 }, (_, i) => [a, a + i + 1]),
+      Array.from({ length: n - a - 1 }, (__, i) => [a, a + i + 1]),
     ).flat();
     return [
       ["layer", "head", "other_layer", "other_head", measure, "beyond_chance"],
@@ -172,13 +172,15 @@ const TABLES = {
 
 const metricTitle = () => byId("metric").selectedOptions[0].text;
 
-// What colours stand for, which a picture alone does not say.
+// What the colours mean: a picture alone does not say it.
 const WORDS = {
   grid: () => `, colour: ${metricTitle()}`,
   means: ({ payload }) =>
-    `: queries down, keys across; blank up to ${formats.significant(1 / payload.mean_maps.cells)} of attention, strongest from 0.5 on, logarithmic`,
+    `: queries down, keys across; blank up to ${formats.significant(1 / payload.mean_maps.cells)} of attention, ` +
+    "strongest from 0.5 on, logarithmic",
   matrix: ({ payload }, measure) =>
-    `, colours from ${payload.likeness[measure].range.map((value) => formats.significant(value)).join(" to ")}; faint: not beyond chance`,
+    `, colours from ${payload.likeness[measure].range.map((value) => formats.significant(value)).join(" to ")}; ` +
+    "faint: not beyond chance",
   map: () => `, colour: ${metricTitle()}`,
 };
 

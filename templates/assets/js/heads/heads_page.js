@@ -1,4 +1,5 @@
-// The layer x head grid of the whole study, and the maps of likeness: coloured by the chosen metric. A small grid has titles instead of numbers.
+// The layer x head grid of the study and the maps of likeness, coloured by the chosen metric. A small grid has tooltips
+// instead of numbers.
 
 import { addressState } from "../core/address_state.js";
 import { element } from "../core/element.js";
@@ -17,7 +18,7 @@ const SKIPPED = 0.03;
 
 const finite = (values) => values.filter((value) => value !== null);
 
-// Colour and words of every head, for a metric of numbers or of categories.
+// The colour and the label of every head, for a metric of numbers or of categories.
 const colouring = (metric, now) => {
   if (metric.categories) {
     const colours = metric.categories.map((_, i) => palette.PINS[i % palette.PINS.length]);
@@ -34,7 +35,7 @@ const colouring = (metric, now) => {
   const numbers = finite(metric.values);
   const least = Math.min(...numbers);
   const logarithmic = metric.logarithmic && least >= 0;
-  // On a logarithmic ramp a single head near 0 would leave one colour for all others.
+  // On a logarithmic ramp one head near 0 would leave a single colour for all others.
   const low = logarithmic ? numbers.sort((a, b) => a - b)[Math.floor(SKIPPED * (numbers.length - 1))] : least;
   const high = Math.max(...numbers);
   const place = logarithmic
@@ -54,7 +55,7 @@ const colouring = (metric, now) => {
   };
 };
 
-// Swatches and their words; a ramp stands between its ends.
+// Swatches with labels; a ramp stands between its two ends.
 const showLegend = (place, legend) =>
   place.replaceChildren(
     ...legend.flatMap(([colour, words]) => {
@@ -66,7 +67,7 @@ const showLegend = (place, legend) =>
     }),
   );
 
-// Files of the page, whose scripts load when a reader opens their panel.
+// The export panel of the page. Its scripts load when the reader opens it.
 const handOut = async (panel, page) => {
   try {
     await Promise.all(["exports", "head_files"].map((name) => load(`assets/${name}.js`)));

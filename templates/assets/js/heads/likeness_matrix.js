@@ -1,4 +1,4 @@
-// How alike every two heads are, in the order of their groups.
+// How alike every two heads are, with heads ordered by group.
 
 import { element } from "../core/element.js";
 import { fitCanvas } from "../core/fit_canvas.js";
@@ -9,7 +9,7 @@ import { redraw } from "../core/redraw.js";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const LARGEST_SIDE = 560;
 
-// Read: the value of two heads, whether it is beyond chance, and its place on the ramp (255: most alike).
+// Reads the matrix: the value of two heads, whether it is beyond chance, and its place on the ramp (255: most alike).
 const read = ({ order, cluster, falling, range, steps, values, beyond }) => {
   const n = order.length;
   const [low, high] = range;
@@ -24,7 +24,7 @@ const read = ({ order, cluster, falling, range, steps, values, beyond }) => {
       const share = Math.min(1, Math.max(0, (value - low) / (high - low || 1)));
       return Math.round(255 * (falling ? share : 1 - share));
     },
-    // Where the next head belongs to another group.
+    // Positions where a new group begins.
     breaks: order.map((row, i) => (i && cluster[row] !== cluster[order[i - 1]] ? i : 0)).filter(Boolean),
   };
 };

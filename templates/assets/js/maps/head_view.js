@@ -1,4 +1,4 @@
-// The head view: queries on the left, keys on the right, a line from each query to its strongest keys.
+// The head view: queries on the left, keys on the right, and a line from each query to its strongest keys.
 
 import { clip } from "../core/clip.js";
 import { formats } from "../core/formats.js";
@@ -10,7 +10,7 @@ const HEAD = 22;
 const FOOT = 26;
 const FAINTEST = 0.02;
 const SHADES = 16;
-// Hundreds of queries out of sight would bury the lines of those in sight.
+// Lines of queries out of sight are faint, or hundreds of them would cover the visible ones.
 const FROM_AFAR = 0.12;
 const REST = 26;
 
@@ -27,7 +27,8 @@ export const headView = {
       place,
       {
         label:
-          "Head view: tokens on the left attend to tokens on the right; arrow keys move from token to token and from side to side",
+          "Head view: tokens on the left attend to tokens on the right; " +
+          "arrow keys move from token to token and from side to side",
         rowHeight: ROW,
         head: HEAD,
         foot: FOOT,
@@ -44,7 +45,7 @@ export const headView = {
       box.context.bezierCurveTo(left + (right - left) * 0.4, from, right - (right - left) * 0.4, to, right, to);
     };
 
-    // All lines that touch what is in sight, by shade: a path per shade is drawn far faster than one per line.
+    // All lines that touch the visible part, by shade: one path per shade is much faster than one per line.
     const fan = ({ row, colour }, { left, right }) => {
       const { map, allows } = scene;
       const shades = Array.from({ length: SHADES }, () => []);
@@ -70,7 +71,7 @@ export const headView = {
     const stroke = (colour, strength, lines, left, right) => {
       const { context } = box;
       context.strokeStyle = colour;
-      // Proportional ink would leave nothing of a line that carries a tenth of the attention.
+      // Opacity is not proportional: a line with a tenth of the attention would be invisible.
       context.globalAlpha = Math.min(1, strength) ** 0.7;
       context.lineWidth = 0.75 + 2 * Math.min(1, strength);
       context.beginPath();
@@ -79,7 +80,7 @@ export const headView = {
       context.globalAlpha = 1;
     };
 
-    // What one token attends to, or what attends to it, in each of the shown heads.
+    // What one token attends to, or what attends to it, in each shown head.
     const focused = () =>
       scene.heads.map(({ row, colour }) => ({
         colour,
@@ -99,7 +100,7 @@ export const headView = {
       }
     };
 
-    // A strip per head behind each token at the other end, as dark as the attention is strong.
+    // A strip per head behind each token at the other end, darker for stronger attention.
     const shadeEnds = (found, { left, right }) => {
       const [x, width] = focus.side === "key" ? [REST, left - REST - 4] : [right + 4, box.width - right - 4];
       const part = width / found.length;
@@ -140,7 +141,7 @@ export const headView = {
       context.fillText(formats.percent(value), onLeft ? 2 : box.width - 4, height);
     };
 
-    // How much of each row goes to keys that are not shown: gray bars, and a place for the focused token's.
+    // Gray bars: how much of each row goes to keys that are not shown.
     const rests = () => {
       const { context } = box;
       const { map, heads, colours } = scene;

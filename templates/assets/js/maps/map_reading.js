@@ -1,4 +1,4 @@
-// What the shown heads say in words: on average, or of the token under the cursor.
+// Describes the shown heads in words: on average, or for the token under the cursor.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -18,11 +18,11 @@ const KINDS = {
   rest: "to keys not shown",
 };
 
-// Parts of a sentence; the ones in a pair are words of the document.
+// Parts of a sentence; an object holds a word of the document.
 const average = ({ map, tokens }, row) => {
   const shares = Object.entries(matrix.shares(map, row, tokens.special));
-  const told = shares.filter(([, share]) => share >= LEAST).sort((a, b) => b[1] - a[1]);
-  return [`a token gives on average ${told.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
+  const named = shares.filter(([, share]) => share >= LEAST).sort((a, b) => b[1] - a[1]);
+  return [`a token gives on average ${named.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
 };
 
 const listed = (scene, pairs) =>
@@ -41,10 +41,8 @@ const ofQuery = (scene, row, { token, other }) => {
         ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`]
         : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
   const beyond = scene.tokens.length - scene.map.entries;
-  const tail =
-    beyond > 0
-      ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`} not shown`
-      : "";
+  const others = beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`;
+  const tail = beyond > 0 ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${others} not shown` : "";
   return [
     { word: scene.tokens.word(token) },
     ...cell,
@@ -89,7 +87,8 @@ export const mapReading = {
   parts,
   show: (place, spoken, scene, focus, held) => {
     place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
-    if (held && focus)
-      spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${hiddenTexts.announced(plain(parts(scene, scene.heads[0].row, focus)))}`;
+    if (!held || !focus) return;
+    const { row } = scene.heads[0];
+    spoken.textContent = `${scene.doc.name(row)}: ${hiddenTexts.announced(plain(parts(scene, row, focus)))}`;
   },
 };

@@ -1,4 +1,4 @@
-// One head's strongest entries as a table, for readers who prefer it to a picture, and as a file; made when asked for.
+// The strongest entries of one head as a table, for readers who prefer it to a picture, and as a file.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -48,7 +48,7 @@ const table = (scene, head) => {
   return made;
 };
 
-// Every kept entry of a head: a line per query and key, the rest with an empty key.
+// Every stored entry of a head: a line per query and key, and the remainder with an empty key.
 const linesOf = ({ map, tokens, doc }, head) => {
   const { quoted } = csv();
   return Array.from({ length: map.tokens }, (_, query) => {

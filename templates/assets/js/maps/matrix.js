@@ -1,4 +1,4 @@
-// The attention matrices of a window, of which each row is known by its strongest keys and what is left for the rest.
+// The attention matrices of a window. Of each row the strongest keys are known, and the sum of the others.
 
 import { codec } from "../document/codec.js";
 
@@ -7,7 +7,7 @@ const planes = (bytes) => {
   return Uint16Array.from({ length: half }, (_, i) => bytes[i] | (bytes[half + i] << 8));
 };
 
-// Undoes maps.py: of a row's codes only the differences were sent.
+// Decodes what maps.py encodes: a row holds the differences of its codes.
 const load = async (part) => {
   const { rows, tokens, entries, cells } = part;
   const packed = await Promise.all([part.thumbnails, part.keys, part.values, part.rest].map(codec.inflate));
@@ -27,7 +27,7 @@ const load = async (part) => {
 
 const all = () => true;
 
-// Strongest keys of a query, [key, value], strongest first.
+// The strongest keys of a query as [key, value], strongest first.
 const row = (map, head, query, allows = all) => {
   const found = [];
   const first = (head * map.tokens + query) * map.entries;
@@ -37,7 +37,7 @@ const row = (map, head, query, allows = all) => {
   return found;
 };
 
-// Queries that have a key among their strongest, [query, value], strongest first.
+// The queries that have a key among their strongest as [query, value], strongest first.
 const column = (map, head, key, allows = all) => {
   const found = [];
   const first = head * map.tokens * map.entries;
@@ -51,7 +51,7 @@ const column = (map, head, key, allows = all) => {
 
 const rest = (map, head, query) => map.values[map.rest[head * map.tokens + query]];
 
-// What a head's queries but special ones give, on average, to themselves, their neighbours, special tokens and others.
+// The average share that queries (without special tokens) give to themselves, neighbours, special tokens and others.
 const shares = (map, head, special) => {
   const sums = { itself: 0, before: 0, after: 0, special: 0, others: 0, rest: 0 };
   let n = 0;
@@ -76,7 +76,7 @@ const shares = (map, head, special) => {
   return Object.fromEntries(Object.entries(sums).map(([kind, sum]) => [kind, n ? sum / n : 0]));
 };
 
-// The head whose queries look hardest at one token beyond their neighbours and the special ones.
+// The head whose queries attend most to one token other than neighbours and special tokens.
 const telling = (map, special) => {
   let [best, most] = [0, -1];
   for (let head = 0; head < map.rows; head++) {
@@ -91,13 +91,14 @@ const telling = (map, special) => {
   return best;
 };
 
-// Which pairs of tokens a choice of texts shows: "ab" from the first to the second; special tokens are of neither.
+// Which pairs of tokens a choice of texts shows: "ab" is from the first to the second. Special tokens belong to
+// neither.
 const filter = (choice, segment) => {
   const [from, to] = [...choice].map((letter) => "ab".indexOf(letter));
   return choice === "all" ? all : (query, key) => segment(query) === from && segment(key) === to;
 };
 
-// The tokens that such a choice lists as queries and as keys, in order, and the seat of each token; -1 for none.
+// The tokens that this choice lists as queries and keys, in order, and the position of each token; -1 if not listed.
 const seats = (choice, segment, length) => {
   const indices = Array.from({ length }, (_, index) => index);
   const listed = (letter) =>

@@ -1,4 +1,4 @@
-// One head's matrix: queries down, keys across. What is not among a query's strongest keys is left at the ground colour.
+// One head's matrix: queries down, keys across. Keys that are not among the strongest of a query stay blank.
 
 import { clip } from "../core/clip.js";
 import { palette } from "../core/palette.js";

@@ -1,4 +1,4 @@
-// The model view: a small picture of every layer's and head's matrix; each opens its head.
+// The model view: a small picture of the matrix of every head. A click opens the head.
 
 import { palette } from "../core/palette.js";
 import { headButtons } from "../document/head_buttons.js";
@@ -10,7 +10,7 @@ const TOP = 18;
 const GAP = 3;
 const LARGEST = 56;
 
-// All pictures side by side, a pixel per cell: blank up to even attention, darkest from a half of a query's attention on.
+// All pictures side by side, one pixel per cell: blank up to even attention, darkest from half of a query's attention.
 const paint = (map, doc, { packed }) => {
   const { cells, thumbnails, values } = map;
   const place = palette.placer(1 / cells, 0.5);

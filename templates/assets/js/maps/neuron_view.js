@@ -1,4 +1,4 @@
-// The neuron view: how one query makes its row of a head's matrix, number by number of its vectors.
+// The neuron view: how the query and key vectors of a head produce one row of its matrix.
 
 import { clip } from "../core/clip.js";
 import { formats } from "../core/formats.js";
@@ -42,7 +42,7 @@ export const neuronView = {
     );
     let numbers = null;
 
-    // Blue above, orange below zero, as strong as the number is large.
+    // Blue above zero, orange below, stronger for larger numbers.
     const strip = (values, most, x, y, width) => {
       const { context } = box;
       const [above, below] = scene.colours.dark ? ["#56b4e9", "#e69f00"] : ["#0072b2", "#d55e00"];
@@ -162,7 +162,7 @@ export const neuronView = {
         compute();
         paint();
       },
-      // A held token becomes the query; one that is only pointed at is marked among the keys.
+      // A held token becomes the query; a hovered token is marked among the keys.
       focus: (focus, held) => {
         near = focus && !held ? focus.token : -1;
         if (!scene) {

@@ -1,10 +1,10 @@
-// A long picture in a box that scrolls: only what is in sight is drawn, on one canvas that stays put.
+// A long picture in a scrolling box. Only the visible part is drawn, on one canvas that does not move.
 
 import { plotCanvas } from "../document/plot_canvas.js";
 
 const TALLEST = 528;
 
-// `head` and `foot` are kept in sight above and below the rows.
+// `head` and `foot` stay visible above and below the rows.
 export const scrollBox = (place, { label, rowHeight, head, foot }, draw) => {
   const canvas = document.createElement("canvas");
   const room = Object.assign(document.createElement("div"), { className: "map-room" });
@@ -21,7 +21,7 @@ export const scrollBox = (place, { label, rowHeight, head, foot }, draw) => {
     return y >= head && y < self.height - foot && row >= 0 && row < self.rows ? row : -1;
   };
   self.sees = (row) => self.y(row) > head - rowHeight && self.y(row) < self.height - foot + rowHeight;
-  // Draws within the rows' part of the picture.
+  // Draws inside the part of the picture that holds the rows.
   self.clipped = (paint) => {
     self.context.save();
     self.context.beginPath();
@@ -38,7 +38,7 @@ export const scrollBox = (place, { label, rowHeight, head, foot }, draw) => {
     self.context = plotCanvas.fit(canvas, self.width, self.height);
   };
   self.clear = () => self.context.clearRect(0, 0, self.width, self.height);
-  // Only the box scrolls; the page stays where the reader put it.
+  // Scroll only the box, not the page.
   self.reveal = (row) => {
     const y = self.y(row);
     if (y < head + rowHeight || y > self.height - foot - rowHeight) place.scrollTop += y - self.height / 2;

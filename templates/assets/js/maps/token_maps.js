@@ -1,4 +1,4 @@
-// The section "Token to token" of a document's page: a window's map, and the views of it.
+// The section "Token to token" of a document's page: the map of a window, and its views.
 
 import { late } from "../core/late.js";
 import { load } from "../core/load.js";
@@ -22,10 +22,12 @@ const exportFiles = late("exportFiles");
 const VIEWS = ["lines", "matrix", "neuron"];
 const HINTS = {
   lines:
-    "Point at a token: on the left, to see what it attends to; on the right, what attends to it. Gray bars are what a token gives to keys not shown.",
+    "Point at a token: on the left, to see what it attends to; on the right, what attends to it. " +
+    "Gray bars are what a token gives to keys not shown.",
   matrix: "Queries down, keys across; colours are logarithmic from 1 %. Blank: not among a query’s strongest keys.",
   neuron:
-    "Click a token to make it the query. Blue numbers are above zero, orange ones below. The score is their scaled sum of products; its softmax over the keys is the attention.",
+    "Click a token to make it the query. Blue numbers are above zero, orange ones below. " +
+    "The score is their scaled sum of products; its softmax over the keys is the attention.",
 };
 const byId = (id) => document.getElementById(id);
 
@@ -55,7 +57,7 @@ const listen = (state) => {
 const offered = (select, value) =>
   [...select.options].some((option) => option.value === String(value)) ? String(value) : select.options[0].value;
 
-// What the reader chose, as far as it makes sense here.
+// The reader's choices, as far as they are valid here.
 const choices = (state, second) => ({
   view: VIEWS.includes(state.get("mapview")) ? state.get("mapview") : "lines",
   pinned: state.get("mapheads") === "pinned",
@@ -88,7 +90,7 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
   let scene = null;
   let pointed = null;
 
-  // Pointing moves the page's cursor too; special tokens of a later window are nowhere else on the page.
+  // Hovering moves the page's cursor too. Special tokens of a later window exist only in this section.
   const pointer = {
     point: (focus) => {
       if (cursor.get().held) return;
@@ -126,7 +128,7 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
   };
 
   const headsOf = (chosen, map, tokens) => {
-    // Of an address that names no map, the head that shades the text.
+    // If the address names no map, show the head that shades the text.
     const row = [state.get("map"), state.get("m")].map((key) => attention.rowOf(doc, key)).find((asked) => asked >= 0);
     const first = row ?? matrix.telling(map, tokens.special);
     return chosen.pinned && chosen.view === "lines" && view.pins.length
@@ -169,14 +171,15 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     if (chosen.view !== "neuron") byId("map-neuron").hidden = true;
     if (chosen.view === "neuron" && !scene.vectors)
       say(
-        "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, or the study was run with maps.vectors: false.",
+        "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, " +
+          "or the study was run with maps.vectors: false.",
       );
     else parts[chosen.view].draw(scene);
     byId("token-maps").dataset.drawn = "";
     follow(cursor.get());
   };
 
-  // Of two choices made while a file loads, the later one is drawn last.
+  // Drawings wait for each other: of two choices made while a file loads, the later one is drawn last.
   let turn = Promise.resolve();
   const draw = () => {
     turn = turn.then(show).catch((fault) => say(`The map cannot be shown: ${fault.message}.`));
@@ -225,12 +228,12 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
       draw();
     },
     cursor: follow,
-    // Draws a part once more, for a picture: every head, or the shown one as far as it is in sight.
-    picture: (part) => {
+    // Draws a view again for an export: all heads, or the visible part of the shown one.
+    picture: (name) => {
       if (!scene) throw new Error("the maps are not loaded yet: scroll to them first");
-      if (part === "head" && scene.chosen.view === "neuron" && !scene.vectors)
+      if (name === "head" && scene.chosen.view === "neuron" && !scene.vectors)
         throw new Error("this page shows no query and key vectors: choose lines or matrix");
-      (part === "model" ? model : parts[scene.chosen.view]).draw(scene);
+      (name === "model" ? model : parts[scene.chosen.view]).draw(scene);
     },
     csv: () => mapTable.csv(scene, ...scene.heads.map(({ row }) => row)),
   };

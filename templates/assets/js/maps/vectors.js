@@ -1,4 +1,4 @@
-// Query and key vectors of one layer, and how they make a row of its heads' matrices.
+// Query and key vectors of one layer, and the rows of the matrices that they produce.
 
 import { codec } from "../document/codec.js";
 import { matrix } from "./matrix.js";
@@ -25,7 +25,7 @@ const vector = (vectors, all, head, token) => {
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-// Scaled scores of a query with every key, and their softmax over the keys that it sees; NaN and 0 for the others.
+// Scaled scores of a query with every key, and their softmax over the keys that it can see; NaN and 0 for the others.
 const row = (vectors, head, query) => {
   const { tokens, scale, before, after } = vectors;
   const from = vector(vectors, vectors.queries, head, query);
@@ -43,6 +43,6 @@ export const vectors = {
   half,
   load,
   row,
-  query: (vectors, head, token) => vector(vectors, vectors.queries, head, token),
-  key: (vectors, head, token) => vector(vectors, vectors.keys, head, token),
+  query: (packed, head, token) => vector(packed, packed.queries, head, token),
+  key: (packed, head, token) => vector(packed, packed.keys, head, token),
 };

@@ -1,9 +1,10 @@
-// The tokens of one window, by their places in it, and where each stands in the document.
+// The tokens of one window by their position in it, and their position in the document.
 
 export const windowTokens = (doc, { first, kept, special, tokens }, second) => {
   const isSpecial = (index) => special[index] !== undefined;
   const isKept = (index) => index >= kept[0] && index < kept[1];
-  // -1 for special tokens that only the window has; tokens that another window answers for are still the document's.
+  // -1 for special tokens that only this window has. Tokens that are counted in another window are still the
+  // document's.
   const placed = (index) => (isKept(index) || (!isSpecial(index) && first + index < doc.tokens) ? first + index : -1);
   return {
     length: tokens,

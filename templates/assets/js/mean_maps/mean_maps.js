@@ -1,4 +1,4 @@
-// What heads attend to on average: a picture per head, queries down, keys across, both from the beginning of a text to its end.
+// Mean attention maps: one picture per head, queries down, keys across, both from the beginning of a text to its end.
 
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
@@ -7,7 +7,7 @@ import { pages } from "../core/pages.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
 
-// A share of attention per cell, [query, key], from its codes.
+// The share of attention of each cell, [query, key], from its code.
 const decode = ({ lo, hi, cells }, codes) => {
   const step = Math.log(hi / lo) / 254;
   const binary = atob(codes);
@@ -18,7 +18,7 @@ const decode = ({ lo, hi, cells }, codes) => {
   return values;
 };
 
-// Blank up to even attention, darkest from a half of a query's attention on: as the maps of documents are drawn.
+// Blank up to even attention, darkest from half of a query's attention, as in the maps of documents.
 const paint = (canvas, cells, values, { packed }) => {
   const place = palette.placer(1 / cells, 0.5);
   Object.assign(canvas, { width: cells, height: cells });
@@ -31,11 +31,12 @@ const percent = (first, cells) =>
   `${Math.round((100 * first) / cells)} to ${Math.round((100 * (first + 1)) / cells)} %`;
 
 const reading = (values, cells, query, key) =>
-  `Queries at ${percent(query, cells)} of a text give ${formats.percent(values[query * cells + key])} of their attention to keys at ${percent(key, cells)}.`;
+  `Queries at ${percent(query, cells)} of a text give ${formats.percent(values[query * cells + key])} ` +
+  `of their attention to keys at ${percent(key, cells)}.`;
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-// The picture of a head on its page, which reads itself out.
+// The map on a head's page, with a description of the cell under the cursor.
 const one = (figure) => {
   const part = JSON.parse(figure.dataset.map);
   const { cells } = part;
@@ -52,7 +53,7 @@ const one = (figure) => {
   const tell = () => {
     told.textContent = reading(values, cells, ...at);
   };
-  // A finger points by touching.
+  // On a touch screen, touching is pointing.
   for (const kind of ["pointermove", "pointerdown"])
     canvas.addEventListener(kind, (event) => {
       const box = canvas.getBoundingClientRect();
@@ -74,7 +75,7 @@ const one = (figure) => {
   draw();
 };
 
-// All heads, in the order of the grid above; each picture leads to its head.
+// The maps of all heads, in the order of the grid above; each links to its head.
 const all = (place, { cells, codes, ...code }, { heads, vectors }) => {
   const pictures = codes.map((text) => decode({ cells, ...code }, text));
   const table = element("table", "head-table pictures");

@@ -1,4 +1,4 @@
-// What readers do on any page: switch the theme, ask for texts, print, follow links within the page.
+// What readers do on any page: change the theme, ask for texts, print, follow links inside the page.
 
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
@@ -23,7 +23,7 @@ const watchTheme = () => {
     redraw.now();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw.now);
-  // On paper everything is drawn for a light ground.
+  // On paper everything is drawn for a light background.
   let theme;
   addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
@@ -59,7 +59,7 @@ const watchConsent = () => {
   });
 };
 
-// The address holds the state of a page's views: a link within such a page leads there without changing it.
+// The address holds the state of the views: a link inside the page must not change it.
 const followWithin = (event) => {
   const link = event.target.closest?.("a[href^='#']:not([href*='='])");
   const target = link && document.getElementById(link.hash.slice(1));

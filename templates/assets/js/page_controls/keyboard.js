@@ -16,14 +16,14 @@ const GO = {
   p: "compare.html",
 };
 
-// How many times as many tokens the plots of a document show.
+// The factor by which each key changes the number of tokens in the plots of a document.
 const ZOOM = { "+": 0.5, "-": 2, 0: Infinity };
 
 const isTyping = (target) => target.closest?.("input:not([type=radio], [type=checkbox]), select, textarea");
 
 const follow = (relation) => document.querySelector(`.pager a[rel=${relation}]`)?.click();
 
-// The list of keys comes when it is asked for.
+// The list of keys loads when it is opened.
 const help = async () => {
   const byId = (id) => document.getElementById(id);
   if (!byId("keyboard-help")) {
@@ -74,7 +74,7 @@ const start = () => {
   });
 };
 
-// Arrows belong to radio buttons and scrolling regions when those have the focus.
+// Radio buttons and scrolling regions keep the arrow keys while they have the focus.
 const wantsArrows = (target) =>
   target === document.body || target.closest(".plot, #text, main") === target || Boolean(target.closest(".plot"));
 

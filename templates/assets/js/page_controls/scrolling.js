@@ -1,8 +1,8 @@
-// A box that scrolls sideways fades where it goes on, or a reader would not know: narrow screens show no scroll bar.
+// Fades the edge of a box that scrolls sideways, because narrow screens show no scroll bar.
 
 const SLACK = 2;
 
-// On which sides there is more to see.
+// The sides on which there is more to see.
 const more = ({ scrollLeft, scrollWidth, clientWidth }) =>
   [Math.abs(scrollLeft) > SLACK ? "start" : "", Math.abs(scrollLeft) + clientWidth < scrollWidth - SLACK ? "end" : ""]
     .filter(Boolean)

@@ -1,4 +1,5 @@
-// Rows of the searchable tables arrive as columns, in pieces, from scripts that also open from a file system.
+// Rows of the searchable tables. They arrive as columns, in pieces, from scripts that can also be opened from a file
+// system.
 
 const tables = {};
 

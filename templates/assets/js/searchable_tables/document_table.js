@@ -14,7 +14,7 @@ const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
 
-// What each filter that is set asks of a row; the search, which reads texts, comes last.
+// One test per filter that is set. The search, which reads texts, comes last.
 const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, confidence, length }) => {
   const [surest, least] = [(confidence?.[1] ?? 100) / 100, (confidence?.[0] ?? 0) / 100];
   const [shortest, longest] = [length?.[0] ?? 0, length?.[1] ?? Infinity];
@@ -31,8 +31,8 @@ const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, conf
   ].filter(Boolean);
 };
 
-// Finds the rows that pass, in their order: a plain scan, which is fast enough for 100,000 texts. What holds a longer
-// query holds the part of it that was typed before, so that a search that grows looks only at what it found.
+// Finds the rows that pass all tests, by a plain scan, which is fast enough for 100,000 texts. While a query grows, the
+// scan covers only the rows found before: every text that contains the longer query also contains the shorter one.
 const finder = (rows, lower) => {
   const all = Array.from(rows.id, (_, i) => i);
   let last = { found: all, query: "" };
@@ -48,7 +48,8 @@ const finder = (rows, lower) => {
   };
 };
 
-// Texts and ids as a search compares them: made while the page rests, or at once when a search comes first.
+// Texts and ids in the form that a search compares. They are computed while the page is idle, or when a search needs
+// them.
 const folded = (rows) => {
   const made = [];
   const ahead = (last) => {
@@ -69,7 +70,7 @@ const folded = (rows) => {
   };
 };
 
-// "10-200", "10-" and "-200" are ranges; whatever else is none.
+// "10-200", "10-" and "-200" are ranges; anything else is not.
 const range = (text) => {
   const match = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(text);
   return match && (match[1] || match[2])
@@ -143,7 +144,7 @@ const cellsOf = (rows, labels, query, score) => (i) => {
 const offered = (field, value) =>
   !field.options || [...field.options].some((option) => option.value === value) ? value : "";
 
-// What document pages step through while a filter is on.
+// Stores the filtered list, which document pages step through.
 const leaveTrail = (found, active) => {
   try {
     if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), found.join(","));
@@ -155,7 +156,7 @@ const leaveTrail = (found, active) => {
 
 const RANGES = { confidence: ["confidence-from", "confidence-to"], length: ["length-from", "length-to"] };
 
-// What the reader asks for, as far as the page offers it: a link may ask for a class that does not exist.
+// The filters that the page offers. A link may ask for a class that does not exist.
 const asked = (state, fields, withMaps) => {
   const filter = Object.fromEntries(
     ["q", "gold", "predicted", "outcome", "group"].map((key) => [
@@ -219,7 +220,7 @@ const start = () => {
   const withMaps = byId("filter-maps");
   const scores = byId("score");
   const titles = Object.fromEntries([...scores.options].map(({ value, text }) => [value, text]));
-  // Without gold labels or maps there is nothing to filter by, and the page leaves the fields out.
+  // Without gold labels or maps there is nothing to filter by, and the page has no such fields.
   const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
   for (const select of [fields.gold, fields.predicted].filter(Boolean))
     labels.forEach((name, i) => select.append(new Option(name, i)));

@@ -1,4 +1,4 @@
-// The input rows that were left out, cut or windowed: all of them, where the page itself shows only the first.
+// The input rows that were left out, cut or windowed: all of them, while the page itself lists only the first.
 
 import { element } from "../core/element.js";
 import { pages } from "../core/pages.js";

@@ -1,4 +1,4 @@
-// A long table of which only the rows in sight exist.
+// A long table in which only the visible rows exist.
 
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
@@ -6,12 +6,12 @@ import { keep } from "../core/keep.js";
 import { redraw } from "../core/redraw.js";
 import { search } from "./search.js";
 
-// Browsers cap the height of an element.
+// Browsers limit the height of an element.
 const MAX_HEIGHT = 8e6;
 const MARGIN_ROWS = 8;
 const MOST_PRINTED = 1000;
 
-// A text with the search's hits marked.
+// A text with the hits of the search marked.
 const marked = (text, query) => {
   const fragment = document.createDocumentFragment();
   let from = 0;
@@ -23,7 +23,7 @@ const marked = (text, query) => {
   return fragment;
 };
 
-// A long text from a little before its first hit.
+// A part of a long text that begins a little before its first hit.
 const excerpt = (text, query, length) => {
   if (text.length <= length) return text;
   const at = search.hits(text, query)[0]?.[0] ?? -1;
@@ -42,7 +42,7 @@ const sortedBy = (indices, key, descending) => {
   return indices.sort((a, b) => sign * compare(a, b) || a - b);
 };
 
-// Sorts found rows by a column; the order of all rows is found once for each column and direction.
+// Sorts found rows by a column. The order of all rows is computed once for each column and direction.
 const sorter = (total) => {
   const orders = {};
   return (found, column, descending) => {
@@ -58,7 +58,7 @@ const sorter = (total) => {
   };
 };
 
-// Columns: {name, title, className, sort: index -> number or string, falling}. `cell(column, index)` gives a node.
+// Columns: {name, title, className, sort: index -> number or string, falling}. `cells(index)` gives the nodes of a row.
 const create = (place, { label, columns, cells, onSort }) => {
   const head = element("div", "row row-head");
   const list = element("ol", "row-list");
@@ -66,7 +66,7 @@ const create = (place, { label, columns, cells, onSort }) => {
   const spacer = element("div", "row-spacer");
   spacer.append(list);
   const empty = element("p", "empty", "Nothing matches. Remove a filter or shorten the search.");
-  // On paper nothing scrolls: there the first rows stand, and what is left out is told.
+  // Paper does not scroll: the first rows are printed, with a note on how many are missing.
   const cut = element("p", "note");
   cut.hidden = true;
   place.replaceChildren(head, spacer, cut, empty);
@@ -94,7 +94,8 @@ const create = (place, { label, columns, cells, onSort }) => {
     return row;
   };
 
-  // Rows that stay in sight stay, and so does the one that the keyboard is on: it would begin anew at the page's top.
+  // Visible rows are kept, and so is the row with the keyboard focus: otherwise the focus would return to the top of
+  // the page.
   const fill = (first, last) => {
     const shown = Array.from({ length: last - first }, (_, n) => [first + n, rows.get(first + n) ?? made(first + n)]);
     const held = [...rows].find(([i, row]) => (i < first || i >= last) && row.contains(document.activeElement));
@@ -104,7 +105,8 @@ const create = (place, { label, columns, cells, onSort }) => {
     keep(list, [...rows.values()]);
   };
 
-  // Rows to the window's end and some more: a window of them at least, as what stands above the table may fold away.
+  // Rows down to the end of the window and some more; at least a full window, because the content above may be folded
+  // away.
   const rowsBelow = (top) =>
     Math.max(Math.ceil(innerHeight / rowHeight), Math.ceil((innerHeight - Math.max(0, top)) / rowHeight) + MARGIN_ROWS);
 
@@ -161,7 +163,7 @@ const create = (place, { label, columns, cells, onSort }) => {
   };
   addEventListener("beforeprint", print(true));
   addEventListener("afterprint", print(false));
-  // Of the columns of a class only the named one is shown.
+  // Of the columns of a class, shows only the named one.
   const only = (className, name) =>
     columns.forEach((column, i) => {
       if (column.className === className) buttons[i].hidden = column.name !== name;
@@ -169,7 +171,7 @@ const create = (place, { label, columns, cells, onSort }) => {
   return { show, only };
 };
 
-// The next state of a sort when its column's title is clicked: its natural direction, then the other, then none.
+// The next sort when a column title is clicked: its natural direction, then the reverse, then none.
 const nextSort = (current, name, falling) => {
   const [first, second] = falling ? [`-${name}`, name] : [name, `-${name}`];
   return current === first ? second : current === second ? "" : first;

@@ -1,6 +1,6 @@
-// What a search compares: texts without case and accents.
+// Texts as a search compares them: without case and accents.
 
-// Only the accents of Latin, Greek and Cyrillic letters: the marks of other scripts are letters of their own.
+// Only accents of Latin, Greek and Cyrillic letters are removed: in other scripts such marks are letters of their own.
 const fold = (text) => {
   const lower = text.toLowerCase();
   return /[^\0-\x7f]/.test(lower)
@@ -11,10 +11,10 @@ const fold = (text) => {
     : lower;
 };
 
-// Quotes around a phrase are not looked for: every search is for a phrase.
+// Quotes around a phrase are ignored: every search is for a phrase.
 const query = (typed) => fold(typed.replace(/^\s*["“”„](.+)["“”]\s*$/, "$1"));
 
-// From places in a folded text to places in the text itself.
+// Converts positions in a folded text to positions in the original text.
 const origins = (text, folded) => {
   if (folded.length === text.length) return (place) => place;
   const starts = [];

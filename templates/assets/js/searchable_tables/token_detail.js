@@ -1,4 +1,4 @@
-// What there is to say of one token: its means in every head, its classes, and where it occurs.
+// Details of one token: its mean in every head, its classes, and its occurrences.
 
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
@@ -11,7 +11,7 @@ import { tableRows } from "../rows/table_rows.js";
 const LOW = 1e-6;
 const CODES = 254;
 
-// Codes of a logarithmic scale from 1e-6 to 1, two hexadecimal digits each; 0 is less.
+// Codes of a logarithmic scale from 1e-6 to 1, two hexadecimal digits each; code 0 means less.
 const decode = (hex) =>
   Array.from({ length: hex.length / 2 }, (_, i) => {
     const code = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
@@ -36,7 +36,7 @@ const tableOf = (className, headings, rows) => {
   return table;
 };
 
-// The layer x head grid of one token; every cell leads to its head.
+// The layer x head grid of one token; every cell links to its head.
 const headGrid = (values, { heads, vectors }) => {
   const { css } = palette.current();
   const positive = values.filter((value) => value > 0);
@@ -84,7 +84,7 @@ const classTable = (rows, labels) =>
     }),
   );
 
-// One line per occurrence, the token in the middle, coloured by its mean self-attention.
+// One line per occurrence with the token in the middle, coloured by its mean self-attention.
 const concordance = (lines) => {
   const { css } = palette.current();
   const values = lines.map((line) => line[5]).filter((value) => value > 0);
@@ -135,7 +135,8 @@ const views = (rows, i, detail, study) => {
     place.append(
       section(
         "In every class",
-        "Of the word of this spelling: does it attend to itself more in the class (g, q), and is it used more there (z)?",
+        "Of the word of this spelling: does it attend to itself more in the class (g, q), " +
+          "and is it used more there (z)?",
         classTable(detail.classes, study.labels),
       ),
     );
@@ -147,9 +148,11 @@ const views = (rows, i, detail, study) => {
   return [place, section("Where it occurs", `${hint} Each leads into its document.`, concordance(detail.lines))];
 };
 
+const counted = (n, noun) => `${formats.count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
 const create = (place, rows, study, state) => {
   let shown = null;
-  const name = (number_) => `details-${String(number_).padStart(3, "0")}`;
+  const name = (n) => `details-${String(n).padStart(3, "0")}`;
   const heading = (text) => {
     const title = element("h2");
     title.append(element("bdi", "token", text));
@@ -167,12 +170,13 @@ const create = (place, rows, study, state) => {
         ...views(rows, shown.i, shown.detail, study),
       );
   };
-  const finding = (i) =>
-    cell(
-      "p",
-      `${formats.count(rows.count[i])} occurrence${rows.count[i] === 1 ? "" : "s"} in ${formats.count(rows.documents[i])} document${rows.documents[i] === 1 ? "" : "s"}; mean self-attention ${formats.significant(rows.mean[i], 3)}, standard deviation ${formats.significant(rows.std[i], 3)}, highest mean in ${headName(rows.best[i], study.heads, study.vectors)}.`,
-      "finding",
-    );
+  const finding = (i) => {
+    const occurs = `${counted(rows.count[i], "occurrence")} in ${counted(rows.documents[i], "document")}`;
+    const [mean, std] = [rows.mean[i], rows.std[i]].map((value) => formats.significant(value, 3));
+    const best = headName(rows.best[i], study.heads, study.vectors);
+    const text = `${occurs}; mean self-attention ${mean}, standard deviation ${std}, highest mean in ${best}.`;
+    return cell("p", text, "finding");
+  };
   const show = async (text) => {
     shown = null;
     place.hidden = !text;

@@ -1,9 +1,9 @@
-// Word pieces merged to words: a document with a token for every word, so that all views show words.
+// Merges word pieces to words: a document with one token per word, so that all views show words.
 
 import { attention } from "../document/attention.js";
 import { spread } from "../document_views/spread.js";
 
-// First piece of each word, and the word of each piece.
+// The first piece of each word, and the word of each piece.
 const group = ({ tokens, continues }) => {
   const firsts = [];
   const wordOf = new Int32Array(tokens);
@@ -14,7 +14,7 @@ const group = ({ tokens, continues }) => {
   return { firsts, wordOf };
 };
 
-// The code nearest to a value.
+// The code that is nearest to a value.
 const encoder = (values) => {
   const step = Math.log(values[2] / values[1]);
   return (value) =>
@@ -23,7 +23,7 @@ const encoder = (values) => {
       : Math.min(values.length - 1, 1 + Math.round(Math.log(value / values[1]) / step));
 };
 
-// What the values of pieces become.
+// How the values of pieces are combined.
 const WAYS = {
   first: (values) => values[0],
   max: (values) => Math.max(...values),
@@ -45,7 +45,7 @@ const mergeCodes = ({ rows, tokens, codes, values }, firsts, way) => {
   return merged;
 };
 
-// From the codes of every head, so ≈.
+// From the codes of every head, so marked ≈.
 const ofHeads = (doc) => {
   const measure = doc.definition === "attviz" ? spread.binnedEntropy : spread.entropy;
   return {
@@ -54,7 +54,7 @@ const ofHeads = (doc) => {
   };
 };
 
-// By name, what is put together of pieces as values are.
+// Aggregates that are combined from pieces like values, by name.
 const ofPieces = ({ tokens, aggregates }, firsts, way, names) =>
   Object.fromEntries(
     names.map((name) => [
@@ -65,13 +65,13 @@ const ofPieces = ({ tokens, aggregates }, firsts, way, names) =>
     ]),
   );
 
-// Without its heads a page knows aggregates of pieces only; std and entropy of words would need the heads.
+// A page without heads has aggregates of pieces only. Standard deviation and entropy of words need the heads.
 const withoutHeads = (whole, firsts, way) => {
   const made = ofPieces(whole, firsts, way, ["mean", "max", "min"]);
   return { ...made, range: made.max.map((value, word) => value - made.min[word]) };
 };
 
-// Aggregates of words; those of single tokens and of first pieces are exact.
+// Aggregates of words. Those of single tokens and of first pieces are exact.
 const mergeAggregates = (doc, whole, firsts, way) => {
   if (doc.lite && way !== "first") return withoutHeads(whole, firsts, way);
   const made = ofHeads(doc);
@@ -109,23 +109,24 @@ const merge = (whole, way) => {
   return { doc, firsts, wordOf };
 };
 
-// Which aggregates are to be had of words, and of what.
+// Says which aggregates of words there are, and what they are computed from.
 const tell = ({ aggregates }, way) => {
   if (aggregates.std) return;
   document.getElementById("tier-aggregates").textContent =
-    `Of a word, mean, max and min are here the ${way === "max" ? "maximum" : "mean"} of its pieces’, which are over all heads; std and entropy take every head.`;
+    `Here the mean, max and min of a word are the ${way === "max" ? "maximum" : "mean"} of those of its pieces, ` +
+    "which are over all heads; std and entropy need every head.";
   document.querySelectorAll("#measure option, #add-row option").forEach((option) => {
     option.disabled = attention.ROWS.includes(option.value) && !aggregates[option.value];
   });
 };
 
-// The page's cursor for views that show pieces.
+// The page's cursor, for views that show pieces.
 const cursorOfPieces = (cursor, { firsts, wordOf }) => {
   const piece = (now) => ({ ...now, token: firsts[now.token] ?? -1 });
   const word = (token) => wordOf[token] ?? -1;
   let [last, now] = [null, null];
   return {
-    // The same state is the same object, as it is with the page's own cursor.
+    // Return the same object while the state is the same, as the page's own cursor does.
     get: () => {
       if (cursor.get() !== last) [last, now] = [cursor.get(), piece(cursor.get())];
       return now;
