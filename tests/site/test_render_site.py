@@ -1,9 +1,7 @@
 import gzip
 import json
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -589,17 +587,3 @@ def test_templates_of_an_installed_package_come_first(tmp_path: Path, monkeypatc
         folder.mkdir(parents=True)
         (folder / "base.html").touch()
         assert render.templates_folder() == folder
-
-
-# The scripts' own tests
-
-
-def test_scripts_pass_their_own_tests() -> None:
-    node = shutil.which("node")
-    if node is None:
-        if os.environ.get("ATTVIZ_REQUIRE_BROWSER") == "1":
-            pytest.fail("node is not installed, and ATTVIZ_REQUIRE_BROWSER=1 asks for it")
-        pytest.skip("node is not installed")
-    tests = sorted(str(path) for path in (Path(__file__).parents[1] / "js").glob("*.test.js"))
-    result = subprocess.run([node, "--test", *tests], capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 0, result.stdout + result.stderr
