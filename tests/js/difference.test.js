@@ -180,7 +180,7 @@ test("both axes of a scatter are one, and its ticks are round", () => {
   assert.deepEqual(scatter.ticks(-1.2, 2.3, false), [-1, 0, 1, 2]);
 });
 
-test("a box tells on which sides it goes on", () => {
+test("a box marks the sides on which there is more to see", () => {
   const { more } = scrolling;
   assert.equal(more({ scrollLeft: 0, scrollWidth: 300, clientWidth: 300 }), "");
   assert.equal(more({ scrollLeft: 0, scrollWidth: 500, clientWidth: 300 }), "end");

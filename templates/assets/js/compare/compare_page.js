@@ -95,14 +95,14 @@ const start = () => {
   const compare = async (kind) => {
     const [a, b] = chosen(kind);
     if (a === b)
-      return differenceView.tell(
+      return differenceView.note(
         place,
         "Both sides show the same; choose another on one of them to see how they differ.",
       );
     const found = await differences[kind](a, b);
     // The reader may have chosen something else in the meantime.
     if (byId("kind").value !== kind || String(chosen(kind)) !== String([a, b])) return undefined;
-    return found ? differenceView.draw(place, found) : differenceView.tell(place, "Both documents are being read.");
+    return found ? differenceView.draw(place, found) : differenceView.note(place, "Loading both documents.");
   };
   // A reader who follows a link inside a frame chooses another page.
   const moved = (side, href, summary) => {

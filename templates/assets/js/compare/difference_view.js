@@ -161,9 +161,9 @@ const clouded = (cloud, names) => {
   }
   const [higher, lower] = cloud.level < 0 ? [names[1], names[0]] : names;
   const level = cloud.logarithmic
-    ? ` The line is equal level: overall, ${higher} has ` +
-      `${formats.significant(Math.exp(Math.abs(cloud.level)))} times what ${lower} has.`
-    : " On the line both are equal.";
+    ? ` The line marks equal level: overall, ${higher} has ` +
+      `${formats.significant(Math.exp(Math.abs(cloud.level)))} times as much as ${lower}.`
+    : " On the line both sides are equal.";
   const { picture, nearest } = scatter.create(cloud, names);
   const under = element("p", "hint point-at", "Point at a dot for its name.");
   // On a touch screen, touching is pointing.
@@ -228,6 +228,6 @@ const draw = (place, found) => {
   );
 };
 
-const tell = (place, text) => place.replaceChildren(element("p", "hint", text));
+const note = (place, text) => place.replaceChildren(element("p", "hint", text));
 
-export const differenceView = { draw, tell };
+export const differenceView = { draw, note };

@@ -24,7 +24,7 @@ const create = (defaults, place = globalThis) => {
   // A page that is a single file starts in the state in which it was exported.
   let values = { ...defaults, ...parse(place.location.hash || (pageData.single?.hash ?? "")) };
   const listeners = [];
-  const tell = (changed) => listeners.forEach((listener) => listener(values, changed));
+  const notify = (changed) => listeners.forEach((listener) => listener(values, changed));
   const set = (changes) => {
     const changed = Object.keys(changes).filter((key) => String(values[key]) !== String(changes[key]));
     if (!changed.length) return;
@@ -35,7 +35,7 @@ const create = (defaults, place = globalThis) => {
       "",
       serialise(values, defaults) || pathname.split("/").pop() + search || ".",
     );
-    tell(changed);
+    notify(changed);
     // Beside another page, a choice here is made there too.
     if (place.parent && place.parent !== place) place.parent.postMessage({ attviz: serialise(values, defaults) }, "*");
   };
@@ -43,7 +43,7 @@ const create = (defaults, place = globalThis) => {
     const next = { ...defaults, ...parse(place.location.hash) };
     const changed = Object.keys({ ...values, ...next }).filter((key) => String(values[key]) !== String(next[key]));
     values = next;
-    if (changed.length) tell(changed);
+    if (changed.length) notify(changed);
   });
   return { get: (key) => values[key], set, subscribe: (listener) => listeners.push(listener) };
 };

@@ -4,7 +4,7 @@ export const createCursor = () => {
   const listeners = [];
   let now = { token: -1, row: -1, held: false };
   let waiting = false;
-  const tell = () => {
+  const notify = () => {
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => {
@@ -15,7 +15,7 @@ export const createCursor = () => {
   const move = (next) => {
     if (next.token === now.token && next.row === now.row && next.held === now.held) return;
     now = next;
-    tell();
+    notify();
   };
   return {
     get: () => now,

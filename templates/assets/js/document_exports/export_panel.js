@@ -27,7 +27,7 @@ const create = (panel, page) => {
       button.disabled = hidden || (button.dataset.format === "csv" && !(select.value in documentNumbers.TABLES));
     });
     byId("export-note").textContent = hidden
-      ? "Files hold the texts unblurred: ask for the texts at the top of the page first."
+      ? "Files contain the texts without blur: ask for the texts at the top of the page first."
       : "";
   };
   select.addEventListener("change", offer);

@@ -59,7 +59,11 @@ export const headList = {
     scroll.setAttribute("aria-label", "Every head");
     scroll.append(table);
     details.append(
-      element("p", "hint", "Over the tokens that count: special ones are left out. ≈, from the page’s packed values."),
+      element(
+        "p",
+        "hint",
+        "Special tokens are left out. All values are approximate (≈): they come from the page’s packed values.",
+      ),
       scroll,
     );
   },

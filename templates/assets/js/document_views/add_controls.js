@@ -90,7 +90,7 @@ const showSwitches = (state) => {
 
 // Describes the switches. Special tokens can only be in the scale of absolute values.
 // Without punctuation the scale changes only where numbers are relative to the head's mean, or ranks.
-const tellUse = ({ name }) => {
+const showUse = ({ name }) => {
   const absolute = ["value", "length"].includes(name);
   const special = byId("special");
   special.disabled = !absolute;
@@ -116,7 +116,7 @@ const shown =
       option.disabled = !doc.aggregates.pinned;
     });
     showSwitches(state);
-    tellUse(norm);
+    showUse(norm);
     fillMeasures(byId("measure"), doc, pinned, measure);
     passOn();
   };
@@ -181,7 +181,7 @@ export const addControls = (page) => {
   const { doc, payload, cursor, views, zoom } = page;
   followReadingList();
   measures.offer(doc);
-  if (page.words) mergedWords().tell(doc, page.state.get("words"));
+  if (page.words) mergedWords().describe(doc, page.state.get("words"));
   listen(page);
   gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
   shownDocument.set({ ...page, step: stepper(page), magnify: zoomKeys.magnifier(page), release: cursor.release });

@@ -156,7 +156,7 @@ const create = (place, doc, cursor) => {
     view = next;
     rows = sequenceRows.rowsOf(doc, view);
     document.getElementById("tint-key").textContent =
-      view.tint === "1" ? `clear to full: ${overview.legend(view.norm)}` : "";
+      view.tint === "1" ? `transparent to opaque: ${overview.legend(view.norm)}` : "";
     place.ariaLabel = `Rows of values under the tokens: ${rows
       .map(({ label }) => label)
       .filter(Boolean)

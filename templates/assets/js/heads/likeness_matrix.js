@@ -42,7 +42,7 @@ const create = (place, part, { heads, vectors }) => {
   base.setAttribute("role", "img");
   base.setAttribute(
     "aria-label",
-    `Likeness of ${matrix.n} heads; the arrow keys read it cell by cell, the table below has its best pairs`,
+    `Likeness of ${matrix.n} heads; the arrow keys move from cell to cell, the table below lists the most alike pairs`,
   );
   holder.append(base, overlay);
   let kept = false;
@@ -88,7 +88,7 @@ const create = (place, part, { heads, vectors }) => {
   const key = (row) => `${Math.floor(row / heads)}.${row % heads}`;
   const besides = (a, b) =>
     Object.assign(element("a", "", "side by side"), { href: `compare.html#a=${key(a)}&b=${key(b)}&kind=heads` });
-  const tell = () => {
+  const describe = () => {
     const [a, b] = at.map((i) => matrix.order[i]);
     const said =
       a === b
@@ -111,14 +111,14 @@ const create = (place, part, { heads, vectors }) => {
   base.addEventListener("pointermove", (event) => {
     if (!kept) {
       at = cellAt(event);
-      tell();
+      describe();
     }
   });
   base.addEventListener("click", (event) => {
     const next = cellAt(event);
     kept = !(kept && String(next) === String(at));
     at = next;
-    tell();
+    describe();
   });
   base.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
@@ -127,7 +127,7 @@ const create = (place, part, { heads, vectors }) => {
     event.preventDefault();
     kept = true;
     at = (at ?? [0, 0]).map((i, axis) => Math.min(matrix.n - 1, Math.max(0, i + step[axis])));
-    tell();
+    describe();
   });
   redraw.on(draw);
   draw();

@@ -42,7 +42,7 @@ const one = (figure) => {
   const { cells } = part;
   const values = decode(part, part.codes);
   const canvas = element("canvas");
-  const told = figure.querySelector(".map-at");
+  const caption = figure.querySelector(".map-at");
   let at = [0, 0];
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "img");
@@ -50,8 +50,8 @@ const one = (figure) => {
     "aria-label",
     "Mean map of this head; the arrow keys read it cell by cell, the table below has its quarters",
   );
-  const tell = () => {
-    told.textContent = reading(values, cells, ...at);
+  const describe = () => {
+    caption.textContent = reading(values, cells, ...at);
   };
   // On a touch screen, touching is pointing.
   for (const kind of ["pointermove", "pointerdown"])
@@ -60,14 +60,14 @@ const one = (figure) => {
       at = [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width].map((share) =>
         Math.min(cells - 1, Math.max(0, Math.floor(share * cells))),
       );
-      tell();
+      describe();
     });
   canvas.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (!step) return;
     event.preventDefault();
     at = at.map((cell, axis) => Math.min(cells - 1, Math.max(0, cell + step[axis])));
-    tell();
+    describe();
   });
   figure.prepend(canvas);
   const draw = () => paint(canvas, cells, values, palette.current());

@@ -124,7 +124,7 @@ const create = (place, { label, columns, cells, onSort }) => {
     fill(first, last);
     spacer.style.height = `${printing ? last * rowHeight : height}px`;
     cut.hidden = !printing || last === indices.length;
-    cut.textContent = `Of ${formats.count(indices.length)} rows the first ${formats.count(last)} are printed.`;
+    cut.textContent = `Only the first ${formats.count(last)} of ${formats.count(indices.length)} rows are printed.`;
     const offset = printing ? 0 : stretch === 1 ? first * rowHeight : top - (top * stretch - first * rowHeight);
     list.style.transform = `translateY(${Math.max(0, offset)}px)`;
   };

@@ -127,7 +127,7 @@ const views = (rows, i, detail, study) => {
     place.append(
       section(
         "In every head",
-        "Mean self-attention, logarithmic colours; each cell leads to its head.",
+        "Mean self-attention, logarithmic colours; each cell links to its head.",
         headGrid(means, study),
       ),
     );
@@ -145,7 +145,7 @@ const views = (rows, i, detail, study) => {
     shown < rows.count[i]
       ? `A random sample of ${shown} of ${formats.count(rows.count[i])}, by mean self-attention over all heads.`
       : "By mean self-attention over all heads.";
-  return [place, section("Where it occurs", `${hint} Each leads into its document.`, concordance(detail.lines))];
+  return [place, section("Where it occurs", `${hint} Each links to its document.`, concordance(detail.lines))];
 };
 
 const counted = (n, noun) => `${formats.count(n)} ${noun}${n === 1 ? "" : "s"}`;
@@ -187,7 +187,7 @@ const create = (place, rows, study, state) => {
       const why =
         i < 0
           ? "This corpus has no such token."
-          : "It occurs in too few documents for more than its row in the table below.";
+          : "It occurs in too few documents for details; the table below has a row for it.";
       place.replaceChildren(...heading(text), cell("p", why, "finding"));
       return;
     }

@@ -110,7 +110,7 @@ const merge = (whole, way) => {
 };
 
 // Says which aggregates of words there are, and what they are computed from.
-const tell = ({ aggregates }, way) => {
+const describe = ({ aggregates }, way) => {
   if (aggregates.std) return;
   document.getElementById("tier-aggregates").textContent =
     `Here the mean, max and min of a word are the ${way === "max" ? "maximum" : "mean"} of those of its pieces, ` +
@@ -138,4 +138,4 @@ const cursorOfPieces = (cursor, { firsts, wordOf }) => {
   };
 };
 
-export const mergedWords = { WAYS: Object.keys(WAYS), merge, tell, cursorOfPieces };
+export const mergedWords = { WAYS: Object.keys(WAYS), merge, describe, cursorOfPieces };
