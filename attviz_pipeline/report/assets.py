@@ -2,28 +2,32 @@
 
 import re
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.report import links, payload
 
-SCRIPT_BEGIN, SCRIPT_END = '((attviz) => {\n"use strict";\n', "})(globalThis.attviz ??= {});\n"
+BEGIN, END = '((attviz) => {\n"use strict";\n', "})(globalThis.attviz ??= {});\n"
+IMPORT = re.compile(r'^import \{ (\w+) \} from "(\.{1,2}/[\w/]+\.js)";\n', re.MULTILINE)
+BLANKS = re.compile(r" (=>|[=!]==|=|[?:]|&&|\|\||\?\?) |(?<=\{) | (?=\})")
+EXPORT = re.compile(r"^export const (\w+) = ", re.MULTILINE)
 PANELS = "panels.js"
 SOURCES = "sources.js"
 PORTABLE = (
-    *(f"{name}.css" for name in ("core", "document", "later", "maps", "help")),
+    *(f"{name}.css" for name in ("core", "document", "document_views", "maps", "help")),
     "early.js",
     PANELS,
-    *(f"{name}.js" for name in ("core", "document", "later", "reader", "tables", "words", "maps", "exports")),
-    "sensitive.js",
+    *(f"{name}.js" for name in ("core", "document", "document_views", "page_controls", "document_tables", "words")),
+    *(f"{name}.js" for name in ("maps", "exports", "document_exports", "sensitive")),
 )
 """What a document's page needs when it is a file of its own, in the order in which it runs."""
-FACTS = {"reader": {"keys": {page.key: page.address for page in links.PAGES if page.key}}}
+FACTS = {"page_controls": {"keys": {page.key: page.address for page in links.PAGES if page.key}}}
 """What the scripts of a bundle know from here, beside the data of pages."""
 
 
 def write_assets(templates: Path, site: Path) -> None:
-    """Write the site's scripts and styles: a folder `js/lists` of sources becomes `lists.js`, `css/lists` `lists.css`.
+    """Write the site's scripts and styles: a folder `js/heads` of sources becomes `heads.js`, `css/heads` `heads.css`.
 
     Every page loads `core` and names in its template what it needs besides, so that none carries another's views.
     `early` is what has to run before the page is first drawn.
@@ -34,7 +38,7 @@ def write_assets(templates: Path, site: Path) -> None:
         for folder in sorted(path for path in (source / kind).iterdir() if path.is_dir()):
             if not (sources := bundle(templates, kind, folder.name)):
                 continue
-            text = _squeezed(joined(sources)) if kind == "css" else _facts(folder.name) + _in_one_function(sources)
+            text = _squeezed(joined(sources)) if kind == "css" else _facts(folder.name) + _as_script(sources)
             _write(target / f"{folder.name}.{kind}", text)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()
@@ -43,7 +47,7 @@ def write_assets(templates: Path, site: Path) -> None:
 def write_shared(site: Path, address: str, shared: dict[str, Any], parts: dict[str, str]) -> None:
     """Write what many pages share, as a script: data, and markup for the places that they leave (`parts.js`)."""
     content = {"shared": shared, "parts": {name: _lines(text) for name, text in parts.items()}}
-    _write(site / address, f"Object.assign(attviz,{payload.script_json(content)});\n")
+    _write(site / address, f"Object.assign(attviz.pageData,{payload.script_json(content)});\n")
 
 
 def write_panels(site: Path, panels: dict[str, str]) -> None:
@@ -53,20 +57,30 @@ def write_panels(site: Path, panels: dict[str, str]) -> None:
     """
     target = site / links.ASSETS
     content = payload.script_json({name: _lines(text) for name, text in panels.items()})
-    _write(target / PANELS, f"Object.assign(attviz.parts??={{}},{content});\n")
+    _write(target / PANELS, f"Object.assign(attviz.pageData.parts??={{}},{content});\n")
     sources = {name: (target / name).read_text(encoding="utf-8") for name in PORTABLE}
-    _write(target / SOURCES, f"attviz.sources={payload.script_json(sources)};\n")
+    _write(target / SOURCES, f"attviz.pageData.sources={payload.script_json(sources)};\n")
 
 
 def bundle(templates: Path, kind: str, name: str) -> list[Path]:
-    """Sources of one bundle in the order in which they are joined.
+    """Sources of one bundle in the order in which they are joined: by name, scripts behind those that they import.
 
     Args:
         templates: Folder of the templates.
         kind: `css` or `js`.
         name: Of the bundle.
+
+    Raises:
+        graphlib.CycleError: If scripts import each other in a circle.
     """
-    return sorted((templates / "assets" / kind / name).glob(f"*.{kind}"))
+    sources = sorted((templates / "assets" / kind / name).resolve().glob(f"*.{kind}"))
+    within = {source: [path for path in imports(source).values() if path in sources] for source in sources}
+    return list(TopologicalSorter(within).static_order())
+
+
+def imports(source: Path) -> dict[str, Path]:
+    """Names that a script imports, each with the file that exports it; a style sheet imports none."""
+    return {name: (source.parent / path).resolve() for name, path in IMPORT.findall(source.read_text(encoding="utf-8"))}
 
 
 def write_rows(site: Path, table: str, chunks: Iterable[dict[str, Any]]) -> list[str]:
@@ -81,7 +95,7 @@ def write_rows(site: Path, table: str, chunks: Iterable[dict[str, Any]]) -> list
 def write_part(site: Path, table: str, number: int, chunk: dict[str, Any]) -> str:
     """Write some rows of a table as a script of its own; return its address, relative to the site's root."""
     address = f"{links.ASSETS}/{table}-{number:03d}.js"
-    _write(site / address, f"attviz.rows.add({payload.script_json(table)},{payload.script_json(chunk)});\n")
+    _write(site / address, f"attviz.tableRows.add({payload.script_json(table)},{payload.script_json(chunk)});\n")
     return address
 
 
@@ -97,13 +111,22 @@ def _lines(text: str) -> str:
 
 
 def _facts(name: str) -> str:
-    return f"Object.assign(attviz,{payload.script_json(FACTS[name])});\n" if name in FACTS else ""
+    return f"Object.assign(attviz.pageData,{payload.script_json(FACTS[name])});\n" if name in FACTS else ""
 
 
-def _in_one_function(sources: Iterable[Path]) -> str:
-    """Join scripts: each is a function of its own as a source, and a block in the one function of its bundle."""
-    bodies = (joined([source]).removeprefix(SCRIPT_BEGIN).removesuffix(SCRIPT_END) for source in sources)
-    return SCRIPT_BEGIN + "".join(f"{{\n{body}}}\n" for body in bodies) + SCRIPT_END
+def _as_script(sources: Iterable[Path]) -> str:
+    """Join modules to a classic script, which also runs on a page that is opened from a file system.
+
+    Each module is a block in the one function of its bundle. Its exports become properties of the global `attviz`, from
+    which it takes its imports: they are of its own bundle, or of one that the page loaded before.
+    """
+    return BEGIN + "".join(f"{{\n{_block(joined([source]))}}}\n" for source in sources) + END
+
+
+def _block(module: str) -> str:
+    names = ",".join(name for name, _ in IMPORT.findall(module))
+    taken = f"const {{{names}}}=attviz;\n" if names else ""
+    return taken + BLANKS.sub(r"\1", EXPORT.sub(r"const \1 = attviz.\1 = ", IMPORT.sub("", module)))
 
 
 def _squeezed(style: str) -> str:

@@ -1,4 +1,4 @@
-"""How numbers are written on the pages; `scale.js` writes them the same way."""
+"""How numbers are written on the pages; `formats.js` writes them the same way."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -154,7 +154,7 @@ def vector_payloads(row: Row, n_tokens: int, facts: Mapping[str, Any]) -> list[d
 
 
 def _write(path: Path, name: str, content: Mapping[str, Any]) -> None:
-    text = f"attviz.maps.add({payload.script_json(name)},{payload.script_json(content)});\n"
+    text = f"attviz.mapFiles.add({payload.script_json(name)},{payload.script_json(content)});\n"
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

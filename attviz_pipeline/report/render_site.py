@@ -174,8 +174,9 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
-            assets.write_shared(self._site, address, shared, self._pages.parts("parts", lite=lite, tiers=tiers))
-        assets.write_panels(self._site, self._pages.parts("panels"))
+            parts = self._pages.parts("document_parts", lite=lite, tiers=tiers)
+            assets.write_shared(self._site, address, shared, parts)
+        assets.write_panels(self._site, self._pages.parts("on_demand"))
 
     def _names_written(self) -> list[str]:
         return [path.relative_to(self._site).as_posix() for path in self._site.rglob("*") if path.is_file()]

@@ -1,15 +1,18 @@
-"use strict";
-const assert = require("node:assert");
-const test = require("node:test");
-const zlib = require("node:zlib");
-const { codec } = require("./load")("document/codec");
+import assert from "node:assert";
+import test from "node:test";
+import zlib from "node:zlib";
+import { codec } from "../../templates/assets/js/document/codec.js";
 
 const LOG6 = { enc: "u8log6", lo: 1e-6, hi: 1 };
 const LOG12 = { enc: "u16log12", lo: 1e-12, hi: 1e3 };
-const pack = (array) => zlib.deflateRawSync(Buffer.from(array.buffer, array.byteOffset, array.byteLength)).toString("base64");
+const pack = (array) =>
+  zlib.deflateRawSync(Buffer.from(array.buffer, array.byteOffset, array.byteLength)).toString("base64");
 
 test("a nearest code is off by at most half a step, everywhere on the scale", () => {
-  for (const [part, bits, bound] of [[LOG6, 8, 0.0276], [LOG12, 16, 0.0003]]) {
+  for (const [part, bits, bound] of [
+    [LOG6, 8, 0.0276],
+    [LOG12, 16, 0.0003],
+  ]) {
     const table = codec.valueTable(part, bits);
     for (let i = 0; i <= 20000; i++) {
       const value = part.lo * (part.hi / part.lo) ** (i / 20000);

@@ -1,19 +1,24 @@
-"use strict";
-const assert = require("node:assert");
-const test = require("node:test");
-const attviz = require("./load")("core/state", "compare/compare");
+import assert from "node:assert";
+import test from "node:test";
+import { comparePage } from "../../templates/assets/js/compare/compare_page.js";
 
 test("addresses are made from numbers only", () => {
-  const { documents, heads, classes } = attviz.compare.ADDRESSES;
+  const { documents, heads, classes } = comparePage.ADDRESSES;
   assert.equal(documents("12"), "documents/000011.html");
   assert.equal(heads("3.11"), "heads/L03-H11.html");
   assert.equal(classes("0"), "classes/000.html");
-  for (const nonsense of ["", "0", "-1", "../x", "javascript:alert(1)", "1e9", "1.5x"]) assert.equal(documents(nonsense), null);
+  for (const nonsense of ["", "0", "-1", "../x", "javascript:alert(1)", "1e9", "1.5x"])
+    assert.equal(documents(nonsense), null);
   for (const nonsense of ["", "1", "a.b", "1.2.3", "../.."]) assert.equal(heads(nonsense), null);
 });
 
 test("a page that a frame went to is the choice that leads there", () => {
-  const { ADDRESSES, choiceOf } = attviz.compare;
-  for (const [kind, value] of [["documents", "12"], ["heads", "3.11"], ["classes", "2"]]) assert.equal(choiceOf(kind, ADDRESSES[kind](value)), value);
+  const { ADDRESSES, choiceOf } = comparePage;
+  for (const [kind, value] of [
+    ["documents", "12"],
+    ["heads", "3.11"],
+    ["classes", "2"],
+  ])
+    assert.equal(choiceOf(kind, ADDRESSES[kind](value)), value);
   assert.equal(choiceOf("documents", "heads/L00-H00.html"), null);
 });

@@ -1,12 +1,22 @@
-const { test } = require("node:test");
-const assert = require("node:assert/strict");
-const attviz = require("./load")("core/elements", "core/palette", "core/scale", "heads/heads_page", "heads/likeness_matrix", "lists/token_detail");
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { headsPage } from "../../templates/assets/js/heads/heads_page.js";
+import { likenessMatrix } from "../../templates/assets/js/heads/likeness_matrix.js";
+import { tokenDetail } from "../../templates/assets/js/searchable_tables/token_detail.js";
 
 const palette = { css: Array.from({ length: 256 }, (_, i) => `rgb(${i} 0 0)`), line: "none" };
 
 test("a matrix of likeness is read, with the breaks between groups", () => {
-  const part = { order: [2, 0, 1], cluster: [1, 1, 0], falling: false, range: [0.2, 0.6], steps: 1000, values: [200, 600, 400], beyond: "100" };
-  const matrix = attviz.likenessMatrix.read(part);
+  const part = {
+    order: [2, 0, 1],
+    cluster: [1, 1, 0],
+    falling: false,
+    range: [0.2, 0.6],
+    steps: 1000,
+    values: [200, 600, 400],
+    beyond: "100",
+  };
+  const matrix = likenessMatrix.read(part);
   assert.equal(matrix.value(0, 2), 0.6);
   assert.equal(matrix.value(2, 0), 0.6);
   assert.equal(matrix.value(1, 2), 0.4);
@@ -18,32 +28,41 @@ test("a matrix of likeness is read, with the breaks between groups", () => {
 });
 
 test("a metric of numbers runs over the whole ramp, and a missing one has no colour", () => {
-  const { colour, words, legend } = attviz.headsPage.colouring({ values: [-1, 0, null, 1], logarithmic: false }, palette);
+  const { colour, words, legend } = headsPage.colouring({ values: [-1, 0, null, 1], logarithmic: false }, palette);
   assert.deepEqual([colour(-1), colour(1), colour(null)], ["rgb(0 0 0)", "rgb(255 0 0)", "none"]);
   assert.equal(words(null), "–");
-  assert.deepEqual(legend.map(([, text]) => text), ["-1.0", "1.0"]);
+  assert.deepEqual(
+    legend.map(([, text]) => text),
+    ["-1.0", "1.0"],
+  );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(0 0 0\), .*rgb\(255 0 0\)\)$/);
 });
 
 test("one head near 0 does not take the ramp from all others", () => {
   const values = [1e-6, ...Array.from({ length: 99 }, (_, i) => 0.01 + i / 1000)];
-  const { colour, legend } = attviz.headsPage.colouring({ values, logarithmic: true }, palette);
+  const { colour, legend } = headsPage.colouring({ values, logarithmic: true }, palette);
   assert.deepEqual([colour(1e-6), colour(0.108)], ["rgb(0 0 0)", "rgb(255 0 0)"]);
   assert.equal(legend[0][1], "up to 0.011");
 });
 
 test("equal numbers have one colour", () => {
-  const { colour } = attviz.headsPage.colouring({ values: [0.5, 0.5], logarithmic: true }, palette);
+  const { colour } = headsPage.colouring({ values: [0.5, 0.5], logarithmic: true }, palette);
   assert.equal(colour(0.5), "rgb(0 0 0)");
 });
 
 test("categories are counted and named", () => {
-  const { words, legend } = attviz.headsPage.colouring({ values: [1, 0, 1], categories: ["group 1", "group 2"] }, palette);
+  const { words, legend } = headsPage.colouring({ values: [1, 0, 1], categories: ["group 1", "group 2"] }, palette);
   assert.equal(words(1), "2");
-  assert.deepEqual(legend.map(([, text]) => text), ["group 1: 1", "group 2: 2"]);
+  assert.deepEqual(
+    legend.map(([, text]) => text),
+    ["group 1: 1", "group 2: 2"],
+  );
   assert.notEqual(legend[0][0], legend[1][0]);
 });
 
 test("means of a token in every head are decoded from their codes", () => {
-  assert.deepEqual(attviz.tokenDetail.decode("0001ff").map((value) => Number(value.toPrecision(6))), [0, 1e-6, 1]);
+  assert.deepEqual(
+    tokenDetail.decode("0001ff").map((value) => Number(value.toPrecision(6))),
+    [0, 1e-6, 1],
+  );
 });

@@ -531,7 +531,7 @@ def test_a_row_keeps_its_value_while_its_menu_opens(site: Path, visitor: Visitor
 
 
 SHOWN = """(token) => {
-  const { doc, cursor } = attviz.document;
+  const { doc, cursor } = attviz.shownDocument.get();
   const row = doc.extremes().highest[token];
   cursor.hold(token, row);
   return row;

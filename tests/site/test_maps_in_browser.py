@@ -166,7 +166,7 @@ def test_softmax_of_the_vectors_is_the_matrix(inputs: SiteInputs, site: Path, vi
     n_tokens = len(words(inputs, 3))
     page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.2&mapview=neuron"))
     weights = page.evaluate(
-        """async () => { const vectors = await attviz.vectors.load(await attviz.maps.load('000003-0-L01'));
+        """async () => { const vectors = await attviz.vectors.load(await attviz.mapFiles.load('000003-0-L01'));
         return [...attviz.vectors.row(vectors, 2, 4).weights]; }"""
     )
     assert weights == pytest.approx(matrix(3, n_tokens, 1, 2)[4], abs=1e-6)
@@ -176,7 +176,7 @@ def test_the_script_reads_what_the_artifact_says(inputs: SiteInputs, site: Path,
     n_tokens = len(words(inputs, 3))
     page = drawn(visitor(site).open(MAPPED_PAGE))
     found = page.evaluate(
-        """async () => { const map = await attviz.matrix.load(await attviz.maps.load('000003-0'));
+        """async () => { const map = await attviz.matrix.load(await attviz.mapFiles.load('000003-0'));
         const { row, rest } = attviz.matrix;
         return Array.from({ length: map.tokens }, (_, query) => [row(map, 4, query), rest(map, 4, query)]); }"""
     )

@@ -363,7 +363,7 @@ def test_consent_reaches_screen_readers_where_scripts_of_the_page_are_missing(
     sensitive_site: Path, visitor: Visitor, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(sensitive_site, tmp_path / "site")
-    (copy / links.ASSETS / "reader.js").unlink()
+    (copy / links.ASSETS / "page_controls.js").unlink()
     visit = visitor(copy)
     page = visit.open(links.document(7))
     assert page.locator("#text").get_attribute("aria-hidden") == "true"

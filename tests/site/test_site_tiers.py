@@ -211,7 +211,9 @@ def of_words(numbers: NDArray[np.float32], row: DocumentRow, way: str) -> NDArra
 
 def shown_aggregates(page: Any) -> dict[str, NDArray[np.float64]]:  # noqa: ANN401 - Playwright may be missing
     """Every aggregate that a page has of its tokens or words, [token]."""
-    shown = page.evaluate("Object.entries(attviz.document.doc.aggregates).map(([name, values]) => [name, [...values]])")
+    shown = page.evaluate(
+        "Object.entries(attviz.shownDocument.get().doc.aggregates).map(([name, values]) => [name, [...values]])"
+    )
     return {name: np.array(values) for name, values in shown}
 
 
@@ -251,7 +253,7 @@ def test_without_heads_words_take_the_aggregates_of_their_pieces(
     offered = way == "first"
     assert page.locator("#measure option[value=std]").is_enabled() == offered
     assert page.locator("#measure").input_value() == ("entropy" if offered else "mean")
-    assert ("std and entropy take every head" in page.locator("#tier").inner_text()) != offered
+    assert ("std and entropy need every head" in page.locator("#tier").inner_text()) != offered
     assert page.locator("#pins li > :nth-child(2)").all_inner_texts() == (["std", "max"] if offered else ["max"])
     assert (page.locator("#inspector-values dd").nth(1).inner_text() == "\u2013") != offered
     page.locator("#token-list summary").press("Enter")
@@ -263,5 +265,5 @@ def test_means_of_layers_have_no_head_in_a_table(small_site: Path, visitor: Visi
     page = visitor(small_site).open(links.document(7))
     page.locator("#exports summary").press("Enter")
     until(page, "Boolean(globalThis.attviz.exportPanel)")
-    table = page.evaluate("attviz.numbers.TABLES.overview({ doc: attviz.document.doc, view: attviz.document.view })")
+    table = page.evaluate("attviz.documentNumbers.TABLES.overview(attviz.shownDocument.get())")
     assert {tuple(line.split(",")[:2]) for line in table.splitlines()[1:]} == {(str(x), "") for x in range(N_LAYERS)}

@@ -18,7 +18,7 @@ def shared(site: Path, position: int) -> dict[str, Any]:
     address = re.search(r'src="\.\./(assets/(?:full|lite)\.js)"', page_text(site, position))
     assert address is not None
     script = (site / address[1]).read_text(encoding="utf-8")
-    return dict(json.loads(script.removeprefix("Object.assign(attviz,").removesuffix(");\n")))
+    return dict(json.loads(script.removeprefix("Object.assign(attviz.pageData,").removesuffix(");\n")))
 
 
 def page_payload(site: Path, position: int) -> dict[str, Any]:

@@ -1,113 +1,201 @@
-// How two heads, classes or documents differ: measures on the axis of all, and many numbers of the left against the right.
-((attviz) => {
-  "use strict";
+// How two heads, classes or documents differ: single measures on the axis of all, and many numbers of one side against
+// the other.
 
-  const N_MOST = 10;
+import { formats } from "../core/formats.js";
+import { headName } from "../core/head_name.js";
 
-  const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
+const N_MOST = 10;
 
-  // Where a value lies between all that there are, in percent.
-  const axisOf = (values, logarithmic) => {
-    const numbers = finite(values);
-    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-    const logs = logarithmic && low > 0;
-    const place = logs ? (value) => Math.log(value / low) / (Math.log(high / low) || 1) : (value) => (value - low) / (high - low || 1);
-    return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
+const finite = (values) => values.filter((value) => value !== null && Number.isFinite(value));
+
+// The position of a value among all values, in percent.
+const axisOf = (values, logarithmic) => {
+  const numbers = finite(values);
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const logs = logarithmic && low > 0;
+  const place = logs
+    ? (value) => Math.log(value / low) / (Math.log(high / low) || 1)
+    : (value) => (value - low) / (high - low || 1);
+  return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
+};
+
+// How far the left value is from the right: a ratio on a logarithmic axis, else a difference.
+const apart = (left, right, logarithmic) => {
+  if (left === null || right === null) return "–";
+  if (logarithmic) return right > 0 ? `× ${formats.significant(left / right)}` : "–";
+  const counted = Number.isInteger(left) && Number.isInteger(right);
+  return `${left > right ? "+" : ""}${counted ? formats.count(left - right) : formats.significant(left - right)}`;
+};
+
+// One measure of both sides; `all` holds the values of every head or class.
+const measure = (title, left, right, all, { logarithmic = false, share = false } = {}) => ({
+  title,
+  left,
+  right,
+  share,
+  axis: axisOf(all, logarithmic),
+});
+
+const median = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+// Many numbers of both sides. A side may be higher as a whole: the level, the median ratio (or difference) of the two
+// sides. Single numbers are compared after this level is removed.
+const cloud = (points, logarithmic) => {
+  const usable = points.filter(
+    ({ left, right }) => left !== null && right !== null && (!logarithmic || (left > 0 && right > 0)),
+  );
+  const distance = ({ left, right }) => (logarithmic ? Math.log(left / right) : left - right);
+  const level = logarithmic && usable.length ? median(usable.map(distance)) : 0;
+  const ranked = usable
+    .map((point) => ({ ...point, apart: distance(point) - level }))
+    .sort((a, b) => b.apart - a.apart);
+  return {
+    logarithmic,
+    level,
+    points: ranked,
+    more: ranked.filter((point) => point.apart > 0).slice(0, N_MOST),
+    less: ranked
+      .filter((point) => point.apart < 0)
+      .slice(-N_MOST)
+      .reverse(),
   };
+};
 
-  // How far the left is from the right: a ratio where only that means something, else a difference.
-  const apart = (left, right, logarithmic) => {
-    if (left === null || right === null) return "–";
-    if (logarithmic) return right > 0 ? `× ${attviz.scale.significant(left / right)}` : "–";
-    const counted = Number.isInteger(left) && Number.isInteger(right);
-    return `${left > right ? "+" : ""}${counted ? attviz.scale.count(left - right) : attviz.scale.significant(left - right)}`;
+const rowOf = (heads, value) => {
+  const [layer, head] = value.split(".").map(Number);
+  return layer * heads + head;
+};
+
+const headPage = (row, heads) =>
+  `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
+const tokenPage = (item) => `tokens.html#${new URLSearchParams({ token: item })}`;
+
+// The value of two heads in a list of pairs: row by row, the first head before the second.
+const pairOf = ({ order, steps, values, beyond }, a, b) => {
+  const [n, first, second] = [order.length, Math.min(a, b), Math.max(a, b)];
+  const at = first * n - (first * (first + 1)) / 2 + second - first - 1;
+  return { value: values[at] / steps, beyond: beyond[at] === "1" };
+};
+
+const ofHeads = (data, a, b) => {
+  const { heads, vectors, metrics, likeness, items, values } = data;
+  const [left, right] = [rowOf(heads, a), rowOf(heads, b)];
+  const named = (metric, row) => metric.categories[metric.values[row]];
+  return {
+    names: [left, right].map((row) => headName(row, heads, vectors)),
+    measures: metrics
+      .filter(({ categories }) => !categories)
+      .map((metric) => measure(metric.title, metric.values[left], metric.values[right], metric.values, metric)),
+    words: metrics
+      .filter(({ categories }) => categories)
+      .map((metric) => ({ title: metric.title, left: named(metric, left), right: named(metric, right) })),
+    likeness: Object.entries(likeness).map(([name, pairs]) => ({ name, ...pairOf(pairs, left, right) })),
+    clouds: [
+      {
+        title: "Words",
+        unit: "mean self-attention",
+        verb: ["attends to itself more at", "at"],
+        ...cloud(
+          items.map((item, i) => ({
+            name: item,
+            page: tokenPage(item),
+            text: true,
+            left: values[left][i],
+            right: values[right][i],
+          })),
+          true,
+        ),
+      },
+    ],
   };
+};
 
-  // One measure of both; `all` are those of every head or class.
-  const measure = (title, left, right, all, { logarithmic = false, share = false } = {}) => ({ title, left, right, share, axis: axisOf(all, logarithmic) });
-
-  const median = (numbers) => {
-    const sorted = [...numbers].sort((a, b) => a - b);
-    const middle = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+const ofClasses = (data, a, b, labels, { heads, vectors }) => {
+  const { scores, effects, items, values } = data;
+  const word = (item, i) => ({
+    name: item,
+    page: tokenPage(item),
+    text: true,
+    left: values[a][i],
+    right: values[b][i],
+  });
+  const head = (left, row) => ({
+    name: headName(row, heads, vectors),
+    page: headPage(row, heads),
+    left,
+    right: effects[b][row],
+  });
+  return {
+    names: [labels[a], labels[b]],
+    measures: scores.map((score) => measure(score.title, score.values[a], score.values[b], [0, ...score.values])),
+    words: [],
+    likeness: [],
+    clouds: [
+      { title: "Words", unit: "z of use", verb: ["uses more of", "of"], ...cloud(items.map(word), false) },
+      {
+        title: "Heads",
+        unit: "g of self-attention",
+        verb: ["has more self-attention in", "in"],
+        ...cloud(effects[a].map(head), false),
+      },
+    ],
   };
+};
 
-  // Many numbers of both. What a whole side has more of, its level, is no difference between single ones: each is
-  // compared at equal level, which is the median ratio (or difference) of the two sides.
-  const cloud = (points, logarithmic) => {
-    const usable = points.filter(({ left, right }) => left !== null && right !== null && (!logarithmic || (left > 0 && right > 0)));
-    const distance = ({ left, right }) => (logarithmic ? Math.log(left / right) : left - right);
-    const level = logarithmic && usable.length ? median(usable.map(distance)) : 0;
-    const ranked = usable.map((point) => ({ ...point, apart: distance(point) - level })).sort((a, b) => b.apart - a.apart);
-    return {
-      logarithmic, level, points: ranked,
-      more: ranked.filter((point) => point.apart > 0).slice(0, N_MOST),
-      less: ranked.filter((point) => point.apart < 0).slice(-N_MOST).reverse(),
-    };
+// Two documents, by the summaries that their pages send.
+const ofDocuments = (left, right, { heads, vectors }) => {
+  const both = left.words
+    .filter(([word]) => right.words.some(([other]) => other === word))
+    .map(([word, value]) => ({
+      name: word,
+      page: tokenPage(word),
+      text: true,
+      left: value,
+      right: right.words.find(([other]) => other === word)[1],
+    }));
+  const chances = left.classes.map(([label, chance]) => [
+    label,
+    chance,
+    right.classes.find(([other]) => other === label)?.[1] ?? null,
+  ]);
+  const whole = left.heads.length === right.heads.length;
+  const name = (row) => (left.lite ? `L${row}` : headName(row, heads, vectors));
+  return {
+    names: [left.name, right.name],
+    measures: [
+      ...chances.map(([label, mine, theirs]) =>
+        measure(`probability of ${label}`, mine, theirs, [0, 1], { share: true }),
+      ),
+      measure("tokens", left.tokens, right.tokens, [0, left.tokens, right.tokens]),
+    ],
+    words: [],
+    likeness: [],
+    clouds: [
+      ...(whole
+        ? [
+            {
+              title: left.lite ? "Layers" : "Heads",
+              unit: "mean self-attention",
+              verb: ["has more self-attention in", "in"],
+              ...cloud(
+                left.heads.map((value, row) => ({
+                  name: name(row),
+                  page: left.lite ? "heads.html" : headPage(row, heads),
+                  left: value,
+                  right: right.heads[row],
+                })),
+                true,
+              ),
+            },
+          ]
+        : []),
+      { title: "Words of both", unit: "mean self-attention", verb: ["has more at", "at"], ...cloud(both, true) },
+    ],
   };
+};
 
-  const rowOf = (heads, value) => {
-    const [layer, head] = value.split(".").map(Number);
-    return layer * heads + head;
-  };
-
-  const headPage = (row, heads) => `heads/L${String(Math.floor(row / heads)).padStart(2, "0")}-H${String(row % heads).padStart(2, "0")}.html`;
-  const tokenPage = (item) => `tokens.html#${new URLSearchParams({ token: item })}`;
-
-  // Value of two heads in a list of pairs, row by row, the first before the second.
-  const pairOf = ({ order, steps, values, beyond }, a, b) => {
-    const [n, first, second] = [order.length, Math.min(a, b), Math.max(a, b)];
-    const at = first * n - (first * (first + 1)) / 2 + second - first - 1;
-    return { value: values[at] / steps, beyond: beyond[at] === "1" };
-  };
-
-  const ofHeads = (data, a, b) => {
-    const { heads, vectors, metrics, likeness, items, values } = data;
-    const [left, right] = [rowOf(heads, a), rowOf(heads, b)];
-    const named = (metric, row) => metric.categories[metric.values[row]];
-    return {
-      names: [left, right].map((row) => attviz.headName(row, heads, vectors)),
-      measures: metrics.filter(({ categories }) => !categories).map((metric) => measure(metric.title, metric.values[left], metric.values[right], metric.values, metric)),
-      words: metrics.filter(({ categories }) => categories).map((metric) => ({ title: metric.title, left: named(metric, left), right: named(metric, right) })),
-      likeness: Object.entries(likeness).map(([name, pairs]) => ({ name, ...pairOf(pairs, left, right) })),
-      clouds: [{ title: "Words", unit: "mean self-attention", verb: ["attends to itself more at", "at"], ...cloud(items.map((item, i) => ({ name: item, page: tokenPage(item), text: true, left: values[left][i], right: values[right][i] })), true) }],
-    };
-  };
-
-  const ofClasses = (data, a, b, labels, { heads, vectors }) => {
-    const { scores, effects, items, values } = data;
-    const word = (item, i) => ({ name: item, page: tokenPage(item), text: true, left: values[a][i], right: values[b][i] });
-    const head = (left, row) => ({ name: attviz.headName(row, heads, vectors), page: headPage(row, heads), left, right: effects[b][row] });
-    return {
-      names: [labels[a], labels[b]],
-      measures: scores.map((score) => measure(score.title, score.values[a], score.values[b], [0, ...score.values])),
-      words: [], likeness: [],
-      clouds: [
-        { title: "Words", unit: "z of use", verb: ["uses more of", "of"], ...cloud(items.map(word), false) },
-        { title: "Heads", unit: "g of self-attention", verb: ["has more self-attention in", "in"], ...cloud(effects[a].map(head), false) },
-      ],
-    };
-  };
-
-  // Two documents, by what their pages tell of themselves.
-  const ofDocuments = (left, right, { heads, vectors }) => {
-    const both = left.words.filter(([word]) => right.words.some(([other]) => other === word)).map(([word, value]) => ({ name: word, page: tokenPage(word), text: true, left: value, right: right.words.find(([other]) => other === word)[1] }));
-    const chances = left.classes.map(([label, chance]) => [label, chance, right.classes.find(([other]) => other === label)?.[1] ?? null]);
-    const whole = left.heads.length === right.heads.length;
-    const name = (row) => (left.lite ? `L${row}` : attviz.headName(row, heads, vectors));
-    return {
-      names: [left.name, right.name],
-      measures: [
-        ...chances.map(([label, mine, theirs]) => measure(`probability of ${label}`, mine, theirs, [0, 1], { share: true })),
-        measure("tokens", left.tokens, right.tokens, [0, left.tokens, right.tokens]),
-      ],
-      words: [], likeness: [],
-      clouds: [
-        ...(whole ? [{ title: left.lite ? "Layers" : "Heads", unit: "mean self-attention", verb: ["has more self-attention in", "in"], ...cloud(left.heads.map((value, row) => ({ name: name(row), page: left.lite ? "heads.html" : headPage(row, heads), left: value, right: right.heads[row] })), true) }] : []),
-        { title: "Words of both", unit: "mean self-attention", verb: ["has more at", "at"], ...cloud(both, true) },
-      ],
-    };
-  };
-
-  attviz.difference = { axisOf, apart, cloud, pairOf, ofHeads, ofClasses, ofDocuments };
-})(globalThis.attviz ??= {});
+export const difference = { axisOf, apart, cloud, pairOf, ofHeads, ofClasses, ofDocuments };

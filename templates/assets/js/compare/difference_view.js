@@ -1,124 +1,233 @@
-// The difference in sentences, pictures and tables.
-((attviz) => {
-  "use strict";
+// The difference of two sides in sentences, pictures and tables.
 
-  const N_SAID = 3;
-  const LIKENESS = { fuji: ["rank tokens", "FUJI"], jensen_shannon: ["spread self-attention within documents", "Jensen-Shannon"] };
+import { element } from "../core/element.js";
+import { formats } from "../core/formats.js";
+import { difference } from "./difference.js";
+import { scatter } from "./scatter.js";
 
-  const { element } = attviz;
-  const number = (value) => (value === null ? "–" : Math.abs(value) >= 1000 || Number.isInteger(value) ? attviz.scale.count(value) : attviz.scale.significant(value, 3));
+const N_SAID = 3;
+const LIKENESS = {
+  fuji: ["rank tokens", "FUJI"],
+  jensen_shannon: ["spread self-attention within documents", "Jensen-Shannon"],
+};
 
-  const written = ({ share }, value) => (share && value !== null ? attviz.scale.percent(value) : number(value));
+const number = (value) =>
+  value === null
+    ? "–"
+    : Math.abs(value) >= 1000 || Number.isInteger(value)
+      ? formats.count(value)
+      : formats.significant(value, 3);
 
-  const cell = (tag, className, ...content) => {
-    const made = element(tag, className);
-    made.append(...content);
-    return made;
-  };
+const written = ({ share }, value) => (share && value !== null ? formats.percent(value) : number(value));
 
-  const linked = ({ name, page, text }) => {
-    const link = Object.assign(element("a", text ? "plain" : "head-name"), { href: page });
-    link.append(text ? element("bdi", "token", name) : name);
-    return link;
-  };
+const cell = (tag, className, ...content) => {
+  const made = element(tag, className);
+  made.append(...content);
+  return made;
+};
 
-  const tableOf = (caption, headings, rows) => {
-    const table = element("table", "numbers");
-    if (caption) table.append(element("caption", "", caption));
-    const head = table.createTHead().insertRow();
-    headings.forEach(([text, className]) => {
-      if (!text) return head.append(element("td"));
-      return head.append(Object.assign(element("th", className, text), { scope: "col" }));
-    });
-    const body = table.createTBody();
-    for (const [title, ...others] of rows) body.insertRow().append(Object.assign(cell("th", "text", title), { scope: "row" }), ...others);
-    return table;
-  };
+const linked = ({ name, page, text }) => {
+  const link = Object.assign(element("a", text ? "plain" : "head-name"), { href: page });
+  link.append(text ? element("bdi", "token", name) : name);
+  return link;
+};
 
-  const scrolling = (label, content) => {
-    const made = Object.assign(cell("div", "table-scroll", content), { tabIndex: 0 });
-    made.setAttribute("role", "group");
-    made.setAttribute("aria-label", label);
-    return made;
-  };
+const tableOf = (caption, headings, rows) => {
+  const table = element("table", "numbers");
+  if (caption) table.append(element("caption", "", caption));
+  const head = table.createTHead().insertRow();
+  headings.forEach(([text, className]) => {
+    if (!text) return head.append(element("td"));
+    return head.append(Object.assign(element("th", className, text), { scope: "col" }));
+  });
+  const body = table.createTBody();
+  for (const [title, ...others] of rows)
+    body.insertRow().append(Object.assign(cell("th", "text", title), { scope: "row" }), ...others);
+  return table;
+};
 
-  // Both values on the axis of all, the stretch between them marked.
-  const strip = ({ left, right, axis }) => {
-    const { svg } = attviz.scatter;
-    const drawing = svg("svg", { width: "100%", height: 14, "aria-hidden": "true" });
-    drawing.append(svg("rect", { class: "track", y: 2, width: "100%", height: 10, rx: 1 }));
-    if (left !== null && right !== null) {
-      const [a, b] = [axis.place(left), axis.place(right)];
-      drawing.append(svg("rect", { class: "between-both", x: `${Math.min(a, b)}%`, width: `${Math.abs(a - b)}%`, y: 6, height: 2 }), svg("circle", { class: "of-right", cx: `${b}%`, cy: 7, r: 4 }), svg("circle", { class: "of-left", cx: `${a}%`, cy: 7, r: 4 }));
-    }
-    return cell("td", "strip", drawing);
-  };
+const scrolling = (label, content) => {
+  const made = Object.assign(cell("div", "table-scroll", content), { tabIndex: 0 });
+  made.setAttribute("role", "group");
+  made.setAttribute("aria-label", label);
+  return made;
+};
 
-  const measures = ({ names, measures: list, words }) => {
-    const rows = [
-      ...list.map((one) => [one.title, strip(one), cell("td", "", written(one, one.left)), cell("td", "", written(one, one.right)), cell("td", "", attviz.difference.apart(one.left, one.right, one.axis.logarithmic))]),
-      ...words.map(({ title, left, right }) => [title, cell("td", ""), cell("td", "", left), cell("td", "", right), cell("td", "", left === right ? "same" : "differs")]),
-    ];
-    return tableOf("", [["Measure", "text"], [""], [names[0], "of-left"], [names[1], "of-right"], ["Left against right", ""]], rows);
-  };
+// Both values on the axis of all values, with the stretch between them marked.
+const strip = ({ left, right, axis }) => {
+  const { svg } = scatter;
+  const drawing = svg("svg", { width: "100%", height: 14, "aria-hidden": "true" });
+  drawing.append(svg("rect", { class: "track", y: 2, width: "100%", height: 10, rx: 1 }));
+  if (left !== null && right !== null) {
+    const [a, b] = [axis.place(left), axis.place(right)];
+    drawing.append(
+      svg("rect", { class: "between-both", x: `${Math.min(a, b)}%`, width: `${Math.abs(a - b)}%`, y: 6, height: 2 }),
+      svg("circle", { class: "of-right", cx: `${b}%`, cy: 7, r: 4 }),
+      svg("circle", { class: "of-left", cx: `${a}%`, cy: 7, r: 4 }),
+    );
+  }
+  return cell("td", "strip", drawing);
+};
 
-  const said = ({ logarithmic }, value) => (logarithmic ? `× ${attviz.scale.significant(Math.exp(Math.abs(value)))}` : attviz.scale.significant(Math.abs(value)));
+const measures = ({ names, measures: list, words }) => {
+  const rows = [
+    ...list.map((one) => [
+      one.title,
+      strip(one),
+      cell("td", "", written(one, one.left)),
+      cell("td", "", written(one, one.right)),
+      cell("td", "", difference.apart(one.left, one.right, one.axis.logarithmic)),
+    ]),
+    ...words.map(({ title, left, right }) => [
+      title,
+      cell("td", ""),
+      cell("td", "", left),
+      cell("td", "", right),
+      cell("td", "", left === right ? "same" : "differs"),
+    ]),
+  ];
+  return tableOf(
+    "",
+    [["Measure", "text"], [""], [names[0], "of-left"], [names[1], "of-right"], ["Left against right", ""]],
+    rows,
+  );
+};
 
-  const ranking = (cloud, names, side, name) => (side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None has more in ${name}.`));
+const said = ({ logarithmic }, value) =>
+  logarithmic ? `× ${formats.significant(Math.exp(Math.abs(value)))}` : formats.significant(Math.abs(value));
 
-  const rankingTable = (cloud, names, side, name) => tableOf(`More in ${name}`, [["Name", "text"], [names[0], "of-left"], [names[1], "of-right"], [cloud.logarithmic ? "At equal level" : "More by", ""]],
-    side.map((point) => [linked(point), cell("td", "", number(point.left)), cell("td", "", number(point.right)), cell("td", "", said(cloud, point.apart))]));
+const ranking = (cloud, names, side, name) =>
+  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None has more in ${name}.`);
 
-  const everyPoint = (cloud, names) => {
-    const details = cell("details", "more", element("summary", "", `All ${attviz.scale.count(cloud.points.length)} as a table`));
-    details.addEventListener("toggle", () => {
-      const table = tableOf("", [["Name", "text"], [names[0], ""], [names[1], ""]], cloud.points.map((point) => [linked(point), cell("td", "", number(point.left)), cell("td", "", number(point.right))]));
+const rankingTable = (cloud, names, side, name) =>
+  tableOf(
+    `More in ${name}`,
+    [
+      ["Name", "text"],
+      [names[0], "of-left"],
+      [names[1], "of-right"],
+      [cloud.logarithmic ? "At equal level" : "More by", ""],
+    ],
+    side.map((point) => [
+      linked(point),
+      cell("td", "", number(point.left)),
+      cell("td", "", number(point.right)),
+      cell("td", "", said(cloud, point.apart)),
+    ]),
+  );
+
+const everyPoint = (cloud, names) => {
+  const details = cell(
+    "details",
+    "more",
+    element("summary", "", `All ${formats.count(cloud.points.length)} as a table`),
+  );
+  details.addEventListener(
+    "toggle",
+    () => {
+      const table = tableOf(
+        "",
+        [
+          ["Name", "text"],
+          [names[0], ""],
+          [names[1], ""],
+        ],
+        cloud.points.map((point) => [
+          linked(point),
+          cell("td", "", number(point.left)),
+          cell("td", "", number(point.right)),
+        ]),
+      );
       const box = scrolling(cloud.title, table);
       box.classList.add("tall");
       details.append(box);
-    }, { once: true });
-    return details;
-  };
+    },
+    { once: true },
+  );
+  return details;
+};
 
-  const clouded = (cloud, names) => {
-    const section = cell("section", "cloud-view", element("h3", "", cloud.title));
-    if (cloud.points.length < 2) {
-      section.append(element("p", "hint", `Nothing to compare: fewer than two ${cloud.title.toLowerCase()} have a value on both sides.`));
-      return section;
-    }
-    const [higher, lower] = cloud.level < 0 ? [names[1], names[0]] : names;
-    const level = cloud.logarithmic ? ` The line is equal level: overall, ${higher} has ${attviz.scale.significant(Math.exp(Math.abs(cloud.level)))} times what ${lower} has.` : " On the line both are equal.";
-    const { picture, nearest } = attviz.scatter.create(cloud, names);
-    const under = element("p", "hint point-at", "Point at a dot for its name.");
-    // A finger points by touching.
-    for (const kind of ["pointermove", "pointerdown"]) picture.addEventListener(kind, (event) => {
+const clouded = (cloud, names) => {
+  const section = cell("section", "cloud-view", element("h3", "", cloud.title));
+  if (cloud.points.length < 2) {
+    section.append(
+      element(
+        "p",
+        "hint",
+        `Nothing to compare: fewer than two ${cloud.title.toLowerCase()} have a value on both sides.`,
+      ),
+    );
+    return section;
+  }
+  const [higher, lower] = cloud.level < 0 ? [names[1], names[0]] : names;
+  const level = cloud.logarithmic
+    ? ` The line marks equal level: overall, ${higher} has ` +
+      `${formats.significant(Math.exp(Math.abs(cloud.level)))} times as much as ${lower}.`
+    : " On the line both sides are equal.";
+  const { picture, nearest } = scatter.create(cloud, names);
+  const under = element("p", "hint point-at", "Point at a dot for its name.");
+  // On a touch screen, touching is pointing.
+  for (const kind of ["pointermove", "pointerdown"])
+    picture.addEventListener(kind, (event) => {
       const box = picture.getBoundingClientRect();
       const unit = picture.viewBox.baseVal.width / box.width;
-      const point = cloud.points[nearest((event.clientX - box.left) * unit + picture.viewBox.baseVal.x, (event.clientY - box.top) * unit + picture.viewBox.baseVal.y)];
-      if (point) under.replaceChildren(linked(point), ` ${number(point.left)} in ${names[0]}, ${number(point.right)} in ${names[1]}`);
+      const point =
+        cloud.points[
+          nearest(
+            (event.clientX - box.left) * unit + picture.viewBox.baseVal.x,
+            (event.clientY - box.top) * unit + picture.viewBox.baseVal.y,
+          )
+        ];
+      if (point)
+        under.replaceChildren(
+          linked(point),
+          ` ${number(point.left)} in ${names[0]}, ${number(point.right)} in ${names[1]}`,
+        );
     });
-    const figure = cell("figure", "histogram", picture, under);
-    const tables = cell("div", "pair-tables", ranking(cloud, names, cloud.more, names[0]), ranking(cloud, names, cloud.less, names[1]));
-    section.append(element("p", "hint", `Both axes: ${cloud.unit}${cloud.logarithmic ? ", logarithmic" : ""}.${level}`), cell("div", "cloud-parts", figure, scrolling(cloud.title, tables)), everyPoint(cloud, names));
-    return section;
-  };
+  const figure = cell("figure", "histogram", picture, under);
+  const tables = cell(
+    "div",
+    "pair-tables",
+    ranking(cloud, names, cloud.more, names[0]),
+    ranking(cloud, names, cloud.less, names[1]),
+  );
+  section.append(
+    element("p", "hint", `Both axes: ${cloud.unit}${cloud.logarithmic ? ", logarithmic" : ""}.${level}`),
+    cell("div", "cloud-parts", figure, scrolling(cloud.title, tables)),
+    everyPoint(cloud, names),
+  );
+  return section;
+};
 
-  const listed = (points) => points.slice(0, N_SAID).flatMap((point, i) => [i ? ", " : "", linked(point)]);
+const listed = (points) => points.slice(0, N_SAID).flatMap((point, i) => [i ? ", " : "", linked(point)]);
 
-  const finding = ({ names, likeness, clouds }) => {
-    const said_ = clouds.filter(({ more, less }) => more.length && less.length).flatMap(({ logarithmic, verb, more, less }) => [
-      `${logarithmic ? "At equal level, " : ""}${names[0]} ${verb[0]} `, ...listed(more), `; ${names[1]} ${verb[1]} `, ...listed(less), ". ",
+const finding = ({ names, likeness, clouds }) => {
+  const said_ = clouds
+    .filter(({ more, less }) => more.length && less.length)
+    .flatMap(({ logarithmic, verb, more, less }) => [
+      `${logarithmic ? "At equal level, " : ""}${names[0]} ${verb[0]} `,
+      ...listed(more),
+      `; ${names[1]} ${verb[1]} `,
+      ...listed(less),
+      ". ",
     ]);
-    const alike = likeness.map(({ name, value, beyond }) => `They ${LIKENESS[name][0]} ${beyond ? "alike beyond chance" : "no more alike than chance makes them"} (${LIKENESS[name][1]} ${value.toFixed(3)}). `);
-    return cell("p", "finding", ...alike, ...said_);
-  };
+  const alike = likeness.map(({ name, value, beyond }) => {
+    const [verb, measure] = LIKENESS[name];
+    const degree = beyond ? "alike beyond chance" : "no more alike than chance makes them";
+    return `They ${verb} ${degree} (${measure} ${value.toFixed(3)}). `;
+  });
+  return cell("p", "finding", ...alike, ...said_);
+};
 
-  const draw = (place, difference) => {
-    const table = measures(difference);
-    place.replaceChildren(finding(difference), scrolling("Measures of both", table), ...difference.clouds.map((cloud) => clouded(cloud, difference.names)));
-  };
+const draw = (place, found) => {
+  const table = measures(found);
+  place.replaceChildren(
+    finding(found),
+    scrolling("Measures of both", table),
+    ...found.clouds.map((cloud) => clouded(cloud, found.names)),
+  );
+};
 
-  const tell = (place, text) => place.replaceChildren(element("p", "hint", text));
+const note = (place, text) => place.replaceChildren(element("p", "hint", text));
 
-  attviz.differenceView = { draw, tell };
-})(globalThis.attviz ??= {});
+export const differenceView = { draw, note };

@@ -1,29 +1,42 @@
-// Starts what the page needs, and then what readers do on any page.
-((attviz) => {
-  "use strict";
+// Starts the page, then the controls that every page has.
 
-  // The page still says what it says without scripts; this tells why it does no more.
-  const report = (fault) => {
-    const note = attviz.element("p", "note", `The interactive views of this page cannot be drawn (${fault.message}). Try a current browser; if that does not help, render the site again.`);
-    note.setAttribute("role", "alert");
-    document.querySelector("main h1").after(note);
-    document.documentElement.classList.remove("scripted");
-  };
+import { element } from "./element.js";
+import { late } from "./late.js";
+import { load } from "./load.js";
+import { pages } from "./pages.js";
 
-  const start = async () => {
-    try {
-      await attviz.pages?.[document.body.dataset.page]?.();
-      await attviz.load("assets/reader.js");
-      attviz.startHabits();
-    } catch (fault) {
-      report(fault);
-    }
-    document.documentElement.dataset.ready = "";
-    if (parent === self) return;
-    await attviz.load("assets/framed.js");
-    // Only a page of the same site may hear it; files have no origin to name, and no site can frame them.
-    parent.postMessage({ attvizPage: location.href, told: attviz.told?.() ?? null }, location.protocol === "file:" ? "*" : location.origin);
-  };
+const documentSummary = late("documentSummary");
+const habits = late("habits");
 
-  if (globalThis.document) document.addEventListener("DOMContentLoaded", start);
-})(globalThis.attviz ??= {});
+// The page is readable without scripts. This note says why it has no interactive views.
+const report = (fault) => {
+  const note = element(
+    "p",
+    "note",
+    `The interactive views of this page cannot be drawn (${fault.message}). ` +
+      "Try a current browser; if that does not help, render the site again.",
+  );
+  note.setAttribute("role", "alert");
+  document.querySelector("main h1").after(note);
+  document.documentElement.classList.remove("scripted");
+};
+
+const start = async () => {
+  try {
+    await pages.start(document.body.dataset.page);
+    await load("assets/page_controls.js");
+    habits().start();
+  } catch (fault) {
+    report(fault);
+  }
+  document.documentElement.dataset.ready = "";
+  if (parent === self) return;
+  await load("assets/framed.js");
+  // Only a page of the same site may read it. Files have no origin, and no site can frame them.
+  parent.postMessage(
+    { attvizPage: location.href, summary: documentSummary()?.() ?? null },
+    location.protocol === "file:" ? "*" : location.origin,
+  );
+};
+
+if (globalThis.document) document.addEventListener("DOMContentLoaded", start);

@@ -1,9 +1,16 @@
-// Drawings that are out of date when theme, width or consent change.
-((attviz) => {
-  "use strict";
+// Drawings that must be drawn again when theme, width or consent change.
 
-  const drawings = [];
+const drawings = [];
+let printing = false;
+const now = () => drawings.forEach((draw) => draw());
 
-  attviz.onRedraw = (draw) => drawings.push(draw);
-  attviz.redraw = () => drawings.forEach((draw) => draw());
-})(globalThis.attviz ??= {});
+export const redraw = {
+  on: (draw) => drawings.push(draw),
+  now,
+  // On paper a view shows all of its content.
+  printing: () => printing,
+  forPaper: (paper) => {
+    printing = paper;
+    now();
+  },
+};

@@ -1,113 +1,164 @@
-// The page of a document: decodes the payload, draws what is in sight first, keeps the views and the address in step.
-((attviz) => {
-  "use strict";
+// A document's page: decodes the payload, draws what is in sight first, and keeps views and address in step.
 
-  // What the address says of the token-to-token views, whose scripts come later.
-  const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
-  const DEFAULTS = { m: "mean", scale: "log", rows: "layers", norm: "relative", normed: "0", special: "0", punct: "1", words: "", tint: "", scores: "", t: "", z: "" };
-  const later = () => Promise.all(["css", "js"].map((kind) => attviz.load(`assets/later.${kind}`)));
-  // Whether what the address asks for takes the later scripts before anything can be drawn.
-  const asksForLater = ({ get }) => get("normed") === "1" || get("norm") === "rank" || get("scale") === "linear" || `${get("m")} ${get("h")}`.includes("pinned");
-  const byId = (id) => document.getElementById(id);
+import { addressState } from "../core/address_state.js";
+import { late } from "../core/late.js";
+import { load } from "../core/load.js";
+import { pages } from "../core/pages.js";
+import { palette } from "../core/palette.js";
+import { redraw } from "../core/redraw.js";
+import { pageData } from "../early/page_data.js";
+import { attention } from "./attention.js";
+import { createCursor } from "./create_cursor.js";
+import { documentText } from "./document_text.js";
+import { headGrid } from "./head_grid.js";
+import { normalise } from "./normalise.js";
+import { pinList } from "./pin_list.js";
+import { pinnedRows } from "./pinned_rows.js";
+import { series } from "./series.js";
 
-  const colourRange = (doc, withSpecial) => {
-    let [low, high] = doc.range;
-    doc.special.forEach((special, token) => {
-      if (withSpecial && special) [low, high] = [Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)), Math.max(high, doc.aggregates.max[token])];
-    });
-    return [low, high];
+const addControls = late("addControls");
+const measures = late("measures");
+const mergedWords = late("mergedWords");
+
+// Defaults of the token-to-token views in the address; their scripts load later.
+const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
+const DEFAULTS = {
+  m: "mean",
+  scale: "log",
+  rows: "layers",
+  norm: "relative",
+  normed: "0",
+  special: "0",
+  punct: "1",
+  words: "",
+  tint: "",
+  scores: "",
+  t: "",
+  z: "",
+};
+const later = () => Promise.all(["css", "js"].map((kind) => load(`assets/document_views.${kind}`)));
+// Whether the view in the address needs the later scripts before anything can be drawn.
+const asksForLater = ({ get }) =>
+  get("normed") === "1" ||
+  get("norm") === "rank" ||
+  get("scale") === "linear" ||
+  `${get("m")} ${get("h")}`.includes("pinned");
+const byId = (id) => document.getElementById(id);
+
+const colourRange = (doc, withSpecial) => {
+  let [low, high] = doc.range;
+  doc.special.forEach((special, token) => {
+    if (withSpecial && special)
+      [low, high] = [
+        Math.min(low, Math.max(doc.aggregates.min[token], 1e-6)),
+        Math.max(high, doc.aggregates.max[token]),
+      ];
+  });
+  return [low, high];
+};
+
+// The range of tokens in the plots: "first-last" in the address, or all tokens if that is not valid.
+const shownSpan = (doc, text) => {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  const [first, last] = match ? [Number(match[1]), Number(match[2]) + 1] : [0, 0];
+  return first < last && last <= doc.tokens ? [first, last] : [0, doc.tokens];
+};
+
+// Read colours and widths before anything on the page changes, to avoid a second layout.
+const look = () => ({
+  colours: palette.current(),
+  width: byId("series").clientWidth,
+  gridWidth: byId("head-grid").clientWidth,
+});
+
+// Normalised numbers, computed again only when the way or the counted tokens change.
+const comparer = (doc) => {
+  let [key, made] = [null, null];
+  return (...way) => {
+    if (String(way) !== key) [key, made] = [String(way), normalise(doc, ...way)];
+    return made;
   };
+};
 
-  // The tokens that the plots show, "first-last" in the address; all where it says nothing that makes sense.
-  const shownSpan = (doc, text) => {
-    const match = /^(\d+)-(\d+)$/.exec(text);
-    const [first, last] = match ? [Number(match[1]), Number(match[2]) + 1] : [0, 0];
-    return first < last && last <= doc.tokens ? [first, last] : [0, doc.tokens];
+// What the views draw, as the address says.
+const viewOf = (doc, { get }, compared) => {
+  const skipsPunctuation = get("punct") === "0";
+  attention.skip(doc, skipsPunctuation);
+  const range = colourRange(doc, get("special") === "1");
+  measures()?.ofPins(doc, pinnedRows.parse(doc, get("h")));
+  const pinned = pinnedRows.shown(doc, pinnedRows.parse(doc, get("h")));
+  return {
+    pinned,
+    skipsPunctuation,
+    rows: get("rows"),
+    tint: get("tint"),
+    scores: get("scores"),
+    normed: !doc.lite && get("normed") === "1",
+    pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
+    measure: doc.aggregates[get("m")] || attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
+    scale: get("scale") === "linear" ? "linear" : "log",
+    norm: compared(get("norm"), range, skipsPunctuation),
+    place: palette.placer(...doc.range),
+    span: shownSpan(doc, get("z")),
   };
+};
 
-  // Colours and width are asked for before anything changes on the page: it need not be laid out anew.
-  const look = () => ({ colours: attviz.palette.current(), width: byId("series").clientWidth, gridWidth: byId("head-grid").clientWidth });
+// The document with its pieces merged to words, if the reader asked for it. The scripts for it load only then.
+const wordsOf = async (pieces, way) => {
+  if (!way || !pieces.continues.includes(1)) return null;
+  await Promise.all([later(), load("assets/words.js")]);
+  return mergedWords().WAYS.includes(way) ? mergedWords().merge(pieces, way) : null;
+};
 
-  // The numbers as they are compared: made anew only when the way or what counts has changed.
-  const comparer = (doc) => {
-    let [key, made] = [null, null];
-    return (...way) => {
-      if (String(way) !== key) [key, made] = [String(way), attviz.norm(doc, ...way)];
-      return made;
-    };
-  };
-
-  // What the views draw, as the address has it.
-  const viewOf = (doc, { get }, compared) => {
-    const skipsPunctuation = get("punct") === "0";
-    attviz.attention.skip(doc, skipsPunctuation);
-    const range = colourRange(doc, get("special") === "1");
-    attviz.measures?.ofPins(doc, attviz.pins.parse(doc, get("h")));
-    const pinned = attviz.pins.shown(doc, attviz.pins.parse(doc, get("h")));
-    return {
-      pinned, skipsPunctuation, rows: get("rows"), tint: get("tint"), scores: get("scores"), normed: !doc.lite && get("normed") === "1",
-      pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
-      measure: doc.aggregates[get("m")] || attviz.attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
-      scale: get("scale") === "linear" ? "linear" : "log",
-      norm: compared(get("norm"), range, skipsPunctuation),
-      place: attviz.palette.placer(...doc.range),
-      span: shownSpan(doc, get("z")),
-    };
-  };
-
-  // The document by words, where the reader wants these; the scripts that merge come only then.
-  const mergedWords = async (pieces, way) => {
-    if (!way || !pieces.continues.includes(1)) return null;
-    await Promise.all([later(), attviz.load("assets/words.js")]);
-    return attviz.words.WAYS.includes(way) ? attviz.words.merge(pieces, way) : null;
-  };
-
-  // Until what is drawn is on the screen; a page out of sight is not painted, and does not wait for it.
-  const painted = () => new Promise((resolve) => {
+// Waits until the drawing is on the screen. A hidden page is never painted, so the wait has an end.
+const painted = () =>
+  new Promise((resolve) => {
     requestAnimationFrame(() => setTimeout(resolve));
     setTimeout(resolve, 200);
   });
 
-  const start = async () => {
-    attviz.pristine = document.documentElement.cloneNode(true);
-    const payload = { ...attviz.shared, ...JSON.parse(byId("payload").textContent) };
-    const state = attviz.state.create({ ...DEFAULTS, ...MAPS });
-    const pieces = await attviz.attention.load(payload, byId("text").textContent);
-    const words = await mergedWords(pieces, state.get("words"));
-    if (asksForLater(state)) await later();
-    const doc = words?.doc ?? pieces;
-    const cursor = attviz.createCursor();
-    const pin = (pins) => state.set({ h: attviz.pins.write(pins) });
-    const toggle = (key) => pin(attviz.pins.toggled(doc, attviz.pins.parse(doc, state.get("h")), key));
-    const zoom = (first, last) => state.set({ z: last - first === doc.tokens ? "" : `${first}-${last - 1}` });
-    // What comes a moment later must not push anything down then.
-    byId("words").closest("label").hidden = !pieces.continues.includes(1);
-    byId("overview").style.height = `${attviz.attention.layerHeight(doc) * doc.layers}px`;
-    let looks = look();
-    const views = {
-      text: attviz.text.create(byId("text"), doc),
-      grid: attviz.headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),
-      pins: attviz.pinList.create(byId("pins"), doc, pin),
-      series: attviz.series.create(byId("series"), doc),
-    };
-    const page = { doc, pieces, words, payload, state, cursor, views, toggle, zoom };
-    const compared = comparer(doc);
-    page.redraw = () => {
-      page.view = { ...viewOf(doc, state, compared), ...looks };
-      Object.values(views).forEach((view) => view.draw?.(page.view));
-      Object.values(views).forEach((view) => view.cursor?.(cursor.get()));
-    };
-    attviz.onRedraw(() => {
-      looks = look();
-      page.redraw();
-    });
-    page.redraw();
-    performance.mark("first picture");
-    await painted();
-    await later();
-    attviz.addControls(page);
-  };
+// A copy of the page as it arrived, for its export as one file.
+let pristine = null;
 
-  attviz.documentPage = { MAPS, shownSpan };
-  (attviz.pages ??= {}).document = start;
-})(globalThis.attviz ??= {});
+const start = async () => {
+  pristine = document.documentElement.cloneNode(true);
+  const payload = { ...pageData.shared, ...JSON.parse(byId("payload").textContent) };
+  const state = addressState.create({ ...DEFAULTS, ...MAPS });
+  const pieces = await attention.load(payload, byId("text").textContent);
+  const words = await wordsOf(pieces, state.get("words"));
+  if (asksForLater(state)) await later();
+  const doc = words?.doc ?? pieces;
+  const cursor = createCursor();
+  const pin = (pins) => state.set({ h: pinnedRows.write(pins) });
+  const toggle = (key) => pin(pinnedRows.toggled(doc, pinnedRows.parse(doc, state.get("h")), key));
+  const zoom = (first, last) => state.set({ z: last - first === doc.tokens ? "" : `${first}-${last - 1}` });
+  // Reserve the space of views that are drawn later, so that nothing moves then.
+  byId("words").closest("label").hidden = !pieces.continues.includes(1);
+  byId("overview").style.height = `${attention.layerHeight(doc) * doc.layers}px`;
+  let looks = look();
+  const views = {
+    text: documentText.create(byId("text"), doc),
+    grid: headGrid.create(byId("head-grid"), byId("head-grid-subject"), doc, cursor, toggle),
+    pins: pinList.create(byId("pins"), doc, pin),
+    series: series.create(byId("series"), doc),
+  };
+  const page = { doc, pieces, words, payload, state, cursor, views, toggle, zoom };
+  const compared = comparer(doc);
+  page.redraw = () => {
+    page.view = { ...viewOf(doc, state, compared), ...looks };
+    Object.values(views).forEach((view) => view.draw?.(page.view));
+    Object.values(views).forEach((view) => view.cursor?.(cursor.get()));
+  };
+  redraw.on(() => {
+    looks = look();
+    page.redraw();
+  });
+  page.redraw();
+  performance.mark("first picture");
+  await painted();
+  await later();
+  addControls()(page);
+};
+
+export const documentPage = { MAPS, shownSpan, pristine: () => pristine };
+pages.add("document", start);

@@ -1,10 +1,7 @@
-// Tables as files.
-((attviz) => {
-  "use strict";
+// Tables as CSV files.
 
-  // Spreadsheets run what begins like a formula; an apostrophe before it makes it text, as in the files of other stages.
-  const quoted = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : String(text)).replaceAll('"', '""')}"`;
-  const file = (lines) => `${lines.map((line) => line.join(",")).join("\r\n")}\r\n`;
+// Spreadsheets run text that begins like a formula. An apostrophe before it makes it text, as in the other CSV files.
+const quoted = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : String(text)).replaceAll('"', '""')}"`;
+const file = (lines) => `${lines.map((line) => line.join(",")).join("\r\n")}\r\n`;
 
-  attviz.csv = { quoted, file };
-})(globalThis.attviz ??= {});
+export const csv = { quoted, file };

@@ -1,58 +1,94 @@
-// What the shown heads say in words: on average, or of the token under the cursor.
-((attviz) => {
-  "use strict";
+// Describes the shown heads in words: on average, or for the token under the cursor.
 
-  const NAMED = 5;
-  const LEAST = 0.005;
-  const { percent } = attviz.scale;
-  const KINDS = { before: "to the token before it", after: "to the one after it", itself: "to itself", special: "to special tokens", others: "to other tokens", rest: "to keys not shown" };
+import { clip } from "../core/clip.js";
+import { element } from "../core/element.js";
+import { formats } from "../core/formats.js";
+import { hiddenTexts } from "../document_views/hidden_texts.js";
+import { matrix } from "./matrix.js";
 
-  // Parts of a sentence; the ones in a pair are words of the document.
-  const average = ({ map, tokens }, row) => {
-    const shares = Object.entries(attviz.matrix.shares(map, row, tokens.special));
-    const told = shares.filter(([, share]) => share >= LEAST).sort((a, b) => b[1] - a[1]);
-    return [`a token gives on average ${told.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
-  };
+const NAMED = 5;
+const LEAST = 0.005;
+const { percent } = formats;
+const KINDS = {
+  before: "to the token before it",
+  after: "to the one after it",
+  itself: "to itself",
+  special: "to special tokens",
+  others: "to other tokens",
+  rest: "to keys not shown",
+};
 
-  const listed = (scene, pairs) => pairs.slice(0, NAMED).filter(([, value], i) => !i || value >= LEAST).flatMap(([other, value], i) => [i ? ", " : "", { word: scene.tokens.word(other) }, ` ${percent(value)}`]);
+// Parts of a sentence; an object holds a word of the document.
+const average = ({ map, tokens }, row) => {
+  const shares = Object.entries(matrix.shares(map, row, tokens.special));
+  const named = shares.filter(([, share]) => share >= LEAST).sort((a, b) => b[1] - a[1]);
+  return [`a token gives on average ${named.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
+};
 
-  const ofQuery = (scene, row, { token, other }) => {
-    const pairs = attviz.matrix.row(scene.map, row, token, scene.allows);
-    const found = pairs.find(([key]) => key === other);
-    const cell = other === undefined ? [] : found ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`] : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
-    const beyond = scene.tokens.length - scene.map.entries;
-    const tail = beyond > 0 ? `; ${percent(attviz.matrix.rest(scene.map, row, token))} goes to ${beyond === 1 ? "the one key" : `the ${attviz.scale.count(beyond)} keys`} not shown` : "";
-    return [{ word: scene.tokens.word(token) }, ...cell, pairs.length ? " attends to " : " attends to nothing in this selection", ...listed(scene, pairs), tail, "."];
-  };
+const listed = (scene, pairs) =>
+  pairs
+    .slice(0, NAMED)
+    .filter(([, value], i) => !i || value >= LEAST)
+    .flatMap(([other, value], i) => [i ? ", " : "", { word: scene.tokens.word(other) }, ` ${percent(value)}`]);
 
-  const ofKey = (scene, row, { token }) => {
-    const pairs = attviz.matrix.column(scene.map, row, token, scene.allows);
-    if (!pairs.length) return [{ word: scene.tokens.word(token) }, " is among the strongest keys of no token."];
-    return [{ word: scene.tokens.word(token) }, ` is among the strongest keys of ${pairs.length === 1 ? "1 token" : `${attviz.scale.count(pairs.length)} tokens`}: `, ...listed(scene, pairs), "."];
-  };
+const ofQuery = (scene, row, { token, other }) => {
+  const pairs = matrix.row(scene.map, row, token, scene.allows);
+  const found = pairs.find(([key]) => key === other);
+  const cell =
+    other === undefined
+      ? []
+      : found
+        ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`]
+        : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
+  const beyond = scene.tokens.length - scene.map.entries;
+  const others = beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`;
+  const tail = beyond > 0 ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${others} not shown` : "";
+  return [
+    { word: scene.tokens.word(token) },
+    ...cell,
+    pairs.length ? " attends to " : " attends to nothing in this selection",
+    ...listed(scene, pairs),
+    tail,
+    ".",
+  ];
+};
 
-  const parts = (scene, row, focus) => {
-    if (!focus) return average(scene, row);
-    return focus.side === "key" ? ofKey(scene, row, focus) : ofQuery(scene, row, focus);
-  };
+const ofKey = (scene, row, { token }) => {
+  const pairs = matrix.column(scene.map, row, token, scene.allows);
+  if (!pairs.length) return [{ word: scene.tokens.word(token) }, " is among the strongest keys of no token."];
+  return [
+    { word: scene.tokens.word(token) },
+    ` is among the strongest keys of ${pairs.length === 1 ? "1 token" : `${formats.count(pairs.length)} tokens`}: `,
+    ...listed(scene, pairs),
+    ".",
+  ];
+};
 
-  const plain = (sentence) => sentence.map((part) => part.word ?? part).join("");
+const parts = (scene, row, focus) => {
+  if (!focus) return average(scene, row);
+  return focus.side === "key" ? ofKey(scene, row, focus) : ofQuery(scene, row, focus);
+};
 
-  const item = (scene, { row, colour }, focus) => {
-    const { element } = attviz;
-    const made = element("li");
-    const key = element("i", "pin-key");
-    key.style.backgroundColor = colour;
-    const words = parts(scene, row, focus).map((part) => (part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", attviz.clip(part.word, 24))));
-    made.append(key, scene.doc.link(row), ": ", ...words);
-    return made;
-  };
+const plain = (sentence) => sentence.map((part) => part.word ?? part).join("");
 
-  attviz.mapReading = {
-    plain, parts,
-    show: (place, spoken, scene, focus, held) => {
-      place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
-      if (held && focus) spoken.textContent = `${scene.doc.name(scene.heads[0].row)}: ${attviz.announced(plain(parts(scene, scene.heads[0].row, focus)))}`;
-    },
-  };
-})(globalThis.attviz ??= {});
+const item = (scene, { row, colour }, focus) => {
+  const made = element("li");
+  const key = element("i", "pin-key");
+  key.style.backgroundColor = colour;
+  const words = parts(scene, row, focus).map((part) =>
+    part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", clip(part.word, 24)),
+  );
+  made.append(key, scene.doc.link(row), ": ", ...words);
+  return made;
+};
+
+export const mapReading = {
+  plain,
+  parts,
+  show: (place, spoken, scene, focus, held) => {
+    place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
+    if (!held || !focus) return;
+    const { row } = scene.heads[0];
+    spoken.textContent = `${scene.doc.name(row)}: ${hiddenTexts.announced(plain(parts(scene, row, focus)))}`;
+  },
+};

@@ -1,41 +1,48 @@
-// Query and key vectors of one layer, and how they make a row of its heads' matrices.
-((attviz) => {
-  "use strict";
+// Query and key vectors of one layer, and the rows of the matrices that they produce.
 
-  const half = (bits) => {
-    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    return bits & 0x8000 ? -size : size;
-  };
+import { codec } from "../document/codec.js";
+import { matrix } from "./matrix.js";
 
-  const load = async (part) => {
-    const [queries, keys] = await Promise.all([part.queries, part.keys].map(async (text) =>
-      Float32Array.from(attviz.matrix.planes(new Uint8Array(await attviz.codec.inflate(text))), half)));
-    return { ...part, queries, keys };
-  };
+const half = (bits) => {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
+  return bits & 0x8000 ? -size : size;
+};
 
-  const vector = (vectors, all, head, token) => {
-    const first = (head * vectors.tokens + token) * vectors.size;
-    return all.subarray(first, first + vectors.size);
-  };
+const load = async (part) => {
+  const [queries, keys] = await Promise.all(
+    [part.queries, part.keys].map(async (text) =>
+      Float32Array.from(matrix.planes(new Uint8Array(await codec.inflate(text))), half),
+    ),
+  );
+  return { ...part, queries, keys };
+};
 
-  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+const vector = (vectors, all, head, token) => {
+  const first = (head * vectors.tokens + token) * vectors.size;
+  return all.subarray(first, first + vectors.size);
+};
 
-  // Scaled scores of a query with every key, and their softmax over the keys that it sees; NaN and 0 for the others.
-  const row = (vectors, head, query) => {
-    const { tokens, scale, before, after } = vectors;
-    const from = vector(vectors, vectors.queries, head, query);
-    const sees = (key) => query - key <= before && key - query <= after;
-    const scores = Float64Array.from({ length: tokens }, (_, key) => (sees(key) ? scale * dot(from, vector(vectors, vectors.keys, head, key)) : NaN));
-    const highest = scores.reduce((a, b) => (b > a ? b : a), -Infinity);
-    const weights = scores.map((score) => (Number.isNaN(score) ? 0 : Math.exp(score - highest)));
-    const sum = weights.reduce((a, b) => a + b, 0);
-    return { scores, weights: weights.map((weight) => weight / sum) };
-  };
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-  attviz.vectors = {
-    half, load, row,
-    query: (vectors, head, token) => vector(vectors, vectors.queries, head, token),
-    key: (vectors, head, token) => vector(vectors, vectors.keys, head, token),
-  };
-})(globalThis.attviz ??= {});
+// Scaled scores of a query with every key, and their softmax over the keys that it can see; NaN and 0 for the others.
+const row = (vectors, head, query) => {
+  const { tokens, scale, before, after } = vectors;
+  const from = vector(vectors, vectors.queries, head, query);
+  const sees = (key) => query - key <= before && key - query <= after;
+  const scores = Float64Array.from({ length: tokens }, (_, key) =>
+    sees(key) ? scale * dot(from, vector(vectors, vectors.keys, head, key)) : NaN,
+  );
+  const highest = scores.reduce((a, b) => (b > a ? b : a), -Infinity);
+  const weights = scores.map((score) => (Number.isNaN(score) ? 0 : Math.exp(score - highest)));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return { scores, weights: weights.map((weight) => weight / sum) };
+};
+
+export const vectors = {
+  half,
+  load,
+  row,
+  query: (packed, head, token) => vector(packed, packed.queries, head, token),
+  key: (packed, head, token) => vector(packed, packed.keys, head, token),
+};

@@ -1,0 +1,19 @@
+// Formats numbers in the same way as formats.py.
+
+const significant = (value, digits = 2) => {
+  if (value === 0) return "0";
+  if (Math.abs(value) < 1e-3) return value.toExponential(digits - 1).replace("e+", "e");
+  return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+};
+
+const percent = (share) => {
+  const hundredths = share * 100;
+  if (hundredths === Math.round(hundredths) || (hundredths >= 1 && hundredths < 99))
+    return `${hundredths.toFixed(0)} %`;
+  if (hundredths >= 0.1 && hundredths <= 99.9) return `${hundredths.toFixed(1)} %`;
+  return share > 0.5 ? "> 99.9 %" : "< 0.1 %";
+};
+
+const count = (number) => number.toLocaleString("en");
+
+export const formats = { significant, percent, count };

@@ -1,0 +1,16 @@
+// Files of token-to-token maps. Each is a script that passes its content under a name.
+
+import { load } from "../core/load.js";
+
+const given = {};
+
+export const mapFiles = {
+  add: (name, content) => {
+    given[name] = content;
+  },
+  load: async (name) => {
+    if (!given[name]) await load(`maps/${name}.js`);
+    if (!given[name]) throw new Error(`${name} is not in this file`);
+    return given[name];
+  },
+};

@@ -1,0 +1,50 @@
+// The measures to choose from, including those of full mode, and the rank correlation of a measure with self-attention.
+
+import { element } from "../core/element.js";
+import { attention } from "../document/attention.js";
+import { headStats } from "./head_stats.js";
+
+const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
+
+// In full mode, adds a place for the text of `agreement`.
+const offer = ({ overHeads, measures, lite }) => {
+  const { rowName } = attention;
+  const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
+  row.append(...[...overHeads, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
+  shade.append(
+    ...measures.map((name) => new Option(LABELS[name], name)),
+    new Option(`mean over pinned ${lite ? "layers" : "heads"}`, "pinned"),
+  );
+  if (measures.length) shade.closest("label").before(Object.assign(element("output"), { id: "agreement" }));
+};
+
+// The mean over the pinned heads that are shown; there is no such row without any.
+const ofPins = (doc, pins) => {
+  const rows = pins.filter(({ row, hidden }) => row >= 0 && !hidden).map(({ row }) => row);
+  if (!rows.length) delete doc.aggregates.pinned;
+  else
+    doc.aggregates.pinned = Float64Array.from(
+      { length: doc.tokens },
+      (_, token) => rows.reduce((sum, row) => sum + doc.value(row, token), 0) / rows.length,
+    );
+};
+
+// Every available row over heads, with its name.
+const rows = ({ overHeads, measures }, aggregates) =>
+  [...overHeads, ...measures, "pinned"]
+    .filter((key) => aggregates[key])
+    .map((key) => [attention.rowName(key), aggregates[key]]);
+
+// Over the counted tokens or words; empty if the ranks are constant.
+const agreement = ({ doc, words }, measure) => {
+  const counted = [measure, "mean"].map((name) =>
+    attention.measured(doc, name).filter((_, token) => !doc.skipped[token]),
+  );
+  const rho = headStats.spearman(...counted);
+  return measure === "mean" || Number.isNaN(rho)
+    ? ""
+    : `Spearman with the mean of self-attention ${rho.toFixed(2)} ` +
+        `over ${counted[0].length} ${words ? "words" : "tokens"}`;
+};
+
+export const measures = { offer, ofPins, rows, agreement };

@@ -1,0 +1,35 @@
+// What a document's page sends to the page around it, which cannot read it.
+
+import { shownDocument } from "../core/shown_document.js";
+
+// Mean over heads of each word that is a single piece, averaged over its occurrences.
+const words = (doc) => {
+  const found = new Map();
+  for (let token = 0; token < doc.tokens; token++) {
+    if (doc.special[token] || doc.continues[token] || doc.continues[token + 1]) continue;
+    const word = doc.word(token).toLowerCase();
+    const [sum, n] = found.get(word) ?? [0, 0];
+    found.set(word, [sum + doc.aggregates.mean[token], n + 1]);
+  }
+  return [...found].map(([word, [sum, n]]) => [word, sum / n]);
+};
+
+const classes = () =>
+  [...document.querySelectorAll(".probabilities tbody tr")].map((row) => [
+    row.cells[0].textContent,
+    parseFloat(row.cells[2].textContent.replace(/[<>]/, "")) / 100,
+  ]);
+
+export const documentSummary = () => {
+  const doc = shownDocument.get()?.doc;
+  return doc
+    ? {
+        name: document.title.split(" · ")[0],
+        tokens: doc.tokens,
+        lite: Boolean(doc.lite),
+        heads: [...doc.headMeans],
+        words: words(doc),
+        classes: classes(),
+      }
+    : null;
+};

@@ -1,0 +1,265 @@
+// The searchable index of documents.
+
+import { addressState } from "../core/address_state.js";
+import { element } from "../core/element.js";
+import { formats } from "../core/formats.js";
+import { pages } from "../core/pages.js";
+import { readingList } from "../core/reading_list.js";
+import { tableRows } from "../rows/table_rows.js";
+import { longTable } from "./long_table.js";
+import { search } from "./search.js";
+
+const EXCERPT = 220;
+const PIECE = 4000;
+const LONGEST_TRAIL = 20000;
+const byId = (id) => document.getElementById(id);
+
+// One test per filter that is set. The search, which reads texts, comes last.
+const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, confidence, length }) => {
+  const [surest, least] = [(confidence?.[1] ?? 100) / 100, (confidence?.[0] ?? 0) / 100];
+  const [shortest, longest] = [length?.[0] ?? 0, length?.[1] ?? Infinity];
+  return [
+    gold !== "" && ((i) => rows.label[i] === Number(gold)),
+    predicted !== "" && ((i) => rows.prediction[i] === Number(predicted)),
+    outcome !== "" &&
+      ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
+    group && ((i) => rows.group[i] === group - 1),
+    maps && ((i) => rows.maps[i]),
+    confidence && ((i) => rows.confidence[i] >= least && rows.confidence[i] <= surest),
+    length && ((i) => rows.tokens[i] >= shortest && rows.tokens[i] <= longest),
+    query && ((i) => lower.at(i).includes(query)),
+  ].filter(Boolean);
+};
+
+// Finds the rows that pass all tests, by a plain scan, which is fast enough for 100,000 texts. While a query grows, the
+// scan covers only the rows found before: every text that contains the longer query also contains the shorter one.
+const finder = (rows, lower) => {
+  const all = Array.from(rows.id, (_, i) => i);
+  let last = { found: all, query: "" };
+  return ({ q, ...filter }) => {
+    const [query, filters] = [search.query(q ?? ""), JSON.stringify(filter)];
+    const among = filters === last.filters && query.includes(last.query) ? last.found : all;
+    last = {
+      filters,
+      query,
+      found: tests(rows, lower, query, filter).reduce((found, test) => found.filter(test), among),
+    };
+    return last.found;
+  };
+};
+
+// Texts and ids in the form that a search compares. They are computed while the page is idle, or when a search needs
+// them.
+const folded = (rows) => {
+  const made = [];
+  const ahead = (last) => {
+    while (made.length <= last) made.push(search.fold(`${rows.text[made.length]}\n${rows.id[made.length]}`));
+  };
+  const rest = globalThis.requestIdleCallback ?? ((call) => setTimeout(call, 30));
+  const go = () => {
+    if (made.length >= rows.id.length) return;
+    ahead(Math.min(rows.id.length, made.length + PIECE) - 1);
+    rest(go);
+  };
+  return {
+    go: () => rest(go),
+    at: (i) => {
+      if (i >= made.length) ahead(i);
+      return made[i];
+    },
+  };
+};
+
+// "10-200", "10-" and "-200" are ranges; anything else is not.
+const range = (text) => {
+  const match = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(text);
+  return match && (match[1] || match[2])
+    ? [match[1] === undefined ? null : Number(match[1]), match[2] === undefined ? null : Number(match[2])]
+    : null;
+};
+
+const goldName = (rows, labels, i) => (rows.label[i] === null ? "unknown" : labels[rows.label[i]]);
+
+const columnsOf = (rows, { labels, numbers }, score) => [
+  { name: "number", title: "No.", className: "c-number", sort: (i) => i },
+  { name: "text", title: "Text", className: "c-text" },
+  { name: "id", title: "Id", className: "c-id", sort: (i) => rows.id[i] },
+  { name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) },
+  { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => labels[rows.prediction[i]] },
+  ...numbers.map(({ name, title, key }) => ({
+    name,
+    title,
+    className: `c-${name}`,
+    sort: (i) => rows[key][i],
+    falling: true,
+  })),
+  ...Object.entries(score).map(([name, title]) => ({
+    name,
+    title,
+    className: "c-score",
+    sort: (i) => rows[name][i] ?? -1,
+    falling: true,
+  })),
+];
+
+const outcome = (right) => {
+  const made = element("span", `outcome ${right ? "right" : "wrong"}`);
+  const sign = element("span", "", right ? "✓" : "✗");
+  sign.setAttribute("aria-hidden", "true");
+  made.append(sign, ` ${right ? "correct" : "misclassified"}`);
+  return made;
+};
+
+const cellsOf =
+  (rows, { labels, numbers }, query, score) =>
+  (i) => {
+    const { marked, excerpt } = longTable;
+    const link = element("a", "row-link", String(i + 1));
+    link.href = readingList.page(i);
+    const number = element("span", "c-number");
+    number.append(link);
+    const text = element("span", "c-text document-text");
+    const shown = excerpt(rows.text[i], query, EXCERPT);
+    text.dir = "auto";
+    text.append(marked(shown, query));
+    const predicted = element("span", "c-predicted");
+    predicted.append(element("bdi", "", labels[rows.prediction[i]]));
+    if (rows.label[i] !== null) predicted.append(" ", outcome(rows.label[i] === rows.prediction[i]));
+    const id = element("span", "c-id");
+    id.append(element("bdi", "", rows.id[i]));
+    if (rows.full && !rows.full[i]) id.append(" ", element("span", "subject", "· layers only"));
+    const gold = element("span", "c-gold");
+    gold.append(element("bdi", "", goldName(rows, labels, i)));
+    return [
+      number,
+      text,
+      id,
+      gold,
+      predicted,
+      ...numbers.map(({ name, key, written }) => element("span", `c-${name}`, formats[written](rows[key][i], 3))),
+      element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),
+    ];
+  };
+
+const offered = (field, value) =>
+  !field.options || [...field.options].some((option) => option.value === value) ? value : "";
+
+// Stores the filtered list, which document pages step through.
+const leaveTrail = (found, active) => {
+  try {
+    if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), found.join(","));
+    else sessionStorage.removeItem(readingList.keyOf("."));
+  } catch {
+    /* stepping then goes through all documents */
+  }
+};
+
+const RANGES = { confidence: ["confidence-from", "confidence-to"], length: ["length-from", "length-to"] };
+
+// The filters that the page offers. A link may ask for a class that does not exist.
+const asked = (state, fields, withMaps) => {
+  const filter = Object.fromEntries(
+    ["q", "gold", "predicted", "outcome", "group"].map((key) => [
+      key,
+      fields[key] ? offered(fields[key], state.get(key)) : "",
+    ]),
+  );
+  for (const key of Object.keys(RANGES)) filter[key] = range(state.get(key));
+  filter.maps = withMaps !== null && state.get("maps") === "yes";
+  return filter;
+};
+
+const showFilter = (filter, fields, withMaps) => {
+  if (withMaps) withMaps.checked = filter.maps;
+  for (const [key, field] of Object.entries(fields)) if (field.value !== filter[key]) field.value = filter[key];
+  for (const [key, ids] of Object.entries(RANGES))
+    ids.forEach((id, end) => {
+      const value = String(filter[key]?.[end] ?? "");
+      if (byId(id).value !== value && document.activeElement !== byId(id)) byId(id).value = value;
+    });
+};
+
+const listen = (state, fields, withMaps, scores) => {
+  for (const [key, field] of Object.entries(fields))
+    field.addEventListener("input", () => state.set({ [key]: field.value }));
+  withMaps?.addEventListener("change", (event) => state.set({ maps: event.target.checked ? "yes" : "" }));
+  for (const [key, ids] of Object.entries(RANGES))
+    for (const id of ids)
+      byId(id).addEventListener("input", () => {
+        const [from, to] = ids.map((end) => byId(end).value);
+        state.set({ [key]: from || to ? `${from}-${to}` : "" });
+      });
+  scores.addEventListener("change", () => state.set({ sort: `-${scores.value}` }));
+};
+
+const start = () => {
+  const rows = tableRows.get("documents");
+  const place = byId("document-table");
+  const shown = JSON.parse(place.dataset.columns);
+  const { labels, total } = shown;
+  if (!rows || rows.id.length !== total) return;
+  const lower = folded(rows);
+  const find = finder(rows, lower);
+  const state = addressState.create({
+    q: "",
+    gold: "",
+    predicted: "",
+    outcome: "",
+    group: "",
+    maps: "",
+    confidence: "",
+    length: "",
+    sort: "",
+  });
+  const places = {
+    q: byId("search"),
+    gold: byId("filter-gold"),
+    predicted: byId("filter-predicted"),
+    outcome: byId("filter-outcome"),
+    group: byId("filter-group"),
+  };
+  const withMaps = byId("filter-maps");
+  const scores = byId("score");
+  const titles = Object.fromEntries([...scores.options].map(({ value, text }) => [value, text]));
+  // Without gold labels or maps there is nothing to filter by, and the page has no such fields.
+  const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
+  for (const select of [fields.gold, fields.predicted].filter(Boolean))
+    labels.forEach((name, i) => select.append(new Option(name, i)));
+  const columns = columnsOf(rows, shown, titles);
+  const nameOf = (sort) => sort.replace("-", "");
+  const order = longTable.sorter(total);
+  let query = "";
+  let score = "mean";
+  const table = longTable.create(place, {
+    label: "Documents",
+    columns,
+    cells: (i) => cellsOf(rows, shown, query, score)(i),
+    onSort: (name) =>
+      state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
+  });
+  const draw = () => {
+    const filter = asked(state, fields, withMaps);
+    query = search.query(filter.q);
+    showFilter(filter, fields, withMaps);
+    const descending = state.get("sort").startsWith("-");
+    const column = columns.find((c) => c.name === nameOf(state.get("sort")));
+    if (column && titles[column.name]) score = column.name;
+    scores.value = score;
+    table.only("c-score", score);
+    let found = find(filter);
+    if (column?.sort) found = order(found, column, descending);
+    byId("matches").textContent =
+      found.length === total
+        ? `all ${formats.count(total)}`
+        : `${formats.count(found.length)} of ${formats.count(total)}`;
+    leaveTrail(found, found.length < total || column);
+    table.show(found, column?.name, descending);
+  };
+  listen(state, fields, withMaps, scores);
+  state.subscribe(draw);
+  draw();
+  lower.go();
+};
+
+export const documentTable = { finder, folded, range };
+pages.add("documents", start);
