@@ -19,6 +19,7 @@ import { sequenceRows } from "./sequence_rows.js";
 import { spoken } from "./spoken.js";
 import { strip } from "./strip.js";
 import { zoomKeys } from "./zoom_keys.js";
+import { spread } from "./spread.js";
 
 const exportPanel = late("exportPanel");
 const headList = late("headList");
