@@ -1,13 +1,14 @@
 # `make report` builds the default site, `make publish` pushes it to gh-pages (DRY_RUN=1 only says what it would push),
-# `make test` runs every test. Each installs what it needs into .venv.
+# `make test` runs what every change must pass, `make test-all` every test. Each installs what it needs into .venv.
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 DRY_RUN ?=
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-.PHONY: report publish export test faults lint lock reference clean
+.PHONY: report publish export test test-rest test-all faults lint lock reference clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
@@ -20,17 +21,21 @@ publish: .venv/report.installed
 export: .venv/report.installed # attention in the formats that the study's section `export` names
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
 
-test: .venv/test.installed
+test: .venv/test.installed # each part once, in a browser and under Snakemake too
 	tests/support/provide_chromium.sh
+	$(PYTEST) -m "not slow"
+
+test-rest: .venv/test.installed # what takes longer: kills, full disks, a SLURM, large sites, LaTeX
 	tests/support/provide_slurm.sh
 	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
-	python -m pytest -m "not slow"
-	python -m pytest -m slow
+	$(PYTEST) -m slow
+
+test-all: test test-rest
 
 faults: .venv/test.installed # every fault on the way, and 100,000 random inputs; the counts go into docs/reliability.md
 	rm -f .faults.jsonl
-	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 \
-		python -m pytest tests/faults tests/dataset/test_fuzzed_readers.py
+	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 ATTVIZ_KILLS_OF_A_STAGE=4 ATTVIZ_KILLS_OF_THE_WORKFLOW=8 \
+		$(PYTEST) tests/faults tests/dataset/test_fuzzed_readers.py
 	python tests/support/write_fault_table.py .faults.jsonl
 
 lint: .venv/test.installed

@@ -117,7 +117,7 @@ class FinishedStudy:
     def run(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         """Run the workflow to its end and return what it said."""
         process = self.snakemake(*arguments, **environment)
-        said = process.communicate(timeout=600)[0]
+        said = process.communicate(timeout=1800)[0]
         assert process.returncode == expect, said
         return said
 

@@ -53,7 +53,7 @@ class StageProcess:
     def poll(self) -> int | None:
         return self._process.exitcode
 
-    def communicate(self, timeout: float = 300) -> tuple[str, None]:
+    def communicate(self, timeout: float = 600) -> tuple[str, None]:
         """Wait for the end and return what was printed."""
         self._process.join(timeout)
         assert self._process.exitcode is not None, f"still running after {timeout} s"
