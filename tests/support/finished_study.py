@@ -76,7 +76,7 @@ class FinishedStudy:
 
     def call(self, call: Call) -> StageProcess:
         """Start one stage again."""
-        return StageProcess(call.arguments, self.folder)
+        return StageProcess(call.arguments, self.folder, self.base / "checkout")
 
     def python(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start an interpreter of its own in the study's folder."""

@@ -12,8 +12,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from tiny_workflow import ROOT
-
 from attviz_pipeline import cli
 from attviz_pipeline.stages import STAGES
 
@@ -31,9 +29,12 @@ AS_IN_A_JOB = {
 class StageProcess:
     """A stage at work, with as much of the interface of `subprocess.Popen` as the tests need."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
-        """Start `python -m attviz_pipeline` with these arguments in a folder, as the leader of a process group."""
-        _start_server()
+    def __init__(self, arguments: Sequence[str], folder: Path, checkout: Path) -> None:
+        """Start `python -m attviz_pipeline` with these arguments in a folder, as the leader of a process group.
+
+        The code is that of the first checkout that is named: all of them are copies of one.
+        """
+        _start_server(checkout)
         with NamedTemporaryFile(delete=False) as output:
             self._output = Path(output.name)
         started, tells = CONTEXT.Pipe(duplex=False)
@@ -62,10 +63,10 @@ class StageProcess:
         return text, None
 
 
-def _start_server() -> None:
+def _start_server(checkout: Path) -> None:
     """Start the process that stages are forked from, once."""
     before = dict(os.environ)
-    places = [str(ROOT), str(Path(__file__).parent)]
+    places = [str(checkout), str(Path(__file__).parent)]
     os.environ.update(AS_IN_A_JOB, PYTHONPATH=os.pathsep.join(places))
     CONTEXT.set_forkserver_preload([*sorted({stage.module for stage in STAGES.values()}), __name__])
     try:
