@@ -67,7 +67,8 @@ def _start_server(checkout: Path) -> None:
     """Start the process that stages are forked from, once."""
     before = dict(os.environ)
     places = [str(checkout), str(Path(__file__).parent)]
-    os.environ.update(AS_IN_A_JOB, PYTHONPATH=os.pathsep.join(places))
+    # Without the first place of the path, the working directory: pytest's is another checkout.
+    os.environ.update(AS_IN_A_JOB, PYTHONPATH=os.pathsep.join(places), PYTHONSAFEPATH="1")
     CONTEXT.set_forkserver_preload([*sorted({stage.module for stage in STAGES.values()}), __name__])
     try:
         forkserver.ensure_running()
