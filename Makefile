@@ -1,5 +1,6 @@
 # `make report` builds the default site. `make publish` pushes it to gh-pages; with DRY_RUN=1 it only prints what it would
-# push. `make test` runs every test. Each target installs what it needs into .venv.
+# push. `make test` runs what every change must pass, `make test-all` every test. Each target installs what it needs into
+# .venv.
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
@@ -7,8 +8,9 @@ DRY_RUN ?=
 SITE ?= results/news/site
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-.PHONY: report publish export test test-js faults lint lock reference screenshots clean
+.PHONY: report publish export test test-rest test-all test-js faults lint lock reference screenshots clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
@@ -21,13 +23,17 @@ publish: .venv/report.installed
 export: .venv/report.installed # write attention in the formats of the study's section `export`
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
 
-test: .venv/test.installed
+test: .venv/test.installed # each part once, in a browser and under Snakemake too
 	tests/support/provide_chromium.sh
+	$(MAKE) test-js
+	$(PYTEST) -m "not slow"
+
+test-rest: .venv/test.installed # what takes longer: kills, full disks, a SLURM, large sites, LaTeX
 	tests/support/provide_slurm.sh
 	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
-	$(MAKE) test-js
-	python -m pytest -m "not slow"
-	python -m pytest -m slow
+	$(PYTEST) -m slow
+
+test-all: test test-rest
 
 test-js: # needs Node.js 20 or newer, and nothing else
 	@if command -v node > /dev/null; then node --test tests/js/*.test.js; \
@@ -35,8 +41,8 @@ test-js: # needs Node.js 20 or newer, and nothing else
 
 faults: .venv/test.installed # inject every fault, try 100,000 random inputs, write the counts into docs/reliability.md
 	rm -f .faults.jsonl
-	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 \
-		python -m pytest tests/faults tests/dataset/test_fuzzed_readers.py
+	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 ATTVIZ_KILLS_OF_A_STAGE=4 ATTVIZ_KILLS_OF_THE_WORKFLOW=8 \
+		$(PYTEST) tests/faults tests/dataset/test_fuzzed_readers.py
 	python tests/support/write_fault_table.py .faults.jsonl
 
 lint: .venv/test.installed node_modules/installed

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
+from scipy.special import ndtri
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, bin_edges
@@ -198,7 +198,7 @@ def _quantiles(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return normal quantiles and values at the edges of bins: there the share below is known exactly."""
     below = np.cumsum(histogram)[:-1] / histogram.sum()
     inside = (below > 0) & (below < 1)
-    return stats.norm.ppf(below[inside]), bin_edges()[inside].astype(np.float64)
+    return ndtri(below[inside]), bin_edges()[inside].astype(np.float64)
 
 
 def _line(theory: np.ndarray, values: np.ndarray) -> tuple[float, float] | None:
@@ -206,7 +206,7 @@ def _line(theory: np.ndarray, values: np.ndarray) -> tuple[float, float] | None:
 
     None where a quartile lies beyond the edges of the bins, below 1e-8 for example.
     """
-    quartiles = stats.norm.ppf([0.25, 0.75])
+    quartiles = ndtri([0.25, 0.75])
     if len(theory) < 2 or theory[0] > quartiles[0] or theory[-1] < quartiles[1]:
         return None
     low, high = np.interp(quartiles, theory, np.log10(values))

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import yaml
-from fault_study import count
+from harm import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

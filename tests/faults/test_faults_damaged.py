@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from fault_study import FaultStudy, chance, count
+from finished_study import FinishedStudy
+from harm import chance, count
 
 from attviz_pipeline.artifacts import all_schemas, files, model_schemas, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
@@ -16,7 +17,7 @@ from attviz_pipeline.errors import ArtifactError
 pytestmark = pytest.mark.slow
 
 
-def kinds(study: FaultStudy) -> dict[Schema, Path]:
+def kinds(study: FinishedStudy) -> dict[Schema, Path]:
     """Return one artifact of each kind that the study has made."""
     found: dict[Schema, Path] = {}
     by_name = {schema.identifier: schema for schema in all_schemas.ALL}
@@ -50,8 +51,8 @@ def damaged_copies(path: Path, folder: Path) -> list[Path]:
     return copies
 
 
-def test_damage_to_each_kind_of_artifact_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
-    found = kinds(fault_study)
+def test_damage_to_each_kind_of_artifact_is_noticed(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    found = kinds(finished_study)
     unmade = {schema.name for schema in set(all_schemas.ALL) - set(found)}
     assert unmade == {"exported_tokens"}  # made on request only
 
@@ -65,15 +66,15 @@ def test_damage_to_each_kind_of_artifact_is_noticed(fault_study: FaultStudy, tmp
     count("a flipped bit or an early end in an artifact of each kind", 20 * len(found))
 
 
-def test_damage_to_the_model_and_to_figures_is_noticed(fault_study: FaultStudy, tmp_path: Path) -> None:
-    figures = files.read_json(fault_study.results / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
-    model = files.read_json(fault_study.results / "model" / "model.json", model_schemas.MODEL)["sha256"]
+def test_damage_to_the_model_and_to_figures_is_noticed(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    figures = files.read_json(finished_study.results / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
+    model = files.read_json(finished_study.results / "model" / "model.json", model_schemas.MODEL)["sha256"]
     folders = {"figures": figures[0]["sha256"], "model/checkpoint": model}
 
     n_cases = 0
     for name, digests in folders.items():
         folder = tmp_path / Path(name).name
-        shutil.copytree(fault_study.results / name, folder)
+        shutil.copytree(finished_study.results / name, folder)
         require_unchanged(folder, digests)
         for file in digests:
             undamaged = (folder / file).read_bytes()
@@ -92,8 +93,8 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_damaged_files_are_named_and_deleting_them_rebuilds_all(fault_study: FaultStudy, tmp_path: Path) -> None:
-    study = fault_study.copy(tmp_path / "study")
+def test_damaged_files_are_named_and_deleting_them_rebuilds_all(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
     results = study.results
     flip(results / "attention" / "00000-of-00002.parquet")
     flip(results / "model" / "checkpoint" / "model.safetensors")
@@ -111,6 +112,6 @@ def test_damaged_files_are_named_and_deleting_them_rebuilds_all(fault_study: Fau
     shutil.rmtree(study.folder / folder)
     assert "Traceback" not in said
 
-    study.run()
-    assert study.results_now() == fault_study.undisturbed
+    study.run_calls(study.planned_calls())
+    assert study.results_now() == finished_study.undisturbed
     count("damaged files rebuilt by the remedy that the message names", 2)

@@ -8,15 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fault_study import AGGREGATES, C_LOCALE, N_SHARDS, SHARDS, Call, FaultStudy, chance, count, kill, wait_for
+from finished_study import AGGREGATES, C_LOCALE, N_SHARDS, SHARDS, Call, FinishedStudy
+from harm import KILLS_OF_A_STAGE, KILLS_OF_THE_WORKFLOW, chance, count, kill, wait_for
 
 pytestmark = pytest.mark.slow
 
-KILLS_OF_A_STAGE = int(os.environ.get("ATTVIZ_KILLS_OF_A_STAGE", "4"))
-KILLS_OF_THE_WORKFLOW = int(os.environ.get("ATTVIZ_KILLS_OF_THE_WORKFLOW", "8"))
 
-
-def partial_files(study: FaultStudy) -> set[Path]:
+def partial_files(study: FinishedStudy) -> set[Path]:
     """Return what is being written; unlike `rglob`, `os.walk` tolerates that a folder is renamed meanwhile."""
     walk = os.walk(study.results)
     return {
@@ -24,7 +22,7 @@ def partial_files(study: FaultStudy) -> set[Path]:
     }
 
 
-def is_whole(study: FaultStudy) -> bool:
+def is_whole(study: FinishedStudy) -> bool:
     """Whether every file that has its name has all its bytes."""
     found = study.results_now()
     return all(study.undisturbed.get(name) == found[name] for name in found if ".partial" not in name)
@@ -35,9 +33,16 @@ def is_frame_of_ours(line: str) -> bool:
     return line.lstrip().startswith('File "') and "attviz_pipeline" in line
 
 
-def kill_stage(study: FaultStudy, number: int, call: Call) -> int:
+def seconds_of(study: FinishedStudy, call: Call) -> float:
+    """Let a stage run to its end and return how long that took."""
+    start = time.monotonic()
+    study.run_calls([call])
+    return time.monotonic() - start
+
+
+def kill_stage(study: FinishedStudy, number: int, call: Call) -> int:
     """Kill a stage at random moments, every third time while it writes; then let it end."""
-    n_kills = 0
+    seconds, n_kills = seconds_of(study, call), 0
     for attempt in range(KILLS_OF_A_STAGE):
         moments = chance(number, call.stage, attempt)
         left = partial_files(study)
@@ -46,34 +51,32 @@ def kill_stage(study: FaultStudy, number: int, call: Call) -> int:
             wait_for(lambda left=left: partial_files(study) - left, process)
             time.sleep(moments.uniform(0, 0.03))
         else:
-            time.sleep(moments.uniform(0.1, 0.8) * call.seconds)
+            time.sleep(moments.uniform(0.1, 0.8) * seconds)
         n_kills += kill(process)
         assert is_whole(study), (call.stage, attempt)
-    process = study.call(call)
-    said = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, said
+    study.run_calls([call])
     return n_kills
 
 
-def test_each_stage_is_killed_again_and_again(fault_study: FaultStudy, tmp_path: Path) -> None:
-    stages = list(enumerate(fault_study.calls))
+def test_each_stage_is_killed_again_and_again(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    stages = list(enumerate(finished_study.calls))
     assert len({call.stage for _, call in stages}) >= 15
 
-    def harm(stage: tuple[int, Call]) -> int:
+    def kill_and_finish(stage: tuple[int, Call]) -> int:
         number, call = stage
-        copy = fault_study.copy(tmp_path / str(number))
+        copy = finished_study.copy(tmp_path / str(number))
         n_kills = kill_stage(copy, number, call)
-        assert copy.results_now() == fault_study.undisturbed, call.stage
+        assert copy.results_now() == finished_study.undisturbed, call.stage
         return n_kills
 
     with ThreadPoolExecutor(2) as pool:
-        n_kills = sum(pool.map(harm, stages))
+        n_kills = sum(pool.map(kill_and_finish, stages))
     assert n_kills >= KILLS_OF_A_STAGE * len(stages) * 0.8
     count("SIGKILL of one stage, at a random moment or while it writes", n_kills)
 
 
-def test_the_workflow_is_killed_until_it_is_done_in_locale_c(fault_study: FaultStudy, tmp_path: Path) -> None:
-    study = fault_study.copy(tmp_path / "störfälle ж", finished=False)
+def test_the_workflow_is_killed_until_it_is_done_in_locale_c(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "störfälle ж", finished=False)
     n_kills = 0
     for attempt in range(KILLS_OF_THE_WORKFLOW):
         process = study.snakemake("--rerun-incomplete", **C_LOCALE)
@@ -83,13 +86,13 @@ def test_the_workflow_is_killed_until_it_is_done_in_locale_c(fault_study: FaultS
         study.run("--unlock", **C_LOCALE)
 
     study.run("--rerun-incomplete", **C_LOCALE)
-    assert study.results_now() == fault_study.undisturbed
+    assert study.results_now() == finished_study.undisturbed
     assert n_kills > KILLS_OF_THE_WORKFLOW / 3
     count("SIGKILL of Snakemake and all its jobs, in locale C", n_kills)
 
 
-def test_the_workflow_is_killed_in_mid_extraction(fault_study: FaultStudy, tmp_path: Path) -> None:
-    study = fault_study.copy(tmp_path / "study")
+def test_the_workflow_is_killed_in_mid_extraction(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
     for stage in ("attention", "aggregates"):
         shutil.rmtree(study.results / stage)
     process = study.snakemake(*AGGREGATES)
@@ -99,13 +102,13 @@ def test_the_workflow_is_killed_in_mid_extraction(fault_study: FaultStudy, tmp_p
 
     study.run("--unlock")
     study.run("--rerun-incomplete", *AGGREGATES)
-    assert study.results_now() == fault_study.undisturbed
+    assert study.results_now() == finished_study.undisturbed
     count("SIGKILL of Snakemake and all its jobs, in mid-extraction")
 
 
-def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(fault_study: FaultStudy, tmp_path: Path) -> None:
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(finished_study: FinishedStudy, tmp_path: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and hand that on
-    study = fault_study.copy(tmp_path / "study", finished=False)
+    study = finished_study.copy(tmp_path / "study", finished=False)
     process = study.snakemake()
     wait_for((study.results / "shards").is_dir, process)
     os.killpg(process.pid, signal.SIGINT)

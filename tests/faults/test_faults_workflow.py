@@ -3,14 +3,14 @@
 import os
 import re
 import shutil
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
-from fault_study import AGGREGATES, C_LOCALE, SHARDS, Call, FaultStudy, count, wait_for
+from finished_study import AGGREGATES, C_LOCALE, SHARDS, Call, FinishedStudy
+from harm import count, wait_for
 from tiny_workflow import planned
 
 from attviz_pipeline.config.settings import DocumentsSettings, Study
@@ -22,43 +22,34 @@ YEAR = 365.25 * 24 * 3600
 
 
 @pytest.fixture
-def study(fault_study: FaultStudy, tmp_path: Path) -> FaultStudy:
+def study(finished_study: FinishedStudy, tmp_path: Path) -> FinishedStudy:
     """A finished study that has lost its attention."""
-    copy = fault_study.copy(tmp_path / "study")
+    copy = finished_study.copy(tmp_path / "study")
     shutil.rmtree(copy.results / "attention")
     shutil.rmtree(copy.results / "aggregates")
     return copy
 
 
-def add_python(study: FaultStudy, *lines: str) -> Path:
-    """Put lines before what the stages' `python` does."""
-    program = study.base / "bin" / "python"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text("\n".join(["#!/bin/sh", *lines, f'exec "{sys.executable}" "$@"', ""]), encoding="utf-8")
-    program.chmod(0o755)
-    return program
-
-
-def same_shards(study: FaultStudy) -> bool:
+def same_shards(study: FinishedStudy) -> bool:
     return study.results_now() == study.undisturbed
 
 
-def test_others_finish_when_a_shard_fails_and_only_it_runs_again(study: FaultStudy) -> None:
+def test_others_finish_when_a_shard_fails_and_only_it_runs_again(study: FinishedStudy) -> None:
     failing = f"case $* in *extract-attention*--attention*{SHARDS[1]}*) exit 1;; esac"
-    program = add_python(study, failing)
+    study.before_stages(failing)
     study.run(*AGGREGATES, expect=1)
     assert [path.name for path in (study.results / "attention").iterdir()] == [f"{SHARDS[0]}.parquet"]
     assert (study.results / "aggregates" / f"{SHARDS[0]}.parquet").is_file()
 
-    program.unlink()
+    study.before_stages()
     said = study.run(*AGGREGATES)
     assert said.count("extract-attention") == 0 or SHARDS[0] not in said
     assert same_shards(study)
     count("a shard that fails")
 
 
-def test_a_second_run_in_the_folder_is_locked_out(study: FaultStudy) -> None:
-    add_python(study, "sleep 1")
+def test_a_second_run_in_the_folder_is_locked_out(study: FinishedStudy) -> None:
+    study.before_stages("sleep 1")
     first = study.snakemake(*AGGREGATES)
     wait_for(lambda: list((study.folder / ".snakemake" / "locks").glob("*")), first)
     said = study.run(*AGGREGATES, expect=1)
@@ -71,7 +62,7 @@ def test_a_second_run_in_the_folder_is_locked_out(study: FaultStudy) -> None:
     count("two runs in one folder")
 
 
-def test_settings_changed_in_mid_run_take_effect_in_the_next(study: FaultStudy) -> None:
+def test_settings_changed_in_mid_run_take_effect_in_the_next(study: FinishedStudy) -> None:
     run = study.snakemake(*AGGREGATES)
     wait_for((study.results / "attention").is_dir, run)
     settings = yaml.safe_load((study.folder / "study.yaml").read_text(encoding="utf-8"))
@@ -87,13 +78,13 @@ def test_settings_changed_in_mid_run_take_effect_in_the_next(study: FaultStudy) 
     count("settings changed in mid-run")
 
 
-def date_files(study: FaultStudy, moment: float) -> None:
+def date_files(study: FinishedStudy, moment: float) -> None:
     for name in ("shards", "model"):
         for path in (study.results / name).rglob("*"):
             os.utime(path, (moment, moment))
 
 
-def test_clock_that_jumped_forward_changes_nothing(study: FaultStudy) -> None:
+def test_clock_that_jumped_forward_changes_nothing(study: FinishedStudy) -> None:
     date_files(study, 10 * YEAR)
     study.run(*AGGREGATES)
 
@@ -102,7 +93,7 @@ def test_clock_that_jumped_forward_changes_nothing(study: FaultStudy) -> None:
     count("a clock that jumps forward")
 
 
-def test_clock_that_jumped_back_is_named(study: FaultStudy) -> None:
+def test_clock_that_jumped_back_is_named(study: FinishedStudy) -> None:
     date_files(study, time.time() + YEAR)
     said = study.run(*AGGREGATES, expect=1)
     assert "This could indicate a clock skew problem" in said
@@ -114,31 +105,31 @@ def test_clock_that_jumped_back_is_named(study: FaultStudy) -> None:
     count("a clock that jumps back")
 
 
-def test_a_moved_checkout_has_nothing_to_do(fault_study: FaultStudy, tmp_path: Path) -> None:
-    moved = fault_study.copy(tmp_path / "elsewhere" / "ж ü")
+def test_a_moved_checkout_has_nothing_to_do(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    moved = finished_study.copy(tmp_path / "elsewhere" / "ж ü")
 
     assert "Nothing to be done" in moved.run("--dry-run")
     count("a moved checkout and study")
 
 
-def test_a_python_without_utf_8_mode_is_refused(fault_study: FaultStudy) -> None:
+def test_a_python_without_utf_8_mode_is_refused(finished_study: FinishedStudy) -> None:
     no_utf8 = C_LOCALE | {"PYTHONUTF8": "0"}
-    said = fault_study.run("--dry-run", expect=2, **no_utf8)
-    process = fault_study.call(fault_study.calls[0], **no_utf8)
+    said = finished_study.run("--dry-run", expect=2, **no_utf8)
+    process = finished_study.python("-m", "attviz_pipeline", *finished_study.calls[0].arguments, **no_utf8)
     stage_said = process.communicate(timeout=60)[0]
 
     for message in (said, stage_said):
         assert "names of files are read as ascii here, not as UTF-8: set PYTHONUTF8=1" in message
         assert "Traceback" not in message
     assert process.returncode == 2
-    assert fault_study.results_now() == fault_study.undisturbed
+    assert finished_study.results_now() == finished_study.undisturbed
     count("locale C, with UTF-8 mode disabled in Python", 2)
 
 
-def test_as_many_shards_as_may_be_fit_one_command(fault_study: FaultStudy) -> None:
+def test_as_many_shards_as_may_be_fit_one_command(finished_study: FinishedStudy) -> None:
     (most,) = [fact.le for fact in DocumentsSettings.model_fields["n_shards"].metadata if hasattr(fact, "le")]
     long = ["--config", f"name={'n' * 64}", f"documents={{n_shards: {most}, block_size: 1}}"]
-    listing = fault_study.run("--dry-run", "--printshellcmds", *long)
+    listing = finished_study.run("--dry-run", "--printshellcmds", *long)
 
     commands = [len(line) for line in listing.splitlines() if "-m attviz_pipeline" in line]
     assert len(commands) > 3 * most
@@ -167,7 +158,7 @@ CHANGES = [
 ]
 
 
-def rules_after(study: FaultStudy) -> dict[str, set[str]]:
+def rules_after(study: FinishedStudy) -> dict[str, set[str]]:
     """Return the rules that need what each rule makes, near or far."""
     graph = study.run("--forceall", "--rulegraph")
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
@@ -181,13 +172,13 @@ def rules_after(study: FaultStudy) -> dict[str, set[str]]:
     return {name: all_after(name) - {"all"} for name in next_rules}
 
 
-def test_a_changed_setting_reruns_what_reads_it_and_what_follows(fault_study: FaultStudy) -> None:
-    after = rules_after(fault_study)
+def test_a_changed_setting_reruns_what_reads_it_and_what_follows(finished_study: FinishedStudy) -> None:
+    after = rules_after(finished_study)
     sections = [change.partition("=")[0] for change in CHANGES]
     assert set(Study.model_fields) - set(sections) == {"name", "redaction", "export", "publish"}
 
     with ThreadPoolExecutor(2) as pool:
-        listings = list(pool.map(lambda change: fault_study.run("--dry-run", "--config", change), CHANGES))
+        listings = list(pool.map(lambda change: finished_study.run("--dry-run", "--config", change), CHANGES))
     for section, listing in zip(sections, listings, strict=True):
         readers = {
             name for name, stage in STAGES.items() if stage.settings and section in stage.settings.model_fields
@@ -210,18 +201,18 @@ sys.exit(cli.main(sys.argv[3:]))
 MODULES = {"aggregate-shard": "analysis", "aggregate-dataset": "analysis", "render-site": "report"}
 
 
-def test_out_of_memory_is_reported_in_a_line(fault_study: FaultStudy, tmp_path: Path) -> None:
-    study = fault_study.copy(tmp_path / "study")
+def test_out_of_memory_is_reported_in_a_line(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
     calls = {call.stage: call for call in study.calls}
     for stage, package in MODULES.items():
-        process = study.popen(limited(calls[stage], package))
+        process = study.python(*limited(calls[stage], package))
         said = process.communicate(timeout=120)[0]
         assert process.returncode == 2, (stage, said)
         assert "out of memory" in said, (stage, said)
         assert "Traceback" not in said, (stage, said)
-    assert study.results_now() == fault_study.undisturbed
+    assert study.results_now() == finished_study.undisturbed
     count("out of memory", len(MODULES))
 
 
 def limited(call: Call, package: str) -> list[str]:
-    return [sys.executable, "-c", OUT_OF_MEMORY, f"attviz_pipeline.{package}", "1000000", *call.arguments[2:]]
+    return ["-c", OUT_OF_MEMORY, f"attviz_pipeline.{package}", "1000000", *call.arguments]

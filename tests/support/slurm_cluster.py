@@ -51,11 +51,11 @@ def why_not() -> str:
     """Say why no SLURM can be started here; empty where one can."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=_search_path()) is None]
     if missing:
-        return f"SLURM is not installed: no {', '.join(missing)} (tests/provide_slurm.sh)"
+        return f"SLURM is not installed: no {', '.join(missing)} (tests/support/provide_slurm.sh)"
     try:
         socket.gethostbyname(socket.gethostname())
     except OSError:
-        return "the machine's own name does not resolve (tests/provide_slurm.sh)"
+        return "the machine's own name does not resolve (tests/support/provide_slurm.sh)"
     return ""
 
 

@@ -49,7 +49,7 @@ def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 def snakemake(folder: Path, *arguments: str, expect: int = 0) -> str:
     arguments, environment = command(folder, *arguments)
     finished = subprocess.run(
-        arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=600
+        arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=1800
     )
     assert finished.returncode == expect, finished.stdout + finished.stderr
     return finished.stdout + finished.stderr

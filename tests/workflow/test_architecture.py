@@ -56,6 +56,7 @@ ONLY_IN = {
 OTHERS = {"attviz_pipeline/report/render_site.py"}
 """Templates have the names of pages."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((PACKAGE.parent / "tests").rglob("test_*.py"))
 
 
 def part_of(module: Path) -> str:
@@ -95,6 +96,13 @@ def test_parsing_the_workflow_imports_nothing_heavy(module: str) -> None:
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert finished.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("test", TESTS, ids=lambda path: path.name)
+def test_no_test_imports_another(test: Path) -> None:
+    parts = {part for name in imported_names(test) for part in name.split(".")}
+
+    assert not parts & {"conftest", *(path.stem for path in TESTS)}
 
 
 def test_every_public_thing_is_documented() -> None:

@@ -15,6 +15,8 @@ from tiny_workflow import ROOT, command, content
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 NAME = "news"
+MOST_SECONDS = 1800
+"""After this a run hangs; other tests may keep the machine busy meanwhile."""
 GPU_OF_SLURM = "SLURM gave this job CUDA_VISIBLE_DEVICES="
 
 
@@ -34,11 +36,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The default study twice: one to run here, one to run on the cluster."""
+    """The default study, trained for one epoch, twice: one to run here, one to run on the cluster."""
     here = tmp_path_factory.mktemp("here")
     shutil.copytree(ROOT / "examples", here / "examples")
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     study["resources"] = {"threads": 1, "gpu": 1}  # a node has one core, and as many threads give the same last bits
+    study["training"] |= {"epochs": 1}
     study["attention"] |= {"device": "cpu"}  # the cluster's GPUs are pretended
     (here / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     there = tmp_path_factory.mktemp("there") / "study"
@@ -62,7 +65,7 @@ class Run:
         return self.log.read_text(encoding="utf-8")
 
     def finish(self) -> str:
-        assert self.process.wait(timeout=900) == 0, self.text()
+        assert self.process.wait(timeout=MOST_SECONDS) == 0, self.text()
         return self.text()
 
 
@@ -91,7 +94,7 @@ def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmClust
     run = Run(cluster, there)
     try:
         logs = there / "results" / NAME / "logs" / "extract_attention"
-        wait(lambda: len(list(logs.glob("*.log"))) == 2, "both shards at work", seconds=600)
+        wait(lambda: len(list(logs.glob("*.log"))) == 2, "both shards at work", seconds=MOST_SECONDS)
         jobs = {job.node: job for job in cluster.jobs("extract_attention", "RUNNING")}
         cluster.command("scancel", jobs["node1"].id)
         cluster.kill_node("node2")
@@ -102,7 +105,7 @@ def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmClust
         )
         cluster.start_node("node2")
         log = run.finish()
-        assert undisturbed.wait(timeout=600) == 0
+        assert undisturbed.wait(timeout=MOST_SECONDS) == 0
     finally:
         for process in (run.process, undisturbed):
             process.kill()

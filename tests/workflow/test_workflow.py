@@ -8,34 +8,26 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from finished_study import FinishedStudy
 from tiny_workflow import ROOT, content, planned, snakemake, write_study
 
-pytestmark = pytest.mark.slow
 SLURM = str(ROOT / "workflow" / "profiles" / "slurm")
 
 
-@pytest.fixture(scope="module")
-def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose name has a space and other alphabets, with a study run to its end in one shard."""
-    folder = tmp_path_factory.mktemp("study with spaces ünd ж")
-    write_study(folder)
-    snakemake(folder)
-    return folder
-
-
-def test_a_study_runs_to_its_site_and_then_nothing_is_left_to_do(finished_study: Path) -> None:
-    site = finished_study / "results" / "tiny" / "site"
+def test_a_study_runs_to_its_site_and_then_nothing_is_left_to_do(finished_study: FinishedStudy) -> None:
+    site = finished_study.results / "site"
 
     assert (site / "index.html").is_file()
     assert len(list((site / "documents").glob("*.html"))) == 55
     assert len(list((site / "heads").glob("*.html"))) == 8
-    assert "Nothing to be done" in snakemake(finished_study, "--dry-run")
-    assert not list(finished_study.rglob("*.partial"))
-    logs = {path.stem for path in (finished_study / "results" / "tiny" / "logs").iterdir()}
+    assert "Nothing to be done" in finished_study.run("--dry-run")
+    assert not list(finished_study.folder.rglob("*.partial"))
+    logs = {path.stem for path in (finished_study.results / "logs").iterdir()}
     assert {"prepare_dataset", "prepare_model", "extract_attention", "render_site"} <= logs
 
 
-def test_only_what_depends_on_a_changed_key_reruns(finished_study: Path) -> None:
+@pytest.mark.slow
+def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy) -> None:
     expected = {
         "report={title: Another title}": {"render_site"},
         "figures={dpi: 60}": {"draw_figures", "render_site"},
@@ -44,11 +36,9 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: Path) -> None
         "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
         "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
     }
-    changes = [*expected, "documents={n_shards: 2}", "training={epochs: 2}"]
+    changes = [*expected, "documents={n_shards: 3}", "training={epochs: 2}"]
     with ThreadPoolExecutor(2) as pool:
-        found = list(
-            pool.map(lambda change: planned(snakemake(finished_study, "--dry-run", "--config", change)), changes)
-        )
+        found = list(pool.map(lambda change: planned(finished_study.run("--dry-run", "--config", change)), changes))
     *others, resharded, retrained = found
 
     assert others == [*expected.values()]
@@ -57,30 +47,33 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: Path) -> None
     assert "prepare_model" in retrained
 
 
-def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: Path) -> None:
+@pytest.mark.slow
+def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: FinishedStudy) -> None:
     profile = str(ROOT / "workflow" / "profiles" / "gpu")
-    listing = snakemake(finished_study, "--dry-run", "--forceall", "--workflow-profile", profile)
+    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile)
 
     jobs = [job for job in listing.split("\nrule ")[1:] if "gpu=1" in job]
     assert {job.partition(":")[0] for job in jobs} == {"prepare_model", "extract_attention", "extract_maps"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["none", "shape"])
-def test_shards_share_jobs_on_a_cluster_in_every_mode(mode: str, finished_study: Path) -> None:
+def test_shards_share_jobs_on_a_cluster_in_every_mode(mode: str, finished_study: FinishedStudy) -> None:
     changes = ("--config", "documents={n_shards: 12}", f"redaction={{mode: {mode}}}")
     together = ("--group-components", *(f"{group}=10" for group in ("shard", "aggregate", "measure")))
-    listing = snakemake(finished_study, "--dry-run", "--workflow-profile", SLURM, *changes, *together)
+    listing = finished_study.run("--dry-run", "--workflow-profile", SLURM, *changes, *together)
     assert {"extract_attention", "aggregate_shard", "measure_shard"} <= planned(listing)
 
 
-def test_extraction_can_have_a_partition_of_its_own(finished_study: Path) -> None:
+@pytest.mark.slow
+def test_extraction_can_have_a_partition_of_its_own(finished_study: FinishedStudy) -> None:
     partitions = (
         "--default-resources",
         "slurm_partition=cpu",
         "--set-resources",
         "extract_attention:slurm_partition=gpu",
     )
-    listing = snakemake(finished_study, "--dry-run", "--forceall", "--workflow-profile", SLURM, *partitions)
+    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", SLURM, *partitions)
     jobs = [job for job in listing.split("rule ")[1:] if "slurm_partition=gpu" in job]
     assert {job.partition(":")[0] for job in jobs} == {"extract_attention"}
 
@@ -100,22 +93,24 @@ def test_no_job_asks_a_cluster_for_what_no_node_has() -> None:
             assert name != "mem_mb" or large > measured_mb
 
 
-def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(finished_study, tmp_path / "copy"))
-    results = copy / "results" / "tiny"
+@pytest.mark.slow
+def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: FinishedStudy, tmp_path: Path) -> None:
     shared = ("statistics", "figures", "maps")
-    one = [content(results / stage) for stage in shared]
-    assert all(one)
+    two = [content(finished_study.results / stage) for stage in shared]
+    assert all(two)
 
-    for n_shards in (2, 7):
+    for n_shards in (1, 7):
+        study = finished_study.copy(tmp_path / str(n_shards))
+        for stage in shared:
+            shutil.rmtree(study.results / stage)
         documents = f"documents={{n_shards: {n_shards}, block_size: 32}}"
-        snakemake(copy, "--config", documents, "--omit-from", "render_site")
-        assert len(list((results / "attention").glob(f"*-of-{n_shards:05d}.parquet"))) == n_shards
-        assert [content(results / stage) for stage in shared] == one
+        study.run_calls(study.planned_calls("--config", documents, "--omit-from", "render_site"))
+        assert len(list((study.results / "attention").glob(f"*-of-{n_shards:05d}.parquet"))) == n_shards
+        assert [content(study.results / stage) for stage in shared] == two
 
 
-def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: Path) -> None:
-    message = snakemake(finished_study, "--config", "training={epoch: 2, batch_size: none}", expect=2)
+def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: FinishedStudy) -> None:
+    message = finished_study.run("--config", "training={epoch: 2, batch_size: none}", expect=2)
 
     assert "has 2 problems:" in message
     assert "unknown key; did you mean `epochs`?" in message
@@ -123,6 +118,7 @@ def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: P
     assert "Traceback" not in message
 
 
+@pytest.mark.slow
 def test_bad_row_stops_the_workflow_with_its_name_and_no_traceback(tmp_path: Path) -> None:
     write_study(tmp_path)
     with (tmp_path / "news ünïcode.csv").open("a", encoding="utf-8") as file:
@@ -137,18 +133,16 @@ def test_bad_row_stops_the_workflow_with_its_name_and_no_traceback(tmp_path: Pat
     )
 
 
-def test_an_edit_of_a_stage_reruns_it_and_a_touch_does_not(finished_study: Path) -> None:
-    module = ROOT / "attviz_pipeline" / "figures" / "__init__.py"
-    before = module.read_bytes()
+def test_an_edit_of_a_stage_reruns_it_and_a_touch_does_not(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
+    module = study.base / "checkout" / "attviz_pipeline" / "figures" / "style.py"
     module.touch()
-    assert "Nothing to be done" in snakemake(finished_study, "--dry-run")
-    try:
-        module.write_bytes(before + b"# edited\n")
-        assert planned(snakemake(finished_study, "--dry-run")) == {"draw_figures", "render_site"}
-    finally:
-        module.write_bytes(before)
+    assert "Nothing to be done" in study.run("--dry-run")
+    module.write_bytes(module.read_bytes() + b"# edited\n")
+    assert planned(study.run("--dry-run")) == {"draw_figures", "render_site"}
 
 
+@pytest.mark.slow
 def test_attention_from_a_file_goes_to_its_site_and_back(tmp_path: Path) -> None:
     words = [f"word{number}" for number in range(9)]
     documents = [
@@ -185,6 +179,7 @@ def test_attention_from_a_file_goes_to_its_site_and_back(tmp_path: Path) -> None
     assert json.loads((results / "export" / "attviz.json").read_text(encoding="utf-8")) == documents
 
 
+@pytest.mark.slow
 def test_any_name_that_the_file_system_allows(tmp_path: Path) -> None:
     folder = tmp_path / "-study {v2} 'a\" $HOME `id` *?[x]% \\ \n ж"
     folder.mkdir()
