@@ -4,6 +4,10 @@ const test = require("node:test");
 const attviz = require("./load")("core/elements", "core/scale", "core/palette", "document/stats", "later/head_stats", "document/attention", "document/pins", "document/norm", "words/merge", "document/axis", "later/linear_axis", "later/spread", "later/sequence_rows", "later/pin_note");
 const { axis } = attviz;
 
+// As many heads as can be pinned.
+const N_PINS = attviz.palette.PINS.length;
+const MOST_PINS = Array.from({ length: N_PINS }, (_, head) => `0.${head}`).join(",");
+
 test("a logarithmic axis covers whole decades and sets tiny values apart", () => {
   const plain = axis.logarithmic(0.002, 300);
   assert.equal(plain.below, null);
@@ -89,17 +93,17 @@ test("what the reader makes of a pin survives the address", () => {
 });
 
 test("pins keep their colours when others come and go", () => {
-  const made = { ...doc(), heads: 9, rows: 9 };
+  const made = { ...doc(), heads: N_PINS + 1, rows: N_PINS + 1 };
   const colours = (pins) => Object.fromEntries(pins.map(({ key, colour }) => [key, colour]));
   const pins = attviz.pins.parse(made, "0.0,0.1,0.2");
   const fewer = attviz.pins.parse(made, attviz.pins.write(attviz.pins.toggled(made, pins, "0.0")));
   assert.deepEqual(colours(fewer), { 0.1: "#d55e00", 0.2: "#009e73" });
   const more = attviz.pins.toggled(made, fewer, "0.5");
   assert.deepEqual(colours(more), { ...colours(fewer), 0.5: "#0072b2" });
-  const full = attviz.pins.parse(made, "0.0,0.1,0.2,0.3,0.4,0.5,0.6,0.7");
-  const ninth = attviz.pins.toggled(made, full, "0.8");
-  assert.deepEqual(colours(ninth.slice(0, 7)), colours(full.slice(1)));
-  assert.equal(new Set(Object.values(colours(ninth))).size, 8);
+  const full = attviz.pins.parse(made, MOST_PINS);
+  const another = attviz.pins.toggled(made, full, `0.${N_PINS}`);
+  assert.deepEqual(colours(another.slice(0, -1)), colours(full.slice(1)));
+  assert.equal(new Set(Object.values(colours(another))).size, N_PINS);
   assert.deepEqual(attviz.pins.toggled(made, full, "nonsense"), full);
 });
 
@@ -113,12 +117,13 @@ test("what there is no room for is found, and nothing else", () => {
   assert.deepEqual(left(eight, pins(..."ijklmnop"), pins(..."ijklmnop")), []);
 });
 
-test("a ninth pin takes the place of the oldest, and pinning twice unpins", () => {
-  const made = { ...doc(), heads: 9, rows: 9 };
-  const pins = attviz.pins.parse(made, "0.0,0.1,0.2,0.3,0.4,0.5,0.6,0.7");
-  assert.deepEqual(attviz.pins.toggled(made, pins, "0.8").map(({ key }) => key).slice(-2), ["0.7", "0.8"]);
-  assert.equal(attviz.pins.toggled(made, pins, "0.8").length, 8);
-  assert.equal(attviz.pins.toggled(made, pins, "0.3").length, 7);
+test("one pin more than there are colours takes the place of the oldest, and pinning twice unpins", () => {
+  const made = { ...doc(), heads: N_PINS + 1, rows: N_PINS + 1 };
+  const pins = attviz.pins.parse(made, MOST_PINS);
+  const another = attviz.pins.toggled(made, pins, `0.${N_PINS}`);
+  assert.deepEqual(another.map(({ key }) => key).slice(-2), [`0.${N_PINS - 1}`, `0.${N_PINS}`]);
+  assert.equal(another.length, N_PINS);
+  assert.equal(attviz.pins.toggled(made, pins, "0.3").length, N_PINS - 1);
 });
 
 test("the heads that vary most come first", () => {
