@@ -38,7 +38,7 @@ def write_assets(templates: Path, site: Path) -> None:
         for folder in sorted(path for path in (source / kind).iterdir() if path.is_dir()):
             if not (sources := bundle(templates, kind, folder.name)):
                 continue
-            text = _squeezed(joined(sources)) if kind == "css" else _facts(folder.name) + _as_script(sources)
+            text = _squeezed(joined(sources)) if kind == "css" else _as_script(sources, FACTS.get(folder.name))
             _write(target / f"{folder.name}.{kind}", text)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()
@@ -110,17 +110,14 @@ def _lines(text: str) -> str:
     return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _facts(name: str) -> str:
-    return f"Object.assign(attviz.pageData,{payload.script_json(FACTS[name])});\n" if name in FACTS else ""
-
-
-def _as_script(sources: Iterable[Path]) -> str:
+def _as_script(sources: Iterable[Path], facts: dict[str, Any] | None = None) -> str:
     """Join modules to a classic script, which also runs on a page that is opened from a file system.
 
     Each module is a block in the one function of its bundle. Its exports become properties of the global `attviz`, from
-    which it takes its imports: they are of its own bundle, or of one that the page loaded before.
+    which it takes its imports: they are of its own bundle, or of one that the page loaded before. Its facts come first.
     """
-    return BEGIN + "".join(f"{{\n{_block(joined([source]))}}}\n" for source in sources) + END
+    known = f"Object.assign(attviz.pageData,{payload.script_json(facts)});\n" if facts else ""
+    return BEGIN + known + "".join(f"{{\n{_block(joined([source]))}}}\n" for source in sources) + END
 
 
 def _block(module: str) -> str:

@@ -157,8 +157,8 @@ def test_a_setting_offers_what_there_is(names: object, registry: Collection[str]
 
 
 def test_what_is_offered_is_described() -> None:
-    formats, definitions = (text_of(name) for name in ("docs/formats.md", "templates/partials/definitions.html"))
-    styles = text_of("templates/assets/css/lists/lists.css")
+    formats, definitions = (text_of(name) for name in ("docs/formats.md", "templates/includes/definitions.html"))
+    styles = text_of("templates/assets/css/searchable_tables/searchable_tables.css")
 
     assert not [name for name in FORMATS if name not in formats]
     assert not [one.title for one in AGGREGATES.values() if f"<dt>{one.title}</dt>" not in definitions]
@@ -170,7 +170,7 @@ def test_as_many_heads_can_be_pinned_as_there_are_colours() -> None:
 
     assert pins is not None
     n_pins = {8: "eight", 9: "nine", 10: "ten"}[pins[1].count("#")]
-    assert f"pin up to {n_pins};" in text_of("templates/parts/side.html")
+    assert f"pin up to {n_pins}." in text_of("templates/document_parts/side.html")
 
 
 def files_with(pattern: str, paths: Iterable[Path]) -> set[str]:
