@@ -265,7 +265,7 @@ def _open(path: Path, schema: Schema) -> Iterator[pq.ParquetFile]:
     if not path.is_file():
         raise _missing(path, schema)
     intact = checksums.is_intact(path)
-    if intact is False:  # told before a library makes what it can of it
+    if intact is False:  # checked before a library reads it
         raise _damaged(path, CHANGED)
     with _damage_reported(path):
         file = pq.ParquetFile(path, page_checksum_verification=True)

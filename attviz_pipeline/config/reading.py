@@ -26,7 +26,7 @@ def require_utf8() -> None:
     """Refuse an environment in which names and settings that are not ASCII would be misread.
 
     Raises:
-        ConfigError: Python was told not to use UTF-8, or the locale has another encoding.
+        ConfigError: Python is set not to use UTF-8, or the locale has another encoding.
     """
     encoding = sys.getfilesystemencoding()
     if encoding != "utf-8":

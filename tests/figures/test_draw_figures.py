@@ -146,8 +146,8 @@ class TestEveryFigure:
             assert [row | {} for row in rows_of(folder / figure["csv"])] == [
                 {name: "" if value is None else str(value) for name, value in row.items()} for row in table.to_pylist()
             ]
-            told = json.loads(table.schema.metadata[b"attviz.provenance"])
-            assert told == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
+            found = json.loads(table.schema.metadata[b"attviz.provenance"])
+            assert found == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
         content = files.read_json(folder / "figures.json", output_schemas.FIGURES)
         assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
 

@@ -1,4 +1,4 @@
-"""Figures of many classes with long names: every name is whole or told from the others, and none covers another."""
+"""Figures of many classes with long names: every name is whole or distinct from the others, and none covers another."""
 
 from collections.abc import Sequence
 

@@ -67,7 +67,7 @@ const doc = () => {
     codes: Uint8Array.of(9, 2, 4, 9, 9, 1, 1, 4),
     aggregates: { __proto__: null, range: Float64Array.of(0, 1, 3, 5) },
     usual: Float64Array.of(0.4, 0.1),
-    telling: [1],
+    varied: [1],
     definition: "paper",
     name: (row) => `H${row}`,
     value: (row, token) => made.values[made.codes[row * 4 + token]],

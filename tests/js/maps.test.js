@@ -81,13 +81,13 @@ test("the head that opens looks beyond neighbours and special tokens", () => {
     codes: Uint8Array.of(...map.codes, 90, 0, 50, 0, 90, 0),
     rest: Uint8Array.of(...map.rest, 0, 0, 0),
   };
-  assert.equal(matrix.telling(two, none), 1);
+  assert.equal(matrix.mostVaried(two, none), 1);
   assert.equal(
-    matrix.telling(two, (token) => token === 2),
+    matrix.mostVaried(two, (token) => token === 2),
     0,
   );
   assert.equal(
-    matrix.telling(map, () => true),
+    matrix.mostVaried(map, () => true),
     0,
   );
 });

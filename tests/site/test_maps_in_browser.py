@@ -103,13 +103,13 @@ def test_the_address_restores_head_view_and_token(site: Path, visitor: Visitor) 
 
 
 def test_the_head_that_led_to_the_document_is_the_one_that_opens(site: Path, visitor: Visitor) -> None:
-    telling = drawn(visitor(site).open(MAPPED_PAGE)).locator("#map-title").inner_text()
+    varied = drawn(visitor(site).open(MAPPED_PAGE)).locator("#map-title").inner_text()
     for key, name in (("0.1", "Head L0·H1"), ("1.0", "Head L1·H0"), ("1.2", "Head L1·H2")):
         page = drawn(visitor(site).open(f"{MAPPED_PAGE}#h={key}&m={key}"))
         assert page.locator("#map-title").inner_text() == name
         page = drawn(visitor(site).open(f"{MAPPED_PAGE}#h={key}&m={key}&map=0.0"))
         assert page.locator("#map-title").inner_text() == "Head L0·H0"
-    assert drawn(visitor(site).open(f"{MAPPED_PAGE}#m=entropy")).locator("#map-title").inner_text() == telling
+    assert drawn(visitor(site).open(f"{MAPPED_PAGE}#m=entropy")).locator("#map-title").inner_text() == varied
 
 
 def test_nonsense_in_the_address_does_no_harm(site: Path, visitor: Visitor) -> None:

@@ -37,10 +37,10 @@ class StageProcess:
         _start_server(checkout)
         with NamedTemporaryFile(delete=False) as output:
             self._output = Path(output.name)
-        started, tells = CONTEXT.Pipe(duplex=False)
-        self._process = CONTEXT.Process(target=_run, args=(list(arguments), folder, self._output, tells))
+        started, sender = CONTEXT.Pipe(duplex=False)
+        self._process = CONTEXT.Process(target=_run, args=(list(arguments), folder, self._output, sender))
         self._process.start()
-        tells.close()
+        sender.close()
         started.recv_bytes()
 
     @property
@@ -77,11 +77,11 @@ def _start_server(checkout: Path) -> None:
         os.environ.update(before)
 
 
-def _run(arguments: list[str], folder: Path, output: Path, tells: Connection) -> None:
+def _run(arguments: list[str], folder: Path, output: Path, sender: Connection) -> None:
     os.setsid()
     os.chdir(folder)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    tells.send_bytes(b"started")
+    sender.send_bytes(b"started")
     sys.exit(cli.main(arguments))

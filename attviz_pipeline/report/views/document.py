@@ -252,7 +252,7 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "length": int(row.windows[0]["n_model_tokens"]) if row.windows else len(row.tokens),
         "windows": [window["first_token"] for window in row.windows],
         "second": _second_text(row),
-        "telling": _most_varied_heads(attention[:, ~row.special]),
+        "varied": _most_varied_heads(attention[:, ~row.special]),
         "maps": window_headers(maps, row),
     }
     return {name: value for name, value in content.items() if name not in _COMMON or value != _COMMON[name]}

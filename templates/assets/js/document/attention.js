@@ -10,7 +10,7 @@ const NAMES = { range: "max − min", pinned: "mean of pins" };
 const rowName = (key) => NAMES[key] ?? key;
 
 const load = async (payload, text) => {
-  const { layers, heads, tokens, length, definition, telling, range, lite, measures = [] } = payload;
+  const { layers, heads, tokens, length, definition, varied, range, lite, measures = [] } = payload;
   const rows = layers * heads;
   const { names, columns } = payload.codes.aggregates;
   const [{ codes, values }, aggregates, { starts, ends }, usual] = await Promise.all([
@@ -52,7 +52,7 @@ const load = async (payload, text) => {
     length,
     definition,
     windows: payload.windows.slice(1),
-    telling,
+    varied,
     range,
     lite,
     name: (row) => (lite ? `L${row}` : headName(row, heads, payload.vectors)),

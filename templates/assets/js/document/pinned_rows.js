@@ -33,7 +33,7 @@ const parsePin = (doc, text) => {
 
 // The first `most` pins of an address. A pin without a colour gets the colour of its position in the list.
 const parse = (doc, text, most = MOST) => {
-  const pins = (text === undefined ? doc.telling.map((row) => attention.keyOf(doc, row)) : text.split(","))
+  const pins = (text === undefined ? doc.varied.map((row) => attention.keyOf(doc, row)) : text.split(","))
     .map((part) => parsePin(doc, part))
     .filter(Boolean);
   return pins

@@ -77,7 +77,7 @@ const shares = (map, head, special) => {
 };
 
 // The head whose queries attend most to one token other than neighbours and special tokens.
-const telling = (map, special) => {
+const mostVaried = (map, special) => {
   let [best, most] = [0, -1];
   for (let head = 0; head < map.rows; head++) {
     let sum = 0;
@@ -113,4 +113,4 @@ const seats = (choice, segment, length) => {
   return { query: seated(listed(choice[0])), key: seated(listed(choice[1])) };
 };
 
-export const matrix = { load, planes, row, column, rest, shares, telling, filter, seats };
+export const matrix = { load, planes, row, column, rest, shares, mostVaried, filter, seats };

@@ -130,7 +130,7 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
   const headsOf = (chosen, map, tokens) => {
     // If the address names no map, show the head that shades the text.
     const row = [state.get("map"), state.get("m")].map((key) => attention.rowOf(doc, key)).find((asked) => asked >= 0);
-    const first = row ?? matrix.telling(map, tokens.special);
+    const first = row ?? matrix.mostVaried(map, tokens.special);
     return chosen.pinned && chosen.view === "lines" && view.pins.length
       ? view.pins
       : [{ row: first, colour: view.colours.accent }];
