@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from finished_study import AGGREGATES, C_LOCALE, SHARDS, Call, FinishedStudy
+from finished_study import AGGREGATES, C_LOCALE, SHARDS, FinishedStudy
 from harm import count, wait_for
 from tiny_workflow import planned
 
@@ -198,21 +198,17 @@ limit = pages * resource.getpagesize() + int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 sys.exit(cli.main(sys.argv[3:]))
 """
-MODULES = {"aggregate-shard": "analysis", "aggregate-dataset": "analysis", "render-site": "report"}
+OF_LITTLE_MEMORY = ("aggregate_shard", "aggregate_dataset", "render_site")
 
 
 def test_out_of_memory_is_reported_in_a_line(finished_study: FinishedStudy, tmp_path: Path) -> None:
     study = finished_study.copy(tmp_path / "study")
-    calls = {call.stage: call for call in study.calls}
-    for stage, package in MODULES.items():
-        process = study.python(*limited(calls[stage], package))
+    calls = {call.stage.replace("-", "_"): call for call in study.calls}
+    for stage in OF_LITTLE_MEMORY:
+        process = study.python("-c", OUT_OF_MEMORY, STAGES[stage].module, "1000000", *calls[stage].arguments)
         said = process.communicate(timeout=120)[0]
         assert process.returncode == 2, (stage, said)
         assert "out of memory" in said, (stage, said)
         assert "Traceback" not in said, (stage, said)
     assert study.results_now() == finished_study.undisturbed
-    count("out of memory", len(MODULES))
-
-
-def limited(call: Call, package: str) -> list[str]:
-    return ["-c", OUT_OF_MEMORY, f"attviz_pipeline.{package}", "1000000", *call.arguments]
+    count("out of memory", len(OF_LITTLE_MEMORY))
