@@ -9,7 +9,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 
 from attviz_pipeline.attention.background import to_device
 from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
-from attviz_pipeline.attention.matrices import layer_diagonal, matrix_diagonal, reduce_returned_matrices
+from attviz_pipeline.attention.matrices import ANOTHER_MODEL, layer_diagonal, matrix_diagonal, reduce_returned_matrices
 from attviz_pipeline.attention.observed_matrices import ObservedAttention, Observer
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.errors import AttentionError
@@ -58,7 +58,7 @@ class Batch(NamedTuple):
             raise AttentionError(
                 f"the model returned {least:.3g} to {most:.3g} instead of attention, which lies between 0 and 1: "
                 "its layers return scores before the softmax.",
-                remedy="Use a model with the attention of BERT.",
+                remedy=ANOTHER_MODEL,
             )
         return [Reading(logits[row], attention[:, row, :, place]) for row, place in enumerate(self.places)]
 
@@ -167,7 +167,7 @@ class AttentionReader:
         if not layers or any(layer is None for layer in layers):
             raise AttentionError(
                 f"{name} returns no attention: it has none, or hides it.",
-                remedy="Use a model with token-to-token attention, such as BERT, RoBERTa or XLNet.",
+                remedy=ANOTHER_MODEL,
             )
         diagonals = [layer_diagonal(layer) for layer in layers]
         if any(diagonal.shape[:1] + diagonal.shape[2:] != (n_windows, n_tokens) for diagonal in diagonals):

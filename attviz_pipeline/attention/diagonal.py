@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.masking_utils import sdpa_mask
 
+from attviz_pipeline.attention.matrices import ANOTHER_MODEL
 from attviz_pipeline.errors import AttentionError
 from attviz_pipeline.faults import is_out_of_memory
 
@@ -213,8 +214,8 @@ def eager_attention(
     own_eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
     if own_eager is None:
         raise AttentionError(
-            f"{type(module).__name__} attends in a way that no fused kernel here computes, and has no eager function. "
-            "Use a model with the attention of BERT."
+            f"{type(module).__name__} attends in a way that no fused kernel here computes, and has no eager function.",
+            remedy=ANOTHER_MODEL,
         )
     query, key, value, mask, causal, scale = inputs
     mask = causal_mask(query) if causal else mask

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+ANOTHER_MODEL = (
+    "Use a model whose layers attend from every token to every token, such as BERT, RoBERTa, DeBERTa or XLNet."
+)
+"""Remedy for models whose attention cannot be read."""
 QUERY_FIRST = frozenset({"xlnet"})  # model types whose layers return [query, key, document, head]
 MATRIX_AXES = 4
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from attviz_pipeline.attention.matrices import ANOTHER_MODEL
 from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.attention.opening import open_reader
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
@@ -19,9 +20,6 @@ logger = logging.getLogger(__name__)
 SETTINGS = AttentionSettings(long_texts="truncate", window_overlap=0)
 SHORT = 16  # tokens of the longest text in the padded batch
 LONGEST_REASON = 300
-ANOTHER_MODEL = (
-    "Use a model whose layers attend from every token to every token, such as BERT, RoBERTa, DeBERTa or XLNet."
-)
 REMEDIES = {"big_bird": f"Set `attention_type` to `original_full` in its config.json. Or: {ANOTHER_MODEL}"}
 """Remedies other than another model, by model type."""
 

@@ -190,7 +190,7 @@ def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     shard = write_shard(tmp_path / "shard.parquet", TEXTS)
     checkpoint = make_tiny_bert(tmp_path / "checkpoint")
 
-    with pytest.raises(ResourceError, match=r"attention\.device is `cuda`, but no GPU is visible here"):
+    with pytest.raises(ResourceError, match=r"attention\.device is `cuda`, but no GPU is visible: request one"):
         extract_attention(stage, shard, checkpoint, write_card(tmp_path / "model.json"), tmp_path / "attention.parquet")
 
 

@@ -158,7 +158,9 @@ def part_of(matrix: Tensor, query: Tensor, key: Tensor) -> MatrixPart:
     return MatrixPart(slice(0, 1), heads, matrix, query, key, None, None, 1.0, heads.stop)
 
 
-@pytest.mark.parametrize(("bias", "size", "fault"), [(3.0, 1.0, "off by up to 0."), (0.0, 1e6, "off by up to nan")])
+@pytest.mark.parametrize(
+    ("bias", "size", "fault"), [(3.0, 1.0, "differs by up to 0."), (0.0, 1e6, "differs by up to nan")]
+)
 def test_vectors_that_do_not_explain_the_matrix_are_left_out(bias: float, size: float, fault: str) -> None:
     query, key = torch.eye(6)[None, None] * size, torch.eye(6)[None, None]
     scores = query @ key.mT + bias * torch.eye(6).roll(1, dims=0)

@@ -143,7 +143,7 @@ def test_a_tag_depends_on_word_and_key_and_punctuation_stays(tmp_path: Path) -> 
     assert [form(entry) for entry in (",", "##!", "😀", "[UNK]")] == [",", "##!", "😀", "[UNK]"]
 
 
-@pytest.mark.parametrize(("content", "fault"), [(None, "No such file"), (b"short\n", "holds 5 bytes")])
+@pytest.mark.parametrize(("content", "fault"), [(None, "No such file"), (b"short\n", "has 5 bytes")])
 def test_a_key_that_cannot_be_used(content: bytes | None, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "key"
     if content:

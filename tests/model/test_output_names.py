@@ -125,7 +125,7 @@ class TestNumber:
         folder = make_tiny_bert(tmp_path / "three", label_names=("business", "sport", "film"))
         message = study.refusal(folder, mode="load")
         assert "the model's 3 classes are not the dataset's 2" in message
-        assert "set dataset.label_names to the model's classes, ['business', 'sport', 'film']" in message
+        assert "set dataset.label_names to the model's, ['business', 'sport', 'film']" in message
 
 
 class TestPurpose:

@@ -211,7 +211,7 @@ class TestLoad:
         source = make_tiny_bert(tmp_path / "source", label_names=classes)
         study.write_documents(splits=("test",))
         message = study.refusal(source, mode="load")
-        assert f"set dataset.label_names to the model's classes, {list(classes)}" in message
+        assert f"set dataset.label_names to the model's, {list(classes)}" in message
         study.write_documents(splits=("test",), label_names=("business", "sport", "politics"))
         study.prepare(source, mode="load")
         assert study.read_card()["output_to_label"] == [0, 2, 1]

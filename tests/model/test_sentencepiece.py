@@ -50,7 +50,12 @@ REFUSED: Mapping[str, tuple[str, dict[str, Any], str, str]] = {
     "RoBERTa does not read it": ("Roberta", LARGE, "sentencepiece.bpe.model", "RobertaTokenizer"),
     "source and target": ("Bert", LARGE, "source.spm", "BertTokenizer"),
     "LLaMA without its class": ("Llama", LLAMA, "tokenizer.model", "TokenizersBackend"),
-    "no class for the architecture": ("XLMRobertaXL", LARGE, "sentencepiece.bpe.model", "does not know which class"),
+    "no class for the architecture": (
+        "XLMRobertaXL",
+        LARGE,
+        "sentencepiece.bpe.model",
+        "does not know which tokenizer class to use",
+    ),
 }
 TEXTS = ["the bank  shares growth", "Goal!\nA match, the coach", "profit 🏉 in the market"]
 

@@ -29,7 +29,7 @@ WINDOWED = 7
 
 def content(site: Path, address: str) -> dict[str, Any]:
     """The object that a script hands over, under the name of its file."""
-    found = re.fullmatch(r'attviz\.maps\.add\("([^"]+)",(.*)\);\n', (site / address).read_text(encoding="utf-8"))
+    found = re.fullmatch(r'attviz\.mapFiles\.add\("([^"]+)",(.*)\);\n', (site / address).read_text(encoding="utf-8"))
     assert found is not None
     assert found[1] == Path(address).stem
     return dict(json.loads(found[2]))

@@ -91,7 +91,7 @@ class TestAttvizJson:
         with caplog.at_level(logging.WARNING):
             export(shards, tmp_path / "export", formats=["attviz_json"])
 
-        assert "AttViz's viewer runs it" in caplog.text
+        assert "AttViz's viewer runs" in caplog.text
 
 
 class TestVectors:

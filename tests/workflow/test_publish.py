@@ -282,7 +282,7 @@ def test_names_of_user_and_machine_are_words_of_their_own(
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "quux17.lab.example")
     monkeypatch.setenv("LOGNAME", "mxyzptlk")
-    page = copy / "methods.html"
+    page = copy / "compare.html"
     page.write_text("<p>Mxyzptlk@quux17: fine are quux170 and aB+mxyzptlk/9=</p>")
     reseal(copy)
     message = refused(copy, checkout)
@@ -391,7 +391,7 @@ def test_a_damaged_page_is_not_published(copy: Path, checkout: Path) -> None:
 
 def test_common_account_names_are_no_secret(copy: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "root")
-    (copy / "methods.html").write_text("<p>the root of the matter</p>")
+    (copy / "compare.html").write_text("<p>the root of the matter</p>")
     reseal(copy)
     assert push(copy, checkout, dry_run=True)
 
