@@ -1,4 +1,4 @@
-"""What lists of documents show of a document, declared once.
+"""What lists of documents show of each document, declared once.
 
 The table of the index, the rows of its script, the script's own columns and the sentence that explains them follow from
 `NUMBERS`.
@@ -19,12 +19,12 @@ class NumberColumn:
 
     Args:
         title: Title of the column.
-        of: Its number, from the `SOURCES` of one document; None where `DocumentScores` has it.
-        written: How the number is written: a filter of `report/formats.py`, and a function of `core/scale.js`.
-        rounded: The number as the rows of the script hold it.
-        is_score: Whether it is one of those among which the reader chooses the last column.
-        note: What it is, for the sentence above the table.
-        key: Its name in the rows of the script, where this is not the one in addresses.
+        of: Computes the number from the `SOURCES` of one document; None if `DocumentScores` has it.
+        written: How the number is written: a filter of `report/formats.py`, and a function of `core/formats.js`.
+        rounded: Rounds the number for the rows of the script.
+        is_score: Whether the reader can choose it for the last column.
+        note: Its definition, for the sentence above the table.
+        key: Its name in the rows of the script, if different from its name in addresses.
     """
 
     title: str
@@ -43,7 +43,7 @@ def confidence(row: Row) -> float:
 
 
 def margin(row: Row) -> float:
-    """How far the most probable class is ahead of the second, 0..1."""
+    """Probability of the most probable class minus that of the second, 0..1."""
     first, *others = sorted(row["probabilities"], reverse=True)
     return float(first - others[0] if others else first)
 
@@ -61,16 +61,18 @@ NUMBERS: Mapping[str, NumberColumn] = {
         lambda row: float(row["mean"]),
         rounded=lambda value: float(f"{value:.3g}"),
         is_score=True,
-        note="self-attention over heads and tokens but special ones",
+        note="self-attention, averaged over heads and non-special tokens",
     ),
     "margin": NumberColumn(
         "Margin",
         margin,
         rounded=to_decimals,
         is_score=True,
-        note="how far the prediction is ahead of the second class",
+        note="probability of the predicted class minus that of the second class",
     ),
-    "entropy": NumberColumn("Entropy", is_score=True, note="of a token\u2019s self-attention over heads, averaged"),
+    "entropy": NumberColumn(
+        "Entropy", is_score=True, note="entropy of a token\u2019s self-attention over heads, averaged over tokens"
+    ),
     "special": NumberColumn("On special", is_score=True, note="share of attention on [CLS] and [SEP]"),
 }
 """By the name that addresses and style sheets give them, in the order of the table and of the choice of scores."""
