@@ -501,9 +501,13 @@ def test_a_ninth_pin_says_which_made_room_and_brings_it_back(site: Path, visitor
 
 
 def test_an_address_with_more_pins_than_there_is_room_for_says_so(site: Path, visitor: Visitor) -> None:
-    page = visitor(site).open(f"{links.document(7)}#h=0.0,0.1,0.2,1.0,1.1,1.2,mean,entropy,std,max")
-    until(page, "document.querySelector('.pin-note')?.textContent.includes('left out: std, max.')")
-    assert page.locator("#pins li").count() == 8
+    rows = ["0.0", "0.1", "0.2", "1.0", "1.1", "1.2", "mean", "entropy", "std", "max", "min", "range"]
+    page = visitor(site).open(f"{links.document(7)}#h={','.join(rows)}")
+    until(page, "document.querySelector('.pin-note')?.textContent.includes('left out: ')")
+    n_pins = page.evaluate("attviz.palette.PINS.length")
+    left_out = ", ".join(row.replace("range", "max \u2212 min") for row in rows[n_pins:])
+    assert page.locator("#pins li").count() == n_pins
+    assert f"left out: {left_out}." in page.locator(".pin-note").inner_text()
 
 
 def test_a_pin_that_goes_leaves_the_others_their_colours(site: Path, visitor: Visitor) -> None:

@@ -18,22 +18,14 @@ from attviz_pipeline.report.render_site import write_site
 
 pytestmark = pytest.mark.browser
 KINDS = [
-    links.START,
-    links.DOCUMENTS,
+    *(page.address for page in links.PAGES),
     links.document(7),
-    links.HEADS,
     links.head(1, 1),
-    links.CLASSES,
     links.class_page(1),
     links.WRONG,
-    links.TOKENS,
-    links.COMPARE,
     f"{links.COMPARE}#kind=heads",
     f"{links.COMPARE}#kind=classes",
     f"{links.TOKENS}#token=the",
-    links.FIGURES,
-    links.METHODS,
-    links.ABOUT,
 ]
 
 

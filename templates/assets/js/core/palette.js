@@ -1,4 +1,4 @@
-// Colours: one ramp for values, eight colours for pinned heads. The style sheet has the other colours.
+// Colours: one ramp for values, one colour for each pinned head. The style sheet has the other colours.
 
 // Lightness changes in one direction, so that everybody reads the ramps alike, whatever their colour vision, and in
 // grey.
