@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_benchmark_fills_its_table(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     command = [sys.executable, ROOT / "benchmarks" / "extraction.py", "--quick", "--readme", readme]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    finished = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert finished.returncode == 0, finished.stderr
 
     page = readme.read_text(encoding="utf-8")
     assert page.startswith((ROOT / "benchmarks" / "README.template.md").read_text(encoding="utf-8").split("{")[0])
