@@ -11,6 +11,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Lock
 
 from attviz_pipeline import cli
 from attviz_pipeline.stages import STAGES
@@ -24,6 +25,7 @@ AS_IN_A_JOB = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 """What libraries read when they are imported, as Snakemake and the command line set it."""
+STARTING = Lock()
 
 
 class StageProcess:
@@ -65,6 +67,12 @@ class StageProcess:
 
 def _start_server(checkout: Path) -> None:
     """Start the process that stages are forked from, once."""
+    # One thread at a time: a second one would take this one's environment for the one to go back to.
+    with STARTING:
+        _ensure_running(checkout)
+
+
+def _ensure_running(checkout: Path) -> None:
     before = dict(os.environ)
     places = [str(checkout), str(Path(__file__).parent)]
     # Without the first place of the path, the working directory: pytest's is another checkout.
