@@ -50,6 +50,8 @@ class FinishedStudy:
     """A study in a folder, beside the checkout that made it."""
 
     base: Path
+    code: Path
+    """The checkout whose code called stages run: it outlives every copy, whose checkouts are the same."""
     calls: tuple[Call, ...]
     undisturbed: dict[str, bytes]
     """Every file of the finished study but logs and benchmarks, by its path below the results."""
@@ -76,7 +78,7 @@ class FinishedStudy:
 
     def call(self, call: Call) -> StageProcess:
         """Start one stage again."""
-        return StageProcess(call.arguments, self.folder, self.base / "checkout")
+        return StageProcess(call.arguments, self.folder, self.code)
 
     def python(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start an interpreter of its own in the study's folder."""
@@ -139,7 +141,7 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> FinishedStudy:
     """The study of this run of the tests, which all of its workers share: copy it before you change it."""
     base = built_once(tmp_path_factory, "störfälle und ж", build)
     calls = [Call(tuple(arguments)) for arguments in json.loads((base / "calls.json").read_text(encoding="utf-8"))]
-    study = FinishedStudy(base, tuple(calls), {})
+    study = FinishedStudy(base, base / "checkout", tuple(calls), {})
     return replace(study, undisturbed=study.results_now())
 
 
@@ -165,7 +167,7 @@ def build(base: Path) -> None:
         copy(ROOT / part, base / "checkout" / part, **_without_caches(part))
     (base / "study").mkdir()
     write_study(base / "study", n_shards=N_SHARDS)
-    study = FinishedStudy(base, (), {})
+    study = FinishedStudy(base, base / "checkout", (), {})
     study.run()
     calls = [call.arguments for call in study.planned_calls("--forceall")]
     (base / "calls.json").write_text(json.dumps(calls), encoding="utf-8")
