@@ -23,7 +23,7 @@ PORTABLE = (
 )
 """What a document's page needs when it is a file of its own, in the order in which it runs."""
 FACTS = {"page_controls": {"keys": {page.key: page.address for page in links.PAGES if page.key}}}
-"""What the scripts of a bundle know from here, beside the data of pages."""
+"""Data that a bundle's scripts get from Python, in addition to the data of pages."""
 
 
 def write_assets(templates: Path, site: Path) -> None:

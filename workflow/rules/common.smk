@@ -58,9 +58,8 @@ def load_study():
 def stage_settings(stage):
     """The settings that a stage reads, as JSON, so that other changes do not rerun it."""
     text = slice_for(STUDY, STAGES[stage].settings).model_dump_json()
-    return (
-        lambda wildcards: text
-    )  # a function, because Snakemake would format braces in a string
+    # A function, because Snakemake would format braces in a string.
+    return lambda wildcards: text
 
 
 def stage_code(stage):

@@ -96,8 +96,10 @@ const showUse = ({ name }) => {
   const special = byId("special");
   special.disabled = !absolute;
   special.checked ||= !absolute;
-  byId("special-does").textContent = `special tokens out of scale${absolute ? "" : ", always in this one"}`;
-  byId("punctuation-does").textContent = `punctuation out of means${absolute || name === "median" ? "" : " and scale"}`;
+  const always = absolute ? "" : " (always, for these colours)";
+  byId("special-does").textContent = `exclude special tokens from the scale${always}`;
+  const andScale = absolute || name === "median" ? "" : " and scale";
+  byId("punctuation-does").textContent = `exclude punctuation from means${andScale}`;
 };
 
 // Shows the state of the address in the switches.
