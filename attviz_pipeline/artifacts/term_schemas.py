@@ -6,11 +6,12 @@ from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, 
 
 VOCABULARY = Schema(
     "vocabulary",
-    1,
+    2,
     "list_terms",
     "Every term that occurs in the analysed documents; those frequent enough for statistics come first, and "
     "their row is their number in other tables. Sorted by `document_frequency`, descending, then by `term`. "
-    "Facts: `level`, `n_supported`, `min_document_frequency`",
+    "Facts: `level`, `n_supported`, `min_document_frequency` (the one used), and what it follows from: `n_documents`, "
+    "`smallest_class` (documents of the smallest gold or predicted class, null without classes)",
     pa.schema(
         [
             column("term", pa.string(), "The token, word or lower-cased word"),
