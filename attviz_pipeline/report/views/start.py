@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
-from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
+from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
-from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView, TokenView
 
@@ -44,7 +43,7 @@ class StartView:
     mistakes: list[DocumentRowView]
     heads: HeadsView
     classes: list[ClassScoreView]
-    separating: EffectView | None
+    differences: DifferencesView
     overconfidence: EstimateView | None
     calibration: str | None = None
 
@@ -54,14 +53,15 @@ def start_view(
 ) -> StartView:
     """Put together the start page."""
     scores = evidence.assessment["scores"]
+    compared = classes_view(evidence, study)
     return StartView(
         scores=_scores(study, scores),
         confusion=confusion_view(study),
         tokens=tokens.rows[:N_TOKENS],
         mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
         heads=heads,
-        classes=classes_view(evidence, study).classes,
-        separating=evidence.separation.clearest_class(),
+        classes=compared.classes,
+        differences=compared.differences,
         overconfidence=EstimateView(**scores["overconfidence"]) if scores else None,
     )
 
