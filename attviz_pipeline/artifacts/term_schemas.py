@@ -316,7 +316,8 @@ CLASS_TERMS = Schema(
     "class_terms",
     3,
     "compare_classes",
-    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}",
+    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}, "
+    "`min_document_frequency` (fewest documents of a compared term)",
     pa.schema(
         [
             *_COMPARISON,

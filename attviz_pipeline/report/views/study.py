@@ -13,7 +13,6 @@ from attviz_pipeline.artifacts import (
     map_schemas,
     model_schemas,
     statistics_schemas,
-    term_schemas,
 )
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.settings import Study
@@ -42,7 +41,6 @@ class StudyView:
         model: Card of the classifier.
         metrics: Scores of the classifier.
         summary: Counts and scores of the analysed documents.
-        terms: Facts of the table of terms: which are described, and how they were compared.
         map_reasons: Why each document that has token-to-token maps was chosen, by position.
         provenance: Versions and commit, as handed in.
         extraction: Devices and precisions that attention was extracted with, where the shards say so.
@@ -57,7 +55,6 @@ class StudyView:
     model: dict[str, Any]
     metrics: dict[str, Any]
     summary: dict[str, Any]
-    terms: dict[str, Any]
     map_reasons: dict[int, str]
     provenance: dict[str, str]
     extraction: dict[str, list[str]]
@@ -85,16 +82,6 @@ class StudyView:
     def n_documents(self) -> int:
         """Number of analysed documents."""
         return int(self.summary["n_documents"])
-
-    @property
-    def n_terms(self) -> int:
-        """Number of described terms."""
-        return int(self.terms["n_supported"])
-
-    @property
-    def least_documents(self) -> int:
-        """Fewest documents of a described term."""
-        return int(self.terms["min_document_frequency"])
 
     @property
     def imported(self) -> bool:
@@ -165,7 +152,6 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         model=published.published_card(files.read_json(inputs.model, model_schemas.MODEL)),
         metrics=files.read_json(inputs.metrics, model_schemas.METRICS),
         summary=files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY),
-        terms=files.read_facts(inputs.terms.terms, term_schemas.TERMS),
         map_reasons=_map_reasons(settings, inputs.maps),
         provenance=dict(inputs.provenance),
         extraction=_extraction(inputs.attention),
