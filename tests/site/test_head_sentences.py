@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from sentence_views import HOSTILE, effect_view, study_view, words
 
 from attviz_pipeline.report.sentences import heads as sentences
@@ -89,33 +88,6 @@ def test_the_most_varied_head_is_named_where_there_are_several() -> None:
     assert sentences.most_varied(grid(head(0, 0.1, 0), head(1, 0.2, 0)), study_view(), "") == ""
 
 
-def test_the_strongest_words_are_named_with_their_support() -> None:
-    assert words(sentences.strongest_words(["a", "b", "c", "d"], 45, 10)) == (
-        "Of the 45 words in at least 10 documents, a, b and c have the highest self-attention relative to even "
-        "attention, after shrinkage."
-    )
-    assert words(sentences.strongest_words(["a"], 1, 10)) == (
-        "a is the only word in at least 10 documents, so there is no ranking."
-    )
-    assert words(sentences.strongest_words([], 0, 10)) == (
-        "No word is in at least 10 documents, so words were not ranked."
-    )
-    assert HOSTILE not in sentences.strongest_words([HOSTILE, "a"], 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("role", "value", "why"),
-    [
-        ("next", 0.8, "80 % of its attention goes there; a share of 50 % or more defines the role."),
-        (
-            "delimiter",
-            0.6,
-            "60 % of its attention goes to [CLS], [SEP] and punctuation together; 50 % or more defines the role.",
-        ),
-        ("broad", 0.95, "Evenness is 95 %; a head without another role is broad from 90 %."),
-        ("mixed", 0.7, "No share reaches 50 %, and evenness is 70 %, below 90 %."),
-    ],
-)
 def test_a_role_is_said_with_its_rule(role: str, value: float, why: str) -> None:
     assert words(sentences.role(profile(role, value))) == (f"Role: the role {role}, by means over 55 documents. {why}")
 

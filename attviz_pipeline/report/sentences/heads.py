@@ -12,7 +12,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -90,25 +90,6 @@ def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
     return Markup(
         "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
     ).format(head_link(head, study, root), significant(head.std / head.mean), plural(study.n_rows, "head"))
-
-
-def strongest_words(words: Sequence[str], n_words: int, support: int) -> Markup:
-    """Name the words to which a head attends most relative to even attention, and among how many.
-
-    Args:
-        words: The first of the ranking; none if no word is in enough documents.
-        n_words: How many are ranked.
-        support: Documents in which a word must occur to be ranked.
-    """
-    documents = plural(support, "document")
-    if not words:
-        return Markup("No word is in at least {}, so words were not ranked.").format(documents)
-    named = listed([token(word) for word in words[:N_NAMED]])
-    if n_words == 1:
-        return Markup("{} is the only word in at least {}, so there is no ranking.").format(named, documents)
-    return Markup(
-        "Of the {} words in at least {}, {} {} the highest self-attention relative to even attention, after shrinkage."
-    ).format(count(n_words), documents, named, "has" if len(words) == 1 else "have")
 
 
 def role(profile: ProfileView) -> Markup:
