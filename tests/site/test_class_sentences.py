@@ -187,7 +187,7 @@ def test_self_attention_of_words_is_the_same_or_different() -> None:
     many = replace(group_terms(attended="a b"), n_attended=40)
     assert words(sentences.word_attention(made, many)).endswith("; the 2 with the smallest q:")
     assert sentences.word_attention(made, group_terms(n_tested=0)) == ""
-    assert sentences.unclear_words(group_terms()) == "1 word with the smallest q of use, none beyond chance"
+    assert sentences.unclear_words(group_terms()) == "1 word with the largest |z| of use, none beyond chance"
 
 
 def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:

@@ -131,7 +131,7 @@ def _no_word(support: int) -> str:
 
 def unclear_words(terms: GroupTerms) -> str:
     """Name the list of words that is shown where the use of none differs beyond chance."""
-    return f"{plural(len(terms.unclear), 'word')} with the smallest q of use, none beyond chance"
+    return f"{plural(len(terms.unclear), 'word')} with the largest |z| of use, none beyond chance"
 
 
 def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Markup:
