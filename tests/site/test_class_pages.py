@@ -56,9 +56,7 @@ def test_only_words_beyond_chance_are_listed(inputs: SiteInputs, tmp_path: Path)
     assert (found.unclear, found.n_tested) == ([], sum(row["use_q"] is not None for row in mine))
 
 
-def test_without_words_beyond_chance_those_with_the_largest_z_are_set_apart(
-    inputs: SiteInputs, tmp_path: Path
-) -> None:
+def test_without_words_beyond_chance_those_with_the_largest_z_are_set_apart(inputs: SiteInputs, tmp_path: Path) -> None:
     found = read_group_terms(_with_q(inputs, tmp_path, {}).terms.class_terms)["gold", LABEL_NAMES[1]]
     assert (found.used_more, found.used_less, found.attended) == ([], [], [])
     z = [abs(term.log_odds_z) for term in found.unclear]

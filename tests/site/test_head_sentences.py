@@ -148,7 +148,7 @@ def test_groups_are_named() -> None:
 
 
 def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
-    assert sentences.similar_pairs(likeness(0)) == (
+    assert words(sentences.similar_pairs(likeness(0))) == (
         "None of 15 pairs of heads is more similar than chance (permutation test, q < 0.05)."
     )
     assert sentences.similar_pairs(likeness(1)).startswith("1 of 15 pairs of heads is more similar")
@@ -158,6 +158,20 @@ def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
         "Clustering gives 3 groups, mean silhouette 0.41 (1: clearly separated groups, 0: no groups)."
     )
     assert "Heads were not compared with each other" in sentences.not_compared()
+
+
+def test_the_table_of_pairs_and_the_map_say_what_they_show() -> None:
+    shown = replace(likeness(3), pairs=[(OTHER, neighbours(0.1)[0].nearest[0])] * 12, stress=0.284)
+    assert sentences.listed_pairs(shown) == "The 12 most similar of 15 pairs, as a table"
+    assert sentences.listed_pairs(replace(shown, n_pairs=12)) == "12 pairs, as a table"
+    assert "with stress 0.28 (0 is exact)" in sentences.map_of_heads(shown)
+
+
+def test_lists_of_a_head_name_their_support() -> None:
+    assert sentences.rank(3, 6) == "Rank 3 of 6 by mean self-attention"
+    assert sentences.rank(1, 1) == ""
+    assert sentences.profile_means(profile("next", 0.8)).startswith("Means over 55 documents, with 95 % intervals")
+    assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
 
 
 def test_the_strongest_distance_is_said_from_twice_even_attention() -> None:

@@ -60,5 +60,5 @@ def effect_view(row: int = 0, *, q: float = 0.01, size: float = 1.4, **others: A
 
 
 def words(sentence: str) -> str:
-    """The words of a sentence without its markup."""
-    return escape(sentence).striptags()
+    """The words of a sentence without its markup, with single blanks."""
+    return " ".join(escape(sentence).striptags().split())

@@ -15,9 +15,9 @@ from attviz_pipeline.report.views.separation import ComparisonView, EffectView, 
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
-TEST = f"permutation test, q < {SIGNIFICANT:g}"
+TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
-WORDS_TITLE = "Words used more (q < 0.05)"
+WORDS_TITLE = "Words used more"
 """Heading of the words that `words_of_class` lists."""
 _TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
 

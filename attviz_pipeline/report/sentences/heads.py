@@ -55,6 +55,11 @@ def _times_even(relative: RelativeView | None) -> str:
     )
 
 
+def rank(place: int, n_heads: int) -> str:
+    """Say which rank a head has by its mean; nothing of a single head."""
+    return f"Rank {place} of {n_heads} by mean self-attention" if n_heads > 1 else ""
+
+
 def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     """Say which heads have the highest and the lowest mean self-attention."""
     strongest, weakest = view.strongest, view.weakest
@@ -106,6 +111,12 @@ def role(profile: ProfileView) -> Markup:
         why = f"no share reaches {share}, and evenness is {value}, below {even}"
     over = plural(profile.n_documents, "document")
     return Markup("Role: <b>{}</b>, by means over {}. {}.").format(profile.role_name, over, why[:1].upper() + why[1:])
+
+
+def profile_means(profile: ProfileView) -> str:
+    """Say what the measures of a head are means of."""
+    over = plural(profile.n_documents, "document")
+    return f"Means over {over}, with 95 % intervals over input rows; thin strokes mark all heads."
 
 
 def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
@@ -182,6 +193,20 @@ def head_groups(likeness: LikenessView) -> str:
     )
 
 
+def map_of_heads(likeness: LikenessView) -> str:
+    """Say how well the map shows distances between heads."""
+    return (
+        f"Distances on the map approximate distances between heads, with stress {likeness.stress:.2f} (0 is exact). "
+        f"Each point links to its head."
+    )
+
+
+def listed_pairs(likeness: LikenessView) -> str:
+    """Name the table of pairs: how many of how many it shows."""
+    n, of = len(likeness.pairs), plural(likeness.n_pairs, "pair")
+    return f"The {count(n)} most similar of {of}, as a table" if n < likeness.n_pairs else f"{of}, as a table"
+
+
 def strongest_distance(view: OffsetView) -> Markup:
     """Say at which distance attention exceeds even attention most, where it is at least twice even attention."""
     strongest = view.strongest
@@ -214,4 +239,13 @@ def mapped_documents(n_documents: int, study: StudyView) -> str:
     parts = [f"{count(reasons[reason])} {words}" for reason, words in _REASONS.items() if reasons[reason]]
     return (
         f"{some}the {plural(n, 'document')} with token-to-token maps, no random sample of the corpus ({listed(parts)})"
+    )
+
+
+def active_documents(n_shown: int, study: StudyView) -> str:
+    """Say which documents of a head are listed, and what length alone does."""
+    return (
+        f"{count(n_shown)} of {plural(study.n_documents, 'document')}, by mean self-attention without special tokens. "
+        f"Each text is shown around the token with the highest self-attention in this head. Short texts have an "
+        f"advantage: under even attention, each of n tokens gets 1/n."
     )
