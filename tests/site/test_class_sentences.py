@@ -94,21 +94,21 @@ def test_one_prediction_is_said_first() -> None:
         (
             score(),
             (
-                "11 of 55 documents have this gold label, and some/bert predicts this class for 22 of them. Recall is "
+                "Of 55 documents, 11 have this gold label, and some/bert predicts this class for 22. Recall is "
                 "100 %, precision 50 %; as many predictions at random reach 40 % and 20 % on average."
             ),
         ),
         (
             score(n_gold=1, n_predicted_labelled=0, precision=None, recall=0.0),
             (
-                "1 of 55 documents has this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "Of 55 documents, 1 has this gold label, and some/bert predicts this class for 0. Recall is "
                 "0 %; precision is not defined, because no document is predicted as this class."
             ),
         ),
         (
             score(n_gold=0, n_predicted_labelled=0, precision=None, recall=None),
             (
-                "0 of 55 documents have this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "Of 55 documents, 0 have this gold label, and some/bert predicts this class for 0. Recall is "
                 "not defined, because no document has this gold label; precision is not defined, because no document "
                 "is predicted as this class."
             ),
@@ -120,7 +120,7 @@ def test_scores_stand_beside_those_of_random_predictions(view: ClassScoreView, s
 
 
 def test_scores_name_the_documents_that_have_labels() -> None:
-    assert "11 of 50 documents with a known gold label have" in words(
+    assert "Of 50 documents with a known gold label, 11 have" in words(
         sentences.class_scores(score(), study_view(n_labelled=50))
     )
     unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
@@ -236,10 +236,10 @@ def test_a_comparison_says_what_it_can_detect() -> None:
 def test_permutations_are_counted_and_a_floor_is_named() -> None:
     heads, use = FamilyView("heads", 72, 999, False), FamilyView("use", 900, 999, False)
     assert sentences.permutations([]) == ""
-    assert sentences.permutations([heads, use]) == "Each test uses up to 999 permutations."
+    assert sentences.permutations([heads, use]) == "Each test has at most 999 permutations."
     more = replace(use, n_permutations=50_000, floor_sets_q=True)
     assert sentences.permutations([heads, more]) == (
-        "Each test uses up to so many permutations: 999 for heads and 50,000 for the use of words. For the use of "
+        "Each test has at most 999 (heads) and 50,000 (the use of words) permutations. For the use of "
         "words, this number and not the data sets the smallest q: more permutations would lower it."
     )
 

@@ -56,8 +56,8 @@ def test_self_attention_stands_beside_even_attention() -> None:
         "rank 3 of 6 heads)."
     )
     assert words(sentences.self_attention(head(), 3, 6, RELATIVE, study_view())) == (
-        f"{mean} That is 2.3 times even attention, 1/n for n tokens (geometric mean of 54 documents, 95 % interval 2.1 "
-        "to 2.5)."
+        f"{mean} Its ratio to even attention, 1/n for n tokens, has the geometric mean 2.3 over 54 documents (95 % "
+        "interval 2.1 to 2.5)."
     )
     assert words(sentences.self_attention(head(), 3, 6, None, study_view())) == mean
     one_row = sentences.self_attention(head(), 3, 6, replace(RELATIVE, low=None, high=None), study_view())
@@ -69,8 +69,8 @@ def test_self_attention_stands_beside_even_attention() -> None:
 def test_extremes_are_said_where_heads_differ() -> None:
     told = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
     assert words(told) == (
-        "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200, 2.3 times "
-        "even attention) and lowest in L1·H1 (0.0200, 2.3 times even attention)."
+        "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; ratio to even "
+        "attention 2.3, geometric mean) and lowest in L1·H1 (0.0200; ratio to even attention 2.3, geometric mean)."
     )
     assert 'href="../heads/4.html"' in told
     assert "even" not in sentences.extremes(grid(head(0, 0.2), head(1), relative=False), study_view(), "")
@@ -111,10 +111,10 @@ def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
     assert "It was not compared between groups of documents" in sentences.differences_of_head([])
     same = [effect_view(q=0.05), effect_view(group="world", q=0.3)]
     assert words(sentences.differences_of_head(same)) == (
-        "It does not differ beyond chance between any of 2 groups of 55 documents and the other documents (permutation "
-        "test, q < 0.05)."
+        "It does not differ beyond chance between any of 2 groups and the other documents (55 documents in all; "
+        "permutation test, q < 0.05)."
     )
-    assert "between the only one of 1 group" in sentences.differences_of_head(same[:1])
+    assert "between the only group that was compared and" in sentences.differences_of_head(same[:1])
     found = [
         effect_view(group="world", size=-1, q=0.001),
         effect_view(),

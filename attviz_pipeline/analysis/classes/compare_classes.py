@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.classes.differences import Differences, differences
 from attviz_pipeline.analysis.classes.effects import detectable_effect
-from attviz_pipeline.analysis.classes.families import Adjusted, Family, adjust, permutations_wanted
+from attviz_pipeline.analysis.classes.families import (
+    FAMILIES,
+    Adjusted,
+    Family,
+    adjust,
+    n_distinct,
+    permutations_wanted,
+)
 from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units, groupings
 from attviz_pipeline.analysis.classes.log_odds import LogOdds, log_odds, rescaled
-from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, Tested, run_tests
+from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, run_tests
+from attviz_pipeline.analysis.classes.sequel import FIRST, MOST_NANOSECONDS, ExtremeTests, Result, go_on
 from attviz_pipeline.analysis.classes.statistics import MeanDifference, Statistic, Use
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
@@ -24,6 +32,7 @@ from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.config.settings import ClassesSettings
 from attviz_pipeline.progress import track
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.stages import CompareClasses
@@ -52,16 +61,20 @@ def compare_classes(
     described = Vocabulary.read(vocabulary)
     terms = described.terms
     paths = [shard.term_documents for shard in measures]
-    heads = HeadValues.read(documents)
-    term_values = TermValues.read(lambda: iter_pairs(paths, documents), len(terms), len(documents.row))
+    study = _Study(
+        documents,
+        HeadValues.read(documents),
+        TermValues.read(lambda: iter_pairs(paths, documents), len(terms), len(documents.row)),
+    )
     every = groupings(documents)
     compared = []
+    n_families = len(FAMILIES) * sum(bool(grouping.groups) for grouping in every)
     for index, grouping in enumerate(track(every, total=len(every), label="compare_classes", unit="groupings")):
         if not grouping.groups:
             log.warning("nothing to compare by %s: %s", grouping.name, "; ".join(grouping.left_out))
             continue
         permutations = Permutations.of(grouping, documents, settings.classes.length_strata, (settings.seed, index))
-        compared.append(_compare(permutations, documents, heads, term_values, settings))
+        compared.append(_compare(permutations, study, settings.classes, n_families))
     if any(not comparison.permutations.of_rows for comparison in compared):
         log.warning(
             "several documents come from one input row and differ in group: p and q of groupings permuted by "
@@ -82,7 +95,7 @@ def compare_classes(
         [_head_columns(comparison, q, documents.facts["n_heads"]) for comparison in compared],
         facts
         | {"permutations_wanted": wanted_of_heads}
-        | {"winners": _winners(compared, heads, q, documents.facts["n_heads"])},
+        | {"winners": _winners(compared, study.heads, q, documents.facts["n_heads"])},
     )
     _write(
         statistics.class_terms,
@@ -98,9 +111,8 @@ def _permutations_wanted(adjusted: list[Adjusted], tests: set[str]) -> dict[str,
     """Return, by grouping with too few, the permutations with which q of a single test can fall below 0.05."""
     wanted: dict[str, int] = {}
     for family in (of.family for of in adjusted if of.family.tests in tests):
-        n_wanted = permutations_wanted(len(family.distinct), len(adjusted))
-        if n_wanted > family.n_permutations:
-            wanted[family.grouping] = max(n_wanted, wanted.get(family.grouping, 0))
+        if family.n_wanted is not None:
+            wanted[family.grouping] = max(family.n_wanted, wanted.get(family.grouping, 0))
     return wanted
 
 
@@ -115,6 +127,15 @@ def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
             SIGNIFICANT,
             max(groups.values()),
         )
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What is compared."""
+
+    documents: Documents
+    heads: HeadValues
+    terms: TermValues
 
 
 @dataclass(frozen=True)
@@ -137,50 +158,72 @@ class _Comparison:
         return next(family for family in self.families if family.tests == tests)
 
 
-def _compare(
-    permutations: Permutations,
-    documents: Documents,
-    heads: HeadValues,
-    terms: TermValues,
-    settings: CompareClasses,
-) -> _Comparison:
-    grouping = permutations.grouping
+def _compare(permutations: Permutations, study: _Study, settings: ClassesSettings, n_families: int) -> _Comparison:
+    grouping, heads, terms = permutations.grouping, study.heads, study.terms
     known, members = grouping.known[:, None].astype(np.float64), grouping.members(grouping.number)
-    units = Units.of(grouping, documents)
+    units = Units.of(grouping, study.documents)
     counts = terms.occurrences(known)[:, 0]
     lengths = terms.occurrences_of_documents() * grouping.known
-    use = Use(terms, counts, lengths, settings.classes.prior_count)
+    use = Use(terms, counts, lengths, settings.prior_count)
     statistics: list[Statistic] = [
         MeanDifference(heads, heads.sums(known)),
         MeanDifference(terms, terms.sums(known)),
         use,
     ]
+    chosen = settings.n_permutations
     tests = [PermutationTest(statistic, grouping) for statistic in statistics]
-    of_heads, of_terms, of_use = run_tests(tests, permutations.arrangements(settings.classes.n_permutations))
-    of_head_values = differences(heads, grouping, units, of_heads.expected)
-    of_term_values = differences(terms, grouping, units, of_terms.expected)
-    attention = log_odds(
-        *rescaled(terms.attention(members), terms.attention(known)[:, 0], counts.sum()), settings.classes.prior_count
-    )
-
-    def family(name: str, tested: Tested, is_tested: NDArray[np.bool_]) -> Family:
-        p = np.where(is_tested, tested.p, np.nan)
-        return Family(grouping.name, name, p, grouping.is_of_two, tested.n_permutations, tested.at_floor)
-
+    first = run_tests(tests, permutations.arrangements(FIRST if chosen == "auto" else chosen))
+    of_heads = differences(heads, grouping, units, first[0].expected)
+    of_terms = differences(terms, grouping, units, first[1].expected)
     # With one document of a term there is nothing to infer about its use.
-    is_used = np.broadcast_to((terms.sums(known).n > 1), of_use.p.shape)
+    is_used = np.broadcast_to(terms.sums(known).n > 1, first[2].p.shape)
+    is_tested = [~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used]
+    n_tests = [n_distinct(mask, is_of_two=grouping.is_of_two) for mask in is_tested]
+    n_wanted = [permutations_wanted(n, n_families) for n in n_tests]
+    if chosen == "auto":
+        _log_cost(permutations, n_tests, n_wanted)
+        extreme = [ExtremeTests(*each) for each in zip(tests, is_tested, n_wanted, strict=True)]
+        results = go_on(extreme, permutations)
+    else:
+        results = [
+            Result(of.p, of.at_floor, chosen, is_cut_off=chosen < n) for of, n in zip(first, n_wanted, strict=True)
+        ]
+    attention = log_odds(
+        *rescaled(terms.attention(members), terms.attention(known)[:, 0], counts.sum()), settings.prior_count
+    )
     return _Comparison(
         permutations,
         units,
-        of_head_values,
-        of_term_values,
+        of_heads,
+        of_terms,
         use.log_odds(members),
         attention,
         [
-            family("heads", of_heads, ~np.isnan(of_head_values.effect)),
-            family("attention", of_terms, ~np.isnan(of_term_values.effect)),
-            family("use", of_use, is_used),
+            Family(
+                grouping.name,
+                name,
+                np.where(mask, result.p, np.nan),
+                grouping.is_of_two,
+                result.n_permutations,
+                result.at_floor,
+                n if result.is_cut_off else None,
+            )
+            for name, mask, result, n in zip(FAMILIES, is_tested, results, n_wanted, strict=True)
         ],
+    )
+
+
+def _log_cost(permutations: Permutations, n_tests: list[int], n_wanted: list[int]) -> None:
+    log.info(
+        "by %s: %s permutations of %s %s for %s; tests that are still extreme go on, to at most %s, for at most about "
+        "%.0f s",
+        permutations.grouping.name,
+        f"{FIRST:,}",
+        f"{len(permutations.stratum):,}",
+        "input rows" if permutations.of_rows else "documents",
+        ", ".join(f"{n:,} tests of {name}" for name, n in zip(FAMILIES, n_tests, strict=True)),
+        f"{max(n_wanted):,}",
+        len(FAMILIES) * MOST_NANOSECONDS / 1e9,
     )
 
 
@@ -199,7 +242,7 @@ def _facts(settings: CompareClasses, compared: list[_Comparison], adjusted: list
             {
                 "grouping": of.family.grouping,
                 "tests": of.family.tests,
-                "n_tests": len(of.family.distinct),
+                "n_tests": of.family.n_tests,
                 "simes_p": of.simes_p,
                 "selected": of.selected,
                 "n_permutations": of.family.n_permutations,

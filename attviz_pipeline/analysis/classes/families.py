@@ -12,6 +12,10 @@ from attviz_pipeline.significance import SIGNIFICANT
 Floats = NDArray[np.float64]
 
 
+FAMILIES = ("heads", "attention", "use")
+"""What the families of each grouping test: heads, the self-attention of terms, and the use of terms."""
+
+
 @dataclass(frozen=True)
 class Family:
     """Tests of one kind in one grouping.
@@ -23,6 +27,7 @@ class Family:
         is_of_two: Whether both groups have the same tests, which then count once.
         n_permutations: Most permutations that a test got.
         at_floor: Whether no permutation was as extreme as the observed difference, [feature, group].
+        n_wanted: Permutations that a single finding needs, if there were fewer; else None.
     """
 
     grouping: str
@@ -31,12 +36,12 @@ class Family:
     is_of_two: bool
     n_permutations: int
     at_floor: NDArray[np.bool_]
+    n_wanted: int | None
 
     @property
-    def distinct(self) -> Floats:
-        """The p of all tests, each once, [test]."""
-        p = self.p[:, :1] if self.is_of_two else self.p
-        return p[~np.isnan(p)]
+    def n_tests(self) -> int:
+        """Number of tests."""
+        return n_distinct(~np.isnan(self.p), is_of_two=self.is_of_two)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,11 @@ class Adjusted:
         return bool(tested.any()) and bool(self.family.at_floor[tested][self.q[tested].argmin()])
 
 
+def n_distinct(is_tested: NDArray[np.bool_], *, is_of_two: bool) -> int:
+    """Return the number of tests, [feature, group]; those of two groups count once."""
+    return int(np.count_nonzero(is_tested[:, :1] if is_of_two else is_tested))
+
+
 def permutations_wanted(n_tests: int, n_families: int) -> int:
     """Return the number of permutations with which q of a single difference in a single family falls below 0.05."""
     return math.ceil(2 * n_tests * n_families / SIGNIFICANT)
@@ -78,9 +88,7 @@ def adjust(families: list[Family]) -> list[Adjusted]:
     """
     within = [benjamini_hochberg(family.p[:, :1] if family.is_of_two else family.p) for family in families]
     # The smallest q of Benjamini and Hochberg is the p of Simes.
-    simes = np.array(
-        [np.nanmin(q) if len(family.distinct) else np.nan for family, q in zip(families, within, strict=True)]
-    )
+    simes = np.array([np.nanmin(q) if family.n_tests else np.nan for family, q in zip(families, within, strict=True)])
     of_family = benjamini_hochberg(simes)
     selected = of_family < SIGNIFICANT
     factor = int(np.count_nonzero(~np.isnan(simes))) / max(int(np.count_nonzero(selected)), 1)

@@ -15,9 +15,15 @@ Integers = NDArray[np.int64]
 
 NO_GROUP = -1
 SMALLEST_GROUP = 2
-HALVING = 1
+HALVING, DRAWING = 1, 2
 MOST_COLUMNS = 200
 """Maximum number of permutations times groups at once, which keeps tables of terms small."""
+NANOSECONDS_OF_UNIT = 20.0
+"""Estimate of the time to give a unit a group at random."""
+UNITS_AT_ONCE = 2**20
+"""Maximum number of units times permutations in one draw."""
+MOST_AT_ONCE = 1_000
+BITS_OF_GROUP = 16
 MEMBERS_AT_ONCE = 2**24
 """Maximum number of documents times permutations times groups at once: 128 MiB of ones and zeros."""
 
@@ -168,6 +174,36 @@ class Permutations:
         of_unit = np.empty(len(self.stratum), np.int64)
         of_unit[self.unit] = self.grouping.number[self.grouping.known]
         return of_unit
+
+    @property
+    def n_at_once(self) -> int:
+        """Number of permutations in a draw."""
+        return min(MOST_AT_ONCE, max(1, UNITS_AT_ONCE // len(self.stratum)))
+
+    @property
+    def nanoseconds(self) -> float:
+        """Estimate of the time for one permutation."""
+        return NANOSECONDS_OF_UNIT * len(self.stratum)
+
+    def draw(self, number: int) -> Integers:
+        """Return more permutations than those of `arrangements`: group numbers, [document, permutation].
+
+        Args:
+            number: Number of the draw, from 0; each has `n_at_once` permutations and a generator of its own.
+        """
+        random = np.random.default_rng((*self.seed, number, DRAWING))
+        by_stratum = np.argsort(self.stratum, kind="stable")
+        keys = random.integers(0, 2**64, (self.n_at_once, len(by_stratum)), np.uint64)
+        # Sorting random numbers that carry the groups in their last bits puts the groups in random order.
+        of_group = np.uint64(2**BITS_OF_GROUP - 1)
+        keys = keys & ~of_group | (self._numbers()[by_stratum] - NO_GROUP).astype(np.uint64)
+        for units in np.split(keys, np.flatnonzero(np.diff(self.stratum[by_stratum])) + 1, axis=1):
+            units.sort(axis=1)
+        permuted = np.empty((len(by_stratum), self.n_at_once), np.int64)
+        permuted[by_stratum] = (keys & of_group).T.astype(np.int64) + NO_GROUP
+        numbers = np.full((len(self.grouping.number), self.n_at_once), NO_GROUP)
+        numbers[self.grouping.known] = permuted[self.unit]
+        return numbers
 
     def arrangements(self, n_permutations: int) -> Iterator[Integers]:
         """Yield permuted group numbers of the documents, several permutations at once, [document, permutation]."""

@@ -38,33 +38,33 @@ class PermutationTest:
 
     def __init__(self, statistic: Statistic, grouping: Grouping) -> None:
         """Compute the observed differences."""
-        self._statistic, self._grouping = statistic, grouping
+        self.statistic, self.grouping = statistic, grouping
         self.observed: Compared = statistic.compare(grouping.members(grouping.number))
         shape = self.observed.statistic.shape
-        self._n_as_high, self._n_as_low = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        self._sum, self._n_defined, self._n = np.zeros(shape), np.zeros(shape, np.int64), 0
+        self.n_as_high, self.n_as_low = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self._sum, self._n_defined, self.n_permutations = np.zeros(shape), np.zeros(shape, np.int64), 0
 
     def add(self, numbers: Integers) -> None:
         """Add permutations, given by group numbers, [document, permutation]."""
-        shape = -1, numbers.shape[1], len(self._grouping.groups)
-        compared = self._statistic.compare(self._grouping.members(numbers).reshape(len(numbers), -1))
+        shape = -1, numbers.shape[1], len(self.grouping.groups)
+        compared = self.statistic.compare(self.grouping.members(numbers).reshape(len(numbers), -1))
         difference, statistic = (values.reshape(shape) for values in compared)
         # If one side is empty in a permutation, the difference is undefined; it counts as extreme in both tails.
         empty = np.isnan(difference)
         observed = self.observed.statistic[:, None]
-        self._n_as_high += ((statistic >= observed - TOLERANCE) | empty).sum(axis=1)
-        self._n_as_low += ((statistic <= observed + TOLERANCE) | empty).sum(axis=1)
+        self.n_as_high += ((statistic >= observed - TOLERANCE) | empty).sum(axis=1)
+        self.n_as_low += ((statistic <= observed + TOLERANCE) | empty).sum(axis=1)
         self._sum += np.where(empty, 0.0, difference).sum(axis=1)
         self._n_defined += (~empty).sum(axis=1)
-        self._n += numbers.shape[1]
+        self.n_permutations += numbers.shape[1]
 
     def result(self) -> Tested:
         """Return the p-values of all features, testable or not."""
         return Tested(
-            permutation_p(self._n_as_high, self._n_as_low, self._n),
+            permutation_p(self.n_as_high, self.n_as_low, self.n_permutations),
             self._sum / np.maximum(self._n_defined, 1),
-            np.minimum(self._n_as_high, self._n_as_low) == 0,
-            self._n,
+            np.minimum(self.n_as_high, self.n_as_low) == 0,
+            self.n_permutations,
         )
 
 

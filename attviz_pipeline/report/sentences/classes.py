@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.report.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
@@ -40,10 +40,10 @@ def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
             model, count(score.n_predicted), of
         )
     known = "" if study.n_labelled == study.n_documents else " with a known gold label"
-    counts = Markup("{} of {}{} {} this gold label, and {} predicts this class for {} of them.").format(
-        count(score.n_gold),
+    counts = Markup("Of {}{}, {} {} this gold label, and {} predicts this class for {}.").format(
         plural(study.n_labelled, "document"),
         known,
+        count(score.n_gold),
         "has" if score.n_gold == 1 else "have",
         model,
         count(score.n_predicted_labelled),
@@ -193,8 +193,8 @@ def effect_size(effect: EffectView) -> str:
     """Write an effect: shrunken first, then as measured, with its interval where there is one."""
     interval = ""
     if effect.effect_low is not None and effect.effect_high is not None:
-        interval = f", 95 % interval {effect.effect_low:+.1f} to {effect.effect_high:+.1f}"
-    return f"g {effect.shrunken_effect:+.1f} after shrinkage (measured {effect.effect:+.1f}{interval})"
+        interval = f", 95 % interval {signed(effect.effect_low, 1)} to {signed(effect.effect_high, 1)}"
+    return f"g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
 
 
 def detectable(comparison: ComparisonView) -> str:
@@ -215,10 +215,10 @@ def permutations(families: Sequence[FamilyView]) -> str:
         return ""
     numbers = sorted({family.n_permutations for family in families})
     if len(numbers) == 1:
-        made = f"Each test uses up to {plural(numbers[0], 'permutation')}."
+        made = f"Each test has at most {plural(numbers[0], 'permutation')}."
     else:
-        each = [f"{count(family.n_permutations)} for {_TESTED[family.tests]}" for family in families]
-        made = f"Each test uses up to so many permutations: {listed(each)}."
+        each = [f"{count(family.n_permutations)} ({_TESTED[family.tests]})" for family in families]
+        made = f"Each test has at most {listed(each)} permutations."
     floors = [_TESTED[family.tests] for family in families if family.floor_sets_q]
     if not floors:
         return made

@@ -50,10 +50,10 @@ def _times_even(relative: RelativeView | None) -> str:
         return ""
     interval = ""
     if relative.low is not None and relative.high is not None:
-        interval = f", 95 % interval {significant(relative.low)} to {significant(relative.high)}"
+        interval = f" (95 % interval {significant(relative.low)} to {significant(relative.high)})"
     return (
-        f"That is {significant(relative.times)} times even attention, 1/n for n tokens (geometric mean of "
-        f"{plural(relative.n_documents, 'document')}{interval})."
+        f"Its ratio to even attention, 1/n for n tokens, has the geometric mean {significant(relative.times)} over "
+        f"{plural(relative.n_documents, 'document')}{interval}."
     )
 
 
@@ -69,7 +69,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     if mean == significant(weakest.mean, 3):
         return Markup("{} is {} in every head.").format(support, mean)
     ends = [
-        Markup('{} in {} <span class="whole">({}{})</span>').format(
+        Markup("{} in {} ({}{})").format(
             which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
         )
         for which, head in (("highest", strongest), ("lowest", weakest))
@@ -79,7 +79,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
 
 def _relative_to_even(relative: RelativeViews, head: HeadView) -> str:
     found = relative.get((head.layer, head.head))
-    return f", {significant(found.times)} times even attention" if found else ""
+    return f"; ratio to even attention {significant(found.times)}, geometric mean" if found else ""
 
 
 def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
@@ -135,8 +135,9 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
     compared = plural(len(effects), "group")
     documents = plural(effects[0].n_inside + effects[0].n_outside, "document")
     if not found:
-        return Markup("It does not differ beyond chance between {} of {} and the other documents ({}).").format(
-            "any" if len(effects) > 1 else "the only one", f"{compared} of {documents}", TEST
+        any_of = f"any of {compared}" if len(effects) > 1 else "the only group that was compared"
+        return Markup("It does not differ beyond chance between {} and the other documents ({} in all; {}).").format(
+            any_of, documents, TEST
         )
     sides = []
     for how, mine in (("higher", [e for e in found if e.effect > 0]), ("lower", [e for e in found if e.effect <= 0])):
