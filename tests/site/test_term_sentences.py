@@ -1,7 +1,6 @@
 """What the pages say about the ranking of words: every form of each sentence, with its numbers."""
 
 from dataclasses import replace
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -22,7 +21,7 @@ FACTS = {
 }
 
 
-def ranked(*terms: tuple[str, float, float], **facts: Any) -> RankedView:
+def ranked(*terms: tuple[str, float, float], **facts: object) -> RankedView:
     """A ranking of terms, each with its shrunken value and half the width of its interval; the average term has 0."""
     rows = [
         {
@@ -77,9 +76,9 @@ def test_a_head_names_the_words_that_follow() -> None:
     found = replace(ranked(*FOUND), n_first=None)
 
     assert words(sentences.of_head(found)) == (
-        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention, corrected for length: 1.8 "
-        "times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times, and the intervals of 2 words "
-        "lie above that. It is followed by bank and goal."
+        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention, corrected for length: "
+        "1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times, and the intervals of 2 "
+        "words lie above that. It is followed by bank and goal."
     )
 
 
