@@ -209,7 +209,7 @@ def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, t
     sentence = "The test treats them as independent"
     assert sentence in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
     assert sentence not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
-    assert "too narrow here" in Page(tmp_path / "site" / links.head(0, 0)).text
+    assert "so these intervals are too narrow" in Page(tmp_path / "site" / links.head(0, 0)).text
 
 
 def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:

@@ -151,7 +151,8 @@ def test_a_group_that_was_not_compared_says_why_and_nothing_else() -> None:
     for said in (
         sentences.word_use(LEFT_OUT, group_terms("a"), 3),
         sentences.word_attention(LEFT_OUT, group_terms("a")),
-        sentences.head_differences(LEFT_OUT, study_view(), ""),
+        sentences.head_differences(LEFT_OUT),
+        sentences.largest_difference(LEFT_OUT, study_view(), ""),
         sentences.detectable(LEFT_OUT),
         sentences.dependent_documents(replace(LEFT_OUT, q_too_small=True)),
     ):
@@ -191,25 +192,29 @@ def test_self_attention_of_words_is_the_same_or_different() -> None:
 
 def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     same = comparison(effect_view(q=0.05), effect_view(1, q=0.9))
-    assert words(sentences.head_differences(same, study_view(), "../")) == (
-        "None of 2 heads differs beyond chance between these 11 documents and the 44 others (permutation test, "
-        "q < 0.05)."
+    assert words(sentences.head_differences(same)) == (
+        "None of 2 heads differs beyond chance between these 11 documents and the 44 other documents (permutation "
+        "test, q < 0.05)."
     )
+    assert sentences.largest_difference(same, study_view(), "") == ""
     # The smallest q comes first in the table; the sentence names the largest effect after shrinkage.
     found = comparison(effect_view(q=0.001, size=0.4), effect_view(4, q=0.01, size=-1.4), effect_view(1, q=0.9, size=9))
-    told = sentences.head_differences(found, study_view(), "../")
+    assert words(sentences.head_differences(found)) == (
+        "2 of 3 heads differ beyond chance between these 11 documents and the 44 other documents (permutation test, "
+        "q < 0.05)."
+    )
+    told = sentences.largest_difference(found, study_view(), "../")
     assert words(told) == (
-        "2 of 3 heads differ beyond chance between these 11 documents and the 44 others (permutation test, q < 0.05). "
         "L1·H1 differs most: its self-attention relative to even attention is lower here, g -1.4 after shrinkage "
         "(measured -2.1, 95 % interval -1.4 to -2.8)."
     )
     assert 'href="../heads/4.html"' in told
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
-    assert words(sentences.head_differences(won, study_view(), "")).endswith(
+    assert words(sentences.largest_difference(won, study_view(), "")).endswith(
         "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
     )
     wrong = comparison(effect_view(grouping="correct"), grouping="correct")
-    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong, study_view(), ""))
+    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong))
     assert "interval" not in sentences.effect_size(effect_view(effect_low=None, effect_high=None))
 
 

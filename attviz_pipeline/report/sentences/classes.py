@@ -166,27 +166,30 @@ def heads_title(comparison: ComparisonView, shown: Sequence[EffectView]) -> str:
     return f"{what}{some}"
 
 
-def head_differences(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
+def head_differences(comparison: ComparisonView) -> str:
     """Say how many heads differ between a group and other documents; nothing where it was not compared."""
     if not comparison.compared:
-        return Markup()
-    first, found = comparison.effects[0], comparison.differing
-    between = Markup("between {} and {} ({})").format(
-        f"these {plural(first.n_inside, 'document')}",
-        f"the {count(first.n_outside)} "
-        + ("correctly classified documents" if comparison.grouping == "correct" else "others"),
-        TEST,
+        return ""
+    first, n_found = comparison.effects[0], len(comparison.differing)
+    others = "correctly classified documents" if comparison.grouping == "correct" else "other documents"
+    between = (
+        f"beyond chance between these {plural(first.n_inside, 'document')} and the {count(first.n_outside)} {others}"
     )
     of = plural(len(comparison.effects), "head")
-    if not found:
-        return Markup("None of {} differs beyond chance {}.").format(of, between)
-    counted = Markup("{} of {} {} beyond chance {}.").format(
-        count(len(found)), of, "differs" if len(found) == 1 else "differ", between
-    )
+    if not n_found:
+        return f"None of {of} differs {between} ({TEST})."
+    return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({TEST})."
+
+
+def largest_difference(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
+    """Say which head differs most between a group and other documents; nothing where none differs."""
+    if not comparison.differing:
+        return Markup()
+    effect = comparison.differing[0]
     largest = Markup("{} differs most: its self-attention relative to even attention is {} here, {}.").format(
-        head_link(found[0].head, study, root), "higher" if found[0].effect > 0 else "lower", effect_size(found[0])
+        head_link(effect.head, study, root), "higher" if effect.effect > 0 else "lower", effect_size(effect)
     )
-    return said([counted, largest, winner(comparison.winner)])
+    return said([largest, winner(comparison.winner)])
 
 
 def effect_size(effect: EffectView) -> str:

@@ -31,16 +31,14 @@ _REASONS = {
 }
 
 
-def self_attention(head: HeadView, rank: int, n_heads: int, relative: RelativeView | None, study: StudyView) -> Markup:
-    """Say how large a head's mean self-attention is, beside even attention and among all heads."""
-    place = "" if n_heads == 1 else f", rank {rank} of {n_heads} heads"
-    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}{}).").format(
+def self_attention(head: HeadView, relative: RelativeView | None, study: StudyView) -> Markup:
+    """Say how large a head's mean self-attention is, beside even attention."""
+    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}).").format(
         plural(head.count, "token"),
         plural(study.n_documents, "document"),
         model_name(study),
         significant(head.mean, 3),
         significant(head.std, 3),
-        place,
     )
     return said([mean, _times_even(relative)])
 
@@ -113,7 +111,7 @@ def role(profile: ProfileView) -> Markup:
 def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
     """Say which other head is most similar, where any is more similar than chance."""
     if not neighbours:
-        return Markup("It was not compared with other heads.")
+        return Markup("It was not compared with other heads: there are too few heads, tokens or documents.")
     view = neighbours[0]
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
     of = plural(view.n_others, "other head")
