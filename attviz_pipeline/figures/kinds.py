@@ -52,7 +52,7 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "top_terms": FigureKind(
         draw_top_terms,
-        "mean of ln(n a) over occurrences and heads, shrunken; 95 % interval of a bootstrap over input rows",
+        "mean of ln(n a) over occurrences and heads, corrected for length and shrunken; 95 % posterior interval",
         chapter="tokens",
         names_words=True,
     ),

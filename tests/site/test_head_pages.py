@@ -74,12 +74,14 @@ def test_a_role_is_named_with_its_reason(inputs: SiteInputs, views: list[HeadPag
 def test_terms_have_the_intervals_of_the_table(inputs: SiteInputs, views: list[HeadPageView]) -> None:
     rows = files.read_table(inputs.terms.head_terms, term_schemas.HEAD_TERMS).to_pylist()
     mine = [row for row in rows if (row["layer"], row["head"]) == (1, 2)]
-    shown = views[5].terms
+    shown = views[5].ranked.rows
     assert [term.term for term in shown] == [row["term"] for row in mine][: len(shown)]
-    assert [(t.mean, t.mean_low, t.mean_high) for t in shown] == [
-        (row["mean"], row["mean_low"], row["mean_high"]) for row in mine[: len(shown)]
-    ]
+    for term, row in zip(shown, mine, strict=False):
+        logs = [row[f"shrunken_log_ratio{end}"] for end in ("", "_low", "_high")]
+        assert [term.times, term.low, term.high] == pytest.approx(np.exp(logs))
     assert all(0 <= term.low_place <= term.place <= term.high_place <= 100 for term in shown)
+    # The order of the table is that of the value that it shows.
+    assert [term.times for term in shown] == sorted((term.times for term in shown), reverse=True)
     largest = max(mine, key=lambda row: (row["mean"], row["term"]))
     assert next(word for word in views[5].cloud if word.word == largest["term"]).size == 8
     assert {word.size for word in views[5].cloud} <= set(range(1, 9))
