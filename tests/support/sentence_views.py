@@ -1,11 +1,13 @@
 """Views with made-up numbers, for the tests of sentences."""
 # ruff: noqa: ANN401 - keywords replace values of any field
 
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import escape
 from synthetic_site import site_settings
 
+from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 
@@ -36,6 +38,12 @@ def study_view(**summary: Any) -> StudyView:
         token_measures=[],
         corpus_paths=[],
     )
+
+
+def imported() -> StudyView:
+    """The same study, with attention from a file that names neither model nor heads."""
+    settings = parse_study({"name": "imported", "dataset": {"source": "a.json", "format": "attviz_json"}}, "test")
+    return replace(study_view(), settings=settings)
 
 
 def effect_view(row: int = 0, *, q: float = 0.01, size: float = 1.4, **others: Any) -> EffectView:

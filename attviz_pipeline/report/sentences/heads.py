@@ -12,7 +12,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
+from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -55,6 +55,10 @@ def _times_even(relative: RelativeView | None) -> str:
     )
 
 
+def _noun(study: StudyView) -> str:
+    return "vector" if study.imported else "head"
+
+
 def rank(place: int, n_heads: int) -> str:
     """Say which rank a head has by its mean; nothing of a single head."""
     return f"Rank {place} of {n_heads} by mean self-attention" if n_heads > 1 else ""
@@ -68,9 +72,9 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     )
     mean = significant(strongest.mean, 3)
     if study.n_rows == 1:
-        return Markup("{} is {} in its only head.").format(support, mean)
+        return Markup("{} is {} in its only {}.").format(support, mean, _noun(study))
     if mean == significant(weakest.mean, 3):
-        return Markup("{} is {} in every head.").format(support, mean)
+        return Markup("{} is {} in every {}.").format(support, mean, _noun(study))
     ends = [
         Markup("{} in {} ({}{})").format(
             which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
@@ -92,7 +96,7 @@ def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
         return Markup()
     return Markup(
         "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
-    ).format(head_link(head, study, root), significant(head.std / head.mean), plural(study.n_rows, "head"))
+    ).format(head_link(head, study, root), significant(head.std / head.mean), heads_of(study.n_rows, study))
 
 
 def role(profile: ProfileView) -> Markup:
@@ -122,10 +126,12 @@ def profile_means(profile: ProfileView) -> str:
 def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
     """Say which other head is most similar, where any is more similar than chance."""
     if not neighbours:
-        return Markup("It was not compared with other heads: there are too few heads, tokens or documents.")
+        return Markup("It was not compared with others: there are too few {}s, tokens or documents.").format(
+            _noun(study)
+        )
     view = neighbours[0]
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
-    of = plural(view.n_others, "other head")
+    of = plural(view.n_others, f"other {_noun(study)}")
     if nearest is None or not view.n_beyond_chance:
         return Markup("{} is similar to that of none of {} beyond chance ({}).").format(view.text.subject, of, TEST)
     return Markup("{} is similar to that of {} of {} beyond chance ({}), most to that of {}.").format(
@@ -169,18 +175,19 @@ def group_name(effect: EffectView) -> Markup:
     return Markup("{}{}").format(predicted, class_name(effect.group))
 
 
-def not_compared() -> str:
+def not_compared(study: StudyView) -> str:
     """Say that heads were not compared with each other."""
-    return "Heads were not compared with each other: there are too few heads, tokens or documents."
+    noun = _noun(study)
+    return f"{noun.capitalize()}s were not compared with each other: there are too few {noun}s, tokens or documents."
 
 
-def similar_pairs(likeness: LikenessView) -> str:
+def similar_pairs(likeness: LikenessView, study: StudyView) -> str:
     """Say how many pairs of heads are more similar than chance."""
     of = plural(likeness.n_pairs, "pair")
     if not likeness.n_beyond_chance:
-        return f"None of {of} of heads is more similar than chance ({TEST})."
+        return f"None of {of} of {_noun(study)}s is more similar than chance ({TEST})."
     verb = "is" if likeness.n_beyond_chance == 1 else "are"
-    return f"{count(likeness.n_beyond_chance)} of {of} of heads {verb} more similar than chance ({TEST})."
+    return f"{count(likeness.n_beyond_chance)} of {of} of {_noun(study)}s {verb} more similar than chance ({TEST})."
 
 
 def head_groups(likeness: LikenessView) -> str:
