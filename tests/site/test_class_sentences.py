@@ -216,8 +216,8 @@ def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     )
     told = sentences.largest_difference(found, study_view(), "../")
     assert words(told) == (
-        "L1·H1 differs most: its self-attention relative to even attention is lower here, g -1.4 after shrinkage "
-        "(measured -2.1, 95 % interval -1.4 to -2.8)."
+        "Of the 2 heads that differ beyond chance, L1·H1 differs most: its self-attention relative to even attention "
+        "is lower here, Hedges' g -1.4 after shrinkage (measured -2.1, 95 % interval -1.4 to -2.8)."
     )
     assert 'href="../heads/4.html"' in told
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
@@ -294,9 +294,9 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
     )
     assert words(sentences.class_differences(differences(), study_view(), "")) == (
         "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
-        "(permutation test, q < 0.05). L1·H2 differs most: its self-attention relative to even attention is higher in "
-        "sport, g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 random halves of the "
-        "documents, this is again the largest difference of all heads and classes."
+        "(permutation test, q < 0.05). Of these, the largest difference is that of L1·H2: its self-attention relative "
+        "to even attention is higher in sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to "
+        "+2.8). In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
     )
     assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
     assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))

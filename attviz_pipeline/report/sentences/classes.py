@@ -197,9 +197,13 @@ def largest_difference(comparison: ComparisonView, study: StudyView, root: str) 
     """Say which head differs most between a group and other documents; nothing where none differs."""
     if not comparison.differing:
         return Markup()
-    effect = comparison.differing[0]
-    largest = Markup("{} differs most: its self-attention relative to even attention is {} here, {}.").format(
-        head_link(effect.head, study, root), "higher" if effect.effect > 0 else "lower", effect_size(effect)
+    effect, n = comparison.differing[0], len(comparison.differing)
+    head = head_link(effect.head, study, root)
+    lead = Markup("{} differs beyond chance").format(head)
+    if n > 1:
+        lead = Markup("Of the {} that differ beyond chance, {} differs most").format(heads_of(n, study), head)
+    largest = Markup("{}: its self-attention relative to even attention is {} here, {}.").format(
+        lead, "higher" if effect.effect > 0 else "lower", effect_size(effect)
     )
     return said([largest, winner(comparison.winner)])
 
@@ -209,7 +213,9 @@ def effect_size(effect: EffectView) -> str:
     interval = ""
     if effect.effect_low is not None and effect.effect_high is not None:
         interval = f", 95 % interval {signed(effect.effect_low, 1)} to {signed(effect.effect_high, 1)}"
-    return f"g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
+    return (
+        f"Hedges' g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
+    )
 
 
 def detectable(comparison: ComparisonView) -> str:
@@ -279,7 +285,8 @@ def class_differences(view: DifferencesView, study: StudyView, root: str) -> Mar
     counted = Markup("{} of {} {} beyond chance {}.").format(
         count(view.n_heads_differing), of, "differs" if view.n_heads_differing == 1 else "differ", between
     )
-    largest = Markup("{} differs most: its self-attention relative to even attention is {} in {}, {}.").format(
+    largest = Markup("{} {}: its self-attention relative to even attention is {} in {}, {}.").format(
+        "It is" if view.n_heads_differing == 1 else "Of these, the largest difference is that of",
         head_link(effect.head, study, root),
         "higher" if effect.effect > 0 else "lower",
         class_name(effect.group),
