@@ -296,7 +296,8 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
         "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
         "(permutation test, q < 0.05). Of these, the largest difference is that of L1·H2: its self-attention relative "
         "to even attention is higher in sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to "
-        "+2.8). In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
+        "+2.8). In 43 of 100 random halves of the documents, this is again the largest difference of all heads and "
+        "classes."
     )
     assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
     assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))
