@@ -98,7 +98,8 @@ def _weighted_sums(
         weights = poisson_weights(keys[drawn], replicates)
         for name in totals:
             values = block.count if name == "count" else block.sums[name]
-            totals[name] += sparse.csr_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
+            # By column: a document's weights stay in the cache, which makes the product several times as fast.
+            totals[name] += sparse.csc_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
     return totals
 
 
