@@ -9,8 +9,8 @@ from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, 
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
-from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
+from attviz_pipeline.report.views.scores import ScoresView, scores_view
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView, TokenView
@@ -20,32 +20,19 @@ N_MISTAKES = 5
 
 
 @dataclass(frozen=True)
-class ScoreView:
-    """Scores on one set of documents; `low` and `high` are the 95 % interval of the accuracy."""
-
-    name: str
-    n: int
-    accuracy: float
-    macro_f1: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
 class StartView:
     """The start page; `confusion` is None where no gold class is known.
 
     `calibration` is the address of the reliability diagram, None where there is none.
     """
 
-    scores: list[ScoreView]
+    scores: ScoresView
     confusion: ConfusionView | None
     tokens: list[TokenView]
     mistakes: list[DocumentRowView]
     heads: HeadsView
     classes: list[ClassScoreView]
     separating: EffectView | None
-    overconfidence: EstimateView | None
     calibration: str | None = None
 
 
@@ -53,29 +40,15 @@ def start_view(
     study: StudyView, index: Path, heads: HeadsView, tokens: TokensView, evidence: ClassEvidence
 ) -> StartView:
     """Put together the start page."""
-    scores = evidence.assessment["scores"]
     return StartView(
-        scores=_scores(study, scores),
+        scores=scores_view(study, evidence.assessment),
         confusion=confusion_view(study),
         tokens=tokens.rows[:N_TOKENS],
         mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
         heads=heads,
         classes=classes_view(evidence, study).classes,
         separating=evidence.separation.clearest_class(),
-        overconfidence=EstimateView(**scores["overconfidence"]) if scores else None,
     )
-
-
-def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
-    scores = []
-    if test := study.metrics.get("splits", {}).get("test"):
-        scores.append(ScoreView("test split", test["n"], test["accuracy"], test["macro_f1"]))
-    if study.n_labelled:
-        summary, accuracy = study.summary, assessed.get("accuracy", {})
-        bounds = accuracy.get("low"), accuracy.get("high")
-        name = "analysed documents"
-        scores.append(ScoreView(name, study.n_labelled, summary["accuracy"], summary["macro_f1"], *bounds))
-    return scores
 
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
