@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from attviz_pipeline import aggregates
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import formats, links, payload
+from attviz_pipeline.report.sentences import study as study_sentences
 from attviz_pipeline.report.views.study import StudyView
 
 PACKAGE = Path(__file__).parents[1]
@@ -51,7 +52,9 @@ class Pages:
             study: What every page knows.
         """
         self._environment = environment(templates)
-        self._environment.globals.update(study=study, links=links, aggregates=aggregates)
+        self._environment.globals.update(
+            study=study, links=links, aggregates=aggregates, study_sentences=study_sentences
+        )
         self._site = site
         self._folders: set[Path] = set()
 

@@ -144,10 +144,11 @@ class _SiteWriter:
         maps = self._write_maps()
         gathered = self._prepare_to_gather(maps)
         self._write_shared(dataset_scale(self._heads), gathered.tiers)
+        usual = max(self._heads, key=lambda head: head.mean) if study.n_documents > 1 else None
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
-            view = document.document_view(row, study, maps.get(row.position, []), lite=lite)
+            view = document.document_view(row, study, maps.get(row.position, []), usual, lite=lite)
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -174,7 +175,8 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
-            parts = self._pages.parts("document_parts", lite=lite, tiers=tiers)
+            parts_view = document.parts_view(self._study, tiers, lite=lite)
+            parts = self._pages.parts("document_parts", lite=lite, view=parts_view)
             assets.write_shared(self._site, address, shared, parts)
         assets.write_panels(self._site, self._pages.parts("on_demand"))
 

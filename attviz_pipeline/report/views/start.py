@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.report.sentences import documents
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
@@ -42,6 +43,7 @@ class StartView:
     confusion: ConfusionView | None
     tokens: list[TokenView]
     mistakes: list[DocumentRowView]
+    about_mistakes: str
     heads: HeadsView
     classes: list[ClassScoreView]
     separating: EffectView | None
@@ -54,11 +56,13 @@ def start_view(
 ) -> StartView:
     """Put together the start page."""
     scores = evidence.assessment["scores"]
+    mistakes = [row_view(row, study) for row in _most_confident_mistakes(index)]
     return StartView(
         scores=_scores(study, scores),
         confusion=confusion_view(study),
         tokens=tokens.rows[:N_TOKENS],
-        mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
+        mistakes=mistakes,
+        about_mistakes=_about_mistakes(study, mistakes),
         heads=heads,
         classes=classes_view(evidence, study).classes,
         separating=evidence.separation.clearest_class(),
@@ -76,6 +80,12 @@ def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
         name = "analysed documents"
         scores.append(ScoreView(name, study.n_labelled, summary["accuracy"], summary["macro_f1"], *bounds))
     return scores
+
+
+def _about_mistakes(study: StudyView, shown: list[DocumentRowView]) -> str:
+    if not shown:
+        return documents.no_mistakes(study.n_documents, study.n_labelled)
+    return documents.mistakes(study, shown[0].prediction, shown[0].numbers["confidence"])
 
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:

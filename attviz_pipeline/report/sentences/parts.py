@@ -1,0 +1,59 @@
+"""Parts of sentences that several pages use: names that come from the corpus, links to heads, lists."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from markupsafe import Markup
+
+from attviz_pipeline.report.formats import clip, literal
+from attviz_pipeline.report.views.study import StudyView
+
+LONGEST_TOKEN = 40
+
+
+class Head(Protocol):
+    """Any view of a head."""
+
+    @property
+    def layer(self) -> int:
+        """Layer, 0-based."""
+
+    @property
+    def head(self) -> int:
+        """Head, 0-based."""
+
+    @property
+    def page(self) -> str:
+        """Address of its page."""
+
+
+def head_link(head: Head, study: StudyView, root: str) -> Markup:
+    """Link to a head by its short name."""
+    name = study.head_name(head.layer, head.head)
+    return Markup('<a class="head-name" href="{}{}">{}</a>').format(root, head.page, name)
+
+
+def token(text: str) -> Markup:
+    """Show a token or a word of the corpus, cut where it is very long."""
+    return Markup('<bdi class="token">{}</bdi>').format(literal(clip(text, LONGEST_TOKEN)))
+
+
+def class_name(name: str) -> Markup:
+    """Show the name of a class."""
+    return Markup('<bdi class="class-name">{}</bdi>').format(name)
+
+
+def model_name(study: StudyView) -> Markup:
+    """Show the name of the model."""
+    return Markup("<bdi>{}</bdi>").format(study.model["source"])
+
+
+def listed(parts: Sequence[str]) -> Markup:
+    """List words: one; one and two; one, two and three."""
+    *first, last = parts
+    return Markup(" and ").join([Markup(", ").join(first), last]) if first else Markup("{}").format(last)
+
+
+def said(sentences: Iterable[str]) -> Markup:
+    """Put sentences one after the other, without those that are empty."""
+    return Markup(" ").join(sentence for sentence in sentences if sentence)
