@@ -100,11 +100,16 @@ def _size(item: tuple[str, Map]) -> int:
 def _alt(maps: dict[str, Map]) -> str:
     descriptions = []
     for group, found in maps.items():
-        effect = found["effect"]
-        layer, head = np.unravel_index(np.abs(effect).argmax(), effect.shape)
+        effect, differs = found["effect"], found["q"] < SIGNIFICANT
+        if not differs.any():
+            smallest = f"smallest q {found['q'].min():.2g}"
+            descriptions.append(f"{style.legible(group)}: none of {effect.size} heads differs ({smallest})")
+            continue
+        layer, head = np.unravel_index(np.where(differs, np.abs(effect), -1).argmax(), effect.shape)
+        verb = "differs" if differs.sum() == 1 else "differ"
         descriptions.append(
-            f"{style.legible(group)}: {int((found['q'] < SIGNIFICANT).sum())} of {effect.size} heads differ "
-            f"(q < {SIGNIFICANT}), largest effect in layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+            f"{style.legible(group)}: {int(differs.sum())} of {effect.size} heads {verb} (q < {SIGNIFICANT}), most "
+            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
         )
     return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
 

@@ -137,7 +137,8 @@ class _SiteWriter:
         target.mkdir()
         for name in figures.file_names(self._figures):
             shutil.copyfile(self._inputs.figures / name, target / name)
-        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures))
+        predictions = documents.predictions(self._inputs.statistics.document_index)
+        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, predictions))
 
     def _write_documents(self) -> _Gathered:
         study = self._study

@@ -147,8 +147,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
 
 
 def _hints(index: Path, study: StudyView, searchable: int | None, tiers: Tiers | None) -> Iterator[str]:
-    predictions = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, ["prediction"])["prediction"].to_pylist()
-    if same := sentences.one_prediction(predictions, study):
+    if same := sentences.one_prediction(predictions(index), study):
         yield same
     yield sentences.source(study)
     if tiers and tiers.n_full < tiers.n_documents:
@@ -172,6 +171,13 @@ def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) 
     if known.sum() < sentences.FEWEST_RANKED or any(np.ptp(found[known]) == 0 for found in (values, others)):
         return None
     return float(spearmanr(values[known], others[known]).statistic)
+
+
+def predictions(index: Path) -> list[int]:
+    """Predicted class of every document."""
+    table = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, ["prediction"])
+    found: list[int] = table["prediction"].to_pylist()
+    return found
 
 
 def searchable_characters(index: Path) -> int | None:
