@@ -1,4 +1,4 @@
-"""Empirical-Bayes shrinkage: means of few documents are shrunk towards the mean of all terms."""
+"""Empirical-Bayes shrinkage: means of few documents towards the mean of all terms, uncertain effects towards none."""
 
 from typing import NamedTuple
 
@@ -49,6 +49,31 @@ def shrink(means: Floats, variances: Floats, weights: Floats, n_documents: NDArr
         return Shrunken(means.copy(), float(means.mean()), float(means.std()), pooled**0.5)
     centre, spread = _fit(means, v)
     return Shrunken(centre + (means - centre) * spread / (spread + v), centre, spread**0.5, pooled**0.5)
+
+
+def shrink_to_zero(effects: Floats, v: Floats) -> Floats:
+    """Shrink effects under y ~ N(theta, v), theta ~ N(0, spread^2), with the spread fitted to all of them by moments.
+
+    The largest of many effects is overestimated, because chance helped to make it the largest. Shrunken effects are
+    not, if the prior fits.
+
+    Args:
+        effects: [effect].
+        v: Variance of each, [effect]; positive.
+
+    Source: Morris 1983, as in `shrink`.
+    """
+    if not len(effects):
+        return effects
+    spread = float((effects**2).mean())
+    for _ in range(MOST_STEPS):
+        precision = 1 / (spread + v)
+        wanted = max(float((precision * (effects**2 - v)).sum() / precision.sum()), 0.0)
+        if abs(wanted - spread) <= CONVERGED * (wanted + spread):
+            break
+        spread = wanted
+    shrunken: Floats = effects * (spread / (spread + v))
+    return shrunken
 
 
 def _fit(means: Floats, v: Floats) -> tuple[float, float]:

@@ -245,21 +245,34 @@ _TEST = [
         "Hedges' g of that difference, minus the part that document length explains; 0 if nothing varies within the "
         "groups",
     ),
+    column(
+        "effect_low",
+        pa.float64(),
+        "Lower bound of the 95 % interval of `effect`, with input rows as units; null with one row on a side",
+        nullable=True,
+    ),
+    column("effect_high", pa.float64(), "Upper bound of that interval", nullable=True),
+    column("shrunken_effect", pa.float64(), "`effect` after empirical-Bayes shrinkage over all rows of the grouping"),
     column("p", pa.float64(), "Two-sided permutation p, within strata of similar length"),
-    column("q", pa.float64(), "Benjamini-Hochberg q over all rows of the grouping"),
+    column("q", pa.float64(), "False discovery rate of `p` over all tests of all groupings, of heads and of terms"),
 ]
 _COMPARED = (
-    "Facts: `n_permutations`, `smallest_p`, `length_strata`, `seed`, `permuted` (what was permuted per grouping: "
-    "rows or documents; documents only if some of one input row differ in group), `permutations_wanted` (the number "
-    "needed, per grouping that has too few for q < 0.05 of a single finding), `not_compared` (groupings and "
-    "groups left out, with the reason)"
+    "Facts: `n_permutations` (most that a test got), `smallest_p`, `length_strata`, `seed`, `permuted` (what was "
+    "permuted per grouping: rows or documents; documents only if some of one input row differ in group), "
+    "`permutations_wanted` (the number needed, per grouping that has too few for q < 0.05 of a single finding), "
+    "`not_compared` (groupings and groups left out, with the reason), `families` (tests that were adjusted together, "
+    "each `grouping`, `tests`: heads, attention (of terms) or use, `n_tests`, `simes_p`, `selected`, `n_permutations`, "
+    "`floor_sets_q`: true if more permutations would lower the smallest q), `detectable_effect` (per grouping and "
+    "group, the g that one test at p < 0.05 finds in 80 % of samples)"
 )
 
 CLASS_HEADS = Schema(
     "class_heads",
-    2,
+    3,
     "compare_classes",
-    f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}",
+    f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}, `winners` (per "
+    "grouping, the `group`, `layer` and `head` with the largest significant |`shrunken_effect`|, and `n_won`: in "
+    "how many of `n_halves` random halves of the input rows it is the largest again)",
     pa.schema(
         [
             *_COMPARISON,
@@ -272,7 +285,7 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    2,
+    3,
     "compare_classes",
     f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}",
     pa.schema(
@@ -282,6 +295,8 @@ CLASS_TERMS = Schema(
             *[field.with_nullable(field.name not in {"n_inside", "n_outside"}) for field in _TEST],
             column("log_odds", pa.float64(), "Log-odds ratio of its counts, with an informative Dirichlet prior"),
             column("log_odds_z", pa.float64(), "`log_odds` over its standard deviation"),
+            column("use_p", pa.float64(), "Two-sided permutation p of `log_odds_z`", nullable=True),
+            column("use_q", pa.float64(), "False discovery rate of `use_p`, adjusted like `q`", nullable=True),
             column("attention_log_odds", pa.float64(), "`log_odds` with every occurrence counted n a times"),
             column("attention_log_odds_z", pa.float64(), "`attention_log_odds` over its standard deviation"),
         ]

@@ -319,8 +319,10 @@ class BootstrapSettings(Section):
 class ClassesSettings(Section):
     """Which heads and terms differ between classes, and between correct and wrong predictions."""
 
-    n_permutations: int = Field(
-        999, ge=19, description="Permutations of each test; the smallest possible p is 2 / (n_permutations + 1)"
+    n_permutations: Annotated[int, Field(ge=19)] | Literal["auto"] = Field(
+        "auto",
+        description="Permutations of each test; `auto` gives 999 to each, and more to those that are still extreme, as "
+        "many as their number needs",
     )
     length_strata: int = Field(
         5, ge=1, description="Strata of similar length within which documents are permuted; 1 ignores length"

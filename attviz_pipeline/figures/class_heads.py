@@ -68,9 +68,9 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
         caption=(
             f"Differences of heads between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
             "relative to even attention, with documents as units, adjusted for length. Above 0: higher in the "
-            f"documents named. Dots: q < {SIGNIFICANT} (permutation test with {facts['n_permutations']:,} permutations "
-            f"within {facts['length_strata']} strata of length; Benjamini-Hochberg over all heads and groups of the "
-            "figure)."
+            f"documents named. Dots: q < {SIGNIFICANT} (permutation test with up to {facts['n_permutations']:,} "
+            f"permutations within {facts['length_strata']} strata of length; false discovery rate over the tests of "
+            "heads and terms in all groupings)."
             + limits_of_test(facts, grouping)
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),

@@ -56,8 +56,8 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             "deviations, with an informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: "
             "occurrences weighted by their self-attention relative to even attention. Right: Hedges' g of the term's "
             "self-attention over documents, adjusted for length, above 0 if it is higher in the group; filled: "
-            f"q < {SIGNIFICANT} (permutation test with {facts['n_permutations']:,} permutations); no mark: fewer than "
-            "two documents inside or outside."
+            f"q < {SIGNIFICANT} (permutation test with up to {facts['n_permutations']:,} permutations); no mark: fewer "
+            "than two documents inside or outside."
             + limits_of_test(facts, grouping)
             + (f" The {MOST_GROUPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),

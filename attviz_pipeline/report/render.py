@@ -8,7 +8,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from attviz_pipeline import aggregates
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import formats, links, payload
+from attviz_pipeline.report.sentences import classes as class_sentences
+from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
+from attviz_pipeline.report.sentences.parts import said
 from attviz_pipeline.report.views.study import StudyView
 
 PACKAGE = Path(__file__).parents[1]
@@ -36,7 +39,7 @@ def environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,  # templates do not change while a site is rendered, and looking takes time
     )
-    made.filters.update(formats.FILTERS, script_json=payload.script_json)
+    made.filters.update(formats.FILTERS, script_json=payload.script_json, said=said)
     return made
 
 
@@ -52,9 +55,9 @@ class Pages:
             study: What every page knows.
         """
         self._environment = environment(templates)
-        self._environment.globals.update(
-            study=study, links=links, aggregates=aggregates, study_sentences=study_sentences
-        )
+        self._environment.globals.update(study=study, links=links, aggregates=aggregates)
+        self._environment.globals.update(class_sentences=class_sentences, head_sentences=head_sentences)
+        self._environment.globals.update(study_sentences=study_sentences)
         self._site = site
         self._folders: set[Path] = set()
 

@@ -115,6 +115,7 @@ class _SiteWriter:
         self._heads = heads.read_heads(inputs.statistics.heads)
         self._evidence = head.read_evidence(self._heads, inputs, study)
         self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
+        self._only_prediction = self._classes.only_prediction(study)
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
@@ -137,8 +138,9 @@ class _SiteWriter:
         target.mkdir()
         for name in figures.file_names(self._figures):
             shutil.copyfile(self._inputs.figures / name, target / name)
-        predictions = documents.predictions(self._inputs.statistics.document_index)
-        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, predictions))
+        self._pages.write(
+            links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, self._only_prediction)
+        )
 
     def _write_documents(self) -> _Gathered:
         study = self._study
@@ -227,7 +229,7 @@ class _SiteWriter:
             "documents",
             documents.iter_chunks(index, searchable, self._study.map_reasons, scores, full),
         )
-        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers)
+        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._only_prediction)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:
@@ -250,7 +252,7 @@ class _SiteWriter:
         return numbers
 
     def _write_start(self, token_view: tokens.TokensView) -> None:
-        head_view = heads.heads_view(self._heads, self._study)
+        head_view = heads.heads_view(self._heads, self._evidence.relative, self._study)
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
         calibration = figures.address_of("reliability", self._figures)

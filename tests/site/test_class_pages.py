@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from html_page import Page
+from html_page import Page, words
 from synthetic_attention import LABEL_NAMES
 from synthetic_site import HOSTILE_LABELS, site_settings
 
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.report import formats, links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import classes
+from attviz_pipeline.report.views.class_terms import read_group_terms
 from attviz_pipeline.report.views.classes import ClassEvidence, DocumentLists, GroupView
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.separation import read_separation
@@ -39,16 +42,93 @@ def test_there_is_a_page_for_every_class_and_for_wrong_predictions(groups: list[
     assert [group.page for group in groups] == [*(links.class_page(n) for n in range(3)), links.WRONG]
 
 
-def test_terms_are_the_most_over_used_of_the_table(inputs: SiteInputs, groups: list[GroupView]) -> None:
-    rows = files.read_table(inputs.terms.class_terms, term_schemas.CLASS_TERMS).to_pylist()
-    mine = [row for row in rows if (row["grouping"], row["group"]) == ("gold", LABEL_NAMES[1])]
-    best = sorted((row for row in mine if row["log_odds_z"] > 0), key=lambda row: -row["log_odds_z"])
-    assert groups[1].terms is not None
-    shown = groups[1].terms.used_more
-    assert [term.term for term in shown] == [row["term"] for row in best[: len(shown)]]
-    assert [term.effect for term in shown] == [row["effect"] for row in best[: len(shown)]]
-    assert shown[0].width == 100
-    assert all(term.q is not None and term.q < 0.05 for term in groups[1].terms.differing)
+def test_only_words_beyond_chance_are_listed(inputs: SiteInputs, tmp_path: Path) -> None:
+    key = ("gold", LABEL_NAMES[1])
+    mine = [row for row in _rows(inputs.terms.class_terms, term_schemas.CLASS_TERMS) if _key(row) == key]
+    used_more = [row["term"] for row in sorted(mine, key=lambda row: (-row["log_odds_z"], row["term"]))][:2]
+    used_less = mine[-1]["term"]
+    changed = {term: {"use_q": 0.04} for term in [*used_more, used_less]} | {mine[5]["term"]: {"q": 0.04}}
+    found = read_group_terms(_with_q(inputs, tmp_path, {key: changed}).terms.class_terms)[key]
+    assert [term.term for term in found.used_more] == used_more
+    assert [term.term for term in found.used_less] == [used_less]
+    assert [term.term for term in found.attended] == [mine[5]["term"]]
+    assert found.used_more[0].width == 100
+    assert (found.unclear, found.n_tested) == ([], sum(row["use_q"] is not None for row in mine))
+
+
+def test_without_words_beyond_chance_those_with_the_smallest_q_are_set_apart(
+    inputs: SiteInputs, tmp_path: Path
+) -> None:
+    found = read_group_terms(_with_q(inputs, tmp_path, {}).terms.class_terms)["gold", LABEL_NAMES[1]]
+    assert (found.used_more, found.used_less, found.attended) == ([], [], [])
+    z = [abs(term.log_odds_z) for term in found.unclear]
+    assert z == sorted(z, reverse=True)
+    assert z
+
+
+def test_where_nothing_differs_no_page_names_a_difference(inputs: SiteInputs, tmp_path: Path) -> None:
+    write_site(site_settings(), _with_q(inputs, tmp_path, {}), tmp_path / "site")
+    start, listed, of_class = (
+        words(tmp_path / "site" / page) for page in (links.START, links.CLASSES, links.class_page(0))
+    )
+    for text in (start, listed):
+        assert "None of 6 heads differs beyond chance between one gold class and the other documents" in text
+        assert "The use of none of the " in text
+        assert "differs most" not in text
+    assert "None of 6 heads differs beyond chance between these" in of_class
+    assert "The self-attention of none of " in of_class
+    assert "Words used more" not in start + of_class
+    assert "none beyond chance" in of_class
+    rows = [row for row in _rows(inputs.terms.class_heads, term_schemas.CLASS_HEADS) if row["grouping"] == "gold"]
+    assert "It does not differ beyond chance between any of 4 groups" in words(tmp_path / "site" / links.head(0, 0))
+    assert len(rows) == 18
+
+
+def test_what_differs_is_named_on_every_page(inputs: SiteInputs, tmp_path: Path) -> None:
+    key = ("gold", LABEL_NAMES[1])
+    mine = [row for row in _rows(inputs.terms.class_terms, term_schemas.CLASS_TERMS) if _key(row) == key]
+    changed = {key: {mine[0]["term"]: {"use_q": 0.04}, (1, 2): {"q": 0.04}}}
+    write_site(site_settings(), _with_q(inputs, tmp_path, changed), tmp_path / "site")
+    for page in (links.START, links.CLASSES):
+        text = words(tmp_path / "site" / page)
+        assert "1 of 6 heads differs beyond chance" in text
+        assert "L1·H2 differs most" in text
+        assert "In 43 of 100 random halves of the documents" in text
+        assert f" in {LABEL_NAMES[1]}, g " in text
+        assert "The use of 1 of the " in text
+    assert f"use {mine[0]['term']} more than others do" in words(tmp_path / "site" / links.class_page(1))
+    assert f"in {LABEL_NAMES[1]} than in the other documents" in words(tmp_path / "site" / links.head(1, 2))
+
+
+def _rows(path: Path, schema: Schema) -> list[dict[str, Any]]:
+    return files.read_table(path, schema).to_pylist()
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str]:
+    return row["grouping"], row["group"]
+
+
+def _with_q(
+    inputs: SiteInputs, folder: Path, changed: dict[tuple[str, str], dict[Any, dict[str, float]]]
+) -> SiteInputs:
+    """The same statistics with q and use_q 1 but in some rows, by group and by term or (layer, head)."""
+    heads, terms = folder / "class_heads.parquet", folder / "class_terms.parquet"
+    winners = []
+    for path, written, schema in (
+        (inputs.terms.class_heads, heads, term_schemas.CLASS_HEADS),
+        (inputs.terms.class_terms, terms, term_schemas.CLASS_TERMS),
+    ):
+        rows = _rows(path, schema)
+        for row in rows:
+            new = changed.get(_key(row), {}).get(row.get("term") or (row["layer"], row["head"]), {})
+            row.update({name: 1.0 for name in ("q", "use_q") if row.get(name) is not None} | new)
+            if new and "head" in row:
+                place = {name: row[name] for name in ("grouping", "group", "layer", "head")}
+                winners.append(place | {"n_halves": 100, "n_won": 43})
+        facts = files.read_facts(path, schema)
+        facts = facts | {"winners": winners} if "winners" in facts else facts
+        files.write_table(written, schema, {name: [row[name] for row in rows] for name in schema.arrow.names}, facts)
+    return replace(inputs, terms=replace(inputs.terms, class_heads=heads, class_terms=terms))
 
 
 def test_heads_are_the_clearest_of_the_table(inputs: SiteInputs, groups: list[GroupView]) -> None:
@@ -84,6 +164,13 @@ def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
     backward.add(rows[::-1])
     assert forward.most_confident({0, 1, 2}, {0, 1}) == backward.most_confident({0, 1, 2}, {0, 1})
     assert forward.n_predicted == backward.n_predicted
+
+
+def test_one_prediction_is_known_where_there_is_one(evidence: ClassEvidence, study: StudyView) -> None:
+    assert evidence.only_prediction(study) is None
+    one = DocumentLists()
+    one.n_predicted[2] = 24
+    assert replace(evidence, documents=one).only_prediction(study) == LABEL_NAMES[2]
 
 
 def test_scores_are_those_of_the_assessment(inputs: SiteInputs, evidence: ClassEvidence, study: StudyView) -> None:

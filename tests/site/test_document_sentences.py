@@ -42,15 +42,6 @@ def test_the_source_of_the_predictions_is_named() -> None:
     assert "names no model and has no gold labels" in documents.source(study_view(imported=True))
 
 
-def test_one_prediction_of_all_documents_is_told_first() -> None:
-    told = documents.one_prediction([1, 1, 1], study_view())
-
-    assert told.startswith("All 3 documents are predicted as")
-    assert "&lt;b&gt;sport" in told
-    assert not documents.one_prediction([1, 1, 0], study_view())
-    assert not documents.one_prediction([1], study_view())
-
-
 def test_a_score_stands_beside_the_length_of_documents() -> None:
     assert documents.score("Mean", "a mean", -0.812) == ("Mean: a mean; Spearman with the number of tokens \u22120.81.")
     assert documents.score("Mean", "a mean", None) == "Mean: a mean."

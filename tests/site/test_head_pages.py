@@ -62,7 +62,7 @@ def test_a_role_is_named_with_its_reason(inputs: SiteInputs, views: list[HeadPag
     profile = views[0].profile
     assert profile is not None
     assert (profile.role, profile.role_name) == ("next", "next token")
-    assert profile.reason.startswith("80% of its attention goes there; a share of 50% or more")
+    assert (profile.value, profile.least_share) == (pytest.approx(0.8), 0.5)
     row = files.read_table(inputs.head_profiles, HEAD_PROFILES).to_pylist()[0]
     measures = {measure.name: measure for measure in profile.measures}
     assert measures["on_next"].mean == row["on_next"]
@@ -204,8 +204,13 @@ def test_a_page_says_where_evidence_is_missing(tmp_path: Path) -> None:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False, n_layers=1, n_heads=1)
     write_site(site_settings(), inputs, tmp_path / "site")
     text = " ".join(Page(tmp_path / "site" / links.head(0, 0)).text.split())
-    assert "There are too few heads, tokens or documents to compare heads." in text
-    assert "No group of documents is large enough" in text
+    assert "Heads were not compared with each other: there are too few heads, tokens or documents." in text
+    assert "It was not compared between groups of documents" in text
+    classes = " ".join(Page(tmp_path / "site" / links.CLASSES).text.split())
+    assert "Classes were not compared: a comparison needs two documents that are in a class" in classes
+    assert "not compared" in classes
+    of_class = " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
+    assert "Not compared with other documents: 1 of 2 documents; two inside and two outside are needed." in of_class
     assert "What it attends to" not in text
 
 

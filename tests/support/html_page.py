@@ -37,3 +37,8 @@ class Page(HTMLParser):
             self._open_script[1].append(data)
         else:
             self.text += data
+
+
+def words(path: Path) -> str:
+    """The text of a page with single blanks."""
+    return " ".join(Page(path).text.split())

@@ -1,8 +1,8 @@
 """The stage `compare_classes`: which heads and terms differ between groups of documents."""
 
 import logging
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,34 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, groupings
-from attviz_pipeline.analysis.classes.log_odds import log_odds, rescaled
-from attviz_pipeline.analysis.classes.permutation_test import Differences, PermutationTest, run_tests
+from attviz_pipeline.analysis.classes.differences import Differences, differences
+from attviz_pipeline.analysis.classes.effects import detectable_effect
+from attviz_pipeline.analysis.classes.families import (
+    FAMILIES,
+    Adjusted,
+    Family,
+    adjust,
+    n_distinct,
+    permutations_wanted,
+)
+from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units, groupings
+from attviz_pipeline.analysis.classes.log_odds import LogOdds, log_odds, rescaled
+from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, run_tests
+from attviz_pipeline.analysis.classes.sequel import FIRST, MOST_NANOSECONDS, ExtremeTests, Result, go_on
+from attviz_pipeline.analysis.classes.statistics import MeanDifference, Statistic, Use
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
-from attviz_pipeline.analysis.inference import benjamini_hochberg
+from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.config.settings import ClassesSettings
 from attviz_pipeline.progress import track
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.stages import CompareClasses
 
+Floats = NDArray[np.float64]
 Columns = dict[str, Any]
 COLUMNS = ("label", "prediction", "n_terms", "n_tokens", "log_ratio")
 log = logging.getLogger(__name__)
@@ -46,44 +60,57 @@ def compare_classes(
     documents = Documents.read([shard.document_heads for shard in measures], COLUMNS)
     terms = Vocabulary.read(vocabulary).terms
     paths = [shard.term_documents for shard in measures]
-    term_values = TermValues(lambda: iter_pairs(paths, documents), len(terms))
-    heads, described, permuted = [], [], {}
-    wanted: dict[str, dict[str, int]] = {"heads": {}, "terms": {}}
+    study = _Study(
+        documents,
+        HeadValues.read(documents),
+        TermValues.read(lambda: iter_pairs(paths, documents), len(terms), len(documents.row)),
+    )
     every = groupings(documents)
+    compared = []
+    n_families = len(FAMILIES) * sum(bool(grouping.groups) for grouping in every)
     for index, grouping in enumerate(track(every, total=len(every), label="compare_classes", unit="groupings")):
         if not grouping.groups:
             log.warning("nothing to compare by %s: %s", grouping.name, "; ".join(grouping.left_out))
             continue
         permutations = Permutations.of(grouping, documents, settings.classes.length_strata, (settings.seed, index))
-        permuted[grouping.name] = "rows" if permutations.of_rows else "documents"
-        tests = [PermutationTest(values, grouping) for values in (HeadValues(documents), term_values)]
-        of_heads, of_terms = run_tests(tests, permutations.arrangements(settings.classes.n_permutations))
-        for what, differences in (("heads", of_heads), ("terms", of_terms)):
-            n_permutations = _permutations_wanted(differences, grouping)
-            if n_permutations > settings.classes.n_permutations:
-                wanted[what][grouping.name] = n_permutations
-        heads.append(_head_columns(grouping, of_heads, documents.facts["n_heads"]))
-        described.append(_term_columns(grouping, of_terms, term_values, terms, settings.classes.prior_count))
-    if "documents" in permuted.values():
+        compared.append(_compare(permutations, study, settings.classes, n_families))
+    if any(not comparison.permutations.of_rows for comparison in compared):
         log.warning(
             "several documents come from one input row and differ in group: p and q of groupings permuted by "
             "document assume that they are independent, and are too small"
         )
-    for what, groups in wanted.items():
-        _log_few_permutations(what, groups)
-    facts = _facts(settings, permuted, [reason for grouping in every for reason in grouping.left_out])
-    _write(statistics.class_heads, term_schemas.CLASS_HEADS, heads, facts | {"permutations_wanted": wanted["heads"]})
+    adjusted = adjust([family for comparison in compared for family in comparison.families])
+    facts = _facts(settings, compared, adjusted) | {
+        "not_compared": [reason for grouping in every for reason in grouping.left_out]
+    }
+    q = {(of.family.grouping, of.family.tests): of.q for of in adjusted}
+    wanted_of_heads = _permutations_wanted(adjusted, {"heads"})
+    wanted_of_terms = _permutations_wanted(adjusted, {"attention", "use"})
+    _log_few_permutations("heads", wanted_of_heads)
+    _log_few_permutations("terms", wanted_of_terms)
     _write(
-        statistics.class_terms, term_schemas.CLASS_TERMS, described, facts | {"permutations_wanted": wanted["terms"]}
+        statistics.class_heads,
+        term_schemas.CLASS_HEADS,
+        [_head_columns(comparison, q, documents.facts["n_heads"]) for comparison in compared],
+        facts
+        | {"permutations_wanted": wanted_of_heads}
+        | {"winners": _winners(compared, study.heads, q, documents.facts["n_heads"])},
+    )
+    _write(
+        statistics.class_terms,
+        term_schemas.CLASS_TERMS,
+        [_term_columns(comparison, q, terms) for comparison in compared],
+        facts | {"permutations_wanted": wanted_of_terms},
     )
 
 
-def _permutations_wanted(differences: Differences, grouping: Grouping) -> int:
-    """Return the number of permutations with which q of a single difference can fall below 0.05."""
-    n_tests = np.count_nonzero(~np.isnan(differences.p))
-    # With two groups a difference appears in two rows with the same p.
-    n_alone = n_tests / 2 if grouping.is_of_two else n_tests
-    return math.ceil(2 * n_alone / SIGNIFICANT)
+def _permutations_wanted(adjusted: list[Adjusted], tests: set[str]) -> dict[str, int]:
+    """Return, by grouping with too few, the permutations with which q of a single test can fall below 0.05."""
+    wanted: dict[str, int] = {}
+    for family in (of.family for of in adjusted if of.family.tests in tests):
+        if family.n_wanted is not None:
+            wanted[family.grouping] = max(family.n_wanted, wanted.get(family.grouping, 0))
+    return wanted
 
 
 def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
@@ -99,42 +126,194 @@ def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
         )
 
 
-def _facts(settings: CompareClasses, permuted: dict[str, str], not_compared: list[str]) -> dict[str, Any]:
-    n_permutations = settings.classes.n_permutations
+@dataclass(frozen=True)
+class _Study:
+    """What is compared."""
+
+    documents: Documents
+    heads: HeadValues
+    terms: TermValues
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Everything that is found for one grouping."""
+
+    permutations: Permutations
+    units: Units
+    heads: Differences
+    terms: Differences
+    use: LogOdds
+    attention: LogOdds
+    families: list[Family]
+
+    @property
+    def grouping(self) -> Grouping:
+        return self.permutations.grouping
+
+    def family(self, tests: str) -> Family:
+        return next(family for family in self.families if family.tests == tests)
+
+
+def _compare(permutations: Permutations, study: _Study, settings: ClassesSettings, n_families: int) -> _Comparison:
+    grouping, heads, terms = permutations.grouping, study.heads, study.terms
+    known, members = grouping.known[:, None].astype(np.float64), grouping.members(grouping.number)
+    units = Units.of(grouping, study.documents)
+    counts = terms.occurrences(known)[:, 0]
+    lengths = terms.occurrences_of_documents() * grouping.known
+    use = Use(terms, counts, lengths, settings.prior_count)
+    statistics: list[Statistic] = [
+        MeanDifference(heads, heads.sums(known)),
+        MeanDifference(terms, terms.sums(known)),
+        use,
+    ]
+    chosen = settings.n_permutations
+    tests = [PermutationTest(statistic, grouping) for statistic in statistics]
+    first = run_tests(tests, permutations.arrangements(FIRST if chosen == "auto" else chosen))
+    of_heads = differences(heads, grouping, units, first[0].expected)
+    of_terms = differences(terms, grouping, units, first[1].expected)
+    # With one document of a term there is nothing to infer about its use.
+    is_used = np.broadcast_to(terms.sums(known).n > 1, first[2].p.shape)
+    is_tested = [~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used]
+    n_tests = [n_distinct(mask, is_of_two=grouping.is_of_two) for mask in is_tested]
+    n_wanted = [permutations_wanted(n, n_families) for n in n_tests]
+    if chosen == "auto":
+        _log_cost(permutations, n_tests, n_wanted)
+        extreme = [ExtremeTests(*each) for each in zip(tests, is_tested, n_wanted, strict=True)]
+        results = go_on(extreme, permutations)
+    else:
+        results = [
+            Result(of.p, of.at_floor, chosen, is_cut_off=chosen < n) for of, n in zip(first, n_wanted, strict=True)
+        ]
+    attention = log_odds(
+        *rescaled(terms.attention(members), terms.attention(known)[:, 0], counts.sum()), settings.prior_count
+    )
+    return _Comparison(
+        permutations,
+        units,
+        of_heads,
+        of_terms,
+        use.log_odds(members),
+        attention,
+        [
+            Family(
+                grouping.name,
+                name,
+                np.where(mask, result.p, np.nan),
+                grouping.is_of_two,
+                result.n_permutations,
+                result.at_floor,
+                n if result.is_cut_off else None,
+            )
+            for name, mask, result, n in zip(FAMILIES, is_tested, results, n_wanted, strict=True)
+        ],
+    )
+
+
+def _log_cost(permutations: Permutations, n_tests: list[int], n_wanted: list[int]) -> None:
+    log.info(
+        "by %s: %s permutations of %s %s for %s; tests that are still extreme go on, to at most %s, for at most about "
+        "%.0f s",
+        permutations.grouping.name,
+        f"{FIRST:,}",
+        f"{len(permutations.stratum):,}",
+        "input rows" if permutations.of_rows else "documents",
+        ", ".join(f"{n:,} tests of {name}" for name, n in zip(FAMILIES, n_tests, strict=True)),
+        f"{max(n_wanted):,}",
+        len(FAMILIES) * MOST_NANOSECONDS / 1e9,
+    )
+
+
+def _facts(settings: CompareClasses, compared: list[_Comparison], adjusted: list[Adjusted]) -> dict[str, Any]:
+    n_permutations = max((of.family.n_permutations for of in adjusted), default=0)
     return {
         "n_permutations": n_permutations,
         "smallest_p": 2 / (n_permutations + 1),
         "length_strata": settings.classes.length_strata,
         "seed": settings.seed,
-        "permuted": permuted,
-        "not_compared": not_compared,
+        "permuted": {
+            comparison.grouping.name: "rows" if comparison.permutations.of_rows else "documents"
+            for comparison in compared
+        },
+        "families": [
+            {
+                "grouping": of.family.grouping,
+                "tests": of.family.tests,
+                "n_tests": of.family.n_tests,
+                "simes_p": of.simes_p,
+                "selected": of.selected,
+                "n_permutations": of.family.n_permutations,
+                "floor_sets_q": of.floor_sets_q,
+            }
+            for of in adjusted
+        ],
+        "detectable_effect": {comparison.grouping.name: _detectable(comparison) for comparison in compared},
     }
 
 
-def _head_columns(grouping: Grouping, differences: Differences, n_heads: int) -> Columns:
-    n_rows, n_groups = differences.p.shape
+def _detectable(comparison: _Comparison) -> dict[str, float]:
+    inside, n = comparison.permutations.n_units
+    return {
+        group: detectable_effect(n_inside, n - n_inside)
+        for group, n_inside in zip(comparison.grouping.groups, inside.tolist(), strict=True)
+    }
+
+
+def _winners(
+    compared: list[_Comparison], heads: HeadValues, q: dict[tuple[str, str], Floats], n_heads: int
+) -> list[dict[str, Any]]:
+    """Return, per grouping with a significant head, the one with the largest effect and how often it is the largest."""
+    found = []
+    for comparison in compared:
+        name = comparison.grouping.name
+        winner = find_winner(
+            heads,
+            comparison.units,
+            comparison.permutations,
+            comparison.heads.shrunken_effect,
+            q[name, "heads"] < SIGNIFICANT,
+        )
+        if winner:
+            layer, head = divmod(winner.feature, n_heads)
+            group = comparison.grouping.groups[winner.group]
+            places = {"grouping": name, "group": group, "layer": layer, "head": head}
+            found.append(places | {"n_halves": N_HALVES, "n_won": winner.n_won})
+    return found
+
+
+def _head_columns(comparison: _Comparison, q: dict[tuple[str, str], Floats], n_heads: int) -> Columns:
+    n_rows, n_groups = comparison.heads.effect.shape
     layer, head = np.divmod(np.tile(np.arange(n_rows), n_groups), n_heads)
-    return {**_names(grouping, n_rows), "layer": layer, "head": head, **_tested(differences)}
+    tested = {"p": comparison.family("heads").p, "q": q[comparison.grouping.name, "heads"]}
+    return {
+        **_names(comparison.grouping, n_rows),
+        "layer": layer,
+        "head": head,
+        **_stacked(vars(comparison.heads) | tested),
+    }
 
 
-def _term_columns(
-    grouping: Grouping, differences: Differences, values: TermValues, terms: list[str], prior_count: float
-) -> Columns:
-    members = np.column_stack([grouping.members(grouping.number), grouping.known])
-    counts, attention = values.counts(members)
-    plain = log_odds(counts[:, :-1], counts[:, -1], prior_count)
-    weighted = log_odds(*rescaled(attention[:, :-1], attention[:, -1], counts[:, -1].sum()), prior_count)
+def _term_columns(comparison: _Comparison, q: dict[tuple[str, str], Floats], terms: list[str]) -> Columns:
+    grouping = comparison.grouping
     columns = {
         **_names(grouping, len(terms)),
         "term": np.tile(np.array(terms, dtype=object), len(grouping.groups)),
-        **_tested(differences),
-        "log_odds": plain.ratio.T.reshape(-1),
-        "log_odds_z": plain.z.T.reshape(-1),
-        "attention_log_odds": weighted.ratio.T.reshape(-1),
-        "attention_log_odds_z": weighted.z.T.reshape(-1),
+        **_stacked(
+            vars(comparison.terms)
+            | {
+                "p": comparison.family("attention").p,
+                "q": q[grouping.name, "attention"],
+                "log_odds": comparison.use.ratio,
+                "log_odds_z": comparison.use.z,
+                "use_p": comparison.family("use").p,
+                "use_q": q[grouping.name, "use"],
+                "attention_log_odds": comparison.attention.ratio,
+                "attention_log_odds_z": comparison.attention.z,
+            }
+        ),
     }
     group = np.repeat(np.arange(len(grouping.groups)), len(terms))
-    order = np.lexsort((np.arange(len(group)), -columns["log_odds_z"], group))
+    order = np.lexsort((np.arange(len(group)), -columns["log_odds_z"].to_numpy(), group))
     return {name: pa.array(values).take(pa.array(order)) for name, values in columns.items()}
 
 
@@ -145,12 +324,9 @@ def _names(grouping: Grouping, n_features: int) -> Columns:
     }
 
 
-def _tested(differences: Differences) -> Columns:
-    """Return the columns of the test, group by group."""
-    columns = {name: values.T.reshape(-1) for name, values in vars(differences).items()}
-    return {name: _nullable(values) for name, values in columns.items()} | {
-        "q": _nullable(benjamini_hochberg(columns["p"]))
-    }
+def _stacked(columns: dict[str, NDArray[Any]]) -> dict[str, pa.Array]:
+    """Return columns group by group, from [feature, group]."""
+    return {name: _nullable(values.T.reshape(-1)) for name, values in columns.items()}
 
 
 def _nullable(values: NDArray[Any]) -> pa.Array:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12
+
 
 class LogOdds(NamedTuple):
     """Log-odds ratios, and z: their ratio to their standard deviation, [term, group]."""
@@ -15,20 +17,24 @@ class LogOdds(NamedTuple):
     z: Floats
 
 
-def log_odds(counts: Floats, total: Floats, prior_count: float) -> LogOdds:
+def log_odds(counts: Floats, total: Floats, prior_count: float, size: Floats | None = None) -> LogOdds:
     """Compare the use of terms in each group with that in all other documents.
 
     Args:
         counts: Occurrences in each group, [term, group].
-        total: Occurrences in all compared documents, [term]; each positive.
+        total: Occurrences in all compared documents, [term].
         prior_count: Sum of the prior's pseudo-counts, which are distributed to terms in proportion to `total`. The
             larger it is, the more occurrences are needed to deviate from equal use in all groups.
+        size: Occurrences of all terms in each group and, last, in all compared documents, [group + 1]; left out if
+            `counts` has all terms.
 
     Source: Monroe, Colaresi & Quinn 2008, Fightin' Words: log-odds ratio and z under a Dirichlet prior.
     """
-    prior = (prior_count * total / max(total.sum(), 1))[:, None]
+    of_groups, of_all = (counts.sum(axis=0), total.sum()) if size is None else (size[:-1], size[-1])
+    prior = (prior_count * total / max(of_all, 1))[:, None]
     inside, outside = counts + prior, total[:, None] - counts + prior
-    ratio = _log_odds(inside) - _log_odds(outside)
+    of_prior = prior_count * of_all / max(of_all, 1)
+    ratio = _log_odds(inside, of_groups + of_prior) - _log_odds(outside, of_all - of_groups + of_prior)
     # Without any attention the ratios are undefined and set to 0, and so are their z.
     defined = (inside > 0) & (outside > 0)
     variance = 1 / np.where(defined, inside, 1.0) + 1 / np.where(defined, outside, 1.0)
@@ -47,8 +53,8 @@ def rescaled(attention: Floats, total: Floats, n_occurrences: float) -> tuple[Fl
     return attention * scale, total * scale
 
 
-def _log_odds(counts: Floats) -> Floats:
-    rest = counts.sum(axis=0) - counts
-    # A single term has no odds.
-    defined = (counts > 0) & (rest > 0)
+def _log_odds(counts: Floats, size: Floats) -> Floats:
+    rest = size - counts
+    # A single term has no odds; what rounding leaves of its rest is no count.
+    defined = (counts > 0) & (rest > ROUNDING * size)
     return np.where(defined, np.log(np.where(defined, counts, 1.0)) - np.log(np.where(defined, rest, 1.0)), 0.0)

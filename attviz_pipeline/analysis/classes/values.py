@@ -6,16 +6,20 @@ that deviations of 10^-4 are not lost. With logarithms below 20 the sums are exa
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from attviz_pipeline.analysis.classes.groups import Units
 from attviz_pipeline.analysis.quantities import LOG_RATIO, NORMALISED, from_fixed
 from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 VALUE_BITS = 26
 SQUARE_BITS = 20
@@ -29,8 +33,27 @@ class Sums(NamedTuple):
     n: Floats
 
 
+class UnitSums(NamedTuple):
+    """Sums over units, with s the sum of a unit's values and c its number of values, each [feature, group].
+
+    Attributes:
+        squares: Sum of s^2.
+        cross: Sum of s c.
+        squared_counts: Sum of c^2.
+        n_units: Units that have the feature.
+    """
+
+    squares: Floats
+    cross: Floats
+    squared_counts: Floats
+    n_units: Floats
+
+
 class Values(Protocol):
     """One value per feature and document, for documents that have the feature."""
+
+    nanoseconds_of_document: ClassVar[float]
+    """Estimate of the time to add one value to a sum."""
 
     def sums(self, members: Floats) -> Sums:
         """Sum the values.
@@ -44,13 +67,33 @@ class Values(Protocol):
         """Sum the squares of the values, [feature, group]; `members` as in `sums`."""
         ...
 
+    def unit_sums(self, units: Units) -> UnitSums:
+        """Sum over units of documents, [feature, group]; the last group is that of all units."""
+        ...
+
+    def only(self, features: Rows) -> Self:
+        """Return the values of some features, in memory."""
+        ...
+
 
 class HeadValues:
-    """Mean ln(n a) of every document in every head."""
+    """Mean ln(n a) of every document in every head.
 
-    def __init__(self, documents: Documents) -> None:
-        self._defined, values = documents.values(LOG_RATIO.name)
-        self._values = _rounded(values.T, VALUE_BITS)
+    Args:
+        values: Rounded by `rounded`, [head, document with terms].
+        defined: Numbers of these documents among all.
+    """
+
+    nanoseconds_of_document: ClassVar[float] = 0.15
+
+    def __init__(self, values: Floats, defined: Rows) -> None:
+        self._values, self._defined = values, defined
+
+    @classmethod
+    def read(cls, documents: Documents) -> Self:
+        """Take the values of the documents that have some."""
+        defined, values = documents.values(LOG_RATIO.name)
+        return cls(_rounded(values.T, VALUE_BITS), defined)
 
     def sums(self, members: Floats) -> Sums:
         """Sum over documents, [head, group]."""
@@ -65,49 +108,145 @@ class HeadValues:
         squares: Floats = high @ present + rest @ present
         return squares
 
+    def unit_sums(self, units: Units) -> UnitSums:
+        """Sum over units, [head, group]."""
+        present = units.of_documents[self._defined]
+        everywhere = sparse.csr_array(np.ones((len(self._values), len(self._defined))))
+        return _unit_sums(sparse.csr_array(self._values) @ present, everywhere @ present, units.members)
+
+    def only(self, features: Rows) -> Self:
+        """Return the values of some heads."""
+        return type(self)(self._values[features], self._defined)
+
+
+@dataclass(frozen=True)
+class TermBlock:
+    """Some pairs of term and document, in the order of a sparse matrix [term, document].
+
+    Attributes:
+        pattern: The places of the pairs; its data are the pairs' numbers.
+        value: Mean ln(n a) over the occurrences, [pair].
+        count: Occurrences, [pair].
+        attention: Sum of n a over the occurrences, [pair].
+    """
+
+    pattern: sparse.csr_array
+    value: Floats
+    count: Floats
+    attention: Floats
+
+    @classmethod
+    def of(cls, pairs: Pairs, n_terms: int, n_documents: int) -> Self:
+        """Sort pairs."""
+        places = (np.arange(len(pairs.term)), (pairs.term, pairs.document))
+        pattern = sparse.csr_array(places, shape=(n_terms, n_documents))
+        order = pattern.data
+        return cls(
+            pattern,
+            _rounded(from_fixed(pairs.sums[LOG_RATIO.name]) / pairs.count, VALUE_BITS)[order],
+            pairs.count.astype(np.float64)[order],
+            _rounded(from_fixed(pairs.sums[NORMALISED.name]), SQUARE_BITS)[order],
+        )
+
+    def only(self, terms: Rows) -> Self:
+        """Return the pairs of some terms."""
+        pattern = self.matrix(np.arange(len(self.value)))[terms]
+        columns = (column[pattern.data] for column in (self.value, self.count, self.attention))
+        return type(self)(pattern, *columns)
+
+    def matrix(self, values: NDArray[Any]) -> sparse.csr_array:
+        """Return one value per pair as a matrix, [term, document]."""
+        return sparse.csr_array((values, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
+
 
 class TermValues:
-    """Mean ln(n a) of every supported term in every document that contains it."""
+    """Mean ln(n a) of every supported term in every document that contains it.
 
-    def __init__(self, pairs: Callable[[], Iterator[Pairs]], n_terms: int) -> None:
-        self._pairs, self._n_terms = pairs, n_terms
+    Args:
+        blocks: Reads the pairs of term and document; a single block is kept in memory, several are read each time.
+        n_terms: Number of terms.
+        n_documents: Number of documents.
+    """
+
+    nanoseconds_of_document: ClassVar[float] = 1.5
+
+    def __init__(self, blocks: Callable[[], Iterator[TermBlock]], n_terms: int, n_documents: int) -> None:
+        self._blocks, self._n_terms, self._n_documents = blocks, n_terms, n_documents
+        first = list(islice(blocks(), 2))
+        if len(first) < 2:
+            self._blocks = lambda: iter(first)
+
+    @classmethod
+    def read(cls, pairs: Callable[[], Iterator[Pairs]], n_terms: int, n_documents: int) -> Self:
+        """Read pairs, in blocks, whenever they are needed."""
+        return cls(lambda: (TermBlock.of(some, n_terms, n_documents) for some in pairs()), n_terms, n_documents)
 
     def sums(self, members: Floats) -> Sums:
         """Sum over documents that contain the term, [term, group]."""
-        return Sums(*self._summed(lambda pairs: (_mean_log_ratio(pairs), np.ones(len(pairs.count))), members))
+        total = self._summed(lambda block: block.value, members)
+        return Sums(total, self._summed(lambda block: np.ones(len(block.value)), members))
 
     def squares(self, members: Floats) -> Floats:
         """Sum squares over documents that contain the term, [term, group]."""
-        high, rest = self._summed(lambda pairs: _squared(_mean_log_ratio(pairs)), members)
-        return high + rest
+        high = self._summed(lambda block: _squared(block.value)[0], members)
+        return high + self._summed(lambda block: _squared(block.value)[1], members)
 
-    def counts(self, members: Floats) -> tuple[Floats, Floats]:
-        """Return occurrences, and the sum of n a over them, [term, group]."""
+    def occurrences(self, members: Floats) -> Floats:
+        """Return occurrences, [term, group]."""
+        return self._summed(lambda block: block.count, members)
 
-        def columns(pairs: Pairs) -> tuple[Floats, Floats]:
-            return pairs.count.astype(np.float64), _rounded(from_fixed(pairs.sums[NORMALISED.name]), SQUARE_BITS)
+    def attention(self, members: Floats) -> Floats:
+        """Sum n a over occurrences, [term, group]."""
+        return self._summed(lambda block: block.attention, members)
 
-        return self._summed(columns, members)
+    def occurrences_of_documents(self) -> Floats:
+        """Return occurrences of all terms in each document, [document]."""
+        lengths = np.zeros(self._n_documents)
+        for block in self._blocks():
+            lengths += block.matrix(block.count).sum(axis=0)
+        return lengths
 
-    def _summed(self, columns: Callable[[Pairs], tuple[Floats, Floats]], members: Floats) -> tuple[Floats, Floats]:
-        """Sum two columns of the pairs of term and document over groups."""
-        shape = (self._n_terms, members.shape[1])
-        left, right = np.zeros(shape), np.zeros(shape)
-        for pairs in self._pairs():
-            first, second = columns(pairs)
-            matrix = sparse.csr_array(
-                (np.arange(len(first)), (pairs.term, pairs.document)), shape=(self._n_terms, len(members))
+    def unit_sums(self, units: Units) -> UnitSums:
+        """Sum over units, [term, group]."""
+        of_blocks = (
+            (
+                block.matrix(block.value) @ units.of_documents,
+                block.matrix(np.ones(len(block.value))) @ units.of_documents,
             )
-            places = matrix.data.astype(np.intp)
-            # Both columns have the same sparsity pattern.
-            for total, values in ((left, first), (right, second)):
-                matrix.data = values[places]
-                total += matrix @ members  # noqa: PLW2901 - added in place
-        return left, right
+            for block in self._blocks()
+        )
+        if units.are_documents:
+            parts = [_unit_sums(totals, counts, units.members) for totals, counts in of_blocks]
+            return UnitSums(*(np.sum(part, axis=0) for part in zip(*parts, strict=True)))
+        # The documents of a unit may lie in several blocks.
+        shape = self._n_terms, len(units.members)
+        totals, counts = sparse.csr_array(shape), sparse.csr_array(shape)
+        for some_totals, some_counts in of_blocks:
+            totals, counts = totals + some_totals, counts + some_counts
+        return _unit_sums(totals, counts, units.members)
+
+    def only(self, features: Rows) -> Self:
+        """Return the values of some terms, in memory."""
+        blocks = [block.only(features) for block in self._blocks()]
+        return type(self)(lambda: iter(blocks), len(features), self._n_documents)
+
+    def _summed(self, column: Callable[[TermBlock], Floats], members: Floats) -> Floats:
+        total = np.zeros((self._n_terms, members.shape[1]))
+        for block in self._blocks():
+            total += block.matrix(column(block)) @ members
+        return total
 
 
-def _mean_log_ratio(pairs: Pairs) -> Floats:
-    return _rounded(from_fixed(pairs.sums[LOG_RATIO.name]) / pairs.count, VALUE_BITS)
+def _unit_sums(totals: sparse.csr_array, counts: sparse.csr_array, members: Floats) -> UnitSums:
+    high, rest = (
+        sparse.csr_array((part, totals.indices, totals.indptr), shape=totals.shape) for part in _squared(totals.data)
+    )
+    return UnitSums(
+        high @ members + rest @ members,
+        totals.multiply(counts) @ members,
+        counts.multiply(counts) @ members,
+        (counts > 0).astype(np.float64) @ members,
+    )
 
 
 def _squared(values: Floats) -> tuple[Floats, Floats]:

@@ -1,7 +1,5 @@
 """What the page of all documents says, and the start page of misclassified ones."""
 
-from collections.abc import Sequence
-
 from markupsafe import Markup
 
 from attviz_pipeline.report.formats import count, percent, plural
@@ -32,15 +30,6 @@ def source(study: StudyView) -> Markup:
     gold = "" if study.n_labelled else " No gold label is known."
     trained = ", fine-tuned for this study" if study.settings.model and study.settings.model.mode == "fine_tune" else ""
     return Markup("Predictions of {}{}.{}").format(parts.model_name(study), trained, gold)
-
-
-def one_prediction(predictions: Sequence[int], study: StudyView) -> Markup:
-    """Say that all documents have one prediction; empty where they do not, or where there is only one document."""
-    if len(predictions) < 2 or len(set(predictions)) > 1:
-        return Markup()
-    name = parts.class_name(study.label_names[predictions[0]])
-    told = Markup("All {} documents are predicted as {}: predicted classes cannot be compared.")
-    return told.format(count(len(predictions)), name)
 
 
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:

@@ -1,4 +1,4 @@
-"""Parts of sentences that several pages use: names that come from the corpus, links to heads, lists."""
+"""Parts of sentences that several pages use: names that come from the corpus, links to heads, and lists."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol

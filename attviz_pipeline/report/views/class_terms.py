@@ -1,4 +1,4 @@
-"""Terms in which groups of documents differ: over-used ones, and ones whose self-attention differs."""
+"""Terms in which groups of documents differ: in their use, or in their self-attention."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,32 @@ from attviz_pipeline.report.views.separation import effect_bar
 from attviz_pipeline.significance import SIGNIFICANT
 
 N_TERMS = 20
-CLEAR_Z = 2
-_COLUMNS = ["term", "n_inside", "effect", "q", "log_odds_z", "attention_log_odds_z"]
+N_UNCLEAR = 10
+_COLUMNS = [
+    "term",
+    "n_inside",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "q",
+    "use_q",
+    "log_odds_z",
+    "attention_log_odds_z",
+]
 GroupKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class GroupTermView:
-    """One term in one group; `width` draws its over-use, `start` and `effect_width` its effect, in percent."""
+    """One term in one group; `width` draws its z of use, `start` and `effect_width` its effect, in percent."""
 
     term: str
     n_inside: int
     effect: float | None
+    effect_low: float | None
+    effect_high: float | None
     q: float | None
+    use_q: float | None
     log_odds_z: float
     attention_log_odds_z: float
     width: float
@@ -33,22 +46,39 @@ class GroupTermView:
     effect_width: float
 
     @property
-    def clear(self) -> bool:
-        """Whether z of use is at least 2; z is not corrected for the number of terms."""
-        return self.log_odds_z >= CLEAR_Z
+    def used_differently(self) -> bool:
+        """Whether the difference in use is significant."""
+        return self.use_q is not None and self.use_q < SIGNIFICANT
 
     @property
-    def significant(self) -> bool:
+    def attended_differently(self) -> bool:
         """Whether the difference in self-attention is significant."""
         return self.q is not None and self.q < SIGNIFICANT
 
 
 @dataclass(frozen=True)
 class GroupTerms:
-    """Terms of one group with z of use above 0, and terms whose self-attention differs significantly."""
+    """Terms of one group whose use or self-attention differs significantly, each list at most `N_TERMS` long.
+
+    Args:
+        used_more: Terms that it uses more than other documents, the largest z of use first.
+        used_less: Terms that it uses less, the smallest z first.
+        attended: Terms whose self-attention differs, the smallest q first.
+        unclear: Where the use of none differs significantly, terms with the smallest q of use.
+        used_differently: All terms that it uses more or less.
+        n_attended: All terms whose self-attention differs.
+        n_tested: Terms whose use was tested.
+        n_attention_tested: Terms whose self-attention was tested.
+    """
 
     used_more: list[GroupTermView]
-    differing: list[GroupTermView]
+    used_less: list[GroupTermView]
+    attended: list[GroupTermView]
+    unclear: list[GroupTermView]
+    used_differently: frozenset[str]
+    n_attended: int
+    n_tested: int
+    n_attention_tested: int
 
 
 def read_group_terms(path: Path) -> dict[GroupKey, GroupTerms]:
@@ -67,16 +97,30 @@ def read_group_terms(path: Path) -> dict[GroupKey, GroupTerms]:
 
 
 def _group(table: pa.Table) -> GroupTerms:
-    # The table is sorted by z within each group.
-    used = table.filter(pc.greater(table["log_odds_z"], 0)).slice(0, N_TERMS).to_pylist()
-    tested = table.filter(pc.less(table["q"], SIGNIFICANT)).to_pylist()
-    different = sorted(tested, key=lambda row: (row["q"], -abs(row["effect"]), row["term"]))[:N_TERMS]
-    return GroupTerms(_views(used), _views(different))
+    used = table.filter(pc.less(table["use_q"], SIGNIFICANT))
+    more, less = (used.filter(compare(used["log_odds_z"], 0)).to_pylist() for compare in (pc.greater, pc.less))
+    attended = table.filter(pc.less(table["q"], SIGNIFICANT)).to_pylist()
+    tested = [] if more or less else table.filter(pc.is_valid(table["use_q"])).to_pylist()
+    return GroupTerms(
+        used_more=_views(sorted(more, key=lambda row: (-row["log_odds_z"], row["term"]))),
+        used_less=_views(sorted(less, key=lambda row: (row["log_odds_z"], row["term"]))),
+        attended=_views(sorted(attended, key=lambda row: (row["q"], -abs(row["effect"]), row["term"]))),
+        unclear=_views(sorted(tested, key=_by_use)[:N_UNCLEAR]),
+        used_differently=frozenset(row["term"] for row in more + less),
+        n_attended=len(attended),
+        n_tested=table.num_rows - table["use_q"].null_count,
+        n_attention_tested=table.num_rows - table["q"].null_count,
+    )
+
+
+def _by_use(row: dict[str, Any]) -> tuple[float, float, str]:
+    return row["use_q"], -abs(row["log_odds_z"]), row["term"]
 
 
 def _views(rows: Sequence[dict[str, Any]]) -> list[GroupTermView]:
-    largest = max((abs(row["log_odds_z"]) for row in rows), default=1.0) or 1.0
-    return [_view(row, largest) for row in rows]
+    shown = rows[:N_TERMS]
+    largest = max((abs(row["log_odds_z"]) for row in shown), default=1.0) or 1.0
+    return [_view(row, largest) for row in shown]
 
 
 def _view(row: dict[str, Any], largest: float) -> GroupTermView:

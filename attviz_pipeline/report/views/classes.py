@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
-from attviz_pipeline.report.views.separation import EffectView, Separation
+from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
 from attviz_pipeline.report.views.study import StudyView
 
 N_HEADS = 15
@@ -23,16 +23,29 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class ClassScoreView:
-    """One class in the list of classes; scores are None where no gold class is known, or none is defined."""
+    """One class in the list of classes.
+
+    Args:
+        name: Name of the class.
+        page: Address of its page.
+        n_gold: Documents with this gold label; None where no gold class is known.
+        n_predicted: Documents that are predicted as this class.
+        n_predicted_labelled: The same among documents whose gold class is known.
+        precision: None where it is not defined, like the next two.
+        recall: Of the documents with this gold label, the share that is predicted as such.
+        f1: F1.
+        words: The words that it uses significantly more than other documents; None where they were not compared.
+    """
 
     name: str
     page: str
     n_gold: int | None
     n_predicted: int
+    n_predicted_labelled: int
     precision: float | None
     recall: float | None
     f1: float | None
-    words: list[str]
+    words: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -48,51 +61,105 @@ class DocumentListView:
 class GroupView:
     """The page of a class, or of misclassified documents (`score` None).
 
-    `q_too_small` where p and q come from permutations that treat documents of one input row as independent.
+    Args:
+        name: Name of the class, or `wrong`.
+        page: Address of the page.
+        label: Index of the class.
+        score: Scores of the class.
+        comparison: How its documents were compared with all others.
+        terms: What its documents use or attend to differently; None where they were not compared.
+        support: Documents in which a word must occur to be compared.
+        heads: The first heads of the comparison, the smallest q first.
+        only_prediction: The class that all documents are predicted as, None where there are several.
+        documents: Lists of its documents.
+        previous: The class before it.
+        next: The class after it.
     """
 
     name: str
     page: str
     label: int | None
-    grouping: str
     score: ClassScoreView | None
+    comparison: ComparisonView
     terms: GroupTerms | None
+    support: int
     heads: list[EffectView]
-    q_too_small: bool
+    only_prediction: str | None
     documents: list[DocumentListView]
     previous: ClassScoreView | None
     next: ClassScoreView | None
 
 
 @dataclass(frozen=True)
+class DifferencesView:
+    """What differs between the classes of a study.
+
+    Args:
+        grouping: gold, or predicted where gold classes could not be compared.
+        n_compared: Classes that were compared with all other documents.
+        n_documents: Documents of the comparison.
+        n_heads: Heads that were compared.
+        n_heads_differing: Heads that differ significantly between some class and the others.
+        winner: The largest difference; None where none is significant.
+        n_words: Words whose use was compared.
+        n_words_differing: Words that some class uses significantly more or less than the others.
+        support: Documents in which a word must occur to be compared.
+        families: The tests of the grouping, with their permutations.
+        only_prediction: The class that all documents are predicted as, None where there are several.
+    """
+
+    grouping: str
+    n_compared: int
+    n_documents: int
+    n_heads: int
+    n_heads_differing: int
+    winner: WinnerView | None
+    n_words: int
+    n_words_differing: int
+    support: int
+    families: list[FamilyView]
+    only_prediction: str | None
+
+
+@dataclass(frozen=True)
 class ClassesView:
-    """The page of all classes; `confusion` is None where no gold class is known."""
+    """The page of all classes; `confusion` is None where no gold class is known.
+
+    `not_compared` are the reasons why groups of documents were not compared.
+    """
 
     classes: list[ClassScoreView]
+    differences: DifferencesView
     confusion: ConfusionView | None
-    grouping: str
-    wrong: GroupView | None
     not_compared: list[str]
 
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """Statistics of classes, read once."""
+    """Statistics of classes, read once; `support` as in `GroupView`."""
 
     assessment: dict[str, Any]
     terms: dict[tuple[str, str], GroupTerms]
     separation: Separation
     documents: "DocumentLists"
+    support: int
 
     @property
     def grouping(self) -> str:
         """Gold classes where they were compared, else predicted ones."""
         return self.separation.main_grouping
 
-    def words(self, name: str) -> list[str]:
-        """The words of a class with the highest z of use."""
+    def words(self, name: str) -> list[str] | None:
+        """The words that a class uses significantly more, the largest z first; None where it was not compared."""
+        if not self.separation.of_group(self.grouping, name):
+            return None
         terms = self.terms.get((self.grouping, name))
         return [term.term for term in terms.used_more[:3]] if terms else []
+
+    def only_prediction(self, study: StudyView) -> str | None:
+        """The class that all documents are predicted as; None where there are several."""
+        predicted = [label for label, n in self.documents.n_predicted.items() if n]
+        return study.label_names[predicted[0]] if len(predicted) == 1 and len(study.label_names) > 1 else None
 
 
 class DocumentLists:
@@ -132,6 +199,7 @@ def read_class_evidence(inputs: SiteInputs, separation: Separation) -> ClassEvid
         terms=read_group_terms(inputs.terms.class_terms),
         separation=separation,
         documents=_read_documents(inputs.statistics.document_index),
+        support=files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)["min_document_frequency"],
     )
 
 
@@ -139,10 +207,29 @@ def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
     """Put together the page of all classes."""
     return ClassesView(
         classes=_scores(evidence, study),
+        differences=differences_view(evidence, study),
         confusion=confusion_view(study),
-        grouping=evidence.grouping,
-        wrong=_wrong(evidence, study),
         not_compared=evidence.separation.facts["not_compared"],
+    )
+
+
+def differences_view(evidence: ClassEvidence, study: StudyView) -> DifferencesView:
+    """Sum up what differs between the classes."""
+    separation, grouping = evidence.separation, evidence.grouping
+    effects = [effect for effect in separation.effects if effect.grouping == grouping]
+    terms = [found for (name, _), found in evidence.terms.items() if name == grouping]
+    return DifferencesView(
+        grouping=grouping,
+        n_compared=len({effect.group for effect in effects}),
+        n_documents=effects[0].n_inside + effects[0].n_outside if effects else 0,
+        n_heads=len({effect.row for effect in effects}),
+        n_heads_differing=len(separation.heads_that_differ(grouping)),
+        winner=separation.winner(grouping),
+        n_words=max((found.n_tested for found in terms), default=0),
+        n_words_differing=len({term for found in terms for term in found.used_differently}),
+        support=evidence.support,
+        families=separation.families(grouping),
+        only_prediction=evidence.only_prediction(study),
     )
 
 
@@ -151,43 +238,40 @@ def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[Grou
     scores = _scores(evidence, study)
     for label, score in enumerate(scores):
         yield GroupView(
-            name=score.name,
             page=score.page,
             label=label,
-            grouping=evidence.grouping,
             score=score,
-            terms=evidence.terms.get((evidence.grouping, score.name)),
-            heads=evidence.separation.of_group(evidence.grouping, score.name)[:N_HEADS],
-            q_too_small=evidence.separation.permutes_dependent_documents(evidence.grouping),
             documents=_document_lists(evidence, study, label),
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
+            **_compared(evidence, study, evidence.grouping, score.name),
         )
-    if wrong := _wrong(evidence, study):
-        yield wrong
+    if study.n_wrong:
+        every = set(range(len(study.label_names)))
+        rows = evidence.documents.most_confident(every, every, wrong=True)
+        all_wrong = f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence"
+        yield GroupView(
+            page=links.WRONG,
+            label=None,
+            score=None,
+            documents=[DocumentListView("Misclassified, most confident first", all_wrong, _views(rows, study))],
+            previous=None,
+            next=None,
+            **_compared(evidence, study, "correct", "wrong"),
+        )
 
 
-def _wrong(evidence: ClassEvidence, study: StudyView) -> GroupView | None:
-    if not study.n_wrong:
-        return None
-    every = set(range(len(study.label_names)))
-    rows = evidence.documents.most_confident(every, every, wrong=True)
-    shown = DocumentListView(
-        "Misclassified, most confident first", f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence", _views(rows, study)
-    )
-    return GroupView(
-        name="wrong",
-        page=links.WRONG,
-        label=None,
-        grouping="correct",
-        score=None,
-        terms=evidence.terms.get(("correct", "wrong")),
-        heads=evidence.separation.of_group("correct", "wrong")[:N_HEADS],
-        q_too_small=evidence.separation.permutes_dependent_documents("correct"),
-        documents=[shown],
-        previous=None,
-        next=None,
-    )
+def _compared(evidence: ClassEvidence, study: StudyView, grouping: str, name: str) -> dict[str, Any]:
+    """What the page of any group says of its comparison with all other documents."""
+    comparison = evidence.separation.comparison(grouping, name)
+    return {
+        "name": name,
+        "comparison": comparison,
+        "terms": evidence.terms.get((grouping, name)),
+        "support": evidence.support,
+        "heads": list(comparison.effects[:N_HEADS]),
+        "only_prediction": evidence.only_prediction(study),
+    }
 
 
 def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> list[DocumentListView]:
@@ -228,12 +312,14 @@ def _views(rows: Rows, study: StudyView) -> list[DocumentRowView]:
 
 def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
     per_class = {row["label"]: row for row in evidence.assessment["per_class"]}
+    confusion = study.summary["confusion"] or []
     return [
         ClassScoreView(
             name=name,
             page=links.class_page(label),
             n_gold=per_class[name]["n_gold"] if name in per_class else None,
             n_predicted=evidence.documents.n_predicted[label],
+            n_predicted_labelled=sum(row[label] for row in confusion),
             **{score: per_class.get(name, {}).get(score) for score in ("precision", "recall", "f1")},
             words=evidence.words(name),
         )

@@ -17,6 +17,7 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
+from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
 from attviz_pipeline.report.views.document_columns import NUMBERS, SOURCES, STATIC, NumberColumn, headings, rows_of
 from attviz_pipeline.report.views.document_groups import DocumentGroups
@@ -113,6 +114,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     scripts: list[str],
     scores: DocumentScores,
     tiers: Tiers | None,
+    only_prediction: str | None = None,
 ) -> DocumentsView:
     """Put together the index page.
 
@@ -123,12 +125,13 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         scripts: Files that hold the rows.
         tiers: Which pages hold every head.
         scores: Further scores to sort documents by.
+        only_prediction: The class that all documents are predicted as, None where there are several.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
     found = {name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())}
     return DocumentsView(
         heading=sentences.heading(study.n_documents, study.n_labelled, study.n_wrong),
-        hints=list(_hints(index, study, searchable, tiers)),
+        hints=[told for told in _hints(study, searchable, tiers, only_prediction) if told],
         about_scores=list(_about_scores(index, found, scores)),
         n_labelled=study.n_labelled,
         rows=rows,
@@ -146,9 +149,8 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     )
 
 
-def _hints(index: Path, study: StudyView, searchable: int | None, tiers: Tiers | None) -> Iterator[str]:
-    if same := sentences.one_prediction(predictions(index), study):
-        yield same
+def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None, only_prediction: str | None) -> Iterator[str]:
+    yield one_prediction(only_prediction, study)
     yield sentences.source(study)
     if tiers and tiers.n_full < tiers.n_documents:
         yield sentences.pages_with_every_head(tiers, study)
@@ -171,13 +173,6 @@ def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) 
     if known.sum() < sentences.FEWEST_RANKED or any(np.ptp(found[known]) == 0 for found in (values, others)):
         return None
     return float(spearmanr(values[known], others[known]).statistic)
-
-
-def predictions(index: Path) -> list[int]:
-    """Predicted class of every document."""
-    table = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, ["prediction"])
-    found: list[int] = table["prediction"].to_pylist()
-    return found
 
 
 def searchable_characters(index: Path) -> int | None:

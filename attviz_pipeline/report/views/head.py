@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.activity import ActiveDocumentView, HeadActivity
 from attviz_pipeline.report.views.curve import Curves, CurveView, read_curves
@@ -17,7 +18,7 @@ from attviz_pipeline.report.views.head_terms import (
     terms_by_head,
     tokens_by_head,
 )
-from attviz_pipeline.report.views.heads import HeadView, value_range
+from attviz_pipeline.report.views.heads import HeadView, RelativeView, RelativeViews, read_relative, value_range
 from attviz_pipeline.report.views.histogram import HistogramView, highest_share, histogram_view
 from attviz_pipeline.report.views.likeness import Likeness, NeighboursView, read_likeness
 from attviz_pipeline.report.views.mean_maps import MeanMaps, MeanMapView, read_mean_maps
@@ -41,6 +42,7 @@ class HeadEvidence:
         curves: Self-attention by position, per layer.
         offsets: Attention by the distance of key and query.
         mean_maps: Attention by the position of query and key in the text.
+        relative: Means as multiples of even attention.
         metrics: What heads can be coloured by.
     """
 
@@ -51,6 +53,7 @@ class HeadEvidence:
     curves: Curves
     offsets: Offsets
     mean_maps: MeanMaps
+    relative: RelativeViews
     metrics: list[MetricView]
 
 
@@ -58,17 +61,21 @@ class HeadEvidence:
 class HeadPageView:
     """The page of one head: `terms` with intervals, or `tokens` where no term is frequent enough.
 
-    `effects` are the first of `n_effects` differences between groups of documents.
+    `effects` are all differences between groups of documents, the smallest q first; `n_effects_shown` are listed.
+    `n_words` words in at least `support` documents are ranked.
     """
 
     this: HeadView
     rank: int
     n_heads: int
+    relative: RelativeView | None
     profile: ProfileView | None
     neighbours: list[NeighboursView]
     effects: list[EffectView]
-    n_effects: int
+    n_effects_shown: int
     terms: list[TermView]
+    n_words: int
+    support: int
     tokens: list[HeadTokenView]
     cloud: list[CloudWordView]
     axis: TermAxis
@@ -99,6 +106,7 @@ def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyVie
         curves=read_curves(inputs.terms.curves),
         offsets=offsets,
         mean_maps=read_mean_maps(maps, study.n_rows),
+        relative=read_relative(inputs.terms.head_intervals),
         metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets),
     )
 
@@ -119,6 +127,7 @@ def iter_head_pages(
     together = np.sum([head.histogram for head in heads], axis=0)
     top = highest_share([head.histogram for head in heads])
     axis = TermAxis(*value_range(heads))
+    vocabulary = files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)
     terms = dict(terms_by_head(inputs.terms.head_terms, axis))
     tokens = dict(tokens_by_head(inputs.statistics.head_tokens, study.settings.figures.min_document_frequency))
     for row, head in enumerate(heads):
@@ -129,11 +138,14 @@ def iter_head_pages(
             this=head,
             rank=ranks[row],
             n_heads=len(heads),
+            relative=evidence.relative.get((head.layer, head.head)),
             profile=evidence.profiles.view(row),
             neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
-            effects=effects[:N_GROUPS],
-            n_effects=len(effects),
+            effects=effects,
+            n_effects_shown=min(len(effects), N_GROUPS),
             terms=described,
+            n_words=vocabulary["n_supported"],
+            support=vocabulary["min_document_frequency"],
             tokens=strongest,
             cloud=words or entries,
             axis=axis,
@@ -148,8 +160,5 @@ def iter_head_pages(
 
 
 def _ranks(values: list[float]) -> list[int]:
-    order = sorted(range(len(values)), key=lambda index: -values[index])
-    ranks = [0] * len(values)
-    for rank, index in enumerate(order, start=1):
-        ranks[index] = rank
-    return ranks
+    """Rank values from the largest, which has rank 1; equal ones share a rank."""
+    return [1 + sum(other > value for other in values) for value in values]

@@ -7,6 +7,7 @@ import numpy as np
 
 from attviz_pipeline.report.views.likeness import Likeness, MeasureText, PairView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
 N_PAIRS = 12
 SIZE = 320
@@ -57,7 +58,7 @@ def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
         width=width,
         height=height,
         pairs=[(study.head_of(first[i]), likeness.pair(first[i], second[i], study)) for i in best],
-        n_beyond_chance=int((q <= likeness.significant).sum()),
+        n_beyond_chance=int((q < SIGNIFICANT).sum()),
         n_pairs=len(first),
         n_groups=likeness.facts["n_clusters"],
         silhouette=likeness.facts["silhouette"],
@@ -81,7 +82,7 @@ def _points(likeness: Likeness, study: StudyView) -> tuple[list[PointView], floa
 def _matrix(likeness: Likeness) -> dict[str, Any]:
     """The upper triangle, row by row, as whole numbers."""
     first, second = np.triu_indices(len(likeness.places["order"]), 1)
-    values, beyond = likeness.pairs["value"][first, second], likeness.pairs["q"][first, second] <= likeness.significant
+    values, beyond = likeness.pairs["value"][first, second], likeness.pairs["q"][first, second] < SIGNIFICANT
     return {
         "order": np.argsort(likeness.places["order"], kind="stable").tolist(),
         "cluster": likeness.places["cluster"].tolist(),

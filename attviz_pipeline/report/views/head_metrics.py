@@ -98,7 +98,9 @@ def _of_offsets(offsets: Offsets) -> Iterator[MetricView]:
 def _of_classes(n_rows: int, separation: Separation) -> Iterator[MetricView]:
     largest = separation.largest_effects(n_rows)
     if any(value is not None for value in largest):
-        yield MetricView("effect", "largest difference between classes, |g|", "classes", largest)
+        yield MetricView(
+            "effect", "largest difference between a class and the others, |g| after shrinkage", "classes", largest
+        )
 
 
 def _clusters(likeness: Likeness) -> MetricView:

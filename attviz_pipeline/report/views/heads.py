@@ -1,12 +1,13 @@
 """The layer x head grid."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.views.histogram import bounds
 from attviz_pipeline.report.views.study import StudyView
@@ -30,10 +31,28 @@ class HeadView:
 
 
 @dataclass(frozen=True)
+class RelativeView:
+    """Self-attention of a head as a multiple of even attention, the geometric mean over documents, with its interval.
+
+    Both ends of the 95 % interval are None with a single input row.
+    """
+
+    times: float
+    low: float | None
+    high: float | None
+    n_documents: int
+
+
+RelativeViews = Mapping[tuple[int, int], RelativeView]
+"""By layer and head; empty where no document has terms."""
+
+
+@dataclass(frozen=True)
 class HeadsView:
     """The page of all heads; `rows` is [layer][head]."""
 
     rows: list[list[HeadView]]
+    relative: RelativeViews
     strongest: HeadView
     weakest: HeadView
     most_varied: HeadView
@@ -45,15 +64,39 @@ def read_heads(path: Path) -> list[HeadView]:
     return [HeadView(**row, page=links.head(row["layer"], row["head"])) for row in rows]
 
 
-def heads_view(heads: Sequence[HeadView], study: StudyView) -> HeadsView:
+def read_relative(path: Path) -> dict[tuple[int, int], RelativeView]:
+    """Read how many times even attention each head is (schema HEAD_INTERVALS).
+
+    Raises:
+        ArtifactError: The table is missing or damaged.
+    """
+    rows = files.read_table(path, term_schemas.HEAD_INTERVALS).to_pylist()
+    return {
+        (row["layer"], row["head"]): RelativeView(
+            times=math.exp(row["log_ratio"]),
+            low=_times(row["log_ratio_low"]),
+            high=_times(row["log_ratio_high"]),
+            n_documents=row["n_documents"],
+        )
+        for row in rows
+        if row["log_ratio"] is not None
+    }
+
+
+def heads_view(heads: Sequence[HeadView], relative: RelativeViews, study: StudyView) -> HeadsView:
     """Put together the page of all heads."""
     n = study.n_heads
     return HeadsView(
         rows=[list(heads[start : start + n]) for start in range(0, len(heads), n)],
+        relative=relative,
         strongest=max(heads, key=lambda head: head.mean),
         weakest=min(heads, key=lambda head: head.mean),
         most_varied=max(heads, key=lambda head: head.std / head.mean if head.mean else 0),
     )
+
+
+def _times(log_ratio: float | None) -> float | None:
+    return None if log_ratio is None else math.exp(log_ratio)
 
 
 def value_range(heads: Sequence[HeadView]) -> tuple[float, float]:

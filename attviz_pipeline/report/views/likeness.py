@@ -20,10 +20,11 @@ _PLACES = ("order", "cluster", "silhouette", "x", "y")
 
 @dataclass(frozen=True)
 class MeasureText:
-    """Name and explanation of a measure; `falling` where a large value means similar."""
+    """Name and explanation of a measure, and what it compares; `falling` where a large value means similar."""
 
     title: str
     explanation: str
+    subject: str
     falling: bool
 
 
@@ -31,11 +32,13 @@ MEASURES = {
     "fuji": MeasureText(
         "Ranking of tokens (FUJI)",
         "do both heads rank the vocabulary in the same order? 1 is the same ranking",
+        "Its ranking of tokens",
         falling=True,
     ),
     "jensen_shannon": MeasureText(
         "Distribution within documents (Jensen-Shannon)",
         "do both distribute self-attention over the tokens of a document in the same way? 0 is the same distribution",
+        "Its distribution of self-attention within documents",
         falling=False,
     ),
 }
@@ -55,16 +58,18 @@ class PairView:
     @property
     def beyond_chance(self) -> bool:
         """Whether the two are more similar than chance."""
-        return self.q <= SIGNIFICANT
+        return self.q < SIGNIFICANT
 
 
 @dataclass(frozen=True)
 class NeighboursView:
-    """The heads most and least similar to one head, by one measure."""
+    """The heads most and least similar to one head, by one measure, and how many of all are so beyond chance."""
 
     text: MeasureText
     nearest: list[PairView]
     furthest: list[PairView]
+    n_beyond_chance: int
+    n_others: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,6 @@ class Likeness:
     pairs: dict[str, NDArray[np.float64]]
     places: dict[str, NDArray[Any]]
     facts: dict[str, Any]
-    significant: float = SIGNIFICANT
 
     def ranked(self, row: int) -> list[int]:
         """All other heads, the most similar first; ties in the order of heads."""
@@ -93,6 +97,8 @@ class Likeness:
             self.text,
             [self.pair(row, other, study) for other in ranked[:n]],
             [self.pair(row, other, study) for other in reversed(furthest)],
+            n_beyond_chance=int((self.pairs["q"][row] < SIGNIFICANT).sum()),
+            n_others=len(ranked),
         )
 
     def pair(self, row: int, other: int, study: StudyView) -> PairView:

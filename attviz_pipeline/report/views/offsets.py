@@ -39,7 +39,10 @@ class OffsetRowView:
 
 @dataclass(frozen=True)
 class OffsetView:
-    """A head's mean attention by key minus query, as paths; the axes are the same for all heads, y is logarithmic."""
+    """A head's mean attention by key minus query, as paths; the axes are the same for all heads, y is logarithmic.
+
+    `strongest` is the row that exceeds even attention most, of those that at least half of the documents have.
+    """
 
     width: int
     height: int
@@ -50,7 +53,7 @@ class OffsetView:
     x_ticks: list[TickView]
     y_ticks: list[TickView]
     rows: list[OffsetRowView]
-    strongest: OffsetRowView
+    strongest: OffsetRowView | None
     n_documents: int
 
 
@@ -108,7 +111,11 @@ class Offsets:
                 TickView(_y(10.0**power, low, high), significant(10.0**power, 1)) for power in range(low, high + 1)
             ],
             rows=rows,
-            strongest=max(rows, key=lambda found: found.times_even),
+            strongest=max(
+                (found for found in rows if 2 * found.n_documents >= self.n_mapped),
+                key=lambda found: found.times_even,
+                default=None,
+            ),
             n_documents=self.n_mapped,
         )
 

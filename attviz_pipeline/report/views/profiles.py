@@ -52,11 +52,23 @@ class MeasureView:
 
 @dataclass(frozen=True)
 class ProfileView:
-    """The profile of one head: its role, why, and its measures."""
+    """The profile of one head: its role and its measures.
+
+    Args:
+        role: One of `profile_schemas.ROLES`.
+        role_name: Its name.
+        value: The share of attention that gives the role, 0..1; evenness for broad and mixed heads.
+        least_share: Smallest share that gives a role.
+        least_evenness: Smallest evenness of a broad head.
+        measures: Means of all measures.
+        n_documents: Documents in the means.
+    """
 
     role: str
     role_name: str
-    reason: str
+    value: float
+    least_share: float
+    least_evenness: float
     measures: list[MeasureView]
     n_documents: int
 
@@ -85,7 +97,15 @@ class Profiles:
         names = [name for name in _WORDS if head[name] is not None]
         measures = [self._measure(head, name) for name in names]
         role = head["role"]
-        return ProfileView(role, ROLE_NAMES.get(role, role), self._reason(head), measures, head["n_documents"])
+        return ProfileView(
+            role=role,
+            role_name=ROLE_NAMES.get(role, role),
+            value=self._decisive(head),
+            least_share=self.facts["least_share"],
+            least_evenness=self.facts["least_evenness"],
+            measures=measures,
+            n_documents=head["n_documents"],
+        )
 
     def _measure(self, head: dict[str, Any], name: str) -> MeasureView:
         means = [row[name] for row in self.rows if row[name] is not None]
@@ -104,17 +124,14 @@ class Profiles:
             rank=1 + sum(value > head[name] for value in means),
         )
 
-    def _reason(self, head: dict[str, Any]) -> str:
-        share, even = f"{self.facts['least_share']:.0%}", f"{self.facts['least_evenness']:.0%}"
+    def _decisive(self, head: dict[str, Any]) -> float:
+        """The share that gives the role, or evenness for roles without one."""
         role = head["role"]
         if role in SHARES:
-            return f"{head[SHARES[role]]:.0%} of its attention goes there; a share of {share} or more defines the role"
+            return float(head[SHARES[role]])
         if role == "delimiter":
-            together = head["on_cls"] + head["on_sep"] + head["on_punctuation"]
-            return f"{together:.0%} goes to [CLS], [SEP] and punctuation together; {share} or more defines the role"
-        if role == "broad":
-            return f"evenness is {head[EVENNESS]:.0%}; a head without another role is broad from {even}"
-        return f"no share reaches {share}, and evenness is below {even}"
+            return float(head["on_cls"] + head["on_sep"] + head["on_punctuation"])
+        return float(head[EVENNESS] or 0.0)
 
 
 def read_profiles(path: Path) -> Profiles:

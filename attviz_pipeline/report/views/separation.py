@@ -1,5 +1,6 @@
 """Heads that differ between classes, and between misclassified and correctly classified documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,17 @@ from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
 WIDEST_EFFECT = 2.0  # of the drawn axis; Cohen calls 0.8 large
+_SHOWN = (
+    "grouping",
+    "group",
+    "n_inside",
+    "n_outside",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "shrunken_effect",
+    "q",
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,11 @@ class EffectView:
     row: int
     head: HeadRef
     n_inside: int
+    n_outside: int
     effect: float
+    effect_low: float | None
+    effect_high: float | None
+    shrunken_effect: float
     q: float
     start: float
     width: float
@@ -32,6 +48,61 @@ class EffectView:
     def significant(self) -> bool:
         """Whether the difference is significant."""
         return self.q < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class WinnerView:
+    """The largest significant effect of a grouping, and in how many random halves it is the largest again."""
+
+    effect: EffectView
+    n_halves: int
+    n_won: int
+
+
+@dataclass(frozen=True)
+class FamilyView:
+    """Tests of one grouping that are adjusted together: of `heads`, of `attention` to terms, or of their `use`.
+
+    `n_permutations` is the largest number that a test got. `floor_sets_q` if more of them would lower the smallest q.
+    """
+
+    tests: str
+    n_tests: int
+    n_permutations: int
+    floor_sets_q: bool
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """One group of documents compared with all others, head by head.
+
+    Args:
+        grouping: gold, predicted or correct.
+        effects: Of all heads; none if the group was not compared.
+        reason: Why the group was not compared; None if it was.
+        winner: The largest difference of all groups and heads, if it is of this group.
+        families: Tests of the grouping, with their permutations.
+        detectable_effect: Hedges' g that one test detects with 80 % power; None if nothing was compared.
+        q_too_small: True if p and q come from permutations that treat documents of one input row as independent.
+    """
+
+    grouping: str
+    effects: Sequence[EffectView]
+    reason: str | None
+    winner: WinnerView | None
+    families: Sequence[FamilyView]
+    detectable_effect: float | None
+    q_too_small: bool
+
+    @property
+    def compared(self) -> bool:
+        """Whether there are enough documents inside and outside of the group."""
+        return bool(self.effects)
+
+    @property
+    def differing(self) -> list[EffectView]:
+        """Heads that differ significantly, the largest shrunken effect first."""
+        return by_size([effect for effect in self.effects if effect.significant])
 
 
 @dataclass(frozen=True)
@@ -46,10 +117,6 @@ class Separation:
         """Gold classes where they were compared, else predicted ones."""
         return "gold" if any(effect.grouping == "gold" for effect in self.effects) else "predicted"
 
-    def permutes_dependent_documents(self, grouping: str) -> bool:
-        """Whether p and q are too small, because documents of one input row were permuted independently."""
-        return bool(self.facts["permuted"].get(grouping) == "documents")
-
     def of_head(self, row: int) -> list[EffectView]:
         """Effects of one head by class and for misclassified documents, the smallest q first."""
         wanted = {self.main_grouping, "correct"}
@@ -57,21 +124,56 @@ class Separation:
         return _by_q([e for e in mine if e.group != "right" or e.grouping != "correct"])
 
     def largest_effects(self, n_rows: int) -> list[float | None]:
-        """Largest |g| of each head over the classes, [row]; None where no class could be compared."""
+        """Largest shrunken |g| of each head over the classes, [row]; None where no class could be compared."""
         largest: list[float | None] = [None] * n_rows
         for effect in self.effects:
             if effect.grouping == self.main_grouping:
-                largest[effect.row] = max(largest[effect.row] or 0.0, abs(effect.effect))
+                largest[effect.row] = max(largest[effect.row] or 0.0, abs(effect.shrunken_effect))
         return largest
 
-    def clearest_class(self) -> EffectView | None:
-        """The head and class that differ most, None where no difference is significant."""
-        found = [e for e in self.effects if e.grouping == self.main_grouping and e.significant]
-        return max(found, key=lambda effect: (abs(effect.effect), -effect.row), default=None)
+    def winner(self, grouping: str) -> WinnerView | None:
+        """The largest difference of a grouping, None where none is significant."""
+        facts = {fact["grouping"]: fact for fact in self.facts["winners"]}
+        if grouping not in facts:
+            return None
+        fact = facts[grouping]
+        # Correct and wrong predictions mirror each other; only wrong ones have a page.
+        group = "wrong" if grouping == "correct" else fact["group"]
+        head = (fact["layer"], fact["head"])
+        mine = (effect for effect in self.of_group(grouping, group) if (effect.head.layer, effect.head.head) == head)
+        return WinnerView(next(mine), fact["n_halves"], fact["n_won"])
+
+    def heads_that_differ(self, grouping: str) -> set[int]:
+        """Numbers of the heads that differ significantly in some group."""
+        return {effect.row for effect in self.effects if effect.grouping == grouping and effect.significant}
 
     def of_group(self, grouping: str, group: str) -> list[EffectView]:
         """Effects of all heads in one group, the smallest q first."""
         return _by_q([e for e in self.effects if (e.grouping, e.group) == (grouping, group)])
+
+    def comparison(self, grouping: str, group: str) -> ComparisonView:
+        """How one group of documents was compared with all others."""
+        name, winner = f"{grouping} {group}: ", self.winner(grouping)
+        left_out = (reason.removeprefix(name) for reason in self.facts["not_compared"] if reason.startswith(name))
+        # A class name may begin with that of another class.
+        reasons = [reason for reason in left_out if reason[:1].isdigit()]
+        return ComparisonView(
+            grouping=grouping,
+            effects=self.of_group(grouping, group),
+            reason=reasons[0] if reasons else None,
+            winner=winner if winner and winner.effect.group == group else None,
+            families=self.families(grouping),
+            detectable_effect=self.facts["detectable_effect"].get(grouping, {}).get(group),
+            q_too_small=bool(self.facts["permuted"].get(grouping) == "documents"),
+        )
+
+    def families(self, grouping: str) -> list[FamilyView]:
+        """The tests of one grouping, by what they test."""
+        return [
+            FamilyView(**{name: fact[name] for name in FamilyView.__dataclass_fields__})
+            for fact in self.facts["families"]
+            if fact["grouping"] == grouping
+        ]
 
 
 def read_separation(path: Path, study: StudyView) -> Separation:
@@ -95,17 +197,18 @@ def _effect(row: dict[str, Any], study: StudyView) -> EffectView:
     start, width = effect_bar(row["effect"])
     number = row["layer"] * study.n_heads + row["head"]
     return EffectView(
-        grouping=row["grouping"],
-        group=row["group"],
         page=study.group_page(row["grouping"], row["group"]),
         row=number,
         head=study.head_of(number),
-        n_inside=row["n_inside"],
-        effect=row["effect"],
-        q=row["q"],
         start=start,
         width=width,
+        **{name: row[name] for name in _SHOWN},
     )
+
+
+def by_size(effects: list[EffectView]) -> list[EffectView]:
+    """Order effects by their shrunken size, the largest first."""
+    return sorted(effects, key=lambda effect: (-abs(effect.shrunken_effect), effect.row))
 
 
 def _by_q(effects: list[EffectView]) -> list[EffectView]:

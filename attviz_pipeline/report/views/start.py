@@ -6,13 +6,12 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report.sentences import documents
-from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, classes_view
+from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
-from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView, TokenView
 
@@ -46,7 +45,7 @@ class StartView:
     about_mistakes: str
     heads: HeadsView
     classes: list[ClassScoreView]
-    separating: EffectView | None
+    differences: DifferencesView
     overconfidence: EstimateView | None
     calibration: str | None = None
 
@@ -57,6 +56,7 @@ def start_view(
     """Put together the start page."""
     scores = evidence.assessment["scores"]
     mistakes = [row_view(row, study) for row in _most_confident_mistakes(index)]
+    compared = classes_view(evidence, study)
     return StartView(
         scores=_scores(study, scores),
         confusion=confusion_view(study),
@@ -64,8 +64,8 @@ def start_view(
         mistakes=mistakes,
         about_mistakes=_about_mistakes(study, mistakes),
         heads=heads,
-        classes=classes_view(evidence, study).classes,
-        separating=evidence.separation.clearest_class(),
+        classes=compared.classes,
+        differences=compared.differences,
         overconfidence=EstimateView(**scores["overconfidence"]) if scores else None,
     )
 

@@ -1,0 +1,314 @@
+"""What the pages say about classes and about misclassified documents: docs/statistics/sentences.md lists the rules.
+
+A difference is a finding only if q < 0.05. Not compared, nothing found and found are three different sentences.
+"""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
+from attviz_pipeline.report.views.class_terms import GroupTerms
+from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
+from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, WinnerView
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+TEST = f"permutation test, q < {SIGNIFICANT:g}"
+N_NAMED = 3
+WORDS_TITLE = "Words used more (q < 0.05)"
+"""Heading of the words that `words_of_class` lists."""
+_TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
+
+
+def one_prediction(only: str | None, study: StudyView) -> Markup:
+    """Warn that all documents are predicted as one class; nothing where there are several."""
+    if only is None:
+        return Markup()
+    n = study.n_documents
+    documents = "The only document is" if n == 1 else f"All {count(n)} documents are"
+    return Markup("{} predicted as {} by {}.").format(documents, class_name(only), model_name(study))
+
+
+def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
+    """Say how many documents a class has, and how well it is predicted, beside what random predictions reach."""
+    model = model_name(study)
+    if not study.n_labelled or score.n_gold is None:
+        of = plural(study.n_documents, "document")
+        return Markup("{} predicts this class for {} of {}; no gold label is known.").format(
+            model, count(score.n_predicted), of
+        )
+    known = "" if study.n_labelled == study.n_documents else " with a known gold label"
+    counts = Markup("{} of {}{} {} this gold label, and {} predicts this class for {} of them.").format(
+        count(score.n_gold),
+        plural(study.n_labelled, "document"),
+        known,
+        "has" if score.n_gold == 1 else "have",
+        model,
+        count(score.n_predicted_labelled),
+    )
+    return said([counts, _recall_and_precision(score, study.n_labelled)])
+
+
+def _recall_and_precision(score: ClassScoreView, n_labelled: int) -> str:
+    if score.recall is None or score.precision is None:
+        missing = {
+            "recall": (score.recall, "no document has this gold label"),
+            "precision": (score.precision, "no document is predicted as this class"),
+        }
+        found = [f"{name} is {percent(value)}" for name, (value, _) in missing.items() if value is not None]
+        found += [f"{name} is not defined, because {why}" for name, (value, why) in missing.items() if value is None]
+        words = "; ".join(found)
+        return f"{words[:1].upper()}{words[1:]}."
+    # Expected of as many predictions of this class, handed out to documents at random.
+    recall, precision = score.n_predicted_labelled / n_labelled, (score.n_gold or 0) / n_labelled
+    return (
+        f"Recall is {percent(score.recall)}, precision {percent(score.precision)}; as many predictions at random reach "
+        f"{percent(recall)} and {percent(precision)} on average."
+    )
+
+
+def misclassified(study: StudyView, page: str = "") -> Markup:
+    """Say how many documents are misclassified; `page` is the address of their page, empty on that page itself."""
+    model = model_name(study)
+    if not study.n_labelled:
+        return Markup("No gold label is known: the classes are those that {} predicts.").format(model)
+    known = plural(study.n_labelled, "document")
+    if not study.n_wrong:
+        return Markup("{} correctly classifies {} with a known gold label.").format(
+            model, f"all {known}" if study.n_labelled > 1 else f"the {known}"
+        )
+    words = Markup('<a href="{}">misclassified</a>').format(page) if page else Markup("misclassified")
+    return Markup("{} of {} with a known gold label {} {} by {}.").format(
+        count(study.n_wrong), known, "is" if study.n_wrong == 1 else "are", words, model
+    )
+
+
+def misclassified_group(study: StudyView) -> Markup:
+    """Introduce the page of misclassified documents."""
+    n_right = study.n_labelled - study.n_wrong
+    return Markup("{} This page compares {} with the {}.").format(
+        misclassified(study),
+        "it" if study.n_wrong == 1 else "them",
+        plural(n_right, "correctly classified document"),
+    )
+
+
+def not_compared(comparison: ComparisonView) -> Markup:
+    """Say that a group was not compared, and why; nothing where it was."""
+    if comparison.compared:
+        return Markup()
+    reason = comparison.reason or "no document has a word"
+    return Markup("Not compared with other documents: {}.").format(reason)
+
+
+def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int) -> Markup:
+    """Say which words a group uses more or less than other documents; nothing where it was not compared."""
+    if not comparison.compared:
+        return Markup()
+    if terms is None or not terms.n_tested:
+        return escape(_no_word(support))
+    of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
+    if not terms.used_differently:
+        return Markup("The use of none of the {} differs from that in other documents beyond chance ({}).").format(
+            of, TEST
+        )
+    found = [
+        Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
+        for shown, how in ((terms.used_more, "more"), (terms.used_less, "less"))
+        if shown
+    ]
+    n = len(terms.used_differently)
+    return Markup("Beyond chance, these documents use {} than others do; in all, {} of the {} {} in use ({}).").format(
+        listed(found), count(n), of, "differs" if n == 1 else "differ", TEST
+    )
+
+
+def _no_word(support: int) -> str:
+    return f"No word is in at least {plural(support, 'document')}, so no word was compared."
+
+
+def unclear_words(terms: GroupTerms) -> str:
+    """Name the list of words that is shown where the use of none differs beyond chance."""
+    return f"{plural(len(terms.unclear), 'word')} with the smallest q of use, none beyond chance"
+
+
+def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Markup:
+    """Say whether the self-attention of words differs; nothing where no word was compared."""
+    if not comparison.compared or terms is None or not terms.n_attention_tested:
+        return Markup()
+    of = plural(terms.n_attention_tested, "word")
+    if not terms.n_attended:
+        return Markup("The self-attention of none of {} differs beyond chance ({}).").format(of, TEST)
+    return Markup("The self-attention of {} of {} differs beyond chance ({}){}").format(
+        count(terms.n_attended),
+        of,
+        TEST,
+        "." if terms.n_attended <= len(terms.attended) else f"; the {len(terms.attended)} with the smallest q:",
+    )
+
+
+def heads_title(comparison: ComparisonView, shown: Sequence[EffectView]) -> str:
+    """Name the table of heads so that the name holds for each of its rows."""
+    if not comparison.compared:
+        return "Difference by head"
+    what = (
+        "Difference from correctly classified documents"
+        if comparison.grouping == "correct"
+        else "Difference from other documents"
+    )
+    some = (
+        f": the {len(shown)} of {len(comparison.effects)} heads with the smallest q"
+        if len(shown) < len(comparison.effects)
+        else ", by head"
+    )
+    return f"{what}{some}"
+
+
+def head_differences(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
+    """Say how many heads differ between a group and other documents; nothing where it was not compared."""
+    if not comparison.compared:
+        return Markup()
+    first, found = comparison.effects[0], comparison.differing
+    between = Markup("between {} and {} ({})").format(
+        f"these {plural(first.n_inside, 'document')}",
+        f"the {count(first.n_outside)} "
+        + ("correctly classified documents" if comparison.grouping == "correct" else "others"),
+        TEST,
+    )
+    of = plural(len(comparison.effects), "head")
+    if not found:
+        return Markup("None of {} differs beyond chance {}.").format(of, between)
+    counted = Markup("{} of {} {} beyond chance {}.").format(
+        count(len(found)), of, "differs" if len(found) == 1 else "differ", between
+    )
+    largest = Markup("{} differs most: its self-attention relative to even attention is {} here, {}.").format(
+        head_link(found[0].head, study, root), "higher" if found[0].effect > 0 else "lower", effect_size(found[0])
+    )
+    return said([counted, largest, winner(comparison.winner)])
+
+
+def effect_size(effect: EffectView) -> str:
+    """Write an effect: shrunken first, then as measured, with its interval where there is one."""
+    interval = ""
+    if effect.effect_low is not None and effect.effect_high is not None:
+        interval = f", 95 % interval {effect.effect_low:+.1f} to {effect.effect_high:+.1f}"
+    return f"g {effect.shrunken_effect:+.1f} after shrinkage (measured {effect.effect:+.1f}{interval})"
+
+
+def detectable(comparison: ComparisonView) -> str:
+    """Say which difference a comparison of this size can detect; nothing where it was not made."""
+    if not comparison.compared or comparison.detectable_effect is None:
+        return ""
+    first = comparison.effects[0]
+    return (
+        f"With {count(first.n_inside)} against {plural(first.n_outside, 'document')}, one test alone (p < 0.05) finds "
+        f"a true difference of {comparison.detectable_effect:.1f} standard deviations in 80 % of samples. Smaller ones "
+        f"are often missed, the more so among many tests."
+    )
+
+
+def permutations(families: Sequence[FamilyView]) -> str:
+    """Say how many permutations were made, and whether their number, not the data, sets the smallest q."""
+    if not families:
+        return ""
+    numbers = sorted({family.n_permutations for family in families})
+    if len(numbers) == 1:
+        made = f"Each test uses up to {plural(numbers[0], 'permutation')}."
+    else:
+        each = [f"{count(family.n_permutations)} for {_TESTED[family.tests]}" for family in families]
+        made = f"Each test uses up to so many permutations: {listed(each)}."
+    floors = [_TESTED[family.tests] for family in families if family.floor_sets_q]
+    if not floors:
+        return made
+    return (
+        f"{made} For {listed(floors)}, this number and not the data sets the smallest q: more permutations would lower "
+        f"it."
+    )
+
+
+def dependent_documents(comparison: ComparisonView) -> str:
+    """Warn that q is too small, because the test treats documents of one input row as independent."""
+    if not comparison.compared or not comparison.q_too_small:
+        return ""
+    return (
+        "Several documents come from one input row and fall into different groups here. The test treats them as "
+        "independent, so every q on this page is too small."
+    )
+
+
+def words_of_class(words: Sequence[str] | None) -> Markup:
+    """List the words that a class uses more, `none`, or `not compared`: a cell of the tables of classes."""
+    if words is None:
+        return Markup('<span class="subject">{}</span>').format("not compared")
+    if not words:
+        return Markup('<span class="subject">none</span>')
+    return Markup(", ").join(token(word) for word in words)
+
+
+def class_differences(view: DifferencesView, study: StudyView, root: str) -> Markup:
+    """Say how many heads differ between classes, and which one most."""
+    if not view.n_compared:
+        return Markup(
+            "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
+        )
+    kind = "predicted" if view.grouping == "predicted" else "gold"
+    between = Markup("between one {} class and the other documents, over {} ({})").format(
+        kind, plural(view.n_documents, "document"), TEST
+    )
+    of = plural(view.n_heads, "head")
+    if view.winner is None:
+        return Markup("None of {} differs beyond chance {}.").format(of, between)
+    effect = view.winner.effect
+    counted = Markup("{} of {} {} beyond chance {}.").format(
+        count(view.n_heads_differing), of, "differs" if view.n_heads_differing == 1 else "differ", between
+    )
+    largest = Markup("{} differs most: its self-attention relative to even attention is {} in {}, {}.").format(
+        head_link(effect.head, study, root),
+        "higher" if effect.effect > 0 else "lower",
+        class_name(effect.group),
+        effect_size(effect),
+    )
+    return said([counted, largest, winner(view.winner)])
+
+
+def winner(view: WinnerView | None) -> str:
+    """Say in how many random halves of the documents the largest difference is the largest again."""
+    if view is None:
+        return ""
+    over = "heads" if view.effect.grouping == "correct" else "heads and classes"
+    return (
+        f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the documents, this is again the largest "
+        f"difference of all {over}."
+    )
+
+
+def words_differ(view: DifferencesView) -> Markup:
+    """Say how many words classes use differently; nothing where classes were not compared."""
+    if not view.n_compared:
+        return Markup()
+    if not view.n_words:
+        return escape(_no_word(view.support))
+    of = f"{count(view.n_words)} words that are in at least {plural(view.support, 'document')}"
+    if not view.n_words_differing:
+        return Markup(
+            "The use of none of the {} differs between one class and the other documents beyond chance ({})."
+        ).format(of, TEST)
+    return Markup(
+        "The use of {} of the {} differs between one class and the other documents beyond chance ({})."
+    ).format(count(view.n_words_differing), of, TEST)
+
+
+def confusion_matrix(n_labelled: int) -> str:
+    """Say what the confusion matrix counts."""
+    return (
+        f"Number of documents by gold and predicted class, of {plural(n_labelled, 'document')} with a known gold "
+        f"label. Each number links to its documents."
+    )
+
+
+def confused_pairs(n_shown: int, study: StudyView) -> str:
+    """Say which confusions are listed."""
+    of = f"{plural(study.n_wrong, 'misclassified document')}, {plural(len(study.label_names), 'class', 'classes')}"
+    return f"The {n_shown} most frequent pairs of gold and predicted class of {of}." if n_shown else ""

@@ -1,0 +1,237 @@
+"""What the pages say about heads: docs/statistics/sentences.md lists the rules.
+
+A difference or a likeness is a finding only if q < 0.05. Not compared, nothing found and found are three different
+sentences.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from attviz_pipeline.artifacts.profile_schemas import SHARES
+from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.report.sentences.classes import TEST
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
+from attviz_pipeline.report.views.head_map import LikenessView
+from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
+from attviz_pipeline.report.views.likeness import NeighboursView
+from attviz_pipeline.report.views.offsets import OffsetView
+from attviz_pipeline.report.views.profiles import ProfileView
+from attviz_pipeline.report.views.separation import EffectView
+from attviz_pipeline.report.views.study import StudyView
+
+N_NAMED = 3
+LEAST_TIMES_EVEN = 2
+_REASONS = {
+    "named": "named in the configuration",
+    "misclassified": "misclassified",
+    "low_confidence": "with low confidence",
+    "sample": "sampled at random",
+}
+
+
+def self_attention(head: HeadView, rank: int, n_heads: int, relative: RelativeView | None, study: StudyView) -> Markup:
+    """Say how large a head's mean self-attention is, beside even attention and among all heads."""
+    place = "" if n_heads == 1 else f", rank {rank} of {n_heads} heads"
+    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}{}).").format(
+        plural(head.count, "token"),
+        plural(study.n_documents, "document"),
+        model_name(study),
+        significant(head.mean, 3),
+        significant(head.std, 3),
+        place,
+    )
+    return said([mean, _times_even(relative)])
+
+
+def _times_even(relative: RelativeView | None) -> str:
+    if relative is None:
+        return ""
+    interval = ""
+    if relative.low is not None and relative.high is not None:
+        interval = f", 95 % interval {significant(relative.low)} to {significant(relative.high)}"
+    return (
+        f"That is {significant(relative.times)} times even attention, 1/n for n tokens (geometric mean of "
+        f"{plural(relative.n_documents, 'document')}{interval})."
+    )
+
+
+def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
+    """Say which heads have the highest and the lowest mean self-attention."""
+    strongest, weakest = view.strongest, view.weakest
+    support = Markup("Over {} in {}, mean self-attention in {}").format(
+        plural(strongest.count, "token"), plural(study.n_documents, "document"), model_name(study)
+    )
+    mean = significant(strongest.mean, 3)
+    if study.n_rows == 1:
+        return Markup("{} is {} in its only head.").format(support, mean)
+    if mean == significant(weakest.mean, 3):
+        return Markup("{} is {} in every head.").format(support, mean)
+    ends = [
+        Markup('{} in {} <span class="whole">({}{})</span>').format(
+            which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
+        )
+        for which, head in (("highest", strongest), ("lowest", weakest))
+    ]
+    return Markup("{} is {}.").format(support, listed(ends))
+
+
+def _relative_to_even(relative: RelativeViews, head: HeadView) -> str:
+    found = relative.get((head.layer, head.head))
+    return f", {significant(found.times)} times even attention" if found else ""
+
+
+def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
+    """Say in which head self-attention varies most; nothing where there is one head, or no variation."""
+    head = view.most_varied
+    if study.n_rows == 1 or not head.std:
+        return Markup()
+    return Markup(
+        "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
+    ).format(head_link(head, study, root), significant(head.std / head.mean), plural(study.n_rows, "head"))
+
+
+def strongest_words(words: Sequence[str], n_words: int, support: int) -> Markup:
+    """Name the words to which a head attends most relative to even attention, and among how many.
+
+    Args:
+        words: The first of the ranking; none if no word is in enough documents.
+        n_words: How many are ranked.
+        support: Documents in which a word must occur to be ranked.
+    """
+    documents = plural(support, "document")
+    if not words:
+        return Markup("No word is in at least {}, so words were not ranked.").format(documents)
+    named = listed([token(word) for word in words[:N_NAMED]])
+    if n_words == 1:
+        return Markup("{} is the only word in at least {}, so there is no ranking.").format(named, documents)
+    return Markup(
+        "Of the {} words in at least {}, {} {} the highest self-attention relative to even attention, after shrinkage."
+    ).format(count(n_words), documents, named, "has" if len(words) == 1 else "have")
+
+
+def role(profile: ProfileView) -> Markup:
+    """Say which role a head has, and the rule that gives it."""
+    share, even = percent(profile.least_share), percent(profile.least_evenness)
+    value = percent(profile.value)
+    if profile.role in SHARES:
+        why = f"{value} of its attention goes there; a share of {share} or more defines the role"
+    elif profile.role == "delimiter":
+        why = (
+            f"{value} of its attention goes to [CLS], [SEP] and punctuation together; {share} or more defines the role"
+        )
+    elif profile.role == "broad":
+        why = f"evenness is {value}; a head without another role is broad from {even}"
+    else:
+        why = f"no share reaches {share}, and evenness is {value}, below {even}"
+    over = plural(profile.n_documents, "document")
+    return Markup("Role: <b>{}</b>, by means over {}. {}.").format(profile.role_name, over, why[:1].upper() + why[1:])
+
+
+def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
+    """Say which other head is most similar, where any is more similar than chance."""
+    if not neighbours:
+        return Markup("It was not compared with other heads.")
+    view = neighbours[0]
+    nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
+    of = plural(view.n_others, "other head")
+    if nearest is None or not view.n_beyond_chance:
+        return Markup("{} is similar to that of none of {} beyond chance ({}).").format(view.text.subject, of, TEST)
+    return Markup("{} is similar to that of {} of {} beyond chance ({}), most to that of {}.").format(
+        view.text.subject, count(view.n_beyond_chance), of, TEST, head_link(nearest.other, study, root)
+    )
+
+
+def differences_of_head(effects: Sequence[EffectView]) -> Markup:
+    """Say in which groups of documents a head differs from all other documents."""
+    if not effects:
+        return Markup(
+            "It was not compared between groups of documents: a comparison needs two documents inside a group and two "
+            "outside it."
+        )
+    found = [effect for effect in effects if effect.significant]
+    compared = plural(len(effects), "group")
+    documents = plural(effects[0].n_inside + effects[0].n_outside, "document")
+    if not found:
+        return Markup("It does not differ beyond chance between {} of {} and the other documents ({}).").format(
+            "any" if len(effects) > 1 else "the only one", f"{compared} of {documents}", TEST
+        )
+    sides = []
+    for how, mine in (("higher", [e for e in found if e.effect > 0]), ("lower", [e for e in found if e.effect <= 0])):
+        if mine:
+            names = [group_name(effect) for effect in mine[:N_NAMED]]
+            if len(mine) > N_NAMED:
+                names.append(Markup("{} more").format(count(len(mine) - N_NAMED)))
+            sides.append(Markup("{} in {}").format(how, listed(names)))
+    return Markup(
+        "Beyond chance, its self-attention relative to even attention is {} than in the other documents "
+        "({} compared, of {}; {})."
+    ).format(listed(sides), compared, documents, TEST)
+
+
+def group_name(effect: EffectView) -> Markup:
+    """Name a group of documents."""
+    if effect.grouping == "correct":
+        return Markup("misclassified documents")
+    predicted = "predicted " if effect.grouping == "predicted" else ""
+    return Markup("{}{}").format(predicted, class_name(effect.group))
+
+
+def not_compared() -> str:
+    """Say that heads were not compared with each other."""
+    return "Heads were not compared with each other: there are too few heads, tokens or documents."
+
+
+def similar_pairs(likeness: LikenessView) -> str:
+    """Say how many pairs of heads are more similar than chance."""
+    of = plural(likeness.n_pairs, "pair")
+    if not likeness.n_beyond_chance:
+        return f"None of {of} of heads is more similar than chance ({TEST})."
+    verb = "is" if likeness.n_beyond_chance == 1 else "are"
+    return f"{count(likeness.n_beyond_chance)} of {of} of heads {verb} more similar than chance ({TEST})."
+
+
+def head_groups(likeness: LikenessView) -> str:
+    """Say how many groups of heads there are, and how clearly they are separated."""
+    if likeness.n_groups < 2:
+        return "Clustering finds no groups."
+    return (
+        f"Clustering gives {count(likeness.n_groups)} groups, mean silhouette {likeness.silhouette:.2f} (1: clearly "
+        f"separated groups, 0: no groups)."
+    )
+
+
+def strongest_distance(view: OffsetView) -> Markup:
+    """Say at which distance attention exceeds even attention most, where it is at least twice even attention."""
+    strongest = view.strongest
+    if strongest is None or strongest.times_even < LEAST_TIMES_EVEN:
+        return Markup("No distance that half of the {} have receives twice even attention.").format(
+            plural(view.n_documents, "document")
+        )
+    return Markup(
+        "Attention exceeds even attention most at “{}”: {} on average over {}, {} times even attention."
+    ).format(
+        strongest.words,
+        significant(strongest.mean),
+        plural(strongest.n_documents, "document"),
+        significant(strongest.times_even),
+    )
+
+
+def mapped_documents(n_documents: int, study: StudyView) -> str:
+    """Name the documents behind a mean over maps, and the reasons for which documents with maps were selected.
+
+    Args:
+        n_documents: Documents in the mean: all with maps, or fewer, because some have one token.
+        study: Facts of the study.
+    """
+    reasons = Counter(study.map_reasons.values())
+    n = reasons.total()
+    some = f"{count(n_documents)} of " if n_documents < n else ""
+    if n == study.n_documents:
+        return f"{some}all {plural(n, 'document')}" if n > 1 else "the only document"
+    parts = [f"{count(reasons[reason])} {words}" for reason, words in _REASONS.items() if reasons[reason]]
+    return (
+        f"{some}the {plural(n, 'document')} with token-to-token maps, no random sample of the corpus ({listed(parts)})"
+    )

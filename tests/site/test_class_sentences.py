@@ -1,0 +1,292 @@
+"""What the pages say about classes: every form of each sentence, with its numbers."""
+# ruff: noqa: ANN401 - keywords replace values of any field
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sentence_views import HOSTILE, effect_view, study_view, words
+
+from attviz_pipeline.report.sentences import classes as sentences
+from attviz_pipeline.report.views.class_terms import GroupTerms, GroupTermView
+from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
+from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, WinnerView
+
+
+def comparison(*effects: EffectView, **others: Any) -> ComparisonView:
+    values = {
+        "grouping": "gold",
+        "reason": None,
+        "winner": None,
+        "families": [],
+        "detectable_effect": 0.97,
+        "q_too_small": False,
+    }
+    return ComparisonView(effects=effects, **(values | others))
+
+
+LEFT_OUT = comparison(reason="1 of 55 documents; two inside and two outside are needed")
+
+
+def term(name: str, z: float = 4.0) -> GroupTermView:
+    return GroupTermView(name, 5, 0.5, 0.1, 0.9, 0.01, 0.01, z, z, 100, 50, 25)
+
+
+def group_terms(more: str = "", less: str = "", attended: str = "", n_tested: int = 500) -> GroupTerms:
+    return GroupTerms(
+        used_more=[term(name) for name in more.split()],
+        used_less=[term(name, -4) for name in less.split()],
+        attended=[term(name) for name in attended.split()],
+        unclear=[] if more or less else [term("unclear")],
+        used_differently=frozenset((more + " " + less).split()),
+        n_attended=len(attended.split()),
+        n_tested=n_tested,
+        n_attention_tested=n_tested,
+    )
+
+
+def score(**others: Any) -> ClassScoreView:
+    values = {
+        "name": "sport",
+        "page": "classes/000.html",
+        "n_gold": 11,
+        "n_predicted": 22,
+        "n_predicted_labelled": 22,
+        "precision": 0.5,
+        "recall": 1.0,
+        "f1": 0.67,
+        "words": [],
+    }
+    return ClassScoreView(**(values | others))
+
+
+def differences(**others: Any) -> DifferencesView:
+    values = {
+        "grouping": "gold",
+        "n_compared": 5,
+        "n_documents": 55,
+        "n_heads": 6,
+        "n_heads_differing": 2,
+        "winner": WinnerView(effect_view(5), 100, 43),
+        "n_words": 500,
+        "n_words_differing": 3,
+        "support": 3,
+        "families": [],
+        "only_prediction": None,
+    }
+    return DifferencesView(**(values | others))
+
+
+def test_one_prediction_is_said_first() -> None:
+    assert (
+        words(sentences.one_prediction("very", study_view())) == "All 55 documents are predicted as very by some/bert."
+    )
+    assert words(sentences.one_prediction("very", study_view(n_documents=1))).startswith(
+        "The only document is predicted"
+    )
+    assert sentences.one_prediction(None, study_view()) == ""
+    assert HOSTILE not in sentences.one_prediction(HOSTILE, study_view())
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        (
+            score(),
+            (
+                "11 of 55 documents have this gold label, and some/bert predicts this class for 22 of them. Recall is "
+                "100 %, precision 50 %; as many predictions at random reach 40 % and 20 % on average."
+            ),
+        ),
+        (
+            score(n_gold=1, n_predicted_labelled=0, precision=None, recall=0.0),
+            (
+                "1 of 55 documents has this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "0 %; precision is not defined, because no document is predicted as this class."
+            ),
+        ),
+        (
+            score(n_gold=0, n_predicted_labelled=0, precision=None, recall=None),
+            (
+                "0 of 55 documents have this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "not defined, because no document has this gold label; precision is not defined, because no document "
+                "is predicted as this class."
+            ),
+        ),
+    ],
+)
+def test_scores_stand_beside_those_of_random_predictions(view: ClassScoreView, said: str) -> None:
+    assert words(sentences.class_scores(view, study_view())) == said
+
+
+def test_scores_name_the_documents_that_have_labels() -> None:
+    assert "11 of 50 documents with a known gold label have" in words(
+        sentences.class_scores(score(), study_view(n_labelled=50))
+    )
+    unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
+    assert words(unknown) == "some/bert predicts this class for 22 of 55 documents; no gold label is known."
+
+
+def test_misclassified_documents_are_counted() -> None:
+    told = sentences.misclassified(study_view(), "classes/wrong.html")
+    assert words(told) == "7 of 55 documents with a known gold label are misclassified by some/bert."
+    assert '<a href="classes/wrong.html">' in told
+    one = study_view(confusion=[[44, 1], [0, 10]])
+    assert words(sentences.misclassified_group(one)).endswith("This page compares it with the 54 correctly classified "
+                                                              "documents.")  # fmt: skip
+    right = study_view(confusion=[[45, 0], [0, 10]])
+    assert words(sentences.misclassified(right)) == (
+        "some/bert correctly classifies all 55 documents with a known gold label."
+    )
+    assert words(sentences.misclassified(study_view(n_labelled=0, confusion=None))) == (
+        "No gold label is known: the classes are those that some/bert predicts."
+    )
+
+
+def test_a_group_that_was_not_compared_says_why_and_nothing_else() -> None:
+    assert sentences.not_compared(LEFT_OUT) == (
+        "Not compared with other documents: 1 of 55 documents; two inside and two outside are needed."
+    )
+    assert sentences.not_compared(comparison(effect_view())) == ""
+    for said in (
+        sentences.word_use(LEFT_OUT, group_terms("a"), 3),
+        sentences.word_attention(LEFT_OUT, group_terms("a")),
+        sentences.head_differences(LEFT_OUT, study_view(), ""),
+        sentences.detectable(LEFT_OUT),
+        sentences.dependent_documents(replace(LEFT_OUT, q_too_small=True)),
+    ):
+        assert said == ""
+
+
+def test_use_of_words_is_not_compared_or_the_same_or_different() -> None:
+    made = comparison(effect_view())
+    for nothing in (None, group_terms(n_tested=0)):
+        assert sentences.word_use(made, nothing, 3) == "No word is in at least 3 documents, so no word was compared."
+    assert words(sentences.word_use(made, group_terms(), 3)) == (
+        "The use of none of the 500 words that are in at least 3 documents differs from that in other documents beyond "
+        "chance (permutation test, q < 0.05)."
+    )
+    assert words(sentences.word_use(made, group_terms("goal team"), 3)) == (
+        "Beyond chance, these documents use goal and team more than others do; in all, 2 of the 500 words that are in "
+        "at least 3 documents differ in use (permutation test, q < 0.05)."
+    )
+    both = words(sentences.word_use(made, group_terms("goal team cup coach", "minister"), 3))
+    assert "use goal, team and cup more and minister less than others do; in all, 5 of" in both
+    assert HOSTILE not in sentences.word_use(made, group_terms(HOSTILE.replace(" ", "")), 3)
+
+
+def test_self_attention_of_words_is_the_same_or_different() -> None:
+    made = comparison(effect_view())
+    assert words(sentences.word_attention(made, group_terms())) == (
+        "The self-attention of none of 500 words differs beyond chance (permutation test, q < 0.05)."
+    )
+    assert words(sentences.word_attention(made, group_terms(attended="a b"))) == (
+        "The self-attention of 2 of 500 words differs beyond chance (permutation test, q < 0.05)."
+    )
+    many = replace(group_terms(attended="a b"), n_attended=40)
+    assert words(sentences.word_attention(made, many)).endswith("; the 2 with the smallest q:")
+    assert sentences.word_attention(made, group_terms(n_tested=0)) == ""
+    assert sentences.unclear_words(group_terms()) == "1 word with the smallest q of use, none beyond chance"
+
+
+def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
+    same = comparison(effect_view(q=0.05), effect_view(1, q=0.9))
+    assert words(sentences.head_differences(same, study_view(), "../")) == (
+        "None of 2 heads differs beyond chance between these 11 documents and the 44 others (permutation test, "
+        "q < 0.05)."
+    )
+    # The smallest q comes first in the table; the sentence names the largest effect after shrinkage.
+    found = comparison(effect_view(q=0.001, size=0.4), effect_view(4, q=0.01, size=-1.4), effect_view(1, q=0.9, size=9))
+    told = sentences.head_differences(found, study_view(), "../")
+    assert words(told) == (
+        "2 of 3 heads differ beyond chance between these 11 documents and the 44 others (permutation test, q < 0.05). "
+        "L1·H1 differs most: its self-attention relative to even attention is lower here, g -1.4 after shrinkage "
+        "(measured -2.1, 95 % interval -1.4 to -2.8)."
+    )
+    assert 'href="../heads/4.html"' in told
+    won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
+    assert words(sentences.head_differences(won, study_view(), "")).endswith(
+        "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
+    )
+    wrong = comparison(effect_view(grouping="correct"), grouping="correct")
+    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong, study_view(), ""))
+    assert "interval" not in sentences.effect_size(effect_view(effect_low=None, effect_high=None))
+
+
+def test_the_table_of_heads_has_a_name_that_holds_for_each_row() -> None:
+    effects = [effect_view(row) for row in range(3)]
+    made = comparison(*effects)
+    assert sentences.heads_title(made, effects) == "Difference from other documents, by head"
+    assert sentences.heads_title(made, effects[:2]) == (
+        "Difference from other documents: the 2 of 3 heads with the smallest q"
+    )
+    wrong = comparison(*effects, grouping="correct")
+    assert sentences.heads_title(wrong, effects) == "Difference from correctly classified documents, by head"
+    assert sentences.heads_title(LEFT_OUT, []) == "Difference by head"
+
+
+def test_a_comparison_says_what_it_can_detect() -> None:
+    assert sentences.detectable(comparison(effect_view())).startswith(
+        "With 11 against 44 documents, one test alone (p < 0.05) finds a true difference of 1.0 standard deviations in "
+        "80 % of samples."
+    )
+    assert sentences.detectable(comparison(effect_view(), detectable_effect=None)) == ""
+
+
+def test_permutations_are_counted_and_a_floor_is_named() -> None:
+    heads, use = FamilyView("heads", 72, 999, False), FamilyView("use", 900, 999, False)
+    assert sentences.permutations([]) == ""
+    assert sentences.permutations([heads, use]) == "Each test uses up to 999 permutations."
+    more = replace(use, n_permutations=50_000, floor_sets_q=True)
+    assert sentences.permutations([heads, more]) == (
+        "Each test uses up to so many permutations: 999 for heads and 50,000 for the use of words. For the use of "
+        "words, this number and not the data sets the smallest q: more permutations would lower it."
+    )
+
+
+def test_dependent_documents_are_a_warning() -> None:
+    assert "every q on this page is too small" in sentences.dependent_documents(
+        comparison(effect_view(), q_too_small=True)
+    )
+    assert sentences.dependent_documents(comparison(effect_view())) == ""
+
+
+def test_words_of_a_class_are_words_or_none_or_not_compared() -> None:
+    assert words(sentences.words_of_class(["goal", "team"])) == "goal, team"
+    assert words(sentences.words_of_class([])) == "none"
+    assert words(sentences.words_of_class(None)) == "not compared"
+    assert HOSTILE not in sentences.words_of_class([HOSTILE])
+
+
+def test_classes_are_not_compared_or_the_same_or_different() -> None:
+    left_out = differences(n_compared=0, n_documents=0, n_heads=0, n_heads_differing=0, winner=None)
+    assert words(sentences.class_differences(left_out, study_view(), "")) == (
+        "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
+    )
+    assert sentences.words_differ(left_out) == ""
+    same = differences(n_heads_differing=0, winner=None, n_words_differing=0)
+    assert words(sentences.class_differences(same, study_view(), "")) == (
+        "None of 6 heads differs beyond chance between one gold class and the other documents, over 55 documents "
+        "(permutation test, q < 0.05)."
+    )
+    assert words(sentences.words_differ(same)) == (
+        "The use of none of the 500 words that are in at least 3 documents differs between one class and the other "
+        "documents beyond chance (permutation test, q < 0.05)."
+    )
+    assert words(sentences.class_differences(differences(), study_view(), "")) == (
+        "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
+        "(permutation test, q < 0.05). L1·H2 differs most: its self-attention relative to even attention is higher in "
+        "sport, g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 random halves of the "
+        "documents, this is again the largest difference of all heads and classes."
+    )
+    assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
+    assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))
+    assert "one predicted class" in sentences.class_differences(differences(grouping="predicted"), study_view(), "")
+
+
+def test_the_confusion_matrix_says_what_it_counts() -> None:
+    assert "of 55 documents with a known gold label" in sentences.confusion_matrix(55)
+    assert sentences.confused_pairs(2, study_view()) == (
+        "The 2 most frequent pairs of gold and predicted class of 7 misclassified documents, 2 classes."
+    )
+    assert sentences.confused_pairs(0, study_view()) == ""

@@ -1,0 +1,200 @@
+"""What the pages say about heads: every form of each sentence, with its numbers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sentence_views import HOSTILE, effect_view, study_view, words
+
+from attviz_pipeline.report.sentences import heads as sentences
+from attviz_pipeline.report.views.head_map import LikenessView
+from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView
+from attviz_pipeline.report.views.likeness import MEASURES, NeighboursView, PairView
+from attviz_pipeline.report.views.offsets import OffsetRowView, OffsetView
+from attviz_pipeline.report.views.profiles import ProfileView
+from attviz_pipeline.report.views.study import HeadRef
+
+OTHER = HeadRef(1, 2, "heads/5.html")
+RELATIVE = RelativeView(2.3, 2.1, 2.5, 54)
+
+
+def head(number: int = 0, mean: float = 0.0215, std: float = 0.04) -> HeadView:
+    return HeadView(*divmod(number, 3), 3421, mean, std, 0, 1, f"heads/{number}.html", [])
+
+
+def grid(*heads: HeadView, relative: bool = True) -> HeadsView:
+    return HeadsView(
+        rows=[list(heads)],
+        relative={(one.layer, one.head): RELATIVE for one in heads} if relative else {},
+        strongest=max(heads, key=lambda one: one.mean),
+        weakest=min(heads, key=lambda one: one.mean),
+        most_varied=max(heads, key=lambda one: one.std),
+    )
+
+
+def profile(role: str, value: float) -> ProfileView:
+    return ProfileView(role, f"the role {role}", value, 0.5, 0.9, [], 55)
+
+
+def neighbours(*q: float, measure: str = "fuji", n_beyond_chance: int = 0) -> list[NeighboursView]:
+    pairs = [PairView(OTHER, 0.8, 0.1, 0.3, value, value) for value in q]
+    return [NeighboursView(MEASURES[measure], pairs, [], n_beyond_chance, 5)]
+
+
+def likeness(n_beyond_chance: int, n_groups: int = 1) -> LikenessView:
+    numbers = {"n_beyond_chance": n_beyond_chance, "n_pairs": 15, "n_groups": n_groups, "silhouette": 0.412}
+    others: dict[str, Any] = {"points": [], "width": 1, "height": 1, "pairs": [], "stress": 0, "matrix": {}}
+    return LikenessView(measure="fuji", text=MEASURES["fuji"], **numbers, **others)
+
+
+def distance(strongest: OffsetRowView | None) -> OffsetView:
+    return OffsetView(1, 1, 0, "", "", "", [], [], [], strongest, 20)
+
+
+def test_self_attention_stands_beside_even_attention() -> None:
+    mean = (
+        "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is 0.0215 (standard deviation 0.0400, "
+        "rank 3 of 6 heads)."
+    )
+    assert words(sentences.self_attention(head(), 3, 6, RELATIVE, study_view())) == (
+        f"{mean} That is 2.3 times even attention, 1/n for n tokens (geometric mean of 54 documents, 95 % interval 2.1 "
+        "to 2.5)."
+    )
+    assert words(sentences.self_attention(head(), 3, 6, None, study_view())) == mean
+    one_row = sentences.self_attention(head(), 3, 6, replace(RELATIVE, low=None, high=None), study_view())
+    assert "interval" not in one_row
+    assert "rank" not in sentences.self_attention(head(), 1, 1, None, study_view())
+    assert HOSTILE not in sentences.self_attention(head(), 1, 1, None, replace(study_view(), model={"source": HOSTILE}))
+
+
+def test_extremes_are_said_where_heads_differ() -> None:
+    told = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
+    assert words(told) == (
+        "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200, 2.3 times "
+        "even attention) and lowest in L1·H1 (0.0200, 2.3 times even attention)."
+    )
+    assert 'href="../heads/4.html"' in told
+    assert "even" not in sentences.extremes(grid(head(0, 0.2), head(1), relative=False), study_view(), "")
+    assert words(sentences.extremes(grid(head(0), head(1)), study_view(), "")).endswith("is 0.0215 in every head.")
+    one = study_view(n_layers=1, n_heads=1)
+    assert words(sentences.extremes(grid(head()), one, "")).endswith("is 0.0215 in its only head.")
+
+
+def test_the_most_varied_head_is_named_where_there_are_several() -> None:
+    told = sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), study_view(), "")
+    assert words(told) == (
+        "L0·H1 varies most between tokens: its standard deviation is 2.5 times its mean, the largest of 6 heads."
+    )
+    assert sentences.most_varied(grid(head()), study_view(n_layers=1, n_heads=1), "") == ""
+    assert sentences.most_varied(grid(head(0, 0.1, 0), head(1, 0.2, 0)), study_view(), "") == ""
+
+
+def test_the_strongest_words_are_named_with_their_support() -> None:
+    assert words(sentences.strongest_words(["a", "b", "c", "d"], 45, 10)) == (
+        "Of the 45 words in at least 10 documents, a, b and c have the highest self-attention relative to even "
+        "attention, after shrinkage."
+    )
+    assert words(sentences.strongest_words(["a"], 1, 10)) == (
+        "a is the only word in at least 10 documents, so there is no ranking."
+    )
+    assert words(sentences.strongest_words([], 0, 10)) == (
+        "No word is in at least 10 documents, so words were not ranked."
+    )
+    assert HOSTILE not in sentences.strongest_words([HOSTILE, "a"], 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("role", "value", "why"),
+    [
+        ("next", 0.8, "80 % of its attention goes there; a share of 50 % or more defines the role."),
+        (
+            "delimiter",
+            0.6,
+            "60 % of its attention goes to [CLS], [SEP] and punctuation together; 50 % or more defines the role.",
+        ),
+        ("broad", 0.95, "Evenness is 95 %; a head without another role is broad from 90 %."),
+        ("mixed", 0.7, "No share reaches 50 %, and evenness is 70 %, below 90 %."),
+    ],
+)
+def test_a_role_is_said_with_its_rule(role: str, value: float, why: str) -> None:
+    assert words(sentences.role(profile(role, value))) == (f"Role: the role {role}, by means over 55 documents. {why}")
+
+
+def test_the_nearest_head_is_not_compared_or_by_chance_or_found() -> None:
+    assert sentences.nearest_head([], study_view(), "") == "It was not compared with other heads."
+    assert words(sentences.nearest_head(neighbours(0.05, 0.2), study_view(), "")) == (
+        "Its ranking of tokens is similar to that of none of 5 other heads beyond chance (permutation test, q < 0.05)."
+    )
+    told = sentences.nearest_head(neighbours(0.2, 0.01, n_beyond_chance=2), study_view(), "../")
+    assert words(told) == (
+        "Its ranking of tokens is similar to that of 2 of 5 other heads beyond chance (permutation test, q < 0.05), "
+        "most to that of L1·H2."
+    )
+    assert "Its distribution of self-attention within documents" in sentences.nearest_head(
+        neighbours(0.5, measure="jensen_shannon"), study_view(), ""
+    )
+
+
+def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
+    assert "It was not compared between groups of documents" in sentences.differences_of_head([])
+    same = [effect_view(q=0.05), effect_view(group="world", q=0.3)]
+    assert words(sentences.differences_of_head(same)) == (
+        "It does not differ beyond chance between any of 2 groups of 55 documents and the other documents (permutation "
+        "test, q < 0.05)."
+    )
+    assert "between the only one of 1 group" in sentences.differences_of_head(same[:1])
+    found = [
+        effect_view(group="world", size=-1, q=0.001),
+        effect_view(),
+        effect_view(grouping="correct", group="wrong"),
+        effect_view(group="other", q=0.5),
+    ]
+    assert words(sentences.differences_of_head(found)) == (
+        "Beyond chance, its self-attention relative to even attention is higher in sport and misclassified documents "
+        "and lower in world than in the other documents (4 groups compared, of 55 documents; permutation test, "
+        "q < 0.05)."
+    )
+    many = [effect_view(group=f"class {number}") for number in range(6)]
+    assert "class 0, class 1, class 2 and 3 more than" in words(sentences.differences_of_head(many))
+    assert HOSTILE not in sentences.differences_of_head([effect_view(group=HOSTILE)])
+
+
+def test_groups_are_named() -> None:
+    assert words(sentences.group_name(effect_view())) == "sport"
+    assert words(sentences.group_name(effect_view(grouping="predicted"))) == "predicted sport"
+    assert words(sentences.group_name(effect_view(grouping="correct", group="wrong"))) == "misclassified documents"
+
+
+def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
+    assert sentences.similar_pairs(likeness(0)) == (
+        "None of 15 pairs of heads is more similar than chance (permutation test, q < 0.05)."
+    )
+    assert sentences.similar_pairs(likeness(1)).startswith("1 of 15 pairs of heads is more similar")
+    assert sentences.similar_pairs(likeness(7)).startswith("7 of 15 pairs of heads are more similar")
+    assert sentences.head_groups(likeness(7)) == "Clustering finds no groups."
+    assert sentences.head_groups(likeness(7, n_groups=3)) == (
+        "Clustering gives 3 groups, mean silhouette 0.41 (1: clearly separated groups, 0: no groups)."
+    )
+    assert "Heads were not compared with each other" in sentences.not_compared()
+
+
+def test_the_strongest_distance_is_said_from_twice_even_attention() -> None:
+    assert words(sentences.strongest_distance(distance(OffsetRowView("1 token before", 0.1, 0.025, 18)))) == (
+        "Attention exceeds even attention most at “1 token before”: 0.10 on average over 18 documents, 4.0 times even "
+        "attention."
+    )
+    for nothing in (None, OffsetRowView("1 token before", 0.1, 0.06, 18)):
+        assert sentences.strongest_distance(distance(nothing)) == (
+            "No distance that half of the 20 documents have receives twice even attention."
+        )
+
+
+def test_documents_with_maps_are_named_with_the_reasons_of_their_selection() -> None:
+    reasons = dict(enumerate(["misclassified"] * 2 + ["low_confidence", "sample", "named"]))
+    some = replace(study_view(), map_reasons=reasons)
+    assert sentences.mapped_documents(5, some) == (
+        "the 5 documents with token-to-token maps, no random sample of the corpus (1 named in the configuration, "
+        "2 misclassified, 1 with low confidence and 1 sampled at random)"
+    )
+    assert sentences.mapped_documents(4, some).startswith("4 of the 5 documents")
+    assert sentences.mapped_documents(5, replace(some, summary=some.summary | {"n_documents": 5})) == "all 5 documents"
