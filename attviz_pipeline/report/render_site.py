@@ -14,6 +14,7 @@ from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
+from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views import (
     about,
@@ -115,7 +116,8 @@ class _SiteWriter:
         self._heads = heads.read_heads(inputs.statistics.heads)
         self._evidence = head.read_evidence(self._heads, inputs, study)
         self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
-        self._only_prediction = self._classes.only_prediction(study)
+        same = one_prediction(self._classes.only_prediction(study), study)
+        self._first = [same] if same else []
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
@@ -138,9 +140,7 @@ class _SiteWriter:
         target.mkdir()
         for name in figures.file_names(self._figures):
             shutil.copyfile(self._inputs.figures / name, target / name)
-        self._pages.write(
-            links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, self._only_prediction)
-        )
+        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, self._first))
 
     def _write_documents(self) -> _Gathered:
         study = self._study
@@ -229,7 +229,7 @@ class _SiteWriter:
             "documents",
             documents.iter_chunks(index, searchable, self._study.map_reasons, scores, full),
         )
-        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._only_prediction)
+        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._first)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:

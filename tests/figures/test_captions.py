@@ -6,7 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from attviz_pipeline.figures import class_heads, confidence_entropy, confusion, curves, distributions, head_means
+from attviz_pipeline.figures import (
+    class_heads,
+    class_terms,
+    confidence_entropy,
+    confusion,
+    curves,
+    distributions,
+    head_means,
+)
 from attviz_pipeline.figures import likeness as likenesses
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.figures.likeness import MEASURES, Likeness
@@ -125,3 +133,76 @@ def test_titles_say_what_every_figure_shows() -> None:
     assert sum(len(kind.titles) for kind in FIGURES.values()) == sum(
         kind.n + (1 if kind.n_per_head else 0) for kind in FIGURES.values()
     )
+
+
+FACTS: dict[str, Any] = {
+    "permuted": {"gold": "rows", "correct": "documents"},
+    "permutations_wanted": {"correct": 1280},
+    "families": [
+        {"grouping": "gold", "tests": "heads", "floor_sets_q": True},
+        {"grouping": "gold", "tests": "use", "floor_sets_q": False},
+    ],
+    "not_compared": [
+        "gold a: 0 of 0 documents; two inside and two outside are needed",
+        "correct wrong: 1 of 9 documents; two inside and two outside are needed",
+    ],
+    "n_permutations": 999,
+}
+
+
+def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
+    unlabelled, small = (class_heads.not_compared(FACTS, grouping) for grouping in ("gold", "correct"))
+
+    assert unlabelled.startswith("Not compared: no gold label is known")
+    assert small.startswith("Not compared: misclassified and correctly classified documents. Two documents inside")
+    assert class_heads.found_by_test(0, 18, "of heads") == " None of the 18 differences of heads is beyond chance."
+    assert class_heads.found_by_test(1, 18, "of heads") == " 1 of the 18 differences of heads is beyond chance."
+    assert class_heads.found_by_test(2, 1800, "of heads") == " 2 of the 1,800 differences of heads are beyond chance."
+
+
+def test_limits_of_the_permutations_are_told() -> None:
+    assert class_heads.limits_of_test(FACTS, "gold", "heads") == " More permutations would lower the smallest q."
+    assert not class_heads.limits_of_test(FACTS, "gold", "use", "attention")
+    told = class_heads.limits_of_test(FACTS, "correct", "heads")
+    assert "as independent documents" in told
+    assert "it would need 1,280 permutations" in told
+
+
+def terms(**columns: list[Any]) -> pa.Table:
+    n = len(columns["term"])
+    zeros = {"attention_log_odds_z": [0.0] * n, "effect": [0.5] * n, "n_inside": [3] * n}
+    nulls = {name: pa.array([None] * n, pa.float64()) for name in ("q", "use_q")}
+    return pa.table({"group": ["a"] * n, **zeros, **nulls, **columns})
+
+
+def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
+    rows = terms(
+        term=["more", "chance", "attended", "less", "none"],
+        log_odds_z=[4.0, 3.0, 1.0, -5.0, -6.0],
+        use_q=[0.01, 0.2, 0.9, 0.01, None],
+        q=[0.3, 0.2, 0.04, None, None],
+    )
+
+    shown, n_left_out = class_terms._top(rows)
+
+    assert (shown["a"]["term"], n_left_out) == (["more", "attended"], 0)
+    assert class_terms._alt(shown) == (
+        "Dot plot of the terms in which groups differ beyond chance. a: “more” (used more, z = 4.0), “attended” "
+        "(higher self-attention, g = +0.50)."
+    )
+    caption = class_terms._caption("gold", rows, FACTS, 2)
+    assert "2 of the 4 differences in use are beyond chance." in caption
+    assert "1 of the 3 differences in self-attention is beyond chance." in caption
+    assert "2 more are in the CSV" in caption
+    class_terms._plot(shown)
+
+
+def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
+    rows = terms(term=["a", "b"], log_odds_z=[3.0, 2.0], use_q=[0.2, 0.3])
+    shown, _ = class_terms._top(rows)
+
+    told = class_terms._reason_empty(FACTS, "gold", rows, compared=True)
+    assert not shown
+    assert told.startswith("Compared: documents of a gold class and all others. None of 2 terms differs beyond chance")
+    assert class_terms._reason_empty(FACTS, "gold", rows.slice(0, 0), compared=True).startswith("Not compared: no term")
+    assert class_terms._reason_empty(FACTS, "gold", rows, compared=False) == class_heads.not_compared(FACTS, "gold")

@@ -39,7 +39,7 @@ CLOUD = replace(
 
 
 def test_a_figure_with_nothing_to_show_is_one_sentence(tmp_path: Path) -> None:
-    view = figures_view([SHOWN, EMPTY, CLOUD], study_view(), None)
+    view = figures_view([SHOWN, EMPTY, CLOUD], study_view())
     Pages(templates_folder(), tmp_path, study_view()).write(links.FIGURES, "figures.html", view)
 
     page = Page(tmp_path / links.FIGURES)
@@ -57,11 +57,8 @@ def test_files_and_links_are_those_of_figures_that_show_something() -> None:
     assert address_of("reliability", [EMPTY, SHOWN]) == "figures.html#reliability"
 
 
-def test_the_page_says_first_that_all_predictions_are_one() -> None:
-    one, several = (figures_view([], study_view(), only) for only in ("culture", None))
-
-    assert one.hints[0].startswith("All 55 documents are predicted as")
-    assert several.hints == [sentences.opening(study_view())]
+def test_the_page_says_first_what_limits_all_figures() -> None:
+    assert figures_view([], study_view(), ["One class."]).hints == ["One class.", sentences.opening(study_view())]
 
 
 def test_the_opening_names_documents_heads_and_model() -> None:

@@ -1,7 +1,7 @@
 """The searchable index of documents: the first rows as a table, all rows as data for the page's script."""
 
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
-from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
 from attviz_pipeline.report.views.document_columns import NUMBERS, SOURCES, STATIC, NumberColumn, headings, rows_of
 from attviz_pipeline.report.views.document_groups import DocumentGroups
@@ -114,7 +113,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     scripts: list[str],
     scores: DocumentScores,
     tiers: Tiers | None,
-    only_prediction: str | None = None,
+    first: Sequence[str] = (),
 ) -> DocumentsView:
     """Put together the index page.
 
@@ -125,13 +124,13 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         scripts: Files that hold the rows.
         tiers: Which pages hold every head.
         scores: Further scores to sort documents by.
-        only_prediction: The class that all documents are predicted as, None where there are several.
+        first: Sentences that the page begins with.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
     found = {name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())}
     return DocumentsView(
         heading=sentences.heading(study.n_documents, study.n_labelled, study.n_wrong),
-        hints=[told for told in _hints(study, searchable, tiers, only_prediction) if told],
+        hints=[*first, *_hints(study, searchable, tiers)],
         about_scores=list(_about_scores(index, found, scores)),
         n_labelled=study.n_labelled,
         rows=rows,
@@ -149,8 +148,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     )
 
 
-def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None, only_prediction: str | None) -> Iterator[str]:
-    yield one_prediction(only_prediction, study)
+def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Iterator[str]:
     yield sentences.source(study)
     if tiers and tiers.n_full < tiers.n_documents:
         yield sentences.pages_with_every_head(tiers, study)

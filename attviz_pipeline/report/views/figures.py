@@ -10,7 +10,6 @@ from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.sentences import figures as sentences
-from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.views.study import StudyView
 
 INDEX = "figures.json"
@@ -69,17 +68,17 @@ def read_figures(folder: Path) -> list[FigureView]:
     return [_figure(folder, entry) for entry in entries]
 
 
-def figures_view(figures: Sequence[FigureView], study: StudyView, only_prediction: str | None) -> FiguresView:
+def figures_view(figures: Sequence[FigureView], study: StudyView, first: Sequence[str] = ()) -> FiguresView:
     """Put together the gallery.
 
     Args:
         figures: All figures.
         study: Facts of the study.
-        only_prediction: The class that all documents are predicted as, None where there are several.
+        first: Sentences that the page begins with.
     """
     of_study = [figure for figure in figures if figure.layer is None]
     return FiguresView(
-        hints=[told for told in (one_prediction(only_prediction, study), sentences.opening(study)) if told],
+        hints=[*first, sentences.opening(study)],
         study=[figure for figure in of_study if not figure.reason],
         left_out=[figure for figure in of_study if figure.reason],
         heads=[figure for figure in figures if figure.layer is not None and not figure.reason],
