@@ -53,7 +53,7 @@ def not_compared(facts: dict[str, Any], grouping: str) -> str:
     """Say why the groups of a grouping were not compared."""
     reasons = [reason for reason in facts["not_compared"] if reason.startswith(f"{grouping} ")]
     if grouping != "predicted" and reasons and all(NO_LABELS in reason for reason in reasons):
-        return f"Not compared: no gold label is known, so there are no {GROUPINGS[grouping]}."
+        return "Not compared: no gold label is known."
     return f"Not compared: {GROUPINGS[grouping]}. Two documents inside and two outside of a group are needed."
 
 

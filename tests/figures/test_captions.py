@@ -153,7 +153,7 @@ FACTS: dict[str, Any] = {
 def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
     unlabelled, small = (class_heads.not_compared(FACTS, grouping) for grouping in ("gold", "correct"))
 
-    assert unlabelled.startswith("Not compared: no gold label is known")
+    assert unlabelled == "Not compared: no gold label is known."
     assert small.startswith("Not compared: misclassified and correctly classified documents. Two documents inside")
     assert class_heads.found_by_test(0, 18, "of heads") == " None of the 18 differences of heads is beyond chance."
     assert class_heads.found_by_test(1, 18, "of heads") == " 1 of the 18 differences of heads is beyond chance."
