@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
+
+from attviz_pipeline.analysis.inference import LEVEL
 
 Floats = NDArray[np.float64]
 
@@ -19,12 +22,24 @@ class Shrunken(NamedTuple):
         centre: Mean of the prior.
         spread: Standard deviation of the prior; with 0 every posterior mean is the centre.
         std: Standard deviation between documents, pooled over terms.
+        errors: Posterior standard deviation of each term, [term].
+        trust: Share of a term's own mean in its posterior mean, the rest being the centre's, 0..1, [term].
     """
 
     means: Floats
     centre: float
     spread: float
     std: float
+    errors: Floats
+    trust: Floats
+
+    def interval(self) -> tuple[Floats, Floats]:
+        """Return the bounds of 95 % posterior intervals, [term].
+
+        They hold for a term that was chosen for its large mean, too, because selection does not change a posterior.
+        """
+        half = stats.norm.ppf((1 + LEVEL) / 2) * self.errors
+        return self.means - half, self.means + half
 
 
 def shrink(means: Floats, variances: Floats, weights: Floats, n_documents: NDArray[np.int64]) -> Shrunken:
@@ -42,13 +57,16 @@ def shrink(means: Floats, variances: Floats, weights: Floats, n_documents: NDArr
     Source: Morris 1983, Parametric Empirical Bayes Inference (unequal variances, fitted by iteration).
     """
     if not len(means):
-        return Shrunken(means, 0.0, 0.0, 0.0)
+        return Shrunken(means, 0.0, 0.0, 0.0, means, means)
     pooled = float((variances / weights * n_documents).sum() / max((n_documents - 1).sum(), 1))
     v = pooled * weights
     if len(means) == 1 or pooled == 0:
-        return Shrunken(means.copy(), float(means.mean()), float(means.std()), pooled**0.5)
+        unchanged = np.ones(len(means))
+        return Shrunken(means.copy(), float(means.mean()), float(means.std()), pooled**0.5, np.sqrt(v), unchanged)
     centre, spread = _fit(means, v)
-    return Shrunken(centre + (means - centre) * spread / (spread + v), centre, spread**0.5, pooled**0.5)
+    trust = spread / (spread + v)
+    errors = np.sqrt(_variances(means - centre, v, spread))
+    return Shrunken(centre + (means - centre) * trust, centre, spread**0.5, pooled**0.5, errors, trust)
 
 
 def shrink_to_zero(effects: Floats, v: Floats) -> Floats:
@@ -88,3 +106,17 @@ def _fit(means: Floats, v: Floats) -> tuple[float, float]:
             break
         spread = wanted
     return centre, spread
+
+
+def _variances(deviations: Floats, v: Floats, spread: float) -> Floats:
+    """Return the posterior variances, made larger by what is not known of the prior: its centre and its variance.
+
+    Source: Morris 1983 (the confidence intervals for unequal variances).
+    """
+    n, drawn = len(v), v / (spread + v)
+    if n > 3:
+        drawn = drawn * (n - 3) / (n - 1)
+    average = float((v / (spread + v)).sum() / (1 / (spread + v)).sum())
+    uncertain = 2 / max(n - 3, 1) * drawn**2 * (average + spread) / (spread + v)
+    variances: Floats = v * (1 - (n - 1) / n * drawn) + uncertain * deviations**2
+    return variances

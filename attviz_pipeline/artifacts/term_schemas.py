@@ -6,11 +6,12 @@ from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, 
 
 VOCABULARY = Schema(
     "vocabulary",
-    1,
+    2,
     "list_terms",
     "Every term that occurs in the analysed documents; those frequent enough for statistics come first, and "
     "their row is their number in other tables. Sorted by `document_frequency`, descending, then by `term`. "
-    "Facts: `level`, `n_supported`, `min_document_frequency`",
+    "Facts: `level`, `n_supported`, `min_document_frequency` (the one used), and what it follows from: `n_documents`, "
+    "`smallest_class` (documents of the smallest gold or predicted class, null without classes)",
     pa.schema(
         [
             column("term", pa.string(), "The token, word or lower-cased word"),
@@ -42,9 +43,10 @@ TERM_DOCUMENTS = Schema(
 )
 
 _SQUARES = "with x the mean over a document's occurrences and c their number, over documents"
+_LENGTH = "with b the basis of length curves at the length of a document, scaled to 0..1"
 TERM_SUMS = Schema(
     "term_sums",
-    1,
+    2,
     "measure_shard",
     "Exact sums per supported term and head of one shard; adding shards in any order gives the same bits. Measures "
     "are first scaled to 0..1: a unchanged, n a / 2^20, (ln(n a) + 20) / 40. Facts: `n_layers`, `n_heads`",
@@ -65,6 +67,14 @@ TERM_SUMS = Schema(
             ),
             column(
                 "log_ratio_between", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x^2 for ln(n a), [limb, layer, head]"
+            ),
+            column("length", list_of(pa.int64()), f"{_LENGTH}: sum of c b, [limb, column]"),
+            column("length_cross", list_of(pa.int64()), f"{_LENGTH}: sum of c^2 b, [limb, column]"),
+            column("length_squares", list_of(pa.int64()), f"{_LENGTH}: sum of c^2 b b', [limb, column, column]"),
+            column(
+                "log_ratio_length",
+                list_of(pa.int64()),
+                f"{_LENGTH}: sum of c^2 x b for ln(n a), [limb, column, layer, head]",
             ),
             column("min", list_of(pa.float32()), "Smallest a, [layer, head]"),
             column("max", list_of(pa.float32()), "Largest a, [layer, head]"),
@@ -166,15 +176,30 @@ _TERM = [
 ]
 _BOOTSTRAP = "95 % interval from a bootstrap over input rows; requires two documents"
 _ROBUST = "95 % interval from the variance between documents; requires two"
-_SHRUNKEN = "`log_ratio` shrunk towards the mean of all terms; the fewer documents, the stronger the shrinkage"
+_CORRECTED = (
+    "Mean of ln(n a) corrected for length: minus what the curve of length gives for the documents that contain the "
+    "term, plus its mean over all documents"
+)
+_SHRUNKEN = (
+    "`corrected_log_ratio` shrunk towards the mean of all terms; the fewer documents, the stronger the shrinkage"
+)
+_POSTERIOR = "95 % posterior interval, which holds for the first of a ranking, too"
+_RANKED = [
+    column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
+    *_interval("shrunken_log_ratio", "`shrunken_log_ratio`", _POSTERIOR),
+]
+_TERM_FACTS = (
+    "`level`, `n_supported`, `min_document_frequency` (the one used), `n_documents`, `smallest_class`, `length_curve` "
+    "(none, line or spline), `length_knots`, `n_replicates`, `seed`, `shrinkage` (prior mean and standard deviation, "
+    "standard deviation between documents)"
+)
 
 TERMS = Schema(
     "terms",
-    1,
+    2,
     "describe_terms",
     "One row per supported term, over its occurrences and all heads; sorted by `shrunken_log_ratio`, descending. "
-    "Facts: `level`, `n_supported`, `min_document_frequency`, `n_replicates`, `seed`, `shrinkage` (prior mean and "
-    "standard deviation, standard deviation between documents)",
+    f"Facts: {_TERM_FACTS}, `n_replicates_first` (bootstrap replicates in which the first term is first again)",
     pa.schema(
         [
             *_TERM,
@@ -183,17 +208,19 @@ TERMS = Schema(
             *_interval("normalised", "`normalised`", _BOOTSTRAP),
             column("log_ratio", pa.float64(), "Mean of ln(n a); 0 is even attention"),
             *_interval("log_ratio", "`log_ratio`", _BOOTSTRAP),
-            column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
+            column("corrected_log_ratio", pa.float64(), _CORRECTED),
+            *_interval("corrected_log_ratio", "`corrected_log_ratio`", _BOOTSTRAP),
+            *_RANKED,
         ]
     ),
 )
 
 HEAD_TERMS = Schema(
     "head_terms",
-    1,
+    2,
     "describe_terms",
     "One row per head and supported term, one row group per head; sorted by layer, head, and `shrunken_log_ratio`, "
-    "descending. Facts: as `terms`, `shrinkage` per head",
+    f"descending. Facts: {_TERM_FACTS} per head",
     pa.schema(
         [
             column("layer", pa.int32(), "Layer, 0-based"),
@@ -203,7 +230,9 @@ HEAD_TERMS = Schema(
             column("normalised", pa.float64(), "Mean of n a; 1 is even attention"),
             column("log_ratio", pa.float64(), "Mean of ln(n a); 0 is even attention"),
             *_interval("log_ratio", "`log_ratio`", _ROBUST),
-            column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
+            column("corrected_log_ratio", pa.float64(), _CORRECTED),
+            *_interval("corrected_log_ratio", "`corrected_log_ratio`", _ROBUST),
+            *_RANKED,
         ]
     ),
 )
@@ -287,7 +316,8 @@ CLASS_TERMS = Schema(
     "class_terms",
     3,
     "compare_classes",
-    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}",
+    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}, "
+    "`min_document_frequency` (fewest documents of a compared term)",
     pa.schema(
         [
             *_COMPARISON,
@@ -305,19 +335,23 @@ CLASS_TERMS = Schema(
 
 DOCUMENT_GROUPS = Schema(
     "document_groups",
-    1,
+    2,
     "group_documents",
     "One row per analysed document, sorted by `position`: groups of documents in which the same heads are more active "
-    "than usual. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `silhouette` (null with too few, "
-    "or if nothing separates them), "
-    "`groups`, each `n_documents` and the three `heads` that deviate most from the mean, `layer`, `head`, `z`",
+    "than usual at their length. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `outcome` (`not_compared`: "
+    "fewer than 20 documents; `nothing_found`: not grouped better than clouds without groups; `found`), `silhouette` "
+    "of the best grouping (null if there is none), `silhouette_by_chance` with `mean` and `quantile_95` over `n_draws` "
+    "clouds without groups, `p`, `length_curve` that was taken off (none, line or spline), `length_eta_squared` (share "
+    "of the variance of ln n between groups) and `length_eta_squared_by_chance` (null without groups), "
+    "`groups` (empty unless found), each `n_documents` and the three `heads` that deviate most from the mean, `layer`, "
+    "`head`, `z`",
     pa.schema(
         [
             column("position", pa.int64(), "Position in the site's order, 0-based"),
             column(
                 "group",
                 pa.int32(),
-                "Group, the largest first, 0-based; null without terms, or with fewer than 20 documents",
+                "Group, the largest first, 0-based; null without terms, or if no groups were found",
                 nullable=True,
             ),
             column(

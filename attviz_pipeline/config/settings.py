@@ -305,8 +305,11 @@ class TermsSettings(Section):
         False, description="Include [CLS], [SEP] and other special tokens, and words read as [UNK]"
     )
     punctuation: bool = Field(False, description="Include tokens that consist of punctuation only")
-    min_document_frequency: int = Field(
-        10, ge=1, description="Minimum documents of a described term; rarer terms are only listed with their counts"
+    min_document_frequency: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Minimum documents of a described term; rarer terms are only listed with their counts. `auto`: 1 % "
+        "of the documents, or a fifth of the smallest class if that is fewer; at least 3 and at most 10. Below 3, an "
+        "interval over documents says nothing; above 10, more documents hardly help, and words of one class are lost",
     )
 
 

@@ -1,4 +1,4 @@
-"""Terms with the highest length-corrected self-attention, with 95 % intervals."""
+"""Terms with the highest self-attention relative to even attention, with 95 % intervals."""
 
 import logging
 from collections.abc import Iterator

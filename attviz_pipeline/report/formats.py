@@ -37,6 +37,12 @@ def percent(share: float) -> str:
     return "> 99.9 %" if share > 0.5 else "< 0.1 %"
 
 
+def signed(value: float, decimals: int = 2) -> str:
+    """Write a number with its sign: +1.20, -0.03; 0.00 for what rounds to 0."""
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
+
+
 def plural(number: int, noun: str, many: str = "") -> str:
     """Write a count and its noun: 1 token, 2,000 tokens."""
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
@@ -62,6 +68,7 @@ FILTERS = {
     "significant": significant,
     "count": count,
     "percent": percent,
+    "signed": signed,
     "plural": plural,
     "written": written,
     "literal": literal,

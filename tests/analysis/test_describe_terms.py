@@ -108,7 +108,8 @@ def test_ranking_is_by_the_shrunken_log_ratio(study: TermStudy) -> None:
     assert ranked == sorted(ranked, reverse=True)
     for row in study.rows("terms"):
         assert (
-            abs(row["shrunken_log_ratio"] - prior["prior_mean"]) <= abs(row["log_ratio"] - prior["prior_mean"]) + 1e-12
+            abs(row["shrunken_log_ratio"] - prior["prior_mean"])
+            <= abs(row["corrected_log_ratio"] - prior["prior_mean"]) + 1e-12
         )
     assert len(list(files.iter_tables(study.output.head_terms, term_schemas.HEAD_TERMS))) == N_LAYERS * N_HEADS
 

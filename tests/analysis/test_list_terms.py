@@ -9,6 +9,7 @@ from synthetic_attention import make_unknown
 from term_study import TermStudy, invented, written
 
 from attviz_pipeline.analysis.terms.list_terms import list_terms
+from attviz_pipeline.analysis.terms.support import CorpusSize
 from attviz_pipeline.stages import ListTerms
 
 NUMBERS = np.full((1, 4), 0.5)
@@ -91,3 +92,48 @@ def test_supported_terms_come_first(tmp_path: Path) -> None:
 def test_without_documents_there_are_no_terms(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert terms_of(written(tmp_path, [])) == {}
     assert "no term can be described" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("n_documents", "classes", "least"),
+    [
+        (55, [11] * 5, 3),
+        (450, [225, 225], 4),
+        (2000, [500] * 4, 10),
+        (100_000, [50_000, 50_000], 10),
+        (2000, [1970, 30], 6),
+        (2000, [1999, 1], 3),
+        (2000, [], 10),
+    ],
+)
+def test_the_threshold_fits_the_corpus(n_documents: int, classes: list[int], least: int) -> None:
+    corpus = CorpusSize(n_documents, gold=Counter(dict(enumerate(classes))))
+
+    assert corpus.least_documents("auto") == least
+    assert corpus.least_documents(7) == 7
+
+
+def test_a_word_of_the_smallest_class_is_described(tmp_path: Path) -> None:
+    """Every document of one class of four has a word that no other has."""
+    labels: list[int | None] = [0] * 36 + [1] * 4
+    documents = [(["the", "goal" if label else "bank"], NUMBERS[:, :2]) for label in labels]
+    study = written(tmp_path, documents, labels=labels, min_document_frequency="auto")
+    terms_of(study)
+
+    facts = study.facts("vocabulary")
+    assert facts == {
+        "level": "lower_word",
+        "n_supported": 3,
+        "min_document_frequency": 3,
+        "n_documents": 40,
+        "smallest_class": 4,
+    }
+    assert {row["term"] for row in study.rows("vocabulary")[: facts["n_supported"]]} == {"the", "bank", "goal"}
+
+
+def test_without_gold_classes_the_predicted_ones_count(tmp_path: Path) -> None:
+    documents = [(["the"], NUMBERS[:, :1])] * 6
+    study = written(tmp_path, documents, labels=[None] * 6, predictions=[0, 0, 0, 0, 1, 1])
+    terms_of(study)
+
+    assert study.facts("vocabulary")["smallest_class"] == 2

@@ -23,7 +23,7 @@ test("a matrix of likeness is read, with the breaks between groups", () => {
   assert.equal(matrix.beyond(0, 1), true);
   assert.equal(matrix.beyond(0, 2), false);
   assert.deepEqual(matrix.breaks, [1]);
-  assert.equal(matrix.place(0.2), 255); // a small distance is the most alike
+  assert.equal(matrix.place(0.2), 255); // a small distance is the most similar
   assert.equal(matrix.place(0.6), 0);
 });
 

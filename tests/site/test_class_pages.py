@@ -56,9 +56,7 @@ def test_only_words_beyond_chance_are_listed(inputs: SiteInputs, tmp_path: Path)
     assert (found.unclear, found.n_tested) == ([], sum(row["use_q"] is not None for row in mine))
 
 
-def test_without_words_beyond_chance_those_with_the_smallest_q_are_set_apart(
-    inputs: SiteInputs, tmp_path: Path
-) -> None:
+def test_without_words_beyond_chance_those_with_the_largest_z_are_set_apart(inputs: SiteInputs, tmp_path: Path) -> None:
     found = read_group_terms(_with_q(inputs, tmp_path, {}).terms.class_terms)["gold", LABEL_NAMES[1]]
     assert (found.used_more, found.used_less, found.attended) == ([], [], [])
     z = [abs(term.log_odds_z) for term in found.unclear]
@@ -209,7 +207,7 @@ def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, t
     sentence = "The test treats them as independent"
     assert sentence in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
     assert sentence not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
-    assert "too narrow here" in Page(tmp_path / "site" / links.head(0, 0)).text
+    assert "so these intervals are too narrow" in Page(tmp_path / "site" / links.head(0, 0)).text
 
 
 def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:

@@ -94,21 +94,21 @@ def test_one_prediction_is_said_first() -> None:
         (
             score(),
             (
-                "11 of 55 documents have this gold label, and some/bert predicts this class for 22 of them. Recall is "
+                "Of 55 documents, 11 have this gold label, and some/bert predicts this class for 22. Recall is "
                 "100 %, precision 50 %; as many predictions at random reach 40 % and 20 % on average."
             ),
         ),
         (
             score(n_gold=1, n_predicted_labelled=0, precision=None, recall=0.0),
             (
-                "1 of 55 documents has this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "Of 55 documents, 1 has this gold label, and some/bert predicts this class for 0. Recall is "
                 "0 %; precision is not defined, because no document is predicted as this class."
             ),
         ),
         (
             score(n_gold=0, n_predicted_labelled=0, precision=None, recall=None),
             (
-                "0 of 55 documents have this gold label, and some/bert predicts this class for 0 of them. Recall is "
+                "Of 55 documents, 0 have this gold label, and some/bert predicts this class for 0. Recall is "
                 "not defined, because no document has this gold label; precision is not defined, because no document "
                 "is predicted as this class."
             ),
@@ -120,7 +120,7 @@ def test_scores_stand_beside_those_of_random_predictions(view: ClassScoreView, s
 
 
 def test_scores_name_the_documents_that_have_labels() -> None:
-    assert "11 of 50 documents with a known gold label have" in words(
+    assert "Of 50 documents with a known gold label, 11 have" in words(
         sentences.class_scores(score(), study_view(n_labelled=50))
     )
     unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
@@ -151,7 +151,8 @@ def test_a_group_that_was_not_compared_says_why_and_nothing_else() -> None:
     for said in (
         sentences.word_use(LEFT_OUT, group_terms("a"), 3),
         sentences.word_attention(LEFT_OUT, group_terms("a")),
-        sentences.head_differences(LEFT_OUT, study_view(), ""),
+        sentences.head_differences(LEFT_OUT),
+        sentences.largest_difference(LEFT_OUT, study_view(), ""),
         sentences.detectable(LEFT_OUT),
         sentences.dependent_documents(replace(LEFT_OUT, q_too_small=True)),
     ):
@@ -186,30 +187,34 @@ def test_self_attention_of_words_is_the_same_or_different() -> None:
     many = replace(group_terms(attended="a b"), n_attended=40)
     assert words(sentences.word_attention(made, many)).endswith("; the 2 with the smallest q:")
     assert sentences.word_attention(made, group_terms(n_tested=0)) == ""
-    assert sentences.unclear_words(group_terms()) == "1 word with the smallest q of use, none beyond chance"
+    assert sentences.unclear_words(group_terms()) == "1 word with the largest |z| of use, none beyond chance"
 
 
 def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     same = comparison(effect_view(q=0.05), effect_view(1, q=0.9))
-    assert words(sentences.head_differences(same, study_view(), "../")) == (
-        "None of 2 heads differs beyond chance between these 11 documents and the 44 others (permutation test, "
-        "q < 0.05)."
+    assert words(sentences.head_differences(same)) == (
+        "None of 2 heads differs beyond chance between these 11 documents and the 44 other documents (permutation "
+        "test, q < 0.05)."
     )
+    assert sentences.largest_difference(same, study_view(), "") == ""
     # The smallest q comes first in the table; the sentence names the largest effect after shrinkage.
     found = comparison(effect_view(q=0.001, size=0.4), effect_view(4, q=0.01, size=-1.4), effect_view(1, q=0.9, size=9))
-    told = sentences.head_differences(found, study_view(), "../")
+    assert words(sentences.head_differences(found)) == (
+        "2 of 3 heads differ beyond chance between these 11 documents and the 44 other documents (permutation test, "
+        "q < 0.05)."
+    )
+    told = sentences.largest_difference(found, study_view(), "../")
     assert words(told) == (
-        "2 of 3 heads differ beyond chance between these 11 documents and the 44 others (permutation test, q < 0.05). "
         "L1·H1 differs most: its self-attention relative to even attention is lower here, g -1.4 after shrinkage "
         "(measured -2.1, 95 % interval -1.4 to -2.8)."
     )
     assert 'href="../heads/4.html"' in told
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
-    assert words(sentences.head_differences(won, study_view(), "")).endswith(
+    assert words(sentences.largest_difference(won, study_view(), "")).endswith(
         "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
     )
     wrong = comparison(effect_view(grouping="correct"), grouping="correct")
-    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong, study_view(), ""))
+    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong))
     assert "interval" not in sentences.effect_size(effect_view(effect_low=None, effect_high=None))
 
 
@@ -236,10 +241,10 @@ def test_a_comparison_says_what_it_can_detect() -> None:
 def test_permutations_are_counted_and_a_floor_is_named() -> None:
     heads, use = FamilyView("heads", 72, 999, False), FamilyView("use", 900, 999, False)
     assert sentences.permutations([]) == ""
-    assert sentences.permutations([heads, use]) == "Each test uses up to 999 permutations."
+    assert sentences.permutations([heads, use]) == "Each test has at most 999 permutations."
     more = replace(use, n_permutations=50_000, floor_sets_q=True)
     assert sentences.permutations([heads, more]) == (
-        "Each test uses up to so many permutations: 999 for heads and 50,000 for the use of words. For the use of "
+        "Each test has at most 999 (heads) and 50,000 (the use of words) permutations. For the use of "
         "words, this number and not the data sets the smallest q: more permutations would lower it."
     )
 

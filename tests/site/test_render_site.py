@@ -111,6 +111,7 @@ def test_numbers_are_written_as_the_scripts_write_them() -> None:
     assert written == ["0", "0.021", "3.4e-6", "0.50", "1.0", "12"]
     shares = [formats.percent(share) for share in (1, 0.62, 0.9999, 0.0001, 0.996, 0)]
     assert shares == ["100 %", "62 %", "> 99.9 %", "< 0.1 %", "99.6 %", "0 %"]
+    assert [formats.signed(value) for value in (1.2, -0.034, -0.001, 0)] == ["+1.20", "-0.03", "0.00", "0.00"]
     assert [formats.plural(n, "entry", "entries") for n in (1, 2000)] == ["1 entry", "2,000 entries"]
 
 

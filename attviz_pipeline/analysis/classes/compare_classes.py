@@ -58,7 +58,8 @@ def compare_classes(
         ArtifactError: A file is unusable, or there is no document at all.
     """
     documents = Documents.read([shard.document_heads for shard in measures], COLUMNS)
-    terms = Vocabulary.read(vocabulary).terms
+    described = Vocabulary.read(vocabulary)
+    terms = described.terms
     paths = [shard.term_documents for shard in measures]
     study = _Study(
         documents,
@@ -100,7 +101,9 @@ def compare_classes(
         statistics.class_terms,
         term_schemas.CLASS_TERMS,
         [_term_columns(comparison, q, terms) for comparison in compared],
-        facts | {"permutations_wanted": wanted_of_terms},
+        facts
+        | {"permutations_wanted": wanted_of_terms}
+        | {"min_document_frequency": described.facts["min_document_frequency"]},
     )
 
 

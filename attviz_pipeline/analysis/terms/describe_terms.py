@@ -4,8 +4,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from attviz_pipeline.analysis.quantities import LOG_RATIO
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
 from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
+from attviz_pipeline.analysis.terms.length_correction import Correction, TermMeans, unit_basis
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.analysis.terms.replicates import replicate_terms
 from attviz_pipeline.analysis.terms.sums import TermSums
@@ -44,14 +48,29 @@ def describe_terms(
             "several documents come from one input row: intervals per term and head assume that they are independent, "
             "and are too narrow; intervals over all heads resample input rows and are not affected"
         )
+    correction = _correction(documents, sums)
     n_replicates = settings.bootstrap.n_replicates
     pair_files = [shard.term_documents for shard in measures]
     replicates = replicate_terms(
-        lambda: iter_pairs(pair_files, documents), documents, len(terms.terms), n_replicates, settings.seed
+        lambda: iter_pairs(pair_files, documents),
+        documents,
+        correction.over_heads(documents.table["n_tokens"].to_numpy()),
+        len(terms.terms),
+        n_replicates,
+        settings.seed,
     )
-    facts = {**terms.facts, "n_replicates": n_replicates, "seed": settings.seed}
-    write_terms(statistics.terms, terms, sums, replicates, facts)
-    write_head_terms(statistics.head_terms, terms, sums, facts)
+    facts = terms.facts | correction.facts() | {"n_replicates": n_replicates, "seed": settings.seed}
+    write_terms(statistics.terms, terms, sums, correction, replicates, facts)
+    write_head_terms(statistics.head_terms, terms, sums, correction, facts)
     write_head_intervals(statistics.head_intervals, documents)
     distributions.write(statistics.distributions)
     curves.write_curves(statistics.curves)
+
+
+def _correction(documents: Documents, sums: TermSums) -> Correction:
+    defined, log_ratio = documents.values("log_ratio")
+    n_terms, n_tokens = (documents.table[name].to_numpy()[defined] for name in ("n_terms", "n_tokens"))
+    return Correction.fit(
+        TermMeans(n_terms.astype(np.int64), log_ratio, unit_basis(n_tokens)),
+        TermMeans(sums.counts["count"], sums.means(LOG_RATIO), sums.mean_length()),
+    )

@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.quantities import QUANTITIES, to_fixed
+from attviz_pipeline.analysis.terms.length_correction import unit_basis
 from attviz_pipeline.analysis.terms.list_terms import UNSUPPORTED
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
 
@@ -21,6 +22,7 @@ class DocumentTerms:
         term: Number of the term, ascending, [pair].
         document: Row of the batch's documents, ascending within a term, [pair].
         count: Occurrences, c, [pair].
+        length: The basis of length curves at the document's length, scaled to 0..1, [pair, column].
         means: Mean over the occurrences, x, by name of quantity, [pair, layer x head].
         values: Self-attention of the occurrences, sorted like the pairs, [occurrence, layer x head].
         first_occurrence: First row of each term in `values`, [distinct term].
@@ -30,6 +32,7 @@ class DocumentTerms:
     term: NDArray[np.int64]
     document: NDArray[np.int64]
     count: NDArray[np.int64]
+    length: Floats
     means: dict[str, Floats]
     values: Floats
     first_occurrence: NDArray[np.intp]
@@ -50,6 +53,7 @@ class DocumentTerms:
             term=term[first],
             document=document[first],
             count=count,
+            length=unit_basis(found.n_document_tokens)[document[first]],
             means={
                 quantity.name: _sums(getattr(found, quantity.name)[order], first) / count[:, None]
                 for quantity in QUANTITIES

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
+from attviz_pipeline.analysis.terms.support import CorpusSize
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
@@ -33,17 +34,25 @@ def list_terms(settings: ListTerms, attention: Sequence[Path], vocabulary: Path)
         ArtifactError: A shard is unusable.
     """
     counts, frequencies, special = Counter[str](), Counter[str](), set[str]()
+    corpus = CorpusSize()
     for path in track(attention, total=len(attention), label="list_terms", unit="shards"):
         for found in iter_occurrences(path, settings.terms):
+            corpus.add(found.documents)
             counts.update(found.terms)
             frequencies.update(term for term, _ in set(zip(found.terms, found.document.tolist(), strict=True)))
             special.update(term for term, flag in zip(found.terms, found.special.tolist(), strict=True) if flag)
     terms = sorted(counts, key=lambda term: (-frequencies[term], term))
-    least = settings.terms.min_document_frequency
+    least = corpus.least_documents(settings.terms.min_document_frequency)
     n_supported = sum(frequencies[term] >= least for term in terms)
     if not n_supported:
         log.warning("no term occurs in %d documents (terms.min_document_frequency): no term can be described", least)
-    facts = {"level": settings.terms.level, "n_supported": n_supported, "min_document_frequency": least}
+    facts = {
+        "level": settings.terms.level,
+        "n_supported": n_supported,
+        "min_document_frequency": least,
+        "n_documents": corpus.n_documents,
+        "smallest_class": corpus.smallest_class,
+    }
     with files.TableWriter(vocabulary, term_schemas.VOCABULARY, facts) as writer:
         for start in range(0, len(terms), ROWS_PER_GROUP):
             some = terms[start : start + ROWS_PER_GROUP]

@@ -9,13 +9,15 @@ from scipy import sparse
 
 from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
 from attviz_pipeline.analysis.inference import expanded_tail
-from attviz_pipeline.analysis.quantities import FIXED_BITS, QUANTITIES, from_fixed
+from attviz_pipeline.analysis.quantities import FIXED_BITS, LOG_RATIO, QUANTITIES, from_fixed, to_fixed
+from attviz_pipeline.analysis.shrinkage import Shrunken
 from attviz_pipeline.analysis.terms.corpus import Documents, Pairs
 from attviz_pipeline.progress import Progress
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+CORRECTED = "corrected_log_ratio"
 REPLICATES_AT_ONCE = 50
 REPLICATE_ROUNDING = float(np.finfo(np.float32).eps)
 SUM_ROUNDING = 2.0**-FIXED_BITS
@@ -28,7 +30,8 @@ class TermReplicates:
     Attributes:
         n_rows: Number of input rows that contain each term, [term].
         squared_count: Sum of c^2 over these rows, c the occurrences in a row with all its documents, [term].
-        means: By name of quantity, [term, replicate], single precision; NaN if the term is not in the replicate.
+        means: By name of quantity, and `CORRECTED`, [term, replicate], single precision; NaN if the term is not in the
+            replicate.
     """
 
     n_rows: Integers
@@ -52,6 +55,20 @@ class TermReplicates:
         known = (self.n_rows > 1) & (n_valid > 0)
         return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
+    def n_first(self, shrunken: Shrunken) -> int:
+        """Return in how many replicates the term of largest posterior mean is first again.
+
+        Terms are shrunken as over all documents; one that is not in the replicate is last.
+
+        Args:
+            shrunken: The corrected means over all documents; of equal ones the first counts.
+        """
+        if not len(shrunken.means):
+            return 0
+        own = (self.means[CORRECTED] - shrunken.centre) * shrunken.trust[:, None].astype(np.float32)
+        winners = np.argmax(np.where(np.isnan(own), -np.inf, own), axis=0)
+        return int(np.count_nonzero(winners == np.argmax(shrunken.means)))
+
     def variance(self, name: str) -> Floats:
         """Return the variance of a quantity's mean over the replicates, [term]."""
         means = self.means[name].astype(np.float64)
@@ -61,25 +78,31 @@ class TermReplicates:
         return variances
 
 
-def replicate_terms(
-    pairs: Callable[[], Iterator[Pairs]], documents: Documents, n_terms: int, n_replicates: int, seed: int
+def replicate_terms(  # noqa: PLR0913 - the data and how to resample them
+    pairs: Callable[[], Iterator[Pairs]],
+    documents: Documents,
+    taken_off: Floats,
+    n_terms: int,
+    n_replicates: int,
+    seed: int,
 ) -> TermReplicates:
     """Resample the input rows, and compute the means of all terms in each replicate.
 
     Args:
         pairs: Returns a new iterator over the terms by document each time it is called.
         documents: All documents.
+        taken_off: What corrects ln(n a) for length, [document].
         n_terms: Number of supported terms.
         n_replicates: Number of replicates.
         seed: The same seed gives the same replicates.
     """
     keys = document_keys(seed, documents.row_names)[documents.row]
-    names = [quantity.name for quantity in QUANTITIES]
+    names = [*(quantity.name for quantity in QUANTITIES), CORRECTED]
     means = {name: np.full((n_terms, n_replicates), np.nan, np.float32) for name in names}
     with Progress(total=n_replicates, label="describe_terms: bootstrap", unit="replicates") as progress:
         for start in range(0, n_replicates, REPLICATES_AT_ONCE):
             some = range(start, min(start + REPLICATES_AT_ONCE, n_replicates))
-            sums = _weighted_sums(pairs(), keys, n_terms, some)
+            sums = _weighted_sums(pairs(), keys, taken_off, n_terms, some)
             drawn = sums["count"] > 0
             for name in names:
                 ratio = from_fixed(sums[name]) / np.maximum(sums["count"], 1)
@@ -89,15 +112,17 @@ def replicate_terms(
 
 
 def _weighted_sums(
-    blocks: Iterator[Pairs], keys: NDArray[np.uint64], n_terms: int, replicates: range
+    blocks: Iterator[Pairs], keys: NDArray[np.uint64], taken_off: Floats, n_terms: int, replicates: range
 ) -> dict[str, Integers]:
     """Return counts and sums weighted by document, [term, replicate]."""
-    totals = {name: np.zeros((n_terms, len(replicates)), np.int64) for name in ("count", *(m.name for m in QUANTITIES))}
+    names = ("count", *(quantity.name for quantity in QUANTITIES), CORRECTED)
+    totals = {name: np.zeros((n_terms, len(replicates)), np.int64) for name in names}
     for block in blocks:
         drawn, column = np.unique(block.document, return_inverse=True)
         weights = poisson_weights(keys[drawn], replicates)
-        for name in totals:
-            values = block.count if name == "count" else block.sums[name]
+        corrected = block.sums[LOG_RATIO.name] - to_fixed(block.count * taken_off[block.document])
+        every = block.sums | {"count": block.count, CORRECTED: corrected}
+        for name, values in every.items():
             totals[name] += sparse.csr_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
     return totals
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
+from attviz_pipeline.analysis.length import N_COLUMNS
 from attviz_pipeline.analysis.lists import list_column, matrix
-from attviz_pipeline.analysis.quantities import ATTENTION, LOG_RATIO, QUANTITIES
+from attviz_pipeline.analysis.quantities import ATTENTION, LOG_RATIO, QUANTITIES, Quantity
 from attviz_pipeline.analysis.terms.document_terms import DocumentTerms
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.errors import ArtifactError
@@ -22,6 +23,8 @@ LIMB_SUMS = (
     *("attention", "attention_squares", "attention_cross", "attention_between"),
     *("normalised", "log_ratio", "log_ratio_cross", "log_ratio_between"),
 )
+LENGTH_SUMS = {"length": N_COLUMNS, "length_cross": N_COLUMNS, "length_squares": N_COLUMNS**2}
+LOG_RATIO_LENGTH = "log_ratio_length"
 COUNTS = ("count", "document_frequency", "squared_count")
 ROWS_PER_GROUP = 1024
 
@@ -31,7 +34,8 @@ class TermSums:
 
     Attributes:
         counts: By name: occurrences, documents, and sum of c^2, [term].
-        limbs: Limb sums by name, [term, limb, row], in normal form.
+        limbs: Limb sums by name, in normal form: [term, limb, row]; `LENGTH_SUMS` [term, limb, column], without rows;
+            `LOG_RATIO_LENGTH` [term, limb, column x row].
         min: Smallest self-attention, [term, row]; 1 if there is none.
         max: Largest self-attention, [term, row]; 0 if there is none.
     """
@@ -41,7 +45,8 @@ class TermSums:
         n_rows = n_layers * n_heads
         self.n_layers, self.n_heads = n_layers, n_heads
         self.counts = {name: np.zeros(n_terms, np.int64) for name in COUNTS}
-        self.limbs = {name: np.zeros((n_terms, LIMBS, n_rows), np.int64) for name in LIMB_SUMS}
+        widths = dict.fromkeys(LIMB_SUMS, n_rows) | LENGTH_SUMS | {LOG_RATIO_LENGTH: N_COLUMNS * n_rows}
+        self.limbs = {name: np.zeros((n_terms, LIMBS, width), np.int64) for name, width in widths.items()}
         self.min = np.ones((n_terms, n_rows), np.float32)
         self.max = np.zeros((n_terms, n_rows), np.float32)
 
@@ -61,10 +66,20 @@ class TermSums:
             if quantity in WITH_INTERVALS:
                 self._add_limbs(f"{quantity.name}_cross", terms, unit, first, count**2)
                 self._add_limbs(f"{quantity.name}_between", terms, unit**2, first, count**2)
+        self._add_length(pairs, terms)
         lowest = np.minimum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
         highest = np.maximum.reduceat(pairs.values, pairs.first_occurrence, axis=0)
         self.min[terms] = np.minimum(self.min[terms], lowest.astype(np.float32))
         self.max[terms] = np.maximum(self.max[terms], highest.astype(np.float32))
+
+    def _add_length(self, pairs: DocumentTerms, terms: Integers) -> None:
+        """Add the products with the basis of length curves that corrected means and variances are made of."""
+        first, count, length = pairs.first_pair, pairs.count, pairs.length
+        self._add_limbs("length", terms, length, first, count)
+        self._add_limbs("length_cross", terms, length, first, count**2)
+        self._add_limbs("length_squares", terms, _products(length, length), first, count**2)
+        log_ratio = LOG_RATIO.to_unit(pairs.means[LOG_RATIO.name])
+        self._add_limbs(LOG_RATIO_LENGTH, terms, _products(length, log_ratio), first, count**2)
 
     def add_file(self, path: Path) -> None:
         """Add the sums of one shard.
@@ -92,6 +107,19 @@ class TermSums:
             for start in range(0, len(occurring), ROWS_PER_GROUP):
                 writer.write_table(self._table(occurring[start : start + ROWS_PER_GROUP]))
 
+    def means(self, quantity: Quantity) -> NDArray[np.float64]:
+        """Return the mean over occurrences, [term, row]."""
+        total = self.limbs[quantity.name].swapaxes(0, 1)
+        return quantity.from_unit(exact_sums.mean(total, self.counts["count"][:, None]))
+
+    def mean_length(self) -> NDArray[np.float64]:
+        """Return the mean of the scaled basis of length curves over occurrences, [term, column]."""
+        return self.total("length") / np.maximum(self.counts["count"], 1)[:, None]
+
+    def total(self, name: str, columns: slice = slice(None)) -> NDArray[np.float64]:
+        """Return some columns of a sum, of values scaled to 0..1, [term, column]."""
+        return exact_sums.mean(self.limbs[name][:, :, columns].swapaxes(0, 1), np.ones(1, np.int64))
+
     def _table(self, terms: NDArray[np.intp]) -> pa.Table:
         lists: dict[str, NDArray[Any]] = {**self.limbs, "min": self.min, "max": self.max}
         columns = {"term": pa.array(terms.astype(np.int32))}
@@ -115,3 +143,7 @@ class TermSums:
         # Weighted limbs are large. After carrying only the highest limb grows; the sum of weights may be up to 2^33.
         total = self.limbs[name][terms] + sums
         self.limbs[name][terms] = exact_sums.carry(total.swapaxes(0, 1), LIMBS).swapaxes(0, 1)
+
+
+def _products(columns: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (columns[:, :, None] * others[:, None]).reshape(len(columns), -1)

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.inference import ROUNDING, ratio_variance, t_interval
+from attviz_pipeline.analysis.length import N_COLUMNS
 from attviz_pipeline.analysis.quantities import ATTENTION, LOG_RATIO, NORMALISED, QUANTITIES, Quantity
 from attviz_pipeline.analysis.shrinkage import Shrunken, shrink
 from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.analysis.terms.length_correction import Correction, DocumentSums, corrected_variances
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
-from attviz_pipeline.analysis.terms.replicates import TermReplicates
-from attviz_pipeline.analysis.terms.sums import TermSums
+from attviz_pipeline.analysis.terms.replicates import CORRECTED, TermReplicates
+from attviz_pipeline.analysis.terms.sums import LOG_RATIO_LENGTH, TermSums
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.progress import track
 
@@ -23,15 +25,21 @@ Floats = NDArray[np.float64]
 Columns = dict[str, Any]
 
 
-def write_terms(
-    path: Path, terms: Vocabulary, sums: TermSums, replicates: TermReplicates, facts: Mapping[str, Any]
+def write_terms(  # noqa: PLR0913 - the parts of the table
+    path: Path,
+    terms: Vocabulary,
+    sums: TermSums,
+    correction: Correction,
+    replicates: TermReplicates,
+    facts: Mapping[str, Any],
 ) -> None:
     """Write one row per term over all heads; the largest shrunken log ratio first."""
-    means = {quantity.name: _means(sums, quantity).mean(axis=1) for quantity in QUANTITIES}
+    means = {quantity.name: sums.means(quantity).mean(axis=1) for quantity in QUANTITIES}
     count, n_rows = sums.counts["count"], sums.min.shape[1]
     squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None]).mean(axis=1)
     weights = _weights(replicates.squared_count, count)
-    shrunken = shrink(means["log_ratio"], replicates.variance("log_ratio"), weights, replicates.n_rows)
+    corrected = means["log_ratio"] - correction.of_means(sums.mean_length()).mean(axis=1)
+    shrunken = shrink(corrected, replicates.variance(CORRECTED), weights, replicates.n_rows)
     columns = _identity(terms, sums) | {
         "mean": means["attention"],
         "std": _std(squares, means["attention"], count * n_rows),
@@ -42,41 +50,48 @@ def write_terms(
         **_bounds("normalised", *replicates.interval("normalised", means["normalised"])),
         "log_ratio": means["log_ratio"],
         **_bounds("log_ratio", *replicates.interval("log_ratio", means["log_ratio"])),
-        "shrunken_log_ratio": shrunken.means,
+        CORRECTED: corrected,
+        **_bounds(CORRECTED, *replicates.interval(CORRECTED, corrected)),
+        **_shrunken(shrunken),
     }
-    with files.TableWriter(path, term_schemas.TERMS, {**facts, "shrinkage": _prior(shrunken)}) as writer:
+    found = {"shrinkage": _prior(shrunken), "n_replicates_first": replicates.n_first(shrunken)}
+    with files.TableWriter(path, term_schemas.TERMS, {**facts, **found}) as writer:
         writer.write(_sorted(columns))
 
 
-def write_head_terms(path: Path, terms: Vocabulary, sums: TermSums, facts: Mapping[str, Any]) -> None:
+def write_head_terms(
+    path: Path, terms: Vocabulary, sums: TermSums, correction: Correction, facts: Mapping[str, Any]
+) -> None:
     """Write one row group per head, with one row per term; the largest shrunken log ratio first."""
-    n_rows = sums.n_layers * sums.n_heads
-    log_ratios, variances = _means(sums, LOG_RATIO), _variances(sums, LOG_RATIO)
-    n_documents = sums.counts["document_frequency"]
-    weights = _weights(sums.counts["squared_count"], sums.counts["count"])
-    shrunken = [shrink(log_ratios[:, row], variances[:, row], weights, n_documents) for row in range(n_rows)]
+    n_documents, count = sums.counts["document_frequency"], sums.counts["count"]
+    estimates = {
+        name: (sums.means(quantity), _variances(sums, quantity))
+        for name, quantity in (("mean", ATTENTION), ("log_ratio", LOG_RATIO))
+    }
+    corrected = estimates["log_ratio"][0] - correction.of_means(sums.mean_length())
+    estimates[CORRECTED] = corrected, corrected_variances(_document_sums(sums), correction)
+    weights, n_rows = _weights(sums.counts["squared_count"], count), sums.min.shape[1]
+    means, variances = estimates[CORRECTED]
+    shrunken = [shrink(means[:, row], variances[:, row], weights, n_documents) for row in range(n_rows)]
     with files.TableWriter(
         path, term_schemas.HEAD_TERMS, {**facts, "shrinkage": [_prior(each) for each in shrunken]}
     ) as writer:
-        tables = {m.name: (_means(sums, m), _variances(sums, m)) for m in (ATTENTION, LOG_RATIO)}
-        normalised = _means(sums, NORMALISED)
-        squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), sums.counts["count"][:, None])
+        normalised = sums.means(NORMALISED)
+        squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None])
         for row in track(range(n_rows), total=n_rows, label="describe_terms: heads", unit="heads"):
             layer, head = divmod(row, sums.n_heads)
-            (mean, mean_variance), (log, log_variance) = [(m[:, row], v[:, row]) for m, v in tables.values()]
             columns = _identity(terms, sums) | {
-                "layer": np.full(len(mean), layer),
-                "head": np.full(len(mean), head),
-                "mean": mean,
-                "std": _std(squares[:, row], mean, sums.counts["count"]),
+                "layer": np.full(len(count), layer),
+                "head": np.full(len(count), head),
+                "std": _std(squares[:, row], estimates["mean"][0][:, row], count),
                 "min": sums.min[:, row],
                 "max": sums.max[:, row],
-                **_bounds("mean", *t_interval(mean, mean_variance, n_documents)),
                 "normalised": normalised[:, row],
-                "log_ratio": log,
-                **_bounds("log_ratio", *t_interval(log, log_variance, n_documents)),
-                "shrunken_log_ratio": shrunken[row].means,
+                **_shrunken(shrunken[row]),
             }
+            for name, (means, variances) in estimates.items():
+                columns[name] = means[:, row]
+                columns |= _bounds(name, *t_interval(means[:, row], variances[:, row], n_documents))
             writer.write(_sorted(columns))
 
 
@@ -107,19 +122,29 @@ def _mean_over_documents(name: str, values: Floats, row: NDArray[np.int64], n_he
     return {name: mean, **_bounds(name, *t_interval(mean, variance, np.array(len(first))))}
 
 
-def _means(sums: TermSums, quantity: Quantity) -> Floats:
-    """Return the mean over occurrences, [term, row]."""
-    return quantity.from_unit(exact_sums.mean(sums.limbs[quantity.name].swapaxes(0, 1), sums.counts["count"][:, None]))
-
-
 def _variances(sums: TermSums, quantity: Quantity) -> Floats:
     """Return the variance of the mean over documents, [term, row]."""
-    total, cross, between = (
-        exact_sums.mean(sums.limbs[f"{quantity.name}{part}"].swapaxes(0, 1), np.ones(1, np.int64))
-        for part in ("", "_cross", "_between")
-    )
+    total, cross, between = (sums.total(f"{quantity.name}{part}") for part in ("", "_cross", "_between"))
     count, squared = (sums.counts[name][:, None].astype(np.float64) for name in ("count", "squared_count"))
     return ratio_variance(between, cross, squared, total / np.maximum(count, 1), count) * quantity.width**2
+
+
+def _document_sums(sums: TermSums) -> DocumentSums:
+    n_rows = sums.min.shape[1]
+    length_squares = sums.total("length_squares")
+    return DocumentSums(
+        count=sums.counts["count"],
+        squared_count=sums.counts["squared_count"],
+        total=sums.total("log_ratio"),
+        cross=sums.total("log_ratio_cross"),
+        between=sums.total("log_ratio_between"),
+        length=sums.total("length"),
+        length_cross=sums.total("length_cross"),
+        length_squares=length_squares.reshape(len(length_squares), N_COLUMNS, N_COLUMNS),
+        log_ratio_length=[
+            sums.total(LOG_RATIO_LENGTH, slice(column * n_rows, (column + 1) * n_rows)) for column in range(N_COLUMNS)
+        ],
+    )
 
 
 def _weights(squared_count: NDArray[np.int64], count: NDArray[np.int64]) -> Floats:
@@ -143,6 +168,10 @@ def _identity(terms: Vocabulary, sums: TermSums) -> Columns:
 
 def _bounds(name: str, low: Floats, high: Floats) -> Columns:
     return {f"{name}_{end}": pa.array(bound, mask=np.isnan(bound)) for end, bound in (("low", low), ("high", high))}
+
+
+def _shrunken(found: Shrunken) -> Columns:
+    return {"shrunken_log_ratio": found.means, **_bounds("shrunken_log_ratio", *found.interval())}
 
 
 def _sorted(columns: Columns) -> Columns:

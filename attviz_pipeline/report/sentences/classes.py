@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.report.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
@@ -40,10 +40,10 @@ def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
             model, count(score.n_predicted), of
         )
     known = "" if study.n_labelled == study.n_documents else " with a known gold label"
-    counts = Markup("{} of {}{} {} this gold label, and {} predicts this class for {} of them.").format(
-        count(score.n_gold),
+    counts = Markup("Of {}{}, {} {} this gold label, and {} predicts this class for {}.").format(
         plural(study.n_labelled, "document"),
         known,
+        count(score.n_gold),
         "has" if score.n_gold == 1 else "have",
         model,
         count(score.n_predicted_labelled),
@@ -131,7 +131,7 @@ def _no_word(support: int) -> str:
 
 def unclear_words(terms: GroupTerms) -> str:
     """Name the list of words that is shown where the use of none differs beyond chance."""
-    return f"{plural(len(terms.unclear), 'word')} with the smallest q of use, none beyond chance"
+    return f"{plural(len(terms.unclear), 'word')} with the largest |z| of use, none beyond chance"
 
 
 def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Markup:
@@ -166,35 +166,38 @@ def heads_title(comparison: ComparisonView, shown: Sequence[EffectView]) -> str:
     return f"{what}{some}"
 
 
-def head_differences(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
+def head_differences(comparison: ComparisonView) -> str:
     """Say how many heads differ between a group and other documents; nothing where it was not compared."""
     if not comparison.compared:
-        return Markup()
-    first, found = comparison.effects[0], comparison.differing
-    between = Markup("between {} and {} ({})").format(
-        f"these {plural(first.n_inside, 'document')}",
-        f"the {count(first.n_outside)} "
-        + ("correctly classified documents" if comparison.grouping == "correct" else "others"),
-        TEST,
+        return ""
+    first, n_found = comparison.effects[0], len(comparison.differing)
+    others = "correctly classified documents" if comparison.grouping == "correct" else "other documents"
+    between = (
+        f"beyond chance between these {plural(first.n_inside, 'document')} and the {count(first.n_outside)} {others}"
     )
     of = plural(len(comparison.effects), "head")
-    if not found:
-        return Markup("None of {} differs beyond chance {}.").format(of, between)
-    counted = Markup("{} of {} {} beyond chance {}.").format(
-        count(len(found)), of, "differs" if len(found) == 1 else "differ", between
-    )
+    if not n_found:
+        return f"None of {of} differs {between} ({TEST})."
+    return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({TEST})."
+
+
+def largest_difference(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
+    """Say which head differs most between a group and other documents; nothing where none differs."""
+    if not comparison.differing:
+        return Markup()
+    effect = comparison.differing[0]
     largest = Markup("{} differs most: its self-attention relative to even attention is {} here, {}.").format(
-        head_link(found[0].head, study, root), "higher" if found[0].effect > 0 else "lower", effect_size(found[0])
+        head_link(effect.head, study, root), "higher" if effect.effect > 0 else "lower", effect_size(effect)
     )
-    return said([counted, largest, winner(comparison.winner)])
+    return said([largest, winner(comparison.winner)])
 
 
 def effect_size(effect: EffectView) -> str:
     """Write an effect: shrunken first, then as measured, with its interval where there is one."""
     interval = ""
     if effect.effect_low is not None and effect.effect_high is not None:
-        interval = f", 95 % interval {effect.effect_low:+.1f} to {effect.effect_high:+.1f}"
-    return f"g {effect.shrunken_effect:+.1f} after shrinkage (measured {effect.effect:+.1f}{interval})"
+        interval = f", 95 % interval {signed(effect.effect_low, 1)} to {signed(effect.effect_high, 1)}"
+    return f"g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
 
 
 def detectable(comparison: ComparisonView) -> str:
@@ -215,10 +218,10 @@ def permutations(families: Sequence[FamilyView]) -> str:
         return ""
     numbers = sorted({family.n_permutations for family in families})
     if len(numbers) == 1:
-        made = f"Each test uses up to {plural(numbers[0], 'permutation')}."
+        made = f"Each test has at most {plural(numbers[0], 'permutation')}."
     else:
-        each = [f"{count(family.n_permutations)} for {_TESTED[family.tests]}" for family in families]
-        made = f"Each test uses up to so many permutations: {listed(each)}."
+        each = [f"{count(family.n_permutations)} ({_TESTED[family.tests]})" for family in families]
+        made = f"Each test has at most {listed(each)} permutations."
     floors = [_TESTED[family.tests] for family in families if family.floor_sets_q]
     if not floors:
         return made

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -31,16 +31,14 @@ _REASONS = {
 }
 
 
-def self_attention(head: HeadView, rank: int, n_heads: int, relative: RelativeView | None, study: StudyView) -> Markup:
-    """Say how large a head's mean self-attention is, beside even attention and among all heads."""
-    place = "" if n_heads == 1 else f", rank {rank} of {n_heads} heads"
-    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}{}).").format(
+def self_attention(head: HeadView, relative: RelativeView | None, study: StudyView) -> Markup:
+    """Say how large a head's mean self-attention is, beside even attention."""
+    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}).").format(
         plural(head.count, "token"),
         plural(study.n_documents, "document"),
         model_name(study),
         significant(head.mean, 3),
         significant(head.std, 3),
-        place,
     )
     return said([mean, _times_even(relative)])
 
@@ -50,10 +48,10 @@ def _times_even(relative: RelativeView | None) -> str:
         return ""
     interval = ""
     if relative.low is not None and relative.high is not None:
-        interval = f", 95 % interval {significant(relative.low)} to {significant(relative.high)}"
+        interval = f" (95 % interval {significant(relative.low)} to {significant(relative.high)})"
     return (
-        f"That is {significant(relative.times)} times even attention, 1/n for n tokens (geometric mean of "
-        f"{plural(relative.n_documents, 'document')}{interval})."
+        f"Its ratio to even attention, 1/n for n tokens, has the geometric mean {significant(relative.times)} over "
+        f"{plural(relative.n_documents, 'document')}{interval}."
     )
 
 
@@ -69,7 +67,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     if mean == significant(weakest.mean, 3):
         return Markup("{} is {} in every head.").format(support, mean)
     ends = [
-        Markup('{} in {} <span class="whole">({}{})</span>').format(
+        Markup("{} in {} ({}{})").format(
             which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
         )
         for which, head in (("highest", strongest), ("lowest", weakest))
@@ -79,7 +77,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
 
 def _relative_to_even(relative: RelativeViews, head: HeadView) -> str:
     found = relative.get((head.layer, head.head))
-    return f", {significant(found.times)} times even attention" if found else ""
+    return f"; ratio to even attention {significant(found.times)}, geometric mean" if found else ""
 
 
 def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
@@ -90,25 +88,6 @@ def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
     return Markup(
         "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
     ).format(head_link(head, study, root), significant(head.std / head.mean), plural(study.n_rows, "head"))
-
-
-def strongest_words(words: Sequence[str], n_words: int, support: int) -> Markup:
-    """Name the words to which a head attends most relative to even attention, and among how many.
-
-    Args:
-        words: The first of the ranking; none if no word is in enough documents.
-        n_words: How many are ranked.
-        support: Documents in which a word must occur to be ranked.
-    """
-    documents = plural(support, "document")
-    if not words:
-        return Markup("No word is in at least {}, so words were not ranked.").format(documents)
-    named = listed([token(word) for word in words[:N_NAMED]])
-    if n_words == 1:
-        return Markup("{} is the only word in at least {}, so there is no ranking.").format(named, documents)
-    return Markup(
-        "Of the {} words in at least {}, {} {} the highest self-attention relative to even attention, after shrinkage."
-    ).format(count(n_words), documents, named, "has" if len(words) == 1 else "have")
 
 
 def role(profile: ProfileView) -> Markup:
@@ -132,7 +111,7 @@ def role(profile: ProfileView) -> Markup:
 def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
     """Say which other head is most similar, where any is more similar than chance."""
     if not neighbours:
-        return Markup("It was not compared with other heads.")
+        return Markup("It was not compared with other heads: there are too few heads, tokens or documents.")
     view = neighbours[0]
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
     of = plural(view.n_others, "other head")
@@ -154,8 +133,9 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
     compared = plural(len(effects), "group")
     documents = plural(effects[0].n_inside + effects[0].n_outside, "document")
     if not found:
-        return Markup("It does not differ beyond chance between {} of {} and the other documents ({}).").format(
-            "any" if len(effects) > 1 else "the only one", f"{compared} of {documents}", TEST
+        any_of = f"any of {compared}" if len(effects) > 1 else "the only group that was compared"
+        return Markup("It does not differ beyond chance between {} and the other documents ({} in all; {}).").format(
+            any_of, documents, TEST
         )
     sides = []
     for how, mine in (("higher", [e for e in found if e.effect > 0]), ("lower", [e for e in found if e.effect <= 0])):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.activity import ActiveDocumentView, HeadActivity
 from attviz_pipeline.report.views.curve import Curves, CurveView, read_curves
@@ -13,17 +12,16 @@ from attviz_pipeline.report.views.head_metrics import MetricView, head_metrics
 from attviz_pipeline.report.views.head_terms import (
     CloudWordView,
     HeadTokenView,
-    TermAxis,
-    TermView,
-    terms_by_head,
+    read_head_terms,
     tokens_by_head,
 )
-from attviz_pipeline.report.views.heads import HeadView, RelativeView, RelativeViews, read_relative, value_range
+from attviz_pipeline.report.views.heads import HeadView, RelativeView, RelativeViews, read_relative
 from attviz_pipeline.report.views.histogram import HistogramView, highest_share, histogram_view
 from attviz_pipeline.report.views.likeness import Likeness, NeighboursView, read_likeness
 from attviz_pipeline.report.views.mean_maps import MeanMaps, MeanMapView, read_mean_maps
 from attviz_pipeline.report.views.offsets import Offsets, OffsetView, read_offsets
 from attviz_pipeline.report.views.profiles import Profiles, ProfileView, read_profiles
+from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.separation import EffectView, Separation, read_separation
 from attviz_pipeline.report.views.study import StudyView
 
@@ -59,10 +57,9 @@ class HeadEvidence:
 
 @dataclass(frozen=True)
 class HeadPageView:
-    """The page of one head: `terms` with intervals, or `tokens` where no term is frequent enough.
+    """The page of one head: `ranked` terms with intervals, or `tokens` where no term is frequent enough.
 
     `effects` are all differences between groups of documents, the smallest q first; `n_effects_shown` are listed.
-    `n_words` words in at least `support` documents are ranked.
     """
 
     this: HeadView
@@ -73,12 +70,9 @@ class HeadPageView:
     neighbours: list[NeighboursView]
     effects: list[EffectView]
     n_effects_shown: int
-    terms: list[TermView]
-    n_words: int
-    support: int
+    ranked: RankedView
     tokens: list[HeadTokenView]
     cloud: list[CloudWordView]
-    axis: TermAxis
     histogram: HistogramView
     curve: CurveView | None
     offsets: OffsetView | None
@@ -126,12 +120,10 @@ def iter_head_pages(
     ranks = _ranks([head.mean for head in heads])
     together = np.sum([head.histogram for head in heads], axis=0)
     top = highest_share([head.histogram for head in heads])
-    axis = TermAxis(*value_range(heads))
-    vocabulary = files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)
-    terms = dict(terms_by_head(inputs.terms.head_terms, axis))
+    terms = read_head_terms(inputs.terms.head_terms, study.n_heads)
     tokens = dict(tokens_by_head(inputs.statistics.head_tokens, study.settings.figures.min_document_frequency))
     for row, head in enumerate(heads):
-        described, words = terms.get((head.layer, head.head), ([], []))
+        described = terms[head.layer, head.head]
         effects = evidence.separation.of_head(row)
         strongest, entries = tokens.get((head.layer, head.head), ([], []))
         yield HeadPageView(
@@ -143,12 +135,9 @@ def iter_head_pages(
             neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
             effects=effects,
             n_effects_shown=min(len(effects), N_GROUPS),
-            terms=described,
-            n_words=vocabulary["n_supported"],
-            support=vocabulary["min_document_frequency"],
+            ranked=described.ranked,
             tokens=strongest,
-            cloud=words or entries,
-            axis=axis,
+            cloud=described.cloud or entries,
             histogram=histogram_view(np.asarray(head.histogram), together, top),
             curve=evidence.curves.view(head.layer),
             offsets=evidence.offsets.view(row),

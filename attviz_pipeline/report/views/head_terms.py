@@ -4,35 +4,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
+from attviz_pipeline.report.views.ranked_terms import COLUMNS, N_ROWS, RankedView, ranked_view
 
-N_TERMS = 25
 N_CLOUD = 80
 N_SIZES = 8
-_COLUMNS = ["layer", "head", "term", "count", "document_frequency", "mean", "mean_low", "mean_high", "normalised"]
 _TOKEN_COLUMNS = ["layer", "head", "token", "special", "count", "document_frequency", "mean", "std", "min", "max"]
 HeadKey = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class TermView:
-    """One term of a head; places are in percent of a logarithmic axis that all heads share."""
-
-    term: str
-    count: int
-    document_frequency: int
-    mean: float
-    mean_low: float | None
-    mean_high: float | None
-    normalised: float
-    place: float
-    low_place: float
-    high_place: float
 
 
 @dataclass(frozen=True)
@@ -58,29 +40,28 @@ class CloudWordView:
 
 
 @dataclass(frozen=True)
-class TermAxis:
-    """A logarithmic axis of self-attention, the same on the pages of all heads."""
+class HeadTermsView:
+    """The described terms of a head, and its cloud; without rows where no term is described."""
 
-    low: float
-    high: float
-
-    def place(self, value: float | None) -> float:
-        """Where a value lies, in percent; what is outside lies at the nearer end."""
-        if value is None or value <= self.low:
-            return 0.0
-        return round(100 * min(1.0, math.log(value / self.low) / math.log(self.high / self.low)), 2)
+    ranked: RankedView
+    cloud: list[CloudWordView]
 
 
-def terms_by_head(path: Path, axis: TermAxis) -> Iterator[tuple[HeadKey, tuple[list[TermView], list[CloudWordView]]]]:
-    """Read the described terms of every head (schema HEAD_TERMS), one head at a time.
+def read_head_terms(path: Path, n_heads: int) -> dict[HeadKey, HeadTermsView]:
+    """Read the described terms of every head (schema HEAD_TERMS).
 
-    Yields:
-        Layer and head; its terms in the order of the table, and its cloud.
+    Raises:
+        ArtifactError: The table is missing or damaged.
     """
-    for table in files.iter_tables(path, term_schemas.HEAD_TERMS, _COLUMNS):
-        if table.num_rows:
-            rows = table.slice(0, N_TERMS).to_pylist()
-            yield _key(table), ([_term(row, axis) for row in rows], _cloud(table, "term"))
+    facts = files.read_facts(path, term_schemas.HEAD_TERMS)
+    names = ["layer", "head", *COLUMNS]
+    found = {_key(t): t for t in files.iter_tables(path, term_schemas.HEAD_TERMS, names) if t.num_rows}
+    nothing = term_schemas.HEAD_TERMS.table({name: [] for name in term_schemas.HEAD_TERMS.arrow.names})
+    views = {}
+    for row, prior in enumerate(facts["shrinkage"]):
+        table = found.get(divmod(row, n_heads), nothing)
+        views[divmod(row, n_heads)] = HeadTermsView(ranked_view(table, facts, prior), _cloud(table, "term"))
+    return views
 
 
 def tokens_by_head(
@@ -96,18 +77,12 @@ def tokens_by_head(
         if table.num_rows:
             frequent = pc.greater_equal(table["document_frequency"], support)
             ranked = table.filter(pc.and_not(frequent, table["special"]))
-            top = ranked.slice(0, N_TERMS).select(names).to_pylist()
+            top = ranked.slice(0, N_ROWS).select(names).to_pylist()
             yield _key(table), ([HeadTokenView(**row) for row in top], _cloud(ranked, "token"))
 
 
 def _key(table: pa.Table) -> HeadKey:
     return table["layer"][0].as_py(), table["head"][0].as_py()
-
-
-def _term(row: dict[str, Any], axis: TermAxis) -> TermView:
-    values = {name: row[name] for name in _COLUMNS if name not in ("layer", "head")}
-    places = [axis.place(row[name]) for name in ("mean", "mean_low", "mean_high")]
-    return TermView(**values, place=places[0], low_place=places[1], high_place=places[2])
 
 
 def _cloud(table: pa.Table, column: str) -> list[CloudWordView]:

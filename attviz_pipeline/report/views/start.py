@@ -1,6 +1,6 @@
 """The start page: the run, the scores of the model, and the most notable results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
+from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.report.views.tokens import TokensView, TokenView
+from attviz_pipeline.report.views.tokens import TokensView
 
-N_TOKENS = 10
+N_TERMS = 10
 N_MISTAKES = 5
 
 
@@ -40,7 +41,7 @@ class StartView:
 
     scores: list[ScoreView]
     confusion: ConfusionView | None
-    tokens: list[TokenView]
+    ranked: RankedView
     mistakes: list[DocumentRowView]
     about_mistakes: str
     heads: HeadsView
@@ -60,7 +61,7 @@ def start_view(
     return StartView(
         scores=_scores(study, scores),
         confusion=confusion_view(study),
-        tokens=tokens.rows[:N_TOKENS],
+        ranked=replace(tokens.ranked, rows=tokens.ranked.rows[:N_TERMS]),
         mistakes=mistakes,
         about_mistakes=_about_mistakes(study, mistakes),
         heads=heads,

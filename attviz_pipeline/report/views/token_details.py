@@ -38,7 +38,7 @@ class DetailPlan:
 
 def plan_details(tokens: TokenTable, study: StudyView) -> DetailPlan:
     """Distribute the byte budget of the details."""
-    support = min(study.settings.figures.min_document_frequency, study.settings.terms.min_document_frequency)
+    support = min(study.settings.figures.min_document_frequency, tokens.ranked.least)
     frequency = tokens.table["document_frequency"].to_numpy()
     special = tokens.table["special"].to_numpy(zero_copy_only=False)
     bytes_of_item = 200 + 2 * study.n_rows + 40 * len(study.label_names)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.views.ranked_terms import RankedView, ranked_view
 from attviz_pipeline.report.views.study import StudyView
 
 N_STATIC_ROWS = 100
@@ -37,8 +38,12 @@ class TokenView:
 
 @dataclass(frozen=True)
 class TokensView:
-    """The page of all tokens: `rows` are the frequent ones of highest mean; `n_words` are no vocabulary entries."""
+    """The page of all tokens: `ranked` are terms with intervals, `rows` the frequent tokens of highest mean.
 
+    `n_words` are no vocabulary entries.
+    """
+
+    ranked: RankedView
     rows: list[TokenView]
     n_tokens: int
     n_words: int
@@ -56,11 +61,13 @@ class TokenTable:
         table: Columns of schema TOKENS.
         is_word: True for words that are no vocabulary entry, [item].
         means: Mean self-attention in every head, [item, row]; 0 where the item does not occur.
+        ranked: The ranking of described terms.
     """
 
     table: pa.Table
     is_word: NDArray[np.bool_]
     means: NDArray[np.float32]
+    ranked: RankedView
 
     @property
     def best_row(self) -> list[int]:
@@ -82,6 +89,8 @@ def read_token_table(inputs: SiteInputs, study: StudyView) -> TokenTable:
     """
     entries = files.read_table(inputs.statistics.tokens, statistics_schemas.TOKENS, _COLUMNS)
     terms = files.read_table(inputs.terms.terms, term_schemas.TERMS)
+    facts = files.read_facts(inputs.terms.terms, term_schemas.TERMS)
+    ranked = ranked_view(terms, facts, facts["shrinkage"])
     terms = terms.rename_columns(["token" if name == "term" else name for name in terms.column_names]).select(_COLUMNS)
     words = terms.filter(pc.invert(pc.is_in(terms["token"], value_set=entries["token"].combine_chunks())))
     together = pa.concat_tables([entries, words.cast(entries.schema)])
@@ -90,7 +99,7 @@ def read_token_table(inputs: SiteInputs, study: StudyView) -> TokenTable:
     is_word = order >= entries.num_rows
     means = np.zeros((table.num_rows, study.n_rows), np.float32)
     _read_means(inputs, study, table["token"].combine_chunks(), is_word, means)
-    return TokenTable(table, is_word, means)
+    return TokenTable(table, is_word, means, ranked)
 
 
 def _read_means(
@@ -125,6 +134,7 @@ def tokens_view(tokens: TokenTable, details: list[int], study: StudyView, script
     frequent = _frequent(tokens.table, support)
     n_words = int(tokens.is_word.sum())
     return TokensView(
+        ranked=tokens.ranked,
         rows=[_token(tokens, row, study.n_heads) for row in frequent[:N_STATIC_ROWS]],
         n_tokens=tokens.table.num_rows - n_words,
         n_words=n_words,

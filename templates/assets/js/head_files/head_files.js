@@ -180,7 +180,7 @@ const WORDS = {
     "strongest from 0.5 on, logarithmic",
   matrix: ({ payload }, measure) =>
     `, colours from ${payload.likeness[measure].range.map((value) => formats.significant(value)).join(" to ")}; ` +
-    "faint: not beyond chance",
+    "faint: not more similar than chance",
   map: () => `, colour: ${metricTitle()}`,
 };
 

@@ -1,4 +1,4 @@
-// How alike every two heads are, with heads ordered by group.
+// How similar every two heads are, with heads ordered by group.
 
 import { element } from "../core/element.js";
 import { fitCanvas } from "../core/fit_canvas.js";
@@ -9,7 +9,7 @@ import { redraw } from "../core/redraw.js";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const LARGEST_SIDE = 560;
 
-// Reads the matrix: the value of two heads, whether it is beyond chance, and its place on the ramp (255: most alike).
+// Reads the matrix: the value of two heads, whether it is beyond chance, and its place on the ramp (255: most similar).
 const read = ({ order, cluster, falling, range, steps, values, beyond }) => {
   const n = order.length;
   const [low, high] = range;
@@ -42,7 +42,7 @@ const create = (place, part, { heads, vectors }) => {
   base.setAttribute("role", "img");
   base.setAttribute(
     "aria-label",
-    `Likeness of ${matrix.n} heads; the arrow keys move from cell to cell, the table below lists the most alike pairs`,
+    `Similarity of ${matrix.n} heads; the arrow keys move from cell to cell, the table below lists the most similar pairs`,
   );
   holder.append(base, overlay);
   let kept = false;
@@ -93,7 +93,7 @@ const create = (place, part, { heads, vectors }) => {
     const said =
       a === b
         ? " itself"
-        : `: ${matrix.value(a, b).toFixed(3)}, ${matrix.beyond(a, b) ? "alike beyond chance" : "not beyond chance"}`;
+        : `: ${matrix.value(a, b).toFixed(3)}, ${matrix.beyond(a, b) ? "more similar than chance" : "not more similar than chance"}`;
     caption.replaceChildren(
       headLink(a),
       ...(a === b ? [] : [" and ", headLink(b)]),

@@ -1,0 +1,132 @@
+"""What the pages say about the ranking of words: docs/statistics/sentences.md lists the rules."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from attviz_pipeline.report.formats import count, plural, significant
+from attviz_pipeline.report.sentences.parts import listed, model_name, said, token
+from attviz_pipeline.report.views.ranked_terms import RankedView
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.tokens import TokenView
+
+N_NAMED = 3
+
+
+def over_all_heads(ranked: RankedView, study: StudyView, *, of_model: bool) -> Markup:
+    """Say which word has the highest self-attention over all heads, beside the average word, and how sure that is.
+
+    Args:
+        ranked: The ranking.
+        study: Facts of the study.
+        of_model: Whether the model is named, as on a page that does not name it before.
+    """
+    noun = "vector" if study.imported else "head"
+    heads = f"the only {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
+    model = Markup(" of {}").format(model_name(study)) if of_model and not study.imported else ""
+    return said([_first(ranked, Markup(" over {}{}").format(heads, model)), _first_again(ranked)])
+
+
+def of_head(ranked: RankedView) -> Markup:
+    """Say which word has the highest self-attention in a head, beside the average word, and which words follow."""
+    followed = ""
+    if ranked.n_above and len(ranked.rows) >= N_NAMED:
+        names = [token(row.term) for row in ranked.rows[1:N_NAMED]]
+        followed = Markup("It is followed by {}.").format(listed(names))
+    return said([_first(ranked, Markup()), followed])
+
+
+def _first(ranked: RankedView, where: Markup) -> Markup:
+    noun, support = ranked.noun, f"in at least {ranked.least} of {plural(ranked.n_documents, 'document')}"
+    if not ranked.n_terms:
+        return Markup("No {} is {}, so {}s were not ranked.").format(noun, support, noun)
+    first, corrected = ranked.rows[0], "corrected for length" if ranked.corrected else "not corrected for length"
+    name, interval = token(first.term), f"95 % interval {significant(first.low)} to {significant(first.high)}"
+    if ranked.n_terms == 1:
+        return Markup("{} is the only {} {}, so {}s were not ranked.").format(name, noun, support, noun)
+    among = f"Of the {count(ranked.n_terms)} {noun}s {support}"
+    average = significant(ranked.average)
+    if not ranked.n_above:
+        return Markup(
+            "{}, none has an interval above the self-attention of the average {}{}, {}: {} times even attention. The "
+            "first is {} ({})."
+        ).format(among, noun, where, corrected, average, name, interval)
+    return Markup(
+        "{}, {} has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} times, and "
+        "the intervals of {} lie above that."
+    ).format(
+        among, name, where, corrected, significant(first.times), interval, noun, average, plural(ranked.n_above, noun)
+    )
+
+
+def _first_again(ranked: RankedView) -> str:
+    if not ranked.n_above or ranked.n_first is None:
+        return ""
+    again = f"It is first in {count(ranked.n_first)} of {count(ranked.n_replicates)} bootstrap samples of the texts"
+    return f"{again}." if 2 * ranked.n_first > ranked.n_replicates else f"{again}, so another {ranked.noun} could lead."
+
+
+def bars_of_ranking(ranked: RankedView) -> str:
+    """Explain the bars of a short table of a ranking."""
+    return f"Bars: 95 % intervals, on a logarithmic axis; vertical line: the average {ranked.noun}."
+
+
+def columns_of_ranking(ranked: RankedView) -> str:
+    """Explain the table of a ranking."""
+    length = (
+        "corrected for the length of texts"
+        if ranked.corrected
+        else "not corrected for length, because there are too few texts, or all of one length"
+    )
+    return (
+        f"Multiples of even attention, 1/n for n tokens, {length}; {ranked.noun}s in few documents are drawn towards "
+        f"the average {ranked.noun}. Bars: 95 % intervals on a logarithmic axis, {significant(ranked.axis.low)} to "
+        f"{significant(ranked.axis.high)}; vertical line: the average {ranked.noun}, {significant(ranked.average)}."
+    )
+
+
+def dependent_documents(study: StudyView) -> str:
+    """Warn that intervals of a head are too narrow, because they treat documents of one input row as independent."""
+    if study.summary["n_sources"] == study.n_documents:
+        return ""
+    return "Several documents come from one input row, so these intervals are too narrow."
+
+
+def rows_of_ranking(ranked: RankedView) -> str:
+    """Name a table of ranked words: how many of how many it shows."""
+    shown = len(ranked.rows)
+    return (
+        f"The {count(shown)} of {count(ranked.n_terms)} {ranked.noun}s with the highest self-attention"
+        if shown < ranked.n_terms
+        else f"All {count(shown)} {ranked.noun}s, by self-attention"
+    )
+
+
+def by_mean(rows: Sequence[TokenView], n_frequent: int, least: int, study: StudyView) -> Markup:
+    """Say what is first in the paper's ranking by the mean, and how rare its first ten are.
+
+    Args:
+        rows: The ranking.
+        n_frequent: Tokens and words in enough documents.
+        least: How many documents are enough.
+        study: Facts of the study.
+    """
+    support = f"in at least {least} of {plural(study.n_documents, 'document')}"
+    if not rows:
+        return Markup("No token other than special ones is {}.").format(support)
+    first, shown = rows[0], rows[:10]
+    told = Markup(
+        "The paper ranks tokens by their mean over all occurrences and heads (Škrlj et al. 2021, Figure 5). This mean "
+        "has no interval here, is not corrected for length, and is extreme for rare tokens. Of {} {}, {} has the "
+        "highest: {}, over {} in {}."
+    ).format(
+        plural(n_frequent, "non-special token or word", "non-special tokens and words"),
+        support,
+        token(first.token),
+        significant(first.mean, 3),
+        plural(first.count, "occurrence"),
+        plural(first.document_frequency, "document"),
+    )
+    n_rarest = sum(row.document_frequency == least for row in shown)
+    rarest = f"{count(n_rarest)} of the first {len(shown)} are in {plural(least, 'document')} only." if n_rarest else ""
+    return said([told, rarest])
