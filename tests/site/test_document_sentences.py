@@ -8,12 +8,14 @@ from markupsafe import escape
 from study_views import study_view
 
 from attviz_pipeline.aggregates import AGGREGATES
+from attviz_pipeline.analysis.group_documents import FEWEST_DOCUMENTS
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document, documents, parts
 from attviz_pipeline.report.sentences.document import Ranked
 from attviz_pipeline.report.sentences.study import documents_with_maps, kept_whole, unknown_tokens
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document import DocumentView, document_view
+from attviz_pipeline.report.views.document_groups import DeviationView, DocumentGroups, DocumentGroupView
 from attviz_pipeline.report.views.study import HeadRef
 
 WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
@@ -40,6 +42,61 @@ def test_the_source_of_the_predictions_is_named() -> None:
     assert documents.source(study_view(settings=loaded, n_labelled=0)).endswith("</bdi>. No gold label is known.")
     assert "fine-tuned" in documents.source(study_view())
     assert "names no model and has no gold labels" in documents.source(study_view(imported=True))
+
+
+def groups(**changed: object) -> DocumentGroups:
+    heads = [DeviationView(HeadRef(0, 1, "page"), 1.0)]
+    found = DocumentGroups(
+        groups=[DocumentGroupView(number, 20, heads) for number in (1, 2)],
+        outcome="found",
+        n_documents=40,
+        silhouette=0.39,
+        silhouette_by_chance=0.16,
+        p=0.01,
+        length_share=0.08,
+        length_share_by_chance=0.02,
+        of_document=np.zeros(40, np.int64),
+    )
+    return replace(found, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            groups(),
+            (
+                "2 groups of 40 documents, by the activity of their heads at equal length, are separated beyond chance "
+                "(mean silhouette 0.39; 95 % of clouds without groups are below 0.16; p 0.01). They account for 8 % of "
+                "the variance of length, random groups for 2 %."
+            ),
+        ),
+        (
+            groups(groups=[], outcome="nothing_found", silhouette=0.14, p=0.3),
+            (
+                "Documents were grouped by the activity of their heads at equal length: no groups were found that are "
+                "beyond chance (mean silhouette 0.14; 95 % of clouds without groups are below 0.16; p 0.3)."
+            ),
+        ),
+        (
+            groups(groups=[], outcome="nothing_found", silhouette=None),
+            "Documents were grouped by the activity of their heads at equal length: no groups were found.",
+        ),
+        (
+            groups(groups=[], outcome="not_compared", n_documents=1),
+            (
+                "Documents were not grouped by the activity of their heads at equal length: 1 document with words, and "
+                "20 are needed."
+            ),
+        ),
+    ],
+)
+def test_groups_are_told_beside_chance(found: DocumentGroups, told: str) -> None:
+    assert documents.groups(found) == told
+
+
+def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
+    assert documents.FEWEST_GROUPED == FEWEST_DOCUMENTS
 
 
 def test_a_score_stands_beside_the_length_of_documents() -> None:

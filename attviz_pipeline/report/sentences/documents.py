@@ -2,13 +2,16 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.sentences.study import kept_whole
 from attviz_pipeline.report.tiers import Tiers
+from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
 
 MINUS = "\u2212"
+FEWEST_GROUPED = 20
+"""Documents that the stage `group_documents` needs."""
 FEWEST_RANKED = 10
 """Documents from which on a rank correlation with their length is told."""
 
@@ -44,6 +47,30 @@ def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
 def search(n_characters: int) -> str:
     """Say how much of every text the search covers, where it is not all."""
     return f"The corpus is large: the search covers only the first {n_characters} characters of each text."
+
+
+def groups(found: DocumentGroups) -> str:
+    """Say whether heads divide the documents into groups, beside what a cloud without groups gives."""
+    by = "by the activity of their heads at equal length"
+    if found.outcome == "not_compared":
+        n = plural(found.n_documents, "document")
+        return f"Documents were not grouped {by}: {n} with words, and {FEWEST_GROUPED} are needed."
+    if found.silhouette is None or found.silhouette_by_chance is None or found.p is None:
+        return f"Documents were grouped {by}: no groups were found."
+    numbers = (
+        f"mean silhouette {found.silhouette:.2f}; 95 % of clouds without groups are below "
+        f"{found.silhouette_by_chance:.2f}; p {significant(found.p, 1)}"
+    )
+    if found.outcome == "nothing_found":
+        return f"Documents were grouped {by}: no groups were found that are beyond chance ({numbers})."
+    length = ""
+    if found.length_share is not None and found.length_share_by_chance is not None:
+        share, by_chance = percent(found.length_share), percent(found.length_share_by_chance)
+        length = f" They account for {share} of the variance of length, random groups for {by_chance}."
+    return (
+        f"{len(found.groups)} groups of {plural(found.n_documents, 'document')}, {by}, are separated beyond chance "
+        f"({numbers}).{length}"
+    )
 
 
 def score(title: str, note: str, with_length: float | None) -> str:

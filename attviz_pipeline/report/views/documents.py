@@ -89,13 +89,14 @@ class DocumentsView:
     """The index page.
 
     Args:
-        heading: Its title; `hints` and `about_scores` are sentences too.
+        heading: Its title; `hints`, `about_scores` and `about_groups` are sentences too.
         n_labelled: Documents with a gold label.
     """
 
     heading: str
     hints: list[str]
     about_scores: list[str]
+    about_groups: str
     n_labelled: int
     rows: list[DocumentRowView]
     n_documents: int
@@ -131,6 +132,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     return DocumentsView(
         heading=sentences.heading(study.n_documents, study.n_labelled, study.n_wrong),
         hints=[*first, *_hints(study, searchable, tiers)],
+        about_groups=sentences.groups(scores.groups),
         about_scores=list(_about_scores(index, found, scores)),
         n_labelled=study.n_labelled,
         rows=rows,
