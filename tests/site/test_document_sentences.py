@@ -12,7 +12,13 @@ from attviz_pipeline.analysis.group_documents import FEWEST_DOCUMENTS
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document, documents, parts
 from attviz_pipeline.report.sentences.document import Ranked
-from attviz_pipeline.report.sentences.study import documents_with_maps, kept_whole, unknown_tokens
+from attviz_pipeline.report.sentences.study import (
+    by_position,
+    distribution_of_head,
+    documents_with_maps,
+    kept_whole,
+    unknown_tokens,
+)
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document import DocumentView, document_view
 from attviz_pipeline.report.views.document_groups import DeviationView, DocumentGroups, DocumentGroupView
@@ -140,6 +146,12 @@ def test_unknown_tokens_are_told_where_there_are_any() -> None:
         "1 token of text (0.5 %), in 1 document, is unknown to the model"
     )
     assert "Rankings exclude them" in unknown_tokens(study_view(n_unknown_tokens=2, **numbers))
+
+
+def test_plots_of_a_head_say_what_they_show() -> None:
+    assert distribution_of_head(0.0123) == "Share of tokens per tenth of a decade; median about 0.012."
+    assert by_position(study_view()).endswith("for the layer of this head: they are recorded per layer, not per head.")
+    assert "over all vectors" in by_position(study_view(imported=True))
 
 
 def test_the_prediction_has_its_probability_unless_there_is_one_class() -> None:

@@ -1,6 +1,6 @@
-"""What several pages say of the study as a whole."""
+"""What several pages say of the study as a whole, and of their plots."""
 
-from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.views.study import StudyView
 
 
@@ -41,6 +41,21 @@ def kept_whole(study: StudyView) -> str:
     kinds = {"low_confidence", "sample"} | ({"misclassified"} if study.n_wrong else set())
     names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
     return ", then ".join((["those with maps"] if study.map_reasons else []) + names)
+
+
+def distribution_of_head(median: float) -> str:
+    """Describe how the self-attention of tokens is distributed in a head."""
+    return f"Share of tokens per tenth of a decade; median about {significant(median)}."
+
+
+def by_position(study: StudyView) -> str:
+    """Say whose mean a curve by position shows: positions are recorded per layer."""
+    whose = (
+        "over all vectors: they are not recorded per vector"
+        if study.imported
+        else ("for the layer of this head: they are recorded per layer, not per head")
+    )
+    return f"Mean self-attention by position in the document, {whose}."
 
 
 def _in_order(names: dict[str, str], kinds: set[str]) -> str:
