@@ -92,11 +92,11 @@ const said = ({ logarithmic }, value) =>
   logarithmic ? `× ${formats.significant(Math.exp(Math.abs(value)))}` : formats.significant(Math.abs(value));
 
 const ranking = (cloud, names, side, name) =>
-  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None has more in ${name}.`);
+  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None is higher in ${name}.`);
 
 const rankingTable = (cloud, names, side, name) =>
   tableOf(
-    `More in ${name}`,
+    `Higher in ${name}`,
     [
       ["Name", "text"],
       [names[0], "of-left"],
