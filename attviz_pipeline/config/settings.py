@@ -327,8 +327,10 @@ class ClassesSettings(Section):
         description="Permutations of each test; `auto` gives 999 to each, and more to those that are still extreme, as "
         "many as their number needs",
     )
-    length_strata: int = Field(
-        5, ge=1, description="Strata of similar length within which documents are permuted; 1 ignores length"
+    length_strata: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Strata of similar length within which documents are permuted; 1 ignores length, `auto` makes one "
+        "for every seven input rows, but at least five",
     )
     prior_count: float = Field(
         500, gt=0, description="Weight of the Dirichlet prior of the log-odds, as a number of occurrences"

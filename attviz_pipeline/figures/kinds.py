@@ -65,7 +65,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "top_terms": FigureKind(
         draw_top_terms,
         {"": "Terms with the highest self-attention relative to even attention"},
-        "mean of ln(n a) over occurrences and heads, shrunken; 95 % interval of a bootstrap over input rows",
+        "mean of ln(n a) over occurrences and heads, corrected for length and shrunken; 95 % posterior interval",
         chapter="tokens",
         names_words=True,
     ),

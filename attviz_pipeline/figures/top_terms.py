@@ -1,4 +1,4 @@
-"""Terms with the highest self-attention relative to even attention, with 95 % intervals."""
+"""Terms with the highest self-attention, corrected for length, with 95 % intervals."""
 
 import logging
 from collections.abc import Iterator
@@ -19,15 +19,19 @@ INCHES_PER_ROW = 0.152
 INCHES_OF_LABELS = 0.68
 LEVELS = {"token": "tokens", "word": "words", "lower_word": "words, in lower case,"}
 COLUMNS = [
-    *("term", "count", "document_frequency", "log_ratio", "log_ratio_low", "log_ratio_high", "shrunken_log_ratio"),
+    *("term", "count", "document_frequency"),
+    *("shrunken_log_ratio", "shrunken_log_ratio_low", "shrunken_log_ratio_high"),
+    *("corrected_log_ratio", "corrected_log_ratio_low", "corrected_log_ratio_high"),
+    *("log_ratio", "log_ratio_low", "log_ratio_high"),
     *("mean", "mean_low", "mean_high", "normalised", "normalised_low", "normalised_high"),
 ]
+_SHRUNKEN = ("shrunken_log_ratio", "shrunken_log_ratio_low", "shrunken_log_ratio_high")
 Columns = dict[str, list[Any]]
 log = logging.getLogger(__name__)
 
 
 def draw_top_terms(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw log ratio and mean of the top terms over all heads, with intervals.
+    """Draw the shrunken log ratio and the mean of the top terms over all heads, with intervals.
 
     Raises:
         ArtifactError: The table of terms is unusable.
@@ -42,18 +46,20 @@ def draw_top_terms(inputs: Inputs) -> Iterator[Drawing]:
         return
     rows = table.select(COLUMNS).slice(0, inputs.settings.n_tokens).to_pydict()
     style.warn_of_missing_glyphs(rows["term"], log)
-    shown = len(rows["term"])
+    shown, average = len(rows["term"]), float(np.exp(facts["shrinkage"]["prior_mean"]))
+    corrected = "corrected for length" if facts["length_curve"] != "none" else "not corrected for length"
     yield finish(
-        lambda: _plot(rows),
+        lambda: _plot(rows, average),
         name=KIND,
         kind=KIND,
         caption=(
             "Self-attention relative to even attention, over all heads: 1 means 1/n in a text of n tokens, 2 twice "
-            f"that. Shown: {shown:,} of {table.num_rows:,} {LEVELS[facts['level']]} that occur {support}, ranked by "
-            "the geometric mean after shrinkage, which draws terms of few documents towards the overall mean (ring). "
-            f"Dot: geometric mean; line: 95 % interval, {facts['n_replicates']:,} bootstrap replicates over "
-            "input rows (no line: all in one row). "
-            "Right: mean self-attention, not corrected for length, with its interval."
+            f"that; {corrected}. Shown: {shown:,} of {table.num_rows:,} {LEVELS[facts['level']]} that occur {support}, "
+            "ranked by the geometric mean after shrinkage, which draws terms of few documents towards the average term "
+            f"(dashed line, {average:.2g}). Dot: after shrinkage; line: 95 % posterior interval; ring: before "
+            f"shrinkage. The first term is first in {facts['n_replicates_first']:,} of {facts['n_replicates']:,} "
+            "bootstrap samples. Right: mean self-attention, not corrected for length, with the 95 % interval of the "
+            "bootstrap over input rows (no line: all in one row)."
         ),
         alt=_alt(rows),
         columns={"rank": range(1, shown + 1), **rows},
@@ -64,19 +70,15 @@ def draw_top_terms(inputs: Inputs) -> Iterator[Drawing]:
 def _alt(rows: Columns) -> str:
     named = [
         f"“{style.legible(term)}” ({np.exp(value):.2g} times, from {np.exp(low):.2g} to {np.exp(high):.2g})"
-        if low is not None
-        else f"“{style.legible(term)}” ({np.exp(value):.2g} times, no interval)"
-        for term, value, low, high in zip(
-            *(rows[name][:5] for name in ("term", "log_ratio", "log_ratio_low", "log_ratio_high")), strict=True
-        )
+        for term, value, low, high in zip(*(rows[name][:5] for name in ("term", *_SHRUNKEN)), strict=True)
     ]
     return (
         f"Dot plot with intervals of the {len(rows['term'])} terms with the highest self-attention relative to even "
-        f"attention. Highest: {', '.join(named)}."
+        f"attention, after shrinkage. Highest: {', '.join(named)}."
     )
 
 
-def _plot(rows: Columns) -> Figure:
+def _plot(rows: Columns, average: float) -> Figure:
     n_rows = len(rows["term"])
     figure = Figure(
         figsize=(style.WIDTH_INCHES, INCHES_OF_LABELS + INCHES_PER_ROW * max(n_rows, 3)),
@@ -87,7 +89,7 @@ def _plot(rows: Columns) -> Figure:
     for axes in (ratio, mean, numbers):
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    _plot_ratio(ratio, rows, places)
+    _plot_ratio(ratio, rows, places, average)
     _plot_mean(mean, rows, places)
     _write_numbers(numbers, rows, places)
     ratio.set_yticks(places, [style.legible(term) for term in rows["term"]])
@@ -95,14 +97,15 @@ def _plot(rows: Columns) -> Figure:
     return figure
 
 
-def _plot_ratio(axes: Axes, rows: Columns, places: np.ndarray) -> None:
-    low, high = (np.exp(_numbers(rows[f"log_ratio_{end}"])) for end in ("low", "high"))
-    value, shrunken = np.exp(_numbers(rows["log_ratio"])), np.exp(_numbers(rows["shrunken_log_ratio"]))
+def _plot_ratio(axes: Axes, rows: Columns, places: np.ndarray, average: float) -> None:
+    value, low, high = (np.exp(_numbers(rows[name])) for name in _SHRUNKEN)
+    before = np.exp(_numbers(rows["corrected_log_ratio"]))
     axes.set_xscale("log")
+    axes.axvline(average, color=style.MUTED, linewidth=0.8, linestyle="--")
     axes.hlines(places, low, high, color=style.LIGHT_BLUE, linewidth=2.6)
-    axes.plot(shrunken, places, "o", markersize=4.4, markerfacecolor="none", color=style.INK, markeredgewidth=0.6)
+    axes.plot(before, places, "o", markersize=4.4, markerfacecolor="none", color=style.INK, markeredgewidth=0.6)
     axes.plot(value, places, "o", color=style.BLUE, markersize=3.2)
-    every = np.concatenate([low, high, value, shrunken])
+    every = np.concatenate([low, high, value, before, [average]])
     bottom, top = np.nanmin(every), np.nanmax(every)
     axes.set_xlim(bottom / 1.06, max(top, bottom * 1.2) * 1.06)
     axes.set_xticks(*style.log_ticks(*axes.get_xlim()))

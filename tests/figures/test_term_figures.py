@@ -50,8 +50,10 @@ def test_top_terms_are_those_of_the_table(study: TermStudy, figures: dict[str, D
     assert list(figure.columns["term"]) == [row["term"] for row in rows[:10]]
     assert [text for text in texts_in(figure) if text in figure.columns["term"]] == list(figure.columns["term"])
     first = rows[0]
-    assert f"“{first['term']}” ({np.exp(first['log_ratio']):.2g} times" in figure.alt
+    assert f"“{first['term']}” ({np.exp(first['shrunken_log_ratio']):.2g} times" in figure.alt
     assert f"10 of {len(rows)} words that occur in at least 3 documents" in figure.caption
+    n_first = study.facts("terms")["n_replicates_first"]
+    assert f"The first term is first in {n_first} of 100 bootstrap samples." in figure.caption
 
 
 def test_class_figures_say_what_the_tables_say(study: TermStudy, figures: dict[str, Drawing]) -> None:

@@ -72,7 +72,7 @@ def test_where_nothing_differs_no_page_names_a_difference(inputs: SiteInputs, tm
     for text in (start, listed):
         assert "None of 6 heads differs beyond chance between one gold class and the other documents" in text
         assert "The use of none of the " in text
-        assert "differs most" not in text
+        assert "largest difference" not in text
     assert "None of 6 heads differs beyond chance between these" in of_class
     assert "The self-attention of none of " in of_class
     assert "Words used more" not in start + of_class
@@ -90,9 +90,9 @@ def test_what_differs_is_named_on_every_page(inputs: SiteInputs, tmp_path: Path)
     for page in (links.START, links.CLASSES):
         text = words(tmp_path / "site" / page)
         assert "1 of 6 heads differs beyond chance" in text
-        assert "L1·H2 differs most" in text
+        assert "It is L1·H2: its self-attention" in text
         assert "In 43 of 100 random halves of the documents" in text
-        assert f" in {LABEL_NAMES[1]}, g " in text
+        assert f" in {LABEL_NAMES[1]}, Hedges' g " in text
         assert "The use of 1 of the " in text
     assert f"use {mine[0]['term']} more than others do" in words(tmp_path / "site" / links.class_page(1))
     assert f"in {LABEL_NAMES[1]} than in the other documents" in words(tmp_path / "site" / links.head(1, 2))

@@ -74,12 +74,14 @@ def test_a_role_is_named_with_its_reason(inputs: SiteInputs, views: list[HeadPag
 def test_terms_have_the_intervals_of_the_table(inputs: SiteInputs, views: list[HeadPageView]) -> None:
     rows = files.read_table(inputs.terms.head_terms, term_schemas.HEAD_TERMS).to_pylist()
     mine = [row for row in rows if (row["layer"], row["head"]) == (1, 2)]
-    shown = views[5].terms
+    shown = views[5].ranked.rows
     assert [term.term for term in shown] == [row["term"] for row in mine][: len(shown)]
-    assert [(t.mean, t.mean_low, t.mean_high) for t in shown] == [
-        (row["mean"], row["mean_low"], row["mean_high"]) for row in mine[: len(shown)]
-    ]
+    for term, row in zip(shown, mine, strict=False):
+        logs = [row[f"shrunken_log_ratio{end}"] for end in ("", "_low", "_high")]
+        assert [term.times, term.low, term.high] == pytest.approx(np.exp(logs))
     assert all(0 <= term.low_place <= term.place <= term.high_place <= 100 for term in shown)
+    # The order of the table is that of the value that it shows.
+    assert [term.times for term in shown] == sorted((term.times for term in shown), reverse=True)
     largest = max(mine, key=lambda row: (row["mean"], row["term"]))
     assert next(word for word in views[5].cloud if word.word == largest["term"]).size == 8
     assert {word.size for word in views[5].cloud} <= set(range(1, 9))
@@ -204,7 +206,7 @@ def test_a_page_says_where_evidence_is_missing(tmp_path: Path) -> None:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False, n_layers=1, n_heads=1)
     write_site(site_settings(), inputs, tmp_path / "site")
     text = " ".join(Page(tmp_path / "site" / links.head(0, 0)).text.split())
-    assert "It was not compared with other heads: there are too few heads, tokens or documents." in text
+    assert "It was not compared with others: there are too few heads, tokens or documents." in text
     assert "It was not compared between groups of documents" in text
     classes = " ".join(Page(tmp_path / "site" / links.CLASSES).text.split())
     assert "Classes were not compared: a comparison needs two documents that are in a class" in classes

@@ -1,0 +1,159 @@
+"""What the pages say about the ranking of words: every form of each sentence, with its numbers."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from sentence_views import HOSTILE, study_view, words
+
+from attviz_pipeline.report.sentences import terms as sentences
+from attviz_pipeline.report.views.ranked_terms import RankedView, ranked_view
+from attviz_pipeline.report.views.tokens import TokenView
+
+FACTS = {
+    "n_supported": 40,
+    "min_document_frequency": 3,
+    "n_documents": 55,
+    "level": "lower_word",
+    "length_curve": "spline",
+    "n_replicates_first": 155,
+    "n_replicates": 500,
+}
+
+
+def ranked(*terms: tuple[str, float, float], **facts: object) -> RankedView:
+    """A ranking of terms, each with its shrunken value and half the width of its interval; the average term has 0."""
+    rows = [
+        {
+            "term": term,
+            "count": 4,
+            "document_frequency": 3,
+            "mean": 0.02,
+            "shrunken_log_ratio": value,
+            "shrunken_log_ratio_low": value - half,
+            "shrunken_log_ratio_high": value + half,
+        }
+        for term, value, half in terms
+    ]
+    names = [
+        "term",
+        "count",
+        "document_frequency",
+        "mean",
+        *(f"shrunken_log_ratio{end}" for end in ("", "_low", "_high")),
+    ]
+    table = pa.table({name: pa.array([row[name] for row in rows]) for name in names})
+    if not rows:
+        table = table.cast(pa.schema([(name, pa.string() if name == "term" else pa.float64()) for name in names]))
+    return ranked_view(table, FACTS | {"n_supported": len(rows)} | facts, {"prior_mean": 0.0})
+
+
+FOUND = [("monday", 0.6, 0.2), ("bank", 0.5, 0.6), ("goal", 0.4, 0.1), ("the", -0.5, 0.1)]
+
+
+def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None:
+    told = words(sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=True))
+
+    assert told == (
+        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention over all 6 heads of "
+        "some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has "
+        "1.0 times, and the intervals of 2 words lie above that. It is first in 155 of 500 bootstrap samples of the "
+        "texts, so another word could lead."
+    )
+    assert "some/bert" not in sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=False)
+    assert "over the only head," in sentences.over_all_heads(
+        ranked(*FOUND), study_view(n_layers=1, n_heads=1), of_model=False
+    )
+
+
+def test_a_first_word_that_usually_leads_is_not_doubted() -> None:
+    told = words(sentences.over_all_heads(ranked(*FOUND, n_replicates_first=251), study_view(), of_model=False))
+
+    assert told.endswith("It is first in 251 of 500 bootstrap samples of the texts.")
+
+
+def test_a_head_names_the_words_that_follow() -> None:
+    found = replace(ranked(*FOUND), n_first=None)
+
+    assert words(sentences.of_head(found)) == (
+        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention, corrected for length: "
+        "1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times, and the intervals of 2 "
+        "words lie above that. It is followed by bank and goal."
+    )
+
+
+def test_nothing_found_names_no_highest_word() -> None:
+    unclear = ranked(("monday", 0.2, 0.4), ("bank", 0.1, 0.4), ("goal", 0.0, 0.4))
+
+    for told in (sentences.of_head(unclear), sentences.over_all_heads(unclear, study_view(), of_model=False)):
+        assert "none has an interval above the self-attention of the average word" in told
+        assert "The first is monday (95 % interval 0.82 to 1.8)." in words(told)
+        assert "highest" not in told
+        assert "bootstrap" not in told
+        assert "followed" not in told
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ([], "No word is in at least 3 of 55 documents, so words were not ranked."),
+        (FOUND[:1], "monday is the only word in at least 3 of 55 documents, so words were not ranked."),
+    ],
+    ids=["none", "one"],
+)
+def test_not_compared_is_a_sentence_of_its_own(terms: list[tuple[str, float, float]], expected: str) -> None:
+    found = replace(ranked(*terms), n_above=0)
+
+    assert words(sentences.of_head(found)) == expected
+
+
+def test_what_is_not_corrected_is_not_called_corrected() -> None:
+    plain = ranked(*FOUND, length_curve="none")
+
+    assert ", not corrected for length: 1.8 times" in sentences.of_head(plain)
+    assert "not corrected for length, because there are too few texts" in sentences.columns_of_ranking(plain)
+    assert "tokens, corrected for the length of texts" in sentences.columns_of_ranking(ranked(*FOUND))
+
+
+def test_tokens_are_called_tokens() -> None:
+    assert "Of the 4 tokens in at least" in sentences.of_head(ranked(*FOUND, level="token"))
+
+
+def test_a_table_says_how_many_rows_it_shows() -> None:
+    assert sentences.rows_of_ranking(ranked(*FOUND)) == "All 4 words, by self-attention"
+    assert sentences.rows_of_ranking(ranked(*FOUND, n_supported=40)) == (
+        "The 4 of 40 words with the highest self-attention"
+    )
+    assert "the average word" in sentences.bars_of_ranking(ranked(*FOUND))
+
+
+def test_intervals_of_segments_are_called_too_narrow() -> None:
+    assert not sentences.dependent_documents(study_view(n_sources=55))
+    assert "too narrow" in sentences.dependent_documents(study_view(n_sources=20))
+
+
+def by_mean(*frequencies: int, name: str = "goal") -> list[TokenView]:
+    return [TokenView(name, False, 7, n, 0.0453, 0.01, 0, 0.4, 0, 0, "heads/0.html") for n in frequencies]
+
+
+def test_the_papers_ranking_says_how_rare_its_first_are() -> None:
+    told = words(sentences.by_mean(by_mean(3, 9, 3), 301, 3, study_view()))
+
+    assert told.startswith("The paper ranks tokens by their mean over all occurrences and heads")
+    assert told.endswith(
+        "Of 301 non-special tokens and words in at least 3 of 55 documents, goal has the highest: 0.0453, over 7 "
+        "occurrences in 3 documents. 2 of the first 3 are in 3 documents only."
+    )
+    assert "only" not in sentences.by_mean(by_mean(9, 9), 2, 3, study_view())
+    assert words(sentences.by_mean([], 0, 3, study_view())) == (
+        "No token other than special ones is in at least 3 of 55 documents."
+    )
+
+
+def test_texts_are_escaped() -> None:
+    hostile = [(HOSTILE, 0.6, 0.1), (HOSTILE, 0.5, 0.1), (HOSTILE, 0.4, 0.1)]
+
+    assert HOSTILE not in sentences.over_all_heads(ranked(*hostile), study_view(), of_model=True)
+    assert HOSTILE not in sentences.of_head(ranked(*hostile))
+    assert HOSTILE not in sentences.of_head(replace(ranked(*hostile), n_above=0))
+    assert HOSTILE not in sentences.by_mean(by_mean(3, name=HOSTILE), 1, 3, study_view())
