@@ -150,6 +150,12 @@ def test_the_papers_ranking_says_how_rare_its_first_are() -> None:
     )
 
 
+def test_tokens_of_a_document_are_ranked_by_their_mean() -> None:
+    assert sentences.of_document(study_view()) == (
+        "By mean self-attention over heads in this text; special and unknown tokens are left out."
+    )
+
+
 def test_texts_are_escaped() -> None:
     hostile = [(HOSTILE, 0.6, 0.1), (HOSTILE, 0.5, 0.1), (HOSTILE, 0.4, 0.1)]
 

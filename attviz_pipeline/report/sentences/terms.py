@@ -130,3 +130,9 @@ def by_mean(rows: Sequence[TokenView], n_frequent: int, least: int, study: Study
     n_rarest = sum(row.document_frequency == least for row in shown)
     rarest = f"{count(n_rarest)} of the first {len(shown)} are in {plural(least, 'document')} only." if n_rarest else ""
     return said([told, rarest])
+
+
+def of_document(study: StudyView) -> str:
+    """Say how the tokens of one document are ranked."""
+    heads = "vectors" if study.imported else "heads"
+    return f"By mean self-attention over {heads} in this text; special and unknown tokens are left out."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.report.sentences import documents
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
@@ -30,6 +31,7 @@ class StartView:
     confusion: ConfusionView | None
     ranked: RankedView
     mistakes: list[DocumentRowView]
+    about_mistakes: str
     heads: HeadsView
     classes: list[ClassScoreView]
     differences: DifferencesView
@@ -40,16 +42,24 @@ def start_view(
     study: StudyView, index: Path, heads: HeadsView, tokens: TokensView, evidence: ClassEvidence
 ) -> StartView:
     """Put together the start page."""
+    mistakes = [row_view(row, study) for row in _most_confident_mistakes(index)]
     compared = classes_view(evidence, study)
     return StartView(
         scores=scores_view(study, evidence.assessment),
         confusion=confusion_view(study),
         ranked=replace(tokens.ranked, rows=tokens.ranked.rows[:N_TERMS]),
-        mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
+        mistakes=mistakes,
+        about_mistakes=_about_mistakes(study, mistakes),
         heads=heads,
         classes=compared.classes,
         differences=compared.differences,
     )
+
+
+def _about_mistakes(study: StudyView, shown: list[DocumentRowView]) -> str:
+    if not shown:
+        return documents.no_mistakes(study.n_documents, study.n_labelled)
+    return documents.mistakes(study, shown[0].prediction, shown[0].numbers["confidence"])
 
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
