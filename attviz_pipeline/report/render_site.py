@@ -257,7 +257,7 @@ class _SiteWriter:
         return numbers
 
     def _write_start(self, token_view: tokens.TokensView) -> None:
-        head_view = heads.heads_view(self._heads, self._evidence.relative, self._study)
+        head_view = heads.heads_view(self._heads, self._evidence.relative, self._evidence.evenness, self._study)
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
         calibration = figures.address_of("reliability", self._figures)
