@@ -171,7 +171,7 @@ def test_as_many_heads_can_be_pinned_as_there_are_colours() -> None:
 
     assert pins is not None
     n_pins = {8: "eight", 9: "nine", 10: "ten"}[pins[1].count("#")]
-    assert MOST_PINS == n_pins
+    assert n_pins == MOST_PINS
 
 
 def files_with(pattern: str, paths: Iterable[Path]) -> set[str]:
