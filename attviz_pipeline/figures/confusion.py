@@ -53,10 +53,13 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _scores(scores: Mapping[str, Any]) -> str:
-    scores_in_words = f"Accuracy {interval(scores['accuracy'])}, macro F1 {interval(scores['macro_f1'])}"
-    if scores["macro_f1"]["low"] is None:
-        scores_in_words += " (no interval, since a class has too few input rows)"
-    return f"{scores_in_words}; intervals: bootstrap over input rows."
+    f1, baseline = scores["macro_f1"], scores["majority_baseline"]
+    how = ", bootstrap over input rows" if f1["low"] is not None else ", no interval: too few input rows or mistakes"
+    return (
+        f"Accuracy {interval(scores['accuracy'])}, by Wilson's method; always predicting the largest class would give "
+        f"{baseline['accuracy']:.3f}. Macro F1 {interval(f1)}{how}; of the "
+        f"largest class {baseline['macro_f1']:.3f}."
+    )
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:

@@ -15,6 +15,7 @@ from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.classes import one_prediction
+from attviz_pipeline.report.sentences.scores import baseline
 from attviz_pipeline.report.sentences.study import attends_evenly
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views import (
@@ -37,6 +38,7 @@ from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
+from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
 from attviz_pipeline.stages import RenderSite
 
@@ -225,7 +227,10 @@ class _SiteWriter:
     def _write_classes(self) -> None:
         for view in classes.iter_group_pages(self._classes, self._study):
             self._pages.write(view.page, "class.html", view)
-        self._pages.write(links.CLASSES, "classes.html", classes.classes_view(self._classes, self._study))
+        assessment = self._classes.assessment
+        page = classes.classes_view(self._classes, self._study)
+        page = replace(page, baseline=baseline(assessment), intervals=intervals_of_classes(assessment))
+        self._pages.write(links.CLASSES, "classes.html", page)
         columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 
@@ -270,5 +275,7 @@ class _SiteWriter:
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
-        view = about.about_view(self._study, ledger, scripts, evidence_view(self._classes))
+        evidence = evidence_view(self._classes, self._study)
+        scores = scores_view(self._study, self._classes.assessment)
+        view = about.about_view(self._study, ledger, scripts, evidence, scores)
         self._pages.write(links.ABOUT, "about.html", view)

@@ -17,7 +17,6 @@ from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import classes
 from attviz_pipeline.report.views.class_terms import read_group_terms
 from attviz_pipeline.report.views.classes import ClassEvidence, DocumentLists, GroupView
-from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.separation import read_separation
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
@@ -217,17 +216,14 @@ def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:
         assert not any(attribute.startswith("on") for _, attribute, _ in page.attributes)
 
 
-def test_the_about_page_gives_the_associations(inputs: SiteInputs, site: Path, evidence: ClassEvidence) -> None:
-    view = evidence_view(evidence)
+def test_the_about_page_gives_the_associations(inputs: SiteInputs, site: Path) -> None:
     rows = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pylist()
     mistakes = [row for row in rows if (row["grouping"], row["group"]) == ("correct", "wrong")]
-    assert view.n_heads_that_differ == sum(row["q"] < 0.05 for row in mistakes)
-    assert view.n_heads_compared == len(mistakes) == 6
+    n_differ = sum(row["q"] < 0.05 for row in mistakes)
+    assert len(mistakes) == 6
     assessed = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)["confidence_and_entropy"][
         0
     ]["spearman"]
-    assert view.spearman is not None
-    assert view.spearman.value == assessed["value"]
     text = " ".join(Page(site / links.ABOUT).text.split())
     assert f"{assessed['value']:+.2f} (95 % interval {assessed['low']:+.2f} to {assessed['high']:+.2f})" in text
-    assert f"{view.n_heads_that_differ} of 6 heads" in text
+    assert f"{n_differ or 'none'} of 6 heads" in text
