@@ -114,7 +114,7 @@ def test_curves_are_told_from_their_first_position() -> None:
 )
 def test_shares_of_pairs_stand_beside_chance(q: list[float], value: list[float], told: str) -> None:
     pairs = pa.table({"value": value, "null_low": [0.4, 0.4], "null_high": [0.6, 0.6], "q": q})
-    likeness = Likeness(MEASURES[0], {"constant_heads": []}, pairs, pa.table({}))
+    likeness = Likeness(MEASURES[0], {"constant_heads": []}, pairs, pa.table({"head": [0, 1]}))
 
     assert likeness.compared_with_chance == f"{told} than in 97.5 % of the permutations, as 2.5 % are by chance."
 

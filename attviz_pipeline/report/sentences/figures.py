@@ -9,14 +9,15 @@ from attviz_pipeline.report.views.study import StudyView
 
 def opening(study: StudyView) -> Markup:
     """Say what the figures are of."""
-    told = Markup("Figures of {} and of {} {}. Each comes with its data as CSV and Parquet.")
-    noun = "vector" if study.imported else "head"
-    model = Markup("of the model that the file does not name") if study.imported else _of(study)
-    return told.format(plural(study.n_documents, "document"), plural(study.n_rows, noun), model)
-
-
-def _of(study: StudyView) -> Markup:
-    return Markup("of {}").format(parts.model_name(study))
+    documents = plural(study.n_documents, "document")
+    if study.imported:
+        told = Markup(
+            "Figures of {} and of {} of <bdi>{}</bdi>, which names no model; figures count vectors as heads of layer "
+            "0. Each comes with its data as CSV and Parquet."
+        )
+        return told.format(documents, plural(study.n_rows, "vector"), study.dataset["source"] or "local files")
+    told = Markup("Figures of {} and of {} of {}. Each comes with its data as CSV and Parquet.")
+    return told.format(documents, plural(study.n_rows, "head"), parts.model_name(study))
 
 
 def hidden_words() -> str:

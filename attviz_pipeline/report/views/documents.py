@@ -159,7 +159,7 @@ def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Ite
 
 
 def _about_scores(index: Path, wanted: dict[str, NumberColumn], scores: DocumentScores) -> Iterator[str]:
-    columns = ["position", "prediction", "probabilities", "n_tokens", "mean"]
+    columns = [name for name in SOURCES if name not in {"id", "text", "label"}]
     rows = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, columns).to_pylist()
     lengths = np.array([row["n_tokens"] for row in rows], np.float64)
     for name, column in wanted.items():

@@ -54,15 +54,18 @@ class EvennessView:
     Args:
         even: Whether the n a of a head's tokens is typically within the factor `within` of 1, [row]; empty where no
             document was compared.
-        constant: Whether a head's tokens are typically within this factor of each other in a document, [row].
         within: The factor.
         n_documents: Documents compared.
     """
 
     even: list[bool]
-    constant: list[bool]
     within: float
     n_documents: int
+
+    @property
+    def n_even(self) -> int:
+        """Number of heads that attend nearly evenly."""
+        return sum(self.even)
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,8 @@ def read_evenness(path: Path) -> EvennessView:
         ArtifactError: The table is missing or damaged.
     """
     facts = files.read_facts(path, comparison_schemas.HEAD_CLUSTERS)
-    constant = set(facts["constant_heads"])
     return EvennessView(
         even=[deviation < math.log(facts["even_within"]) for deviation in facts["head_deviation"]],
-        constant=[row in constant for row in range(len(facts["head_deviation"]))],
         within=facts["even_within"],
         n_documents=facts["n_documents"],
     )

@@ -35,7 +35,7 @@ export const inspector = {
         const read = token >= 0 && !doc.special[token] ? doc.named(token) : undefined;
         place.textContent =
           token < 0
-            ? "means over its tokens"
+            ? "means over its tokens, special ones left out"
             : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
         names.forEach(({ textContent: name }, i) => {
           const numbers = doc.aggregates[name];
