@@ -17,6 +17,7 @@ from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_dist
 from attviz_pipeline.analysis.heads.document_divergence import DivergenceSums, SampledDocument
 from attviz_pipeline.analysis.heads.fuji import RankedLists, area, fuji, list_lengths
 from attviz_pipeline.analysis.heads.permutation import compare_with_chance, frequency_strata, permute_within
+from attviz_pipeline.analysis.heads.variation import HeadVariation, measure_variation
 
 Floats = NDArray[np.float64]
 
@@ -371,6 +372,25 @@ class TestClusters:
         assert_array_equal(found.silhouette, 0)
         assert_array_equal([place.x, place.y], 0)
         assert place.stress == 0
+
+
+class TestVariation:
+    def test_measures_the_logarithm_relative_to_even_attention(self) -> None:
+        attention = np.exp([[1.0, -1.0], [0.1, 0.1], [2.0, 2.0]]) / 10
+
+        spread, apart = measure_variation(attention, np.full(2, 10.0))
+
+        assert_allclose(spread, [1, 0, 0], atol=1e-12)
+        assert_allclose(apart, [1, 0.1, 2])
+        found = HeadVariation.of({7: (spread, apart), 3: (spread, apart)}, 3)
+        assert found.constant.tolist() == [False, True, True]
+        assert found.even.tolist() == [False, True, False]
+        assert found.facts()["constant_heads"] == [1, 2]
+
+    def test_without_documents_nothing_is_said(self) -> None:
+        facts = HeadVariation.of({}, 3).facts()
+
+        assert (facts["constant_heads"], facts["n_even_heads"], facts["head_variation"]) == ([], 0, [])
 
 
 class TestMap:
