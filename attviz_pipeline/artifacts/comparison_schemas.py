@@ -12,6 +12,12 @@ _FACTS = (
     "|ln(n a)|), [head], empty if no document was compared"
 )
 
+_TESTS = (
+    "`n_tested_pairs`, `n_tail_pairs` (p from a fitted tail), `n_pairs_without_tail` (no permutation as similar, and "
+    "no tail fits: p is 1 / (n_permutations + 1)), `smallest_p`, `floor_sets_q` (true if q of such a pair is "
+    "above 0.05, so that more permutations could find it)"
+)
+
 _MEASURE = column("measure", pa.string(), "fuji (similarity of token rankings) or jensen_shannon (distance)")
 
 _PAIR = [
@@ -32,7 +38,10 @@ HEAD_PAIRS = Schema(
     2,
     "compare_heads",
     "One row per measure and pair of heads, the first before the second; one row group per measure. "
-    "A measure without enough tokens or documents has no rows. " + _FACTS,
+    "A measure without enough tokens or documents has no rows. "
+    + _FACTS
+    + ", and under `measures` for each: "
+    + _TESTS,
     pa.schema(
         [
             _MEASURE,
@@ -47,7 +56,7 @@ HEAD_PAIRS = Schema(
             column(
                 "p",
                 pa.float64(),
-                "Permutation p of heads at least as similar; never 0; 1 (not tested) with a constant head",
+                "Permutation p of heads at least as similar; 1e-6 or more; 1 (not tested) with a constant head",
             ),
             column("q", pa.float64(), "`p` adjusted over all tested pairs of the measure (Benjamini-Hochberg)"),
         ]
@@ -58,8 +67,11 @@ HEAD_CLUSTERS = Schema(
     "head_clusters",
     2,
     "compare_heads",
-    "One row per measure and head, sorted by layer, head. " + _FACTS + ", and under `measures` for each: "
-    "`n_clusters`, `outcome` (`not_compared`: fewer than four heads vary; `nothing_found`: not grouped better than "
+    "One row per measure and head, sorted by layer, head. "
+    + _FACTS
+    + ", and under `measures` for each: "
+    + _TESTS
+    + ", `n_clusters`, `outcome` (`not_compared`: fewer than four heads vary; `nothing_found`: not grouped better than "
     "clouds without groups; `found`), `silhouette` (mean of the best cut, found or not), `silhouette_by_chance` with "
     "`mean` and `quantile_95`, `silhouette_p`, `stress` of the map, `linkage` [merge, 4] as scipy writes it",
     pa.schema(

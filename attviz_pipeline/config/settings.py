@@ -300,7 +300,11 @@ class ComparisonSettings(Section):
         "(Jensen-Shannon); time grows with it, with `n_permutations` and with the square of the number of heads",
     )
     n_permutations: int = Field(
-        200, ge=19, le=5_000, description="Permutations of each test; p is never below 1 / (n_permutations + 1)"
+        300,
+        ge=19,
+        le=5_000,
+        description="Permutations of each test; smaller p than 1 / (n_permutations + 1) come from a fitted tail, which "
+        "needs 120 permutations or more",
     )
 
 

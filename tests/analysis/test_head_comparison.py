@@ -17,6 +17,7 @@ from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_dist
 from attviz_pipeline.analysis.heads.document_divergence import DivergenceSums, SampledDocument
 from attviz_pipeline.analysis.heads.fuji import RankedLists, area, fuji, list_lengths
 from attviz_pipeline.analysis.heads.permutation import compare_with_chance, frequency_strata, permute_within
+from attviz_pipeline.analysis.heads.variation import HeadVariation, measure_variation
 
 Floats = NDArray[np.float64]
 
@@ -252,6 +253,33 @@ class TestPermutation:
 
         assert_allclose(compare_with_chance(lists.areas(), draws, high_is_alike=True).p, 1 / 100)
 
+    def test_a_few_similar_pairs_among_thousands_are_found(self) -> None:
+        """Without the tail the smallest p, 1 / 301, has q = 1 for five pairs of 2,500."""
+        random = np.random.default_rng(9)
+        values, draws = random.normal(0, 1, 2500), random.normal(0, 1, (300, 2500))
+        values[:5] = 12
+
+        found = compare_with_chance(values, draws, high_is_alike=True)
+
+        assert (found.q[:5] <= 0.05).all()
+        assert (found.q[5:] <= 0.05).sum() <= 1
+        facts = found.facts()
+        assert facts["smallest_p"] == 1e-6
+        assert facts["floor_sets_q"] == bool((found.unfitted & (found.q > 0.05)).any())
+        assert facts["n_tail_pairs"] == found.fitted.sum() >= 5
+
+    def test_facts_say_where_the_floor_decides(self) -> None:
+        """Permutations of three values have no tail to fit: one pair that none reaches stays at the floor."""
+        draws = np.random.default_rng(9).integers(0, 3, (99, 50)).astype(float)
+        values = np.append(9.0, np.ones(49))
+
+        found = compare_with_chance(values, draws, high_is_alike=True, tested=np.arange(50) != 1)
+
+        facts = found.facts()
+        assert (facts["smallest_p"], facts["n_tested_pairs"], facts["n_tail_pairs"]) == (1 / 100, 49, 0)
+        assert (facts["n_pairs_without_tail"], facts["floor_sets_q"]) == (1, True)
+        assert (found.p[1], found.q[1]) == (1, 1)
+
     def test_unrelated_attention_within_documents_is_found_alike_as_often_as_chance_allows(self) -> None:
         random = np.random.default_rng(7)
         sums = DivergenceSums(n_heads=20, n_permutations=59, seed=8)
@@ -264,6 +292,14 @@ class TestPermutation:
         assert result.n_documents == 12
         assert 0.01 < (found.p <= 0.05).mean() < 0.1
         assert 0.4 < found.p.mean() < 0.6
+
+
+def test_single_precision_is_enough_for_chance() -> None:
+    distributions = np.random.default_rng(0).dirichlet(np.full(80, 0.3), 12)
+    distributions[3, :5] = 0
+    single = jensen_shannon(distributions.astype(np.float32))
+    assert_allclose(single, jensen_shannon(distributions), rtol=0, atol=5e-6)
+    assert_array_equal(jensen_shannon(np.full((3, 7), 1 / 7, np.float32)), 0)
 
 
 class TestClusters:
@@ -336,6 +372,25 @@ class TestClusters:
         assert_array_equal(found.silhouette, 0)
         assert_array_equal([place.x, place.y], 0)
         assert place.stress == 0
+
+
+class TestVariation:
+    def test_measures_the_logarithm_relative_to_even_attention(self) -> None:
+        attention = np.exp([[1.0, -1.0], [0.1, 0.1], [2.0, 2.0]]) / 10
+
+        spread, apart = measure_variation(attention, np.full(2, 10.0))
+
+        assert_allclose(spread, [1, 0, 0], atol=1e-12)
+        assert_allclose(apart, [1, 0.1, 2])
+        found = HeadVariation.of({7: (spread, apart), 3: (spread, apart)}, 3)
+        assert found.constant.tolist() == [False, True, True]
+        assert found.even.tolist() == [False, True, False]
+        assert found.facts()["constant_heads"] == [1, 2]
+
+    def test_without_documents_nothing_is_said(self) -> None:
+        facts = HeadVariation.of({}, 3).facts()
+
+        assert (facts["constant_heads"], facts["n_even_heads"], facts["head_variation"]) == ([], 0, [])
 
 
 class TestMap:

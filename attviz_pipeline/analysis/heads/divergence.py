@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Replaces 0 in logarithms: its product with its logarithm is 0 in double precision, as 0 log 0 is by definition.
-SMALLEST_PROBABILITY = 1e-300
-ROUNDING = 1e-13
+# Replaces 0 in logarithms: its product with its logarithm is negligible, as 0 log 0 is 0 by definition.
+SMALLEST_PROBABILITY = {np.dtype(np.float64): 1e-300, np.dtype(np.float32): 1e-30}
+ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 2e-6}
 
 
 def token_distributions(attention: Floats) -> Floats:
@@ -34,18 +34,19 @@ def token_distributions(attention: Floats) -> Floats:
     return distributions
 
 
-def jensen_shannon(distributions: Floats) -> Floats:
+def jensen_shannon(distributions: NDArray[np.floating]) -> Floats:
     """Compute the Jensen-Shannon divergence between every pair of heads.
 
     Args:
-        distributions: [..., head, token]; sums over tokens are 1.
+        distributions: [..., head, token]; sums over tokens are 1. Single precision takes a third of the time and is off
+            by up to 2e-6.
 
     Returns:
         [..., pair] in bits, 0..1; pairs in the order of `numpy.triu_indices(n_heads, 1)`.
 
     Source: see the module.
     """
-    positive = np.maximum(distributions, SMALLEST_PROBABILITY)
+    positive = np.maximum(distributions, SMALLEST_PROBABILITY[distributions.dtype], dtype=distributions.dtype)
     n_heads = distributions.shape[-2]
     negative_entropies = _sum_of_p_log_p(positive)
     blocks = [np.empty((*distributions.shape[:-2], 0))]
@@ -54,11 +55,11 @@ def jensen_shannon(distributions: Floats) -> Floats:
         mixtures = _sum_of_p_log_p(positive[..., head : head + 1, :] + positive[..., head + 1 :, :])
         apart = negative_entropies[..., head : head + 1] + negative_entropies[..., head + 1 :]
         blocks.append(1 - mixtures / 2 + apart / 2)
-    divergences: Floats = np.minimum(np.concatenate(blocks, axis=-1), 1)
+    divergences: Floats = np.minimum(np.concatenate(blocks, axis=-1, dtype=np.float64), 1)
     # Rounding errors of equal distributions are set to 0, because their square root would not be negligible.
-    return np.where(divergences < ROUNDING, 0, divergences)
+    return np.where(divergences < ROUNDING[distributions.dtype], 0, divergences)
 
 
-def _sum_of_p_log_p(positive: Floats) -> Floats:
-    sums: Floats = np.einsum("...t,...t->...", positive, np.log2(positive))
+def _sum_of_p_log_p(positive: NDArray[np.floating]) -> NDArray[np.floating]:
+    sums: NDArray[np.floating] = np.einsum("...t,...t->...", positive, np.log2(positive))
     return sums

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import exact_sums
@@ -21,6 +23,9 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 # Permutations are computed in groups that fit into a core's cache.
 VALUES_AT_ONCE = 2**17
+
+SECONDS_PER_VALUE = 1.3e-9
+"""Measured on one core of an AMD EPYC, to estimate the time beforehand."""
 
 
 class SampledDocument(NamedTuple):
@@ -72,9 +77,11 @@ class DivergenceSums:
         random = np.random.default_rng([self._seed, document.position])
         self._observed += exact_sums.to_limbs(jensen_shannon(distributions), exact_sums.SUM_LIMBS)
         n_at_once = max(1, VALUES_AT_ONCE // distributions.size)
+        # Chance needs less precision than the observed values.
+        single = distributions.astype(np.float32)
         for start in range(0, self._n_permutations, n_at_once):
             draws = slice(start, min(start + n_at_once, self._n_permutations))
-            copies = np.broadcast_to(distributions, (draws.stop - start, *distributions.shape))
+            copies = np.broadcast_to(single, (draws.stop - start, *single.shape))
             divergences = jensen_shannon(random.permuted(copies, axis=2))
             self._permuted[:, draws] += exact_sums.to_limbs(divergences, exact_sums.SUM_LIMBS)
         self._variation[document.position] = measure_variation(document.attention, document.n_tokens)
@@ -105,6 +112,10 @@ def measure_divergence(
     """
     chosen = sample_positions(attention, n_documents, seed)
     sums = DivergenceSums(n_heads, n_permutations, seed)
+    n_pairs, n_tokens = n_heads * (n_heads - 1) // 2, _count_tokens(attention, chosen)
+    seconds = n_permutations * n_pairs * n_tokens * SECONDS_PER_VALUE
+    message = "divergence: %d permutations of %d pairs of heads over %d documents with %d tokens, about %.0f s"
+    log.info(message, n_permutations, n_pairs, len(chosen), n_tokens, seconds)
     label = "compare_heads: divergence"
     for document in track(_documents(attention, chosen), total=len(chosen), label=label, unit="documents"):
         # With a single token the distributions of all heads are equal.
@@ -121,6 +132,12 @@ def sample_positions(attention: Sequence[Path], n_documents: int, seed: int) -> 
         return positions
     chosen: NDArray[np.int64] = np.random.default_rng(seed).choice(positions, n_documents, replace=False)
     return np.sort(chosen)
+
+
+def _count_tokens(attention: Sequence[Path], chosen: NDArray[np.int64]) -> int:
+    table = files.concatenate(attention, attention_schemas.ATTENTION, ["position", "windows"])
+    windows = table.filter(pc.is_in(table["position"], pa.array(chosen)))["windows"].combine_chunks().flatten()
+    return int(windows.field("n_tokens").to_numpy().sum())
 
 
 def _documents(attention: Sequence[Path], chosen: NDArray[np.int64]) -> Iterator[SampledDocument]:

@@ -1,11 +1,13 @@
 """Permutation tests: whether two heads are more similar than by chance."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.analysis.heads.tail import tail_p
 from attviz_pipeline.analysis.inference import benjamini_hochberg
+from attviz_pipeline.significance import SIGNIFICANT
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,9 +24,13 @@ class NullComparison(NamedTuple):
         null_mean: Mean over the permutations.
         null_low: 2.5 % quantile of the permutations.
         null_high: 97.5 % quantile of the permutations.
-        p: One-sided p-value: (1 + permutations at least as similar) / (1 + permutations).
+        p: One-sided p-value: (1 + permutations at least as similar) / (1 + permutations), continued below
+            1 / (1 + permutations) by `tail_p`.
         q: `p` adjusted by Benjamini and Hochberg 1995: if all pairs with q < 0.05 are called similar, 5 % of these
             calls are expected to be false.
+        tested: Whether the pair is tested; p and q of others are 1.
+        fitted: Whether p comes from a fitted tail.
+        unfitted: Whether no permutation is as similar, and no tail fits, so that p is 1 / (1 + permutations).
     """
 
     value: Floats
@@ -33,11 +39,26 @@ class NullComparison(NamedTuple):
     null_high: Floats
     p: Floats
     q: Floats
+    tested: NDArray[np.bool_]
+    fitted: NDArray[np.bool_]
+    unfitted: NDArray[np.bool_]
 
     @property
     def n_pairs(self) -> int:
         """Number of pairs."""
         return len(self.value)
+
+    def facts(self) -> dict[str, Any]:
+        """Return how p was found: `smallest_p` of the tested pairs, and how many come from the tail."""
+        any_tested = bool(self.tested.any())
+        return {
+            "n_tested_pairs": int(self.tested.sum()),
+            "n_tail_pairs": int(self.fitted.sum()),
+            "n_pairs_without_tail": int(self.unfitted.sum()),
+            "smallest_p": float(self.p[self.tested].min()) if any_tested else None,
+            # A pair that no permutation reaches could become significant with more of them.
+            "floor_sets_q": bool((self.unfitted & (self.q >= SIGNIFICANT)).any()),
+        }
 
 
 def compare_with_chance(
@@ -51,15 +72,24 @@ def compare_with_chance(
         high_is_alike: Whether high values (a similarity) or low values (a distance) mean similar heads.
         tested: Pairs that are tested, by default all; p and q of the others are 1, [pair].
 
-    Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", for the added 1.
+    Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", for the added 1; `tail` for smaller p.
     """
     sign = 1 if high_is_alike else -1
-    n_as_alike = (sign * draws >= sign * value - ROUNDING).sum(axis=0)
-    p = (1 + n_as_alike) / (1 + len(draws))
     among = np.ones(len(value), np.bool_) if tested is None else tested
-    q = benjamini_hochberg(np.where(among, p, np.nan))
+    tail = tail_p(sign * value, sign * draws, rounding=ROUNDING)
+    q = benjamini_hochberg(np.where(among, tail.p, np.nan))
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return NullComparison(value, draws.mean(axis=0), low, high, np.where(among, p, 1.0), np.where(among, q, 1.0))
+    return NullComparison(
+        value,
+        draws.mean(axis=0),
+        low,
+        high,
+        p=np.where(among, tail.p, 1.0),
+        q=np.where(among, q, 1.0),
+        tested=among,
+        fitted=among & tail.fitted,
+        unfitted=among & tail.unfitted,
+    )
 
 
 def frequency_strata(document_frequency: Integers) -> list[Integers]:

@@ -27,7 +27,8 @@ class HeadSimilarity(NamedTuple):
 def write_pairs(path: Path, heads: Heads, similarities: Sequence[HeadSimilarity], facts: dict[str, Any]) -> None:
     """Write the artifact `head_pairs`."""
     tables = [_pairs(heads, one) for one in similarities]
-    _write(path, comparison_schemas.HEAD_PAIRS, tables, facts)
+    of_measures = {one.measure: one.comparison.facts() for one in similarities}
+    _write(path, comparison_schemas.HEAD_PAIRS, tables, {**facts, "measures": of_measures})
 
 
 def write_clusters(path: Path, heads: Heads, similarities: Sequence[HeadSimilarity], facts: dict[str, Any]) -> None:
@@ -65,6 +66,7 @@ def _clusters(heads: Heads, similarity: HeadSimilarity) -> pa.Table:
 def _cluster_facts(similarity: HeadSimilarity) -> dict[str, Any]:
     groups = similarity.groups
     return {
+        **similarity.comparison.facts(),
         "n_clusters": len(np.unique(groups.clusters.cluster)),
         "outcome": groups.outcome,
         "silhouette": groups.silhouette,
