@@ -49,6 +49,9 @@ def likeness(n_beyond_chance: int, **others: Any) -> LikenessView:  # noqa: ANN4
         "n_beyond_chance": n_beyond_chance,
         "n_pairs": 15,
         "n_constant": 0,
+        "n_permutations": 1000,
+        "n_tail_pairs": 0,
+        "floor_sets_q": False,
         "outcome": "found",
         "n_groups": 3,
         "silhouette": 0.412,
@@ -211,6 +214,15 @@ def test_lists_of_a_head_name_their_support() -> None:
     assert sentences.rank(1, 1) == ""
     assert sentences.profile_means(profile("next", 0.8)).startswith("Means over 55 documents, with 95 % intervals")
     assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
+
+
+def test_pairs_say_how_they_were_tested() -> None:
+    assert sentences.pair_permutations(likeness(3)) == "Each pair was tested with 1,000 permutations."
+    assert sentences.pair_permutations(likeness(3, n_tail_pairs=5, floor_sets_q=True)) == (
+        "Each pair was tested with 1,000 permutations; p of 5 pairs comes from a tail that was fitted to them. For "
+        "some pairs this number, not the data, sets q: more permutations could find more pairs."
+    )
+    assert sentences.pair_permutations(likeness(0, n_pairs=0)) == ""
 
 
 def test_heads_that_do_not_vary_were_not_tested() -> None:

@@ -216,6 +216,18 @@ def _tested_pairs(likeness: LikenessView, study: StudyView) -> str:
     return f"{count(likeness.n_beyond_chance)} of {of} {verb} more similar than chance ({TEST})."
 
 
+def pair_permutations(likeness: LikenessView) -> str:
+    """Say how many permutations pairs were tested with, and whether more could find more."""
+    if not likeness.n_pairs:
+        return ""
+    made = f"Each pair was tested with {plural(likeness.n_permutations, 'permutation')}"
+    tail = ""
+    if likeness.n_tail_pairs:
+        tail = f"; p of {plural(likeness.n_tail_pairs, 'pair')} comes from a tail that was fitted to them"
+    floor = " For some pairs this number, not the data, sets q: more permutations could find more pairs."
+    return f"{made}{tail}.{floor if likeness.floor_sets_q else ''}"
+
+
 def head_groups(likeness: LikenessView, study: StudyView) -> str:
     """Say how many groups of heads there are beyond chance, or that there are none, or that none were looked for."""
     noun, chance = _noun(study), likeness.silhouette_by_chance

@@ -32,7 +32,8 @@ class PointView:
 class LikenessView:
     """One measure: the matrix as the page's script draws it, the map, and the most similar pairs.
 
-    `n_pairs` were tested, of heads that vary within documents; `n_constant` do not. `n_groups` have two heads or more.
+    `n_pairs` were tested, of heads that vary within documents; `n_constant` do not. p of `n_tail_pairs` comes
+    from a fitted tail; `floor_sets_q` if more permutations could find more pairs. `n_groups` have two heads or more.
     `silhouette` is that of the best grouping, found or not; 95 % of clouds without groups have at most
     `silhouette_by_chance`.
     """
@@ -46,6 +47,9 @@ class LikenessView:
     n_beyond_chance: int
     n_pairs: int
     n_constant: int
+    n_permutations: int
+    n_tail_pairs: int
+    floor_sets_q: bool
     outcome: str
     n_groups: int
     silhouette: float
@@ -71,6 +75,9 @@ def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
         n_beyond_chance=int((q < SIGNIFICANT).sum()),
         n_pairs=math.comb(n - len(likeness.constant), 2),
         n_constant=len(likeness.constant),
+        n_permutations=likeness.facts["n_permutations"],
+        n_tail_pairs=likeness.facts["n_tail_pairs"],
+        floor_sets_q=likeness.facts["floor_sets_q"],
         outcome=likeness.facts["outcome"],
         n_groups=sum(size > 1 for size in Counter(likeness.places["cluster"].tolist()).values()),
         silhouette=likeness.facts["silhouette"],
