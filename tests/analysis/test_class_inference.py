@@ -204,6 +204,34 @@ class TestMorePermutations:
             for name in ("heads", "attention", "use"):
                 assert_array_equal(one.family(name).p, other.family(name).p)
 
+    def test_blocks_of_terms_do_not_matter(self) -> None:
+        """Also if the segments of a row, which are one unit of the intervals, lie in different blocks."""
+        rng = np.random.default_rng(14)
+        rows = np.arange(60) // 2
+        counts, attention = rng.poisson(1, (60, 20)), rng.normal(0, 0.5, (60, 20))
+        labels = rows % 3
+        counts[labels == 1, 3] += 3
+        one, other = (
+            compared(
+                invented_study(
+                    np.zeros((60, 1)),
+                    labels,
+                    counts=counts,
+                    attention=attention,
+                    rows=rows,
+                    n_classes=3,
+                    n_blocks=n_blocks,
+                )
+            )[0][0]
+            for n_blocks in (1, 5)
+        )
+
+        assert_array_equal(one.family("use").p, other.family("use").p)
+        assert_array_equal(one.family("attention").p, other.family("attention").p)
+        for name, values in vars(one.terms).items():
+            assert_array_equal(values, getattr(other.terms, name), name)
+        assert one.family("use").n_permutations > sequel.FIRST
+
     def test_two_groups_have_the_same_p(self) -> None:
         rng = np.random.default_rng(8)
         labels = np.arange(40) % 2
