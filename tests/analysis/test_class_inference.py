@@ -286,8 +286,9 @@ def of_values(values: np.ndarray, labels: np.ndarray, rows: np.ndarray | None = 
     """Return differences without any adjustment for length."""
     study = invented_study(values, labels, rows=rows)
     grouping = groupings(study.documents)[0]
+    permutations = groups.Permutations.of(grouping, study.documents, 1, (1, 0))
     units = Units.of(grouping, study.documents)
-    return differences(study.heads, grouping, units, np.zeros((values.shape[1], 2)))
+    return differences(study.heads, permutations, units, np.zeros((values.shape[1], 2)))
 
 
 class TestEffects:
@@ -309,6 +310,39 @@ class TestEffects:
 
         covered = ((found.effect_low[:, 1] <= true) & (true <= found.effect_high[:, 1])).mean()
         assert 0.94 <= covered <= 0.995
+
+    @pytest.mark.parametrize(("slope", "tolerance"), [(0.0, 0.05), (0.7, 0.12)])
+    def test_strata_of_length_leave_the_true_effect(self, slope: float, tolerance: float) -> None:
+        """Class and, with a slope, values depend on length; every head and term is a sample of its own."""
+        rng = np.random.default_rng(15)
+        z = rng.normal(0, 1, 110)
+        labels = (rng.random(110) < 1 / (1 + np.exp(1 - z))).astype(np.int64)
+        values = labels[:, None] - slope * z[:, None] + rng.normal(0, 1, (110, 1200))
+        counts = np.hstack([rng.binomial(1, 0.6, (110, 200)), np.ones((110, 1), np.int64)])
+        attention = np.hstack([values[:, :200], np.zeros((110, 1))])
+        lengths = np.round(np.exp(4 + z / 2)).astype(np.int64)
+        within = np.mean([z[labels == label].var() for label in (0, 1)])
+        true = 1 / np.sqrt(1 + slope**2 * within)
+
+        (gold, *_), _ = compared(
+            invented_study(values, labels, counts=counts, attention=attention, n_tokens=lengths), n_permutations=99
+        )
+
+        for found, some in ((gold.heads, slice(None)), (gold.terms, slice(200))):
+            assert abs(found.effect[some, 1].mean() - true) < tolerance
+            covered = (found.effect_low[some, 1] <= true) & (true <= found.effect_high[some, 1])
+            assert covered.mean() >= 0.94
+
+    def test_where_length_determines_the_class_there_is_no_effect(self) -> None:
+        rng = np.random.default_rng(16)
+        lengths = np.repeat([10, 20], 10)
+        study = invented_study(rng.normal(0, 1, (20, 2)), (lengths > 10).astype(np.int64), n_tokens=lengths)
+
+        gold = compared(study, n_permutations=99)[0][0]
+
+        assert (gold.heads.effect == 0).all()
+        assert np.isnan(gold.heads.effect_low).all()
+        assert (gold.family("heads").p == 1).all()
 
     def test_one_row_on_a_side_gives_no_interval(self) -> None:
         values = np.random.default_rng(1).normal(0, 1, (8, 2))

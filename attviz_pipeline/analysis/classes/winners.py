@@ -80,20 +80,23 @@ def _effects(values: Values, units: Units, permutations: Permutations, half: Flo
     inside, n_inside = total[:, :-1], n[:, :-1]
     outside, n_outside = total[:, -1:] - inside, n[:, -1:] - n_inside
     means, other_means = inside / np.maximum(n_inside, 1), outside / np.maximum(n_outside, 1)
-    # What a document adds to the difference if groups are permuted within strata, on average.
-    stratum = permutations.stratum_of_documents()
+    # What a document adds to the difference if groups are permuted within strata, on average. Half the documents are
+    # in half as many strata.
+    stratum = permutations.stratum_of_documents() // 2
     sizes = np.maximum(np.bincount(stratum, chosen), 1)
-    shares = [
-        np.column_stack([np.bincount(stratum, column) / sizes / max(column.sum(), 1) for column in side.T])[stratum]
-        for side in (members, others)
-    ]
-    by_length = values.sums((shares[0] - shares[1]) * chosen[:, None]).total
+    chance = np.column_stack([np.bincount(stratum, column) / sizes for column in members.T])[stratum]
+    of_group, of_others = np.maximum(members.sum(axis=0), 1), np.maximum(others.sum(axis=0), 1)
+    weights = chance / of_group - (1 - chance) / of_others
+    by_length = values.sums(weights * chosen[:, None]).total
+    # Of a true difference, 1 - R^2 of the group on the strata is left.
+    left = ((members - chance) ** 2 * chosen[:, None]).sum(axis=0) * (1 / of_group + 1 / of_others)
     within = np.maximum(squares - n_inside * means**2 - n_outside * other_means**2, 0.0)
     testable = (n_inside > 1) & (n_outside > 1)
-    effect = hedges_g(means - other_means - by_length, within, n_inside.astype(np.int64), n_outside.astype(np.int64))
+    difference = (means - other_means - by_length) / np.where(left > 0, left, 1.0)
+    effect = hedges_g(difference, within, n_inside.astype(np.int64), n_outside.astype(np.int64))
     of_units = units.members * half[:, None]
     n_units = np.broadcast_to(of_units.sum(axis=0)[None, :-1], effect.shape)
-    variance = effect_variance(effect, n_units, half.sum() - n_units)
+    variance = effect_variance(effect, left, n_units, half.sum() - n_units)
     shrunken = np.full(effect.shape, np.nan)
     shrunken[testable] = shrink_to_zero(effect[testable], variance[testable])
     return shrunken
