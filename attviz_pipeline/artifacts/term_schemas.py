@@ -271,13 +271,14 @@ _TEST = [
     column(
         "effect",
         pa.float64(),
-        "Hedges' g of that difference, minus the part that document length explains; 0 if nothing varies within the "
-        "groups",
+        "Hedges' g of that difference within strata of similar length; 0 if nothing varies within the groups, or "
+        "length determines the group",
     ),
     column(
         "effect_low",
         pa.float64(),
-        "Lower bound of the 95 % interval of `effect`, with input rows as units; null with one row on a side",
+        "Lower bound of the 95 % interval of `effect`, with input rows as units; null with one row on a side, or if "
+        "length determines the group",
         nullable=True,
     ),
     column("effect_high", pa.float64(), "Upper bound of that interval", nullable=True),

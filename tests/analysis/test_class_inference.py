@@ -204,6 +204,34 @@ class TestMorePermutations:
             for name in ("heads", "attention", "use"):
                 assert_array_equal(one.family(name).p, other.family(name).p)
 
+    def test_blocks_of_terms_do_not_matter(self) -> None:
+        """Also if the segments of a row, which are one unit of the intervals, lie in different blocks."""
+        rng = np.random.default_rng(14)
+        rows = np.arange(60) // 2
+        counts, attention = rng.poisson(1, (60, 20)), rng.normal(0, 0.5, (60, 20))
+        labels = rows % 3
+        counts[labels == 1, 3] += 3
+        one, other = (
+            compared(
+                invented_study(
+                    np.zeros((60, 1)),
+                    labels,
+                    counts=counts,
+                    attention=attention,
+                    rows=rows,
+                    n_classes=3,
+                    n_blocks=n_blocks,
+                )
+            )[0][0]
+            for n_blocks in (1, 5)
+        )
+
+        assert_array_equal(one.family("use").p, other.family("use").p)
+        assert_array_equal(one.family("attention").p, other.family("attention").p)
+        for name, values in vars(one.terms).items():
+            assert_array_equal(values, getattr(other.terms, name), name)
+        assert one.family("use").n_permutations > sequel.FIRST
+
     def test_two_groups_have_the_same_p(self) -> None:
         rng = np.random.default_rng(8)
         labels = np.arange(40) % 2
@@ -258,8 +286,9 @@ def of_values(values: np.ndarray, labels: np.ndarray, rows: np.ndarray | None = 
     """Return differences without any adjustment for length."""
     study = invented_study(values, labels, rows=rows)
     grouping = groupings(study.documents)[0]
+    permutations = groups.Permutations.of(grouping, study.documents, 1, (1, 0))
     units = Units.of(grouping, study.documents)
-    return differences(study.heads, grouping, units, np.zeros((values.shape[1], 2)))
+    return differences(study.heads, permutations, units, np.zeros((values.shape[1], 2)))
 
 
 class TestEffects:
@@ -281,6 +310,39 @@ class TestEffects:
 
         covered = ((found.effect_low[:, 1] <= true) & (true <= found.effect_high[:, 1])).mean()
         assert 0.94 <= covered <= 0.995
+
+    @pytest.mark.parametrize(("slope", "tolerance"), [(0.0, 0.05), (0.7, 0.12)])
+    def test_strata_of_length_leave_the_true_effect(self, slope: float, tolerance: float) -> None:
+        """Class and, with a slope, values depend on length; every head and term is a sample of its own."""
+        rng = np.random.default_rng(15)
+        z = rng.normal(0, 1, 110)
+        labels = (rng.random(110) < 1 / (1 + np.exp(1 - z))).astype(np.int64)
+        values = labels[:, None] - slope * z[:, None] + rng.normal(0, 1, (110, 1200))
+        counts = np.hstack([rng.binomial(1, 0.6, (110, 200)), np.ones((110, 1), np.int64)])
+        attention = np.hstack([values[:, :200], np.zeros((110, 1))])
+        lengths = np.round(np.exp(4 + z / 2)).astype(np.int64)
+        within = np.mean([z[labels == label].var() for label in (0, 1)])
+        true = 1 / np.sqrt(1 + slope**2 * within)
+
+        (gold, *_), _ = compared(
+            invented_study(values, labels, counts=counts, attention=attention, n_tokens=lengths), n_permutations=99
+        )
+
+        for found, some in ((gold.heads, slice(None)), (gold.terms, slice(200))):
+            assert abs(found.effect[some, 1].mean() - true) < tolerance
+            covered = (found.effect_low[some, 1] <= true) & (true <= found.effect_high[some, 1])
+            assert covered.mean() >= 0.94
+
+    def test_where_length_determines_the_class_there_is_no_effect(self) -> None:
+        rng = np.random.default_rng(16)
+        lengths = np.repeat([10, 20], 10)
+        study = invented_study(rng.normal(0, 1, (20, 2)), (lengths > 10).astype(np.int64), n_tokens=lengths)
+
+        gold = compared(study, n_permutations=99)[0][0]
+
+        assert (gold.heads.effect == 0).all()
+        assert np.isnan(gold.heads.effect_low).all()
+        assert (gold.family("heads").p == 1).all()
 
     def test_one_row_on_a_side_gives_no_interval(self) -> None:
         values = np.random.default_rng(1).normal(0, 1, (8, 2))

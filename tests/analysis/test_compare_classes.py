@@ -247,3 +247,46 @@ class TestDegenerate:
         for name in ("class_heads", "class_terms"):
             for row in study.rows(name):
                 assert not any(isinstance(value, float) and np.isnan(value) for value in row.values()), (name, row)
+
+
+def test_sharding_changes_no_byte_with_as_many_permutations_as_needed(tmp_path: Path) -> None:
+    one, other = (
+        invented(tmp_path / str(n), n_shards=n, min_document_frequency=12).measure().compare(n_permutations="auto")
+        for n in (1, 5)
+    )
+
+    assert one.facts("class_heads")["n_permutations"] > 999
+    for path in (one.output.class_heads, one.output.class_terms):
+        assert path.read_bytes() == (other.output.class_heads.parent / path.name).read_bytes()
+
+
+def test_the_cost_is_said_before_it_is_paid(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    two_classes(tmp_path, shift=0.6).compare(n_permutations="auto")
+
+    # Four heads, four terms and their use; two groups mirror each other; six families.
+    assert "by gold: 999 permutations of 60 input rows for 4 tests of heads, 4 tests of attention" in caplog.text
+    assert "go on, to at most 960" in caplog.text
+
+
+def test_facts_list_the_families_and_what_could_be_detected(tmp_path: Path) -> None:
+    study = two_classes(tmp_path, shift=0.6).compare(n_permutations=999)
+
+    facts = study.facts("class_heads")
+    families = {(row["grouping"], row["tests"]): row for row in facts["families"]}
+    assert list(families) == [(by, tests) for by in ("gold", "predicted") for tests in ("heads", "attention", "use")]
+    of_heads = families["gold", "heads"]
+    assert (of_heads["n_tests"], of_heads["n_permutations"], of_heads["selected"]) == (4, 999, True)
+    assert of_heads["floor_sets_q"]
+    assert of_heads["simes_p"] == pytest.approx(4 * 2 / 1000)
+    assert not families["gold", "use"]["selected"]
+    assert facts["families"] == study.facts("class_terms")["families"]
+    assert facts["detectable_effect"]["gold"] == pytest.approx({"class 0": 0.7261, "class 1": 0.7261}, abs=1e-4)
+    assert facts["winners"][0] == {
+        "grouping": "gold",
+        "group": "class 0",
+        "layer": 0,
+        "head": 0,
+        "n_halves": 100,
+        "n_won": 100,
+    }

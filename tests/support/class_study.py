@@ -40,6 +40,7 @@ def invented_study(  # noqa: PLR0913 - each is a property of documents that some
     n_tokens: Integers | None = None,
     rows: Integers | None = None,
     n_classes: int = 2,
+    n_blocks: int = 1,
 ) -> Study:
     """Return a study of given values.
 
@@ -51,6 +52,7 @@ def invented_study(  # noqa: PLR0913 - each is a property of documents that some
         n_tokens: Lengths, [document]; left out, all alike.
         rows: Input row, [document]; left out, each its own.
         n_classes: Number of classes.
+        n_blocks: Number of blocks in which pairs of term and document are read.
     """
     n_documents = len(heads)
     counts = np.ones((n_documents, 1), np.int64) if counts is None else counts
@@ -74,8 +76,12 @@ def invented_study(  # noqa: PLR0913 - each is a property of documents that some
         LOG_RATIO.name: attention[document, term] * count,
         NORMALISED.name: np.exp(attention[document, term]) * count,
     }
-    pairs = Pairs(term, document, count, {name: to_fixed(values) for name, values in sums.items()})
-    terms = TermValues.read(lambda: iter([pairs]), counts.shape[1], n_documents)
+    fixed = {name: to_fixed(values) for name, values in sums.items()}
+    blocks = [
+        Pairs(term[some], document[some], count[some], {name: values[some] for name, values in fixed.items()})
+        for some in (slice(block, None, n_blocks) for block in range(n_blocks))
+    ]
+    terms = TermValues.read(lambda: iter(blocks), counts.shape[1], n_documents)
     return Study(documents, HeadValues.read(documents), terms)
 
 

@@ -48,7 +48,7 @@ class TermStudy:
         describe_terms(settings, self.output.vocabulary, self.measures, self.output)
         return self
 
-    def compare(self, **classes: float) -> "TermStudy":
+    def compare(self, **classes: float | str) -> "TermStudy":
         settings = ClassesSettings.model_validate({"n_permutations": 99, "length_strata": 3} | classes)
         compare_classes(CompareClasses(seed=13, classes=settings), self.output.vocabulary, self.measures, self.output)
         return self

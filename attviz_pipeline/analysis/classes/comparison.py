@@ -124,8 +124,8 @@ def _compared(permutations: Permutations, study: Study, settings: ClassesSetting
     chosen = settings.n_permutations
     tests = [PermutationTest(statistic, grouping) for statistic in statistics]
     first = run_tests(tests, permutations.arrangements(FIRST if chosen == "auto" else chosen))
-    of_heads = differences(heads, grouping, units, first[0].expected)
-    of_terms = differences(terms, grouping, units, first[1].expected)
+    of_heads = differences(heads, permutations, units, first[0].expected)
+    of_terms = differences(terms, permutations, units, first[1].expected)
     # With one document of a term there is nothing to infer about its use.
     is_used = np.broadcast_to(terms.sums(known).n > 1, first[2].p.shape)
     is_tested = [~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used]

@@ -31,7 +31,7 @@ class Side(NamedTuple):
     n_effective: Floats
 
 
-def effect_interval(effect: Floats, std: Floats, inside: Side, outside: Side) -> tuple[Floats, Floats]:
+def effect_interval(effect: Floats, std: Floats, left: Floats, inside: Side, outside: Side) -> tuple[Floats, Floats]:
     """Return the bounds of 95 % intervals of Hedges' g.
 
     The variance of g is that of the difference of means, in units of the pooled standard deviation, plus that of the
@@ -42,11 +42,12 @@ def effect_interval(effect: Floats, std: Floats, inside: Side, outside: Side) ->
     Args:
         effect: Hedges' g, [feature, group].
         std: Pooled standard deviation within the sides; where it is 0, the bounds are the effect.
+        left: 1 - R^2 of the group on strata of length, by which the adjustment for strata inflates the variance.
         inside: The group's documents.
         outside: All others.
 
     Returns:
-        Bounds; NaN where a side has fewer than two rows.
+        Bounds; NaN where a side has fewer than two rows, or length determines the group.
 
     Source: Cochran 1977, chapter 6 (means of clusters); Hedges & Olkin 1985, Statistical Methods for Meta-Analysis.
     """
@@ -58,28 +59,32 @@ def effect_interval(effect: Floats, std: Floats, inside: Side, outside: Side) ->
     parts = sum(v**2 / np.maximum(side.n_rows - 1, 1) for v, side in zip(alone, sides, strict=True))
     freedom_alone = np.where(parts > 0, sum(alone) ** 2 / np.where(parts > 0, parts, 1.0), freedom)
     unit = np.where(std > 0, std, 1.0) ** 2
+    divisor = np.where(left > 0, left, 1.0)
     half = np.maximum(
         *(
-            stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(np.where(std > 0, v, 0.0) / unit + effect**2 / (2 * freedom))
+            stats.t.ppf((1 + LEVEL) / 2, df)
+            * np.sqrt(np.where(std > 0, v, 0.0) / unit / divisor + effect**2 / (2 * freedom))
             for v, df in ((sum(alone), freedom_alone), (pooled, freedom))
         )
     )
-    half[(inside.n_rows < 2) | (outside.n_rows < 2)] = np.nan
+    half[(inside.n_rows < 2) | (outside.n_rows < 2) | (left <= 0)] = np.nan
     return effect - half, effect + half
 
 
-def effect_variance(effect: Floats, n_inside: Floats, n_outside: Floats) -> Floats:
+def effect_variance(effect: Floats, left: Floats, n_inside: Floats, n_outside: Floats) -> Floats:
     """Return the variance of Hedges' g if both sides vary alike, [feature, group].
 
     Args:
         effect: Hedges' g.
+        left: As in `effect_interval`.
         n_inside: Effective number of rows of the group.
         n_outside: Effective number of other rows.
 
     Source: Hedges 1981, with rows in place of observations.
     """
     n_inside, n_outside = np.maximum(n_inside, 1.0), np.maximum(n_outside, 1.0)
-    variance: Floats = 1 / n_inside + 1 / n_outside + effect**2 / (2 * np.maximum(n_inside + n_outside - 2, 1.0))
+    of_means = (1 / n_inside + 1 / n_outside) / np.where(left > 0, left, 1.0)
+    variance: Floats = of_means + effect**2 / (2 * np.maximum(n_inside + n_outside - 2, 1.0))
     return variance
 
 

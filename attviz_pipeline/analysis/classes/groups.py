@@ -162,12 +162,24 @@ class Permutations:
         of_unit = self._numbers()
         return np.bincount(of_unit[of_unit >= 0], minlength=len(self.grouping.groups)), len(of_unit)
 
-    def strata_of_documents(self) -> Floats:
-        """Return 1 if a document is in a stratum, else 0, [document, stratum]."""
-        numbers = np.full(len(self.grouping.known), NO_GROUP)
-        numbers[self.grouping.known] = np.unique(self.stratum, return_inverse=True)[1][self.unit]
-        strata: Floats = (numbers[:, None] == np.arange(numbers.max() + 1)).astype(np.float64)
-        return strata
+    def chance(self) -> Floats:
+        """Return the probability of each document to be in each group in a permutation, [document, group].
+
+        Rounded to multiples of 2^-26, so that sums of it do not depend on the order of documents.
+        """
+        members = self.grouping.members(self._numbers())
+        stratum = np.unique(self.stratum, return_inverse=True)[1]
+        in_stratum = np.column_stack([np.bincount(stratum, column) for column in members.T])
+        share = in_stratum / np.bincount(stratum)[:, None]
+        chance = np.zeros((len(self.grouping.number), len(self.grouping.groups)))
+        chance[self.grouping.known] = np.ldexp(np.rint(np.ldexp(share, 26)), -26)[stratum[self.unit]]
+        return chance
+
+    def stratum_of_documents(self) -> Integers:
+        """Return the stratum of each document, 0 for those of no group, too, [document]."""
+        numbers = np.zeros(len(self.grouping.known), np.int64)
+        numbers[self.grouping.known] = self.stratum[self.unit]
+        return numbers
 
     def _numbers(self) -> Integers:
         """Return the group of each unit, [unit]."""

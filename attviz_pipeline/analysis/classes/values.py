@@ -110,9 +110,20 @@ class HeadValues:
 
     def unit_sums(self, units: Units) -> UnitSums:
         """Sum over units, [head, group]."""
-        present = units.of_documents[self._defined]
-        everywhere = sparse.csr_array(np.ones((len(self._values), len(self._defined))))
-        return _unit_sums(sparse.csr_array(self._values) @ present, everywhere @ present, units.members)
+        of_documents = units.of_documents[self._defined]
+        if units.are_documents:
+            totals, counts, members = self._values, np.ones(len(self._defined)), of_documents @ units.members
+        else:
+            totals, counts = (of_documents.T @ self._values.T).T, of_documents.sum(axis=0)
+            members = units.members
+        high, rest = _squared(totals)
+        shape = len(totals), members.shape[1]
+        return UnitSums(
+            high @ members + rest @ members,
+            (totals * counts) @ members,
+            np.broadcast_to(counts**2 @ members, shape),
+            np.broadcast_to((counts > 0) @ members, shape),
+        )
 
     def only(self, features: Rows) -> Self:
         """Return the values of some heads."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.classes.effects import effect_variance
-from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units
+from attviz_pipeline.analysis.classes.groups import Permutations, Units
 from attviz_pipeline.analysis.classes.values import Values
 from attviz_pipeline.analysis.inference import hedges_g
 from attviz_pipeline.analysis.shrinkage import shrink_to_zero
@@ -44,8 +44,11 @@ def find_winner(
     if size[feature, group] < 0:
         return None
     n_won = 0
-    for half in _halves(units, permutations.halving_seed):
-        effects = np.abs(_effects(values, grouping, units, permutations, half)[:, :n_groups])
+    halves = _halves(units, permutations.halving_seed)
+    squares = values.squares(units.of_documents @ np.column_stack(halves))
+    for number, half in enumerate(halves):
+        found = _effects(values, units, permutations, half, squares[:, number : number + 1])
+        effects = np.abs(found[:, :n_groups])
         n_won += int(np.nan_to_num(effects, nan=-1.0).argmax() == feature * n_groups + group)
     return Winner(int(feature), int(group), n_won)
 
@@ -67,29 +70,33 @@ def _halves(units: Units, seed: tuple[int, ...]) -> list[Floats]:
     return halves
 
 
-def _effects(values: Values, grouping: Grouping, units: Units, permutations: Permutations, half: Floats) -> Floats:
+def _effects(values: Values, units: Units, permutations: Permutations, half: Floats, squares: Floats) -> Floats:
     """Return shrunken effects in some of the units, adjusted for length, [feature, group]."""
+    grouping = permutations.grouping
     chosen = units.of_documents @ half
     members = grouping.members(grouping.number) * chosen[:, None]
-    strata = permutations.strata_of_documents() * chosen[:, None]
-    everything = np.column_stack([members, strata, chosen])
-    total, n = values.sums(everything)
-    n_groups = members.shape[1]
-    inside, n_inside = total[:, :n_groups], n[:, :n_groups]
+    others = chosen[:, None] - members
+    total, n = values.sums(np.column_stack([members, chosen]))
+    inside, n_inside = total[:, :-1], n[:, :-1]
     outside, n_outside = total[:, -1:] - inside, n[:, -1:] - n_inside
-    of_strata = total[:, n_groups:-1] / np.maximum(n[:, n_groups:-1], 1)
-    means, others = inside / np.maximum(n_inside, 1), outside / np.maximum(n_outside, 1)
-    by_length = of_strata @ (strata.T @ members / np.maximum(members.sum(axis=0), 1))
-    by_length -= of_strata @ (
-        strata.T @ (chosen[:, None] - members) / np.maximum((chosen[:, None] - members).sum(axis=0), 1)
-    )
-    squares = values.squares(chosen[:, None])
-    within = np.maximum(squares - n_inside * means**2 - n_outside * others**2, 0.0)
+    means, other_means = inside / np.maximum(n_inside, 1), outside / np.maximum(n_outside, 1)
+    # What a document adds to the difference if groups are permuted within strata, on average. Half the documents are
+    # in half as many strata.
+    stratum = permutations.stratum_of_documents() // 2
+    sizes = np.maximum(np.bincount(stratum, chosen), 1)
+    chance = np.column_stack([np.bincount(stratum, column) / sizes for column in members.T])[stratum]
+    of_group, of_others = np.maximum(members.sum(axis=0), 1), np.maximum(others.sum(axis=0), 1)
+    weights = chance / of_group - (1 - chance) / of_others
+    by_length = values.sums(weights * chosen[:, None]).total
+    # Of a true difference, 1 - R^2 of the group on the strata is left.
+    left = ((members - chance) ** 2 * chosen[:, None]).sum(axis=0) * (1 / of_group + 1 / of_others)
+    within = np.maximum(squares - n_inside * means**2 - n_outside * other_means**2, 0.0)
     testable = (n_inside > 1) & (n_outside > 1)
-    effect = hedges_g(means - others - by_length, within, n_inside.astype(np.int64), n_outside.astype(np.int64))
+    difference = (means - other_means - by_length) / np.where(left > 0, left, 1.0)
+    effect = hedges_g(difference, within, n_inside.astype(np.int64), n_outside.astype(np.int64))
     of_units = units.members * half[:, None]
     n_units = np.broadcast_to(of_units.sum(axis=0)[None, :-1], effect.shape)
-    variance = effect_variance(effect, n_units, half.sum() - n_units)
+    variance = effect_variance(effect, left, n_units, half.sum() - n_units)
     shrunken = np.full(effect.shape, np.nan)
     shrunken[testable] = shrink_to_zero(effect[testable], variance[testable])
     return shrunken
