@@ -338,19 +338,23 @@ CLASS_TERMS = Schema(
 
 DOCUMENT_GROUPS = Schema(
     "document_groups",
-    1,
+    2,
     "group_documents",
     "One row per analysed document, sorted by `position`: groups of documents in which the same heads are more active "
-    "than usual. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `silhouette` (null with too few, "
-    "or if nothing separates them), "
-    "`groups`, each `n_documents` and the three `heads` that deviate most from the mean, `layer`, `head`, `z`",
+    "than usual at their length. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `outcome` (`not_compared`: "
+    "fewer than 20 documents; `nothing_found`: not grouped better than clouds without groups; `found`), `silhouette` "
+    "of the best grouping (null if there is none), `silhouette_by_chance` with `mean` and `quantile_95` over `n_draws` "
+    "clouds without groups, `p`, `length_curve` that was taken off (none, line or spline), `length_eta_squared` (share "
+    "of the variance of ln n between groups) and `length_eta_squared_by_chance` (null without groups), "
+    "`groups` (empty unless found), each `n_documents` and the three `heads` that deviate most from the mean, `layer`, "
+    "`head`, `z`",
     pa.schema(
         [
             column("position", pa.int64(), "Position in the site's order, 0-based"),
             column(
                 "group",
                 pa.int32(),
-                "Group, the largest first, 0-based; null without terms, or with fewer than 20 documents",
+                "Group, the largest first, 0-based; null without terms, or if no groups were found",
                 nullable=True,
             ),
             column(

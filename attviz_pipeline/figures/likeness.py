@@ -111,8 +111,15 @@ class Likeness:
         more = self.pairs["q"].to_numpy() <= SIGNIFICANT
         return (
             f"{more.mean():.0%} of the pairs are more similar than chance (q ≤ {SIGNIFICANT}), "
-            f"{less.mean():.0%} are less similar than in 97.5 % of the permutations."
+            f"{less.mean():.0%} are less similar than in 97.5 % of the permutations.{self._untested}"
         )
+
+    @property
+    def _untested(self) -> str:
+        n_constant, n_heads = len(self.facts["constant_heads"]), self.heads.num_rows
+        if not n_constant:
+            return ""
+        return f" {n_constant} of {n_heads} heads treat all tokens of a document alike; their pairs are not tested."
 
 
 def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
@@ -170,16 +177,20 @@ def pair_name(row: Mapping[str, Any]) -> str:
 
 
 def groups_in_words(likeness: Likeness) -> str:
-    """Describe the groups of heads and how clearly they are separated."""
+    """Describe the groups of heads beside what a cloud of heads without groups gives."""
     groups = likeness.facts["groups"]
-    if groups["n_clusters"] == 1:
-        return "No cut of the dendrogram gives separated groups."
+    if groups["outcome"] == "not_compared":
+        return "Groups were not looked for, because fewer than four heads vary."
+    by_chance = groups["silhouette_by_chance"]
+    chance = f"clouds without groups: {by_chance['mean']:.2f} on average, 95 % at most {by_chance['quantile_95']:.2f}"
+    if groups["outcome"] == "nothing_found":
+        return f"No groups beyond chance (mean silhouette of the best cut {groups['silhouette']:.2f}; {chance})."
     sizes = np.sort(np.bincount(likeness.column("cluster")))[::-1]
     n_alone = int((sizes == 1).sum())
     alone = {0: "", 1: ", one of which is a single head"}.get(n_alone, f", {n_alone} of which are single heads")
     # Kaufman and Rousseeuw 1990 read a mean below a quarter as no substantial structure.
     apart = "weakly separated" if groups["silhouette"] <= 0.25 else "separated"
-    return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {groups['silhouette']:.2f})."
+    return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {groups['silhouette']:.2f}; {chance})."
 
 
 def _rows(table: pa.Table, measure: Measure) -> pa.Table:

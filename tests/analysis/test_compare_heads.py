@@ -13,11 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import false_discovery_control
 from synthetic_attention import write_attention_shards, write_ledger
+from tiny_extraction import extract
+from tiny_models import WORDS, make_tiny_bert
 
 from attviz_pipeline import cli
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.analysis.heads.clusters import map_heads
+from attviz_pipeline.analysis.heads.clusters import cluster_heads, map_heads
 from attviz_pipeline.analysis.heads.compare_heads import compare_heads
 from attviz_pipeline.analysis.heads.fuji import fuji
 from attviz_pipeline.artifacts import attention_schemas, comparison_schemas, files, statistics_schemas
@@ -154,7 +156,12 @@ class TestNumbers:
         assert_allclose([[row["x"] for row in rows], [row["y"] for row in rows]], [found.x, found.y])
         assert groups["stress"] == pytest.approx(found.stress)
         assert groups["n_clusters"] == len({row["cluster"] for row in rows})
-        assert groups["silhouette"] == pytest.approx(np.mean([row["silhouette"] for row in rows]))
+        assert groups["silhouette"] == pytest.approx(cluster_heads(distance + distance.T).silhouette.mean())
+        # Six invented heads that differ by level only form no groups.
+        assert groups["outcome"] == "nothing_found"
+        assert groups["silhouette_p"] > 0.05
+        assert groups["silhouette_by_chance"]["mean"] < groups["silhouette_by_chance"]["quantile_95"]
+        assert {(row["cluster"], row["silhouette"]) for row in rows} == {(0, 0)}
         assert np.array(groups["linkage"]).shape == (5, 4)
 
     def test_curves_are_of_the_extreme_pairs(self, run: Run) -> None:
@@ -252,6 +259,54 @@ class TestOddInput:
             # Every permutation gives the same, so that nothing can be distinguished from chance.
             assert_array_equal([row["p"] for row in rows], 1)
             assert {row["cluster"] for row in run.rows("head_clusters", measure=measure)} == {0}
+            assert run.facts()["measures"][measure]["outcome"] == "not_compared"
+        assert run.facts()["constant_heads"] == [0, 1, 2, 3, 4, 5]
+
+    def test_pairs_of_constant_heads_are_not_tested(self, tmp_path: Path) -> None:
+        def flatten_two(row: dict[str, Any]) -> None:
+            values = np.array(row["self_attention"]).reshape(6, -1)
+            values[1], values[4] = 0.2, 0.5 * np.linspace(1, 1.1, values.shape[1])
+            row["self_attention"] = values.ravel().tolist()
+
+        flat = make_run(tmp_path, change=flatten_two)
+        flat.go()
+
+        assert flat.facts()["constant_heads"] == [1, 4]
+        for measure in MEASURES:
+            numbers = [row["layer_a"] * 3 + row["head_a"] for row in flat.rows("head_pairs", measure=measure)]
+            others = [row["layer_b"] * 3 + row["head_b"] for row in flat.rows("head_pairs", measure=measure)]
+            rows = zip(flat.rows("head_pairs", measure=measure), numbers, others, strict=True)
+            tested = {pair: row for row, *pair in rows for pair in [tuple(pair)]}
+            untested = [row for pair, row in tested.items() if {1, 4} & set(pair)]
+            assert len(untested) == 9
+            assert all((row["p"], row["q"]) == (1, 1) for row in untested)
+            # The other pairs are adjusted among themselves.
+            assert all(row["q"] == row["p"] == 1 / 20 for pair, row in tested.items() if not {1, 4} & set(pair))
+
+    def test_an_untrained_model_has_no_similar_heads(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Its heads attend nearly evenly: alike is only that tokens of short documents get more in all of them."""
+        random = np.random.default_rng(0)
+        words = [word for word in WORDS if word[0] not in "#.,!"]
+        texts = [" ".join(random.choice(words, n)) for n in random.integers(4, 50, 40)]
+        make_tiny_bert(tmp_path / "checkpoint", initializer_range=0.02, n_heads=6)
+        attention = [extract(tmp_path, texts, card={"n_heads": 6})]
+        statistics = StatisticsPaths.below(tmp_path / "statistics")
+        sums = (tmp_path / "tokens.parquet", tmp_path / "heads.parquet")
+        aggregate_shard(attention[0], tmp_path / "aggregates.parquet", *sums)
+        ledger = write_ledger(tmp_path / "ledger.parquet", n_documents=len(texts), id_format="d{}")
+        aggregate_dataset(attention, [sums[0]], [sums[1]], ledger, statistics)
+        run = Run(attention, statistics, ComparisonPaths.below(tmp_path / "statistics"))
+        with caplog.at_level(logging.WARNING):
+            run.go()
+
+        facts = run.facts()
+        assert "12 of 12 heads give all tokens of a document nearly the same" in caplog.text
+        assert facts["constant_heads"] == list(range(12))
+        assert facts["n_even_heads"] == 12
+        assert max(facts["head_deviation"]) < np.log(facts["even_within"])
+        assert {row["q"] for row in run.rows("head_pairs")} == {1}
+        assert {row["cluster"] for row in run.rows("head_clusters")} == {0}
+        assert all(one["outcome"] == "not_compared" for one in facts["measures"].values())
 
     def test_heads_without_any_attention_are_named(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         run = make_run(tmp_path, n_documents=6, change=give_every_token(0.0))

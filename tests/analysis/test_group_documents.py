@@ -1,4 +1,4 @@
-"""The stage group_documents: planted groups are found, levels and lengths make none, and shards change nothing."""
+"""The stage group_documents: planted groups are found; levels, lengths and outliers make none."""
 
 import json
 import logging
@@ -20,8 +20,11 @@ SETTINGS = GroupDocuments(seed=13)
 Floats = NDArray[np.float64]
 
 
-def write_measures(folder: Path, log_ratios: list[Floats | None], n_shards: int = 1) -> list[Path]:
+def write_measures(
+    folder: Path, log_ratios: list[Floats | None], n_shards: int = 1, n_tokens: list[int] | None = None
+) -> list[Path]:
     """Write `document_heads` of invented documents; None for one without terms."""
+    lengths = n_tokens or [20] * len(log_ratios)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for shard in range(n_shards):
@@ -34,7 +37,7 @@ def write_measures(folder: Path, log_ratios: list[Floats | None], n_shards: int 
             "label": [0] * len(rows),
             "prediction": [0] * len(rows),
             "n_terms": [min(9, len(row)) for row in rows],
-            "n_tokens": [20] * len(rows),
+            "n_tokens": [lengths[place] for place in positions],
             **dict.fromkeys(("attention", "log_ratio", "evenness"), rows),
         }
         paths.append(folder / f"{shard}.parquet")
@@ -53,9 +56,11 @@ def planted(sizes: list[int], seed: int = 0) -> tuple[list[Floats], NDArray[np.i
     return list(values), truth
 
 
-def run(folder: Path, log_ratios: list[Any], n_shards: int = 1) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def run(
+    folder: Path, log_ratios: list[Any], n_shards: int = 1, n_tokens: list[int] | None = None
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     output = folder / f"{n_shards}-groups.parquet"
-    group_documents(SETTINGS, write_measures(folder / str(n_shards), log_ratios, n_shards), output)
+    group_documents(SETTINGS, write_measures(folder / str(n_shards), log_ratios, n_shards, n_tokens), output)
     return files.read_table(output, DOCUMENT_GROUPS).to_pydict(), files.read_facts(output, DOCUMENT_GROUPS)
 
 
@@ -67,7 +72,9 @@ def test_planted_groups_are_found_and_described(tmp_path: Path) -> None:
     for number, group in enumerate(facts["groups"]):
         assert {head["layer"] * N_HEADS + head["head"] for head in group["heads"]} == {3 * number + i for i in range(3)}
         assert all(head["z"] > 0.5 for head in group["heads"])
-    assert facts["silhouette"] > 0.5
+    assert (facts["outcome"], facts["p"], facts["n_draws"]) == ("found", 0.01, 99)
+    assert facts["silhouette"] > 0.5 > facts["silhouette_by_chance"]["quantile_95"]
+    assert (facts["length_curve"], facts["length_eta_squared"]) == ("none", 0.0)
     profiles = head_profiles(np.array(log_ratios))
     centre = profiles[truth == 2].mean(axis=0)
     last = int(np.flatnonzero(truth == 2)[0])
@@ -80,10 +87,63 @@ def test_levels_make_no_group() -> None:
     level = np.repeat([0.0, 50.0], 100)[:, None]
     np.testing.assert_allclose(head_profiles(noise + level), head_profiles(noise), atol=1e-9)
     np.testing.assert_allclose(head_profiles(noise).std(axis=0), 1)
-    found = find_groups(head_profiles(noise + level), np.random.default_rng(1))
-    assert found.silhouette is not None
-    assert found.silhouette < 0.2
-    assert abs(np.mean(found.number[:100]) - np.mean(found.number[100:])) < 1.5
+    groups, facts = find_groups(head_profiles(noise + level), np.random.default_rng(1))
+    assert groups is None
+    assert facts["outcome"] == "nothing_found"
+
+
+def of_length(n_documents: int, seed: int) -> tuple[list[Floats], list[int]]:
+    """Documents that differ only in length, which every head follows in its own way; many short ones, many long."""
+    random = np.random.default_rng(seed)
+    n_tokens = np.concatenate([random.integers(8, 40, n_documents // 2), random.integers(150, 500, n_documents // 2)])
+    slopes = np.linspace(-1, 1, N_LAYERS * N_HEADS)
+    values = np.outer(np.log(n_tokens), slopes) + random.normal(0, 0.5, (len(n_tokens), len(slopes)))
+    return list(values), n_tokens.tolist()
+
+
+def test_lengths_make_no_group(tmp_path: Path) -> None:
+    log_ratios, n_tokens = of_length(120, seed=0)
+    raw, _ = find_groups(head_profiles(np.array(log_ratios)), np.random.default_rng(0))
+    assert raw is not None  # without the correction they are groups of short and of long documents
+    table, facts = run(tmp_path, log_ratios, n_tokens=n_tokens)
+    assert set(table["group"]) == set(table["distance"]) == {None}
+    assert (facts["outcome"], facts["groups"], facts["length_curve"]) == ("nothing_found", [], "spline")
+    assert facts["p"] > 0.05
+    assert facts["length_eta_squared"] is None
+
+
+def test_groups_are_found_whatever_the_lengths_are(tmp_path: Path) -> None:
+    log_ratios, n_tokens = of_length(120, seed=1)
+    truth = np.random.default_rng(1).random(120) < 0.4
+    for document in np.flatnonzero(truth):
+        log_ratios[document][2:5] += 3
+    table, facts = run(tmp_path, log_ratios, n_tokens=n_tokens)
+    assert table["group"] == truth.astype(int).tolist()
+    assert facts["length_eta_squared_by_chance"] == pytest.approx(1 / 119)
+    assert facts["length_eta_squared"] < 5 / 119
+
+
+def test_length_tells_groups_that_differ_in_it(tmp_path: Path) -> None:
+    """Groups that lengths do not explain, but that differ in length, are shown with how much they do."""
+    log_ratios, truth = planted([30, 30])
+    n_tokens = np.random.default_rng(2).integers(20, 200, 60) * (2 + truth)
+    table, facts = run(tmp_path, log_ratios, n_tokens=n_tokens.tolist())
+    assert facts["outcome"] == "found"
+    x, truth = np.log(n_tokens), np.array(table["group"])
+    between = sum((truth == group).sum() * (x[truth == group].mean() - x.mean()) ** 2 for group in (0, 1))
+    assert facts["length_eta_squared"] == pytest.approx(between / ((x - x.mean()) ** 2).sum())
+
+
+@pytest.mark.parametrize("degrees_of_freedom", [3, 1000])
+def test_one_cloud_is_rarely_taken_for_groups(degrees_of_freedom: int) -> None:
+    """With or without outliers, the share of false findings is near the 5 % that p promises."""
+    random = np.random.default_rng(5)
+    n_found = 0
+    for _ in range(10):
+        far = np.sqrt(degrees_of_freedom / random.chisquare(degrees_of_freedom, (60, 1)))
+        cloud = far * random.normal(0, 1, (60, 6)) @ random.normal(0, 1, (6, 6))
+        n_found += find_groups(head_profiles(cloud), random)[0] is not None
+    assert n_found <= 2
 
 
 def test_shards_change_nothing(tmp_path: Path) -> None:
@@ -105,15 +165,14 @@ def test_a_few_documents_are_not_grouped_with_a_warning(tmp_path: Path, caplog: 
     with caplog.at_level(logging.WARNING):
         table, facts = run(tmp_path, planted([10, 9])[0])
     assert set(table["group"]) == {None}
-    assert (facts["groups"], facts["silhouette"]) == ([], None)
+    assert (facts["groups"], facts["silhouette"], facts["outcome"]) == ([], None, "not_compared")
     assert "documents are not grouped: 19 have terms, 20 are needed" in caplog.text
 
 
-def test_documents_that_are_all_alike_are_one_group(tmp_path: Path) -> None:
+def test_documents_that_are_all_alike_are_no_groups(tmp_path: Path) -> None:
     table, facts = run(tmp_path, [np.arange(12.0)] * 30)
-    assert set(table["group"]) == {0}
-    assert len(facts["groups"]) == 1
-    assert facts["silhouette"] is None
+    assert set(table["group"]) == {None}
+    assert (facts["groups"], facts["silhouette"], facts["outcome"]) == ([], None, "nothing_found")
 
 
 def test_k_means_finds_the_least_squares_of_few_points() -> None:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon, pdist, squareform
 
-from attviz_pipeline.analysis.heads.clusters import cluster_heads, map_heads
+from attviz_pipeline.analysis.heads.clusters import cluster_heads, compare_clusters, map_heads
 from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_distributions
 from attviz_pipeline.analysis.heads.document_divergence import DivergenceSums, SampledDocument
 from attviz_pipeline.analysis.heads.fuji import RankedLists, area, fuji, list_lengths
@@ -136,6 +136,15 @@ class TestListLengths:
         assert_allclose(on_grid, exact.area[np.triu_indices(6, 1)], atol=2e-4)
         assert abs(unit_spacing - exact.area[0, 1]) > 0.05
 
+    @pytest.mark.parametrize(("n_tokens", "tolerance"), [(145, 1e-12), (384, 1e-12), (400, 2e-4), (1000, 2e-4)])
+    @pytest.mark.parametrize("spread", [1, 3])
+    def test_areas_of_small_vocabularies_are_exact(self, n_tokens: int, tolerance: float, spread: float) -> None:
+        scores = np.exp(np.random.default_rng(n_tokens).normal(0, spread, (8, n_tokens)))
+
+        on_grid = RankedLists.of(scores, list_lengths(n_tokens)).areas()
+
+        assert_allclose(on_grid, fuji(scores).area[np.triu_indices(8, 1)], rtol=0, atol=tolerance)
+
     def test_area_of_a_line(self) -> None:
         lengths = np.array([1, 2, 5, 9])
 
@@ -159,7 +168,7 @@ def test_example_of_the_documentation() -> None:
 def test_a_large_model_can_be_compared() -> None:
     scores = np.exp(np.random.default_rng(3).normal(0, 1, (144, 20_000)))
 
-    assert fuji(scores).curves.shape == (144, 144, 128)
+    assert fuji(scores).curves.shape == (144, 144, 384)
 
 
 class TestJensenShannon:
@@ -247,7 +256,7 @@ class TestPermutation:
         random = np.random.default_rng(7)
         sums = DivergenceSums(n_heads=20, n_permutations=59, seed=8)
         for position in range(12):
-            sums.add(SampledDocument(position, random.dirichlet(np.full(30, 0.4), 20)))
+            sums.add(SampledDocument(position, random.dirichlet(np.full(30, 0.4), 20), np.full(30, 32.0)))
 
         result = sums.result()
 
@@ -282,6 +291,42 @@ class TestClusters:
         sizes = np.bincount(found.cluster)
         assert found.silhouette.mean() < 0.3
         assert sizes.max() < 12 or len(sizes) == 1
+
+    def test_groups_beyond_chance_stay_and_a_cloud_has_none(self) -> None:
+        random = np.random.default_rng(3)
+        cloud = random.normal(0, 1, (30, 4))
+        grouped = cloud + 8 * np.repeat(np.eye(4)[:3], 10, axis=0)
+        none = np.zeros(30, np.bool_)
+        for squared in (False, True):
+            metric = "sqeuclidean" if squared else "euclidean"
+            at_random = compare_clusters(squareform(pdist(cloud, metric)), none, random, squared=squared)
+            found = compare_clusters(squareform(pdist(grouped, metric)), none, random, squared=squared)
+
+            assert at_random.outcome == "nothing_found"
+            assert cluster_heads(squareform(pdist(cloud, metric))).silhouette.mean() == at_random.silhouette > 0
+            assert set(at_random.clusters.cluster) == {0}
+            assert found.outcome == "found"
+            assert found.chance is not None
+            assert found.chance.p == 0.01
+            assert (found.clusters.cluster[::10] == found.clusters.cluster[9::10]).all()
+
+    def test_constant_heads_are_alone(self) -> None:
+        random = np.random.default_rng(3)
+        places = random.normal(0, 0.1, (21, 2)) + np.repeat([[0, 0], [5, 0], [2, 3]], [10, 10, 1], axis=0)
+        constant = np.arange(21) == 20
+
+        found = compare_clusters(squareform(pdist(places)), constant, random, squared=False)
+
+        assert found.outcome == "found"
+        assert sorted(np.bincount(found.clusters.cluster)) == [1, 10, 10]
+        assert found.clusters.silhouette[20] == 0
+        assert found.silhouette == pytest.approx(found.clusters.silhouette[:20].mean())
+
+    def test_many_stray_heads_make_no_groups(self) -> None:
+        """Two pairs among heads that are far from all others are not the groups of a model."""
+        places = np.append([0, 0.1, 5, 5.1], 20 * 2.0 ** np.arange(16))[:, None]
+
+        assert set(cluster_heads(squareform(pdist(places))).cluster) == {0}
 
     @pytest.mark.parametrize("n_heads", [1, 2, 5])
     def test_equal_heads_are_one_group(self, n_heads: int) -> None:

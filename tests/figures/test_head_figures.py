@@ -100,18 +100,32 @@ class TestWords:
             changed = replace(likeness, pairs=likeness.pairs.drop_columns("q").append_column("q", [q]))
             assert changed.compared_with_chance.startswith(f"{3 / n_pairs:.0%} of the pairs are more similar")
 
+    def test_constant_heads_are_counted(self, inputs: Inputs) -> None:
+        likeness = next(read_likeness(inputs))
+        facts = {**likeness.facts, "constant_heads": [0, 4]}
+
+        assert "heads treat all tokens" not in likeness.compared_with_chance
+        assert "2 of 6 heads treat all tokens" in replace(likeness, facts=facts).compared_with_chance
+
     @pytest.mark.parametrize(
-        ("clusters", "silhouette", "words"),
+        ("clusters", "outcome", "silhouette", "words"),
         [
-            ([0] * 6, 0.0, "No cut of the dendrogram"),
-            ([0, 0, 0, 1, 1, 1], 0.6, "2 groups, separated (mean silhouette 0.60)"),
-            ([0, 0, 1, 1, 1, 2], 0.2, "3 groups, one of which is a single head, weakly separated"),
-            ([0, 0, 1, 1, 2, 3], 0.2, "4 groups, 2 of which are single heads, weakly separated"),
+            ([0] * 6, "not_compared", 0.0, "Groups were not looked for"),
+            ([0] * 6, "nothing_found", 0.2, "No groups beyond chance (mean silhouette of the best cut 0.20; clouds"),
+            (
+                [0, 0, 0, 1, 1, 1],
+                "found",
+                0.6,
+                "2 groups, separated (mean silhouette 0.60; clouds without",
+            ),
+            ([0, 0, 1, 1, 1, 2], "found", 0.2, "3 groups, one of which is a single head, weakly separated"),
+            ([0, 0, 1, 1, 2, 3], "found", 0.2, "4 groups, 2 of which are single heads, weakly separated"),
         ],
     )
-    def test_groups(self, inputs: Inputs, clusters: list[int], silhouette: float, words: str) -> None:
+    def test_groups(self, inputs: Inputs, clusters: list[int], outcome: str, silhouette: float, words: str) -> None:
         likeness = next(read_likeness(inputs))
-        groups = {"n_clusters": len(set(clusters)), "silhouette": silhouette}
+        chance = None if outcome == "not_compared" else {"mean": 0.1, "quantile_95": 0.15}
+        groups = {"outcome": outcome, "silhouette": silhouette, "silhouette_by_chance": chance}
         heads = likeness.heads.drop_columns("cluster").append_column("cluster", [np.array(clusters)])
 
         assert words in groups_in_words(replace(likeness, heads=heads, facts={"groups": groups}))

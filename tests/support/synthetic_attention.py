@@ -122,9 +122,9 @@ def make_unknown(path: Path, token: str) -> None:
     files.write_table(path, attention_schemas.ATTENTION, _columns(rows, attention_schemas.ATTENTION), facts)
 
 
-def write_ledger(path: Path, *, n_documents: int) -> Path:
+def write_ledger(path: Path, *, n_documents: int, id_format: str = "doc-{:04d}") -> Path:
     """Write the ledger `prepare_dataset` would leave for the same documents, and for three that are not analysed."""
-    rows = [_ledger_row(n, _document_id(n), "test", "kept", "") for n in range(n_documents)]
+    rows = [_ledger_row(n, id_format.format(n), "test", "kept", "") for n in range(n_documents)]
     rows.append(_ledger_row(n_documents, "train-1", "train", "kept", ""))
     rows.append(_ledger_row(n_documents + 1, "blank-1", "", "empty", "column text holds only white space"))
     rows.append(_ledger_row(n_documents + 2, "copy-1", "", "duplicate", "same text as doc-0000"))

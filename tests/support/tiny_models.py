@@ -26,6 +26,7 @@ def make_tiny_bert(  # noqa: PLR0913 - keywords, each with a default
     with_head: bool = True,
     head_size: int = 8,
     max_positions: int = 128,
+    initializer_range: float = 0.3,
     seed: int = 0,
 ) -> Path:
     """Write a model folder as `save_pretrained` does: config.json, model.safetensors, tokenizer files.
@@ -39,6 +40,8 @@ def make_tiny_bert(  # noqa: PLR0913 - keywords, each with a default
         with_head: False saves a bare encoder without a classification head.
         head_size: Size of one head; the hidden size is `n_heads * head_size`.
         max_positions: Rows of the position table, the longest input in tokens.
+        initializer_range: Standard deviation of the weights. The usual 0.02 makes a tiny model's attention all but
+            even; the default gives it something to look at.
         seed: Seed of the random weights; torch's global state stays as it was.
 
     Returns:
@@ -55,8 +58,7 @@ def make_tiny_bert(  # noqa: PLR0913 - keywords, each with a default
         max_position_embeddings=max_positions,
         id2label=dict(enumerate(label_names)),
         label2id={name: index for index, name in enumerate(label_names)},
-        # Weights of the usual 0.02 make a tiny model's attention all but uniform; these give it something to look at.
-        initializer_range=0.3,
+        initializer_range=initializer_range,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

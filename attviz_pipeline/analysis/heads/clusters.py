@@ -5,14 +5,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
-from scipy.spatial.distance import squareform
+from scipy.spatial.distance import pdist, squareform
 from sklearn.manifold import smacof
-from sklearn.metrics import silhouette_samples
+
+from attviz_pipeline.analysis.one_cloud import N_DRAWS, Chance, OneCloud, silhouettes
+from attviz_pipeline.significance import SIGNIFICANT
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MOST_GROUPS = 12
+MOST_ALONE = 0.1
+"""Largest share of heads outside of the groups; with more, groups describe a few heads, not the model."""
+FEWEST_HEADS = 4
+"""Two groups of two heads need four."""
 
 
 class Clusters(NamedTuple):
@@ -56,8 +62,8 @@ def cluster_heads(distance: Floats) -> Clusters:
         distance: [head, head], symmetric, 0 on the diagonal.
 
     Returns:
-        At most twelve clusters of two heads or more, and clusters of one head. A single cluster if no cut has a
-        positive mean silhouette.
+        Two to twelve clusters of two heads or more, and clusters of one head for at most a tenth of the heads. A single
+        cluster if no such cut has a positive mean silhouette. `compare_clusters` says whether they are beyond chance.
 
     Source: Sokal and Michener 1958 (average linkage); Bar-Joseph, Gifford and Jaakkola 2001 (order of leaves);
     Rousseeuw 1987 (silhouette).
@@ -67,13 +73,65 @@ def cluster_heads(distance: Floats) -> Clusters:
         return Clusters(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1), np.empty((0, 4)))
     tree = linkage(squareform(distance, checks=False), method="average", optimal_ordering=True)
     leaves = leaves_list(tree)
-    best, silhouette = np.ones(n_heads, np.int64), np.zeros(n_heads)
-    for n_groups in range(2, n_heads):
-        cut = fcluster(tree, n_groups, criterion="maxclust")
-        candidate = _silhouettes(distance, cut)
-        if candidate.mean() > silhouette.mean():
-            best, silhouette = cut, candidate
+    best, silhouette = _best_cut(distance, tree)
     return Clusters(np.argsort(leaves), _numbered_along(leaves, best), silhouette, tree)
+
+
+class ClusterTest(NamedTuple):
+    """Groups of heads compared with chance.
+
+    Attributes:
+        clusters: The groups if they are beyond chance, else a single cluster; constant heads are alone.
+        outcome: `found`, `nothing_found`, or `not_compared` with fewer than four heads that vary.
+        silhouette: Mean silhouette of the best cut of the heads that vary, found or not; 0 without a cut.
+        chance: What clouds without groups give; None if nothing was compared.
+    """
+
+    clusters: Clusters
+    outcome: str
+    silhouette: float
+    chance: Chance | None
+
+
+def compare_clusters(
+    distance: Floats, constant: NDArray[np.bool_], random: np.random.Generator, *, squared: bool
+) -> ClusterTest:
+    """Cluster heads, and keep the groups if their silhouette is beyond that of one cloud of heads.
+
+    The heads that vary are placed as points with these distances. Clouds without groups, of the same spread along the
+    same number of axes, are clustered in the same way.
+
+    Args:
+        distance: [head, head], symmetric, 0 on the diagonal.
+        constant: Heads that take no part in groups, [head].
+        random: Draws the clouds.
+        squared: Whether the distances are squares of distances in space, as 1 - FUJI is, or such distances.
+
+    Source: `one_cloud`; Torgerson 1952 (points from distances).
+    """
+    whole = cluster_heads(distance)
+    single = whole._replace(cluster=np.zeros_like(whole.cluster), silhouette=np.zeros(len(distance)))
+    varying = np.flatnonzero(~constant)
+    if len(varying) < FEWEST_HEADS:
+        return ClusterTest(single, "not_compared", 0.0, None)
+    among = distance[np.ix_(varying, varying)]
+    found = cluster_heads(among)
+    cloud = OneCloud.of(_points(among if squared else among**2))
+    draws = []
+    for _ in range(N_DRAWS):
+        drawn = pdist(cloud.draw(random), "sqeuclidean" if squared else "euclidean")
+        draws.append(float(_best_cut(squareform(drawn), linkage(drawn, method="average"))[1].mean()))
+    silhouette = float(found.silhouette.mean())
+    chance = Chance.of(silhouette, draws)
+    if chance.p > SIGNIFICANT or silhouette == 0:
+        return ClusterTest(single, "nothing_found", silhouette, chance)
+    # Constant heads get numbers of their own behind those of the groups, then all are numbered along the dendrogram.
+    cluster = len(distance) + np.arange(len(distance))
+    cluster[varying] = found.cluster
+    silhouettes_of_all = np.zeros(len(distance))
+    silhouettes_of_all[varying] = found.silhouette
+    numbered = _numbered_along(np.argsort(whole.order), cluster)
+    return ClusterTest(whole._replace(cluster=numbered, silhouette=silhouettes_of_all), "found", silhouette, chance)
 
 
 def map_heads(distance: Floats) -> HeadMap:
@@ -111,12 +169,35 @@ def _classical_scaling(distance: Floats) -> Floats:
     return place
 
 
-def _silhouettes(distance: Floats, cluster: Integers) -> Floats:
+def _points(squares: Floats) -> Floats:
+    """Return points with these squared distances, [head, axis]; what no space can hold is left out."""
+    means = squares.mean(axis=0)
+    weights, directions = np.linalg.eigh((means + means[:, None] - squares - means.mean()) / 2)
+    points: Floats = directions * np.sqrt(np.maximum(weights, 0))
+    return points
+
+
+def _best_cut(distance: Floats, tree: Floats) -> tuple[Integers, Floats]:
+    """Return the cut of a dendrogram with the largest mean silhouette, and its silhouettes; else a single cluster."""
+    n_heads = len(distance)
+    best, silhouette = np.ones(n_heads, np.int64), np.zeros(n_heads)
+    for n_groups in range(2, n_heads):
+        cut = fcluster(tree, n_groups, criterion="maxclust")
+        candidate = _silhouettes(distance, cut)
+        if candidate is not None and candidate.mean() > silhouette.mean():
+            best, silhouette = cut, candidate
+    return best, silhouette
+
+
+def _silhouettes(distance: Floats, cluster: Integers) -> Floats | None:
+    """Return silhouettes among the clusters of two heads or more; None if there are too few, or too many."""
+    sizes = np.bincount(cluster)
+    grouped = sizes[cluster] > 1
+    if not 2 <= (sizes > 1).sum() <= MOST_GROUPS or (~grouped).sum() > MOST_ALONE * len(cluster):
+        return None
     values = np.zeros(len(cluster))
-    grouped = np.bincount(cluster)[cluster] > 1
-    if 2 <= len(np.unique(cluster[grouped])) <= MOST_GROUPS:
-        among = distance[np.ix_(grouped, grouped)]
-        values[grouped] = silhouette_samples(among, cluster[grouped], metric="precomputed")
+    number = np.unique(cluster[grouped], return_inverse=True)[1]
+    values[grouped] = silhouettes(distance[np.ix_(grouped, grouped)], number)
     return values
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from attviz_pipeline.analysis.heads import tables
-from attviz_pipeline.analysis.heads.clusters import cluster_heads, map_heads
+from attviz_pipeline.analysis.heads.clusters import compare_clusters, map_heads
 from attviz_pipeline.analysis.heads.document_divergence import DocumentDivergence, measure_divergence
 from attviz_pipeline.analysis.heads.numbering import read_heads
 from attviz_pipeline.analysis.heads.permutation import NullComparison, compare_with_chance
@@ -52,13 +52,21 @@ def compare_heads(
         n_permutations=chosen.n_permutations,
         seed=settings.seed,
     )
-    similarities = [*_ranking_similarity(ranked), *_divergence_similarity(divergence)]
+    constant = divergence.variation.constant
+    if constant.any():
+        message = "%d of %d heads give all tokens of a document nearly the same: their pairs are not tested"
+        log.warning(message, constant.sum(), heads.n_rows)
+    similarities = [
+        *_ranking_similarity(ranked, constant, settings.seed),
+        *_divergence_similarity(divergence, settings.seed),
+    ]
     facts = {
         **heads._asdict(),
         **chosen.model_dump(),
         "seed": settings.seed,
         "n_documents": divergence.n_documents,
         "n_tokens": len(tokens.document_frequency),
+        **divergence.variation.facts(),
     }
     tables.write_pairs(statistics.head_pairs, heads, similarities, facts)
     tables.write_clusters(statistics.head_clusters, heads, similarities, facts)
@@ -75,21 +83,40 @@ def _compare_rankings(tokens: TokenScores, settings: CompareHeads) -> RankingCom
     return compare_rankings(tokens, n_permutations=settings.comparison.n_permutations, seed=settings.seed)
 
 
-def _ranking_similarity(ranked: RankingComparison | None) -> list[HeadSimilarity]:
+def _ranking_similarity(
+    ranked: RankingComparison | None, constant: NDArray[np.bool_], seed: int
+) -> list[HeadSimilarity]:
     if ranked is None:
         return []
-    comparison = compare_with_chance(ranked.area, ranked.draws, high_is_alike=True)
-    return [_similarity("fuji", comparison, 1 - ranked.area)]
+    tested = _varying_pairs(constant)
+    comparison = compare_with_chance(ranked.area, ranked.draws, high_is_alike=True, tested=tested)
+    return [_similarity("fuji", comparison, 1 - ranked.area, constant, seed, squared=True)]
 
 
-def _divergence_similarity(divergence: DocumentDivergence) -> list[HeadSimilarity]:
+def _divergence_similarity(divergence: DocumentDivergence, seed: int) -> list[HeadSimilarity]:
     if not divergence.n_documents:
         log.warning("no sampled document has two tokens: heads are not compared by Jensen-Shannon distance")
         return []
-    comparison = compare_with_chance(divergence.distance, divergence.draws, high_is_alike=False)
-    return [_similarity("jensen_shannon", comparison, divergence.distance)]
+    constant = divergence.variation.constant
+    tested = _varying_pairs(constant)
+    comparison = compare_with_chance(divergence.distance, divergence.draws, high_is_alike=False, tested=tested)
+    return [_similarity("jensen_shannon", comparison, divergence.distance, constant, seed, squared=False)]
 
 
-def _similarity(measure: str, comparison: NullComparison, distance: Floats) -> HeadSimilarity:
+def _varying_pairs(constant: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    first, second = np.triu_indices(len(constant), 1)
+    return ~(constant[first] | constant[second])
+
+
+def _similarity(  # noqa: PLR0913 - what the two measures differ in
+    measure: str,
+    comparison: NullComparison,
+    distance: Floats,
+    constant: NDArray[np.bool_],
+    seed: int,
+    *,
+    squared: bool,
+) -> HeadSimilarity:
     square = squareform(distance)
-    return HeadSimilarity(measure, comparison, cluster_heads(square), map_heads(square))
+    groups = compare_clusters(square, constant, np.random.default_rng(seed), squared=squared)
+    return HeadSimilarity(measure, comparison, groups, map_heads(square))

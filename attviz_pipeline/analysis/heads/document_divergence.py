@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import iter_batches
 from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_distributions
+from attviz_pipeline.analysis.heads.variation import HeadVariation, measure_variation
+from attviz_pipeline.analysis.terms.occurrences import window_lengths
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.progress import track
 
@@ -22,10 +24,17 @@ VALUES_AT_ONCE = 2**17
 
 
 class SampledDocument(NamedTuple):
-    """One document: its position in the study, and the self-attention of its non-special tokens, [head, token]."""
+    """One document without its special tokens.
+
+    Attributes:
+        position: Position in the study.
+        attention: Self-attention, [head, token].
+        n_tokens: Tokens of each token's window, special ones included, [token].
+    """
 
     position: int
     attention: Floats
+    n_tokens: Floats
 
 
 class DocumentDivergence(NamedTuple):
@@ -35,11 +44,13 @@ class DocumentDivergence(NamedTuple):
         distance: [pair], 0..1.
         draws: The distance after each permutation, [permutation, pair].
         n_documents: Documents in the mean: documents of the sample with at least two tokens.
+        variation: How much the heads vary in these documents.
     """
 
     distance: Floats
     draws: Floats
     n_documents: int
+    variation: HeadVariation
 
 
 class DivergenceSums:
@@ -48,7 +59,8 @@ class DivergenceSums:
     def __init__(self, n_heads: int, n_permutations: int, seed: int) -> None:
         """Start with no document."""
         n_pairs = n_heads * (n_heads - 1) // 2
-        self._n_permutations, self._seed = n_permutations, seed
+        self._n_heads, self._n_permutations, self._seed = n_heads, n_permutations, seed
+        self._variation: dict[int, tuple[Floats, Floats]] = {}
         self._observed = np.zeros((exact_sums.SUM_LIMBS, n_pairs), np.int64)
         self._permuted = np.zeros((exact_sums.SUM_LIMBS, n_permutations, n_pairs), np.int64)
         self.n_documents = 0
@@ -65,13 +77,15 @@ class DivergenceSums:
             copies = np.broadcast_to(distributions, (draws.stop - start, *distributions.shape))
             divergences = jensen_shannon(random.permuted(copies, axis=2))
             self._permuted[:, draws] += exact_sums.to_limbs(divergences, exact_sums.SUM_LIMBS)
+        self._variation[document.position] = measure_variation(document.attention, document.n_tokens)
         self.n_documents += 1
 
     def result(self) -> DocumentDivergence:
         """Return the distances; all are 0 if there is no document."""
         n = np.array(self.n_documents)
         observed, permuted = (np.sqrt(exact_sums.mean(sums, n)) for sums in (self._observed, self._permuted))
-        return DocumentDivergence(observed, permuted, self.n_documents)
+        variation = HeadVariation.of(self._variation, self._n_heads)
+        return DocumentDivergence(observed, permuted, self.n_documents, variation)
 
 
 def measure_divergence(
@@ -111,11 +125,13 @@ def sample_positions(attention: Sequence[Path], n_documents: int, seed: int) -> 
 
 def _documents(attention: Sequence[Path], chosen: NDArray[np.int64]) -> Iterator[SampledDocument]:
     for path in attention:
-        for batch in iter_batches(path, ["position"]):
+        for batch in iter_batches(path, ["position", "windows"]):
             positions = batch.documents["position"].to_numpy()
+            n_tokens = window_lengths(path, batch).astype(np.float64)
             for row in np.flatnonzero(np.isin(positions, chosen)):
                 own = (batch.document == row) & ~batch.special
-                yield SampledDocument(int(positions[row]), batch.values[own].T.astype(np.float64, order="C"))
+                values = batch.values[own].T.astype(np.float64, order="C")
+                yield SampledDocument(int(positions[row]), values, n_tokens[own])
 
 
 def _warn_of_zero_attention(document: SampledDocument) -> None:

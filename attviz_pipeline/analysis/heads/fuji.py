@@ -150,7 +150,7 @@ def fuji(scores: Floats, lengths: Integers | None = None) -> Fuji:
     Args:
         scores: How strongly a head attends to a token, [head, token], >= 0; only ratios within a head matter.
         lengths: List lengths of the curves, ascending; the last must be the number of tokens. By default `list_lengths`
-            chooses at most 128.
+            chooses at most 384.
 
     Raises:
         ValueError: As in `RankedLists.of`.
@@ -183,10 +183,11 @@ def area(curves: Floats, lengths: Integers) -> Floats:
     return values
 
 
-def list_lengths(n_tokens: int, n_lengths: int = 128) -> Integers:
+def list_lengths(n_tokens: int, n_lengths: int = 384) -> Integers:
     """Choose list lengths from 1 to the number of tokens: dense for short lists, where curves bend, then wider.
 
-    With 128 lengths the area differs by less than 0.0002 from that with every length.
+    With up to 384 tokens every length is used. With more, the area differs from that with every length by less than
+    0.0002.
 
     Args:
         n_tokens: Number of tokens, at least 1.

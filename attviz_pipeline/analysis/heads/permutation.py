@@ -40,21 +40,26 @@ class NullComparison(NamedTuple):
         return len(self.value)
 
 
-def compare_with_chance(value: Floats, draws: Floats, *, high_is_alike: bool) -> NullComparison:
+def compare_with_chance(
+    value: Floats, draws: Floats, *, high_is_alike: bool, tested: NDArray[np.bool_] | None = None
+) -> NullComparison:
     """Compare observed values with those of permutations.
 
     Args:
         value: Observed values, [pair].
         draws: Values after each permutation, [permutation, pair].
         high_is_alike: Whether high values (a similarity) or low values (a distance) mean similar heads.
+        tested: Pairs that are tested, by default all; p and q of the others are 1, [pair].
 
     Source: Phipson and Smyth 2010, "Permutation p-values should never be zero", for the added 1.
     """
     sign = 1 if high_is_alike else -1
     n_as_alike = (sign * draws >= sign * value - ROUNDING).sum(axis=0)
     p = (1 + n_as_alike) / (1 + len(draws))
+    among = np.ones(len(value), np.bool_) if tested is None else tested
+    q = benjamini_hochberg(np.where(among, p, np.nan))
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return NullComparison(value, draws.mean(axis=0), low, high, p, benjamini_hochberg(p))
+    return NullComparison(value, draws.mean(axis=0), low, high, np.where(among, p, 1.0), np.where(among, q, 1.0))
 
 
 def frequency_strata(document_frequency: Integers) -> list[Integers]:

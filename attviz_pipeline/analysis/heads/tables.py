@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from attviz_pipeline.analysis.heads.clusters import Clusters, HeadMap
+from attviz_pipeline.analysis.heads.clusters import ClusterTest, HeadMap
 from attviz_pipeline.analysis.heads.numbering import Heads
 from attviz_pipeline.analysis.heads.permutation import NullComparison
 from attviz_pipeline.analysis.heads.rankings import PairCurve
@@ -20,7 +20,7 @@ class HeadSimilarity(NamedTuple):
 
     measure: str
     comparison: NullComparison
-    clusters: Clusters
+    groups: ClusterTest
     map: HeadMap
 
 
@@ -56,18 +56,22 @@ def _clusters(heads: Heads, similarity: HeadSimilarity) -> pa.Table:
     columns = {
         "measure": [similarity.measure] * heads.n_rows,
         **heads.columns(np.arange(heads.n_rows)),
-        **similarity.clusters._asdict(),
+        **similarity.groups.clusters._asdict(),
         **similarity.map._asdict(),
     }
     return _table(comparison_schemas.HEAD_CLUSTERS, columns)
 
 
 def _cluster_facts(similarity: HeadSimilarity) -> dict[str, Any]:
+    groups = similarity.groups
     return {
-        "n_clusters": len(np.unique(similarity.clusters.cluster)),
-        "silhouette": float(similarity.clusters.silhouette.mean()),
+        "n_clusters": len(np.unique(groups.clusters.cluster)),
+        "outcome": groups.outcome,
+        "silhouette": groups.silhouette,
+        "silhouette_by_chance": groups.chance.facts() if groups.chance else None,
+        "silhouette_p": groups.chance.p if groups.chance else None,
         "stress": similarity.map.stress,
-        "linkage": similarity.clusters.linkage.tolist(),
+        "linkage": groups.clusters.linkage.tolist(),
     }
 
 

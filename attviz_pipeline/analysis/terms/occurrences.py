@@ -62,7 +62,7 @@ def iter_occurrences(path: Path, settings: TermsSettings) -> Iterator[Occurrence
 
 def _occurrences(path: Path, batch: AttentionBatch, settings: TermsSettings) -> Occurrences:
     groups = _groups(path, batch, settings)
-    n_tokens = _window_lengths(path, batch)
+    n_tokens = window_lengths(path, batch)
     attention = batch.values.astype(np.float64)
     first = merge_by_word(np.arange(len(groups)), groups, "first").astype(np.intp)
     document = batch.document[first]
@@ -132,8 +132,16 @@ def _spellings(
     ]
 
 
-def _window_lengths(path: Path, batch: AttentionBatch) -> NDArray[np.int64]:
-    """Return the number of tokens of each token's window, [token]."""
+def window_lengths(path: Path, batch: AttentionBatch) -> NDArray[np.int64]:
+    """Return the number of tokens of each token's window, special ones included, [token].
+
+    Args:
+        path: The shard, for messages.
+        batch: Some of its documents, with the column `windows`.
+
+    Raises:
+        ArtifactError: The windows do not hold the tokens.
+    """
     windows = batch.documents["windows"].combine_chunks().flatten()
     kept, lengths = (windows.field(name).to_numpy().astype(np.int64) for name in ("n_tokens", "n_model_tokens"))
     n_tokens = np.repeat(lengths, kept)

@@ -71,7 +71,9 @@ def _of_self_attention(heads: Sequence[HeadView], intervals: Path) -> Iterator[M
         yield MetricView(name, title, group, [getattr(head, name) for head in heads], logarithmic=True)
     rows = files.read_table(intervals, term_schemas.HEAD_INTERVALS).to_pylist()
     if len(rows) == len(heads):
-        yield MetricView("log_ratio", "length-corrected, mean ln(n a)", group, [row["log_ratio"] for row in rows])
+        yield MetricView(
+            "log_ratio", "relative to even attention, mean ln(n a)", group, [row["log_ratio"] for row in rows]
+        )
         spread = "evenness of self-attention over a document"
         yield MetricView("spread", spread, group, [row["evenness"] for row in rows])
 
