@@ -13,8 +13,10 @@ MODEL = Schema(
 
 METRICS = Schema(
     "metrics",
-    1,
+    2,
     "prepare_model",
     "Scores per split (accuracy, macro F1, per class, confusion); `n_tokens` of text per split, among them `n_unknown` "
-    "(read as [UNK]) and `n_control` (control tokens that occur in a text); training history",
+    "(read as [UNK]) and `n_control` (control tokens that occur in a text); `history`: per epoch of the training "
+    "`train_loss`, and `validation_loss`, `macro_f1` and `accuracy` of the validation split; `best_epoch` (kept, "
+    "1-based), `best_epoch_by` (the criterion), `stopped_early`",
 )

@@ -6,13 +6,13 @@ from attviz_pipeline.artifacts.schema import IDENTITY, Schema, column
 
 FIGURES = Schema(
     "figures",
-    3,
+    4,
     "draw_figures",
-    "List of figures: `name`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `parquet`, `caption`, "
-    "`alt`, `width` and `height` in pixels, `sha256` of each file, `chapter` of docs/statistics/ that explains it or "
-    "null, `names_words`: whether picture or `alt` show words of documents; `formulas` by kind; "
-    "`provenance`: corpus, model, "
-    "seed and code of all, also in the metadata of each figure's Parquet file, under `attviz.provenance`",
+    "List of figures: `name`, `title`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `parquet`, "
+    "`caption`, `alt`, `width` and `height` in pixels, `sha256` of each file, `chapter` of docs/statistics/ that "
+    "explains it or null, `names_words`: whether picture or `alt` show words of documents, `reason`: why there is "
+    "nothing to draw, empty if there is; `formulas` by kind; `provenance`: corpus, model, seed and code of all, also "
+    "in the metadata of each figure's Parquet file, under `attviz.provenance`",
 )
 
 RUN = Schema(

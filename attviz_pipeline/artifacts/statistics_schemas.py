@@ -144,25 +144,29 @@ SUMMARY = Schema(
     "are none; `ledger` counts per status",
 )
 
-_ESTIMATE = "`value` with a 95 % interval `low`, `high` from a bootstrap over input rows, null if undefined"
+_ESTIMATE = "`value` with a 95 % interval `low`, `high`, null if undefined"
 
 ASSESSMENT = Schema(
     "assessment",
-    1,
+    2,
     "assess_predictions",
-    "Assessment of the classifier on the analysed documents: counts, `settings`, `seed`; `scores`, empty "
-    "without gold labels: `accuracy`, `macro_f1` (no interval with few rows in a class), `overconfidence` (mean "
-    "confidence minus accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration error, never an "
-    f"interval), each {_ESTIMATE}; `ece_of_a_calibrated_model` by simulation; `confusion` [gold, predicted]; "
-    "`per_class` scores; `confidence_and_entropy` for all, correctly classified and misclassified documents: rank "
-    "correlation `spearman` of "
-    "confidence with mean entropy, and `spearman_at_equal_length`, the partial one given the number of tokens, "
-    "estimated like the scores; `aggregates` names the definition of entropy",
+    "Assessment of the classifier on the analysed documents: counts, `splits` (documents by split), `settings`, "
+    "`seed`; `predictions`: documents per predicted class (`counts`, [class]), `n_distinct` predicted classes, the "
+    "most frequent one (`label`) and its `share`; `scores`, empty without gold labels: `accuracy` (Wilson interval, "
+    "with the `design_effect` of documents of one input row), `macro_f1` (bootstrap over input rows; no interval with "
+    "few rows in a class or few mistakes), `overconfidence` (mean confidence minus accuracy), `ece_equal_width` and "
+    f"`ece_equal_mass` (expected calibration error, never an interval), each {_ESTIMATE}; `majority_baseline`: scores "
+    "of always predicting the largest gold class (`label`; `n_classes_as_large` classes have as many documents); "
+    "`ece_of_a_calibrated_model` and `overconfidence_of_a_calibrated_model` by simulation; `confusion` [gold, "
+    "predicted]; `per_class` scores, precision and recall with Wilson intervals (`precision_low`, ...); "
+    "`confidence_and_entropy` for all, correctly classified and misclassified documents: rank correlation `spearman` "
+    "of confidence with mean entropy, and `spearman_at_equal_length`, the partial one given the number of tokens, "
+    "with intervals of a bootstrap over input rows; `aggregates` names the definition of entropy",
 )
 
 CALIBRATION = Schema(
     "calibration",
-    1,
+    2,
     "assess_predictions",
     "Points of the reliability diagram: one row per binning and non-empty bin; empty without gold labels",
     pa.schema(
@@ -174,8 +178,20 @@ CALIBRATION = Schema(
             column("n_documents", pa.int64(), "Documents"),
             column("mean_confidence", pa.float64(), "Mean probability of the predicted class, 0..1"),
             column("accuracy", pa.float64(), "Proportion of correctly classified documents, 0..1"),
-            column("accuracy_low", pa.float64(), "Lower bound of the 95 % Wilson interval of `accuracy`"),
-            column("accuracy_high", pa.float64(), "Upper bound of the 95 % Wilson interval of `accuracy`"),
+            column(
+                "accuracy_low",
+                pa.float64(),
+                "Lower bound of the 95 % Wilson interval of `accuracy`; null if several documents are all of one "
+                "input row",
+                nullable=True,
+            ),
+            column(
+                "accuracy_high",
+                pa.float64(),
+                "Upper bound of the 95 % Wilson interval of `accuracy`; null if several documents are all of one "
+                "input row",
+                nullable=True,
+            ),
         ]
     ),
 )

@@ -22,6 +22,8 @@ GROUPINGS = {
     "predicted": "documents predicted to be of a class and all others",
     "correct": "misclassified and correctly classified documents",
 }
+NO_LABELS = ": 0 of 0 documents"
+"""How facts tell that no document has the label that a grouping needs."""
 MOST_MAPS = 6
 MAPS_PER_ROW = 3
 CHARACTERS_OF_TITLE = 16
@@ -36,24 +38,49 @@ def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
     """
     path = inputs.terms.class_heads
     facts, table = files.read_facts(path, term_schemas.CLASS_HEADS), files.read_table(path, term_schemas.CLASS_HEADS)
-    for grouping, what in GROUPINGS.items():
+    for grouping in GROUPINGS:
         name = f"{KIND}-{grouping}"
         rows = table.filter(pc.equal(table["grouping"], grouping))
         if not rows.num_rows:
-            reason = "Too few documents to compare " + what + "."
+            reason = not_compared(facts, grouping)
             log.warning("figure %s is empty: %s", name, reason)
             yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
             continue
         yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
 
 
-def limits_of_test(facts: dict[str, Any], grouping: str) -> str:
-    """Name the limits of the permutations behind p and q of a grouping; empty where there are none."""
+def not_compared(facts: dict[str, Any], grouping: str) -> str:
+    """Say why the groups of a grouping were not compared."""
+    reasons = [reason for reason in facts["not_compared"] if reason.startswith(f"{grouping} ")]
+    if grouping != "predicted" and reasons and all(NO_LABELS in reason for reason in reasons):
+        return "Not compared: no gold label is known."
+    return f"Not compared: {GROUPINGS[grouping]}. Two documents inside and two outside of a group are needed."
+
+
+def found_by_test(n_found: int, n_tests: int, what: str) -> str:
+    """Say how many of the tests of a grouping found a difference."""
+    if not n_found:
+        return f" None of the {n_tests:,} differences {what} is beyond chance."
+    verb = "is" if n_found == 1 else "are"
+    return f" {n_found:,} of the {n_tests:,} differences {what} {verb} beyond chance."
+
+
+def limits_of_test(facts: dict[str, Any], grouping: str, *tests: str) -> str:
+    """Name the limits of the permutations behind p and q of a grouping; empty where there are none.
+
+    Args:
+        facts: Facts of the table.
+        grouping: Name of the grouping.
+        tests: Families of tests: heads, attention or use.
+    """
     limits = ""
     if facts["permuted"][grouping] == "documents":
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     if wanted := facts["permutations_wanted"].get(grouping):
         limits += f" A single difference cannot reach this q: it would need {wanted:,} permutations."
+    families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
+    if any(family["floor_sets_q"] for family in families):
+        limits += " More permutations would lower the smallest q."
     return limits
 
 
@@ -71,13 +98,20 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             f"documents named. Dots: q < {SIGNIFICANT} (permutation test with up to {facts['n_permutations']:,} "
             f"permutations within {facts['length_strata']} strata of length; false discovery rate over the tests of "
             "heads and terms in all groupings)."
-            + limits_of_test(facts, grouping)
+            + found_by_test(*counts(rows, "q"), "of heads")
+            + limits_of_test(facts, grouping, "heads")
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
         alt=_alt(shown),
         columns=rows.to_pydict(),
         dpi=dpi,
     )
+
+
+def counts(rows: pa.Table, column: str) -> tuple[int, int]:
+    """Return how many tests are significant, and how many there are."""
+    found = pc.sum(pc.less(rows[column], SIGNIFICANT)).as_py() or 0
+    return found, rows.num_rows - rows[column].null_count
 
 
 Map = dict[str, np.ndarray]
@@ -100,11 +134,16 @@ def _size(item: tuple[str, Map]) -> int:
 def _alt(maps: dict[str, Map]) -> str:
     descriptions = []
     for group, found in maps.items():
-        effect = found["effect"]
-        layer, head = np.unravel_index(np.abs(effect).argmax(), effect.shape)
+        effect, differs = found["effect"], found["q"] < SIGNIFICANT
+        if not differs.any():
+            smallest = f"smallest q {found['q'].min():.2g}"
+            descriptions.append(f"{style.legible(group)}: none of {effect.size} heads differs ({smallest})")
+            continue
+        layer, head = np.unravel_index(np.where(differs, np.abs(effect), -1).argmax(), effect.shape)
+        verb = "differs" if differs.sum() == 1 else "differ"
         descriptions.append(
-            f"{style.legible(group)}: {int((found['q'] < SIGNIFICANT).sum())} of {effect.size} heads differ "
-            f"(q < {SIGNIFICANT}), largest effect in layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+            f"{style.legible(group)}: {int(differs.sum())} of {effect.size} heads {verb} (q < {SIGNIFICANT}), most "
+            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
         )
     return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.class_heads import GROUPINGS, limits_of_test
+from attviz_pipeline.figures.class_heads import GROUPINGS, counts, found_by_test, limits_of_test, not_compared
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_terms"
 MOST_GROUPS = 6
 TERMS_OF_ALL_GROUPS = 36
+N_NAMED = 4
 INCHES_PER_ROW = 0.145
 Columns = dict[str, list[Any]]
 log = logging.getLogger(__name__)
@@ -33,44 +35,67 @@ def draw_class_terms(inputs: Inputs) -> Iterator[Drawing]:
     """
     path = inputs.terms.class_terms
     facts, table = files.read_facts(path, term_schemas.CLASS_TERMS), files.read_table(path, term_schemas.CLASS_TERMS)
-    for grouping, what in GROUPINGS.items():
+    compared = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS, ["grouping"])["grouping"].unique()
+    for grouping in GROUPINGS:
         name = f"{KIND}-{grouping}"
         rows = table.filter(pc.equal(table["grouping"], grouping))
-        if not rows.num_rows:
-            reason = "Too few terms or documents to compare " + what + "."
+        shown, n_left_out = _top(rows)
+        if not shown:
+            reason = _reason_empty(facts, grouping, rows, compared=grouping in compared.to_pylist())
             log.warning("figure %s is empty: %s", name, reason)
             yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
             continue
-        yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
+        style.warn_of_missing_glyphs((term for group in shown.values() for term in group["term"]), log)
+        yield finish(
+            partial(_plot, shown),
+            name=name,
+            kind=KIND,
+            caption=_caption(grouping, rows, facts, n_left_out),
+            alt=_alt(shown),
+            columns=rows.to_pydict(),
+            dpi=inputs.settings.dpi,
+        )
 
 
-def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
-    shown, n_left_out = _top(rows)
-    style.warn_of_missing_glyphs((term for group in shown.values() for term in group["term"]), log)
-    return finish(
-        lambda: _plot(shown),
-        name=name,
-        kind=KIND,
-        caption=(
-            f"The most over-used terms of each group, for {GROUPINGS[grouping]}. Left: log-odds of use in standard "
-            "deviations, with an informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: "
-            "occurrences weighted by their self-attention relative to even attention. Right: Hedges' g of the term's "
-            "self-attention over documents, adjusted for length, above 0 if it is higher in the group; filled: "
-            f"q < {SIGNIFICANT} (permutation test with up to {facts['n_permutations']:,} permutations); no mark: fewer "
-            "than two documents inside or outside."
-            + limits_of_test(facts, grouping)
-            + (f" The {MOST_GROUPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
-        ),
-        alt=_alt(shown),
-        columns=rows.to_pydict(),
-        dpi=dpi,
+def _reason_empty(facts: dict[str, Any], grouping: str, rows: pa.Table, *, compared: bool) -> str:
+    if not compared:
+        return not_compared(facts, grouping)
+    if not rows.num_rows:
+        return f"Not compared: no term occurs in enough of the {GROUPINGS[grouping]}."
+    n_terms = rows["term"].unique()
+    return (
+        f"Compared: {GROUPINGS[grouping]}. None of {len(n_terms):,} terms differs beyond chance, neither in use nor in "
+        f"self-attention (q < {SIGNIFICANT}).{limits_of_test(facts, grouping, 'use', 'attention')}"
+    )
+
+
+def _caption(grouping: str, rows: pa.Table, facts: dict[str, Any], n_left_out: int) -> str:
+    left_out = f" The {MOST_GROUPS} largest groups with such terms are shown; {n_left_out} more are in the CSV."
+    return (
+        f"Terms in which {GROUPINGS[grouping]} differ: terms that a group uses more, and terms whose self-attention "
+        f"differs, with q < {SIGNIFICANT} (permutation tests with up to {facts['n_permutations']:,} permutations); "
+        "filled marks: this difference is beyond chance. Left: log-odds of use in standard deviations, with an "
+        "informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: occurrences weighted by "
+        "their self-attention relative to even attention, which is not tested. Right: Hedges' g of the term's "
+        "self-attention over documents, adjusted for length, above 0 if it is higher in the group; no mark: fewer than "
+        "two documents inside or outside."
+        + found_by_test(*counts(rows, "use_q"), "in use")
+        + found_by_test(*counts(rows, "q"), "in self-attention")
+        + limits_of_test(facts, grouping, "use", "attention")
+        + (left_out if n_left_out else "")
     )
 
 
 def _top(rows: pa.Table) -> tuple[dict[str, Columns], int]:
-    """Return the most over-used terms of the groups in which most terms' documents lie, and how many groups are not."""
-    groups = {name: rows.filter(pc.equal(rows["group"], name)) for name in pc.unique(rows["group"]).to_pylist()}
-    largest = sorted(groups, key=lambda name: -pc.sum(groups[name]["n_inside"]).as_py())[:MOST_GROUPS]
+    """Return the terms in which groups differ beyond chance, and how many groups with such terms are not shown.
+
+    Of each group, the terms with the largest z come first; the groups in which most terms' documents lie are shown.
+    """
+    more = pc.and_(pc.less(rows["use_q"], SIGNIFICANT), pc.greater(rows["log_odds_z"], 0))
+    differ = rows.filter(pc.or_kleene(more, pc.less(rows["q"], SIGNIFICANT)))
+    groups = {name: differ.filter(pc.equal(differ["group"], name)) for name in pc.unique(differ["group"]).to_pylist()}
+    size = {name: pc.sum(rows.filter(pc.equal(rows["group"], name))["n_inside"]).as_py() for name in groups}
+    largest = sorted(groups, key=lambda name: -size[name])[:MOST_GROUPS]
     n_terms = max(3, TERMS_OF_ALL_GROUPS // max(len(largest), 3))
     # The table is sorted by z within each group.
     shown = {name: mine.slice(0, n_terms).to_pydict() for name, mine in groups.items() if name in largest}
@@ -78,12 +103,23 @@ def _top(rows: pa.Table) -> tuple[dict[str, Columns], int]:
 
 
 def _alt(shown: dict[str, Columns]) -> str:
-    groups = [
-        f"{style.legible(group)}: {', '.join(f'“{style.legible(term)}”' for term in rows['term'][:4])} "
-        f"(z = {rows['log_odds_z'][0]:.1f} for the first)"
-        for group, rows in shown.items()
+    groups = [f"{style.legible(group)}: {', '.join(_named(rows))}" for group, rows in shown.items()]
+    return f"Dot plot of the terms in which groups differ beyond chance. {'; '.join(groups)}."
+
+
+def _named(rows: Columns) -> list[str]:
+    columns = (rows[name][:N_NAMED] for name in ("term", "log_odds_z", "use_q", "effect", "q"))
+    return [
+        f"“{style.legible(term)}” ({' and '.join(_differences(z, use_q, effect, q))})"
+        for term, z, use_q, effect, q in zip(*columns, strict=True)
     ]
-    return f"Dot plot of the most over-used terms of each group. {'; '.join(groups)}."
+
+
+def _differences(z: float, use_q: float | None, effect: float | None, q: float | None) -> Iterator[str]:
+    if use_q is not None and use_q < SIGNIFICANT:
+        yield f"used {'more' if z > 0 else 'less'}, z = {z:.1f}"
+    if q is not None and effect is not None and q < SIGNIFICANT:
+        yield f"{'higher' if effect > 0 else 'lower'} self-attention, g = {effect:+.2f}"
 
 
 def _plot(shown: dict[str, Columns]) -> Figure:
@@ -117,7 +153,7 @@ def _plot(shown: dict[str, Columns]) -> Figure:
         )
     use.set_yticks([place for place, _ in labels], [label for _, label in labels])
     use.set_ylim(place - 0.9, -0.6)
-    use.set_xlabel("over-use, z of log-odds\n(dot: counts, diamond: attention)")
+    use.set_xlabel("use, z of log-odds\n(dot: counts, diamond: attention)")
     effect.set_xlabel("effect on ln(n a),\nHedges' g")
     effect.tick_params(labelleft=False)
     return figure
@@ -126,14 +162,16 @@ def _plot(shown: dict[str, Columns]) -> Figure:
 def _plot_use(axes: Axes, rows: Columns, places: np.ndarray) -> None:
     plain, weighted = rows["log_odds_z"], rows["attention_log_odds_z"]
     axes.hlines(places, plain, weighted, color=style.LIGHT_BLUE, linewidth=1.6)
-    axes.plot(weighted, places, "D", color=style.ORANGE, markersize=2.8)
-    axes.plot(plain, places, "o", color=style.BLUE, markersize=3.4)
+    axes.plot(weighted, places, "D", color=style.ORANGE, markersize=2.8, markerfacecolor="white", markeredgewidth=0.7)
+    for place, z, q in zip(places, plain, rows["use_q"], strict=True):
+        fill = style.BLUE if q is not None and q < SIGNIFICANT else "white"
+        axes.plot([z], [place], "o", color=style.BLUE, markersize=3.4, markerfacecolor=fill, markeredgewidth=0.7)
 
 
 def _plot_effect(axes: Axes, rows: Columns, places: np.ndarray) -> None:
     for place, effect, q in zip(places, rows["effect"], rows["q"], strict=True):
         if effect is not None:
-            fill = style.BLUE if q < SIGNIFICANT else "white"
+            fill = style.BLUE if q is not None and q < SIGNIFICANT else "white"
             axes.plot(
                 [effect], [place], "s", markersize=3.2, color=style.BLUE, markerfacecolor=fill, markeredgewidth=0.7
             )

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 
 KIND = "confidence_entropy"
 HEIGHT_INCHES = 2.7
@@ -29,6 +29,8 @@ CONFIDENCES = {
 }
 CONFIDENCES |= {LEAST_DOUBT: "≥ 0.99999"}
 FEWEST_PER_GROUP = 30
+WHICH = {"all": "all documents", "right": "correctly classified ones", "wrong": "misclassified ones"}
+NO_ENTROPY = "No document has a token with an entropy."
 
 Points = tuple[np.ndarray, np.ndarray]
 
@@ -43,11 +45,14 @@ def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
     assessment = read_assessment(inputs)
     points = _points(columns)
     n_shown = sum(len(entropy) for entropy, _ in points.values())
+    if not n_shown:
+        yield empty(NO_ENTROPY, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=list(columns))
+        return
     yield finish(
-        lambda: _plot(points) if n_shown else style.sentence("No document has a token with an entropy."),
+        lambda: _plot(points),
         name=KIND,
         kind=KIND,
-        caption=_caption(assessment),
+        caption=_caption(assessment, points),
         alt=_alt(assessment, n_shown),
         columns=columns,
         dpi=inputs.settings.dpi,
@@ -104,8 +109,7 @@ def _opacity(n_points: int) -> float:
 def _plot_medians(axes: Axes, entropy: np.ndarray, doubt: np.ndarray, name: str, colour: str) -> None:
     """Draw the median doubt of groups of equally many documents along the entropy."""
     order = np.argsort(entropy, kind="stable")
-    n_groups = min(N_GROUPS, len(order) // FEWEST_PER_GROUP)
-    groups = np.array_split(order, n_groups) if n_groups > 1 else []
+    groups = np.array_split(order, _n_groups(len(order))) if _n_groups(len(order)) > 1 else []
     x, y = [np.median(entropy[group]) for group in groups], [np.median(doubt[group]) for group in groups]
     axes.plot(x, y, color="white", linewidth=2.6)
     marker = "D" if name == "misclassified" else "o"
@@ -121,23 +125,38 @@ def _plot_medians(axes: Axes, entropy: np.ndarray, doubt: np.ndarray, name: str,
     )
 
 
-def _caption(assessment: Mapping[str, Any]) -> str:
+def _n_groups(n_points: int) -> int:
+    return min(N_GROUPS, n_points // FEWEST_PER_GROUP)
+
+
+def _caption(assessment: Mapping[str, Any], points: Mapping[str, Points]) -> str:
     found = assessment["confidence_and_entropy"][0]
     definition = "of AttViz's viewer" if assessment["aggregates"] == "attviz" else "of the paper's Table 2"
     gold = "" if assessment["scores"] else " No gold label is known, so misclassified documents are not marked."
+    joined = any(_n_groups(len(entropy)) > 1 for entropy, _ in points.values())
+    medians = "Lines join the medians of groups of equally many documents. " if joined else ""
     return (
         "One point per document: probability of the predicted class against the mean entropy of self-attention over "
-        f"its non-special tokens, by the definition {definition}. Lines join the medians of groups of equally many "
-        f"documents. Spearman's rank correlation {interval(found['spearman'])}; controlling for the number of tokens, "
-        f"on which entropy depends, {interval(found['spearman_at_equal_length'])}. Intervals: bootstrap over input "
-        f"rows.{gold}"
+        f"its non-special tokens, by the definition {definition}. {medians}"
+        "Spearman's rank correlation over "
+        f"{found['n_documents']:,} documents {interval(found['spearman'])}; controlling for the number of tokens, on "
+        f"which entropy depends, {interval(found['spearman_at_equal_length'])}{_reading(found)}. Intervals: bootstrap "
+        f"over input rows.{gold}"
     )
+
+
+def _reading(found: Mapping[str, Any]) -> str:
+    """Say whether the interval at equal length contains 0; empty where there is no interval."""
+    low, high = (found["spearman_at_equal_length"][end] for end in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    return ": no correlation beyond chance" if low <= 0 <= high else ": beyond chance"
 
 
 def _alt(assessment: Mapping[str, Any], n_shown: int) -> str:
     groups = [
-        f"{group['documents']} documents {interval(group['spearman'], 2)}, controlling for length "
-        f"{interval(group['spearman_at_equal_length'], 2)}"
+        f"{WHICH[group['documents']]} ({group['n_documents']:,}) {interval(group['spearman'], 2)}, controlling for "
+        f"length {interval(group['spearman_at_equal_length'], 2)}"
         for group in assessment["confidence_and_entropy"]
     ]
     opening = f"Scatter plot of {n_shown:,} documents, confidence against mean entropy."

@@ -40,8 +40,8 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
         kind=KIND,
         dpi=inputs.settings.dpi,
         caption=(
-            "Confusion matrix: documents by gold and predicted class. Colour is the share of the gold class, so every "
-            f"row sums to 1; numbers are documents. {_scores(assessment['scores'])}"
+            "Confusion matrix: documents by gold and predicted class. Colour is the share of the documents of a gold "
+            f"class; numbers are documents. {_scores(assessment['scores'])}"
         ),
         alt=_alt(names, counts),
         columns={
@@ -53,10 +53,13 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _scores(scores: Mapping[str, Any]) -> str:
-    scores_in_words = f"Accuracy {interval(scores['accuracy'])}, macro F1 {interval(scores['macro_f1'])}"
-    if scores["macro_f1"]["low"] is None:
-        scores_in_words += " (no interval, since a class has too few input rows)"
-    return f"{scores_in_words}; intervals: bootstrap over input rows."
+    f1, baseline = scores["macro_f1"], scores["majority_baseline"]
+    how = ", bootstrap over input rows" if f1["low"] is not None else ", no interval: too few input rows or mistakes"
+    return (
+        f"Accuracy {interval(scores['accuracy'])}, by Wilson's method; always predicting the largest class would give "
+        f"{baseline['accuracy']:.3f}. Macro F1 {interval(f1)}{how}; of the "
+        f"largest class {baseline['macro_f1']:.3f}."
+    )
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
@@ -98,9 +101,12 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
 def _alt(names: Sequence[str], counts: np.ndarray) -> str:
     wrong = counts - np.diag(np.diagonal(counts))
     n_right, n_all = int(np.trace(counts)), int(counts.sum())
-    opening = f"Confusion matrix of {len(names)} classes: {n_right:,} of {n_all:,} documents are correctly classified."
+    classes = "1 class" if len(names) == 1 else f"{len(names)} classes"
+    opening = f"Confusion matrix of {classes}: {n_right:,} of {n_all:,} documents are correctly classified."
     if not wrong.any():
         return opening
     gold, predicted = divmod(int(wrong.argmax()), len(names))
     most = f"{wrong.max():,} documents of “{names[gold]}” predicted as “{names[predicted]}”"
-    return f"{opening} The most frequent confusion: {most}."
+    n_others = int((wrong == wrong.max()).sum()) - 1
+    others = f", and as many in {n_others} more {'cell' if n_others == 1 else 'cells'}" if n_others else ""
+    return f"{opening} The most frequent confusion: {most}{others}."

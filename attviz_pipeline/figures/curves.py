@@ -16,6 +16,7 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 KIND = "curves"
 FEWEST_OCCURRENCES = 20
 AXES = {"position": "position in document, from 1", "length": "n, tokens in window"}
+WORDS = {"position": "position", "length": "number of tokens in the window"}
 log = logging.getLogger(__name__)
 
 
@@ -98,11 +99,11 @@ def _set_scales(axes: Axes, label: str) -> None:
 
 def _alt(table: pa.Table) -> str:
     ranges = []
-    for axis, label in AXES.items():
+    for axis, words in WORDS.items():
         first, ratio = _lines(table, axis).get(None, (np.empty(0), np.empty(0)))
-        if len(first):
-            ranges.append(
-                f"by {label}, over all heads, from {ratio[0]:.2g} times even attention at {first[0]} "
-                f"to {ratio[-1]:.2g} times at {first[-1]}"
-            )
-    return f"Two panels of curves, one per layer. Self-attention changes, {'; '.join(ranges)}."
+        if not len(first):
+            continue
+        places = first + (axis == "position")
+        ends = f"{ratio[0]:.2g} times even attention at {places[0]}"
+        ranges.append(f"by {words}: {ends}" + (f", {ratio[-1]:.2g} times at {places[-1]}" if len(first) > 1 else ""))
+    return f"Two panels of curves, one per layer. Self-attention over all heads {'; '.join(ranges)}."

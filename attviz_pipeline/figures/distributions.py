@@ -29,6 +29,7 @@ COUNTED = {
 NEGLIGIBLE = 0.002
 """A density below this, per decade, is no reason to widen the axis."""
 REASON = "No term occurs in the documents."
+NO_GOLD = "No gold label is known, so there are no gold classes."
 log = logging.getLogger(__name__)
 
 
@@ -45,9 +46,10 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
         ("layer", histograms[:, :-1].sum(axis=0)),
     ):
         name = f"{KIND}-{by}"
-        if not found.sum():
-            log.warning("figure %s is empty: %s", name, REASON)
-            yield empty(REASON, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
+        unlabelled = by == "class" and not found[:-1].sum()
+        if reason := REASON if not found.sum() else NO_GOLD if unlabelled else "":
+            log.warning("figure %s is empty: %s", name, reason)
+            yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
             continue
         yield _distributions(name, by, found, names, inputs.settings.dpi)
 
@@ -119,8 +121,8 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
         name=name,
         kind=KIND,
         caption=(
-            f"Distribution of {COUNTED[by]}. Not corrected for length. Densities per decade. "
-            f"Not shown: up to {density[:, :, 0].max() / BINS_PER_DECADE:.1%} of a curve lies below 1e-8."
+            f"Distribution of {COUNTED[by]}. Not corrected for length. Densities per decade."
+            + _not_shown(density[:, :, 0].max() / BINS_PER_DECADE)
             + (f" The {MOST_LINES} largest classes are shown; {left_out} more are in the CSV." if left_out else "")
         ),
         alt=_in_words(density, labels, by),
@@ -132,6 +134,12 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
         },
         dpi=dpi,
     )
+
+
+def _not_shown(share: float) -> str:
+    if share == 0:
+        return ""
+    return f" Not shown: {'less than 0.1%' if share < 0.0005 else f'up to {share:.1%}'} of a curve lies below 1e-8."
 
 
 def _in_words(density: np.ndarray, labels: Sequence[str], by: str) -> str:
@@ -254,5 +262,5 @@ def _quantiles_in_words(points: list[tuple[np.ndarray, np.ndarray]]) -> str:
             continue
         intercept, slope = line
         off = np.abs(np.log10(values) - intercept - slope * theory)
-        distances.append(f"{statistic}: at most a factor {10 ** off.max():.2g} off, at {values[off.argmax()]:.2g}")
+        distances.append(f"{statistic}: at most a factor {10 ** off.max():.3g} off, at {values[off.argmax()]:.2g}")
     return f"Three normal Q-Q plots of the logarithm of self-attention. Distance from the line: {'; '.join(distances)}."

@@ -44,7 +44,7 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
         output: The file; its suffix is the format, svg, pdf or png.
 
     Raises:
-        ConfigError: There is no such figure or format, or the size is impossible.
+        ConfigError: There is no such figure or format, it has nothing to show, or the size is impossible.
         ArtifactError: An artifact is unusable.
     """
     suffix = output.suffix.lower().removeprefix(".")
@@ -53,6 +53,8 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
     if any(size is not None and size <= 0 for size in shape):
         raise ConfigError("width, height and font size must be greater than 0.")
     drawing = _find(inputs, name)
+    if drawing.reason:
+        raise ConfigError(f"figure {name} has nothing to show: {drawing.reason}")
     if drawing.figure is None:
         raise ConfigError(f"figure {name} cannot be drawn at another size: take its files from the folder of figures.")
     if drawing.kind == word_cloud.KIND and shape.font_size is not None:

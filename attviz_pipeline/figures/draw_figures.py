@@ -60,4 +60,4 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
 def _save(drawing: Drawing, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
     kind = FIGURES[drawing.kind]
     entry = drawing.save(folder, {"formula": kind.formula, **provenance})
-    return entry | {"chapter": kind.chapter, "names_words": kind.names_words}
+    return entry | {"title": kind.title(drawing), "chapter": kind.chapter, "names_words": kind.names_words}

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,6 +69,7 @@ class Drawing:
         height: Height of the PNG in pixels.
         columns: The numbers drawn, by column name.
         figure: The figure as matplotlib's, which can be drawn again at another size; None where it has no such form.
+        reason: Why there is nothing to draw; empty if there is. The picture then shows the reason.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Drawing:
     height: int
     columns: Mapping[str, Sequence[Any]]
     figure: Figure | None = None
+    reason: str = ""
 
     def save(self, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figure's files and return its entry in the list of figures.
@@ -96,7 +98,7 @@ class Drawing:
         numbers = pa.table({name: pa.array(list(values)) for name, values in self.columns.items()})
         facts = json.dumps({"figure": self.name, **provenance}, sort_keys=True, ensure_ascii=False)
         pq.write_table(numbers.replace_schema_metadata({PROVENANCE_KEY: facts}), folder / names["parquet"])
-        described = ("name", "kind", "layer", "head", "caption", "alt", "width", "height")
+        described = ("name", "kind", "layer", "head", "caption", "alt", "reason", "width", "height")
         digests = {name: digest(folder / name) for name in names.values()}
         return {**{name: getattr(self, name) for name in described}, **names, "sha256": digests}
 
@@ -130,6 +132,7 @@ def finish(  # noqa: PLR0913 - what a figure consists of, each part by its name
 def empty(reason: str, *, name: str, kind: str, dpi: int, columns: Sequence[str]) -> Drawing:
     """Return a figure that gives the reason why there is nothing to draw."""
     without_rows: dict[str, Sequence[Any]] = {column: [] for column in columns}
-    return finish(
+    drawn = finish(
         lambda: style.sentence(reason), name=name, kind=kind, caption=reason, alt=reason, columns=without_rows, dpi=dpi
     )
+    return replace(drawn, reason=reason)

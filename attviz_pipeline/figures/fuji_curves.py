@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.likeness import pair_name, read_likeness
 
 KIND = "fuji_curves"
@@ -29,13 +29,16 @@ def draw_fuji_curves(inputs: Inputs) -> Iterator[Drawing]:
     table = files.read_table(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
     facts = files.read_facts(inputs.comparison.fuji_curves, comparison_schemas.FUJI_CURVES)
     curves = [_curve(table, kind) for kind in TITLES if kind in table["kind"].unique().to_pylist()]
-    reason = "" if curves else next(read_likeness(inputs)).reason_empty
+    if not curves:
+        reason = next(read_likeness(inputs)).reason_empty
+        yield empty(reason, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
+        return
     yield finish(
-        partial(_plot, curves) if curves else partial(style.sentence, reason),
+        partial(_plot, curves),
         name=KIND,
         kind=KIND,
-        caption=_caption(facts) if curves else reason,
-        alt=" ".join(_in_words(curve) for curve in curves) or reason,
+        caption=_caption(facts),
+        alt=" ".join(_in_words(curve) for curve in curves),
         columns=table.to_pydict(),
         dpi=inputs.settings.dpi,
     )
@@ -51,7 +54,8 @@ def _caption(facts: Mapping[str, Any]) -> str:
         "FUJI, the fuzzy Jaccard index of two heads' lists of the tokens with the highest self-attention, by list "
         f"length, over {facts['n_tokens']:,} tokens that occur in at least {facts['min_document_frequency']} "
         f"documents. Grey: mean and 95 % of {facts['n_permutations']} permutations of the tokens among those of "
-        "similar frequency. At full length both lists contain every token, so all curves end at 1, including chance."
+        "similar frequency, for a pair taken at random: the pairs shown are the extremes of all. At full length both "
+        "lists contain every token, so all curves end at 1, including chance."
     )
 
 

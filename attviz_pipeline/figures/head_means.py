@@ -35,7 +35,8 @@ def draw_head_means(inputs: Inputs) -> Iterator[Drawing]:
         dpi=inputs.settings.dpi,
         caption=(
             "Mean self-attention of every head over all non-special tokens, in percent: "
-            "5 means that a token gives a twentieth of its attention to itself on average."
+            "5 means that a token gives a twentieth of its attention to itself on average. Not corrected for length: "
+            "even attention gives 1/n in a text of n tokens."
         ),
         alt=_alt(means),
         columns=table.select(["layer", "head", "count", "mean", "std", "min", "max"]).to_pydict(),
@@ -53,13 +54,23 @@ def _alt(means: np.ndarray) -> str:
     n_layers, n_heads = means.shape
     highest, lowest = (np.unravel_index(index, means.shape) for index in (means.argmax(), means.argmin()))
     by_layer = means.mean(axis=1)
+    opening = f"Heat map of {_counted(n_layers, 'layer')} by {_counted(n_heads, 'head')}."
+    if f"{means.max():.3g}" == f"{means.min():.3g}":
+        return f"{opening} Mean self-attention: {means.max():.3g}{' in every head' if means.size > 1 else ''}."
+    told = (
+        f"{opening} Highest mean self-attention: layer {highest[0]}, head {highest[1]} ({means[highest]:.3g}); "
+        f"lowest: layer {lowest[0]}, head {lowest[1]} ({means[lowest]:.3g})."
+    )
+    if n_layers == 1 or n_heads == 1:
+        return told
     return (
-        f"Heat map of {n_layers} layers by {n_heads} heads. "
-        f"Highest mean self-attention: layer {highest[0]}, head {highest[1]} ({means[highest]:.3g}); "
-        f"lowest: layer {lowest[0]}, head {lowest[1]} ({means[lowest]:.3g}). "
-        f"Averaged over heads, layer {by_layer.argmax()} has the highest mean ({by_layer.max():.3g}) "
+        f"{told} Averaged over heads, layer {by_layer.argmax()} has the highest mean ({by_layer.max():.3g}) "
         f"and layer {by_layer.argmin()} the lowest ({by_layer.min():.3g})."
     )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _plot(means: np.ndarray) -> Figure:

@@ -30,6 +30,7 @@ class FigureKind:
 
     Args:
         draw: Draws the figures of this kind, in a fixed order.
+        titles: What its figures are called, by the part of their names after the kind.
         formula: What its numbers are; a is the self-attention of an occurrence of a token in a head, n the number of
             tokens of its window.
         chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
@@ -39,79 +40,124 @@ class FigureKind:
     """
 
     draw: Callable[[Inputs], Iterator[Drawing]]
+    titles: Mapping[str, str]
     formula: str
     chapter: str | None = None
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
 
+    def title(self, drawing: Drawing) -> str:
+        """What a figure of this kind is called on its page."""
+        part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
+        if drawing.layer is not None and drawing.head is not None:
+            return f"{self.titles['head']}, layer {drawing.layer}, head {drawing.head}"
+        return self.titles[part]
+
 
 FIGURES: Mapping[str, FigureKind] = {
     "top_tokens": FigureKind(
-        draw_top_tokens, "mean of a over all occurrences of a token and all heads (Škrlj et al. 2021)", names_words=True
+        draw_top_tokens,
+        {"": "Tokens with the highest mean self-attention"},
+        "mean of a over all occurrences of a token and all heads (Škrlj et al. 2021)",
+        names_words=True,
     ),
     "top_terms": FigureKind(
         draw_top_terms,
+        {"": "Terms with the highest self-attention relative to even attention"},
         "mean of ln(n a) over occurrences and heads, corrected for length and shrunken; 95 % posterior interval",
         chapter="tokens",
         names_words=True,
     ),
-    "head_means": FigureKind(draw_head_means, "mean of a over all tokens of all documents, per head"),
-    "confusion": FigureKind(draw_confusion, "documents by gold and predicted class", chapter="model"),
+    "head_means": FigureKind(
+        draw_head_means,
+        {"": "Mean self-attention of each head"},
+        "mean of a over all tokens of all documents, per head",
+    ),
+    "confusion": FigureKind(
+        draw_confusion, {"": "Confusion matrix"}, "documents by gold and predicted class", chapter="model"
+    ),
     "reliability": FigureKind(
-        draw_reliability, "ECE = sum over bins k of n_k / n |accuracy_k - mean confidence_k|", chapter="model"
+        draw_reliability,
+        {"": "Reliability diagram"},
+        "ECE = sum over bins k of n_k / n |accuracy_k - mean confidence_k|",
+        chapter="model",
     ),
     "confidence_entropy": FigureKind(
         draw_confidence_entropy,
+        {"": "Confidence and entropy of attention"},
         "a document's confidence against the mean over its tokens of the aggregate entropy",
         chapter="model",
     ),
     "head_likeness": FigureKind(
         draw_head_likeness,
+        {"fuji": "Likeness of heads: FUJI", "jensen_shannon": "Likeness of heads: Jensen-Shannon"},
         "FUJI area (Petković et al. 2020); Jensen-Shannon distance of the heads (Clark et al. 2019)",
         chapter="head-comparison",
         n=N_MEASURES,
     ),
     "head_map": FigureKind(
         draw_head_maps,
+        {"fuji": "Map of heads: FUJI", "jensen_shannon": "Map of heads: Jensen-Shannon"},
         "multidimensional scaling of 1 - FUJI area, and of Jensen-Shannon distances",
         chapter="head-comparison",
         n=N_MEASURES,
     ),
     "fuji_curves": FigureKind(
         draw_fuji_curves,
+        {"": "FUJI by length of the lists"},
         "FUJI(i) = 1 / |U| sum over f in U of min(1, s_1(f) / t_1, s_2(f) / t_2) (Petković et al. 2020)",
         chapter="head-comparison",
     ),
     "head_profiles": FigureKind(
         draw_head_profiles,
+        {"measures": "Head profiles: measures", "roles": "Head profiles: roles"},
         "per query: entropy -sum a ln a, shares and distance of what it attends to (Clark et al. 2019)",
         chapter="head-profiles",
         n=2,
     ),
     "log_distributions": FigureKind(
         draw_log_distributions,
+        {
+            "term": "Distribution of self-attention over terms",
+            "class": "Distribution of self-attention by gold class",
+            "layer": "Distribution of self-attention by layer",
+        },
         "occurrences of terms by log10 of the max, mean and min of a over heads (Škrlj et al. 2021)",
         chapter="tokens",
         n=3,
     ),
     "normal_quantiles": FigureKind(
         draw_normal_quantiles,
+        {"term": "Normal Q-Q plot of terms", "occurrence": "Normal Q-Q plot of occurrences"},
         "log10 of the max, mean and min of a against normal quantiles of the share below",
         chapter="tokens",
         n=2,
     ),
     "curves": FigureKind(
-        draw_curves, "mean of a and of ln(n a) by place in the text and by length of the window", chapter="tokens"
+        draw_curves,
+        {"": "Self-attention by position and by length"},
+        "mean of a and of ln(n a) by place in the text and by length of the window",
+        chapter="tokens",
     ),
     "class_heads": FigureKind(
         draw_class_heads,
+        {
+            "gold": "Heads: gold classes compared",
+            "predicted": "Heads: predicted classes compared",
+            "correct": "Heads: misclassified and correctly classified documents compared",
+        },
         "Hedges' g of documents' mean ln(n a), group against rest; permutation p; Benjamini-Hochberg q",
         chapter="classes",
         n=3,
     ),
     "class_terms": FigureKind(
         draw_class_terms,
+        {
+            "gold": "Terms: gold classes compared",
+            "predicted": "Terms: predicted classes compared",
+            "correct": "Terms: misclassified and correctly classified documents compared",
+        },
         "log-odds with an informative Dirichlet prior (Monroe et al. 2008), plain and weighted by n a",
         chapter="classes",
         names_words=True,
@@ -119,6 +165,7 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "word_cloud": FigureKind(
         draw_word_clouds,
+        {"": "Word cloud of all heads", "head": "Word cloud"},
         "mean of a over a token's occurrences in the head, or in all heads",
         names_words=True,
         n_per_head=1,

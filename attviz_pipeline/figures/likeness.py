@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import comparison_schemas, files
-from attviz_pipeline.figures import style
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
 
@@ -108,10 +107,10 @@ class Likeness:
         """Shares of pairs that are more, and less, similar than chance, in words."""
         value, low, high = (self.pairs[name].to_numpy() for name in ("value", "null_low", "null_high"))
         less = value < low if self.measure.high_is_similar else value > high
-        more = self.pairs["q"].to_numpy() <= SIGNIFICANT
+        more = self.pairs["q"].to_numpy() < SIGNIFICANT
         return (
-            f"{more.mean():.0%} of the pairs are more similar than chance (q ≤ {SIGNIFICANT}), "
-            f"{less.mean():.0%} are less similar than in 97.5 % of the permutations.{self._untested}"
+            f"{_share(more)} of the {len(value):,} pairs are more similar than chance (q < {SIGNIFICANT}). "
+            f"{_share(less)} are less similar than in 97.5 % of the permutations, as 2.5 % are by chance.{self._untested}"
         )
 
     @property
@@ -120,6 +119,12 @@ class Likeness:
         if not n_constant:
             return ""
         return f" {n_constant} of {n_heads} heads treat all tokens of a document alike; their pairs are not tested."
+
+
+def _share(chosen: NDArray[np.bool_]) -> str:
+    if chosen.all() or not chosen.any():
+        return "All" if chosen.all() else "None"
+    return f"{chosen.mean():.0%}" if 0.005 <= chosen.mean() <= 0.995 else f"{chosen.sum():,}"
 
 
 def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
@@ -159,15 +164,19 @@ def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such 
         ArtifactError: A table of the comparison is unusable.
     """
     for likeness in read_likeness(inputs):
-        reason = likeness.reason_empty
+        name, dpi = f"{kind}-{likeness.measure.name}", inputs.settings.dpi
+        table = numbers(likeness)
+        if likeness.reason_empty:
+            yield empty(likeness.reason_empty, name=name, kind=kind, dpi=dpi, columns=table.column_names)
+            continue
         yield finish(
-            partial(style.sentence, reason) if reason else partial(plot, likeness),
-            name=f"{kind}-{likeness.measure.name}",
+            partial(plot, likeness),
+            name=name,
             kind=kind,
-            caption=reason or caption(likeness),
-            alt=reason or alt(likeness),
-            columns=numbers(likeness).to_pydict(),
-            dpi=inputs.settings.dpi,
+            caption=caption(likeness),
+            alt=alt(likeness),
+            columns=table.to_pydict(),
+            dpi=dpi,
         )
 
 

@@ -89,14 +89,16 @@ def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
 
 def _caption(scores: Mapping[str, Any]) -> str:
     chance = scores["ece_of_a_calibrated_model"]["equal_width"]["quantile_95"]
+    by_chance = scores["overconfidence_of_a_calibrated_model"]
     return (
         "Accuracy by confidence; below the dashed line the classifier is overconfident. Dots: bins of equal width; "
-        "squares: bins of equally many documents; lines: 95 % Wilson intervals, which assume independent documents; "
+        "squares: bins of equally many documents; lines: 95 % Wilson intervals; "
         "bars: documents per bin of equal width, on a logarithmic scale. Expected calibration error (ECE) "
         f"{scores['ece_equal_width']['value']:.3f} with bins of equal width and "
         f"{scores['ece_equal_mass']['value']:.3f} of equal mass, without intervals, since resampling inflates it; for "
         f"a calibrated model with the same confidences, ECE with equal width is below {chance:.3f} in 95 % of "
-        f"simulations. Mean confidence minus accuracy: {interval(scores['overconfidence'])}."
+        f"simulations. Mean confidence minus accuracy: {interval(scores['overconfidence'])}; for a "
+        f"calibrated model between {by_chance['low']:.3f} and {by_chance['high']:.3f} in 95 % of simulations."
     )
 
 

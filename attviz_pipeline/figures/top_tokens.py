@@ -11,8 +11,8 @@ from matplotlib.ticker import FuncFormatter
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
-from attviz_pipeline.figures.ranking import Ranking, rank_all_heads
+from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.ranking import COLUMNS, Ranking, rank_all_heads
 from attviz_pipeline.figures.wording import support, top_in_words
 
 KIND = "top_tokens"
@@ -30,9 +30,12 @@ def draw_top_tokens(inputs: Inputs) -> Iterator[Drawing]:
     ranking = rank_all_heads(inputs, inputs.settings.n_tokens)
     style.warn_of_missing_glyphs(ranking.columns["token"], log)
     if not ranking.n_eligible:
-        log.warning("figure %s is empty: %s", KIND, support(ranking, inputs))
+        reason = support(ranking, inputs)
+        log.warning("figure %s is empty: %s", KIND, reason)
+        yield empty(reason, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=["rank", *COLUMNS])
+        return
     yield finish(
-        lambda: _plot(ranking) if ranking.n_eligible else style.sentence(support(ranking, inputs)),
+        lambda: _plot(ranking),
         name=KIND,
         kind=KIND,
         dpi=inputs.settings.dpi,
@@ -44,13 +47,12 @@ def draw_top_tokens(inputs: Inputs) -> Iterator[Drawing]:
 
 def _caption(ranking: Ranking, inputs: Inputs) -> str:
     n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
-    if not ranking.n_eligible:
-        return support(ranking, inputs)
     return (
         f"Tokens with the highest mean self-attention over all {n_heads} heads and all occurrences. "
         f"{support(ranking, inputs)} "
         "Dot: mean; line: one standard deviation to either side, cut at 0; square: largest single value. "
-        "docs: documents that the token occurs in; n: its occurrences."
+        "docs: documents that the token occurs in; n: its occurrences. Not corrected for length: even attention gives "
+        "each of n tokens 1/n, so tokens of short texts rank higher."
     )
 
 

@@ -78,6 +78,7 @@ def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
         height=height,
         columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
         figure=_figure(words, support(ranking, inputs)),
+        reason="" if words else support(ranking, inputs),
     )
 
 
@@ -88,7 +89,7 @@ def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
     return (
         f"The {n_placed} tokens with the highest mean self-attention in {where}. {support(ranking, inputs)} "
         "Font size is proportional to the mean, down to a smallest legible size; darker is higher; "
-        "positions have no meaning."
+        "positions have no meaning. Not corrected for length."
     )
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning with `transformers.Trainer`: seeded, with early stopping by macro F1 on the validation split."""
+"""Fine-tuning with `transformers.Trainer`: seeded, with early stopping by the scores of the validation split."""
 
 import logging
 import math
@@ -14,6 +14,7 @@ import transformers
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from attviz_pipeline.artifacts import files
+from attviz_pipeline.config.settings import EpochCriterion, TrainingSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier, non_finite
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 BYTES_PER_WEIGHT = 4
 COPIES_ON_DISK = 3  # the best epoch so far, the epoch that is being saved, and the checkpoint
+TRAINERS_NAME: Mapping[EpochCriterion, str] = {"validation_loss": "loss", "macro_f1": "macro_f1"}
 LOWER_RATE = "Lower training.learning_rate, or raise training.warmup_fraction."
 
 
@@ -57,7 +59,7 @@ def check_splits(labels: Mapping[str, Sequence[int]], label_names: Sequence[str]
 def fine_tune(
     classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, scratch: Path
 ) -> dict[str, Any]:
-    """Train all weights in place; the result is the epoch with the best macro F1 on the validation split.
+    """Train all weights in place; the result is the best epoch on the validation split by `training.best_epoch_by`.
 
     Args:
         classifier: Model and tokenizer; new weights of the model are already initialised.
@@ -67,7 +69,8 @@ def fine_tune(
         scratch: An existing folder for the epochs' weights, which are removed afterwards.
 
     Returns:
-        `history` (per epoch: train and validation loss, macro F1), `best_epoch` (1-based), `stopped_early`.
+        `history` (per epoch: train and validation loss, macro F1 and accuracy of the validation split), `best_epoch`
+        (1-based), `best_epoch_by`, `stopped_early`.
 
     Raises:
         ModelError: The loss or the weights became NaN or infinite.
@@ -81,7 +84,7 @@ def fine_tune(
         with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
             trainer.add_callback(_ShowProgress(bar))
             trainer.train()
-    return _summarise(trainer, settings.training.epochs)
+    return _summarise(trainer, settings.training)
 
 
 @contextmanager
@@ -143,8 +146,12 @@ def _logits_alone(outputs: Any, _: Any) -> Any:  # noqa: ANN401 - the Trainer's 
 
 
 def _measure(found: EvalPrediction) -> dict[str, float]:
-    logits = np.asarray(found.predictions)
-    return {"macro_f1": macro_f1(np.asarray(found.label_ids), logits.argmax(axis=-1), logits.shape[-1])}
+    logits, gold = np.asarray(found.predictions), np.asarray(found.label_ids)
+    predicted = logits.argmax(axis=-1)
+    return {
+        "macro_f1": macro_f1(gold, predicted, logits.shape[-1]),
+        "accuracy": float(np.mean(np.equal(gold, predicted))),
+    }
 
 
 def _arguments(settings: PrepareModel, folder: Path) -> TrainingArguments:
@@ -165,8 +172,8 @@ def _arguments(settings: PrepareModel, folder: Path) -> TrainingArguments:
         logging_strategy="epoch",
         logging_nan_inf_filter=False,
         load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
-        greater_is_better=True,
+        metric_for_best_model=TRAINERS_NAME[training.best_epoch_by],
+        greater_is_better=training.best_epoch_by != "validation_loss",
         save_only_model=True,
         save_total_limit=1,
         seed=settings.seed,
@@ -180,19 +187,41 @@ def _arguments(settings: PrepareModel, folder: Path) -> TrainingArguments:
     return arguments
 
 
-def _summarise(trainer: Trainer, epochs: int) -> dict[str, Any]:
+def _summarise(trainer: Trainer, training: TrainingSettings) -> dict[str, Any]:
     logs = trainer.state.log_history
     losses = [log["loss"] for log in logs if "loss" in log]
     evaluations = [log for log in logs if "eval_loss" in log]
     history = [
-        {"epoch": epoch, "train_loss": loss, "validation_loss": log["eval_loss"], "macro_f1": log["eval_macro_f1"]}
+        {
+            "epoch": epoch,
+            "train_loss": loss,
+            "validation_loss": log["eval_loss"],
+            "macro_f1": log["eval_macro_f1"],
+            "accuracy": log["eval_accuracy"],
+        }
         for epoch, (loss, log) in enumerate(zip(losses, evaluations, strict=True), start=1)
     ]
     bad_losses = [epoch for epoch in history if not math.isfinite(epoch["train_loss"] + epoch["validation_loss"])]
     if bad_losses or non_finite(trainer.model):  # type: ignore[arg-type]
         raise ModelError("fine-tuning diverged: the loss became NaN or infinite.", remedy=LOWER_RATE)
-    best = max(history, key=lambda epoch: epoch["macro_f1"])  # the first of equals, as the Trainer does
-    stopped_early = len(history) < epochs
-    reason = " (stopped early: validation macro F1 did not improve)" if stopped_early else ""
-    logger.info("fine-tuned for %d of %d epochs%s; epoch %d is kept", len(history), epochs, reason, best["epoch"])
-    return {"history": history, "best_epoch": best["epoch"], "stopped_early": stopped_early}
+    best = best_epoch(history, training.best_epoch_by)
+    stopped_early = len(history) < training.epochs
+    reason = f" (stopped early: {training.best_epoch_by} did not improve)" if stopped_early else ""
+    logger.info("fine-tuned for %d of %d epochs%s; epoch %d is kept", len(history), training.epochs, reason, best)
+    return {
+        "history": history,
+        "best_epoch": best,
+        "best_epoch_by": training.best_epoch_by,
+        "stopped_early": stopped_early,
+    }
+
+
+def best_epoch(history: Sequence[Mapping[str, float]], criterion: EpochCriterion) -> int:
+    """Return the number of the best epoch, the first of equals, as the Trainer does.
+
+    Args:
+        history: At least one epoch, in order; the first has number 1.
+        criterion: Which of its scores is compared: the lowest loss is best, or the highest macro F1.
+    """
+    scores = [epoch[criterion] for epoch in history]
+    return 1 + scores.index(min(scores) if criterion == "validation_loss" else max(scores))

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 SCORED_SPLITS = ("validation", "test")
 UNREAD = ("n_tokens", "n_unknown", "n_control")
-UNTRAINED: Mapping[str, Any] = {"history": [], "best_epoch": None, "stopped_early": False}
+UNTRAINED: Mapping[str, Any] = {"history": [], "best_epoch": None, "best_epoch_by": None, "stopped_early": False}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
+from attviz_pipeline.report.sentences.classes import one_prediction
+from attviz_pipeline.report.sentences.scores import baseline
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views import (
     about,
@@ -35,6 +37,7 @@ from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
+from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
 from attviz_pipeline.stages import RenderSite
 
@@ -115,6 +118,8 @@ class _SiteWriter:
         self._heads = heads.read_heads(inputs.statistics.heads)
         self._evidence = head.read_evidence(self._heads, inputs, study)
         self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
+        same = one_prediction(self._classes.only_prediction(study), study)
+        self._first = [same] if same else []
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
@@ -137,17 +142,18 @@ class _SiteWriter:
         target.mkdir()
         for name in figures.file_names(self._figures):
             shutil.copyfile(self._inputs.figures / name, target / name)
-        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures))
+        self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, self._first))
 
     def _write_documents(self) -> _Gathered:
         study = self._study
         maps = self._write_maps()
         gathered = self._prepare_to_gather(maps)
         self._write_shared(dataset_scale(self._heads), gathered.tiers)
+        usual = max(self._heads, key=lambda head: head.mean) if study.n_documents > 1 else None
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
-            view = document.document_view(row, study, maps.get(row.position, []), lite=lite)
+            view = document.document_view(row, study, maps.get(row.position, []), usual, lite=lite)
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -174,7 +180,8 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
-            parts = self._pages.parts("document_parts", lite=lite, tiers=tiers)
+            parts_view = document.parts_view(self._study, tiers, lite=lite)
+            parts = self._pages.parts("document_parts", lite=lite, view=parts_view)
             assets.write_shared(self._site, address, shared, parts)
         assets.write_panels(self._site, self._pages.parts("on_demand"))
 
@@ -211,7 +218,10 @@ class _SiteWriter:
     def _write_classes(self) -> None:
         for view in classes.iter_group_pages(self._classes, self._study):
             self._pages.write(view.page, "class.html", view)
-        self._pages.write(links.CLASSES, "classes.html", classes.classes_view(self._classes, self._study))
+        assessment = self._classes.assessment
+        page = classes.classes_view(self._classes, self._study)
+        page = replace(page, baseline=baseline(assessment), intervals=intervals_of_classes(assessment))
+        self._pages.write(links.CLASSES, "classes.html", page)
         columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 
@@ -224,7 +234,7 @@ class _SiteWriter:
             "documents",
             documents.iter_chunks(index, searchable, self._study.map_reasons, scores, full),
         )
-        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers)
+        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._first)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:
@@ -256,5 +266,7 @@ class _SiteWriter:
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
-        view = about.about_view(self._study, ledger, scripts, evidence_view(self._classes))
+        evidence = evidence_view(self._classes, self._study)
+        scores = scores_view(self._study, self._classes.assessment)
+        view = about.about_view(self._study, ledger, scripts, evidence, scores)
         self._pages.write(links.ABOUT, "about.html", view)

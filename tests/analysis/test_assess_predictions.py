@@ -15,13 +15,14 @@ from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledge
 
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.analysis.predictions.assess_predictions import FEWEST_ROWS_PER_CLASS, assess_predictions
-from attviz_pipeline.analysis.predictions.calibration import (
-    Bins,
-    expected_calibration_error,
-    reliability,
-    wilson_interval,
+from attviz_pipeline.analysis.predictions.assess_predictions import (
+    FEWEST_MISTAKES,
+    FEWEST_ROWS_PER_CLASS,
+    assess_predictions,
+    gap_by_chance,
 )
+from attviz_pipeline.analysis.predictions.calibration import Bins, expected_calibration_error, reliability
+from attviz_pipeline.analysis.predictions.proportions import proportion
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import draw_weights, estimate
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
@@ -121,6 +122,20 @@ class TestStage:
         assert few["low"] is few["high"] is joined["low"] is None
         assert few["value"] is not None
 
+    def test_macro_f1_has_no_interval_with_few_mistakes(self, tmp_path: Path) -> None:
+        def assess(name: str, n_wrong: int) -> dict[str, float | None]:
+            def change(rows: Rows) -> None:
+                for row in rows:
+                    row["label"] = row["prediction"] = row["position"] % 3
+                    row["prediction"] = (row["label"] + (row["position"] < n_wrong)) % 3
+
+            found = Assessed(tmp_path / name, n_documents=3 * FEWEST_ROWS_PER_CLASS, n_shards=1, change=change)
+            macro_f1: dict[str, float | None] = found.content["scores"]["macro_f1"]
+            return macro_f1
+
+        assert assess("enough", FEWEST_MISTAKES)["low"] is not None
+        assert assess("few", FEWEST_MISTAKES - 1)["low"] is None
+
     def test_entropy_is_the_mean_of_the_aggregate_without_special_tokens(self, assessed: Assessed) -> None:
         special = {
             row["position"]: np.array(row["special"])
@@ -155,6 +170,41 @@ class TestStage:
         assert assessed.content["n_sources"] == 60
         assert joined.content["scores"]["accuracy"]["value"] == assessed.content["scores"]["accuracy"]["value"]
         assert joined.content["scores"]["accuracy"] != assessed.content["scores"]["accuracy"]
+        assert joined.content["scores"]["design_effect"] > assessed.content["scores"]["design_effect"] == 1
+        right = np.array([row["label"] == row["prediction"] for row in joined.index], float)
+        assert joined.content["scores"]["accuracy"] == proportion(right, np.arange(60) // 10)._asdict()
+
+    def test_precision_and_recall_have_wilson_intervals(self, assessed: Assessed) -> None:
+        for number, row in enumerate(assessed.content["per_class"]):
+            hits = sum(r["label"] == r["prediction"] == number for r in assessed.index)
+            for name, n in (("precision", row["n_predicted"]), ("recall", row["n_gold"])):
+                reference = stats.binomtest(hits, n).proportion_ci(method="wilson")
+                assert_allclose([row[f"{name}_low"], row[f"{name}_high"]], [reference.low, reference.high], atol=1e-9)
+
+    def test_always_predicting_the_largest_class_is_scored(self, tmp_path: Path) -> None:
+        def make_unequal(rows: Rows) -> None:
+            for row in rows:
+                row.update(label=None if row["position"] == 59 else 1 if row["position"] % 5 else 2)
+
+        found = Assessed(tmp_path, change=make_unequal)
+
+        gold = [row["label"] for row in found.index if row["label"] is not None]
+        baseline = found.content["scores"]["majority_baseline"]
+        assert (baseline["label"], baseline["n_classes_as_large"]) == (LABEL_NAMES[1], 1)
+        assert baseline["accuracy"] == pytest.approx(accuracy_score(gold, [1] * 59))
+        expected = f1_score(gold, [1] * 59, labels=[0, 1, 2], average="macro", zero_division=0)
+        assert baseline["macro_f1"] == pytest.approx(expected)
+
+    def test_documents_are_counted_by_prediction_and_by_split(self, tmp_path: Path) -> None:
+        def change(rows: Rows) -> None:
+            for row in rows:
+                row.update(prediction=2, label=None, split="train" if row["position"] < 4 else "test")
+
+        found = Assessed(tmp_path, n_documents=10, change=change)
+
+        expected = {"counts": [0, 0, 10], "n_distinct": 1, "label": LABEL_NAMES[2], "share": 1.0}
+        assert found.content["predictions"] == expected
+        assert found.content["splits"] == {"test": 6, "train": 4}
 
     def test_without_gold_labels_nothing_is_scored(self, tmp_path: Path) -> None:
         found = Assessed(tmp_path, change=lambda rows: [row.update(label=None) for row in rows])
@@ -173,7 +223,12 @@ class TestStage:
 
         found = Assessed(tmp_path, n_documents=1, n_shards=1, change=certain)
 
-        assert found.content["scores"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+        assert found.content["scores"]["accuracy"] == {
+            "value": 1.0,
+            "low": pytest.approx(0.2065, abs=1e-4),
+            "high": 1.0,
+        }
+        assert found.content["scores"]["overconfidence"] == {"value": 0.0, "low": None, "high": None}
         assert found.content["scores"]["ece_equal_width"]["value"] == 0
         assert found.content["confidence_and_entropy"][0]["spearman"]["value"] is None
         assert found.content["per_class"][1]["precision"] is None
@@ -214,7 +269,7 @@ class TestCalibration:
         confidence, right = sample()
         bins = getattr(Bins, binning)(confidence, 10)
 
-        found = reliability(bins, confidence, right)
+        found = reliability(bins, confidence, right, np.arange(400))
 
         accuracy, mean = calibration_curve(right, confidence, n_bins=10, strategy=strategy)
         # Quantiles are taken between two values there, and at a value here: at most one document changes its bin.
@@ -238,20 +293,31 @@ class TestCalibration:
     def test_equal_mass_keeps_equal_confidences_together(self) -> None:
         confidence = np.array([0.5] * 5 + [0.9] * 90 + [0.95, 0.96, 0.97, 0.98, 1.0])
 
-        counts = reliability(Bins.equal_mass(confidence, 10), confidence, np.ones(100))["n_documents"]
+        counts = reliability(Bins.equal_mass(confidence, 10), confidence, np.ones(100), np.arange(100))["n_documents"]
 
         assert counts.tolist() == [95, 5]
 
     def test_equal_mass_bins_hold_equally_many(self) -> None:
         confidence, right = sample(1000)
 
-        assert reliability(Bins.equal_mass(confidence, 10), confidence, right)["n_documents"].tolist() == [100] * 10
+        found = reliability(Bins.equal_mass(confidence, 10), confidence, right, np.arange(1000))
+        assert found["n_documents"].tolist() == [100] * 10
 
-    def test_interval_is_wilsons(self) -> None:
-        for hits, n in ((0, 5), (3, 7), (50, 50), (420, 1000)):
-            low, high = wilson_interval(np.array([hits / n]), np.array([float(n)]))
-            reference = stats.binomtest(hits, n).proportion_ci(method="wilson")
-            assert_allclose([low[0], high[0]], [reference.low, reference.high], atol=1e-9)
+    def test_bins_of_dependent_documents_have_wider_intervals(self) -> None:
+        confidence, right = sample()
+        bins = Bins.equal_mass(confidence, 4)
+        alone, joined = (reliability(bins, confidence, right, np.arange(400) // size) for size in (1, 2))
+        widths = [np.subtract(found["accuracy_high"], found["accuracy_low"]) for found in (alone, joined)]
+        assert (widths[1] > widths[0]).all()
+        assert reliability(bins, confidence, right, np.zeros(400, int))["accuracy_low"] == [None] * 4
+
+    def test_gap_of_a_calibrated_model_is_that_of_theory(self) -> None:
+        confidence, _ = sample()
+        spread = 1.96 * math.sqrt((confidence * (1 - confidence)).sum()) / 400
+        found = gap_by_chance(confidence, 1.0, 13)
+        assert found["high"] == pytest.approx(spread, rel=0.1)
+        assert found["low"] == pytest.approx(-spread, rel=0.1)
+        assert gap_by_chance(confidence, 4.0, 13)["high"] == pytest.approx(2 * found["high"])
 
 
 class TestRankCorrelation:
@@ -306,14 +372,14 @@ class TestBootstrap:
         """Three classes, the rarest with as few rows as macro F1 asks for; shares are [gold, predicted]."""
         shares = np.array([[170, 8, 6], [14, 50, 2], [15, 5, 30]]) / 300
         n_rows, n_studies = round(FEWEST_ROWS_PER_CLASS / shares[2].sum()), 300
-        truth = {"accuracy": float(np.trace(shares)), "macro_f1": macro_f1_of(shares)}
+        truth = {"macro_f1": macro_f1_of(shares)}
         random, n_covered = np.random.default_rng(7), dict.fromkeys(truth, 0)
         for seed in range(n_studies):
             cell = random.choice(9, size=n_rows, p=shares.ravel())
 
             def statistics(weight: np.ndarray, cell: np.ndarray = cell) -> dict[str, float]:
                 confusion = np.bincount(cell, weight, minlength=9).reshape(3, 3)
-                return {"accuracy": float(np.trace(confusion) / n_rows), "macro_f1": macro_f1_of(confusion)}
+                return {"macro_f1": macro_f1_of(confusion)}
 
             for name, found in estimate(statistics, np.arange(n_rows), 200, seed).items():
                 assert found.low is not None

@@ -115,6 +115,8 @@ test("two classes are compared by their scores, heads and words; what was not te
     ],
     items: ["x"],
     values: [[2], [0], [null]],
+    clear_heads: [[], [0], [0]],
+    clear_items: [[], [0], []],
   };
   const { names, measures, clouds } = ofClasses(data, 0, 2, ["a", "b", "c"], { heads: 2, vectors: false });
   assert.deepEqual(names, ["a", "c"]);
@@ -123,6 +125,8 @@ test("two classes are compared by their scores, heads and words; what was not te
     clouds.map(({ points: all }) => all.length),
     [0, 1],
   );
+  assert.equal(clouds[1].points[0].clear, true); // in one of both classes
+  assert.equal(ofClasses(data, 0, 1, ["a", "b", "c"], { heads: 2, vectors: false }).clouds[0].points[0].clear, true);
 });
 
 test("two documents share words, and heads where both pages hold all of them", () => {

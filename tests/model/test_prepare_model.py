@@ -20,7 +20,7 @@ from transformers import (
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, ResourceError
 from attviz_pipeline.model.encoding import Collator, encode
-from attviz_pipeline.model.fine_tune import deterministic
+from attviz_pipeline.model.fine_tune import best_epoch, deterministic
 from attviz_pipeline.model.load import load_classifier, position_limit
 from attviz_pipeline.model.scoring import score
 
@@ -66,10 +66,30 @@ class TestFineTune:
 
     def test_history_names_the_best_epoch(self, tuned: ModelStudy) -> None:
         metrics = tuned.read_metrics()
-        scores = [epoch["macro_f1"] for epoch in metrics["history"]]
-        assert metrics["best_epoch"] == scores.index(max(scores)) + 1
-        assert metrics["splits"]["validation"]["macro_f1"] == max(scores)
-        assert [epoch["epoch"] for epoch in metrics["history"]] == list(range(1, len(scores) + 1))
+        losses = [epoch["validation_loss"] for epoch in metrics["history"]]
+        assert metrics["best_epoch"] == losses.index(min(losses)) + 1
+        assert metrics["best_epoch_by"] == "validation_loss"
+        best = metrics["history"][metrics["best_epoch"] - 1]
+        validation = metrics["splits"]["validation"]
+        assert (validation["macro_f1"], validation["accuracy"]) == (best["macro_f1"], best["accuracy"])
+        assert [epoch["epoch"] for epoch in metrics["history"]] == list(range(1, len(losses) + 1))
+
+    def test_macro_f1_chooses_another_epoch_than_the_loss(
+        self, tuned: ModelStudy, study: ModelStudy, encoder: Path
+    ) -> None:
+        study.prepare(encoder, training={**ENOUGH, "best_epoch_by": "macro_f1"})
+        by_f1, by_loss = study.read_metrics(), tuned.read_metrics()
+        scores = [epoch["macro_f1"] for epoch in by_f1["history"]]
+        assert by_f1["history"] == by_loss["history"]
+        assert by_f1["best_epoch"] == scores.index(max(scores)) + 1 != by_loss["best_epoch"]
+        assert study.read_card()["sha256"]["model.safetensors"] != tuned.read_card()["sha256"]["model.safetensors"]
+        assert study.read_metrics()["splits"]["validation"]["macro_f1"] == max(scores)
+
+    def test_an_epoch_is_not_preferred_for_two_thousandths_of_macro_f1(self) -> None:
+        scores = [(1.31, 0.71), (1.05, 0.85), (0.88, 0.928), (0.79, 0.91), (0.74, 0.926), (0.72, 0.926)]
+        history = [{"validation_loss": loss, "macro_f1": f1} for loss, f1 in scores]
+        assert best_epoch(history, "validation_loss") == 6
+        assert best_epoch(history, "macro_f1") == 3
 
     def test_checkpoint_holds_only_what_can_be_read_safely(self, tuned: ModelStudy) -> None:
         names = {path.name for path in tuned.checkpoint.iterdir()}
@@ -109,9 +129,19 @@ class TestFineTune:
         assert len(digests) == 2
 
     def test_stops_early_and_keeps_the_best_epoch(self, study: ModelStudy, encoder: Path) -> None:
-        study.prepare(encoder, training={"epochs": 9, "learning_rate": 1e-9, "early_stopping_patience": 2})
+        slow = {"epochs": 9, "learning_rate": 1e-9, "early_stopping_patience": 2, "best_epoch_by": "macro_f1"}
+        study.prepare(encoder, training=slow)
         metrics = study.read_metrics()
         assert (len(metrics["history"]), metrics["best_epoch"], metrics["stopped_early"]) == (3, 1, True)
+
+    def test_stops_early_when_the_loss_rises(self, study: ModelStudy, encoder: Path) -> None:
+        too_fast = {"epochs": 9, "learning_rate": 0.5, "warmup_fraction": 0.0, "early_stopping_patience": 1}
+        study.prepare(encoder, training=too_fast)
+        metrics = study.read_metrics()
+        losses = [epoch["validation_loss"] for epoch in metrics["history"]]
+        assert metrics["stopped_early"]
+        assert metrics["best_epoch"] == len(losses) - 1
+        assert losses[-1] >= losses[-2] == min(losses)
 
     def test_without_patience_runs_to_the_end(self, study: ModelStudy, encoder: Path) -> None:
         study.prepare(encoder, training={"epochs": 4, "learning_rate": 1e-9, "early_stopping_patience": None})

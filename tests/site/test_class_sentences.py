@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sentence_views import HOSTILE, effect_view, study_view, words
+from sentence_views import HOSTILE, effect_view, imported, study_view, words
 
 from attviz_pipeline.report.sentences import classes as sentences
 from attviz_pipeline.report.views.class_terms import GroupTerms, GroupTermView
@@ -78,9 +78,7 @@ def differences(**others: Any) -> DifferencesView:
 
 
 def test_one_prediction_is_said_first() -> None:
-    assert (
-        words(sentences.one_prediction("very", study_view())) == "All 55 documents are predicted as very by some/bert."
-    )
+    assert words(sentences.one_prediction("very", study_view())) == "All 55 documents are predicted as very."
     assert words(sentences.one_prediction("very", study_view(n_documents=1))).startswith(
         "The only document is predicted"
     )
@@ -124,7 +122,7 @@ def test_scores_name_the_documents_that_have_labels() -> None:
         sentences.class_scores(score(), study_view(n_labelled=50))
     )
     unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
-    assert words(unknown) == "some/bert predicts this class for 22 of 55 documents; no gold label is known."
+    assert words(unknown) == "This class is predicted for 22 of 55 documents by some/bert; no gold label is known."
 
 
 def test_misclassified_documents_are_counted() -> None:
@@ -136,7 +134,7 @@ def test_misclassified_documents_are_counted() -> None:
                                                               "documents.")  # fmt: skip
     right = study_view(confusion=[[45, 0], [0, 10]])
     assert words(sentences.misclassified(right)) == (
-        "some/bert correctly classifies all 55 documents with a known gold label."
+        "All 55 documents with a known gold label are correctly classified by some/bert."
     )
     assert words(sentences.misclassified(study_view(n_labelled=0, confusion=None))) == (
         "No gold label is known: the classes are those that some/bert predicts."
@@ -151,12 +149,25 @@ def test_a_group_that_was_not_compared_says_why_and_nothing_else() -> None:
     for said in (
         sentences.word_use(LEFT_OUT, group_terms("a"), 3),
         sentences.word_attention(LEFT_OUT, group_terms("a")),
-        sentences.head_differences(LEFT_OUT),
+        sentences.head_differences(LEFT_OUT, study_view()),
         sentences.largest_difference(LEFT_OUT, study_view(), ""),
         sentences.detectable(LEFT_OUT),
         sentences.dependent_documents(replace(LEFT_OUT, q_too_small=True)),
     ):
         assert said == ""
+
+
+def test_groups_that_were_not_compared_are_listed_where_they_could_be() -> None:
+    why = "1 of 55 documents; two inside and two outside are needed"
+    reasons = [f"{name}: {why}" for name in ("gold a: b", "predicted wrong", "correct wrong", "correct right")]
+    assert sentences.groups_not_compared(reasons, study_view()) == [
+        f"Gold class a: b: {why}.",
+        f"Predicted class wrong: {why}.",
+        f"Misclassified documents: {why}.",
+        f"Correctly classified documents: {why}.",
+    ]
+    unlabelled = study_view(n_labelled=0, confusion=None)
+    assert sentences.groups_not_compared(reasons, unlabelled) == [f"Predicted class wrong: {why}."]
 
 
 def test_use_of_words_is_not_compared_or_the_same_or_different() -> None:
@@ -187,26 +198,26 @@ def test_self_attention_of_words_is_the_same_or_different() -> None:
     many = replace(group_terms(attended="a b"), n_attended=40)
     assert words(sentences.word_attention(made, many)).endswith("; the 2 with the smallest q:")
     assert sentences.word_attention(made, group_terms(n_tested=0)) == ""
-    assert sentences.unclear_words(group_terms()) == "1 word with the smallest q of use, none beyond chance"
+    assert sentences.unclear_words(group_terms()) == "1 word with the largest |z| of use, none beyond chance"
 
 
 def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     same = comparison(effect_view(q=0.05), effect_view(1, q=0.9))
-    assert words(sentences.head_differences(same)) == (
+    assert words(sentences.head_differences(same, study_view())) == (
         "None of 2 heads differs beyond chance between these 11 documents and the 44 other documents (permutation "
         "test, q < 0.05)."
     )
     assert sentences.largest_difference(same, study_view(), "") == ""
     # The smallest q comes first in the table; the sentence names the largest effect after shrinkage.
     found = comparison(effect_view(q=0.001, size=0.4), effect_view(4, q=0.01, size=-1.4), effect_view(1, q=0.9, size=9))
-    assert words(sentences.head_differences(found)) == (
+    assert words(sentences.head_differences(found, study_view())) == (
         "2 of 3 heads differ beyond chance between these 11 documents and the 44 other documents (permutation test, "
         "q < 0.05)."
     )
     told = sentences.largest_difference(found, study_view(), "../")
     assert words(told) == (
-        "L1·H1 differs most: its self-attention relative to even attention is lower here, g -1.4 after shrinkage "
-        "(measured -2.1, 95 % interval -1.4 to -2.8)."
+        "Of the 2 heads that differ beyond chance, L1·H1 differs most: its self-attention relative to even attention "
+        "is lower here, Hedges' g -1.4 after shrinkage (measured -2.1, 95 % interval -1.4 to -2.8)."
     )
     assert 'href="../heads/4.html"' in told
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
@@ -214,20 +225,23 @@ def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
         "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
     )
     wrong = comparison(effect_view(grouping="correct"), grouping="correct")
-    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong))
+    assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong, study_view()))
     assert "interval" not in sentences.effect_size(effect_view(effect_low=None, effect_high=None))
 
 
 def test_the_table_of_heads_has_a_name_that_holds_for_each_row() -> None:
     effects = [effect_view(row) for row in range(3)]
     made = comparison(*effects)
-    assert sentences.heads_title(made, effects) == "Difference from other documents, by head"
-    assert sentences.heads_title(made, effects[:2]) == (
+    assert sentences.heads_title(made, effects, study_view()) == "Difference from other documents, by head"
+    assert sentences.heads_title(made, effects[:2], study_view()) == (
         "Difference from other documents: the 2 of 3 heads with the smallest q"
     )
     wrong = comparison(*effects, grouping="correct")
-    assert sentences.heads_title(wrong, effects) == "Difference from correctly classified documents, by head"
-    assert sentences.heads_title(LEFT_OUT, []) == "Difference by head"
+    assert (
+        sentences.heads_title(wrong, effects, study_view()) == "Difference from correctly classified documents, by head"
+    )
+    assert sentences.heads_title(LEFT_OUT, [], study_view()) == "Difference from other documents, by head"
+    assert sentences.heads_title(made, effects, imported()).endswith("by vector")
 
 
 def test_a_comparison_says_what_it_can_detect() -> None:
@@ -280,9 +294,10 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
     )
     assert words(sentences.class_differences(differences(), study_view(), "")) == (
         "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
-        "(permutation test, q < 0.05). L1·H2 differs most: its self-attention relative to even attention is higher in "
-        "sport, g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 random halves of the "
-        "documents, this is again the largest difference of all heads and classes."
+        "(permutation test, q < 0.05). Of these, the largest difference is that of L1·H2: its self-attention relative "
+        "to even attention is higher in sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to "
+        "+2.8). In 43 of 100 random halves of the documents, this is again the largest difference of all heads and "
+        "classes."
     )
     assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
     assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))

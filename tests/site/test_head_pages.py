@@ -206,7 +206,7 @@ def test_a_page_says_where_evidence_is_missing(tmp_path: Path) -> None:
     inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False, n_layers=1, n_heads=1)
     write_site(site_settings(), inputs, tmp_path / "site")
     text = " ".join(Page(tmp_path / "site" / links.head(0, 0)).text.split())
-    assert "It was not compared with other heads: there are too few heads, tokens or documents." in text
+    assert "It was not compared with others: there are too few heads, tokens or documents." in text
     assert "It was not compared between groups of documents" in text
     classes = " ".join(Page(tmp_path / "site" / links.CLASSES).text.split())
     assert "Classes were not compared: a comparison needs two documents that are in a class" in classes

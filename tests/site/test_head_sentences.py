@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sentence_views import HOSTILE, effect_view, study_view, words
+from sentence_views import HOSTILE, effect_view, imported, study_view, words
 
 from attviz_pipeline.report.sentences import heads as sentences
 from attviz_pipeline.report.views.head_map import LikenessView
@@ -103,7 +103,7 @@ def test_a_role_is_said_with_its_rule(role: str, value: float, why: str) -> None
 
 
 def test_the_nearest_head_is_not_compared_or_by_chance_or_found() -> None:
-    assert "It was not compared with other heads" in sentences.nearest_head([], study_view(), "")
+    assert "It was not compared with others" in sentences.nearest_head([], study_view(), "")
     assert words(sentences.nearest_head(neighbours(0.05, 0.2), study_view(), "")) == (
         "Its ranking of tokens is similar to that of none of 5 other heads beyond chance (permutation test, q < 0.05)."
     )
@@ -141,6 +141,19 @@ def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
     assert HOSTILE not in sentences.differences_of_head([effect_view(group=HOSTILE)])
 
 
+def test_vectors_of_a_file_are_not_called_heads() -> None:
+    told = [
+        sentences.extremes(grid(head(0), head(1)), imported(), ""),
+        sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), imported(), ""),
+        sentences.nearest_head(neighbours(0.2), imported(), ""),
+        sentences.nearest_head([], imported(), ""),
+        sentences.similar_pairs(likeness(2), imported()),
+        sentences.not_compared(imported()),
+    ]
+    assert not any(" head" in words(sentence).lower() for sentence in told)
+    assert all("vector" in sentence for sentence in told)
+
+
 def test_groups_are_named() -> None:
     assert words(sentences.group_name(effect_view())) == "sport"
     assert words(sentences.group_name(effect_view(grouping="predicted"))) == "predicted sport"
@@ -148,16 +161,30 @@ def test_groups_are_named() -> None:
 
 
 def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
-    assert sentences.similar_pairs(likeness(0)) == (
+    assert words(sentences.similar_pairs(likeness(0), study_view())) == (
         "None of 15 pairs of heads is more similar than chance (permutation test, q < 0.05)."
     )
-    assert sentences.similar_pairs(likeness(1)).startswith("1 of 15 pairs of heads is more similar")
-    assert sentences.similar_pairs(likeness(7)).startswith("7 of 15 pairs of heads are more similar")
+    assert sentences.similar_pairs(likeness(1), study_view()).startswith("1 of 15 pairs of heads is more similar")
+    assert sentences.similar_pairs(likeness(7), study_view()).startswith("7 of 15 pairs of heads are more similar")
     assert sentences.head_groups(likeness(7)) == "Clustering finds no groups."
     assert sentences.head_groups(likeness(7, n_groups=3)) == (
         "Clustering gives 3 groups, mean silhouette 0.41 (1: clearly separated groups, 0: no groups)."
     )
-    assert "Heads were not compared with each other" in sentences.not_compared()
+    assert "Heads were not compared with each other" in sentences.not_compared(study_view())
+
+
+def test_the_table_of_pairs_and_the_map_say_what_they_show() -> None:
+    shown = replace(likeness(3), pairs=[(OTHER, neighbours(0.1)[0].nearest[0])] * 12, stress=0.284)
+    assert sentences.listed_pairs(shown) == "The 12 most similar of 15 pairs, as a table"
+    assert sentences.listed_pairs(replace(shown, n_pairs=12)) == "12 pairs, as a table"
+    assert "with stress 0.28 (0 is exact)" in sentences.map_of_heads(shown)
+
+
+def test_lists_of_a_head_name_their_support() -> None:
+    assert sentences.rank(3, 6) == "Rank 3 of 6 by mean self-attention"
+    assert sentences.rank(1, 1) == ""
+    assert sentences.profile_means(profile("next", 0.8)).startswith("Means over 55 documents, with 95 % intervals")
+    assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
 
 
 def test_the_strongest_distance_is_said_from_twice_even_attention() -> None:

@@ -31,6 +31,7 @@ from attviz_pipeline.report import formats, links, payload, render
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
+from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views import about, document, documents, figures, heads
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.histogram import histogram_view
@@ -315,17 +316,19 @@ def test_a_document_view_states_the_artifact(inputs: SiteInputs) -> None:
     study = read_study_view(site_settings().study, inputs)
     for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
         view = document.document_view(row, study)
-        assert view.confidence == max(row.probabilities)
+        assert f"with {formats.percent(max(row.probabilities))}" in view.heading
         assert view.right == (row.label == row.prediction)
         ordered = sorted(row.probabilities, reverse=True)
-        assert view.margin == pytest.approx(ordered[0] - ordered[1])
+        assert f"is second, {(ordered[0] - ordered[1]) * 100:.1f} percentage points lower" in view.finding
         assert [p.probability for p in view.probabilities] == ordered
         means = np.where(row.special, -1, row.aggregates[0])
         assert view.strongest[0].index == means.argmax()
         assert view.strongest[0].aggregates["max"] == pytest.approx(row.self_attention[:, means.argmax()].max())
-        assert view.strongest_head is not None
-        flat = view.strongest_head.layer * study.n_heads + view.strongest_head.head
-        assert flat == row.self_attention[:, ~row.special].mean(axis=1, dtype=float).argmax()
+        head = study.head_of(int(row.self_attention[:, ~row.special].mean(axis=1, dtype=float).argmax()))
+        assert f"mean here is {parts.head_link(head, study, '../')}" in view.finding
+        windows = {window["n_model_tokens"] for window in row.windows}
+        even = f"even attention: {formats.significant(1 / max(windows), 3)}"
+        assert (even in view.finding) == (len(windows) == 1)
         # What most pages say they leave to what all share.
         assert view.payload.get("windows", [0]) == [window["first_token"] for window in row.windows]
 

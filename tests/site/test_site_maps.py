@@ -105,7 +105,7 @@ def test_pages_say_which_documents_have_maps(site: Path) -> None:
     for position in range(24):
         page = filled_page(site, position)
         assert page.count('id="token-maps"') == 1
-        assert ("3 of 24 documents have one" in page) == (position not in MAPPED)
+        assert ("3 of 24 documents have token-to-token maps" in page) == (position not in MAPPED)
         assert bool(page_payload(site, position)["maps"]) == (position in MAPPED)
     assert "attention of 3 documents" in (site / links.START).read_text(encoding="utf-8")
 

@@ -170,7 +170,7 @@ def test_a_page_of_the_smaller_tier_holds_the_means_of_layers(many_heads: SiteIn
 
 def test_page_and_index_say_which_tier(small_site: Path, site: Path) -> None:
     assert "0 of 24 documents have every head" in filled_page(small_site, 7)
-    assert "0 pages contain every head" in (small_site / links.DOCUMENTS).read_text(encoding="utf-8")
+    assert "0 of 24 pages contain every head" in (small_site / links.DOCUMENTS).read_text(encoding="utf-8")
     assert 'id="tier"' not in filled_page(site, 7)
     assert 'id="tiers"' not in (site / links.DOCUMENTS).read_text(encoding="utf-8")
 

@@ -1,11 +1,13 @@
 """Views with made-up numbers, for the tests of sentences."""
 # ruff: noqa: ANN401 - keywords replace values of any field
 
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import escape
 from synthetic_site import site_settings
 
+from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 
@@ -38,6 +40,12 @@ def study_view(**summary: Any) -> StudyView:
     )
 
 
+def imported() -> StudyView:
+    """The same study, with attention from a file that names neither model nor heads."""
+    settings = parse_study({"name": "imported", "dataset": {"source": "a.json", "format": "attviz_json"}}, "test")
+    return replace(study_view(), settings=settings)
+
+
 def effect_view(row: int = 0, *, q: float = 0.01, size: float = 1.4, **others: Any) -> EffectView:
     """A head of `study_view` in 11 documents against 44; any field can be changed."""
     values = {
@@ -60,5 +68,5 @@ def effect_view(row: int = 0, *, q: float = 0.01, size: float = 1.4, **others: A
 
 
 def words(sentence: str) -> str:
-    """The words of a sentence without its markup."""
-    return escape(sentence).striptags()
+    """The words of a sentence without its markup, with single blanks."""
+    return " ".join(escape(sentence).striptags().split())

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.classes.differences import Differences, differences
+from attviz_pipeline.analysis.classes.comparison import Comparison, Study, compare
 from attviz_pipeline.analysis.classes.effects import detectable_effect
-from attviz_pipeline.analysis.classes.families import (
-    FAMILIES,
-    Adjusted,
-    Family,
-    adjust,
-    n_distinct,
-    permutations_wanted,
-)
-from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units, groupings
-from attviz_pipeline.analysis.classes.log_odds import LogOdds, log_odds, rescaled
-from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, run_tests
-from attviz_pipeline.analysis.classes.sequel import FIRST, MOST_NANOSECONDS, ExtremeTests, Result, go_on
-from attviz_pipeline.analysis.classes.statistics import MeanDifference, Statistic, Use
+from attviz_pipeline.analysis.classes.families import Adjusted
+from attviz_pipeline.analysis.classes.groups import Grouping
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
@@ -32,8 +20,6 @@ from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config.settings import ClassesSettings
-from attviz_pipeline.progress import track
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.stages import CompareClasses
 
@@ -61,28 +47,21 @@ def compare_classes(
     described = Vocabulary.read(vocabulary)
     terms = described.terms
     paths = [shard.term_documents for shard in measures]
-    study = _Study(
+    study = Study(
         documents,
         HeadValues.read(documents),
         TermValues.read(lambda: iter_pairs(paths, documents), len(terms), len(documents.row)),
     )
-    every = groupings(documents)
-    compared = []
-    n_families = len(FAMILIES) * sum(bool(grouping.groups) for grouping in every)
-    for index, grouping in enumerate(track(every, total=len(every), label="compare_classes", unit="groupings")):
-        if not grouping.groups:
-            log.warning("nothing to compare by %s: %s", grouping.name, "; ".join(grouping.left_out))
-            continue
-        permutations = Permutations.of(grouping, documents, settings.classes.length_strata, (settings.seed, index))
-        compared.append(_compare(permutations, study, settings.classes, n_families))
+    compared, adjusted, left_out = compare(settings, study)
     if any(not comparison.permutations.of_rows for comparison in compared):
         log.warning(
             "several documents come from one input row and differ in group: p and q of groupings permuted by "
             "document assume that they are independent, and are too small"
         )
-    adjusted = adjust([family for comparison in compared for family in comparison.families])
-    facts = _facts(settings, compared, adjusted) | {
-        "not_compared": [reason for grouping in every for reason in grouping.left_out]
+    facts = _facts(compared, adjusted) | {
+        "length_strata": study.n_strata(settings.classes),
+        "seed": settings.seed,
+        "not_compared": left_out,
     }
     q = {(of.family.grouping, of.family.tests): of.q for of in adjusted}
     wanted_of_heads = _permutations_wanted(adjusted, {"heads"})
@@ -129,111 +108,11 @@ def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Study:
-    """What is compared."""
-
-    documents: Documents
-    heads: HeadValues
-    terms: TermValues
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """Everything that is found for one grouping."""
-
-    permutations: Permutations
-    units: Units
-    heads: Differences
-    terms: Differences
-    use: LogOdds
-    attention: LogOdds
-    families: list[Family]
-
-    @property
-    def grouping(self) -> Grouping:
-        return self.permutations.grouping
-
-    def family(self, tests: str) -> Family:
-        return next(family for family in self.families if family.tests == tests)
-
-
-def _compare(permutations: Permutations, study: _Study, settings: ClassesSettings, n_families: int) -> _Comparison:
-    grouping, heads, terms = permutations.grouping, study.heads, study.terms
-    known, members = grouping.known[:, None].astype(np.float64), grouping.members(grouping.number)
-    units = Units.of(grouping, study.documents)
-    counts = terms.occurrences(known)[:, 0]
-    lengths = terms.occurrences_of_documents() * grouping.known
-    use = Use(terms, counts, lengths, settings.prior_count)
-    statistics: list[Statistic] = [
-        MeanDifference(heads, heads.sums(known)),
-        MeanDifference(terms, terms.sums(known)),
-        use,
-    ]
-    chosen = settings.n_permutations
-    tests = [PermutationTest(statistic, grouping) for statistic in statistics]
-    first = run_tests(tests, permutations.arrangements(FIRST if chosen == "auto" else chosen))
-    of_heads = differences(heads, grouping, units, first[0].expected)
-    of_terms = differences(terms, grouping, units, first[1].expected)
-    # With one document of a term there is nothing to infer about its use.
-    is_used = np.broadcast_to(terms.sums(known).n > 1, first[2].p.shape)
-    is_tested = [~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used]
-    n_tests = [n_distinct(mask, is_of_two=grouping.is_of_two) for mask in is_tested]
-    n_wanted = [permutations_wanted(n, n_families) for n in n_tests]
-    if chosen == "auto":
-        _log_cost(permutations, n_tests, n_wanted)
-        extreme = [ExtremeTests(*each) for each in zip(tests, is_tested, n_wanted, strict=True)]
-        results = go_on(extreme, permutations)
-    else:
-        results = [
-            Result(of.p, of.at_floor, chosen, is_cut_off=chosen < n) for of, n in zip(first, n_wanted, strict=True)
-        ]
-    attention = log_odds(
-        *rescaled(terms.attention(members), terms.attention(known)[:, 0], counts.sum()), settings.prior_count
-    )
-    return _Comparison(
-        permutations,
-        units,
-        of_heads,
-        of_terms,
-        use.log_odds(members),
-        attention,
-        [
-            Family(
-                grouping.name,
-                name,
-                np.where(mask, result.p, np.nan),
-                grouping.is_of_two,
-                result.n_permutations,
-                result.at_floor,
-                n if result.is_cut_off else None,
-            )
-            for name, mask, result, n in zip(FAMILIES, is_tested, results, n_wanted, strict=True)
-        ],
-    )
-
-
-def _log_cost(permutations: Permutations, n_tests: list[int], n_wanted: list[int]) -> None:
-    log.info(
-        "by %s: %s permutations of %s %s for %s; tests that are still extreme go on, to at most %s, for at most about "
-        "%.0f s",
-        permutations.grouping.name,
-        f"{FIRST:,}",
-        f"{len(permutations.stratum):,}",
-        "input rows" if permutations.of_rows else "documents",
-        ", ".join(f"{n:,} tests of {name}" for name, n in zip(FAMILIES, n_tests, strict=True)),
-        f"{max(n_wanted):,}",
-        len(FAMILIES) * MOST_NANOSECONDS / 1e9,
-    )
-
-
-def _facts(settings: CompareClasses, compared: list[_Comparison], adjusted: list[Adjusted]) -> dict[str, Any]:
+def _facts(compared: list[Comparison], adjusted: list[Adjusted]) -> dict[str, Any]:
     n_permutations = max((of.family.n_permutations for of in adjusted), default=0)
     return {
         "n_permutations": n_permutations,
         "smallest_p": 2 / (n_permutations + 1),
-        "length_strata": settings.classes.length_strata,
-        "seed": settings.seed,
         "permuted": {
             comparison.grouping.name: "rows" if comparison.permutations.of_rows else "documents"
             for comparison in compared
@@ -254,7 +133,7 @@ def _facts(settings: CompareClasses, compared: list[_Comparison], adjusted: list
     }
 
 
-def _detectable(comparison: _Comparison) -> dict[str, float]:
+def _detectable(comparison: Comparison) -> dict[str, float]:
     inside, n = comparison.permutations.n_units
     return {
         group: detectable_effect(n_inside, n - n_inside)
@@ -263,7 +142,7 @@ def _detectable(comparison: _Comparison) -> dict[str, float]:
 
 
 def _winners(
-    compared: list[_Comparison], heads: HeadValues, q: dict[tuple[str, str], Floats], n_heads: int
+    compared: list[Comparison], heads: HeadValues, q: dict[tuple[str, str], Floats], n_heads: int
 ) -> list[dict[str, Any]]:
     """Return, per grouping with a significant head, the one with the largest effect and how often it is the largest."""
     found = []
@@ -284,7 +163,7 @@ def _winners(
     return found
 
 
-def _head_columns(comparison: _Comparison, q: dict[tuple[str, str], Floats], n_heads: int) -> Columns:
+def _head_columns(comparison: Comparison, q: dict[tuple[str, str], Floats], n_heads: int) -> Columns:
     n_rows, n_groups = comparison.heads.effect.shape
     layer, head = np.divmod(np.tile(np.arange(n_rows), n_groups), n_heads)
     tested = {"p": comparison.family("heads").p, "q": q[comparison.grouping.name, "heads"]}
@@ -296,7 +175,7 @@ def _head_columns(comparison: _Comparison, q: dict[tuple[str, str], Floats], n_h
     }
 
 
-def _term_columns(comparison: _Comparison, q: dict[tuple[str, str], Floats], terms: list[str]) -> Columns:
+def _term_columns(comparison: Comparison, q: dict[tuple[str, str], Floats], terms: list[str]) -> Columns:
     grouping = comparison.grouping
     columns = {
         **_names(grouping, len(terms)),

@@ -69,7 +69,8 @@ def differences(values: Values, grouping: Grouping, units: Units, expected: Floa
     low, high = effect_interval(effect, std, *sides)
     shrunken = np.full(effect.shape, np.nan)
     # The rows of two groups mirror each other, which changes no moment.
-    shrunken[testable] = shrink_to_zero(effect[testable], effect_variance(effect, *sides)[testable])
+    variance = effect_variance(effect, *(side.n_effective for side in sides))
+    shrunken[testable] = shrink_to_zero(effect[testable], variance[testable])
     return Differences(
         n_inside,
         n_outside,
@@ -83,10 +84,10 @@ def differences(values: Values, grouping: Grouping, units: Units, expected: Floa
 
 
 def _side(sums: UnitSums, means: Floats, n: Integers) -> Side:
-    n_units = np.rint(sums.n_units).astype(np.int64)
-    variance = ratio_variance(sums.squares, sums.cross, sums.squared_counts, means, n.astype(np.float64))
+    variance = ratio_variance(sums.squares, sums.cross, sums.squared_counts, means, np.ones(n.shape))
     return Side(
-        np.where(n_units > 1, variance * n_units / np.maximum(n_units - 1, 1), np.nan),
-        n_units,
+        n.astype(np.float64),
+        np.rint(sums.n_units).astype(np.int64),
+        variance,
         n**2 / np.maximum(sums.squared_counts, 1),
     )

@@ -19,22 +19,25 @@ class Side(NamedTuple):
     """The documents on one side of a comparison, [feature, group].
 
     Attributes:
-        variance: Variance of the mean, with input rows as sampling units; NaN with fewer than two rows.
+        n: Documents.
         n_rows: Input rows.
-        n_effective: Number of independent rows of equal size that would be worth as much: n^2 / sum(c^2), c the
-            documents of a row.
+        squares: Sum over rows of (s - c m)^2, s the sum of a row's values, c its documents, m the mean of the side.
+        n_effective: Number of rows of equal size that would be worth as much: n^2 / sum(c^2).
     """
 
-    variance: Floats
+    n: Floats
     n_rows: Integers
+    squares: Floats
     n_effective: Floats
 
 
 def effect_interval(effect: Floats, std: Floats, inside: Side, outside: Side) -> tuple[Floats, Floats]:
     """Return the bounds of 95 % intervals of Hedges' g.
 
-    The variance of g is that of the difference in units of the pooled standard deviation, each side with its own
-    variance between rows, plus that of the standard deviation itself, g^2 / (2 df). Degrees of freedom: Welch 1947.
+    The variance of g is that of the difference of means, in units of the pooled standard deviation, plus that of the
+    standard deviation itself, g^2 / (2 df). The variance of the means is that between input rows. It is estimated
+    twice: for each side by itself (Welch 1947), as the sides may vary differently, and for both together, as the
+    variance of few rows is uncertain. The wider interval counts.
 
     Args:
         effect: Hedges' g, [feature, group].
@@ -42,24 +45,40 @@ def effect_interval(effect: Floats, std: Floats, inside: Side, outside: Side) ->
         inside: The group's documents.
         outside: All others.
 
-    Source: Hedges & Olkin 1985, Statistical Methods for Meta-Analysis, for the variance of the standard deviation.
+    Returns:
+        Bounds; NaN where a side has fewer than two rows.
+
+    Source: Cochran 1977, chapter 6 (means of clusters); Hedges & Olkin 1985, Statistical Methods for Meta-Analysis.
     """
-    n_inside, n_outside = np.maximum(inside.n_rows, 2), np.maximum(outside.n_rows, 2)
-    of_means = inside.variance + outside.variance
-    parts = inside.variance**2 / (n_inside - 1) + outside.variance**2 / (n_outside - 1)
-    freedom = of_means**2 / np.where(parts > 0, parts, 1.0)
-    scaled = np.where(std > 0, of_means / np.where(std > 0, std, 1.0) ** 2, 0.0)
-    variance = scaled + effect**2 / (2 * (n_inside + n_outside - 2))
-    half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1.0)) * np.sqrt(variance)
+    sides = inside, outside
+    freedom = np.maximum(inside.n_rows + outside.n_rows - 2, 1)
+    alone = [side.squares * side.n_rows / np.maximum(side.n_rows - 1, 1) / np.maximum(side.n, 1) ** 2 for side in sides]
+    squares = (inside.squares + outside.squares) / freedom
+    pooled = sum(squares * side.n_rows / np.maximum(side.n, 1) ** 2 for side in sides)
+    parts = sum(v**2 / np.maximum(side.n_rows - 1, 1) for v, side in zip(alone, sides, strict=True))
+    freedom_alone = np.where(parts > 0, sum(alone) ** 2 / np.where(parts > 0, parts, 1.0), freedom)
+    unit = np.where(std > 0, std, 1.0) ** 2
+    half = np.maximum(
+        *(
+            stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(np.where(std > 0, v, 0.0) / unit + effect**2 / (2 * freedom))
+            for v, df in ((sum(alone), freedom_alone), (pooled, freedom))
+        )
+    )
+    half[(inside.n_rows < 2) | (outside.n_rows < 2)] = np.nan
     return effect - half, effect + half
 
 
-def effect_variance(effect: Floats, inside: Side, outside: Side) -> Floats:
+def effect_variance(effect: Floats, n_inside: Floats, n_outside: Floats) -> Floats:
     """Return the variance of Hedges' g if both sides vary alike, [feature, group].
 
-    Source: Hedges 1981, with effective numbers of rows in place of numbers of observations.
+    Args:
+        effect: Hedges' g.
+        n_inside: Effective number of rows of the group.
+        n_outside: Effective number of other rows.
+
+    Source: Hedges 1981, with rows in place of observations.
     """
-    n_inside, n_outside = np.maximum(inside.n_effective, 1.0), np.maximum(outside.n_effective, 1.0)
+    n_inside, n_outside = np.maximum(n_inside, 1.0), np.maximum(n_outside, 1.0)
     variance: Floats = 1 / n_inside + 1 / n_outside + effect**2 / (2 * np.maximum(n_inside + n_outside - 2, 1.0))
     return variance
 

@@ -185,7 +185,7 @@ class Permutations:
         """Estimate of the time for one permutation."""
         return NANOSECONDS_OF_UNIT * len(self.stratum)
 
-    def draw(self, number: int) -> Integers:
+    def draw(self, number: int) -> NDArray[np.int32]:
         """Return more permutations than those of `arrangements`: group numbers, [document, permutation].
 
         Args:
@@ -199,10 +199,9 @@ class Permutations:
         keys = keys & ~of_group | (self._numbers()[by_stratum] - NO_GROUP).astype(np.uint64)
         for units in np.split(keys, np.flatnonzero(np.diff(self.stratum[by_stratum])) + 1, axis=1):
             units.sort(axis=1)
-        permuted = np.empty((len(by_stratum), self.n_at_once), np.int64)
-        permuted[by_stratum] = (keys & of_group).T.astype(np.int64) + NO_GROUP
-        numbers = np.full((len(self.grouping.number), self.n_at_once), NO_GROUP)
-        numbers[self.grouping.known] = permuted[self.unit]
+        permuted = np.ascontiguousarray((keys & of_group).astype(np.int32).T) + NO_GROUP
+        numbers = np.full((len(self.grouping.number), self.n_at_once), NO_GROUP, np.int32)
+        numbers[self.grouping.known] = permuted[np.argsort(by_stratum)[self.unit]]
         return numbers
 
     def arrangements(self, n_permutations: int) -> Iterator[Integers]:

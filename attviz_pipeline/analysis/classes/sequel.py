@@ -15,13 +15,12 @@ from attviz_pipeline.analysis.classes.permutation_test import TOLERANCE, Permuta
 from attviz_pipeline.analysis.classes.statistics import Statistic
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 FIRST = 999
 """Permutations of every test."""
 ENOUGH = 20
 """Extreme permutations after which a test stops: p is then known to about a fifth of itself."""
-MOST_NANOSECONDS = 1_000_000_000
+MOST_NANOSECONDS = 1_500_000_000
 """Limit of the time for one family of tests, by the estimates of `Statistic.nanoseconds`, not by a clock."""
 VALUES_AT_ONCE = 2**20
 
@@ -64,7 +63,7 @@ class ExtremeTests:
         self._least = self._sign * test.observed.statistic[places] - TOLERANCE
         self._n_extreme = np.where(is_high, test.n_as_high[places], test.n_as_low[places])
         self._stop = np.zeros(len(self._feature), np.int64)
-        self.n_permutations = test.n_permutations
+        self.n_permutations = self._end = test.n_permutations
         self._time_left = float(MOST_NANOSECONDS)
         self._parts: list[tuple[int, NDArray[np.intp], Statistic]] = []
 
@@ -73,18 +72,21 @@ class ExtremeTests:
         """The tests that have not stopped, [test]."""
         return self._n_extreme < ENOUGH
 
-    def prepare(self, n_permutations: int, permutations: Permutations) -> bool:
-        """Prepare for more permutations; False if none are needed, or they would take too long.
+    def prepare(self, n_draws: int, permutations: Permutations) -> bool:
+        """Prepare for some draws of permutations; False if none are needed, or they would take too long.
 
         The decision depends on the number of tests that are left, not on how extreme one of them is.
         """
         running = np.flatnonzero(self.running)
         if not len(running) or self.n_permutations >= self._n_wanted:
             return False
-        per_permutation = self._test.statistic.nanoseconds()[self._feature[running]].sum() + permutations.nanoseconds
-        self._time_left -= n_permutations * float(per_permutation)
-        if self._time_left < 0:
+        of_tests = float(self._test.statistic.nanoseconds()[self._feature[running]].sum())
+        of_draw = permutations.n_at_once * (of_tests + permutations.nanoseconds)
+        n_affordable = min(n_draws, int(self._time_left // of_draw))
+        if not n_affordable:
             return False
+        self._time_left -= n_affordable * of_draw
+        self._end = min(self.n_permutations + n_affordable * permutations.n_at_once, self._n_wanted)
         groups = np.unique(self._group[running])
         if not self._parts:
             features, places = np.unique(self._feature[running], return_inverse=True)
@@ -96,9 +98,9 @@ class ExtremeTests:
             self._parts.append((int(group), tests, self._statistic.only(self._place[tests])))
         return True
 
-    def add(self, numbers: Integers) -> None:
+    def add(self, numbers: NDArray[np.int32]) -> None:
         """Add permutations, given by group numbers, [document, permutation]."""
-        if self.n_permutations >= self._n_wanted:
+        if self.n_permutations >= self._end:
             return
         for group, tests, statistic in self._parts:
             at_once = max(1, VALUES_AT_ONCE // max(len(tests), len(numbers)))
@@ -144,7 +146,7 @@ def go_on(families: Sequence[ExtremeTests], permutations: Permutations) -> list[
     """Give the extreme tests of some families more and more permutations, the same ones to all."""
     n_drawn, n_draws, going = 0, 1, list(families)
     while True:
-        going = [family for family in going if family.prepare(n_draws * permutations.n_at_once, permutations)]
+        going = [family for family in going if family.prepare(n_draws, permutations)]
         if not going:
             return [family.result() for family in families]
         for draw in range(n_drawn, n_drawn + n_draws):

@@ -10,8 +10,8 @@ from attviz_pipeline.analysis.classes.values import Rows, Sums, TermValues, Valu
 
 Floats = NDArray[np.float64]
 
-NANOSECONDS_OF_MEANS = 30.0
-NANOSECONDS_OF_LOG_ODDS = 60.0
+NANOSECONDS_OF_MEANS = 15.0
+NANOSECONDS_OF_LOG_ODDS = 30.0
 
 
 class Compared(NamedTuple):

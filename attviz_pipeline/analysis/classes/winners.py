@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.classes.effects import Side, effect_variance
+from attviz_pipeline.analysis.classes.effects import effect_variance
 from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units
 from attviz_pipeline.analysis.classes.values import Values
 from attviz_pipeline.analysis.inference import hedges_g
@@ -89,10 +89,7 @@ def _effects(values: Values, grouping: Grouping, units: Units, permutations: Per
     effect = hedges_g(means - others - by_length, within, n_inside.astype(np.int64), n_outside.astype(np.int64))
     of_units = units.members * half[:, None]
     n_units = np.broadcast_to(of_units.sum(axis=0)[None, :-1], effect.shape)
-    sides = (
-        Side(n_inside, n_inside.astype(np.int64), n_units),
-        Side(n_outside, n_outside.astype(np.int64), half.sum() - n_units),
-    )
+    variance = effect_variance(effect, n_units, half.sum() - n_units)
     shrunken = np.full(effect.shape, np.nan)
-    shrunken[testable] = shrink_to_zero(effect[testable], effect_variance(effect, *sides)[testable])
+    shrunken[testable] = shrink_to_zero(effect[testable], variance[testable])
     return shrunken

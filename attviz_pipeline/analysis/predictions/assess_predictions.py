@@ -1,4 +1,4 @@
-"""The stage `assess_predictions`: scores, calibration, and correlation of confidence with attention entropy."""
+"""The stage `assess_predictions`: scores, baseline, calibration, and correlation of confidence with entropy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.predictions.calibration import Bins, expected_calibration_error, reliability
+from attviz_pipeline.analysis.predictions.proportions import Clusters, design_effect, gap, proportion
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, estimate
 from attviz_pipeline.analysis.summary import macro_f1
@@ -26,6 +27,8 @@ FEWEST_CORRELATED = 3
 N_SIMULATED = 1000
 FEWEST_ROWS_PER_CLASS = 50
 """Minimum number of input rows of every class for which the bootstrap interval of macro F1 has its coverage."""
+FEWEST_MISTAKES = 5
+"""Minimum number of input rows with a misclassified document, and with a correctly classified one, for the same."""
 
 
 def assess_predictions(
@@ -63,8 +66,10 @@ def assess_predictions(
         "aggregates": _definition(aggregates),
         "settings": settings.assessment.model_dump(),
         "seed": settings.seed,
+        "splits": _count_splits(document_index),
         "mean_confidence": float(documents.confidence.mean()),
-        "scores": _scores(labelled, bins, len(label_names), settings),
+        "predictions": _predictions(documents, label_names),
+        "scores": _scores(labelled, bins, label_names, settings),
         "per_class": _per_class(labelled, label_names),
         "confidence_and_entropy": _correlations(documents, settings),
     }
@@ -165,39 +170,94 @@ def _bins(labelled: _Documents, n_bins: int) -> dict[str, Bins]:
 def _write_calibration(path: Path, bins: Mapping[str, Bins], labelled: _Documents) -> None:
     with files.TableWriter(path, statistics_schemas.CALIBRATION) as writer:
         for binning, found in bins.items():
-            columns = reliability(found, labelled.confidence, labelled.right)
+            columns = reliability(found, labelled.confidence, labelled.right, labelled.row)
             writer.write({"binning": [binning] * len(columns["bin"]), **columns})
 
 
 def _scores(
-    labelled: _Documents, bins: Mapping[str, Bins], n_classes: int, settings: AssessPredictions
+    labelled: _Documents, bins: Mapping[str, Bins], label_names: Sequence[str], settings: AssessPredictions
 ) -> dict[str, Any]:
-    """Return accuracy and macro F1 with intervals, and calibration errors with those of a calibrated model.
+    """Return scores with intervals, the baseline, and calibration errors with those of a calibrated model.
 
     Calibration errors have no interval, because resampling biases them upwards.
     """
     if not bins:
         return {}
-    right, confidence = labelled.right, labelled.confidence
-
-    def statistics(weight: Floats) -> dict[str, float]:
-        confusion = _confusion(labelled, n_classes, weight)
-        return {
-            "accuracy": float(np.trace(confusion) / confusion.sum()),
-            "macro_f1": macro_f1(confusion),
-            "overconfidence": float((weight * (confidence - right)).sum() / weight.sum()),
-        }
-
-    estimates = estimate(statistics, labelled.row, settings.assessment.n_resamples, settings.seed)
-    if _rows_per_class(labelled, n_classes).min() < FEWEST_ROWS_PER_CLASS:
-        estimates["macro_f1"] = Estimate(estimates["macro_f1"].value, None, None)
+    right, confidence, row, n_classes = labelled.right, labelled.confidence, labelled.row, len(label_names)
+    effect = design_effect(Clusters.of(right, row))
+    estimates = {
+        "accuracy": proportion(right, row),
+        "macro_f1": _macro_f1(labelled, n_classes, settings),
+        "overconfidence": gap(confidence, right, row),
+    }
     for name, found in bins.items():
         estimates[f"ece_{name}"] = Estimate(expected_calibration_error(found, confidence, right), None, None)
     by_chance = {name: _ece_by_chance(found, confidence, settings.seed) for name, found in bins.items()}
     return {
         **{name: value._asdict() for name, value in estimates.items()},
+        "design_effect": effect,
+        "majority_baseline": _majority_baseline(labelled.label, label_names),
         "ece_of_a_calibrated_model": by_chance,
+        "overconfidence_of_a_calibrated_model": gap_by_chance(confidence, effect, settings.seed),
         "confusion": _confusion(labelled, n_classes, np.ones(len(right))).tolist(),
+    }
+
+
+def _macro_f1(labelled: _Documents, n_classes: int, settings: AssessPredictions) -> Estimate:
+    """Estimate macro F1; the bootstrap is only trusted with enough rows of every class and enough mistakes."""
+
+    def statistics(weight: Floats) -> dict[str, float]:
+        return {"macro_f1": macro_f1(_confusion(labelled, n_classes, weight))}
+
+    right = labelled.right.astype(bool)
+    n_rows = [len(np.unique(labelled.row[chosen])) for chosen in (right, ~right)]
+    if _rows_per_class(labelled, n_classes).min() < FEWEST_ROWS_PER_CLASS or min(n_rows) < FEWEST_MISTAKES:
+        return Estimate(statistics(np.ones(len(right)))["macro_f1"], None, None)
+    return estimate(statistics, labelled.row, settings.assessment.n_resamples, settings.seed)["macro_f1"]
+
+
+def _majority_baseline(label: NDArray[np.int64], label_names: Sequence[str]) -> dict[str, Any]:
+    """Score a classifier that predicts the largest gold class of these documents for all of them."""
+    gold = np.bincount(label, minlength=len(label_names))
+    largest = int(gold.argmax())
+    confusion = np.zeros((len(gold), len(gold)), np.int64)
+    confusion[:, largest] = gold
+    return {
+        "label": label_names[largest],
+        "n_classes_as_large": int((gold == gold[largest]).sum()),
+        "accuracy": float(gold[largest] / len(label)),
+        "macro_f1": macro_f1(confusion),
+    }
+
+
+def gap_by_chance(confidence: Floats, effect: float, seed: int) -> dict[str, float]:
+    """Bounds of mean confidence minus accuracy in 95 % of simulations of a perfectly calibrated model.
+
+    Args:
+        confidence: Probability of the predicted class, [document].
+        effect: Design effect; the bounds of independent documents are multiplied by its root.
+        seed: The same seed gives the same bounds.
+    """
+    random = np.random.default_rng(seed)
+    gaps = [float((confidence - (random.random(len(confidence)) < confidence)).mean()) for _ in range(N_SIMULATED)]
+    low, high = np.quantile(gaps, [0.025, 0.975]) * np.sqrt(effect)
+    return {"low": float(low), "high": float(high)}
+
+
+def _count_splits(index: Path) -> dict[str, int]:
+    """Count the analysed documents of each split; those without one are counted under an empty name."""
+    splits = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, ["split"])["split"].to_pylist()
+    return {split: splits.count(split) for split in sorted(set(splits))}
+
+
+def _predictions(documents: _Documents, label_names: Sequence[str]) -> dict[str, Any]:
+    """Count the predictions of each class, over all documents, with and without gold label."""
+    counts = np.bincount(documents.prediction, minlength=len(label_names))
+    return {
+        "counts": counts.tolist(),
+        "n_distinct": int((counts > 0).sum()),
+        "label": label_names[int(counts.argmax())],
+        "share": float(counts.max() / counts.sum()),
     }
 
 
@@ -224,7 +284,7 @@ def _confusion(labelled: _Documents, n_classes: int, weight: Floats) -> NDArray[
 
 
 def _per_class(labelled: _Documents, label_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of every class; None if undefined."""
+    """Precision and recall of every class with intervals, and F1; None if undefined."""
     if not len(labelled.position):
         return []
     confusion = _confusion(labelled, len(label_names), np.ones(len(labelled.label)))
@@ -234,12 +294,21 @@ def _per_class(labelled: _Documents, label_names: Sequence[str]) -> list[dict[st
             "label": name,
             "n_gold": int(gold[index]),
             "n_predicted": int(predicted[index]),
-            "precision": _ratio(hits[index], predicted[index]),
-            "recall": _ratio(hits[index], gold[index]),
+            **_named("precision", _among(labelled, labelled.prediction == index)),
+            **_named("recall", _among(labelled, labelled.label == index)),
             "f1": _ratio(2 * hits[index], gold[index] + predicted[index]),
         }
         for index, name in enumerate(label_names)
     ]
+
+
+def _among(documents: _Documents, chosen: NDArray[np.bool_]) -> Estimate:
+    """Estimate the proportion of some documents that is correctly classified."""
+    return proportion(documents.right[chosen], documents.row[chosen])
+
+
+def _named(name: str, found: Estimate) -> dict[str, float | None]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.analysis.predictions.proportions import proportion
+
 Floats = NDArray[np.float64]
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,27 @@ class Bins:
         return sums
 
 
-def reliability(bins: Bins, confidence: Floats, right: Floats) -> dict[str, NDArray[Any]]:
+def reliability(bins: Bins, confidence: Floats, right: Floats, rows: NDArray[np.intp]) -> dict[str, Any]:
     """Return the points of a reliability diagram: one per bin that contains a document.
 
     Returns:
-        `bin`, `lower`, `upper`, `n_documents`, `mean_confidence`, `accuracy` and its 95 % Wilson interval
-        `accuracy_low`, `accuracy_high`, each [bin].
+        `bin`, `lower`, `upper`, `n_documents`, `mean_confidence`, `accuracy` and its 95 % interval `accuracy_low`,
+        `accuracy_high`, each [bin]; the interval is that of `proportion`, None where there is none.
     """
     counts = bins.totals(np.ones_like(confidence))
     full = np.flatnonzero(counts)
     n = counts[full]
-    accuracy = bins.totals(right)[full] / n
-    low, high = wilson_interval(accuracy, n)
+    inside = [bins.of_document == number for number in full]
+    intervals = [proportion(right[chosen], rows[chosen]) for chosen in inside]
     return {
         "bin": full.astype(np.int32),
         "lower": bins.lower[full],
         "upper": bins.upper[full],
         "n_documents": n.astype(np.int64),
         "mean_confidence": bins.totals(confidence)[full] / n,
-        "accuracy": accuracy,
-        "accuracy_low": low,
-        "accuracy_high": high,
+        "accuracy": bins.totals(right)[full] / n,
+        "accuracy_low": [found.low for found in intervals],
+        "accuracy_high": [found.high for found in intervals],
     }
 
 
@@ -83,13 +84,3 @@ def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats) ->
     """
     # n_k |accuracy_k - confidence_k| is the absolute value of the bin's sum of right - confidence.
     return float(np.abs(bins.totals(right - confidence)).sum() / len(right))
-
-
-def wilson_interval(share: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """Return the 95 % interval of a share in n independent trials; both bounds are in 0..1.
-
-    Source: Wilson 1927.
-    """
-    centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

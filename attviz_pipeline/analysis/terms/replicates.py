@@ -123,7 +123,8 @@ def _weighted_sums(
         corrected = block.sums[LOG_RATIO.name] - to_fixed(block.count * taken_off[block.document])
         every = block.sums | {"count": block.count, CORRECTED: corrected}
         for name, values in every.items():
-            totals[name] += sparse.csr_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
+            # By column: a document's weights stay in the cache, which makes the product several times as fast.
+            totals[name] += sparse.csc_array((values, (block.term, column)), shape=(n_terms, len(drawn))) @ weights
     return totals
 
 

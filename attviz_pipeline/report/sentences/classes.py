@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from attviz_pipeline.report.formats import count, percent, plural, signed
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said, token
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, WinnerView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
-TEST = f"permutation test, q < {SIGNIFICANT:g}"
+TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
-WORDS_TITLE = "Words used more (q < 0.05)"
+WORDS_TITLE = "Words used more"
 """Heading of the words that `words_of_class` lists."""
 _TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
 
@@ -28,7 +28,7 @@ def one_prediction(only: str | None, study: StudyView) -> Markup:
         return Markup()
     n = study.n_documents
     documents = "The only document is" if n == 1 else f"All {count(n)} documents are"
-    return Markup("{} predicted as {} by {}.").format(documents, class_name(only), model_name(study))
+    return Markup("{} predicted as {}.").format(documents, class_name(only))
 
 
 def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
@@ -36,8 +36,8 @@ def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
     model = model_name(study)
     if not study.n_labelled or score.n_gold is None:
         of = plural(study.n_documents, "document")
-        return Markup("{} predicts this class for {} of {}; no gold label is known.").format(
-            model, count(score.n_predicted), of
+        return Markup("This class is predicted for {} of {} by {}; no gold label is known.").format(
+            count(score.n_predicted), of, model
         )
     known = "" if study.n_labelled == study.n_documents else " with a known gold label"
     counts = Markup("Of {}{}, {} {} this gold label, and {} predicts this class for {}.").format(
@@ -76,9 +76,10 @@ def misclassified(study: StudyView, page: str = "") -> Markup:
         return Markup("No gold label is known: the classes are those that {} predicts.").format(model)
     known = plural(study.n_labelled, "document")
     if not study.n_wrong:
-        return Markup("{} correctly classifies {} with a known gold label.").format(
-            model, f"all {known}" if study.n_labelled > 1 else f"the {known}"
+        subject = (
+            f"All {known} with a known gold label are" if study.n_labelled > 1 else f"{known} has a gold label and is"
         )
+        return Markup("{} correctly classified by {}.").format(subject, model)
     words = Markup('<a href="{}">misclassified</a>').format(page) if page else Markup("misclassified")
     return Markup("{} of {} with a known gold label {} {} by {}.").format(
         count(study.n_wrong), known, "is" if study.n_wrong == 1 else "are", words, model
@@ -101,6 +102,24 @@ def not_compared(comparison: ComparisonView) -> Markup:
         return Markup()
     reason = comparison.reason or "no document has a word"
     return Markup("Not compared with other documents: {}.").format(reason)
+
+
+def groups_not_compared(reasons: Sequence[str], study: StudyView) -> list[str]:
+    """Name the groups of documents that were not compared, with the reason of each.
+
+    Args:
+        reasons: As the comparison gives them: grouping, group, and why.
+        study: Facts of the study; without gold labels, groups by gold label are left out.
+    """
+    told = []
+    for reason in reasons:
+        grouping, _, rest = reason.partition(" ")
+        if grouping == "correct" and study.n_labelled:
+            right = rest.startswith("right")
+            told.append(f"{'Correctly classified' if right else 'Misclassified'} documents: {rest.partition(': ')[2]}.")
+        elif grouping == "predicted" or (grouping == "gold" and study.n_labelled):
+            told.append(f"{grouping.capitalize()} class {rest}.")
+    return told
 
 
 def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int) -> Markup:
@@ -131,7 +150,7 @@ def _no_word(support: int) -> str:
 
 def unclear_words(terms: GroupTerms) -> str:
     """Name the list of words that is shown where the use of none differs beyond chance."""
-    return f"{plural(len(terms.unclear), 'word')} with the smallest q of use, none beyond chance"
+    return f"{plural(len(terms.unclear), 'word')} with the largest |z| of use, none beyond chance"
 
 
 def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Markup:
@@ -149,24 +168,17 @@ def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Mark
     )
 
 
-def heads_title(comparison: ComparisonView, shown: Sequence[EffectView]) -> str:
+def heads_title(comparison: ComparisonView, shown: Sequence[EffectView], study: StudyView) -> str:
     """Name the table of heads so that the name holds for each of its rows."""
-    if not comparison.compared:
-        return "Difference by head"
-    what = (
-        "Difference from correctly classified documents"
-        if comparison.grouping == "correct"
-        else "Difference from other documents"
-    )
-    some = (
-        f": the {len(shown)} of {len(comparison.effects)} heads with the smallest q"
-        if len(shown) < len(comparison.effects)
-        else ", by head"
-    )
-    return f"{what}{some}"
+    what, noun = "Difference from other documents", "vector" if study.imported else "head"
+    if comparison.grouping == "correct":
+        what = "Difference from correctly classified documents"
+    if len(shown) < len(comparison.effects):
+        return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with the smallest q"
+    return f"{what}, by {noun}"
 
 
-def head_differences(comparison: ComparisonView) -> str:
+def head_differences(comparison: ComparisonView, study: StudyView) -> str:
     """Say how many heads differ between a group and other documents; nothing where it was not compared."""
     if not comparison.compared:
         return ""
@@ -175,7 +187,7 @@ def head_differences(comparison: ComparisonView) -> str:
     between = (
         f"beyond chance between these {plural(first.n_inside, 'document')} and the {count(first.n_outside)} {others}"
     )
-    of = plural(len(comparison.effects), "head")
+    of = heads_of(len(comparison.effects), study)
     if not n_found:
         return f"None of {of} differs {between} ({TEST})."
     return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({TEST})."
@@ -185,9 +197,13 @@ def largest_difference(comparison: ComparisonView, study: StudyView, root: str) 
     """Say which head differs most between a group and other documents; nothing where none differs."""
     if not comparison.differing:
         return Markup()
-    effect = comparison.differing[0]
-    largest = Markup("{} differs most: its self-attention relative to even attention is {} here, {}.").format(
-        head_link(effect.head, study, root), "higher" if effect.effect > 0 else "lower", effect_size(effect)
+    effect, n = comparison.differing[0], len(comparison.differing)
+    head = head_link(effect.head, study, root)
+    lead = Markup("{} differs beyond chance").format(head)
+    if n > 1:
+        lead = Markup("Of the {} that differ beyond chance, {} differs most").format(heads_of(n, study), head)
+    largest = Markup("{}: its self-attention relative to even attention is {} here, {}.").format(
+        lead, "higher" if effect.effect > 0 else "lower", effect_size(effect)
     )
     return said([largest, winner(comparison.winner)])
 
@@ -197,7 +213,9 @@ def effect_size(effect: EffectView) -> str:
     interval = ""
     if effect.effect_low is not None and effect.effect_high is not None:
         interval = f", 95 % interval {signed(effect.effect_low, 1)} to {signed(effect.effect_high, 1)}"
-    return f"g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
+    return (
+        f"Hedges' g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
+    )
 
 
 def detectable(comparison: ComparisonView) -> str:
@@ -260,14 +278,15 @@ def class_differences(view: DifferencesView, study: StudyView, root: str) -> Mar
     between = Markup("between one {} class and the other documents, over {} ({})").format(
         kind, plural(view.n_documents, "document"), TEST
     )
-    of = plural(view.n_heads, "head")
+    of = heads_of(view.n_heads, study)
     if view.winner is None:
         return Markup("None of {} differs beyond chance {}.").format(of, between)
     effect = view.winner.effect
     counted = Markup("{} of {} {} beyond chance {}.").format(
         count(view.n_heads_differing), of, "differs" if view.n_heads_differing == 1 else "differ", between
     )
-    largest = Markup("{} differs most: its self-attention relative to even attention is {} in {}, {}.").format(
+    largest = Markup("{} {}: its self-attention relative to even attention is {} in {}, {}.").format(
+        "It is" if view.n_heads_differing == 1 else "Of these, the largest difference is that of",
         head_link(effect.head, study, root),
         "higher" if effect.effect > 0 else "lower",
         class_name(effect.group),

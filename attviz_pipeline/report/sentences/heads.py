@@ -12,7 +12,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
+from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -55,6 +55,15 @@ def _times_even(relative: RelativeView | None) -> str:
     )
 
 
+def _noun(study: StudyView) -> str:
+    return "vector" if study.imported else "head"
+
+
+def rank(place: int, n_heads: int) -> str:
+    """Say which rank a head has by its mean; nothing of a single head."""
+    return f"Rank {place} of {n_heads} by mean self-attention" if n_heads > 1 else ""
+
+
 def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     """Say which heads have the highest and the lowest mean self-attention."""
     strongest, weakest = view.strongest, view.weakest
@@ -63,9 +72,9 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     )
     mean = significant(strongest.mean, 3)
     if study.n_rows == 1:
-        return Markup("{} is {} in its only head.").format(support, mean)
+        return Markup("{} is {} in its only {}.").format(support, mean, _noun(study))
     if mean == significant(weakest.mean, 3):
-        return Markup("{} is {} in every head.").format(support, mean)
+        return Markup("{} is {} in every {}.").format(support, mean, _noun(study))
     ends = [
         Markup("{} in {} ({}{})").format(
             which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
@@ -87,7 +96,7 @@ def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
         return Markup()
     return Markup(
         "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
-    ).format(head_link(head, study, root), significant(head.std / head.mean), plural(study.n_rows, "head"))
+    ).format(head_link(head, study, root), significant(head.std / head.mean), heads_of(study.n_rows, study))
 
 
 def role(profile: ProfileView) -> Markup:
@@ -108,13 +117,21 @@ def role(profile: ProfileView) -> Markup:
     return Markup("Role: <b>{}</b>, by means over {}. {}.").format(profile.role_name, over, why[:1].upper() + why[1:])
 
 
+def profile_means(profile: ProfileView) -> str:
+    """Say what the measures of a head are means of."""
+    over = plural(profile.n_documents, "document")
+    return f"Means over {over}, with 95 % intervals over input rows; thin strokes mark all heads."
+
+
 def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
     """Say which other head is most similar, where any is more similar than chance."""
     if not neighbours:
-        return Markup("It was not compared with other heads: there are too few heads, tokens or documents.")
+        return Markup("It was not compared with others: there are too few {}s, tokens or documents.").format(
+            _noun(study)
+        )
     view = neighbours[0]
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
-    of = plural(view.n_others, "other head")
+    of = plural(view.n_others, f"other {_noun(study)}")
     if nearest is None or not view.n_beyond_chance:
         return Markup("{} is similar to that of none of {} beyond chance ({}).").format(view.text.subject, of, TEST)
     return Markup("{} is similar to that of {} of {} beyond chance ({}), most to that of {}.").format(
@@ -158,18 +175,19 @@ def group_name(effect: EffectView) -> Markup:
     return Markup("{}{}").format(predicted, class_name(effect.group))
 
 
-def not_compared() -> str:
+def not_compared(study: StudyView) -> str:
     """Say that heads were not compared with each other."""
-    return "Heads were not compared with each other: there are too few heads, tokens or documents."
+    noun = _noun(study)
+    return f"{noun.capitalize()}s were not compared with each other: there are too few {noun}s, tokens or documents."
 
 
-def similar_pairs(likeness: LikenessView) -> str:
+def similar_pairs(likeness: LikenessView, study: StudyView) -> str:
     """Say how many pairs of heads are more similar than chance."""
     of = plural(likeness.n_pairs, "pair")
     if not likeness.n_beyond_chance:
-        return f"None of {of} of heads is more similar than chance ({TEST})."
+        return f"None of {of} of {_noun(study)}s is more similar than chance ({TEST})."
     verb = "is" if likeness.n_beyond_chance == 1 else "are"
-    return f"{count(likeness.n_beyond_chance)} of {of} of heads {verb} more similar than chance ({TEST})."
+    return f"{count(likeness.n_beyond_chance)} of {of} of {_noun(study)}s {verb} more similar than chance ({TEST})."
 
 
 def head_groups(likeness: LikenessView) -> str:
@@ -180,6 +198,20 @@ def head_groups(likeness: LikenessView) -> str:
         f"Clustering gives {count(likeness.n_groups)} groups, mean silhouette {likeness.silhouette:.2f} (1: clearly "
         f"separated groups, 0: no groups)."
     )
+
+
+def map_of_heads(likeness: LikenessView) -> str:
+    """Say how well the map shows distances between heads."""
+    return (
+        f"Distances on the map approximate distances between heads, with stress {likeness.stress:.2f} (0 is exact). "
+        f"Each point links to its head."
+    )
+
+
+def listed_pairs(likeness: LikenessView) -> str:
+    """Name the table of pairs: how many of how many it shows."""
+    n, of = len(likeness.pairs), plural(likeness.n_pairs, "pair")
+    return f"The {count(n)} most similar of {of}, as a table" if n < likeness.n_pairs else f"{of}, as a table"
 
 
 def strongest_distance(view: OffsetView) -> Markup:
@@ -214,4 +246,13 @@ def mapped_documents(n_documents: int, study: StudyView) -> str:
     parts = [f"{count(reasons[reason])} {words}" for reason, words in _REASONS.items() if reasons[reason]]
     return (
         f"{some}the {plural(n, 'document')} with token-to-token maps, no random sample of the corpus ({listed(parts)})"
+    )
+
+
+def active_documents(n_shown: int, study: StudyView) -> str:
+    """Say which documents of a head are listed, and what length alone does."""
+    return (
+        f"{count(n_shown)} of {plural(study.n_documents, 'document')}, by mean self-attention without special tokens. "
+        f"Each text is shown around the token with the highest self-attention in this head. Short texts have an "
+        f"advantage: under even attention, each of n tokens gets 1/n."
     )

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import clip, literal
+from attviz_pipeline.report.formats import clip, literal, plural
 from attviz_pipeline.report.views.study import StudyView
 
 LONGEST_TOKEN = 40
@@ -46,6 +46,11 @@ def class_name(name: str) -> Markup:
 def model_name(study: StudyView) -> Markup:
     """Show the name of the model."""
     return Markup("<bdi>{}</bdi>").format(study.model["source"])
+
+
+def heads_of(number: int, study: StudyView) -> str:
+    """Count heads, or vectors where the file does not say that they are heads."""
+    return plural(number, "vector" if study.imported else "head")
 
 
 def listed(parts: Sequence[str]) -> Markup:

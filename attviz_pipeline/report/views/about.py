@@ -13,7 +13,9 @@ from attviz_pipeline.artifacts import corpus_schemas, files
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.report.views.evidence import EvidenceView
+from attviz_pipeline.report.views.scores import ScoresView
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.training import TrainingView, training_view
 
 N_STATIC_ROWS = 50
 ANALYSED = frozenset({"shown", "windowed", "truncated"})
@@ -49,8 +51,10 @@ class FactsView:
 
 @dataclass(frozen=True)
 class AboutView:
-    """Definitions need no values; the ledger, the errors and the provenance do."""
+    """Definitions need no values; scores, training, the ledger, the errors and the provenance do."""
 
+    scores: ScoresView
+    training: TrainingView | None
     evidence: EvidenceView
     attention_error: float
     offsets: bool
@@ -65,13 +69,17 @@ class AboutView:
     facts: list[FactsView]
 
 
-def about_view(study: StudyView, ledger: dict[str, list[Any]], scripts: list[str], evidence: EvidenceView) -> AboutView:
+def about_view(
+    study: StudyView, ledger: dict[str, list[Any]], scripts: list[str], evidence: EvidenceView, scores: ScoresView
+) -> AboutView:
     """Put together the about page; `ledger` holds the columns of the remarkable rows."""
     counts = study.summary["ledger"]
     names = [name for name in ledger if name != "first"]
     n_remarkable = len(ledger["id"])
     shown = range(min(N_STATIC_ROWS, n_remarkable))
     return AboutView(
+        scores=scores,
+        training=training_view(study),
         evidence=evidence,
         attention_error=ATTENTION_CODE.relative_error,
         offsets=bool(study.model.get("offsets", True)),  # a card need only name what is out of the ordinary

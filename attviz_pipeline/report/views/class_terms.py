@@ -64,7 +64,7 @@ class GroupTerms:
         used_more: Terms that it uses more than other documents, the largest z of use first.
         used_less: Terms that it uses less, the smallest z first.
         attended: Terms whose self-attention differs, the smallest q first.
-        unclear: Where the use of none differs significantly, terms with the smallest q of use.
+        unclear: Where the use of none differs significantly, terms with the largest |z| of use.
         used_differently: All terms that it uses more or less.
         n_attended: All terms whose self-attention differs.
         n_tested: Terms whose use was tested.
@@ -113,8 +113,8 @@ def _group(table: pa.Table) -> GroupTerms:
     )
 
 
-def _by_use(row: dict[str, Any]) -> tuple[float, float, str]:
-    return row["use_q"], -abs(row["log_odds_z"]), row["term"]
+def _by_use(row: dict[str, Any]) -> tuple[float, str]:
+    return -abs(row["log_odds_z"]), row["term"]
 
 
 def _views(rows: Sequence[dict[str, Any]]) -> list[GroupTermView]:

@@ -1,10 +1,12 @@
 """Classes: scores, and the words and heads in which they differ; misclassified documents are a group of their own."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
@@ -125,13 +127,16 @@ class DifferencesView:
 class ClassesView:
     """The page of all classes; `confusion` is None where no gold class is known.
 
-    `not_compared` are the reasons why groups of documents were not compared.
+    `not_compared` are the reasons why groups of documents were not compared; `baseline` says what always predicting the
+    largest class gives; `intervals` are those of precision and recall, by name of the class.
     """
 
     classes: list[ClassScoreView]
     differences: DifferencesView
     confusion: ConfusionView | None
     not_compared: list[str]
+    baseline: Markup | None = None
+    intervals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

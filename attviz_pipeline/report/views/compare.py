@@ -12,6 +12,7 @@ from attviz_pipeline.report.views.classes import ClassEvidence, classes_view
 from attviz_pipeline.report.views.heads_page import HeadsPageView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokenTable
+from attviz_pipeline.significance import SIGNIFICANT
 
 MOST_NUMBERS = 100_000
 MOST_WORDS = 800
@@ -50,7 +51,8 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
     Returns:
         `scores`, each a title and a value per class; `effects`, Hedges' g of every head, [class][row], null where it
         was not tested; `items`, the words that some class uses most beyond the others, and `values`, their z,
-        [class][item], null in classes that were not compared.
+        [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the heads and items
+        that differ beyond chance, [class].
 
     Raises:
         ArtifactError: The table of terms (schema CLASS_TERMS) is missing or damaged.
@@ -58,21 +60,28 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
     views = classes_view(evidence, study).classes
     scores = [(title, [getattr(view, name) for view in views]) for name, title in _SCORES.items()]
     effects: list[list[float | None]] = [[None] * study.n_rows for _ in views]
+    clear: list[list[int]] = [[] for _ in views]
     for number, name in enumerate(study.label_names):
         for effect in evidence.separation.of_group(evidence.grouping, name):
             effects[number][effect.row] = _rounded(effect.effect)
-    items, values = _terms(class_terms, evidence.grouping, study)
+            clear[number] += [effect.row] if effect.significant else []
+    items, values, clear_items = _terms(class_terms, evidence.grouping, study)
     return {
         "scores": [{"title": title, "values": found} for title, found in scores if any(found)],
         "effects": effects,
         "items": items,
         "values": values,
+        "clear_heads": clear,
+        "clear_items": clear_items,
     }
 
 
-def _terms(path: Path, grouping: str, study: StudyView) -> tuple[list[str], list[list[float | None]]]:
-    """The terms that each class uses most, the same number of each, with their z in every class."""
-    table = files.read_table(path, term_schemas.CLASS_TERMS, ["grouping", "group", "term", "log_odds_z"])
+def _terms(path: Path, grouping: str, study: StudyView) -> tuple[list[str], list[list[float | None]], list[list[int]]]:
+    """The terms that each class uses most, the same number of each, with their z in every class.
+
+    Also those whose use differs beyond chance, [class].
+    """
+    table = files.read_table(path, term_schemas.CLASS_TERMS, ["grouping", "group", "term", "log_odds_z", "use_q"])
     mine = table.filter(pc.equal(table["grouping"], grouping))
     groups = {name: mine.filter(pc.equal(mine["group"], name)) for name in study.label_names}
     n_of_each = max(1, min(MOST_WORDS, MOST_NUMBERS // len(groups)) // len(groups))
@@ -82,7 +91,14 @@ def _terms(path: Path, grouping: str, study: StudyView) -> tuple[list[str], list
     )
     wanted = pa.array(items, pa.string())
     values = [rows["log_odds_z"].take(pc.index_in(wanted, rows["term"].combine_chunks())) for rows in groups.values()]
-    return items, [[None if z is None else _rounded(z) for z in found.to_pylist()] for found in values]
+    significant = [
+        set(rows.filter(pc.less(rows["use_q"], SIGNIFICANT))["term"].to_pylist()) for rows in groups.values()
+    ]
+    return (
+        items,
+        [[None if z is None else _rounded(z) for z in found.to_pylist()] for found in values],
+        [[number for number, term in enumerate(items) if term in found] for found in significant],
+    )
 
 
 def _rounded(value: float) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from attviz_pipeline.aggregates import AGGREGATES, COLUMNS
@@ -13,12 +14,18 @@ from attviz_pipeline.artifacts.vector_names import attviz_name
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.sentences import document as sentences
+from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
 
 N_STRONGEST = 10
+ROOT = links.root_of(links.document(0))
 N_PINNED = 3
+ALL_OF_IT = 0.999
+"""A first token that gives more than this of its attention to itself in every head can see no other."""
 _COMMON: dict[str, Any] = {
     "punctuation": [],
     "continues": [],
@@ -53,21 +60,12 @@ class StrongTokenView:
 
 
 @dataclass(frozen=True)
-class HeadMeanView:
-    """One head and its mean self-attention within a document."""
-
-    layer: int
-    head: int
-    mean: float
-    page: str
-
-
-@dataclass(frozen=True)
 class DocumentView:
     """Everything that the page of a document shows.
 
-    `first_name` and `last_name` are [CLS] and [SEP], or empty; `gold` and `right` are None where the gold label is
-    unknown; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier shares.
+    `first_name` and `last_name` are [CLS] and [SEP], or empty; `right` is None where the gold label is unknown; `lite`
+    is a page with the means of layers, not every head; `shared` is the script that its tier shares. `heading`,
+    `finding` and `notes` are sentences.
     """
 
     position: int
@@ -77,18 +75,13 @@ class DocumentView:
     text: str
     first_name: str
     last_name: str
-    gold: str | None
-    prediction: str
     right: bool | None
-    confidence: float
-    runner_up: str
-    margin: float
+    heading: Markup
+    finding: Markup
+    notes: list[str]
     probabilities: list[ProbabilityView]
     n_tokens: int
-    n_windows: int
-    truncated: bool
     strongest: list[StrongTokenView]
-    strongest_head: HeadMeanView | None
     previous_page: str | None
     next_page: str | None
     lite: bool
@@ -100,6 +93,24 @@ class DocumentView:
     def number(self) -> int:
         """Number shown to readers, from 1."""
         return self.position + 1
+
+
+@dataclass(frozen=True)
+class PartsView:
+    """Sentences that the pages of a tier share; `layers_only` is of the pages with the means of layers."""
+
+    no_map: Markup
+    layers_only: Markup
+    grid_of_heads: str
+
+
+def parts_view(study: StudyView, tiers: Tiers, *, lite: bool) -> PartsView:
+    """Put together what the pages of a tier share."""
+    return PartsView(
+        no_map=sentences.no_map(study),
+        layers_only=sentences.layers_only(tiers, study),
+        grid_of_heads=sentences.grid_of_heads(study, N_PINNED, lite=lite),
+    )
 
 
 def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False) -> dict[str, Any]:
@@ -138,7 +149,12 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
 
 
 def document_view(
-    row: DocumentRow, study: StudyView, maps: Sequence[WindowMap] = (), *, lite: bool = False
+    row: DocumentRow,
+    study: StudyView,
+    maps: Sequence[WindowMap] = (),
+    usual: parts.Head | None = None,
+    *,
+    lite: bool = False,
 ) -> DocumentView:
     """Put together the page of one document.
 
@@ -146,6 +162,7 @@ def document_view(
         row: The document.
         study: Facts of the study.
         maps: Its token-to-token maps, window by window; empty where it has none.
+        usual: The head with the highest mean over all documents; None if this is the only document.
         lite: Whether the page holds the means of layers, not every head.
 
     Raises:
@@ -153,10 +170,7 @@ def document_view(
     """
     names = study.label_names
     order = np.argsort(-np.asarray(row.probabilities), kind="stable")
-    second = int(order[1]) if len(order) > 1 else int(order[0])
-    confidence = row.probabilities[row.prediction]
     last = study.n_documents - 1
-    head_means = mean_of_heads(row)
     return DocumentView(
         position=row.position,
         id=row.id,
@@ -165,20 +179,15 @@ def document_view(
         text=row.text,
         first_name=_special_name(row, 0),
         last_name=_special_name(row, -1),
-        gold=study.class_name(row.label),
-        prediction=names[row.prediction],
         right=None if row.label is None else row.label == row.prediction,
-        confidence=confidence,
-        runner_up=names[second],
-        margin=confidence - row.probabilities[second],
+        heading=sentences.heading(names[row.prediction], row.probabilities[row.prediction], len(names)),
+        finding=_finding(row, study, usual),
+        notes=_notes(row),
         probabilities=[
             ProbabilityView(names[i], row.probabilities[i], i == row.prediction, i == row.label) for i in order.tolist()
         ],
         n_tokens=len(row.tokens),
-        n_windows=len(row.windows),
-        truncated=row.truncated,
         strongest=_strongest(row, study.n_heads),
-        strongest_head=_strongest_head(head_means, study.n_heads),
         previous_page=links.document_name(row.position - 1) if row.position > 0 else None,
         next_page=links.document_name(row.position + 1) if row.position < last else None,
         lite=lite,
@@ -219,12 +228,61 @@ def _strong_token(row: DocumentRow, index: int, n_heads: int) -> StrongTokenView
     )
 
 
-def _strongest_head(head_means: NDArray[np.float64], n_heads: int) -> HeadMeanView | None:
-    if np.isnan(head_means).any():
-        return None
-    index = int(head_means.argmax())
-    layer, head = divmod(index, n_heads)
-    return HeadMeanView(layer, head, float(head_means[index]), links.head(layer, head))
+def _finding(row: DocumentRow, study: StudyView, usual: parts.Head | None) -> Markup:
+    return parts.said(
+        [
+            _compared_with_others(row, study),
+            sentences.strongest_tokens(_ranked_tokens(row), study, _even_share(row, study)),
+            _strongest_head(row, study, usual),
+        ]
+    )
+
+
+def _compared_with_others(row: DocumentRow, study: StudyView) -> Markup:
+    others = [(-probability, i) for i, probability in enumerate(row.probabilities) if i != row.prediction]
+    less, second = min(others, default=(0.0, None))
+    return sentences.runner_up(
+        study.class_name(row.label),
+        study.label_names[row.prediction],
+        study.class_name(second),
+        row.probabilities[row.prediction] + less,
+        labelled=study.n_labelled > 0,
+    )
+
+
+def _ranked_tokens(row: DocumentRow) -> sentences.Ranked:
+    means = row.aggregates[0][~(row.special | row.unknown)]
+    names = [parts.token(strong.text) for strong in _strongest(row, 1)[: sentences.N_NAMED]]
+    return sentences.Ranked(names, float(means.max(initial=0)), float(means.min(initial=1)), len(means))
+
+
+def _even_share(row: DocumentRow, study: StudyView) -> float | None:
+    """Share of every token under even attention.
+
+    None where windows differ in length, where tokens see only those before them, and in imported attention, whose
+    format may omit tokens that the model read.
+    """
+    lengths = {window["n_model_tokens"] for window in row.windows}
+    return None if study.imported or len(lengths) != 1 or _reads_left_to_right(row) else 1 / lengths.pop()
+
+
+def _reads_left_to_right(row: DocumentRow) -> bool:
+    return len(row.tokens) > 1 and bool((row.self_attention[:, 0] > ALL_OF_IT).all())
+
+
+def _strongest_head(row: DocumentRow, study: StudyView, usual: parts.Head | None) -> Markup:
+    means = mean_of_heads(row)
+    if np.isnan(means).any():
+        return Markup()
+    first = parts.head_link(study.head_of(int(means.argmax())), study, ROOT)
+    ranked = sentences.Ranked([first], float(means.max()), float(means.min()), len(means))
+    return sentences.strongest_head(ranked, study, parts.head_link(usual, study, ROOT) if usual else None)
+
+
+def _notes(row: DocumentRow) -> list[str]:
+    notes = [sentences.left_to_right()] if _reads_left_to_right(row) else []
+    notes += [sentences.windows(len(row.windows))] if len(row.windows) > 1 else []
+    return notes + ([sentences.truncated()] if row.truncated else [])
 
 
 def _special_name(row: DocumentRow, index: int) -> str:

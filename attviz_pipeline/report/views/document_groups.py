@@ -33,10 +33,28 @@ class DocumentGroupView:
 
 @dataclass(frozen=True)
 class DocumentGroups:
-    """All groups; `of_document` has the 0-based group of each document, or -1, [position]."""
+    """All groups, none unless they were found.
+
+    Args:
+        groups: The groups, the largest first.
+        outcome: not_compared, nothing_found or found.
+        n_documents: Documents with terms.
+        silhouette: Mean silhouette of the best grouping, None without one.
+        silhouette_by_chance: What 95 % of clouds without groups stay below, None without a grouping.
+        p: Share of such clouds with at least this silhouette, likewise.
+        length_share: Share of the variance of length between the groups, None without groups.
+        length_share_by_chance: The same of random groups of these sizes, on average.
+        of_document: The 0-based group of each document, or -1, [position].
+    """
 
     groups: list[DocumentGroupView]
+    outcome: str
+    n_documents: int
     silhouette: float | None
+    silhouette_by_chance: float | None
+    p: float | None
+    length_share: float | None
+    length_share_by_chance: float | None
     of_document: NDArray[np.int64]
 
 
@@ -52,7 +70,13 @@ def read_document_groups(path: Path, study: StudyView) -> DocumentGroups:
     facts = files.read_facts(path, term_schemas.DOCUMENT_GROUPS)
     return DocumentGroups(
         groups=[_group(number, group, study) for number, group in enumerate(facts["groups"], start=1)],
+        outcome=facts["outcome"],
+        n_documents=facts["n_documents"],
         silhouette=facts["silhouette"],
+        silhouette_by_chance=(facts["silhouette_by_chance"] or {}).get("quantile_95"),
+        p=facts["p"],
+        length_share=facts["length_eta_squared"],
+        length_share_by_chance=facts["length_eta_squared_by_chance"],
         of_document=table["group"].fill_null(NO_GROUP).to_numpy().astype(np.int64),
     )
 

@@ -1,7 +1,7 @@
 """The searchable index of documents: the first rows as a table, all rows as data for the page's script."""
 
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.sentences import documents as sentences
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
 from attviz_pipeline.report.views.document_columns import NUMBERS, SOURCES, STATIC, NumberColumn, headings, rows_of
 from attviz_pipeline.report.views.document_groups import DocumentGroups
@@ -51,13 +53,16 @@ class DocumentScores:
 
     def names(self) -> list[str]:
         """Scores that the documents have."""
-        named = {"entropy": self._entropy, "special": self._on_special}
-        return [name for name, values in named.items() if not np.isnan(values).all()]
+        return [name for name in ("entropy", "special") if not np.isnan(self.values(name)).all()]
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """One score of all documents, [position]; NaN where there is none."""
+        named: dict[str, NDArray[np.float64]] = {"entropy": self._entropy, "special": self._on_special}
+        return named[name]
 
     def columns(self, positions: NDArray[np.int64]) -> dict[str, list[Any]]:
         """The scores and groups of some documents, as columns for the page's script."""
-        named = {"entropy": self._entropy, "special": self._on_special}
-        scores = {name: [_rounded(value) for value in named[name][positions].tolist()] for name in self.names()}
+        scores = {name: [_rounded(one) for one in self.values(name)[positions].tolist()] for name in self.names()}
         return scores | {"group": self.groups.of_document[positions].tolist()}
 
 
@@ -84,15 +89,18 @@ class DocumentsView:
     """The index page.
 
     Args:
-        searchable: Characters of each text that the search covers, None for all.
-        tiers: Which pages hold every head, None where all do.
+        heading: Its title; `hints`, `about_scores` and `about_groups` are sentences too.
+        n_labelled: Documents with a gold label.
     """
 
+    heading: str
+    hints: list[str]
+    about_scores: list[str]
+    about_groups: str
+    n_labelled: int
     rows: list[DocumentRowView]
     n_documents: int
-    searchable: int | None
     scripts: list[str]
-    tiers: Tiers | None
     numbers: dict[str, NumberColumn]
     scores: dict[str, NumberColumn]
     groups: DocumentGroups
@@ -106,6 +114,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     scripts: list[str],
     scores: DocumentScores,
     tiers: Tiers | None,
+    first: Sequence[str] = (),
 ) -> DocumentsView:
     """Put together the index page.
 
@@ -116,19 +125,54 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         scripts: Files that hold the rows.
         tiers: Which pages hold every head.
         scores: Further scores to sort documents by.
+        first: Sentences that the page begins with.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
+    found = {name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())}
     return DocumentsView(
+        heading=sentences.heading(study.n_documents, study.n_labelled, study.n_wrong),
+        hints=[*first, *_hints(study, searchable, tiers)],
+        about_groups=sentences.groups(scores.groups),
+        about_scores=list(_about_scores(index, found, scores)),
+        n_labelled=study.n_labelled,
         rows=rows,
         n_documents=study.n_documents,
-        searchable=searchable,
         scripts=scripts,
-        tiers=tiers if tiers and tiers.n_full < tiers.n_documents else None,
         numbers={name: NUMBERS[name] for name in STATIC},
-        scores={name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())},
+        scores=found,
         groups=scores.groups,
-        columns={"labels": study.label_names, "total": study.n_documents, "numbers": headings()},
+        columns={
+            "labels": study.label_names,
+            "labelled": study.n_labelled > 0,
+            "total": study.n_documents,
+            "numbers": headings(),
+        },
     )
+
+
+def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Iterator[str]:
+    yield sentences.source(study)
+    if tiers and tiers.n_full < tiers.n_documents:
+        yield sentences.pages_with_every_head(tiers, study)
+    if searchable:
+        yield sentences.search(searchable)
+
+
+def _about_scores(index: Path, wanted: dict[str, NumberColumn], scores: DocumentScores) -> Iterator[str]:
+    columns = ["position", "prediction", "probabilities", "n_tokens", "mean"]
+    rows = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, columns).to_pylist()
+    lengths = np.array([row["n_tokens"] for row in rows], np.float64)
+    for name, column in wanted.items():
+        values = np.array([column.of(row) for row in rows], np.float64) if column.of else scores.values(name)
+        yield sentences.score(column.title, column.note, _rank_correlation(values, lengths))
+
+
+def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) -> float | None:
+    """Spearman's correlation of two numbers of documents; None if it is not defined or of few documents."""
+    known = ~np.isnan(values)
+    if known.sum() < sentences.FEWEST_RANKED or any(np.ptp(found[known]) == 0 for found in (values, others)):
+        return None
+    return float(spearmanr(values[known], others[known]).statistic)
 
 
 def searchable_characters(index: Path) -> int | None:

@@ -9,6 +9,8 @@ from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
+from attviz_pipeline.report.sentences import figures as sentences
+from attviz_pipeline.report.views.study import StudyView
 
 INDEX = "figures.json"
 _FORMATS = ("svg", "png", "csv", "parquet")
@@ -16,9 +18,13 @@ _FORMATS = ("svg", "png", "csv", "parquet")
 
 @dataclass(frozen=True)
 class FigureView:
-    """One figure: addresses are relative to the site's root; `names_words` if picture or `alt` show words of texts."""
+    """One figure: addresses are relative to the site's root; `names_words` if picture or `alt` show words of texts.
+
+    `reason` is why there is nothing to draw, empty if there is.
+    """
 
     name: str
+    title: str
     kind: str
     layer: int | None
     head: int | None
@@ -33,20 +39,21 @@ class FigureView:
     head_page: str | None
     method: str | None
     names_words: bool
-
-    @property
-    def title(self) -> str:
-        """What the figure is called on the page: `head_profiles-roles` is "Head profiles: roles"."""
-        words = self.name.replace("-", ": ").replace("_", " ").capitalize()
-        return words.replace("fuji", "FUJI").replace("Fuji", "FUJI").replace("jensen shannon", "Jensen-Shannon")
+    reason: str
 
 
 @dataclass(frozen=True)
 class FiguresView:
-    """The gallery: figures of the whole study first, then one per head."""
+    """The gallery: figures of the whole study first, then one per head.
 
+    `left_out` are those of the study that have nothing to show; `hints` are sentences.
+    """
+
+    hints: list[str]
     study: list[FigureView]
+    left_out: list[FigureView]
     heads: list[FigureView]
+    hidden_words: str
     index: str = f"{links.FIGURE_FOLDER}/{INDEX}"
 
 
@@ -61,22 +68,34 @@ def read_figures(folder: Path) -> list[FigureView]:
     return [_figure(folder, entry) for entry in entries]
 
 
-def figures_view(figures: Sequence[FigureView]) -> FiguresView:
-    """Put together the gallery."""
+def figures_view(figures: Sequence[FigureView], study: StudyView, first: Sequence[str] = ()) -> FiguresView:
+    """Put together the gallery.
+
+    Args:
+        figures: All figures.
+        study: Facts of the study.
+        first: Sentences that the page begins with.
+    """
+    of_study = [figure for figure in figures if figure.layer is None]
     return FiguresView(
-        study=[figure for figure in figures if figure.layer is None],
-        heads=[figure for figure in figures if figure.layer is not None],
+        hints=[*first, sentences.opening(study)],
+        study=[figure for figure in of_study if not figure.reason],
+        left_out=[figure for figure in of_study if figure.reason],
+        heads=[figure for figure in figures if figure.layer is not None and not figure.reason],
+        hidden_words=sentences.hidden_words(),
     )
 
 
 def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
     """Where the gallery shows the first figure of a kind; None where there is none."""
-    return next((f"{links.FIGURES}#{figure.name}" for figure in figures if figure.kind == kind), None)
+    shown = (figure for figure in figures if figure.kind == kind and not figure.reason)
+    return next((f"{links.FIGURES}#{figure.name}" for figure in shown), None)
 
 
 def file_names(figures: Sequence[FigureView]) -> list[str]:
     """Names of all files that the gallery shows or offers."""
-    return [INDEX, *(Path(getattr(figure, suffix)).name for figure in figures for suffix in _FORMATS)]
+    shown = [figure for figure in figures if not figure.reason]
+    return [INDEX, *(Path(getattr(figure, suffix)).name for figure in shown for suffix in _FORMATS)]
 
 
 def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
@@ -91,6 +110,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
     page = links.head(layer, head) if layer is not None and head is not None else None
     return FigureView(
         name=entry["name"],
+        title=entry["title"],
         kind=entry["kind"],
         layer=layer,
         head=head,
@@ -105,4 +125,5 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         head_page=page,
         method=f"{links.METHODS}#{chapter}" if chapter else None,
         names_words=entry["names_words"],
+        reason=entry["reason"],
     )

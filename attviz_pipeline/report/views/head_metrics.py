@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.report.formats import plural
 from attviz_pipeline.report.views.heads import HeadView
 from attviz_pipeline.report.views.likeness import Likeness
 from attviz_pipeline.report.views.offsets import Offsets
@@ -90,7 +91,7 @@ def _of_profiles(profiles: Profiles) -> Iterator[MetricView]:
 
 
 def _of_offsets(offsets: Offsets) -> Iterator[MetricView]:
-    group = f"in the {offsets.n_mapped} documents with maps"
+    group = f"in {plural(offsets.n_mapped, 'document')} with maps"
     titles = {-1: "attention to the token before", 1: "attention to the token after"}
     for offset, title in titles.items():
         if values := offsets.at(offset):

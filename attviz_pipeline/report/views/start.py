@@ -5,30 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.report.sentences import documents
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
 from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
 from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
-from attviz_pipeline.report.views.evidence import EstimateView
 from attviz_pipeline.report.views.heads import HeadsView
 from attviz_pipeline.report.views.ranked_terms import RankedView
+from attviz_pipeline.report.views.scores import ScoresView, scores_view
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView
 
 N_TERMS = 10
 N_MISTAKES = 5
-
-
-@dataclass(frozen=True)
-class ScoreView:
-    """Scores on one set of documents; `low` and `high` are the 95 % interval of the accuracy."""
-
-    name: str
-    n: int
-    accuracy: float
-    macro_f1: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,14 +27,14 @@ class StartView:
     `calibration` is the address of the reliability diagram, None where there is none.
     """
 
-    scores: list[ScoreView]
+    scores: ScoresView
     confusion: ConfusionView | None
     ranked: RankedView
     mistakes: list[DocumentRowView]
+    about_mistakes: str
     heads: HeadsView
     classes: list[ClassScoreView]
     differences: DifferencesView
-    overconfidence: EstimateView | None
     calibration: str | None = None
 
 
@@ -53,30 +42,24 @@ def start_view(
     study: StudyView, index: Path, heads: HeadsView, tokens: TokensView, evidence: ClassEvidence
 ) -> StartView:
     """Put together the start page."""
-    scores = evidence.assessment["scores"]
+    mistakes = [row_view(row, study) for row in _most_confident_mistakes(index)]
     compared = classes_view(evidence, study)
     return StartView(
-        scores=_scores(study, scores),
+        scores=scores_view(study, evidence.assessment),
         confusion=confusion_view(study),
         ranked=replace(tokens.ranked, rows=tokens.ranked.rows[:N_TERMS]),
-        mistakes=[row_view(row, study) for row in _most_confident_mistakes(index)],
+        mistakes=mistakes,
+        about_mistakes=_about_mistakes(study, mistakes),
         heads=heads,
         classes=compared.classes,
         differences=compared.differences,
-        overconfidence=EstimateView(**scores["overconfidence"]) if scores else None,
     )
 
 
-def _scores(study: StudyView, assessed: dict[str, Any]) -> list[ScoreView]:
-    scores = []
-    if test := study.metrics.get("splits", {}).get("test"):
-        scores.append(ScoreView("test split", test["n"], test["accuracy"], test["macro_f1"]))
-    if study.n_labelled:
-        summary, accuracy = study.summary, assessed.get("accuracy", {})
-        bounds = accuracy.get("low"), accuracy.get("high")
-        name = "analysed documents"
-        scores.append(ScoreView(name, study.n_labelled, summary["accuracy"], summary["macro_f1"], *bounds))
-    return scores
+def _about_mistakes(study: StudyView, shown: list[DocumentRowView]) -> str:
+    if not shown:
+        return documents.no_mistakes(study.n_documents, study.n_labelled)
+    return documents.mistakes(study, shown[0].prediction, shown[0].numbers["confidence"])
 
 
 def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:

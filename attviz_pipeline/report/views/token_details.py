@@ -20,7 +20,7 @@ BYTES_OF_SCRIPT = 200_000
 BYTES_OF_OCCURRENCE = 130
 MOST_OCCURRENCES = 20
 FEWEST_OCCURRENCES = 4
-_CLASS_COLUMNS = ["n_inside", "mean_inside", "effect", "q", "log_odds_z"]
+_CLASS_COLUMNS = ["n_inside", "mean_inside", "effect", "q", "log_odds_z", "use_q"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _line(occurrence: OccurrenceView) -> list[Any]:
 
 
 def _classes_of_terms(path: Path, study: StudyView) -> dict[str, list[list[Any]]]:
-    """Per term and class: number of the class, documents, mean ln(n a), effect, q, z of over-use."""
+    """Per term and class: number of the class, documents, mean ln(n a), effect, q, z and q of use."""
     table = files.read_table(path, term_schemas.CLASS_TERMS)
     groupings = pc.unique(table["grouping"]).to_pylist()
     wanted = "gold" if "gold" in groupings else "predicted"

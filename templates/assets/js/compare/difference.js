@@ -98,7 +98,7 @@ const ofHeads = (data, a, b) => {
       {
         title: "Words",
         unit: "mean self-attention",
-        verb: ["attends to itself more at", "at"],
+        place: "at",
         ...cloud(
           items.map((item, i) => ({
             name: item,
@@ -116,7 +116,11 @@ const ofHeads = (data, a, b) => {
 
 const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   const { scores, effects, items, values } = data;
+  // What differs between a class and all other documents beyond chance.
+  const beyond = (lists) => new Set([...lists[a], ...lists[b]]);
+  const [clearHeads, clearWords] = [beyond(data.clear_heads), beyond(data.clear_items)];
   const word = (item, i) => ({
+    clear: clearWords.has(i),
     name: item,
     page: tokenPage(item),
     text: true,
@@ -124,6 +128,7 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
     right: values[b][i],
   });
   const head = (left, row) => ({
+    clear: clearHeads.has(row),
     name: headName(row, heads, vectors),
     page: headPage(row, heads),
     left,
@@ -133,13 +138,13 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
     names: [labels[a], labels[b]],
     measures: scores.map((score) => measure(score.title, score.values[a], score.values[b], [0, ...score.values])),
     words: [],
-    likeness: [],
+    likeness: null,
     clouds: [
-      { title: "Words", unit: "z of use", verb: ["uses more of", "of"], ...cloud(items.map(word), false) },
+      { title: "Words", unit: "z of use", tested: "use", ...cloud(items.map(word), false) },
       {
-        title: "Heads",
+        title: vectors ? "Vectors" : "Heads",
         unit: "g of self-attention",
-        verb: ["has more self-attention in", "in"],
+        tested: "self-attention",
         ...cloud(effects[a].map(head), false),
       },
     ],
@@ -173,14 +178,14 @@ const ofDocuments = (left, right, { heads, vectors }) => {
       measure("tokens", left.tokens, right.tokens, [0, left.tokens, right.tokens]),
     ],
     words: [],
-    likeness: [],
+    likeness: null,
     clouds: [
       ...(whole
         ? [
             {
-              title: left.lite ? "Layers" : "Heads",
+              title: left.lite ? "Layers" : vectors ? "Vectors" : "Heads",
               unit: "mean self-attention",
-              verb: ["has more self-attention in", "in"],
+              place: "in",
               ...cloud(
                 left.heads.map((value, row) => ({
                   name: name(row),
@@ -193,7 +198,7 @@ const ofDocuments = (left, right, { heads, vectors }) => {
             },
           ]
         : []),
-      { title: "Words of both", unit: "mean self-attention", verb: ["has more at", "at"], ...cloud(both, true) },
+      { title: "Words of both", unit: "mean self-attention", place: "at", ...cloud(both, true) },
     ],
   };
 };

@@ -4,12 +4,7 @@ import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
 import { difference } from "./difference.js";
 import { scatter } from "./scatter.js";
-
-const N_SAID = 3;
-const LIKENESS = {
-  fuji: ["rank tokens", "FUJI"],
-  jensen_shannon: ["spread self-attention within documents", "Jensen-Shannon"],
-};
+import { compareSentences } from "./sentences.js";
 
 const number = (value) =>
   value === null
@@ -97,11 +92,11 @@ const said = ({ logarithmic }, value) =>
   logarithmic ? `× ${formats.significant(Math.exp(Math.abs(value)))}` : formats.significant(Math.abs(value));
 
 const ranking = (cloud, names, side, name) =>
-  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None has more in ${name}.`);
+  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None is higher in ${name}.`);
 
 const rankingTable = (cloud, names, side, name) =>
   tableOf(
-    `More in ${name}`,
+    `Higher in ${name}`,
     [
       ["Name", "text"],
       [names[0], "of-left"],
@@ -150,20 +145,10 @@ const everyPoint = (cloud, names) => {
 const clouded = (cloud, names) => {
   const section = cell("section", "cloud-view", element("h3", "", cloud.title));
   if (cloud.points.length < 2) {
-    section.append(
-      element(
-        "p",
-        "hint",
-        `Nothing to compare: fewer than two ${cloud.title.toLowerCase()} have a value on both sides.`,
-      ),
-    );
+    section.append(element("p", "hint", compareSentences.nothing(cloud)));
     return section;
   }
-  const [higher, lower] = cloud.level < 0 ? [names[1], names[0]] : names;
-  const level = cloud.logarithmic
-    ? ` The line marks equal level: overall, ${higher} has ` +
-      `${formats.significant(Math.exp(Math.abs(cloud.level)))} times as much as ${lower}.`
-    : " On the line both sides are equal.";
+  const level = compareSentences.level(cloud, names);
   const { picture, nearest } = scatter.create(cloud, names);
   const under = element("p", "hint point-at", "Point at a dot for its name.");
   // On a touch screen, touching is pointing.
@@ -192,32 +177,19 @@ const clouded = (cloud, names) => {
     ranking(cloud, names, cloud.less, names[1]),
   );
   section.append(
-    element("p", "hint", `Both axes: ${cloud.unit}${cloud.logarithmic ? ", logarithmic" : ""}.${level}`),
+    element("p", "hint", `Both axes: ${cloud.unit}${cloud.logarithmic ? ", logarithmic" : ""}. ${level}`),
     cell("div", "cloud-parts", figure, scrolling(cloud.title, tables)),
     everyPoint(cloud, names),
   );
   return section;
 };
 
-const listed = (points) => points.slice(0, N_SAID).flatMap((point, i) => [i ? ", " : "", linked(point)]);
-
-const finding = ({ names, likeness, clouds }) => {
-  const said_ = clouds
-    .filter(({ more, less }) => more.length && less.length)
-    .flatMap(({ logarithmic, verb, more, less }) => [
-      `${logarithmic ? "At equal level, " : ""}${names[0]} ${verb[0]} `,
-      ...listed(more),
-      `; ${names[1]} ${verb[1]} `,
-      ...listed(less),
-      ". ",
-    ]);
-  const alike = likeness.map(({ name, value, beyond }) => {
-    const [verb, measure] = LIKENESS[name];
-    const degree = beyond ? "alike beyond chance" : "no more alike than chance makes them";
-    return `They ${verb} ${degree} (${measure} ${value.toFixed(3)}). `;
-  });
-  return cell("p", "finding", ...alike, ...said_);
-};
+const finding = (found) =>
+  cell(
+    "p",
+    "finding",
+    ...compareSentences.finding(found).map((part) => (typeof part === "string" ? part : linked(part))),
+  );
 
 const draw = (place, found) => {
   const table = measures(found);

@@ -80,11 +80,11 @@ const range = (text) => {
 
 const goldName = (rows, labels, i) => (rows.label[i] === null ? "unknown" : labels[rows.label[i]]);
 
-const columnsOf = (rows, { labels, numbers }, score) => [
+const columnsOf = (rows, { labels, labelled, numbers }, score) => [
   { name: "number", title: "No.", className: "c-number", sort: (i) => i },
   { name: "text", title: "Text", className: "c-text" },
   { name: "id", title: "Id", className: "c-id", sort: (i) => rows.id[i] },
-  { name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) },
+  ...(labelled ? [{ name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) }] : []),
   { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => labels[rows.prediction[i]] },
   ...numbers.map(({ name, title, key }) => ({
     name,
@@ -111,7 +111,7 @@ const outcome = (right) => {
 };
 
 const cellsOf =
-  (rows, { labels, numbers }, query, score) =>
+  (rows, { labels, labelled, numbers }, query, score) =>
   (i) => {
     const { marked, excerpt } = longTable;
     const link = element("a", "row-link", String(i + 1));
@@ -134,7 +134,7 @@ const cellsOf =
       number,
       text,
       id,
-      gold,
+      ...(labelled ? [gold] : []),
       predicted,
       ...numbers.map(({ name, key, written }) => element("span", `c-${name}`, formats[written](rows[key][i], 3))),
       element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),

@@ -7,6 +7,7 @@ import { load } from "../core/load.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
 import { tableRows } from "../rows/table_rows.js";
+import { tokenSentences } from "./token_sentences.js";
 
 const LOW = 1e-6;
 const CODES = 254;
@@ -65,8 +66,8 @@ const number = (value, digits, sign = true) =>
 const classTable = (rows, labels) =>
   tableOf(
     "numbers",
-    ["Class", "Docs", "mean ln(n a)", "g of attention", "q", "z of use"],
-    rows.map(([label, n, mean, effect, q, z]) => {
+    ["Class", "Docs", "mean ln(n a)", "g of attention", "q", "z of use", "q"],
+    rows.map(([label, n, mean, effect, q, z, useQ]) => {
       const name = cell("th", undefined, "text");
       name.scope = "row";
       const link = element("a");
@@ -80,6 +81,7 @@ const classTable = (rows, labels) =>
         cell("td", number(effect, 2)),
         cell("td", q === null ? "–" : formats.significant(q, 1)),
         cell("td", number(z, 1)),
+        cell("td", useQ === null ? "–" : formats.significant(useQ, 1)),
       ];
     }),
   );
@@ -131,24 +133,12 @@ const views = (rows, i, detail, study) => {
         headGrid(means, study),
       ),
     );
-  if (detail.classes.length)
-    place.append(
-      section(
-        "In every class",
-        "Of the word of this spelling: does it attend to itself more in the class (g, q), " +
-          "and is it used more there (z)?",
-        classTable(detail.classes, study.labels),
-      ),
-    );
-  const shown = detail.lines.length;
-  const hint =
-    shown < rows.count[i]
-      ? `A random sample of ${shown} of ${formats.count(rows.count[i])}, by mean self-attention over all heads.`
-      : "By mean self-attention over all heads.";
-  return [place, section("Where it occurs", `${hint} Each links to its document.`, concordance(detail.lines))];
+  const told = tokenSentences.classes(detail.classes, study.labels);
+  if (detail.classes.length) place.append(section("In every class", told, classTable(detail.classes, study.labels)));
+  else place.append(cell("p", told, "hint"));
+  const hint = tokenSentences.sample(detail.lines.length, rows.count[i]);
+  return [place, section("Where it occurs", hint, concordance(detail.lines))];
 };
-
-const counted = (n, noun) => `${formats.count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 const create = (place, rows, study, state) => {
   let shown = null;
@@ -171,10 +161,9 @@ const create = (place, rows, study, state) => {
       );
   };
   const finding = (i) => {
-    const occurs = `${counted(rows.count[i], "occurrence")} in ${counted(rows.documents[i], "document")}`;
-    const [mean, std] = [rows.mean[i], rows.std[i]].map((value) => formats.significant(value, 3));
-    const best = headName(rows.best[i], study.heads, study.vectors);
-    const text = `${occurs}; mean self-attention ${mean}, standard deviation ${std}, highest mean in ${best}.`;
+    const best = rows.best.some((row) => row > 0) ? headName(rows.best[i], study.heads, study.vectors) : "";
+    const [count, documents, mean, std] = ["count", "documents", "mean", "std"].map((name) => rows[name][i]);
+    const text = tokenSentences.occurrences({ count, documents, mean, std, best });
     return cell("p", text, "finding");
   };
   const show = async (text) => {
@@ -184,10 +173,7 @@ const create = (place, rows, study, state) => {
     const i = rows.token.indexOf(text);
     const script = i < 0 ? -1 : rows.details[i];
     if (script < 0) {
-      const why =
-        i < 0
-          ? "This corpus has no such token."
-          : "It occurs in too few documents for details; the table below has a row for it.";
+      const why = tokenSentences.missing(i >= 0);
       place.replaceChildren(...heading(text), cell("p", why, "finding"));
       return;
     }

@@ -1,0 +1,113 @@
+"""What the page of all documents says, and the start page of misclassified ones."""
+
+from markupsafe import Markup
+
+from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences.study import kept_whole
+from attviz_pipeline.report.tiers import Tiers
+from attviz_pipeline.report.views.document_groups import DocumentGroups
+from attviz_pipeline.report.views.study import StudyView
+
+MINUS = "\u2212"
+FEWEST_GROUPED = 20
+"""Documents that the stage `group_documents` needs."""
+FEWEST_RANKED = 10
+"""Documents from which on a rank correlation with their length is told."""
+
+
+def heading(n_documents: int, n_labelled: int, n_wrong: int) -> str:
+    """Count the documents, and the misclassified ones among those with a gold label."""
+    documents = plural(n_documents, "document")
+    if not n_labelled:
+        return documents
+    among = "" if n_labelled == n_documents else f" of the {count(n_labelled)} with a gold label"
+    return f"{documents}, {count(n_wrong) if n_wrong else 'none'}{among} misclassified"
+
+
+def source(study: StudyView) -> Markup:
+    """Say whose predictions the page lists."""
+    if study.imported:
+        told = Markup("Texts and predictions are those of <bdi>{}</bdi>, which names no model and has no gold labels.")
+        return told.format(study.dataset["source"] or "local files")
+    gold = "" if study.n_labelled else " No gold label is known."
+    trained = ", fine-tuned for this study" if study.settings.model and study.settings.model.mode == "fine_tune" else ""
+    return Markup("Predictions of {}{}.{}").format(parts.model_name(study), trained, gold)
+
+
+def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
+    """Say which pages hold every head, where not all do."""
+    told = Markup(
+        "{} of {} pages contain every head: {}. The others contain only the mean of each layer\u2019s heads, so that "
+        "the site stays within <code>site.max_megabytes</code>."
+    )
+    return told.format(count(tiers.n_full), count(tiers.n_documents), kept_whole(study))
+
+
+def search(n_characters: int) -> str:
+    """Say how much of every text the search covers, where it is not all."""
+    return f"The corpus is large: the search covers only the first {n_characters} characters of each text."
+
+
+def groups(found: DocumentGroups) -> str:
+    """Say whether heads divide the documents into groups, beside what a cloud without groups gives."""
+    by = "by the activity of their heads at equal length"
+    if found.outcome == "not_compared":
+        n = plural(found.n_documents, "document")
+        return f"Documents were not grouped {by}: {n} with words, and {FEWEST_GROUPED} are needed."
+    if found.silhouette is None or found.silhouette_by_chance is None or found.p is None:
+        return f"Documents were grouped {by}: no groups were found."
+    numbers = (
+        f"mean silhouette {found.silhouette:.2f}; 95 % of clouds without groups are below "
+        f"{found.silhouette_by_chance:.2f}; p {significant(found.p, 1)}"
+    )
+    if found.outcome == "nothing_found":
+        return f"Documents were grouped {by}: no groups were found that are beyond chance ({numbers})."
+    length = ""
+    if found.length_share is not None and found.length_share_by_chance is not None:
+        share, by_chance = percent(found.length_share), percent(found.length_share_by_chance)
+        length = f" They account for {share} of the variance of length, random groups for {by_chance}."
+    return (
+        f"{len(found.groups)} groups of {plural(found.n_documents, 'document')}, {by}, are separated beyond chance "
+        f"({numbers}).{length}"
+    )
+
+
+def score(title: str, note: str, with_length: float | None) -> str:
+    """Define a score to sort by, beside what length alone gives.
+
+    Args:
+        title: What the column is called.
+        note: Its definition.
+        with_length: Spearman's correlation with the number of tokens, None where it is not defined or of few documents.
+    """
+    beside = "" if with_length is None else f"; Spearman with the number of tokens {with_length:.2f}"
+    return f"{title}: {note}{beside.replace('-', MINUS)}."
+
+
+def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:
+    """Count the misclassified documents and name the most confident one.
+
+    Args:
+        study: Facts of the study, in which at least one document is misclassified.
+        prediction: Class that the most confident of them is predicted as.
+        confidence: Its confidence, 0..1.
+    """
+    gold = " with a gold label" if study.n_labelled < study.n_documents else ""
+    told = Markup("{} of {}{} {} misclassified. Highest confidence: {} with {}.")
+    return told.format(
+        count(study.n_wrong),
+        plural(study.n_labelled, "document"),
+        gold,
+        "is" if study.n_wrong == 1 else "are",
+        parts.class_name(prediction),
+        percent(confidence),
+    )
+
+
+def no_mistakes(n_documents: int, n_labelled: int) -> str:
+    """Say that every document with a gold label is correctly classified."""
+    gold = " with a gold label" if n_labelled < n_documents else ""
+    if n_labelled == 1:
+        return f"The one document{gold} is correctly classified."
+    return f"All {count(n_labelled)} documents{gold} are correctly classified."

@@ -1,0 +1,62 @@
+"""What several pages say of the study as a whole, and of their plots."""
+
+from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.report.views.study import StudyView
+
+
+def unknown_tokens(study: StudyView) -> str:
+    """Say how many tokens the model does not know; empty where it knows all."""
+    n_unknown: int = study.summary["n_unknown_tokens"]
+    if not n_unknown:
+        return ""
+    n_documents = study.summary["n_documents_with_unknown"]
+    share = percent(n_unknown / study.summary["n_tokens_without_special"])
+    are, them = ("is", "it") if n_unknown == 1 else ("are", "them")
+    return (
+        f"{plural(n_unknown, 'token')} of text ({share}), in {plural(n_documents, 'document')}, {are} unknown to the "
+        f"model, which reads the same unknown token instead. Rankings exclude {them} and the words that contain {them}."
+    )
+
+
+def documents_with_maps(study: StudyView) -> str:
+    """Say which documents have token-to-token maps; empty where none has."""
+    n_mapped = len(study.map_reasons)
+    if not n_mapped:
+        return ""
+    have = "has" if n_mapped == 1 else "have"
+    of_all = f"{count(n_mapped)} of {plural(study.n_documents, 'document')} {have} token-to-token maps"
+    return f"{of_all}: {_in_order(_MAP_ORDER, set(study.map_reasons.values()))}."
+
+
+_MAP_ORDER = {
+    "named": "those that the configuration names",
+    "misclassified": "misclassified ones",
+    "low_confidence": "the least confident ones",
+    "sample": "a sample",
+}
+
+
+def kept_whole(study: StudyView) -> str:
+    """Name, in order of preference, the documents whose pages hold every head where not all fit."""
+    kinds = {"low_confidence", "sample"} | ({"misclassified"} if study.n_wrong else set())
+    names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
+    return ", then ".join((["those with maps"] if study.map_reasons else []) + names)
+
+
+def distribution_of_head(median: float) -> str:
+    """Describe how the self-attention of tokens is distributed in a head."""
+    return f"Share of tokens per tenth of a decade; median about {significant(median)}."
+
+
+def by_position(study: StudyView) -> str:
+    """Say whose mean a curve by position shows: positions are recorded per layer."""
+    whose = (
+        "over all vectors: they are not recorded per vector"
+        if study.imported
+        else ("for the layer of this head: they are recorded per layer, not per head")
+    )
+    return f"Mean self-attention by position in the document, {whose}."
+
+
+def _in_order(names: dict[str, str], kinds: set[str]) -> str:
+    return ", then ".join(name for kind, name in names.items() if kind in kinds)

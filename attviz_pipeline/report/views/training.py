@@ -1,0 +1,82 @@
+"""The training of a fine-tuned model on the page About: losses of every epoch, and which epoch was kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attviz_pipeline.report.formats import significant
+from attviz_pipeline.report.sentences.scores import chosen_epoch
+from attviz_pipeline.report.views.curve import TickView
+from attviz_pipeline.report.views.study import StudyView
+
+WIDTH, HEIGHT = 420, 140
+N_STEPS = 4
+
+
+@dataclass(frozen=True)
+class EpochView:
+    """Losses and validation scores of one epoch."""
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    macro_f1: float
+    accuracy: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """The curves of training and validation loss, as two paths, and their table; the axis of losses begins at 0."""
+
+    sentence: str
+    epochs: list[EpochView]
+    width: int
+    height: int
+    train_path: str
+    validation_path: str
+    kept_at: tuple[float, float]
+    x_ticks: list[TickView]
+    y_ticks: list[TickView]
+
+
+def training_view(study: StudyView) -> TrainingView | None:
+    """Draw the curves; None where the model was not fine-tuned."""
+    metrics, history = study.metrics, study.metrics.get("history")
+    if not history:
+        return None
+    best, highest = metrics["best_epoch"], max(max(e["train_loss"], e["validation_loss"]) for e in history)
+    columns = {name: [epoch[name] for epoch in history] for name in ("train_loss", "validation_loss")}
+    every = -(-len(history) // 12)
+    return TrainingView(
+        sentence=chosen_epoch(metrics, study.settings.training.epochs),
+        epochs=[
+            EpochView(
+                number=epoch["epoch"],
+                **{name: epoch[name] for name in ("train_loss", "validation_loss", "macro_f1", "accuracy")},
+                kept=epoch["epoch"] == best,
+            )
+            for epoch in history
+        ],
+        width=WIDTH,
+        height=HEIGHT,
+        train_path=_path(columns["train_loss"], highest),
+        validation_path=_path(columns["validation_loss"], highest),
+        kept_at=(_x(best, len(history)), _y(columns["validation_loss"][best - 1], highest)),
+        x_ticks=[TickView(_x(number, len(history)), str(number)) for number in range(1, len(history) + 1, every)],
+        y_ticks=[
+            TickView(_y(highest * step / N_STEPS, highest), significant(highest * step / N_STEPS))
+            for step in range(N_STEPS + 1)
+        ],
+    )
+
+
+def _path(losses: Sequence[float], highest: float) -> str:
+    return "M" + "L".join(f"{_x(n, len(losses))} {_y(loss, highest)}" for n, loss in enumerate(losses, start=1))
+
+
+def _x(number: int, n_epochs: int) -> float:
+    return round(WIDTH * (number - 0.5) / n_epochs, 1)
+
+
+def _y(loss: float, highest: float) -> float:
+    return round(HEIGHT * (1 - loss / highest), 1) if highest > 0 else float(HEIGHT)

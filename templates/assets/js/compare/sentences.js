@@ -1,0 +1,83 @@
+// What the page Compare says of a difference, as parts of sentences: texts, and points, which become links.
+
+import { formats } from "../core/formats.js";
+
+const N_SAID = 3;
+const LIKENESS = {
+  fuji: ["rank tokens", "FUJI"],
+  jensen_shannon: ["spread self-attention within documents", "Jensen-Shannon"],
+};
+
+const listed = (points) => points.slice(0, N_SAID).flatMap((point, i) => (i ? [", ", point] : [point]));
+
+const counted = ({ points, title }) => {
+  const [noun, ...others] = title.toLowerCase().split(" ");
+  return [formats.count(points.length), points.length === 1 ? noun.slice(0, -1) : noun, ...others].join(" ");
+};
+
+// Numbers without a test: what is highest on each side once the level of each is removed.
+const described = (cloud, names) => {
+  const { more, less, place, points } = cloud;
+  if (points.length < 2 || !more.length || !less.length) return [];
+  return [
+    `Not tested against chance: of ${counted(cloud)}, at the same overall level, ${names[0]} has more self-attention ` +
+      `${place} `,
+    ...listed(more),
+    `; ${names[1]} ${place} `,
+    ...listed(less),
+    ". ",
+  ];
+};
+
+// Two classes, each tested against all other documents: only what is beyond chance in one of them is named.
+const tested = ({ points, tested: what, title }, names) => {
+  const noun = title.toLowerCase();
+  if (!points.length) return [`The ${what} of ${noun} was not compared. `];
+  const clear = points.filter((point) => point.clear);
+  const of = `the ${what} of a ${noun.slice(0, -1)}`;
+  if (!clear.length)
+    return [`In neither class does ${of} differ beyond chance from that of all other documents (q < 0.05). `];
+  const sides = [
+    [names[0], clear.filter(({ apart }) => apart > 0)],
+    [names[1], clear.filter(({ apart }) => apart < 0).reverse()],
+  ].filter(([, side]) => side.length);
+  return [
+    `Of the ${noun} whose ${what} in one of the classes differs beyond chance from that of all other documents ` +
+      "(q < 0.05), ",
+    ...sides.flatMap(([name, side], i) => [
+      `${i ? "; " : ""}${name} ${what === "use" ? "uses more" : "has more self-attention in"} `,
+      ...listed(side),
+    ]),
+    ". ",
+  ];
+};
+
+// Two heads have likeness, an empty list if it was not compared; other pairs have none.
+const alike = (likeness) => {
+  if (!likeness) return [];
+  if (!likeness.length) return ["Their likeness was not compared. "];
+  return likeness.map(({ name, value, beyond }) => {
+    const [verb, measure] = LIKENESS[name];
+    const degree = beyond ? "alike beyond chance" : "no more alike than chance makes them";
+    return `They ${verb} ${degree} (${measure} ${value.toFixed(3)}). `;
+  });
+};
+
+const finding = ({ names, likeness, clouds }) => [
+  ...alike(likeness),
+  ...clouds.flatMap((cloud) => (cloud.tested ? tested(cloud, names) : described(cloud, names))),
+];
+
+const nothing = ({ title }) => `Nothing to compare: fewer than two ${title.toLowerCase()} have a value on both sides.`;
+
+// What the line of a picture marks.
+const level = ({ logarithmic, level: by }, names) => {
+  if (!logarithmic) return "On the line both sides are equal.";
+  const times = formats.significant(Math.exp(Math.abs(by)));
+  const [higher, lower] = by < 0 ? [names[1], names[0]] : names;
+  return times === formats.significant(1)
+    ? "The line marks equal level: overall, both have as much."
+    : `The line marks equal level: overall, ${higher} has ${times} times as much as ${lower}.`;
+};
+
+export const compareSentences = { finding, nothing, level };

@@ -1,0 +1,43 @@
+// What the details of a token say.
+
+import { formats } from "../core/formats.js";
+
+const SIGNIFICANT = 0.05;
+
+const counted = (n, noun) => `${formats.count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+// `best` is the name of the head with the highest mean, empty where there is one head.
+const occurrences = ({ count, documents, mean, std, best }) => {
+  const spread = count > 1 ? `, standard deviation ${formats.significant(std, 3)}` : "";
+  const highest = best ? `; of all heads, ${best} has its highest mean` : "";
+  return (
+    `${counted(count, "occurrence")} in ${counted(documents, "document")}; mean self-attention ` +
+    `${formats.significant(mean, 3)}${spread}${highest}.`
+  );
+};
+
+// Rows of the table of classes; of each, what differs from all other documents beyond chance.
+const classes = (rows, labels) => {
+  if (!rows.length)
+    return "Classes were not compared: no word of this spelling occurs in enough documents, or there are too few.";
+  const found = rows.flatMap(([label, , , effect, q, z, useQ]) => [
+    ...(useQ !== null && useQ < SIGNIFICANT ? [`used ${z > 0 ? "more" : "less"} in ${labels[label]}`] : []),
+    ...(q !== null && q < SIGNIFICANT
+      ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`]
+      : []),
+  ]);
+  return found.length
+    ? `The word of this spelling differs beyond chance (q < 0.05) from all other documents: ${found.join("; ")}.`
+    : "The word of this spelling differs beyond chance (q < 0.05) in no class, neither in use nor in self-attention.";
+};
+
+const sample = (shown, n) =>
+  `${shown < n ? `A random sample of ${formats.count(shown)} of ${formats.count(n)}, by` : "By"} mean self-attention ` +
+  "over all heads. Each links to its document.";
+
+const missing = (known) =>
+  known
+    ? "It occurs in too few documents for details; the table below has a row for it."
+    : "This corpus has no such token.";
+
+export const tokenSentences = { occurrences, classes, sample, missing };

@@ -1,0 +1,208 @@
+"""What captions and alternative texts say where numbers are few, alike, or within chance."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from attviz_pipeline.figures import (
+    class_heads,
+    class_terms,
+    confidence_entropy,
+    confusion,
+    curves,
+    distributions,
+    head_means,
+)
+from attviz_pipeline.figures import likeness as likenesses
+from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.likeness import MEASURES, Likeness
+
+
+@pytest.mark.parametrize(
+    ("q", "told"),
+    [
+        ([[0.01, 0.2]], "a: 1 of 2 heads differs (q < 0.05), most layer 0, head 0 (g = +0.50)"),
+        ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most layer 0, head 1 (g = -0.90)"),
+        ([[0.3, 0.2]], "a: none of 2 heads differs (smallest q 0.2)"),
+    ],
+)
+def test_heads_that_differ_are_told_only_beyond_chance(q: list[list[float]], told: str) -> None:
+    maps = {"a": {"effect": np.array([[0.5, -0.9]]), "q": np.array(q), "n_inside": np.array([[5, 5]])}}
+
+    assert class_heads._alt(maps) == f"Heat maps of effect sizes, layers by heads. {told}."
+
+
+def test_the_most_frequent_confusion_is_named_with_its_ties() -> None:
+    names = ["a", "b"]
+
+    assert confusion._alt(names, np.diag([5, 3])).endswith("8 of 8 documents are correctly classified.")
+    assert confusion._alt(names, np.array([[5, 2], [1, 3]])).endswith("2 documents of “a” predicted as “b”.")
+    assert confusion._alt(names, np.array([[5, 2], [2, 3]])).endswith("“b”, and as many in 1 more cell.")
+    assert confusion._alt(["a"], np.array([[5]])).startswith("Confusion matrix of 1 class:")
+
+
+def test_heads_with_one_mean_are_not_ranked() -> None:
+    alike, single = np.full((2, 2), 0.01), np.array([[0.1, 0.2]])
+
+    assert head_means._alt(alike) == "Heat map of 2 layers by 2 heads. Mean self-attention: 0.01 in every head."
+    assert head_means._alt(single).endswith("lowest: layer 0, head 0 (0.1).")
+    assert head_means._alt(np.array([[0.3]])) == "Heat map of 1 layer by 1 head. Mean self-attention: 0.3."
+    assert "Averaged over heads, layer 1 has the highest mean" in head_means._alt(np.array([[0.1, 0.2], [0.3, 0.4]]))
+
+
+def estimate(low: float | None, high: float | None) -> dict[str, Any]:
+    numbers = {"value": 0.2, "low": low, "high": high}
+    return {"documents": "all", "n_documents": 1234, "spearman": numbers, "spearman_at_equal_length": numbers}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-0.1, 0.4, "(95 % interval -0.100 to 0.400): no correlation beyond chance."),
+        (0.1, 0.4, "(95 % interval 0.100 to 0.400): beyond chance."),
+        (None, None, "0.200. Intervals"),
+    ],
+)
+def test_a_correlation_says_whether_it_is_beyond_chance(low: float | None, high: float | None, told: str) -> None:
+    assessment = {"confidence_and_entropy": [estimate(low, high)], "aggregates": "paper", "scores": {}}
+    few = {"gold label unknown": (np.arange(59.0), np.arange(59.0))}
+
+    caption = confidence_entropy._caption(assessment, few)
+
+    assert told in caption
+    assert "over 1,234 documents" in caption
+    assert "Lines join" not in caption
+    many = {"gold label unknown": (np.arange(60.0), np.arange(60.0))}
+    assert "Lines join" in confidence_entropy._caption(assessment, many)
+    assert "all documents (1,234) 0.20" in confidence_entropy._alt(assessment, 59)
+
+
+def test_what_lies_below_the_axis_is_told_where_something_does() -> None:
+    assert not distributions._not_shown(0)
+    assert "less than 0.1% of a curve" in distributions._not_shown(1e-5)
+    assert "up to 6.7% of a curve" in distributions._not_shown(0.067)
+
+
+def curve(axis: str, first: list[int], ratio: list[float]) -> dict[str, list[Any]]:
+    n = len(first)
+    return {"axis": [axis] * n, "layer": [None] * n, "first": first, "log_ratio": np.log(ratio).tolist()}
+
+
+def test_curves_are_told_from_their_first_position() -> None:
+    schema = pa.schema(
+        [("axis", pa.string()), ("layer", pa.int32()), ("first", pa.int32()), ("log_ratio", pa.float64())]
+    )
+    parts = [curve("position", [0, 128], [2.0, 1.5]), curve("length", [64], [1.25])]
+
+    told = curves._alt(pa.concat_tables(pa.table(part, schema=schema) for part in parts))
+
+    assert told.endswith(
+        "over all heads by position: 2 times even attention at 1, 1.5 times at 129; by number of tokens in the window: "
+        "1.2 times even attention at 64."
+    )
+
+
+@pytest.mark.parametrize(
+    ("q", "value", "told"),
+    [
+        ([0.01, 0.01], [0.9, 0.9], "All of the 2 pairs are more similar than chance (q ≤ 0.05). None are less similar"),
+        ([0.01, 0.2], [0.9, 0.1], "50% of the 2 pairs are more similar than chance (q ≤ 0.05). 50% are less similar"),
+        ([0.9, 0.2], [0.5, 0.5], "None of the 2 pairs are more similar than chance (q ≤ 0.05). None are less similar"),
+    ],
+)
+def test_shares_of_pairs_stand_beside_chance(q: list[float], value: list[float], told: str) -> None:
+    pairs = pa.table({"value": value, "null_low": [0.4, 0.4], "null_high": [0.6, 0.6], "q": q})
+    likeness = Likeness(MEASURES[0], {}, pairs, pa.table({}))
+
+    assert likeness.compared_with_chance == f"{told} than in 97.5 % of the permutations, as 2.5 % are by chance."
+
+
+def test_a_share_is_never_rounded_to_all_or_none() -> None:
+    one = np.arange(1000) == 0
+
+    assert likenesses._share(one) == "1"
+    assert likenesses._share(~one) == "999"
+
+
+def test_titles_say_what_every_figure_shows() -> None:
+    titles = [title for kind in FIGURES.values() for title in kind.titles.values()]
+
+    assert len(set(titles)) == len(titles)
+    assert sum(len(kind.titles) for kind in FIGURES.values()) == sum(
+        kind.n + (1 if kind.n_per_head else 0) for kind in FIGURES.values()
+    )
+
+
+FACTS: dict[str, Any] = {
+    "permuted": {"gold": "rows", "correct": "documents"},
+    "permutations_wanted": {"correct": 1280},
+    "families": [
+        {"grouping": "gold", "tests": "heads", "floor_sets_q": True},
+        {"grouping": "gold", "tests": "use", "floor_sets_q": False},
+    ],
+    "not_compared": [
+        "gold a: 0 of 0 documents; two inside and two outside are needed",
+        "correct wrong: 1 of 9 documents; two inside and two outside are needed",
+    ],
+    "n_permutations": 999,
+}
+
+
+def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
+    unlabelled, small = (class_heads.not_compared(FACTS, grouping) for grouping in ("gold", "correct"))
+
+    assert unlabelled == "Not compared: no gold label is known."
+    assert small.startswith("Not compared: misclassified and correctly classified documents. Two documents inside")
+    assert class_heads.found_by_test(0, 18, "of heads") == " None of the 18 differences of heads is beyond chance."
+    assert class_heads.found_by_test(1, 18, "of heads") == " 1 of the 18 differences of heads is beyond chance."
+    assert class_heads.found_by_test(2, 1800, "of heads") == " 2 of the 1,800 differences of heads are beyond chance."
+
+
+def test_limits_of_the_permutations_are_told() -> None:
+    assert class_heads.limits_of_test(FACTS, "gold", "heads") == " More permutations would lower the smallest q."
+    assert not class_heads.limits_of_test(FACTS, "gold", "use", "attention")
+    told = class_heads.limits_of_test(FACTS, "correct", "heads")
+    assert "as independent documents" in told
+    assert "it would need 1,280 permutations" in told
+
+
+def terms(**columns: list[Any]) -> pa.Table:
+    n = len(columns["term"])
+    zeros = {"attention_log_odds_z": [0.0] * n, "effect": [0.5] * n, "n_inside": [3] * n}
+    nulls = {name: pa.array([None] * n, pa.float64()) for name in ("q", "use_q")}
+    return pa.table({"group": ["a"] * n, **zeros, **nulls, **columns})
+
+
+def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
+    rows = terms(
+        term=["more", "chance", "attended", "less", "none"],
+        log_odds_z=[4.0, 3.0, 1.0, -5.0, -6.0],
+        use_q=[0.01, 0.2, 0.9, 0.01, None],
+        q=[0.3, 0.2, 0.04, None, None],
+    )
+
+    shown, n_left_out = class_terms._top(rows)
+
+    assert (shown["a"]["term"], n_left_out) == (["more", "attended"], 0)
+    assert class_terms._alt(shown) == (
+        "Dot plot of the terms in which groups differ beyond chance. a: “more” (used more, z = 4.0), “attended” "
+        "(higher self-attention, g = +0.50)."
+    )
+    caption = class_terms._caption("gold", rows, FACTS, 2)
+    assert "2 of the 4 differences in use are beyond chance." in caption
+    assert "1 of the 3 differences in self-attention is beyond chance." in caption
+    assert "2 more are in the CSV" in caption
+    class_terms._plot(shown)
+
+
+def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
+    rows = terms(term=["a", "b"], log_odds_z=[3.0, 2.0], use_q=[0.2, 0.3])
+    shown, _ = class_terms._top(rows)
+
+    told = class_terms._reason_empty(FACTS, "gold", rows, compared=True)
+    assert not shown
+    assert told.startswith("Compared: documents of a gold class and all others. None of 2 terms differs beyond chance")
+    assert class_terms._reason_empty(FACTS, "gold", rows.slice(0, 0), compared=True).startswith("Not compared: no term")
+    assert class_terms._reason_empty(FACTS, "gold", rows, compared=False) == class_heads.not_compared(FACTS, "gold")

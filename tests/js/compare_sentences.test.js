@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { difference } from "../../templates/assets/js/compare/difference.js";
+import { compareSentences } from "../../templates/assets/js/compare/sentences.js";
+
+const { finding, nothing, level } = compareSentences;
+const names = ["A", "B"];
+const said = (found) =>
+  finding({ names, likeness: null, ...found })
+    .map((part) => part.name ?? part)
+    .join("");
+const points = (...rows) => rows.map(([name, left, right, clear]) => ({ name, left, right, clear }));
+const cloudOf = (rows, logarithmic, others) => ({ ...difference.cloud(points(...rows), logarithmic), ...others });
+const use = (...rows) => cloudOf(rows, false, { title: "Words", tested: "use" });
+
+test("numbers without a test say so", () => {
+  const cloud = cloudOf([["a", 4, 1], ["b", 1, 1], ["c", 1, 4]], true, { title: "Words of both", place: "at" }); // prettier-ignore
+  assert.equal(
+    said({ clouds: [cloud] }),
+    "Not tested against chance: of 3 words of both, at the same overall level, A has more self-attention at a; B at c. ",
+  );
+  assert.equal(said({ clouds: [cloudOf([["a", 4, 1]], true, { title: "Words", place: "at" })] }), "");
+});
+
+test("of classes only what is beyond chance is named", () => {
+  assert.equal(
+    said({ clouds: [use(["a", 4, 1, true], ["b", 9, 1, false], ["c", 1, 4, true])] }),
+    "Of the words whose use in one of the classes differs beyond chance from that of all other documents (q < 0.05), " +
+      "A uses more a; B uses more c. ",
+  );
+  assert.ok(said({ clouds: [use(["a", 4, 1, true], ["b", 1, 9, false])] }).endsWith(", A uses more a. "));
+  const heads = cloudOf([["L0·H1", 1, 2, true]], false, { title: "Heads", tested: "self-attention" });
+  assert.ok(said({ clouds: [heads] }).endsWith(", B has more self-attention in L0·H1. "));
+});
+
+test("not compared and nothing found are two sentences", () => {
+  assert.equal(said({ clouds: [use()] }), "The use of words was not compared. ");
+  assert.equal(
+    said({ clouds: [use(["a", 4, 1, false])] }),
+    "In neither class does the use of a word differ beyond chance from that of all other documents (q < 0.05). ",
+  );
+});
+
+test("likeness is told of heads, beside chance, or that it was not compared", () => {
+  const likeness = [
+    { name: "fuji", value: 0.5, beyond: true },
+    { name: "jensen_shannon", value: 0.25, beyond: false },
+  ];
+  assert.equal(
+    said({ clouds: [], likeness }),
+    "They rank tokens alike beyond chance (FUJI 0.500). They spread self-attention within documents no more alike than " +
+      "chance makes them (Jensen-Shannon 0.250). ",
+  );
+  assert.equal(said({ clouds: [], likeness: [] }), "Their likeness was not compared. ");
+});
+
+test("the line of the picture is explained", () => {
+  assert.equal(level({ logarithmic: false }, names), "On the line both sides are equal.");
+  assert.ok(level({ logarithmic: true, level: -Math.log(2) }, names).endsWith("B has 2.0 times as much as A."));
+  assert.ok(level({ logarithmic: true, level: 0.001 }, names).endsWith("both have as much."));
+  assert.equal(nothing({ title: "Heads" }), "Nothing to compare: fewer than two heads have a value on both sides.");
+});

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { tokenSentences } from "../../templates/assets/js/searchable_tables/token_sentences.js";
+
+const { occurrences, classes, sample, missing } = tokenSentences;
+const LABELS = ["sport", "tech"];
+
+test("a token is told with its support", () => {
+  const numbers = { count: 1200, documents: 5, mean: 0.0453, std: 0.01, best: "L5·H1" };
+  assert.equal(
+    occurrences(numbers),
+    "1,200 occurrences in 5 documents; mean self-attention 0.0453, standard deviation 0.0100; of all heads, L5·H1 has " +
+      "its highest mean.",
+  );
+  assert.equal(
+    occurrences({ ...numbers, count: 1, documents: 1, best: "" }),
+    "1 occurrence in 1 document; mean self-attention 0.0453.",
+  );
+});
+
+test("classes: not compared, nothing found, and found", () => {
+  assert.ok(classes([], LABELS).startsWith("Classes were not compared"));
+  assert.ok(classes([[0, 9, 1, 0.4, 0.2, 3, 0.05]], LABELS).includes("in no class"));
+  assert.ok(classes([[0, 9, 1, null, null, 3, null]], LABELS).includes("in no class"));
+  assert.equal(
+    classes(
+      [
+        [0, 9, 1, -0.4, 0.01, -3, 0.04],
+        [1, 9, 1, 0.4, 0.01, 3, 0.04],
+      ],
+      LABELS,
+    ),
+    "The word of this spelling differs beyond chance (q < 0.05) from all other documents: used less in sport; lower " +
+      "self-attention in sport; used more in tech; higher self-attention in tech.",
+  );
+});
+
+test("the list of occurrences says if it is a sample", () => {
+  assert.ok(sample(20, 1200).startsWith("A random sample of 20 of 1,200, by mean"));
+  assert.ok(sample(3, 3).startsWith("By mean self-attention"));
+  assert.notEqual(missing(true), missing(false));
+});

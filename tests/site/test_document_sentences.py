@@ -1,0 +1,309 @@
+"""Sentences of the page of all documents and of the page of one document: each form, and where it is not said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from markupsafe import escape
+from study_views import study_view
+
+from attviz_pipeline.aggregates import AGGREGATES
+from attviz_pipeline.analysis.group_documents import FEWEST_DOCUMENTS
+from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.sentences import document, documents, parts
+from attviz_pipeline.report.sentences.document import Ranked
+from attviz_pipeline.report.sentences.study import (
+    by_position,
+    distribution_of_head,
+    documents_with_maps,
+    kept_whole,
+    unknown_tokens,
+)
+from attviz_pipeline.report.tiers import Tiers
+from attviz_pipeline.report.views.document import DocumentView, document_view
+from attviz_pipeline.report.views.document_groups import DeviationView, DocumentGroups, DocumentGroupView
+from attviz_pipeline.report.views.study import HeadRef
+
+WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((98, 0, 0), "98 documents"),
+        ((55, 55, 7), "55 documents, 7 misclassified"),
+        ((55, 55, 0), "55 documents, none misclassified"),
+        ((55, 40, 7), "55 documents, 7 of the 40 with a gold label misclassified"),
+        ((1, 1, 1), "1 document, 1 misclassified"),
+    ],
+)
+def test_the_heading_counts_only_what_is_known(counts: tuple[int, int, int], told: str) -> None:
+    assert documents.heading(*counts) == told
+
+
+def test_the_source_of_the_predictions_is_named() -> None:
+    loaded = {"model": {"source": "bert", "mode": "load"}}
+
+    assert documents.source(study_view(settings=loaded)) == "Predictions of <bdi>bert</bdi>."
+    assert documents.source(study_view(settings=loaded, n_labelled=0)).endswith("</bdi>. No gold label is known.")
+    assert "fine-tuned" in documents.source(study_view())
+    assert "names no model and has no gold labels" in documents.source(study_view(imported=True))
+
+
+def groups(**changed: object) -> DocumentGroups:
+    heads = [DeviationView(HeadRef(0, 1, "page"), 1.0)]
+    found = DocumentGroups(
+        groups=[DocumentGroupView(number, 20, heads) for number in (1, 2)],
+        outcome="found",
+        n_documents=40,
+        silhouette=0.39,
+        silhouette_by_chance=0.16,
+        p=0.01,
+        length_share=0.08,
+        length_share_by_chance=0.02,
+        of_document=np.zeros(40, np.int64),
+    )
+    return replace(found, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            groups(),
+            (
+                "2 groups of 40 documents, by the activity of their heads at equal length, are separated beyond chance "
+                "(mean silhouette 0.39; 95 % of clouds without groups are below 0.16; p 0.01). They account for 8 % of "
+                "the variance of length, random groups for 2 %."
+            ),
+        ),
+        (
+            groups(groups=[], outcome="nothing_found", silhouette=0.14, p=0.3),
+            (
+                "Documents were grouped by the activity of their heads at equal length: no groups were found that are "
+                "beyond chance (mean silhouette 0.14; 95 % of clouds without groups are below 0.16; p 0.3)."
+            ),
+        ),
+        (
+            groups(groups=[], outcome="nothing_found", silhouette=None),
+            "Documents were grouped by the activity of their heads at equal length: no groups were found.",
+        ),
+        (
+            groups(groups=[], outcome="not_compared", n_documents=1),
+            (
+                "Documents were not grouped by the activity of their heads at equal length: 1 document with words, and "
+                "20 are needed."
+            ),
+        ),
+    ],
+)
+def test_groups_are_told_beside_chance(found: DocumentGroups, told: str) -> None:
+    assert documents.groups(found) == told
+
+
+def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
+    assert documents.FEWEST_GROUPED == FEWEST_DOCUMENTS
+
+
+def test_a_score_stands_beside_the_length_of_documents() -> None:
+    assert documents.score("Mean", "a mean", -0.812) == ("Mean: a mean; Spearman with the number of tokens \u22120.81.")
+    assert documents.score("Mean", "a mean", None) == "Mean: a mean."
+
+
+def test_mistakes_are_counted_among_labelled_documents() -> None:
+    assert documents.mistakes(study_view(), "<x>", 0.65) == (
+        '7 of 55 documents are misclassified. Highest confidence: <bdi class="class-name">&lt;x&gt;</bdi> with 65 %.'
+    )
+    part = documents.mistakes(study_view(n_wrong=1, n_labelled=40), "a", 0.5)
+    assert part.startswith("1 of 40 documents with a gold label is misclassified.")
+    assert documents.no_mistakes(55, 55) == "All 55 documents are correctly classified."
+    assert documents.no_mistakes(55, 1) == "The one document with a gold label is correctly classified."
+
+
+def test_maps_and_whole_pages_name_the_kinds_of_documents_that_there_are() -> None:
+    reasons = {0: "named", 3: "misclassified", 5: "low_confidence", 7: "sample"}
+    labelled, unlabelled = study_view(map_reasons=reasons), study_view(imported=True)
+
+    assert documents_with_maps(labelled) == (
+        "4 of 55 documents have token-to-token maps: those that the configuration names, then misclassified ones, then "
+        "the least confident ones, then a sample."
+    )
+    assert documents_with_maps(study_view(map_reasons={5: "sample"})).startswith("1 of 55 documents has")
+    assert not documents_with_maps(unlabelled)
+    kinds = "those with maps, then misclassified ones, then the least confident ones, then a sample"
+    assert kept_whole(labelled) == kinds
+    assert kept_whole(unlabelled) == "the least confident ones, then a sample"
+    tiers = Tiers(frozenset({1, 2}), 55)
+    assert documents.pages_with_every_head(tiers, unlabelled).startswith("2 of 55 pages contain every head: the least")
+    assert "2 of 55 documents have every head: the least" in document.layers_only(tiers, unlabelled)
+
+
+def test_unknown_tokens_are_told_where_there_are_any() -> None:
+    numbers = {"n_documents_with_unknown": 1, "n_tokens_without_special": 200}
+
+    assert not unknown_tokens(study_view(n_unknown_tokens=0, **numbers))
+    assert unknown_tokens(study_view(n_unknown_tokens=1, **numbers)).startswith(
+        "1 token of text (0.5 %), in 1 document, is unknown to the model"
+    )
+    assert "Rankings exclude them" in unknown_tokens(study_view(n_unknown_tokens=2, **numbers))
+
+
+def test_plots_of_a_head_say_what_they_show() -> None:
+    assert distribution_of_head(0.0123) == "Share of tokens per tenth of a decade; median about 0.012."
+    assert by_position(study_view()).endswith("for the layer of this head: they are recorded per layer, not per head.")
+    assert "over all vectors" in by_position(study_view(imported=True))
+
+
+def test_the_prediction_has_its_probability_unless_there_is_one_class() -> None:
+    assert document.heading("a&b", 0.59, 2) == 'Predicted <bdi class="class-name">a&amp;b</bdi> with 59 %'
+    assert document.heading("a", 1.0, 1).endswith("the only class")
+
+
+@pytest.mark.parametrize(
+    ("gold", "second", "margin", "labelled", "told"),
+    [
+        ("a", "b", 0.414, True, "The gold label is the same; b is second, 41.4 percentage points lower."),
+        ("c", "b", 0.414, True, "The gold label is c; b is second, 41.4 percentage points lower."),
+        ("b", "b", 0.0001, True, "The gold label, b, is second, less than 0.1 percentage points lower."),
+        ("a", "b", 0.0, True, "The gold label is the same; b is equally probable."),
+        (None, "b", 0.5, True, "This document has no gold label; b is second, 50.0 percentage points lower."),
+        (None, "b", 0.5, False, "b is second, 50.0 percentage points lower."),
+        ("a", None, 1.0, True, "The gold label is the same."),
+        (None, None, 1.0, False, ""),
+    ],
+)
+def test_the_prediction_is_compared(
+    gold: str | None, second: str | None, margin: float, labelled: object, told: str
+) -> None:
+    assert document.runner_up(gold, "a", second, margin, labelled=bool(labelled)).striptags() == told
+
+
+@pytest.mark.parametrize(
+    ("ranked", "even", "told"),
+    [
+        (
+            Ranked(WORDS, 0.0507, 0.01, 94),
+            1 / 96,
+            (
+                "Among its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "over all 72 heads (0.0507; even attention: 0.0104), followed by <i>vote</i> and law."
+            ),
+        ),
+        (
+            Ranked(WORDS[:2], 0.3, 0.1, 2),
+            None,
+            (
+                "Among its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "over all 72 heads (0.300)."
+            ),
+        ),
+        (
+            Ranked(WORDS[:1], 0.3, 0.3, 1),
+            1 / 3,
+            (
+                "Its only token other than special and unknown ones, tax, has the mean self-attention over "
+                "all 72 heads (0.300; even attention: 0.333)."
+            ),
+        ),
+        (
+            Ranked(WORDS, 0.010403, 0.010402, 94),
+            1 / 96,
+            (
+                "All 94 tokens other than special and unknown ones have the same mean self-attention over "
+                "all 72 heads (0.0104; even attention: 0.0104)."
+            ),
+        ),
+        (Ranked([], 0, 1, 0), 1 / 2, "It has no tokens other than special and unknown ones, which are not ranked."),
+    ],
+)
+def test_the_strongest_tokens_are_named_if_there_are_any(ranked: Ranked, even: float | None, told: str) -> None:
+    found = document.strongest_tokens(ranked, study_view(), even)
+
+    assert found.replace('<bdi class="token">', "").replace("</bdi>", "") == escape(told)
+
+
+def test_the_strongest_head_stands_beside_the_usual_one() -> None:
+    study = study_view()
+    here, usual = (parts.head_link(HeadRef(1, head, "page"), study, "../") for head in (1, 2))
+    heads = Ranked([here], 0.127, 0.001, 72)
+
+    told = [document.strongest_head(heads, study, one).striptags() for one in (None, here, usual)]
+    assert told == [
+        "The head with the highest mean here is L1·H1 (0.127).",
+        "The head with the highest mean here is L1·H1 (0.127), as over all documents.",
+        "The head with the highest mean here is L1·H1 (0.127); over all documents it is L1·H2.",
+    ]
+    assert not document.strongest_head(Ranked([here], 0.0104, 0.0104, 72), study, usual)
+    assert not document.strongest_head(Ranked([here], 0.2, 0.2, 1), study, usual)
+
+
+def test_a_page_without_maps_says_why() -> None:
+    assert "1 of 55 documents has" in document.no_map(study_view(map_reasons={0: "sample"}))
+    assert document.no_map(study_view(imported=True)).startswith("Imported attention")
+    redacted = study_view(settings={"redaction": {"mode": "shape"}})
+    assert document.no_map(redacted).startswith("Words are redacted")
+    assert "maps.max_documents" in document.no_map(study_view())
+
+
+def test_the_grid_counts_what_is_pinned() -> None:
+    assert document.grid_of_heads(study_view(), 3, lite=False).endswith(
+        "the 3 that vary most between tokens are pinned."
+    )
+    assert document.grid_of_heads(study_view(n_layers=3), 3, lite=True).endswith("At first, all are pinned.")
+    one = study_view(imported=True, n_layers=1, n_heads=1)
+    assert document.grid_of_heads(one, 3, lite=False).startswith("One cell per vector")
+    assert document.grid_of_heads(one, 3, lite=False).endswith("At first, it is pinned.")
+
+
+def test_a_model_that_reads_from_left_to_right_is_told_and_compared_with_no_even_share() -> None:
+    attention = np.full((2, 3), 0.2, np.float32)
+    attention[:, 0] = 1
+    row = replace(_row(), self_attention=attention)
+    view = view_of(row)
+
+    assert document.left_to_right() in view.notes
+    assert "even attention" not in view.finding
+    assert document.left_to_right() not in view_of(_row()).notes
+    assert "even attention: 0.333" in view_of(_row()).finding
+
+
+def test_even_attention_is_not_told_of_windows_of_several_lengths() -> None:
+    windows = [{"first_token": 0, "n_model_tokens": length} for length in (3, 2)]
+
+    view = view_of(replace(_row(), windows=windows, truncated=True))
+
+    assert "even attention" not in view.finding
+    assert view.notes == [document.windows(2), document.truncated()]
+
+
+def view_of(row: DocumentRow) -> DocumentView:
+    return document_view(row, study_view(n_layers=1, n_heads=2))
+
+
+def _row() -> DocumentRow:
+    """Three tokens in two heads."""
+    nothing = np.zeros(3, np.bool_)
+    return DocumentRow(
+        position=0,
+        id="a",
+        source_id="a",
+        split="test",
+        label=0,
+        text="a b c",
+        prediction=0,
+        truncated=False,
+        tokens=["a", "b", "c"],
+        windows=[{"first_token": 0, "n_model_tokens": 3}],
+        probabilities=[0.7, 0.3],
+        starts=np.array([0, 2, 4], np.int32),
+        ends=np.array([1, 3, 5], np.int32),
+        special=nothing,
+        unknown=nothing,
+        punctuation=nothing,
+        words=np.arange(3, dtype=np.int32),
+        segments=np.zeros(3, np.int8),
+        self_attention=np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.2]], np.float32),
+        aggregates=np.linspace(0.1, 0.3, 3 * len(AGGREGATES), dtype=np.float32).reshape(len(AGGREGATES), 3),
+        measures={},
+        on_special=None,
+    )

@@ -1,0 +1,71 @@
+"""The page of figures: what it shows, leaves out and says first."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from html_page import Page
+from study_views import study_view
+
+from attviz_pipeline.report import links
+from attviz_pipeline.report.render import Pages, templates_folder
+from attviz_pipeline.report.sentences import figures as sentences
+from attviz_pipeline.report.views.figures import FigureView, address_of, figures_view, file_names
+
+SHOWN = FigureView(
+    name="reliability",
+    title="Reliability <diagram>",
+    kind="reliability",
+    layer=None,
+    head=None,
+    caption="Accuracy by confidence.",
+    alt="A diagram",
+    width=320,
+    height=200,
+    svg="figures/reliability.svg",
+    png="figures/reliability.png",
+    csv="figures/reliability.csv",
+    parquet="figures/reliability.parquet",
+    head_page=None,
+    method=None,
+    names_words=False,
+    reason="",
+)
+EMPTY = replace(
+    SHOWN, name="confusion", kind="confusion", title="Confusion matrix", svg="figures/confusion.svg", reason="No label."
+)
+CLOUD = replace(
+    SHOWN, name="word_cloud-L00-H00", kind="word_cloud", layer=0, head=0, head_page="h.html", reason="None."
+)
+
+
+def test_a_figure_with_nothing_to_show_is_one_sentence(tmp_path: Path) -> None:
+    view = figures_view([SHOWN, EMPTY, CLOUD], study_view())
+    Pages(templates_folder(), tmp_path, study_view()).write(links.FIGURES, "figures.html", view)
+
+    page = Page(tmp_path / links.FIGURES)
+    text = (tmp_path / links.FIGURES).read_text(encoding="utf-8")
+    assert "Confusion matrix: No label." in page.text
+    assert "Reliability &lt;diagram&gt;" in text
+    assert not [address for _, address in page.addresses if "confusion" in address or "word_cloud" in address]
+    assert [address for _, address in page.addresses if address.endswith("reliability.csv")]
+    assert "Word clouds of the heads" not in page.text
+
+
+def test_files_and_links_are_those_of_figures_that_show_something() -> None:
+    assert file_names([EMPTY]) == ["figures.json"]
+    assert address_of("confusion", [SHOWN, EMPTY]) is None
+    assert address_of("reliability", [EMPTY, SHOWN]) == "figures.html#reliability"
+
+
+def test_the_page_says_first_what_limits_all_figures() -> None:
+    assert figures_view([], study_view(), ["One class."]).hints == ["One class.", sentences.opening(study_view())]
+
+
+def test_the_opening_names_documents_heads_and_model() -> None:
+    told = sentences.opening(study_view())
+
+    assert told.startswith("Figures of 55 documents and of 72 heads of <bdi>bert</bdi>.")
+    assert "1 vector of the model that the file does not name" in sentences.opening(
+        study_view(imported=True, n_layers=1, n_heads=1)
+    )
+    assert sentences.hidden_words()
