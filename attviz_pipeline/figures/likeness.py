@@ -110,7 +110,8 @@ class Likeness:
         more = self.pairs["q"].to_numpy() < SIGNIFICANT
         return (
             f"{_share(more)} of the {len(value):,} pairs are more similar than chance (q < {SIGNIFICANT}). "
-            f"{_share(less)} are less similar than in 97.5 % of the permutations, as 2.5 % are by chance.{self._untested}"
+            f"{_share(less)} are less similar than in 97.5 % of the permutations, as 2.5 % are by chance."
+            f"{self._untested}"
         )
 
     @property
