@@ -68,14 +68,17 @@ TERM_SUMS = Schema(
             column(
                 "log_ratio_between", list_of(pa.int64()), f"{_SQUARES}: sum of c^2 x^2 for ln(n a), [limb, layer, head]"
             ),
+            *[
+                column(
+                    f"log_ratio_length_{number}",
+                    list_of(pa.int64()),
+                    f"{_LENGTH}: sum of c^2 x b for ln(n a) and column {number} of b, [limb, layer, head]",
+                )
+                for number in range(3)
+            ],
             column("length", list_of(pa.int64()), f"{_LENGTH}: sum of c b, [limb, column]"),
             column("length_cross", list_of(pa.int64()), f"{_LENGTH}: sum of c^2 b, [limb, column]"),
             column("length_squares", list_of(pa.int64()), f"{_LENGTH}: sum of c^2 b b', [limb, column, column]"),
-            column(
-                "log_ratio_length",
-                list_of(pa.int64()),
-                f"{_LENGTH}: sum of c^2 x b for ln(n a), [limb, column, layer, head]",
-            ),
             column("min", list_of(pa.float32()), "Smallest a, [layer, head]"),
             column("max", list_of(pa.float32()), "Largest a, [layer, head]"),
         ]

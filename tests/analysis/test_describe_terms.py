@@ -114,6 +114,14 @@ def test_ranking_is_by_the_shrunken_log_ratio(study: TermStudy) -> None:
     assert len(list(files.iter_tables(study.output.head_terms, term_schemas.HEAD_TERMS))) == N_LAYERS * N_HEADS
 
 
+def test_every_table_of_terms_says_which_terms_it_describes(study: TermStudy) -> None:
+    study.compare()
+
+    for name in ("vocabulary", "terms", "head_terms", "class_terms"):
+        assert study.facts(name)["min_document_frequency"] == 3, name
+    assert min(row["document_frequency"] for row in study.rows("head_terms")) == 3
+
+
 def test_heads_count_documents_once(study: TermStudy) -> None:
     rows = study.rows("head_intervals")
     table = files.read_table(study.measures[0].document_heads, term_schemas.DOCUMENT_HEADS).to_pylist()

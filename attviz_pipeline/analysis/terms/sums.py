@@ -19,12 +19,12 @@ Integers = NDArray[np.int64]
 
 LIMBS = exact_sums.SUM_LIMBS
 WITH_INTERVALS = (ATTENTION, LOG_RATIO)
+LOG_RATIO_LENGTH = tuple(f"log_ratio_length_{column}" for column in range(N_COLUMNS))
 LIMB_SUMS = (
     *("attention", "attention_squares", "attention_cross", "attention_between"),
-    *("normalised", "log_ratio", "log_ratio_cross", "log_ratio_between"),
+    *("normalised", "log_ratio", "log_ratio_cross", "log_ratio_between", *LOG_RATIO_LENGTH),
 )
 LENGTH_SUMS = {"length": N_COLUMNS, "length_cross": N_COLUMNS, "length_squares": N_COLUMNS**2}
-LOG_RATIO_LENGTH = "log_ratio_length"
 COUNTS = ("count", "document_frequency", "squared_count")
 ROWS_PER_GROUP = 1024
 
@@ -34,8 +34,7 @@ class TermSums:
 
     Attributes:
         counts: By name: occurrences, documents, and sum of c^2, [term].
-        limbs: Limb sums by name, in normal form: [term, limb, row]; `LENGTH_SUMS` [term, limb, column], without rows;
-            `LOG_RATIO_LENGTH` [term, limb, column x row].
+        limbs: Limb sums by name, in normal form: `LIMB_SUMS` [term, limb, row], `LENGTH_SUMS` [term, limb, column].
         min: Smallest self-attention, [term, row]; 1 if there is none.
         max: Largest self-attention, [term, row]; 0 if there is none.
     """
@@ -45,7 +44,7 @@ class TermSums:
         n_rows = n_layers * n_heads
         self.n_layers, self.n_heads = n_layers, n_heads
         self.counts = {name: np.zeros(n_terms, np.int64) for name in COUNTS}
-        widths = dict.fromkeys(LIMB_SUMS, n_rows) | LENGTH_SUMS | {LOG_RATIO_LENGTH: N_COLUMNS * n_rows}
+        widths = dict.fromkeys(LIMB_SUMS, n_rows) | LENGTH_SUMS
         self.limbs = {name: np.zeros((n_terms, LIMBS, width), np.int64) for name, width in widths.items()}
         self.min = np.ones((n_terms, n_rows), np.float32)
         self.max = np.zeros((n_terms, n_rows), np.float32)
@@ -77,9 +76,11 @@ class TermSums:
         first, count, length = pairs.first_pair, pairs.count, pairs.length
         self._add_limbs("length", terms, length, first, count)
         self._add_limbs("length_cross", terms, length, first, count**2)
-        self._add_limbs("length_squares", terms, _products(length, length), first, count**2)
+        squares = (length[:, :, None] * length[:, None]).reshape(len(length), -1)
+        self._add_limbs("length_squares", terms, squares, first, count**2)
         log_ratio = LOG_RATIO.to_unit(pairs.means[LOG_RATIO.name])
-        self._add_limbs(LOG_RATIO_LENGTH, terms, _products(length, log_ratio), first, count**2)
+        for name, column in zip(LOG_RATIO_LENGTH, length.T, strict=True):
+            self._add_limbs(name, terms, log_ratio * column[:, None], first, count**2)
 
     def add_file(self, path: Path) -> None:
         """Add the sums of one shard.
@@ -116,9 +117,9 @@ class TermSums:
         """Return the mean of the scaled basis of length curves over occurrences, [term, column]."""
         return self.total("length") / np.maximum(self.counts["count"], 1)[:, None]
 
-    def total(self, name: str, columns: slice = slice(None)) -> NDArray[np.float64]:
-        """Return some columns of a sum, of values scaled to 0..1, [term, column]."""
-        return exact_sums.mean(self.limbs[name][:, :, columns].swapaxes(0, 1), np.ones(1, np.int64))
+    def total(self, name: str) -> NDArray[np.float64]:
+        """Return a sum of values scaled to 0..1, [term, row or column]."""
+        return exact_sums.mean(self.limbs[name].swapaxes(0, 1), np.ones(1, np.int64))
 
     def _table(self, terms: NDArray[np.intp]) -> pa.Table:
         lists: dict[str, NDArray[Any]] = {**self.limbs, "min": self.min, "max": self.max}
@@ -143,7 +144,3 @@ class TermSums:
         # Weighted limbs are large. After carrying only the highest limb grows; the sum of weights may be up to 2^33.
         total = self.limbs[name][terms] + sums
         self.limbs[name][terms] = exact_sums.carry(total.swapaxes(0, 1), LIMBS).swapaxes(0, 1)
-
-
-def _products(columns: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (columns[:, :, None] * others[:, None]).reshape(len(columns), -1)

@@ -130,7 +130,6 @@ def _variances(sums: TermSums, quantity: Quantity) -> Floats:
 
 
 def _document_sums(sums: TermSums) -> DocumentSums:
-    n_rows = sums.min.shape[1]
     length_squares = sums.total("length_squares")
     return DocumentSums(
         count=sums.counts["count"],
@@ -141,9 +140,7 @@ def _document_sums(sums: TermSums) -> DocumentSums:
         length=sums.total("length"),
         length_cross=sums.total("length_cross"),
         length_squares=length_squares.reshape(len(length_squares), N_COLUMNS, N_COLUMNS),
-        log_ratio_length=[
-            sums.total(LOG_RATIO_LENGTH, slice(column * n_rows, (column + 1) * n_rows)) for column in range(N_COLUMNS)
-        ],
+        log_ratio_length=[sums.total(name) for name in LOG_RATIO_LENGTH],
     )
 
 
