@@ -209,9 +209,8 @@ def test_baseline_stands_on_the_pages_of_scores(inputs: SiteInputs, site: Path) 
     for page in (links.START, links.CLASSES, links.ABOUT):
         assert said in text_of(site, page), page
     row = next(row for row in found["per_class"] if row["precision_low"] is not None)
-    assert f"{row['precision']:.3f} ({row['precision_low']:.2f} to {row['precision_high']:.2f})" in text_of(
-        site, links.CLASSES
-    )
+    interval = f"{row['precision']:.3f} {row['precision_low']:.2f}\N{EN DASH}{row['precision_high']:.2f}"
+    assert interval in text_of(site, links.CLASSES)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ class ClassesView:
     wrong: GroupView | None
     not_compared: list[str]
     baseline: Markup | None = None
-    intervals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
