@@ -86,7 +86,7 @@ def write_site_inputs(
             n_parameters=1234,
             sha256={"a": "b"},
         ),
-        metrics=_card(folder / "metrics.json", model_schemas.METRICS, splits={"test": _SCORES}),
+        metrics=_card(folder / "metrics.json", model_schemas.METRICS, **_METRICS),
         attention=attention,
         figures=_write_figures(folder / "figures"),
         provenance={"git commit": "0" * 40, "python": "3.11"},
@@ -121,7 +121,16 @@ def site_settings(max_megabytes: float = 900, **report: Any) -> RenderSite:
     return RenderSite(study=parse_study(study, "test"))
 
 
-_SCORES = {"n": 40, "accuracy": 0.875, "macro_f1": 0.861}
+_METRICS = {
+    "splits": {"validation": {"n": 40}, "test": {"n": 40, "n_truncated": 0, "accuracy": 0.875, "macro_f1": 0.861}},
+    "history": [
+        {"epoch": n, "train_loss": 1 / n, "validation_loss": 0.5 + 0.1 * abs(n - 2), "macro_f1": 0.8, "accuracy": 0.8}
+        for n in (1, 2, 3)
+    ],
+    "best_epoch": 2,
+    "best_epoch_by": "validation_loss",
+    "stopped_early": False,
+}
 _SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><rect width="320" height="99"/></svg>'
 # A single grey pixel.
 _PNG = (

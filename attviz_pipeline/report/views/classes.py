@@ -136,7 +136,7 @@ class ClassesView:
     confusion: ConfusionView | None
     not_compared: list[str]
     baseline: Markup | None = None
-    intervals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -54,11 +54,11 @@ def scores_view(study: StudyView, assessment: Mapping[str, Any]) -> ScoresView:
     )
 
 
-def intervals_of_classes(assessment: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Write the intervals of precision and recall of every class that has some: `0.31 to 0.78`."""
+def intervals_of_classes(assessment: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return the bounds of precision and recall by name of the class; those that have no interval are missing."""
     return {
         row["label"]: {
-            score: f"{row[f'{score}_low']:.2f} to {row[f'{score}_high']:.2f}"
+            score: (row[f"{score}_low"], row[f"{score}_high"])
             for score in ("precision", "recall")
             if row[f"{score}_low"] is not None
         }
