@@ -39,7 +39,7 @@ def _caption(likeness: Likeness) -> str:
     return (
         f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads are in the order of the dendrogram "
         f"(average linkage); the strips show their layers. Grey pairs are no more similar than chance: "
-        f"q > {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
+        f"q ≥ {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
         f"{likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 
@@ -90,7 +90,7 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 
 def _plot_pairs(axes: Axes, likeness: Likeness, order: np.ndarray) -> AxesImage:
     values = likeness.square("value")[np.ix_(order, order)]
-    by_chance = likeness.square("q")[np.ix_(order, order)] > SIGNIFICANT
+    by_chance = likeness.square("q")[np.ix_(order, order)] >= SIGNIFICANT
     # Yellow, the light end, is similar in both measures. No colour of this map resembles the grey of chance.
     colours = "viridis" if likeness.measure.high_is_similar else "viridis_r"
     image = axes.imshow(np.where(by_chance, np.nan, values), cmap=colours, norm=_norm(values, by_chance))

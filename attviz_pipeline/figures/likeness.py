@@ -107,9 +107,9 @@ class Likeness:
         """Shares of pairs that are more, and less, similar than chance, in words."""
         value, low, high = (self.pairs[name].to_numpy() for name in ("value", "null_low", "null_high"))
         less = value < low if self.measure.high_is_similar else value > high
-        more = self.pairs["q"].to_numpy() <= SIGNIFICANT
+        more = self.pairs["q"].to_numpy() < SIGNIFICANT
         return (
-            f"{_share(more)} of the {len(value):,} pairs are more similar than chance (q ≤ {SIGNIFICANT}). "
+            f"{_share(more)} of the {len(value):,} pairs are more similar than chance (q < {SIGNIFICANT}). "
             f"{_share(less)} are less similar than in 97.5 % of the permutations, as 2.5 % are by chance."
             f"{self._untested}"
         )

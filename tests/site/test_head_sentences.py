@@ -8,7 +8,7 @@ from sentence_views import HOSTILE, effect_view, imported, study_view, words
 
 from attviz_pipeline.report.sentences import heads as sentences
 from attviz_pipeline.report.views.head_map import LikenessView
-from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView
+from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView
 from attviz_pipeline.report.views.likeness import MEASURES, NeighboursView, PairView
 from attviz_pipeline.report.views.offsets import OffsetRowView, OffsetView
 from attviz_pipeline.report.views.profiles import ProfileView
@@ -29,6 +29,7 @@ def grid(*heads: HeadView, relative: bool = True) -> HeadsView:
         strongest=max(heads, key=lambda one: one.mean),
         weakest=min(heads, key=lambda one: one.mean),
         most_varied=max(heads, key=lambda one: one.std),
+        evenness=EvennessView([], [], 1.5, 0),
     )
 
 
@@ -38,13 +39,28 @@ def profile(role: str, value: float) -> ProfileView:
 
 def neighbours(*q: float, measure: str = "fuji", n_beyond_chance: int = 0) -> list[NeighboursView]:
     pairs = [PairView(OTHER, 0.8, 0.1, 0.3, value, value) for value in q]
-    return [NeighboursView(MEASURES[measure], pairs, [], n_beyond_chance, 5)]
+    return [NeighboursView(MEASURES[measure], pairs, [], n_beyond_chance, 5, constant=False)]
 
 
-def likeness(n_beyond_chance: int, n_groups: int = 1) -> LikenessView:
-    numbers = {"n_beyond_chance": n_beyond_chance, "n_pairs": 15, "n_groups": n_groups, "silhouette": 0.412}
-    others: dict[str, Any] = {"points": [], "width": 1, "height": 1, "pairs": [], "stress": 0, "matrix": {}}
-    return LikenessView(measure="fuji", text=MEASURES["fuji"], **numbers, **others)
+def likeness(n_beyond_chance: int, **others: Any) -> LikenessView:  # noqa: ANN401 - any field
+    values = {
+        "measure": "fuji",
+        "text": MEASURES["fuji"],
+        "n_beyond_chance": n_beyond_chance,
+        "n_pairs": 15,
+        "n_constant": 0,
+        "outcome": "found",
+        "n_groups": 3,
+        "silhouette": 0.412,
+        "silhouette_by_chance": 0.187,
+        "points": [],
+        "width": 1,
+        "height": 1,
+        "pairs": [],
+        "stress": 0,
+        "matrix": {},
+    }
+    return LikenessView(**(values | others))
 
 
 def distance(strongest: OffsetRowView | None) -> OffsetView:
@@ -166,9 +182,19 @@ def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
     )
     assert sentences.similar_pairs(likeness(1), study_view()).startswith("1 of 15 pairs of heads is more similar")
     assert sentences.similar_pairs(likeness(7), study_view()).startswith("7 of 15 pairs of heads are more similar")
-    assert sentences.head_groups(likeness(7)) == "Clustering finds no groups."
-    assert sentences.head_groups(likeness(7, n_groups=3)) == (
-        "Clustering gives 3 groups, mean silhouette 0.41 (1: clearly separated groups, 0: no groups)."
+    beside = (
+        "a mean silhouette of 0.41; 95 % of clouds without groups have at most 0.19 (1: clearly separated groups, 0: "
+        "no groups)."
+    )
+    assert sentences.head_groups(likeness(7), study_view()) == (
+        f"There are 3 groups of heads beyond chance, with {beside}"
+    )
+    assert sentences.head_groups(likeness(7, outcome="nothing_found"), study_view()) == (
+        f"No groups of heads are beyond chance: the best grouping has {beside}"
+    )
+    assert (
+        sentences.head_groups(likeness(7, outcome="not_compared", silhouette_by_chance=None), study_view())
+        == "The heads were not grouped: fewer than four vary within documents."
     )
     assert "Heads were not compared with each other" in sentences.not_compared(study_view())
 
@@ -185,6 +211,33 @@ def test_lists_of_a_head_name_their_support() -> None:
     assert sentences.rank(1, 1) == ""
     assert sentences.profile_means(profile("next", 0.8)).startswith("Means over 55 documents, with 95 % intervals")
     assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
+
+
+def test_heads_that_do_not_vary_were_not_tested() -> None:
+    some = sentences.similar_pairs(likeness(0, n_constant=2, n_pairs=6), study_view())
+    assert words(some) == (
+        "None of 6 pairs of heads is more similar than chance (permutation test, q < 0.05). 2 heads treat all tokens "
+        "of a document nearly alike and were not tested."
+    )
+    none = sentences.similar_pairs(likeness(0, n_constant=6, n_pairs=0), study_view())
+    assert words(none) == "6 heads treat all tokens of a document nearly alike and were not tested."
+    [view] = neighbours(1)
+    assert sentences.nearest_head([replace(view, constant=True)], study_view(), "") == (
+        "Its similarity to others was not tested: it treats all tokens of a document nearly alike."
+    )
+    assert "all others treat" in sentences.nearest_head([replace(view, n_others=0)], study_view(), "")
+
+
+def test_even_attention_is_said_from_half_of_the_heads() -> None:
+    half = EvennessView([True, True, True, False, False, False], [False] * 6, 1.5, 40)
+    assert sentences.even_attention(half, study_view()) == (
+        "3 of 6 heads attend nearly evenly: self-attention is typically within a factor of 1.5 of even attention, 1/n "
+        "for n tokens (40 documents). Differences between such heads are small."
+    )
+    assert sentences.even_attention(replace(half, even=[True, True, *[False] * 4]), study_view()) == ""
+    assert sentences.even_attention(replace(half, even=[]), study_view()) == ""
+    assert sentences.even_head(half, 0).startswith("It attends nearly evenly: its self-attention is typically within")
+    assert sentences.even_head(half, 5) == sentences.even_head(replace(half, even=[]), 0) == ""
 
 
 def test_the_strongest_distance_is_said_from_twice_even_attention() -> None:

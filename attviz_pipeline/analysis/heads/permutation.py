@@ -23,7 +23,7 @@ class NullComparison(NamedTuple):
         null_low: 2.5 % quantile of the permutations.
         null_high: 97.5 % quantile of the permutations.
         p: One-sided p-value: (1 + permutations at least as similar) / (1 + permutations).
-        q: `p` adjusted by Benjamini and Hochberg 1995: if all pairs with q <= 0.05 are called similar, 5 % of these
+        q: `p` adjusted by Benjamini and Hochberg 1995: if all pairs with q < 0.05 are called similar, 5 % of these
             calls are expected to be false.
     """
 

@@ -14,7 +14,7 @@ from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
-from attviz_pipeline.report.views.heads import HeadsView, HeadView, RelativeView, RelativeViews
+from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
 from attviz_pipeline.report.views.offsets import OffsetView
 from attviz_pipeline.report.views.profiles import ProfileView
@@ -52,6 +52,29 @@ def _times_even(relative: RelativeView | None) -> str:
     return (
         f"Its ratio to even attention, 1/n for n tokens, has the geometric mean {significant(relative.times)} over "
         f"{plural(relative.n_documents, 'document')}{interval}."
+    )
+
+
+def even_attention(evenness: EvennessView, study: StudyView) -> str:
+    """Say that a model attends nearly evenly: at least half of its heads do."""
+    n_even = sum(evenness.even)
+    if not evenness.even or 2 * n_even < len(evenness.even):
+        return ""
+    of = heads_of(len(evenness.even), study)
+    return (
+        f"{count(n_even)} of {of} {'attends' if n_even == 1 else 'attend'} nearly evenly: self-attention is typically "
+        f"within a factor of {evenness.within:g} of even attention, 1/n for n tokens "
+        f"({plural(evenness.n_documents, 'document')}). Differences between such {_noun(study)}s are small."
+    )
+
+
+def even_head(evenness: EvennessView, row: int) -> str:
+    """Say that a head attends nearly evenly; nothing if it does not, or where no document was compared."""
+    if not evenness.even or not evenness.even[row]:
+        return ""
+    return (
+        f"It attends nearly evenly: its self-attention is typically within a factor of {evenness.within:g} of even "
+        f"attention, 1/n for n tokens ({plural(evenness.n_documents, 'document')})."
     )
 
 
@@ -130,6 +153,11 @@ def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: s
             _noun(study)
         )
     view = neighbours[0]
+    if view.constant or not view.n_others:
+        which = "it treats" if view.constant else "all others treat"
+        return Markup("Its similarity to others was not tested: {} all tokens of a document nearly alike.").format(
+            which
+        )
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
     of = plural(view.n_others, f"other {_noun(study)}")
     if nearest is None or not view.n_beyond_chance:
@@ -182,22 +210,37 @@ def not_compared(study: StudyView) -> str:
 
 
 def similar_pairs(likeness: LikenessView, study: StudyView) -> str:
-    """Say how many pairs of heads are more similar than chance."""
-    of = plural(likeness.n_pairs, "pair")
+    """Say how many pairs of heads are more similar than chance, and how many heads were not tested."""
+    constant = ""
+    if likeness.n_constant:
+        verb = "treats" if likeness.n_constant == 1 else "treat"
+        constant = f"{heads_of(likeness.n_constant, study)} {verb} all tokens of a document nearly alike and"
+        constant += " was not tested." if likeness.n_constant == 1 else " were not tested."
+    return said([_tested_pairs(likeness, study), constant])
+
+
+def _tested_pairs(likeness: LikenessView, study: StudyView) -> str:
+    if not likeness.n_pairs:
+        return ""
+    of = f"{plural(likeness.n_pairs, 'pair')} of {_noun(study)}s"
     if not likeness.n_beyond_chance:
-        return f"None of {of} of {_noun(study)}s is more similar than chance ({TEST})."
+        return f"None of {of} is more similar than chance ({TEST})."
     verb = "is" if likeness.n_beyond_chance == 1 else "are"
-    return f"{count(likeness.n_beyond_chance)} of {of} of {_noun(study)}s {verb} more similar than chance ({TEST})."
+    return f"{count(likeness.n_beyond_chance)} of {of} {verb} more similar than chance ({TEST})."
 
 
-def head_groups(likeness: LikenessView) -> str:
-    """Say how many groups of heads there are, and how clearly they are separated."""
-    if likeness.n_groups < 2:
-        return "Clustering finds no groups."
-    return (
-        f"Clustering gives {count(likeness.n_groups)} groups, mean silhouette {likeness.silhouette:.2f} (1: clearly "
-        f"separated groups, 0: no groups)."
+def head_groups(likeness: LikenessView, study: StudyView) -> str:
+    """Say how many groups of heads there are beyond chance, or that there are none, or that none were looked for."""
+    noun, chance = _noun(study), likeness.silhouette_by_chance
+    if likeness.outcome == "not_compared" or chance is None:
+        return f"The {noun}s were not grouped: fewer than four vary within documents."
+    beside = (
+        f"a mean silhouette of {likeness.silhouette:.2f}; 95 % of clouds without groups have at most {chance:.2f} (1: "
+        f"clearly separated groups, 0: no groups)"
     )
+    if likeness.outcome == "nothing_found":
+        return f"No groups of {noun}s are beyond chance: the best grouping has {beside}."
+    return f"There are {count(likeness.n_groups)} groups of {noun}s beyond chance, with {beside}."
 
 
 def map_of_heads(likeness: LikenessView) -> str:

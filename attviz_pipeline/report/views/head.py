@@ -15,7 +15,14 @@ from attviz_pipeline.report.views.head_terms import (
     read_head_terms,
     tokens_by_head,
 )
-from attviz_pipeline.report.views.heads import HeadView, RelativeView, RelativeViews, read_relative
+from attviz_pipeline.report.views.heads import (
+    EvennessView,
+    HeadView,
+    RelativeView,
+    RelativeViews,
+    read_evenness,
+    read_relative,
+)
 from attviz_pipeline.report.views.histogram import HistogramView, highest_share, histogram_view
 from attviz_pipeline.report.views.likeness import Likeness, NeighboursView, read_likeness
 from attviz_pipeline.report.views.mean_maps import MeanMaps, MeanMapView, read_mean_maps
@@ -41,6 +48,7 @@ class HeadEvidence:
         offsets: Attention by the distance of key and query.
         mean_maps: Attention by the position of query and key in the text.
         relative: Means as multiples of even attention.
+        evenness: Which of them attend nearly evenly.
         metrics: What heads can be coloured by.
     """
 
@@ -52,6 +60,7 @@ class HeadEvidence:
     offsets: Offsets
     mean_maps: MeanMaps
     relative: RelativeViews
+    evenness: EvennessView
     metrics: list[MetricView]
 
 
@@ -66,6 +75,8 @@ class HeadPageView:
     rank: int
     n_heads: int
     relative: RelativeView | None
+    evenness: EvennessView
+    row: int
     profile: ProfileView | None
     neighbours: list[NeighboursView]
     effects: list[EffectView]
@@ -101,6 +112,7 @@ def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyVie
         offsets=offsets,
         mean_maps=read_mean_maps(maps, study.n_rows),
         relative=read_relative(inputs.terms.head_intervals),
+        evenness=read_evenness(inputs.comparison.head_clusters),
         metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets),
     )
 
@@ -131,6 +143,8 @@ def iter_head_pages(
             rank=ranks[row],
             n_heads=len(heads),
             relative=evidence.relative.get((head.layer, head.head)),
+            evenness=evidence.evenness,
+            row=row,
             profile=evidence.profiles.view(row),
             neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
             effects=effects,

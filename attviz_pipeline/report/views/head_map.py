@@ -1,5 +1,7 @@
 """Similarity of heads on the page of all heads: a matrix, a map, and the most similar pairs."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +30,12 @@ class PointView:
 
 @dataclass(frozen=True)
 class LikenessView:
-    """One measure: the matrix as the page's script draws it, the map, and the most similar pairs."""
+    """One measure: the matrix as the page's script draws it, the map, and the most similar pairs.
+
+    `n_pairs` were tested, of heads that vary within documents; `n_constant` do not. `n_groups` have two heads or more.
+    `silhouette` is that of the best grouping, found or not; 95 % of clouds without groups have at most
+    `silhouette_by_chance`.
+    """
 
     measure: str
     text: MeasureText
@@ -38,8 +45,11 @@ class LikenessView:
     pairs: list[tuple[HeadRef, PairView]]
     n_beyond_chance: int
     n_pairs: int
+    n_constant: int
+    outcome: str
     n_groups: int
     silhouette: float
+    silhouette_by_chance: float | None
     stress: float
     matrix: dict[str, Any]
 
@@ -59,9 +69,12 @@ def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
         height=height,
         pairs=[(study.head_of(first[i]), likeness.pair(first[i], second[i], study)) for i in best],
         n_beyond_chance=int((q < SIGNIFICANT).sum()),
-        n_pairs=len(first),
-        n_groups=likeness.facts["n_clusters"],
+        n_pairs=math.comb(n - len(likeness.constant), 2),
+        n_constant=len(likeness.constant),
+        outcome=likeness.facts["outcome"],
+        n_groups=sum(size > 1 for size in Counter(likeness.places["cluster"].tolist()).values()),
         silhouette=likeness.facts["silhouette"],
+        silhouette_by_chance=chance["quantile_95"] if (chance := likeness.facts["silhouette_by_chance"]) else None,
         stress=likeness.facts["stress"],
         matrix=_matrix(likeness),
     )

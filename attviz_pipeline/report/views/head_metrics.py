@@ -62,7 +62,7 @@ def head_metrics(  # noqa: PLR0913 - one parameter per statistic
         *_of_profiles(profiles),
         *_of_offsets(offsets),
         *_of_classes(len(heads), separation),
-        *(_clusters(measure) for measure in likeness),
+        *(_clusters(measure) for measure in likeness if measure.facts["outcome"] == "found"),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
+from attviz_pipeline.artifacts import comparison_schemas, files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.views.histogram import bounds
 from attviz_pipeline.report.views.study import StudyView
@@ -48,11 +48,30 @@ RelativeViews = Mapping[tuple[int, int], RelativeView]
 
 
 @dataclass(frozen=True)
+class EvennessView:
+    """How near heads are to even attention, over the documents in which heads are compared.
+
+    Args:
+        even: Whether the n a of a head's tokens is typically within the factor `within` of 1, [row]; empty where no
+            document was compared.
+        constant: Whether a head's tokens are typically within this factor of each other in a document, [row].
+        within: The factor.
+        n_documents: Documents compared.
+    """
+
+    even: list[bool]
+    constant: list[bool]
+    within: float
+    n_documents: int
+
+
+@dataclass(frozen=True)
 class HeadsView:
     """The page of all heads; `rows` is [layer][head]."""
 
     rows: list[list[HeadView]]
     relative: RelativeViews
+    evenness: EvennessView
     strongest: HeadView
     weakest: HeadView
     most_varied: HeadView
@@ -83,12 +102,31 @@ def read_relative(path: Path) -> dict[tuple[int, int], RelativeView]:
     }
 
 
-def heads_view(heads: Sequence[HeadView], relative: RelativeViews, study: StudyView) -> HeadsView:
+def read_evenness(path: Path) -> EvennessView:
+    """Read which heads attend nearly evenly (schema HEAD_CLUSTERS).
+
+    Raises:
+        ArtifactError: The table is missing or damaged.
+    """
+    facts = files.read_facts(path, comparison_schemas.HEAD_CLUSTERS)
+    constant = set(facts["constant_heads"])
+    return EvennessView(
+        even=[deviation < math.log(facts["even_within"]) for deviation in facts["head_deviation"]],
+        constant=[row in constant for row in range(len(facts["head_deviation"]))],
+        within=facts["even_within"],
+        n_documents=facts["n_documents"],
+    )
+
+
+def heads_view(
+    heads: Sequence[HeadView], relative: RelativeViews, evenness: EvennessView, study: StudyView
+) -> HeadsView:
     """Put together the page of all heads."""
     n = study.n_heads
     return HeadsView(
         rows=[list(heads[start : start + n]) for start in range(0, len(heads), n)],
         relative=relative,
+        evenness=evenness,
         strongest=max(heads, key=lambda head: head.mean),
         weakest=min(heads, key=lambda head: head.mean),
         most_varied=max(heads, key=lambda head: head.std / head.mean if head.mean else 0),

@@ -27,7 +27,7 @@ def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
     likeness = [likeness_view(measure, study) for measure in evidence.likeness]
     groups = list(dict.fromkeys(metric.group for metric in evidence.metrics))
     return HeadsPageView(
-        grid=heads_view(evidence.heads, evidence.relative, study),
+        grid=heads_view(evidence.heads, evidence.relative, evidence.evenness, study),
         metrics=[(group, [metric for metric in evidence.metrics if metric.group == group]) for group in groups],
         likeness=likeness,
         n_mapped=evidence.mean_maps.n_documents,

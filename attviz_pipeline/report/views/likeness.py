@@ -63,13 +63,18 @@ class PairView:
 
 @dataclass(frozen=True)
 class NeighboursView:
-    """The heads most and least similar to one head, by one measure, and how many of all are so beyond chance."""
+    """The heads most and least similar to one head, by one measure.
+
+    Of `n_others` with which it was tested, `n_beyond_chance` are more similar than chance. A head that is `constant`
+    within documents was not tested.
+    """
 
     text: MeasureText
     nearest: list[PairView]
     furthest: list[PairView]
     n_beyond_chance: int
     n_others: int
+    constant: bool
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class Likeness:
     pairs: dict[str, NDArray[np.float64]]
     places: dict[str, NDArray[Any]]
     facts: dict[str, Any]
+
+    @property
+    def constant(self) -> set[int]:
+        """Heads whose pairs were not tested, because their tokens are nearly alike within documents."""
+        return set(self.facts["constant_heads"])
 
     def ranked(self, row: int) -> list[int]:
         """All other heads, the most similar first; ties in the order of heads."""
@@ -98,7 +108,8 @@ class Likeness:
             [self.pair(row, other, study) for other in ranked[:n]],
             [self.pair(row, other, study) for other in reversed(furthest)],
             n_beyond_chance=int((self.pairs["q"][row] < SIGNIFICANT).sum()),
-            n_others=len(ranked),
+            n_others=len(ranked) - len(self.constant - {row}),
+            constant=row in self.constant,
         )
 
     def pair(self, row: int, other: int, study: StudyView) -> PairView:
