@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attviz_pipeline.artifacts import checksums, comparison_schemas, files, output_schemas
+from attviz_pipeline.artifacts import checksums, files, output_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -15,8 +15,8 @@ from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.classes import one_prediction
+from attviz_pipeline.report.sentences.heads import even_attention
 from attviz_pipeline.report.sentences.scores import baseline
-from attviz_pipeline.report.sentences.study import attends_evenly
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views import (
     about,
@@ -126,9 +126,8 @@ class _SiteWriter:
 
     def _read_limits(self) -> list[str]:
         """Sentences about the model that limit what all pages show."""
-        facts = files.read_facts(self._inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)
         limits = [
-            attends_evenly(facts["n_even_heads"], facts["even_within"], self._study),
+            even_attention(self._evidence.evenness, self._study),
             one_prediction(self._classes.only_prediction(self._study), self._study),
         ]
         return [limit for limit in limits if limit]

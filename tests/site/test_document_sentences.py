@@ -13,7 +13,6 @@ from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document, documents, parts
 from attviz_pipeline.report.sentences.document import Ranked
 from attviz_pipeline.report.sentences.study import (
-    attends_evenly,
     by_position,
     distribution_of_head,
     documents_with_maps,
@@ -147,19 +146,6 @@ def test_unknown_tokens_are_told_where_there_are_any() -> None:
         "1 token of text (0.5 %), in 1 document, is unknown to the model"
     )
     assert "Rankings exclude them" in unknown_tokens(study_view(n_unknown_tokens=2, **numbers))
-
-
-def test_even_attention_is_told_of_at_least_half_of_the_heads() -> None:
-    study = study_view()
-
-    assert not attends_evenly(0, 1.5, study)
-    assert not attends_evenly(35, 1.5, study)
-    assert attends_evenly(36, 1.5, study).startswith("This model attends nearly evenly in 36 of 72 heads: there, self-")
-    assert attends_evenly(72, 1.5, study) == (
-        "This model attends nearly evenly: in all 72 heads, self-attention is typically within a factor of 1.5 of 1/n, "
-        "n being the number of tokens."
-    )
-    assert "in its one vector," in attends_evenly(1, 1.5, study_view(imported=True, n_layers=1, n_heads=1))
 
 
 def test_plots_of_a_head_say_what_they_show() -> None:

@@ -240,9 +240,14 @@ def test_heads_that_do_not_vary_were_not_tested() -> None:
     assert "all others treat" in sentences.nearest_head([replace(view, n_others=0)], study_view(), "")
 
 
-def test_even_attention_of_a_head_is_said() -> None:
+def test_even_attention_is_said_from_half_of_the_heads() -> None:
     half = EvennessView([True, True, True, False, False, False], 1.5, 40)
-    assert half.n_even == 3
+    assert sentences.even_attention(half, study_view()) == (
+        "3 of 6 heads attend nearly evenly: self-attention is typically within a factor of 1.5 of even attention, 1/n "
+        "for n tokens (40 documents). Differences between such heads are small."
+    )
+    assert sentences.even_attention(replace(half, even=[True, True, *[False] * 4]), study_view()) == ""
+    assert sentences.even_attention(replace(half, even=[]), study_view()) == ""
     assert sentences.even_head(half, 0).startswith("It attends nearly evenly: its self-attention is typically within")
     assert sentences.even_head(half, 5) == sentences.even_head(replace(half, even=[]), 0) == ""
 

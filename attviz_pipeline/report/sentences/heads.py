@@ -55,6 +55,18 @@ def _times_even(relative: RelativeView | None) -> str:
     )
 
 
+def even_attention(evenness: EvennessView, study: StudyView) -> str:
+    """Say that a model attends nearly evenly: at least half of its heads do."""
+    if not evenness.even or 2 * evenness.n_even < len(evenness.even):
+        return ""
+    of = heads_of(len(evenness.even), study)
+    return (
+        f"{count(evenness.n_even)} of {of} {'attends' if evenness.n_even == 1 else 'attend'} nearly evenly: "
+        f"self-attention is typically within a factor of {evenness.within:g} of even attention, 1/n for n tokens "
+        f"({plural(evenness.n_documents, 'document')}). Differences between such {_noun(study)}s are small."
+    )
+
+
 def even_head(evenness: EvennessView, row: int) -> str:
     """Say that a head attends nearly evenly; nothing if it does not, or where no document was compared."""
     if not evenness.even or not evenness.even[row]:

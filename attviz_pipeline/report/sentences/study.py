@@ -18,24 +18,6 @@ def unknown_tokens(study: StudyView) -> str:
     )
 
 
-def attends_evenly(n_even: int, within: float, study: StudyView) -> str:
-    """Say that the heads attend nearly evenly; empty unless at least half of them do.
-
-    Args:
-        n_even: Heads whose self-attention is typically within a factor of even attention.
-        within: That factor.
-        study: Facts of the study.
-    """
-    if not n_even or 2 * n_even < study.n_rows:
-        return ""
-    noun = "vector" if study.imported else "head"
-    if n_even == study.n_rows:
-        who = "This model attends nearly evenly: in " + (f"its one {noun}" if n_even == 1 else f"all {n_even} {noun}s")
-    else:
-        who = f"This model attends nearly evenly in {n_even} of {study.n_rows} {noun}s: there"
-    return f"{who}, self-attention is typically within a factor of {within:g} of 1/n, n being the number of tokens."
-
-
 def documents_with_maps(study: StudyView) -> str:
     """Say which documents have token-to-token maps; empty where none has."""
     n_mapped = len(study.map_reasons)
