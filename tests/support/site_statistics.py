@@ -17,7 +17,7 @@ from attviz_pipeline.analysis.predictions.assess_predictions import assess_predi
 from attviz_pipeline.analysis.terms.describe_terms import describe_terms
 from attviz_pipeline.analysis.terms.list_terms import list_terms
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
-from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
 from attviz_pipeline.config.settings import (
     AssessmentSettings,
@@ -102,7 +102,20 @@ def _describe(folder: Path, attention: Sequence[Path]) -> None:
         measures,
         terms,
     )
-    group_documents(GroupDocuments(seed=SEED), [m.document_heads for m in measures], folder / "document_groups.parquet")
+    grouped = [_with_groups(measured.document_heads) for measured in measures]
+    group_documents(GroupDocuments(seed=SEED), grouped, folder / "document_groups.parquet")
+
+
+def _with_groups(document_heads: Path) -> Path:
+    """Write a copy in which one head is more active in every third document: invented documents have no groups."""
+    facts = files.read_facts(document_heads, term_schemas.DOCUMENT_HEADS)
+    columns = files.read_table(document_heads, term_schemas.DOCUMENT_HEADS).to_pydict()
+    for position, values in zip(columns["position"], columns["log_ratio"], strict=True):
+        if position % 3 == 0 and values:
+            values[0] += 9
+    path = document_heads.with_name(f"grouped-{document_heads.name}")
+    files.write_table(path, term_schemas.DOCUMENT_HEADS, columns, facts)
+    return path
 
 
 def add_full_mode(path: Path) -> None:
