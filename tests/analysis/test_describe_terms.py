@@ -325,4 +325,5 @@ class TestShrinkage:
         one = shrink(np.array([0.3]), np.array([0.1]), np.array([0.5]), np.array([2]))
 
         assert one.means.tolist() == [0.3]
-        assert shrink(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64)).means.size == 0
+        none = shrink(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64))
+        assert (none.means.size, none.centre, none.spread, none.std) == (0, 0.0, 0.0, 0.0)
