@@ -160,14 +160,13 @@ def importers(path: str) -> list[str]:
 
 
 def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
-    """Return the tests that call the function; outside of functions, the tests of the file and of its importers."""
-    files = () if named.mutant.function else (named.path, *importers(named.path))
+    """Return the tests that call the function; if none does, or outside of functions, those of file and importers."""
     function = f"{named.path}::{named.mutant.function}"
-    names = [
-        name
-        for name, test in recorded.items()
-        if any(called == function or called.partition("::")[0] in files for called in test["functions"])
-    ]
+    names = [name for name, test in recorded.items() if function in test["functions"]]
+    if not names:
+        files = {named.path, *importers(named.path)}
+        paths = {name: {called.partition("::")[0] for called in test["functions"]} for name, test in recorded.items()}
+        names = [name for name in recorded if not files.isdisjoint(paths[name])]
     chosen, seconds = [], 0.0
     for name in sorted(names, key=lambda name: recorded[name]["seconds"]):
         seconds += recorded[name]["seconds"]
