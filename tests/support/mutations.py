@@ -64,7 +64,7 @@ def mutants_of(source: str) -> Iterator[Mutant]:
         seen[function, becomes] += 1
         number = seen[function, becomes]
         whole = b"".join([*lines[: node.lineno - 1], changed, *lines[node.end_lineno :]]).decode()
-        yield Mutant(function, node.lineno, becomes if number == 1 else f"{becomes} ({number})", whole)
+        yield Mutant(function, node.lineno, becomes if number == 1 else f"{becomes} #{number}", whole)
 
 
 def _changes(
