@@ -19,6 +19,7 @@ import sys
 import time
 import tomllib
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -154,10 +155,16 @@ def imported_by(file: Path) -> set[str]:
     return names | {str(node.module) for node in imports}
 
 
-def importers(path: str) -> list[str]:
-    """Return the files of the package that import a module."""
-    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return [str(file) for file in sorted(Path("attviz_pipeline").rglob("*.py")) if module in imported_by(file)]
+@cache
+def importers(path: str) -> frozenset[str]:
+    """Return the files of the package that import a module, and those that import them, and so on."""
+    imports = {str(file): imported_by(file) for file in Path("attviz_pipeline").rglob("*.py")}
+    found, new = frozenset[str](), {path}
+    while new:
+        modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in new}
+        new = {name for name, imported in imports.items() if not modules.isdisjoint(imported)} - found
+        found |= new
+    return found
 
 
 def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
