@@ -10,7 +10,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
-.PHONY: report publish export test test-rest test-all test-js faults lint lock reference screenshots clean
+.PHONY: report publish export test test-rest test-all test-js faults mutants lint lock reference screenshots clean
 
 report: .venv/report.installed
 	python -m attviz_pipeline check-config --config "$(CONFIG)"
@@ -44,6 +44,9 @@ faults: .venv/test.installed # inject every fault, try 100,000 random inputs, wr
 	ATTVIZ_FAULT_COUNTS=.faults.jsonl ATTVIZ_FUZZED_INPUTS=16000 ATTVIZ_KILLS_OF_A_STAGE=4 ATTVIZ_KILLS_OF_THE_WORKFLOW=8 \
 		$(PYTEST) tests/faults tests/dataset/test_fuzzed_readers.py
 	python tests/support/write_fault_table.py .faults.jsonl
+
+mutants: .venv/test.installed # put small faults into the code of the numbers, one at a time; most must fail a test
+	python tests/support/mutants.py
 
 lint: .venv/test.installed node_modules/installed
 	ruff check .

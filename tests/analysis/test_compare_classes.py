@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from term_study import TermStudy, invented, written
 
-from attviz_pipeline.analysis.classes.log_odds import log_odds
+from attviz_pipeline.analysis.classes.log_odds import log_odds, rescaled
 from attviz_pipeline.analysis.inference import benjamini_hochberg, hedges_g, permutation_p
 from attviz_pipeline.artifacts import files, term_schemas
 
@@ -193,6 +193,15 @@ class TestLogOdds:
 
     def test_a_single_term_has_nothing_to_be_compared_with(self) -> None:
         assert log_odds(np.array([[3.0, 1.0]]), np.array([4.0]), 5).z.tolist() == [[0.0, 0.0]]
+
+    def test_weighted_counts_add_up_to_the_occurrences(self) -> None:
+        attention = np.array([[3.0, 1.0], [0.5, 1.5]])
+
+        scaled, total = rescaled(attention, attention.sum(axis=1), 18)
+
+        assert_allclose(scaled, 3 * attention)
+        assert_allclose(total, [12, 6])
+        assert [part.tolist() for part in rescaled(0 * attention, np.zeros(2), 18)] == [[[0, 0], [0, 0]], [0, 0]]
 
 
 class TestDegenerate:

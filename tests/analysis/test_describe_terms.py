@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 
-from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights
+from attviz_pipeline.analysis.bootstrap import GOLDEN, _mix, document_keys, poisson_weights
 from attviz_pipeline.analysis.inference import expanded_tail, ratio_variance, t_interval
 from attviz_pipeline.analysis.shrinkage import shrink
 from attviz_pipeline.analysis.terms.describe_terms import describe_terms
@@ -249,6 +249,12 @@ class TestBootstrap:
         assert (poisson_weights(document_keys(1, ["b"]), range(10))[0] == poisson_weights(keys, range(10))[1]).all()
         assert (poisson_weights(document_keys(2, ["a", "b"]), range(50)) != poisson_weights(keys, range(50))).any()
 
+    def test_numbers_are_those_of_splitmix64(self) -> None:
+        """The first numbers of the published generator with the seed 1234567."""
+        numbers = _mix(np.uint64(1234567) + np.arange(1, 4, dtype=np.uint64) * GOLDEN)
+
+        assert numbers.tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
     @pytest.mark.parametrize("n_documents", [12, 40])
     @pytest.mark.parametrize("shape", [None, 8], ids=["symmetric", "skewed"])
     def test_intervals_cover_the_truth_19_times_in_20(self, n_documents: int, shape: int | None) -> None:
@@ -334,4 +340,5 @@ class TestShrinkage:
         one = shrink(np.array([0.3]), np.array([0.1]), np.array([0.5]), np.array([2]))
 
         assert one.means.tolist() == [0.3]
-        assert shrink(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64)).means.size == 0
+        none = shrink(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64))
+        assert (none.means.size, none.centre, none.spread, none.std) == (0, 0.0, 0.0, 0.0)

@@ -123,6 +123,16 @@ def test_kernel_of_this_machine_passes_its_check(caplog: pytest.LogCaptureFixtur
     assert not caplog.records
 
 
+def test_kernel_is_checked_with_the_size_of_the_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(diagonal, "checked_kernel", lambda *wanted: asked.append(wanted) or diagonal._cpu_kernel)
+    query = torch.rand(2, 3, 7, 5)  # [document, head, query, size]
+
+    diagonal.self_attention_forward(torch.nn.Module(), query, query, query, None)
+
+    assert asked == [("cpu", torch.float32, 5)]
+
+
 def err_under_autocast(inputs: diagonal.AttentionInputs) -> tuple[Tensor, Tensor]:
     output, log_sum = diagonal._cpu_kernel(inputs)
     return output, log_sum.bfloat16().float() if torch.is_autocast_enabled("cpu") else log_sum

@@ -180,8 +180,9 @@ def test_card_that_promises_other_heads_is_refused_and_nothing_written(tmp_path:
 
 
 def test_overlap_as_long_as_the_window_is_refused() -> None:
-    with pytest.raises(AttentionError, match=r"window_overlap \(64\) must be smaller than the 62 tokens .* \(64\)"):
-        DocumentEncoder(make_tiny_tokenizer(), AttentionSettings(window_overlap=64), 64)
+    with pytest.raises(AttentionError, match=r"window_overlap \(62\) must be smaller than the 62 tokens .* \(64\)"):
+        DocumentEncoder(make_tiny_tokenizer(), AttentionSettings(window_overlap=62), 64)
+    DocumentEncoder(make_tiny_tokenizer(), AttentionSettings(window_overlap=61), 64)
 
 
 def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

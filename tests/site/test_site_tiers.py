@@ -16,6 +16,7 @@ from site_visits import Visitor, row_at, until
 from synthetic_site import MAPPED, site_settings, write_site_inputs
 
 from attviz_pipeline.aggregates import AGGREGATES, DEFINITIONS
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import links, payload
@@ -28,8 +29,10 @@ from attviz_pipeline.report.tiers import (
     BYTES_PER_MEASURE,
     BYTES_PER_TOKEN,
     BYTES_PER_VALUE,
+    COLUMNS,
     PAGE_BYTES,
     Tiers,
+    _smallest_site,
     choose_tiers,
 )
 from attviz_pipeline.report.views.study import StudyView, read_study_view
@@ -114,6 +117,16 @@ def test_a_budget_too_small_for_any_site_is_refused_with_the_least_that_would_do
     assert lightest(many_heads, 2_000_000) == pytest.approx(megabytes + 2, abs=0.06)
     with pytest.raises(ConfigError, match=rf"Set site.max_megabytes to {math.ceil(megabytes)} or more"):
         choose_tiers(index, study_of(many_heads, 0.001), 0)
+
+
+def test_every_value_of_a_token_makes_the_smallest_site_larger(many_heads: SiteInputs) -> None:
+    table = files.read_table(many_heads.statistics.document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
+    n_tokens, study = table["n_tokens"].to_numpy().astype(float), study_of(many_heads)
+    one_more = replace(study, token_measures=[*study.token_measures, "another"])
+
+    added = _smallest_site(table, n_tokens, one_more) - _smallest_site(table, n_tokens, study)
+
+    assert added == pytest.approx(BYTES_PER_MEASURE * n_tokens.sum())
 
 
 def test_documents_with_maps_have_every_head_whatever_the_room(many_heads: SiteInputs) -> None:

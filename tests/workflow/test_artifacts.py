@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import checksums, corpus_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
 VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
@@ -61,6 +63,24 @@ def test_table_comes_back_with_its_facts(tmp_path: Path) -> None:
 
 def test_other_tools_read_it(tmp_path: Path) -> None:
     assert pq.read_table(write(tmp_path / "table.parquet")).to_pandas()["id"].tolist() == ["a", "b"]
+
+
+def test_measured_values_are_split_by_significance_in_lists_too(tmp_path: Path) -> None:
+    measured = {
+        "float": ([0.5], pa.float32()),
+        "list": ([[0.5]], pa.list_(pa.float32())),
+        "long": ([[0.5]], pa.large_list(pa.float64())),
+        "codes": ([[7]], pa.list_(pa.uint8())),
+    }
+    others = {"count": ([7], pa.int64()), "name": (["a"], pa.string()), "words": ([["a"]], pa.list_(pa.string()))}
+    fields = [pa.field(name, arrow_type) for name, (_, arrow_type) in (measured | others).items()]
+    values = {name: column for name, (column, _) in (measured | others).items()}
+    files.write_table(tmp_path / "table", Schema("table", 1, "stage", "", pa.schema(fields)), values)
+
+    group = pq.ParquetFile(tmp_path / "table").metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    split = {column.path_in_schema.partition(".")[0] for column in columns if "BYTE_STREAM_SPLIT" in column.encodings}
+    assert split == set(measured)
 
 
 def test_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
