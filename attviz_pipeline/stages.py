@@ -20,6 +20,7 @@ from attviz_pipeline.config.settings import (
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
+    EvidenceSettings,
     ExportSettings,
     FiguresSettings,
     MapsSettings,
@@ -138,6 +139,14 @@ class ExtractMaps(Section):
     seed: int
     attention: AttentionSettings
     maps: MapsSettings
+
+
+class ComputeGradients(Section):
+    """Settings of the stage `compute_gradients`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
 
 
 class DrawFigures(Section):
@@ -278,6 +287,7 @@ class Stage:
 
 _ATTENTION = each_shard("attention", "self-attention")
 _STATISTICS = "folder of the statistics"
+_SAMPLE = (file("document_index", "all documents with their predictions"), each_shard("shards", "documents"))
 _CHECKPOINT = file("checkpoint", "folder of the classifier")
 _CARD = file("card", "facts of the classifier")
 _VOCABULARY = file("vocabulary", "terms and their counts")
@@ -344,12 +354,7 @@ STAGES: Mapping[str, Stage] = {
             "Select documents and extract their token-to-token attention in every head.",
             "attention.maps",
             ExtractMaps,
-            reads=(
-                file("document_index", "all documents with their predictions"),
-                each_shard("shards", "documents"),
-                _CHECKPOINT,
-                _CARD,
-            ),
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
             writes=(
                 file("maps", "token-to-token maps"),
                 file("selection", "documents with maps, and the reason for each"),
@@ -458,6 +463,15 @@ STAGES: Mapping[str, Stage] = {
             writes=(file("head_profiles", "what each head attends to, and its role"),),
         ),
         Stage(
+            "compute_gradients",
+            "Compute how the prediction depends on each token's embedding and on each head (gradients).",
+            "evidence",
+            ComputeGradients,
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            writes=(file("gradients", "gradients of the sample"),),
+            uses_model=True,
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -511,7 +525,14 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
-LACKING_WITHOUT_MODEL = {PrepareDataset, ShardDocuments, PrepareModel, ExtractAttention, ExtractMaps}
+LACKING_WITHOUT_MODEL = {
+    PrepareDataset,
+    ShardDocuments,
+    PrepareModel,
+    ExtractAttention,
+    ExtractMaps,
+    ComputeGradients,
+}
 """Settings of the stages that do not exist in a study with imported attention."""
 
 _Section = TypeVar("_Section", bound=Section)

@@ -308,3 +308,20 @@ class TestImportedAttention:
     def test_has_no_stage_of_a_model(self, stage: type[Section]) -> None:
         with pytest.raises(ConfigError, match="Run import-attention instead"):
             slice_for(parse_study(self.STUDY, "test"), stage)
+
+
+def test_evidence_needs_a_model() -> None:
+    study = {"name": "x", "dataset": {"source": "a.json", "format": "attviz_json"}, "evidence": {"enabled": True}}
+
+    with pytest.raises(
+        ConfigError, match=r"evidence +`enabled` needs the model, which attention that comes from a file"
+    ):
+        parse_study(study, "x")
+
+
+def test_fractions_and_scores_of_evidence_are_different_ones() -> None:
+    study = {"name": "x", "dataset": {"source": "a.csv"}, "model": {"source": "bert"}}
+
+    for values in ({"fractions": [0.1, 0.1]}, {"scores": ["rollout", "rollout"]}):
+        with pytest.raises(ConfigError, match="must not repeat a value"):
+            parse_study(study | {"evidence": values}, "x")
