@@ -149,6 +149,22 @@ class ComputeGradients(Section):
     evidence: EvidenceSettings
 
 
+class LeaveTokensOut(Section):
+    """Settings of the stage `leave_tokens_out`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class MeasureFaithfulness(Section):
+    """Settings of the stage `measure_faithfulness`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -472,6 +488,31 @@ STAGES: Mapping[str, Stage] = {
             uses_model=True,
         ),
         Stage(
+            "leave_tokens_out",
+            "Compute what the prediction becomes without each token of a document.",
+            "evidence",
+            LeaveTokensOut,
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            writes=(file("leave_one_out", "changes of the probabilities"),),
+            uses_model=True,
+        ),
+        Stage(
+            "measure_faithfulness",
+            "Measure whether token scores point at the tokens that the prediction depends on.",
+            "evidence",
+            MeasureFaithfulness,
+            reads=(
+                *_SAMPLE,
+                _ATTENTION,
+                _CHECKPOINT,
+                _CARD,
+                file("gradients", "gradients of the sample"),
+                file("leave_one_out", "changes of the probabilities"),
+            ),
+            writes=(file("faithfulness", "falls of the predicted class's probability"),),
+            uses_model=True,
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -532,6 +573,8 @@ LACKING_WITHOUT_MODEL = {
     ExtractAttention,
     ExtractMaps,
     ComputeGradients,
+    LeaveTokensOut,
+    MeasureFaithfulness,
 }
 """Settings of the stages that do not exist in a study with imported attention."""
 

@@ -62,6 +62,11 @@ class SampledDocument:
         return np.where(special & ~kept, -1, n_before + places - chosen.first)
 
 
+def is_too_short(document: SampledDocument) -> bool:
+    """Whether a document has too few tokens of text to remove one or to rank them."""
+    return len(document.text_tokens) < LEAST_TOKENS
+
+
 def draw_sample(index: pa.Table, n_documents: int, seed: int) -> pa.Table:
     """Draw documents in proportion to classes and, within each class, thirds of length.
 

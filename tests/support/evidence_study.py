@@ -1,6 +1,7 @@
 """A tiny classifier and a few texts, some in several windows, for tests of the stages of evidence."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,11 @@ class EvidenceStudy:
         tables = [files.read_table(path, attention_schemas.ATTENTION).to_pylist() for path in self.attention]
         return sorted((row for table in tables for row in table), key=lambda row: row["position"])
 
+    @cached_property
+    def unchanged_model(self) -> PreTrainedModel:
+        """The classifier, for tests that do not change it."""
+        return self.model()
+
     def model(self) -> PreTrainedModel:
         loaded: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             self.checkpoint, attn_implementation="eager"
@@ -86,7 +92,7 @@ class EvidenceStudy:
         return float(np.log(self.probabilities(windows)[label]))
 
     def probabilities(self, windows: Sequence[Sequence[int]]) -> Array:
-        model = self.model()
+        model = self.unchanged_model
         with torch.no_grad():
             outputs = [model(input_ids=torch.tensor([window])).logits[0].double().softmax(-1) for window in windows]
         return torch.stack(outputs).mean(dim=0).numpy()

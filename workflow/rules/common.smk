@@ -142,7 +142,11 @@ SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
 
 # What evidence adds to the results of a study.
-EVIDENCE = [f"{RESULTS}/evidence/gradients.parquet"] if STUDY.evidence.enabled else []
+EVIDENCE = [
+    f"{RESULTS}/evidence/{table}.parquet"
+    for table in ("gradients", "leave_one_out", "document_faithfulness")
+    if STUDY.evidence.enabled
+]
 
 
 wildcard_constraints:
