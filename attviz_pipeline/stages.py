@@ -165,6 +165,21 @@ class MeasureFaithfulness(Section):
     evidence: EvidenceSettings
 
 
+class AblateHeads(Section):
+    """Settings of the stage `ablate_heads`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class SummariseEvidence(Section):
+    """Settings of the stage `summarise_evidence`."""
+
+    seed: int
+    assessment: AssessmentSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -513,6 +528,40 @@ STAGES: Mapping[str, Stage] = {
             uses_model=True,
         ),
         Stage(
+            "ablate_heads",
+            "Switch off every head, every layer, and more and more heads, and read the sample again.",
+            "evidence",
+            AblateHeads,
+            reads=(
+                *_SAMPLE,
+                _CHECKPOINT,
+                _CARD,
+                file("gradients", "gradients of the sample"),
+                file("heads", "statistics per head"),
+            ),
+            writes=(
+                file("ablations", "predictions without each head and layer"),
+                file("cumulative", "predictions without more and more heads"),
+            ),
+            uses_model=True,
+        ),
+        Stage(
+            "summarise_evidence",
+            "Average the evidence over documents, beside its floor, with intervals.",
+            "evidence",
+            SummariseEvidence,
+            reads=(
+                file("document_faithfulness", "faithfulness of each document"),
+                file("document_ablations", "changes without each head and layer"),
+                file("cumulative_ablations", "predictions without more and more heads"),
+            ),
+            writes=(
+                file("faithfulness", "faithfulness of token scores"),
+                file("head_ablations", "changes without each head and layer"),
+                file("ablation_curves", "accuracy by the number of heads left"),
+            ),
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -575,6 +624,7 @@ LACKING_WITHOUT_MODEL = {
     ComputeGradients,
     LeaveTokensOut,
     MeasureFaithfulness,
+    AblateHeads,
 }
 """Settings of the stages that do not exist in a study with imported attention."""
 

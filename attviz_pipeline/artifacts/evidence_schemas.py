@@ -122,4 +122,187 @@ DOCUMENT_FAITHFULNESS = Schema(
     ),
 )
 
-ALL: tuple[Schema, ...] = (GRADIENTS, LEAVE_ONE_OUT, DOCUMENT_FAITHFULNESS)
+_OFF = (
+    "`ablation`: zero or mean, what replaces the output of a head; `gates`: why heads cannot be switched off, or null"
+)
+
+DOCUMENT_ABLATIONS = Schema(
+    "document_ablations",
+    1,
+    "ablate_heads",
+    "One row per document of the sample `evidence.ablation_documents`, sorted by `position`; no rows if heads cannot "
+    "be switched off. Facts: `n_layers`, `n_heads`, `label_names`, `model`, `device`, `prefix_cache`: whether passes "
+    f"began at the layer of the head, {_OFF}",
+    pa.schema(
+        [
+            *_DOCUMENT,
+            column(
+                "whole_prediction", pa.int32(), "Class that the whole model predicts here; almost always `prediction`"
+            ),
+            column("log_probability", pa.float64(), f"Predicted class: {_LOG}, nats"),
+            column("gold_log_probability", pa.float64(), f"Gold class: {_LOG}, nats; {_KNOWN}", nullable=True),
+            *[
+                field
+                for prefix, of, axes in (
+                    ("", "head", "[layer, head]"),
+                    ("layer_", "layer, all its heads at once", "[layer]"),
+                )
+                for field in (
+                    column(
+                        f"{prefix}changes",
+                        list_of(pa.float32()),
+                        f"`log_probability` without the {of}, minus that of the whole model, {axes}",
+                    ),
+                    column(
+                        f"{prefix}gold_changes",
+                        list_of(pa.float32()),
+                        f"The same of `gold_log_probability`, {axes}; {_KNOWN}",
+                        nullable=True,
+                    ),
+                    column(f"{prefix}predictions", list_of(pa.int32()), f"Predicted class without the {of}, {axes}"),
+                )
+            ],
+        ]
+    ),
+)
+
+CUMULATIVE_ABLATIONS = Schema(
+    "cumulative_ablations",
+    1,
+    "ablate_heads",
+    "One row per order of heads, number of heads switched off, and document of the sample "
+    "`evidence.cumulative_documents`. "
+    "Facts: those of `document_ablations`; `orders`: `order`, `draw` and `heads`, as layer and head, the first to be "
+    "switched off first; `held_out`: whether other documents than these decided the orders measured and gradient",
+    pa.schema(
+        [
+            column(
+                "order",
+                pa.string(),
+                "Importance by which heads are switched off, the least important first: measured, gradient, "
+                "self_attention, or random",
+            ),
+            column("draw", pa.int32(), "Number of the random order, 0-based; else null", nullable=True),
+            column("n_switched_off", pa.int32(), "Heads that are switched off"),
+            *_DOCUMENT,
+            column("whole_prediction", pa.int32(), "Class that the whole model predicts here"),
+            column("cut_prediction", pa.int32(), "Class that the model predicts without these heads"),
+            column("change", pa.float64(), "Log probability of `prediction` without these heads, minus that with all"),
+        ]
+    ),
+)
+
+_INTERVAL = "Student's t over input rows; null with fewer than two"
+
+
+def _mean(name: str, description: str, *, tested: str = "", interval: str = _INTERVAL) -> list[pa.Field]:
+    fields = [
+        column(name, pa.float64(), f"{description}; null without documents", nullable=True),
+        column(f"{name}_low", pa.float64(), f"Lower 95 % bound of `{name}`: {interval}", nullable=True),
+        column(f"{name}_high", pa.float64(), f"Upper 95 % bound of `{name}`: {interval}", nullable=True),
+    ]
+    if tested:
+        fields += [
+            column(f"{name}_p", pa.float64(), f"Two-sided p of a mean of 0: {_INTERVAL}", nullable=True),
+            column(f"{name}_q", pa.float64(), f"Benjamini-Hochberg q of `{name}_p` over {tested}", nullable=True),
+        ]
+    return fields
+
+
+_GROUP = [
+    column("grouping", pa.string(), "all, gold, or correct (right and wrong predictions)"),
+    column("group", pa.string(), "Class, or `right` or `wrong`; empty for all documents"),
+]
+_COUNTS = [
+    column("n_documents", pa.int64(), "Documents with a value"),
+    column("n_sources", pa.int64(), "Their input rows"),
+]
+
+FAITHFULNESS = Schema(
+    "faithfulness",
+    1,
+    "summarise_evidence",
+    "One row per grouping, group, measure, fraction and score, for those that some document has. Facts: those of "
+    "`document_faithfulness`, and `label_names`",
+    pa.schema(
+        [
+            *_SCORE,
+            *_GROUP,
+            column("measure", pa.string(), "comprehensiveness, sufficiency or tau, as in `document_faithfulness`"),
+            column(
+                "fraction",
+                pa.float64(),
+                "Share of the tokens; null for the mean over all fractions, and for tau",
+                nullable=True,
+            ),
+            *_COUNTS,
+            *_mean("mean", "Mean over documents, a document's value under random being the mean of its rankings"),
+            column("floor", pa.float64(), "Mean of random over the same documents; null for random", nullable=True),
+            *_mean(
+                "difference",
+                "Mean over documents of the value minus that of random; null for random",
+                tested="the scores of the same group, measure and fraction",
+            ),
+        ]
+    ),
+)
+
+HEAD_ABLATIONS = Schema(
+    "head_ablations",
+    1,
+    "summarise_evidence",
+    "One row per grouping, group and head, then per layer. Facts: those of `document_ablations`, `n_resamples`, `seed`",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based; null if all heads of the layer are switched off", nullable=True),
+            *_GROUP,
+            *_COUNTS,
+            *_mean(
+                "change",
+                "Mean change of the predicted class's log probability without the head, nats",
+                tested="all heads, or all layers, of the group",
+            ),
+            *_mean("gold_change", "The same of the gold class, where it is known", tested="the same"),
+            *_mean("flips", "Share of documents with another prediction than that of the whole model, 0..1"),
+            *_mean("accuracy_change", "Change of the accuracy, where the gold class is known", tested="the same"),
+            *_mean(
+                "macro_f1_change",
+                "Change of macro F1, in rows of all documents",
+                interval="bootstrap over input rows; null with fewer than two",
+            ),
+        ]
+    ),
+)
+
+ABLATION_CURVES = Schema(
+    "ablation_curves",
+    1,
+    "summarise_evidence",
+    "One row per order of heads and number of heads switched off. Facts: those of `cumulative_ablations`",
+    pa.schema(
+        [
+            column("order", pa.string(), "measured, gradient, self_attention or random, as in `cumulative_ablations`"),
+            column("n_switched_off", pa.int32(), "Heads that are switched off"),
+            column("n_left", pa.int32(), "Heads that are left"),
+            *_COUNTS,
+            column("n_labelled", pa.int64(), "Documents with a known gold class"),
+            *_mean("accuracy", "Accuracy over these, 0..1; in random order the mean over the random orders"),
+            *_mean("accuracy_difference", "Mean over these of the document's difference from random; null for random"),
+            *_mean("agreement", "Share of documents with the prediction of the whole model, 0..1"),
+            *_mean("agreement_difference", "The same as a difference from random; null for random"),
+            *_mean("change", "Mean change of the log probability of `prediction`, nats"),
+        ]
+    ),
+)
+
+ALL: tuple[Schema, ...] = (
+    GRADIENTS,
+    LEAVE_ONE_OUT,
+    DOCUMENT_FAITHFULNESS,
+    DOCUMENT_ABLATIONS,
+    CUMULATIVE_ABLATIONS,
+    FAITHFULNESS,
+    HEAD_ABLATIONS,
+    ABLATION_CURVES,
+)

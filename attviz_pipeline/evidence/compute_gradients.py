@@ -25,7 +25,7 @@ from attviz_pipeline.stages import ComputeGradients
 logger = logging.getLogger(__name__)
 
 DOCUMENTS_AT_ONCE = 16
-PASSES_PER_DOCUMENT = 2.3  # a forward pass, and a backward pass to embeddings and gates: benchmarks/evidence.md
+PASSES_PER_DOCUMENT = 2.3  # a forward pass, and a backward pass to embeddings and gates (benchmarks/evidence.md)
 
 
 def compute_gradients(  # noqa: PLR0913 - one parameter per file
@@ -64,7 +64,7 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
     fault = classifier.gates_fault(windows[0]) if windows else ""
     if fault:
         logger.warning("no gradients of heads: %s", fault)
-    rows = sorted(_rows(classifier, documents, gated=not fault), key=lambda row: row["position"])
+    rows = sorted(gradient_rows(classifier, documents, gated=not fault), key=lambda row: row["position"])
     not_finite = [row["id"] for row in rows if row["gradient_x_input"] is None]
     if not_finite:
         logger.warning(
@@ -94,9 +94,16 @@ class _OfWindow(NamedTuple):
     """[target, layer, head]; None if the heads have no gates."""
 
 
-def _rows(
+def gradient_rows(
     classifier: GatedClassifier, documents: Sequence[SampledDocument], *, gated: bool
 ) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the table `gradients`, in another order than that of the documents.
+
+    Args:
+        classifier: The classifier.
+        documents: The sample.
+        gated: Whether the heads have gates.
+    """
     # Documents with one target together, because a backward pass serves one target of a whole batch.
     ordered = sorted(documents, key=lambda document: (len(_targets(document)), len(document.encoded.tokens)))
     with Progress(total=len(ordered), label="compute_gradients", unit="documents", part="tokens") as progress:
