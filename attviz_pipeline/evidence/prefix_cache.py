@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import torch
@@ -30,10 +31,12 @@ class PrefixCache:
     Args:
         classifier: The classifier.
         layers: Its layers, in order.
+        reads_once: Whether a short pass reads the window once, and has several rows only from the first layer on that
+            runs. Heads that look up each row's last token (GPT-2) need as many inputs as rows.
     """
 
-    def __init__(self, classifier: GatedClassifier, layers: Sequence[torch.nn.Module]) -> None:
-        self._classifier, self._layers = classifier, layers
+    def __init__(self, classifier: GatedClassifier, layers: Sequence[torch.nn.Module], *, reads_once: bool) -> None:
+        self._classifier, self._layers, self._reads_once = classifier, layers, reads_once
         self._window_axis = 1 if classifier.model.config.model_type in QUERY_FIRST else 0
         self._returned: list[Any] = []
 
@@ -45,13 +48,13 @@ class PrefixCache:
             classifier: The classifier; its heads have gates.
             window: An input to try it with.
         """
-        for layers in _lists_of_layers(classifier):
-            cache = cls(classifier, layers)
+        for layers, reads_once in product(_lists_of_layers(classifier), (True, False)):
+            cache = cls(classifier, layers, reads_once=reads_once)
             try:
                 if cache._agrees(window):
                     return cache
             except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AttentionError) as fault:
-                logger.debug("no prefix cache with %s: %s", type(layers).__name__, fault)
+                logger.debug("a list of %d modules is no list of layers: %s", len(layers), fault)
         logger.info("no list of layers whose passes can begin in the middle was found: each head takes a whole pass")
         return None
 
@@ -68,8 +71,9 @@ class PrefixCache:
     def forward(self, window: Window, setting: Setting) -> Tensor:
         """Return the logits of the kept window for each row of gates, [row, class], from `first_layer` on."""
         n_rows = setting.gates.shape[1]
+        n_inputs = 1 if self._reads_once and setting.first_layer else n_rows
         with self._skipped(setting.first_layer, n_rows):
-            return self._classifier.forward([window] * n_rows, setting)
+            return self._classifier.forward([window] * n_inputs, setting)
 
     def _record(self, _module: torch.nn.Module, _arguments: object, returned: object) -> None:
         self._returned.append(returned)
@@ -109,7 +113,9 @@ class PrefixCache:
                 gates[layer, 0, 0] = 0
                 short = self.forward(window, Setting(gates, None, layer))
                 whole = self._classifier.forward([window] * 2, Setting(gates, None, 0))
-                if (short - whole).abs().max() > TOLERANCE * max(1.0, float(whole.abs().max())):
+                if short.shape != whole.shape or (short - whole).abs().max() > TOLERANCE * max(
+                    1.0, float(whole.abs().max())
+                ):
                     return False
         return True
 

@@ -121,3 +121,12 @@ def test_what_does_not_fit_into_memory_is_read_in_parts(monkeypatch: pytest.Monk
     for one, other in zip(ablation.each_head(windows[0], lambda _n: None), expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
     assert sizes[:4] == [1, 5, 2, 2]
+
+
+@pytest.mark.parametrize(("architecture", "reads_once"), [("Bert", True), ("GPT2", False)])
+def test_the_window_is_read_once_where_the_model_allows(architecture: str, reads_once: bool) -> None:  # noqa: FBT001 - a parameter
+    [window] = make_windows(9)
+    cache = PrefixCache.of_model(classifier_of(architecture), window)
+
+    assert cache is not None
+    assert cache._reads_once == reads_once
