@@ -628,6 +628,17 @@ LACKING_WITHOUT_MODEL = {
 }
 """Settings of the stages that do not exist in a study with imported attention."""
 
+KEYS_OF_EVIDENCE: Mapping[type[Section], set[str]] = {
+    ComputeGradients: {"max_documents"},
+    LeaveTokensOut: {"max_documents", "leave_one_out_documents", "removal"},
+    MeasureFaithfulness: {"max_documents", "removal", "scores", "fractions", "random_rankings"},
+    AblateHeads: {
+        *("max_documents", "ablation_documents", "cumulative_documents"),
+        *("ablation", "cumulative_sizes", "random_rankings"),
+    },
+}
+"""Keys of section `evidence` that each stage reads. The others have their defaults, because the stages take long."""
+
 _Section = TypeVar("_Section", bound=Section)
 
 
@@ -643,4 +654,8 @@ def slice_for(study: Study, settings: type[_Section]) -> _Section:
         )
     if settings is RenderSite:
         return settings.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
-    return settings.model_validate({name: getattr(study, name) for name in settings.model_fields})
+    sections = {name: getattr(study, name) for name in settings.model_fields}
+    if settings in KEYS_OF_EVIDENCE:
+        keys = KEYS_OF_EVIDENCE[settings]
+        sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))
+    return settings.model_validate(sections)
