@@ -30,6 +30,13 @@ else:
 
 include: "workflow/rules/redaction.smk"  # share-safe mode only: a copy without words
 include: "workflow/rules/analysis.smk"  # shard -> aggregates and sums -> statistics of the dataset
+
+
+if not STUDY.imported:
+
+    include: "workflow/rules/evidence.smk"  # with `evidence.enabled`: model -> does attention matter to the prediction?
+
+
 include: "workflow/rules/figures.smk"  # statistics -> figures
 include: "workflow/rules/report.smk"  # all results -> site
 include: "workflow/rules/export.smk"  # on request: attention -> formats of other tools
@@ -40,6 +47,7 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/site",
+        EVIDENCE,
     localrule: True
 
 

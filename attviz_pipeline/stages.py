@@ -20,6 +20,7 @@ from attviz_pipeline.config.settings import (
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
+    EvidenceSettings,
     ExportSettings,
     FiguresSettings,
     MapsSettings,
@@ -138,6 +139,45 @@ class ExtractMaps(Section):
     seed: int
     attention: AttentionSettings
     maps: MapsSettings
+
+
+class ComputeGradients(Section):
+    """Settings of the stage `compute_gradients`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class LeaveTokensOut(Section):
+    """Settings of the stage `leave_tokens_out`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class MeasureFaithfulness(Section):
+    """Settings of the stage `measure_faithfulness`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class AblateHeads(Section):
+    """Settings of the stage `ablate_heads`."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class SummariseEvidence(Section):
+    """Settings of the stage `summarise_evidence`."""
+
+    seed: int
+    assessment: AssessmentSettings
 
 
 class DrawFigures(Section):
@@ -278,6 +318,7 @@ class Stage:
 
 _ATTENTION = each_shard("attention", "self-attention")
 _STATISTICS = "folder of the statistics"
+_SAMPLE = (file("document_index", "all documents with their predictions"), each_shard("shards", "documents"))
 _CHECKPOINT = file("checkpoint", "folder of the classifier")
 _CARD = file("card", "facts of the classifier")
 _VOCABULARY = file("vocabulary", "terms and their counts")
@@ -344,12 +385,7 @@ STAGES: Mapping[str, Stage] = {
             "Select documents and extract their token-to-token attention in every head.",
             "attention.maps",
             ExtractMaps,
-            reads=(
-                file("document_index", "all documents with their predictions"),
-                each_shard("shards", "documents"),
-                _CHECKPOINT,
-                _CARD,
-            ),
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
             writes=(
                 file("maps", "token-to-token maps"),
                 file("selection", "documents with maps, and the reason for each"),
@@ -458,6 +494,74 @@ STAGES: Mapping[str, Stage] = {
             writes=(file("head_profiles", "what each head attends to, and its role"),),
         ),
         Stage(
+            "compute_gradients",
+            "Compute how the prediction depends on each token's embedding and on each head (gradients).",
+            "evidence",
+            ComputeGradients,
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            writes=(file("gradients", "gradients of the sample"),),
+            uses_model=True,
+        ),
+        Stage(
+            "leave_tokens_out",
+            "Compute what the prediction becomes without each token of a document.",
+            "evidence",
+            LeaveTokensOut,
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            writes=(file("leave_one_out", "changes of the probabilities"),),
+            uses_model=True,
+        ),
+        Stage(
+            "measure_faithfulness",
+            "Measure whether token scores point at the tokens that the prediction depends on.",
+            "evidence",
+            MeasureFaithfulness,
+            reads=(
+                *_SAMPLE,
+                _ATTENTION,
+                _CHECKPOINT,
+                _CARD,
+                file("gradients", "gradients of the sample"),
+                file("leave_one_out", "changes of the probabilities"),
+            ),
+            writes=(file("faithfulness", "falls of the predicted class's probability"),),
+            uses_model=True,
+        ),
+        Stage(
+            "ablate_heads",
+            "Switch off every head, every layer, and more and more heads, and read the sample again.",
+            "evidence",
+            AblateHeads,
+            reads=(
+                *_SAMPLE,
+                _CHECKPOINT,
+                _CARD,
+                file("gradients", "gradients of the sample"),
+                file("heads", "statistics per head"),
+            ),
+            writes=(
+                file("ablations", "predictions without each head and layer"),
+                file("cumulative", "predictions without more and more heads"),
+            ),
+            uses_model=True,
+        ),
+        Stage(
+            "summarise_evidence",
+            "Average the evidence over documents, beside its floor, with intervals.",
+            "evidence",
+            SummariseEvidence,
+            reads=(
+                file("document_faithfulness", "faithfulness of each document"),
+                file("document_ablations", "changes without each head and layer"),
+                file("cumulative_ablations", "predictions without more and more heads"),
+            ),
+            writes=(
+                file("faithfulness", "faithfulness of token scores"),
+                file("head_ablations", "changes without each head and layer"),
+                file("ablation_curves", "accuracy by the number of heads left"),
+            ),
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -511,8 +615,29 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
-LACKING_WITHOUT_MODEL = {PrepareDataset, ShardDocuments, PrepareModel, ExtractAttention, ExtractMaps}
+LACKING_WITHOUT_MODEL = {
+    PrepareDataset,
+    ShardDocuments,
+    PrepareModel,
+    ExtractAttention,
+    ExtractMaps,
+    ComputeGradients,
+    LeaveTokensOut,
+    MeasureFaithfulness,
+    AblateHeads,
+}
 """Settings of the stages that do not exist in a study with imported attention."""
+
+KEYS_OF_EVIDENCE: Mapping[type[Section], set[str]] = {
+    ComputeGradients: {"max_documents"},
+    LeaveTokensOut: {"max_documents", "leave_one_out_documents", "removal"},
+    MeasureFaithfulness: {"max_documents", "removal", "scores", "fractions", "random_rankings"},
+    AblateHeads: {
+        *("max_documents", "ablation_documents", "cumulative_documents"),
+        *("ablation", "cumulative_sizes", "random_rankings"),
+    },
+}
+"""Keys of section `evidence` that each stage reads. The others have their defaults, because the stages take long."""
 
 _Section = TypeVar("_Section", bound=Section)
 
@@ -529,4 +654,8 @@ def slice_for(study: Study, settings: type[_Section]) -> _Section:
         )
     if settings is RenderSite:
         return settings.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
-    return settings.model_validate({name: getattr(study, name) for name in settings.model_fields})
+    sections = {name: getattr(study, name) for name in settings.model_fields}
+    if settings in KEYS_OF_EVIDENCE:
+        keys = KEYS_OF_EVIDENCE[settings]
+        sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))
+    return settings.model_validate(sections)

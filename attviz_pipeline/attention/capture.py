@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
-from attviz_pipeline.attention.background import to_device
 from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
+from attviz_pipeline.attention.inputs import ModelInputs
 from attviz_pipeline.attention.matrices import ANOTHER_MODEL, layer_diagonal, matrix_diagonal, reduce_returned_matrices
 from attviz_pipeline.attention.observed_matrices import ObservedAttention, Observer
 from attviz_pipeline.attention.windows import Window
@@ -92,9 +92,7 @@ class AttentionReader:
         reduce_returned_matrices(model, matrix_diagonal if self._observed is None else self._observed.reduce)
         model.train(mode=False)
         self._model = model
-        self._pad_token_id = 0 if pad_token_id is None else pad_token_id
-        self._left_padded = left_padded
-        self._typed = typed
+        self._inputs = ModelInputs(0 if pad_token_id is None else pad_token_id, left_padded, typed)
         self._precision = getattr(torch, precision)
 
     def read(self, windows: Sequence[Window]) -> list[Reading]:
@@ -112,7 +110,7 @@ class AttentionReader:
             AttentionError: The model returned no attention, or the observer did not receive all matrices.
         """
         longest = max(window.n_tokens for window in windows)
-        places = [self._place(window, longest) for window in windows]
+        places = [self._inputs.place(window, longest) for window in windows]
         self._register()
         if self._observed is not None:
             self._observed.begin(windows, places)
@@ -131,22 +129,7 @@ class AttentionReader:
 
     def inputs(self, windows: Sequence[Window]) -> dict[str, Tensor]:
         """Return the model's inputs, padded to the longest window."""
-        longest = max(window.n_tokens for window in windows)
-        shape = (len(windows), longest)
-        token_ids = torch.full(shape, self._pad_token_id)
-        mask, type_ids = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-        for row, window in enumerate(windows):
-            place = self._place(window, longest)
-            token_ids[row, place] = torch.tensor(window.token_ids)
-            type_ids[row, place] = torch.tensor(window.type_ids)
-            mask[row, place] = 1
-        inputs = {"input_ids": token_ids}
-        if self._typed:
-            inputs["token_type_ids"] = type_ids
-        # Without padding no mask is needed, and attention without a mask is faster.
-        if any(window.n_tokens < longest for window in windows):
-            inputs["attention_mask"] = mask
-        return {name: to_device(tensor, self._model.device) for name, tensor in inputs.items()}
+        return self._inputs.tensors(windows, self._model.device)
 
     def _register(self) -> None:
         # The registry is global to the process, so another reader may have overwritten the entry.
@@ -157,9 +140,6 @@ class AttentionReader:
     def _autocast(self) -> torch.autocast:
         halved = self._precision != torch.float32
         return torch.autocast(self._model.device.type, self._precision if halved else None, enabled=halved)
-
-    def _place(self, window: Window, longest: int) -> slice:
-        return slice(longest - window.n_tokens, longest) if self._left_padded else slice(0, window.n_tokens)
 
     def _stack(self, layers: Sequence[Tensor] | None, n_windows: int, n_tokens: int) -> Tensor:
         """Stack the attention of all layers to [layer, window, head, token]."""

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import profile_schemas
 from attviz_pipeline.attention.background import to_device
+from attviz_pipeline.attention.classifier_token import ClassifierToken
 from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.attention.projections import OutputProjections
 from attviz_pipeline.attention.windows import Window
@@ -51,10 +52,8 @@ class FullStatistics:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._projections = OutputProjections(model)
         self._device = model.device
-        self._cls, self._sep, self._pad = tokenizer.cls_token_id, tokenizer.sep_token_id, model.config.pad_token_id
-        pooling = getattr(model.config, "classifier_pooling", None)
-        self._reads_mean = pooling in ("mean", "late")
-        self._reads_first = pooling == "bos" or getattr(model.config, "summary_type", None) == "first"
+        self._cls, self._sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+        self._read = ClassifierToken(model.config, self._cls)
         self._warned = False
 
     def begin(self, windows: Sequence[Window]) -> None:
@@ -105,7 +104,7 @@ class FullStatistics:
         return FullReading(
             received=self._by_layer(self._received[row]),
             value_norm=self._by_layer(norms) if len(norms) == len(self._norms[row]) else None,
-            rollout=(rollout.mean(dim=0) if self._reads_mean else rollout[self._read_by_classifier(window)]),
+            rollout=rollout.mean(dim=0) if self._read.is_mean else rollout[self._read.place(window)],
             profile=self._by_layer(self._profiles[row]),
             n_queries=int(sum(_kept_text(window))),
         )
@@ -120,16 +119,6 @@ class FullStatistics:
         marks = [[float(flag and token == self._cls), float(flag and token == self._sep)] for token, flag in special]
         punctuation = _flags(window, window.punctuation)
         return [[*mark, float(flag)] for mark, flag in zip(marks, punctuation, strict=True)]
-
-    def _read_by_classifier(self, window: Window) -> int:
-        """Find the token that the classification head reads: the first, [CLS], or the last that is not padding."""
-        if self._reads_first:
-            return 0
-        # A text may contain "[CLS]" or padding tokens. Heads that read the last token skip the latter.
-        special = zip(window.token_ids, _flags(window, window.special), strict=True)
-        own = [place for place, (token, flag) in enumerate(special) if flag and token == self._cls]
-        unpadded = [place for place, token in enumerate(window.token_ids) if token != self._pad]
-        return own[0] if own else max(unpadded, default=0)
 
     def _value_norms(self, part: MatrixPart) -> Tensor | None:
         squares = None

@@ -40,6 +40,7 @@ class Window:
         entries: Vocabulary entries as the tokenizer spells them, [model token].
         starts: First character of each token, [model token].
         ends: Character after each token, [model token].
+        hidden: Places of tokens that no token may attend to.
     """
 
     document: int
@@ -53,6 +54,7 @@ class Window:
     entries: Sequence[str] = ()
     starts: Sequence[int] = ()
     ends: Sequence[int] = ()
+    hidden: Sequence[int] = ()
 
     @property
     def n_tokens(self) -> int:

@@ -10,6 +10,19 @@ Definition = Literal["paper", "attviz"]
 DatasetFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"]
 EpochCriterion = Literal["validation_loss", "macro_f1"]
 ExportFormat = Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]
+TokenScore = Literal[
+    "self_mean",
+    "self_max",
+    "self_layers",
+    "received",
+    "rollout",
+    "norm_weighted",
+    "classifier_row",
+    "gradient_x_input",
+    "gradient_norm",
+    "leave_one_out",
+]
+Removal = Literal["mask", "delete", "hide"]
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 """A name from outside the study, in a file or a table: surrounding blanks are part of it."""
 
@@ -384,6 +397,53 @@ class MapsSettings(Section):
     )
 
 
+class EvidenceSettings(Section):
+    """Whether attention matters to the prediction: gradients, tokens left out, heads switched off."""
+
+    enabled: bool = Field(False, description="Compute the tables of docs/statistics/evidence.md")
+    max_documents: int = Field(
+        200, ge=1, description="Documents with gradients and faithfulness, a seeded sample in proportion to the corpus"
+    )
+    leave_one_out_documents: int = Field(
+        50, ge=0, description="Documents of that sample in which every token is left out once; time grows with length"
+    )
+    ablation_documents: int = Field(
+        200, ge=0, description="Documents of that sample in which every head is switched off once"
+    )
+    cumulative_documents: int = Field(
+        50, ge=0, description="Documents of that sample in which heads are switched off one after another"
+    )
+    removal: Removal = Field(
+        "mask",
+        description="How a token is removed: replaced by the mask token (deleted where the tokenizer has none), "
+        "deleted, or hidden from attention",
+    )
+    ablation: Literal["zero", "mean"] = Field(
+        "zero", description="Output of a head that is switched off: zero, or its mean over the tokens of the sample"
+    )
+    scores: list[TokenScore] = Field(
+        list(get_args(TokenScore)),
+        min_length=1,
+        description="Token scores whose faithfulness is measured; those that the study does not have are left out",
+    )
+    fractions: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.05, 0.1, 0.2, 0.5], min_length=1, description="Shares of a document's tokens that are removed or kept"
+    )
+    random_rankings: int = Field(
+        5, ge=1, le=100, description="Random rankings of each document's tokens, and random orders of heads: the floor"
+    )
+    cumulative_sizes: int = Field(
+        8, ge=1, description="Numbers of heads, evenly spaced up to all, that are switched off together"
+    )
+
+    @field_validator("scores", "fractions")
+    @classmethod
+    def _no_repeats(cls, values: list[object]) -> list[object]:
+        if len(set(values)) < len(values):
+            raise ValueError("must not repeat a value")
+        return values
+
+
 class FiguresSettings(Section):
     """Content and resolution of the figures."""
 
@@ -518,6 +578,7 @@ class Study(Section):
     classes: ClassesSettings = ClassesSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     maps: MapsSettings = MapsSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     figures: FiguresSettings = FiguresSettings()
     redaction: RedactionSettings = RedactionSettings()
     report: ReportSettings = ReportSettings()
@@ -553,6 +614,14 @@ class Study(Section):
             keys = ", ".join(f"`{key}`" for key in given)
             raise ValueError(f"{keys} has no effect on attention that comes from a file; remove")
         return section
+
+    @field_validator("evidence")
+    @classmethod
+    def _evidence_needs_a_model(cls, evidence: EvidenceSettings, info: ValidationInfo) -> EvidenceSettings:
+        dataset = info.data.get("dataset")
+        if evidence.enabled and dataset is not None and dataset.format == "attviz_json":
+            raise ValueError("`enabled` needs the model, which attention that comes from a file does not have; remove")
+        return evidence
 
     @property
     def fine_tunes(self) -> bool:

@@ -20,7 +20,18 @@ from attviz_pipeline.report.views.document_columns import NUMBERS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "attviz_pipeline"
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.suffix in {".html", ".js"})
-STAGES = {"dataset", "model", "attention", "redaction", "analysis", "figures", "report", "export", "publish"}
+STAGES = {
+    "dataset",
+    "model",
+    "attention",
+    "redaction",
+    "analysis",
+    "evidence",
+    "figures",
+    "report",
+    "export",
+    "publish",
+}
 SHARED = {
     "aggregates",
     "artifacts",
@@ -40,11 +51,12 @@ SHARED = {
     "unread",
     "words",
 }
-ALSO = {"publish": {"report"}, "model": {"attention"}}
-"""Publishing renders the index of all studies, which is a page; a classifier is tried by the code of the extraction."""
+ALSO = {"publish": {"report"}, "model": {"attention"}, "evidence": {"attention", "analysis"}}
+"""Publishing renders the index of all studies, which is a page; a classifier is tried by the code of the extraction;
+evidence reads texts as the extraction does, and has intervals as the analysis does."""
 ONLY_IN = {
-    "torch": {"model", "attention"},
-    "transformers": {"model", "attention"},
+    "torch": {"model", "attention", "evidence"},
+    "transformers": {"model", "attention", "evidence"},
     "matplotlib": {"figures"},
     "wordcloud": {"figures"},
     "jinja2": {"report"},

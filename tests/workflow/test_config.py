@@ -13,6 +13,7 @@ from attviz_pipeline.config.reading import parse_settings, parse_study, read_stu
 from attviz_pipeline.config.settings import Section
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.stages import (
+    KEYS_OF_EVIDENCE,
     STAGES,
     ExtractAttention,
     ImportAttention,
@@ -308,3 +309,40 @@ class TestImportedAttention:
     def test_has_no_stage_of_a_model(self, stage: type[Section]) -> None:
         with pytest.raises(ConfigError, match="Run import-attention instead"):
             slice_for(parse_study(self.STUDY, "test"), stage)
+
+
+def test_evidence_needs_a_model() -> None:
+    study = {"name": "x", "dataset": {"source": "a.json", "format": "attviz_json"}, "evidence": {"enabled": True}}
+
+    with pytest.raises(
+        ConfigError, match=r"evidence +`enabled` needs the model, which attention that comes from a file"
+    ):
+        parse_study(study, "x")
+
+
+def test_fractions_and_scores_of_evidence_are_different_ones() -> None:
+    study = {"name": "x", "dataset": {"source": "a.csv"}, "model": {"source": "bert"}}
+
+    for values in ({"fractions": [0.1, 0.1]}, {"scores": ["rollout", "rollout"]}):
+        with pytest.raises(ConfigError, match="must not repeat a value"):
+            parse_study(study | {"evidence": values}, "x")
+
+
+def test_stages_of_evidence_run_again_for_their_own_keys_only() -> None:
+    base = {"name": "x", "dataset": {"source": "a.csv"}, "model": {"source": "bert"}}
+    readers = {
+        "enabled": set(),
+        "leave_one_out_documents": {"LeaveTokensOut"},
+        "random_rankings": {"MeasureFaithfulness", "AblateHeads"},
+        "cumulative_sizes": {"AblateHeads"},
+        "max_documents": {"ComputeGradients", "LeaveTokensOut", "MeasureFaithfulness", "AblateHeads"},
+    }
+    for key, expected in readers.items():
+        study, changed = (
+            parse_study(base | {"evidence": values}, "x") for values in ({}, {key: True if key == "enabled" else 3})
+        )
+        assert {
+            settings.__name__
+            for settings in KEYS_OF_EVIDENCE
+            if slice_for(study, settings) != slice_for(changed, settings)
+        } == expected

@@ -11,6 +11,8 @@ import yaml
 from finished_study import FinishedStudy
 from tiny_workflow import ROOT, content, planned, snakemake, write_study
 
+from attviz_pipeline.stages import STAGES
+
 SLURM = str(ROOT / "workflow" / "profiles" / "slurm")
 
 
@@ -36,6 +38,10 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
         "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
         "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
     }
+    expected["evidence={enabled: true}"] = {
+        *("compute_gradients", "leave_tokens_out", "measure_faithfulness", "ablate_heads", "summarise_evidence"),
+        "render_site",
+    }
     changes = [*expected, "documents={n_shards: 3}", "training={epochs: 2}"]
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda change: planned(finished_study.run("--dry-run", "--config", change)), changes))
@@ -50,10 +56,11 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
 @pytest.mark.slow
 def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: FinishedStudy) -> None:
     profile = str(ROOT / "workflow" / "profiles" / "gpu")
-    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile)
+    changes = ("--config", "evidence={enabled: true}")
+    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile, *changes)
 
     jobs = [job for job in listing.split("\nrule ")[1:] if "gpu=1" in job]
-    assert {job.partition(":")[0] for job in jobs} == {"prepare_model", "extract_attention", "extract_maps"}
+    assert {job.partition(":")[0] for job in jobs} == {name for name, stage in STAGES.items() if stage.uses_model}
 
 
 @pytest.mark.slow

@@ -141,6 +141,13 @@ SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
 
+# What evidence adds to the results of a study: the tables that all others lead to.
+EVIDENCE = [
+    f"{RESULTS}/evidence/{table}.parquet"
+    for table in ("faithfulness", "head_ablations", "ablation_curves")
+    if STUDY.evidence.enabled
+]
+
 
 wildcard_constraints:
     shard=r"\d{5}-of-\d{5}",

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from attviz_pipeline.artifacts import corpus_schemas, files, map_schemas, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts import files, map_schemas, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.capture import AttentionReader
+from attviz_pipeline.attention.documents import encode_document, read_texts
 from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
 from attviz_pipeline.attention.maps.offsets import offset_pairs
 from attviz_pipeline.attention.maps.reduction import MapObserver
@@ -19,7 +19,6 @@ from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, budget,
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes, read_head_size
 from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ExtractMaps
@@ -71,7 +70,7 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
         "model": facts_of_model["sha256"],
     }
     with files.TableWriter(maps, map_schemas.MAPS, facts) as writer:
-        documents = _texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), shards)
+        documents = read_texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), shards)
         for row in _map_rows(documents, settings, checkpoint, facts_of_model):
             writer.write({name: [value] for name, value in row.items()})
     files.write_json(selection, map_schemas.MAP_SELECTION, summary)
@@ -108,24 +107,6 @@ def _summary(index: pa.Table, n_bytes: list[int], selection: Selection, settings
     }
 
 
-def _texts(chosen: pa.Table, shards: Sequence[Path]) -> list[Row]:
-    """Return the chosen rows of the index with the texts that the tokenizer reads."""
-    found: dict[int, Row] = {}
-    for path in shards:
-        for table in files.iter_tables(path, corpus_schemas.SHARD, ["position", "id", "text", "pair_start"]):
-            wanted = table.filter(pc.is_in(table["position"], chosen["position"].combine_chunks()))
-            found.update((row["position"], row) for row in wanted.to_pylist())
-    rows = chosen.to_pylist()
-    problems = [
-        Problem(repr(row["id"]), "is in document_index, but in no shard")
-        for row in rows
-        if found.get(row["position"], {}).get("id") != row["id"]
-    ]
-    if problems:
-        raise ArtifactError("document_index and the shards hold different documents:", problems, files.REBUILD)
-    return [row | found[row["position"]] for row in rows]
-
-
 def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, card: Row) -> Iterator[Row]:
     if not documents:
         return
@@ -135,7 +116,7 @@ def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, car
     reader = open_reader(open_model(checkpoint, settings.attention), tokenizer, settings.attention, observer)
     faults = []
     for document in track(documents, total=len(documents), label="extract_maps", unit="documents"):
-        for number, window in enumerate(_windows(encoder, document)):
+        for number, window in enumerate(encode_document(encoder, document).windows):
             _read_alone(reader, window, card)
             maps = observer.collect()
             faults.append(vectors_fault(maps))
@@ -151,19 +132,6 @@ def _warn_of_missing_vectors(faults: list[str]) -> None:
         "%d of %d maps are without query and key vectors: %s",
         *(len(found), len(faults), found[0]),
     )
-
-
-def _windows(encoder: DocumentEncoder, document: Row) -> list[Window]:
-    encoded = encoder.encode([document["text"]], [document["pair_start"]])[0]
-    found = (len(encoded.tokens), len(encoded.windows))
-    if found != (document["n_tokens"], document["n_windows"]):
-        raise ArtifactError(
-            f"document {document['id']!r} has {found[0]} tokens in {found[1]} windows, "
-            f"document_index says {document['n_tokens']} in {document['n_windows']}: "
-            "it was made with other settings in section `attention`, or with another model.",
-            remedy=files.REBUILD,
-        )
-    return encoded.windows
 
 
 def _read_alone(reader: AttentionReader, window: Window, card: Row) -> None:

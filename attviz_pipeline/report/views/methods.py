@@ -11,7 +11,7 @@ from markupsafe import Markup
 from attviz_pipeline.errors import ArtifactError
 
 PACKAGE = Path(__file__).parents[2]
-CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model")
+CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model", "evidence")
 """Files in docs/statistics/, in the order of the page."""
 
 

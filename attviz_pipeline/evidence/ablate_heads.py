@@ -1,0 +1,195 @@
+"""The stage `ablate_heads`: what the prediction becomes without heads."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.config.settings import EvidenceSettings
+from attviz_pipeline.evidence.ablation import Ablation
+from attviz_pipeline.evidence.classifier import open_classifier
+from attviz_pipeline.evidence.orders import Order, head_orders, numbers_switched_off
+from attviz_pipeline.evidence.sample import SampledDocument, draw_sample, encode_sample, read_sample
+from attviz_pipeline.evidence.target import class_probabilities, target
+from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import AblateHeads
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def ablate_heads(  # noqa: PLR0913 - one parameter per file
+    settings: AblateHeads,
+    document_index: Path,
+    shards: Sequence[Path],
+    checkpoint: Path,
+    card: Path,
+    gradients: Path,
+    heads: Path,
+    ablations: Path,
+    cumulative: Path,
+) -> None:
+    """Switch off every head and every layer, one at a time, then more and more heads in several orders.
+
+    Args:
+        settings: The samples, and what replaces a head.
+        document_index: All analysed documents with their predictions (schema `document_index`).
+        shards: The texts of the same documents (schema `shard`).
+        checkpoint: Folder with the classifier.
+        card: Facts of the classifier (schema `model`).
+        gradients: Gradients of the sample (schema `gradients`).
+        heads: Statistics of heads (schema `heads`).
+        ablations: Where to write (schema `document_ablations`).
+        cumulative: Where to write (schema `cumulative_ablations`).
+
+    Raises:
+        ArtifactError: An input is missing, damaged, or made with other settings.
+        AttentionError: The model returned NaN or infinite values.
+        ResourceError: The requested device is not available, or memory is too small.
+
+    Source: Michel, Levy and Neubig 2019, "Are Sixteen Heads Really Better than One?", sections 3 and 4.
+    """
+    model_card = files.read_json(card, model_schemas.MODEL)
+    require_unchanged(checkpoint, model_card["sha256"])
+    evidence = settings.evidence
+    sample = read_sample(document_index, [evidence.max_documents], settings.seed)
+    each, many = (
+        list(encode_sample(part, shards, checkpoint, settings.attention, model_card["max_tokens"]))
+        for part in draw_parts(sample, evidence, settings.seed)
+    )
+    classifier = open_classifier(checkpoint, model_card, settings.attention)
+    windows = [window for document in (*each, *many) for window in document.windows]
+    fault = classifier.gates_fault(windows[0]) if windows else ""
+    if fault:
+        logger.warning("no head is switched off: %s", fault)
+    ablation = Ablation(classifier, windows, evidence.ablation) if windows and not fault else None
+    facts = {
+        "n_layers": classifier.n_layers,
+        "n_heads": classifier.n_heads,
+        "label_names": files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX)["label_names"],
+        "model": model_card["sha256"],
+        "device": classifier.device_name,
+        "ablation": evidence.ablation,
+        "gates": fault or None,
+        "prefix_cache": ablation is not None and ablation.is_cached,
+    }
+    if ablation is not None:
+        n_windows, n_cut = (sum(len(one.windows) for one in documents) for documents in (each, many))
+        n_settings = evidence.cumulative_sizes * (evidence.random_rankings + 3)
+        n_passes = ablation.cost_per_window * n_windows + n_settings * n_cut
+        classifier.log_cost("ablate_heads", n_passes, windows)
+    rows = [] if ablation is None else list(_each_rows(each, ablation))
+    columns = {name: [row[name] for row in rows] for name in evidence_schemas.DOCUMENT_ABLATIONS.arrow.names}
+    files.write_table(ablations, evidence_schemas.DOCUMENT_ABLATIONS, columns, facts)
+
+    held_out = {document.row["position"] for document in many}
+    mean = files.read_table(heads, statistics_schemas.HEADS, ["mean"])["mean"].to_numpy()
+    of_gradients = files.read_table(gradients, evidence_schemas.GRADIENTS).to_pylist()
+    orders = list(head_orders(rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
+    cut = [] if ablation is None else list(_cut_rows(many, orders, ablation, classifier.n_heads, evidence))
+    facts |= {
+        "orders": [
+            {
+                "order": order.name,
+                "draw": order.draw,
+                "heads": [divmod(head, classifier.n_heads) for head in order.heads],
+            }
+            for order in orders
+        ],
+        "held_out": {
+            "measured": any(row["position"] not in held_out for row in rows),
+            "gradient": any(row["position"] not in held_out for row in of_gradients),
+        },
+    }
+    columns = {name: [row[name] for row in cut] for name in evidence_schemas.CUMULATIVE_ABLATIONS.arrow.names}
+    files.write_table(cumulative, evidence_schemas.CUMULATIVE_ABLATIONS, columns, facts)
+
+
+def draw_parts(sample: pa.Table, evidence: EvidenceSettings, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Draw the documents without each head, and those without more and more heads.
+
+    If the sample is large enough, no document is in both: an importance that was measured on the same documents would
+    make its own order look too good.
+
+    Args:
+        sample: The sample of all evidence.
+        evidence: Sizes of the two parts.
+        seed: The same seed gives the same parts.
+    """
+    many = draw_sample(sample, evidence.cumulative_documents, seed)
+    others = sample.filter(pc.invert(pc.is_in(sample["position"], many["position"].combine_chunks())))
+    enough = others.num_rows >= min(evidence.ablation_documents, sample.num_rows)
+    return draw_sample(others if enough else sample, evidence.ablation_documents, seed), many
+
+
+def _each_rows(documents: Sequence[SampledDocument], ablation: Ablation) -> Iterator[Row]:
+    total = ablation.passes_per_window * sum(len(document.windows) for document in documents)
+    with Progress(total=total, label="ablate_heads: each head", unit="forward passes") as progress:
+        for document in documents:
+            readings = [ablation.each_head(window, progress.advance) for window in document.windows]
+            whole, heads, layers = (torch.stack(parts, dim=-2) for parts in zip(*readings, strict=True))
+            row = {**document.identity, "whole_prediction": int(class_probabilities(whole).argmax())}
+            for prefix, label in (("", document.row["prediction"]), ("gold_", document.row["label"])):
+                row |= _changes(prefix, label, whole, heads, layers)
+            row["predictions"] = class_probabilities(heads).argmax(axis=-1).reshape(-1)
+            row["layer_predictions"] = class_probabilities(layers).argmax(axis=-1)
+            yield row
+
+
+def _changes(prefix: str, label: int | None, whole: Tensor, heads: Tensor, layers: Tensor) -> Row:
+    """Return the columns of one class; all are null if it is unknown."""
+    names = (f"{prefix}log_probability", f"{prefix}changes", f"layer_{prefix}changes")
+    if label is None:
+        return dict.fromkeys(names)
+    before = target(whole, label)
+    changes = (target(heads, label) - before).reshape(-1), target(layers, label) - before
+    return dict(zip(names, (float(before), *(values.numpy() for values in changes)), strict=True))
+
+
+def _cut_rows(
+    documents: Sequence[SampledDocument],
+    orders: Sequence[Order],
+    ablation: Ablation,
+    n_heads: int,
+    evidence: EvidenceSettings,
+) -> Iterator[Row]:
+    windows = [window for document in documents for window in document.windows]
+    if not windows:
+        return
+    n_all = len(orders[0].heads)
+    sizes = numbers_switched_off(n_all, evidence.cumulative_sizes)
+    # With no head or all heads switched off, all orders are the same.
+    sets = list(dict.fromkeys(frozenset(order.heads[:size]) for order in orders for size in sizes))
+    found: dict[frozenset[int], list[Tensor]] = {}
+    with Progress(
+        total=len(sets) * len(windows), label="ablate_heads: more and more heads", unit="forward passes"
+    ) as progress:
+        for off in sets:
+            gates = torch.ones(n_all)
+            gates[list(off)] = 0
+            logits = iter(ablation.some_heads(windows, gates.reshape(-1, n_heads)))
+            found[off] = [torch.stack([next(logits) for _ in document.windows]) for document in documents]
+            progress.advance(len(windows))
+    for order in orders:
+        for size in sizes:
+            for document, whole, cut in zip(
+                documents, found[frozenset()], found[frozenset(order.heads[:size])], strict=True
+            ):
+                label = document.row["prediction"]
+                yield {
+                    "order": order.name,
+                    "draw": order.draw,
+                    "n_switched_off": size,
+                    **document.identity,
+                    "whole_prediction": int(class_probabilities(whole).argmax()),
+                    "cut_prediction": int(class_probabilities(cut).argmax()),
+                    "change": float(target(cut, label) - target(whole, label)),
+                }

@@ -1,0 +1,74 @@
+"""The stage `leave_tokens_out`: what the prediction becomes without each token."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.attention.opening import open_tokenizer
+from attviz_pipeline.evidence.classifier import open_classifier
+from attviz_pipeline.evidence.removal import Remover, Variants
+from attviz_pipeline.evidence.sample import encode_sample, is_too_short, read_sample
+from attviz_pipeline.progress import Progress
+from attviz_pipeline.stages import LeaveTokensOut
+
+
+def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
+    settings: LeaveTokensOut,
+    document_index: Path,
+    shards: Sequence[Path],
+    checkpoint: Path,
+    card: Path,
+    leave_one_out: Path,
+) -> None:
+    """Remove each token of a sample of documents, one at a time, and read the document again.
+
+    Args:
+        settings: The sample, and how tokens are removed.
+        document_index: All analysed documents with their predictions (schema `document_index`).
+        shards: The texts of the same documents (schema `shard`).
+        checkpoint: Folder with the classifier.
+        card: Facts of the classifier (schema `model`).
+        leave_one_out: Where to write (schema `leave_one_out`).
+
+    Raises:
+        ArtifactError: An input is missing, damaged, or made with other settings.
+        AttentionError: The model returned NaN or infinite values.
+        ResourceError: The requested device is not available, or memory is too small.
+
+    Source: Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation Erasure"; as a yardstick
+    of attention: Jain and Wallace 2019, section 4.1.
+    """
+    model_card = files.read_json(card, model_schemas.MODEL)
+    require_unchanged(checkpoint, model_card["sha256"])
+    evidence = settings.evidence
+    sizes = [evidence.max_documents, evidence.leave_one_out_documents]
+    sample = read_sample(document_index, sizes, settings.seed)
+    encoded = encode_sample(sample, shards, checkpoint, settings.attention, model_card["max_tokens"])
+    documents = [document for document in encoded if not is_too_short(document)]
+    remover = Remover.of(evidence.removal, open_tokenizer(checkpoint))
+    classifier = open_classifier(checkpoint, model_card, settings.attention)
+    variants = [
+        Variants(document, [[token] for token in document.text_tokens.tolist()], remover) for document in documents
+    ]
+    n_passes = sum(one.n_passes for one in variants)
+    classifier.log_cost("leave_tokens_out", n_passes, [window for one in documents for window in one.windows])
+    facts = {
+        "model": model_card["sha256"],
+        "device": classifier.device_name,
+        "removal": remover.how,
+        "n_too_short": sample.num_rows - len(documents),
+    }
+    with (
+        Progress(total=n_passes, label="leave_tokens_out", unit="forward passes") as progress,
+        files.TableWriter(leave_one_out, evidence_schemas.LEAVE_ONE_OUT, facts) as writer,
+    ):
+        for document, of_document in zip(documents, variants, strict=True):
+            whole, without = of_document.read(classifier, progress.advance)
+            row = {
+                **document.identity,
+                "places": document.text_tokens,
+                "probabilities": whole,
+                "changes": (without - whole).reshape(-1),
+            }
+            writer.write({name: [value] for name, value in row.items()})

@@ -1,0 +1,155 @@
+"""
+Evidence beside attention: does the prediction change with what attention points at? Only with `evidence.enabled`.
+Each stage reads a sample of all documents, so none is divided into shards.
+
+REQUIRED INPUTS
+    shards/<shard>.parquet      documents
+    model/checkpoint/           the classifier
+    model/model.json            facts of the classifier
+    statistics/                 document_index
+OUTPUTS
+    evidence/gradients.parquet              gradients at token embeddings and heads
+    evidence/leave_one_out.parquet          changes of the probabilities without each token
+    evidence/document_faithfulness.parquet  changes without the tokens that scores rank highest, and with only these
+    evidence/document_ablations.parquet     changes without each head and layer
+    evidence/cumulative_ablations.parquet   changes without more and more heads
+    evidence/                               faithfulness, head_ablations, ablation_curves: means over documents
+"""
+
+
+rule compute_gradients:
+    "Compute how the prediction depends on each token's embedding and on each head (gradients)."
+    input:
+        code=stage_code("compute_gradients"),
+        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{RESULTS}/model/checkpoint",
+        card=f"{RESULTS}/model/model.json",
+    output:
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+    log:
+        f"{RESULTS}/logs/compute_gradients.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compute_gradients.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
+    params:
+        settings=stage_settings("compute_gradients"),
+    shell:
+        command("compute_gradients")
+
+
+rule leave_tokens_out:
+    "Compute what the prediction becomes without each token of a document."
+    input:
+        code=stage_code("leave_tokens_out"),
+        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{RESULTS}/model/checkpoint",
+        card=f"{RESULTS}/model/model.json",
+    output:
+        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+    log:
+        f"{RESULTS}/logs/leave_tokens_out.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/leave_tokens_out.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
+    params:
+        settings=stage_settings("leave_tokens_out"),
+    shell:
+        command("leave_tokens_out")
+
+
+rule measure_faithfulness:
+    "Measure whether token scores point at the tokens that the prediction depends on."
+    input:
+        code=stage_code("measure_faithfulness"),
+        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{RESULTS}/model/checkpoint",
+        card=f"{RESULTS}/model/model.json",
+        # Without redaction, for the numbers only: what is written contains no words.
+        attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+    output:
+        faithfulness=f"{RESULTS}/evidence/document_faithfulness.parquet",
+    log:
+        f"{RESULTS}/logs/measure_faithfulness.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_faithfulness.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
+    params:
+        settings=stage_settings("measure_faithfulness"),
+    shell:
+        command("measure_faithfulness")
+
+
+rule ablate_heads:
+    "Switch off every head, every layer, and more and more heads, and read the sample again."
+    input:
+        code=stage_code("ablate_heads"),
+        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{RESULTS}/model/checkpoint",
+        card=f"{RESULTS}/model/model.json",
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        heads=f"{RESULTS}/statistics/heads.parquet",
+    output:
+        ablations=f"{RESULTS}/evidence/document_ablations.parquet",
+        cumulative=f"{RESULTS}/evidence/cumulative_ablations.parquet",
+    log:
+        f"{RESULTS}/logs/ablate_heads.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ablate_heads.tsv"
+    conda:
+        "../../environment.yml"
+    threads: STUDY.resources.threads
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
+    params:
+        settings=stage_settings("ablate_heads"),
+    shell:
+        command("ablate_heads")
+
+
+rule summarise_evidence:
+    "Average the evidence over documents, beside its floor, with intervals."
+    input:
+        code=stage_code("summarise_evidence"),
+        document_faithfulness=f"{RESULTS}/evidence/document_faithfulness.parquet",
+        document_ablations=f"{RESULTS}/evidence/document_ablations.parquet",
+        cumulative_ablations=f"{RESULTS}/evidence/cumulative_ablations.parquet",
+    output:
+        faithfulness=f"{RESULTS}/evidence/faithfulness.parquet",
+        head_ablations=f"{RESULTS}/evidence/head_ablations.parquet",
+        ablation_curves=f"{RESULTS}/evidence/ablation_curves.parquet",
+    log:
+        f"{RESULTS}/logs/summarise_evidence.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise_evidence.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("summarise_evidence"),
+    shell:
+        command("summarise_evidence")
