@@ -196,7 +196,9 @@ class _Tables:
                 exposed = any(row["rollout"] is not None for row in self._attention.values())
                 self.unavailable[name] = "the model does not expose its value vectors" if exposed else ONLY_FULL_MODE
             elif name == "leave_one_out" and not self._leave_one_out:
-                self.unavailable[name] = "evidence.leave_one_out_documents is 0"
+                self.unavailable[name] = "evidence.leave_one_out_documents leaves no document for it"
+            elif name in OF_GRADIENTS and all(row[name] is None for row in self._gradients.values()):
+                self.unavailable[name] = "no document has finite gradients"
 
     def read_classifier_rows(self, documents: Sequence[SampledDocument], checkpoint: Path) -> None:
         """Compute the score `classifier_row`, which no table holds."""

@@ -186,10 +186,29 @@ def test_scores_that_the_study_lacks_are_named_with_the_reason(
     missing = {"received", "rollout", "norm_weighted"}
     assert facts(plain)["unavailable"] == {
         **dict.fromkeys(missing, "only attention.mode: full measures it"),
-        "leave_one_out": "evidence.leave_one_out_documents is 0",
+        "leave_one_out": "evidence.leave_one_out_documents leaves no document for it",
     }
     assert not {row["score"] for row in rows} & (missing | {"leave_one_out"})
     assert "the faithfulness of `rollout` is not measured: only attention.mode: full measures it" in caplog.text
+
+
+def test_gradients_that_are_never_finite_are_named(
+    tmp_path: Path, study: EvidenceStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grad = torch.autograd.grad
+
+    def spoil(outputs: torch.Tensor, inputs: object, *arguments: object, **options: object) -> tuple[torch.Tensor, ...]:
+        found: tuple[torch.Tensor, ...] = grad(outputs, inputs, *arguments, **options)
+        return tuple(values * float("nan") for values in found) if isinstance(inputs, list) else found
+
+    monkeypatch.setattr(torch.autograd, "grad", spoil)
+    rows = run(EvidenceStudy(tmp_path, checkpoint=study.checkpoint), scores=["self_mean", "gradient_norm"])
+
+    assert {row["score"] for row in rows} == {"self_mean", "random"}
+    written = files.read_facts(
+        tmp_path / "faithfulness" / "faithfulness.parquet", evidence_schemas.DOCUMENT_FAITHFULNESS
+    )
+    assert written["unavailable"] == {"gradient_norm": "no document has finite gradients"}
 
 
 def test_only_the_wanted_scores_are_measured(study: EvidenceStudy) -> None:
