@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { difference } from "../../templates/assets/js/compare/difference.js";
-import { compareSentences } from "../../templates/assets/js/compare/sentences.js";
+import { compareSentences } from "../../templates/assets/js/compare/compare_sentences.js";
 
 const { finding, nothing, level } = compareSentences;
 const names = ["A", "B"];

@@ -4,7 +4,7 @@ import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
 import { difference } from "./difference.js";
 import { scatter } from "./scatter.js";
-import { compareSentences } from "./sentences.js";
+import { compareSentences } from "./compare_sentences.js";
 
 const number = (value) =>
   value === null
