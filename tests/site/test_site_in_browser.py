@@ -97,32 +97,9 @@ def test_search_and_filters_narrow_the_index(inputs: SiteInputs, site: Path, vis
     assert page.url.endswith("#gold=1&outcome=right")
 
 
-def with_groups(inputs: SiteInputs, folder: Path) -> SiteInputs:
-    """The invented documents have no groups beyond chance: here every third is of a second group."""
-    path = folder / "document_groups.parquet"
-    columns = files.read_table(inputs.document_groups, DOCUMENT_GROUPS).to_pydict()
-    n = len(columns["position"])
-    heads = [{"layer": 0, "head": 1, "z": 1.0}]
-    found = {
-        "outcome": "found",
-        "n_documents": n,
-        "silhouette": 0.4,
-        "silhouette_by_chance": {"mean": 0.1, "quantile_95": 0.2},
-        "p": 0.01,
-        "length_eta_squared": 0.1,
-        "length_eta_squared_by_chance": 0.05,
-        "groups": [{"n_documents": n // 2, "heads": heads}, {"n_documents": n // 2, "heads": heads}],
-    }
-    facts = files.read_facts(inputs.document_groups, DOCUMENT_GROUPS) | found
-    files.write_table(path, DOCUMENT_GROUPS, columns | {"group": [int(i % 3 == 2) for i in range(n)]}, facts)
-    return replace(inputs, document_groups=path)
-
-
-def test_the_index_is_filtered_by_groups_of_documents(inputs: SiteInputs, tmp_path: Path, visitor: Visitor) -> None:
-    grouped = with_groups(inputs, tmp_path)
-    write_site(site_settings(), grouped, tmp_path / "site")
-    groups = files.read_table(grouped.document_groups, DOCUMENT_GROUPS)["group"].to_pylist()
-    page = visitor(tmp_path / "site").open(links.DOCUMENTS)
+def test_the_index_is_filtered_by_groups_of_documents(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    groups = files.read_table(inputs.document_groups, DOCUMENT_GROUPS)["group"].to_pylist()
+    page = visitor(site).open(links.DOCUMENTS)
     page.locator("#filter-group").select_option("2")
     assert page.locator("#matches").inner_text() == f"{groups.count(1)} of 24"
     first = page.locator(".row-list .c-number").first.inner_text()
@@ -133,8 +110,16 @@ def test_the_index_is_filtered_by_groups_of_documents(inputs: SiteInputs, tmp_pa
     assert page.locator("#matches").inner_text() == f"{groups.count(0)} of 24"
 
 
-def test_without_groups_the_index_offers_none_and_says_so(site: Path, visitor: Visitor) -> None:
-    page = visitor(site).open(links.DOCUMENTS)
+def test_without_groups_the_index_offers_none_and_says_so(inputs: SiteInputs, tmp_path: Path, visitor: Visitor) -> None:
+    table = files.read_table(inputs.document_groups, DOCUMENT_GROUPS)
+    facts = files.read_facts(inputs.document_groups, DOCUMENT_GROUPS)
+    columns = table.to_pydict() | {"group": [None] * table.num_rows}
+    facts |= {"outcome": "nothing_found", "groups": [], "silhouette": None}
+    files.write_table(tmp_path / "none.parquet", DOCUMENT_GROUPS, columns, facts)
+    write_site(site_settings(), replace(inputs, document_groups=tmp_path / "none.parquet"), tmp_path / "site")
+
+    page = visitor(tmp_path / "site").open(links.DOCUMENTS)
+
     assert page.locator("#filter-group").count() == 0
     assert "no groups were found" in page.locator("#groups").inner_text()
 
