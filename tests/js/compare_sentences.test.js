@@ -14,10 +14,12 @@ const cloudOf = (rows, logarithmic, others) => ({ ...difference.cloud(points(...
 const use = (...rows) => cloudOf(rows, false, { title: "Words", tested: "use" });
 
 test("numbers without a test say so", () => {
-  const cloud = cloudOf([["a", 4, 1], ["b", 1, 1], ["c", 1, 4]], true, { title: "Words of both", place: "at" }); // prettier-ignore
+  const three = [["a", 4, 1], ["b", 1, 1], ["c", 1, 4]]; // prettier-ignore
+  const cloud = cloudOf(three, true, { title: "Words of both", place: "at" });
   assert.equal(
     said({ clouds: [cloud] }),
-    "Not tested against chance: of 3 words of both, at the same overall level, A has more self-attention at a; B at c. ",
+    "Not tested against chance: of 3 words of both, at the same overall level, A has more self-attention at a; " +
+      "B at c. ",
   );
   assert.equal(said({ clouds: [cloudOf([["a", 4, 1]], true, { title: "Words", place: "at" })] }), "");
 });
@@ -48,8 +50,8 @@ test("likeness is told of heads, beside chance, or that it was not compared", ()
   ];
   assert.equal(
     said({ clouds: [], likeness }),
-    "They rank tokens alike beyond chance (FUJI 0.500). They spread self-attention within documents no more alike than " +
-      "chance makes them (Jensen-Shannon 0.250). ",
+    "They rank tokens alike beyond chance (FUJI 0.500). They spread self-attention within documents no more alike " +
+      "than chance makes them (Jensen-Shannon 0.250). ",
   );
   assert.equal(said({ clouds: [], likeness: [] }), "Their likeness was not compared. ");
 });

@@ -9,8 +9,8 @@ test("a token is told with its support", () => {
   const numbers = { count: 1200, documents: 5, mean: 0.0453, std: 0.01, best: "L5·H1" };
   assert.equal(
     occurrences(numbers),
-    "1,200 occurrences in 5 documents; mean self-attention 0.0453, standard deviation 0.0100; of all heads, L5·H1 has " +
-      "its highest mean.",
+    "1,200 occurrences in 5 documents; mean self-attention 0.0453, standard deviation 0.0100; of all heads, L5·H1 " +
+      "has its highest mean.",
   );
   assert.equal(
     occurrences({ ...numbers, count: 1, documents: 1, best: "" }),

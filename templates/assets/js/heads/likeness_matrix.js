@@ -42,7 +42,8 @@ const create = (place, part, { heads, vectors }) => {
   base.setAttribute("role", "img");
   base.setAttribute(
     "aria-label",
-    `Similarity of ${matrix.n} heads; the arrow keys move from cell to cell, the table below lists the most similar pairs`,
+    `Similarity of ${matrix.n} heads; the arrow keys move from cell to cell, ` +
+      "the table below lists the most similar pairs",
   );
   holder.append(base, overlay);
   let kept = false;
@@ -90,10 +91,8 @@ const create = (place, part, { heads, vectors }) => {
     Object.assign(element("a", "", "side by side"), { href: `compare.html#a=${key(a)}&b=${key(b)}&kind=heads` });
   const describe = () => {
     const [a, b] = at.map((i) => matrix.order[i]);
-    const said =
-      a === b
-        ? " itself"
-        : `: ${matrix.value(a, b).toFixed(3)}, ${matrix.beyond(a, b) ? "more similar than chance" : "not more similar than chance"}`;
+    const beyond = matrix.beyond(a, b) ? "more similar than chance" : "not more similar than chance";
+    const said = a === b ? " itself" : `: ${matrix.value(a, b).toFixed(3)}, ${beyond}`;
     caption.replaceChildren(
       headLink(a),
       ...(a === b ? [] : [" and ", headLink(b)]),

@@ -162,7 +162,7 @@ const create = (place, rows, study, state) => {
   };
   const finding = (i) => {
     const best = rows.best.some((row) => row > 0) ? headName(rows.best[i], study.heads, study.vectors) : "";
-    const [count, documents, mean, std] = ["count", "documents", "mean", "std"].map((name) => rows[name][i]);
+    const [count, documents, mean, std] = ["count", "documents", "mean", "std"].map((column) => rows[column][i]);
     const text = tokenSentences.occurrences({ count, documents, mean, std, best });
     return cell("p", text, "finding");
   };

@@ -22,9 +22,7 @@ const classes = (rows, labels) => {
     return "Classes were not compared: no word of this spelling occurs in enough documents, or there are too few.";
   const found = rows.flatMap(([label, , , effect, q, z, useQ]) => [
     ...(useQ !== null && useQ < SIGNIFICANT ? [`used ${z > 0 ? "more" : "less"} in ${labels[label]}`] : []),
-    ...(q !== null && q < SIGNIFICANT
-      ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`]
-      : []),
+    ...(q !== null && q < SIGNIFICANT ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`] : []),
   ]);
   return found.length
     ? `The word of this spelling differs beyond chance (q < 0.05) from all other documents: ${found.join("; ")}.`
