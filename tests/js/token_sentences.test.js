@@ -30,8 +30,8 @@ test("classes: not compared, nothing found, and found", () => {
       ],
       LABELS,
     ),
-    "The word of this spelling differs beyond chance (q < 0.05) from all other documents: used less in sport; lower " +
-      "self-attention in sport; used more in tech; higher self-attention in tech.",
+    "Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: less use in sport; " +
+      "lower self-attention in sport; more use in tech; higher self-attention in tech.",
   );
 });
 

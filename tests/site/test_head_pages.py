@@ -131,6 +131,9 @@ def test_curves_are_of_the_heads_layer(inputs: SiteInputs, views: list[HeadPageV
     mine = sorted((r["first"], r["attention"]) for r in rows if r["axis"] == "position" and r["layer"] == 1)
     assert views[4].curve is not None
     assert views[4].curve.rows == mine
+    # No label stands left of the first position that has a value: position 0 is that of [CLS].
+    assert views[4].curve.x_ticks[0].label == "1"
+    assert mine[0][0] == 1
 
 
 def test_attention_by_distance_is_the_mean_over_documents_of_their_matrices(

@@ -17,7 +17,7 @@ from attviz_pipeline.significance import SIGNIFICANT
 
 TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
-WORDS_TITLE = f"Words used more, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+WORDS_TITLE = "Words used more"
 """Heading of the words that `words_of_class` lists."""
 _TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
 

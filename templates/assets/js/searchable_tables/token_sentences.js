@@ -21,13 +21,13 @@ const classes = (rows, labels) => {
   if (!rows.length)
     return "Classes were not compared: no word of this spelling occurs in enough documents, or there are too few.";
   const found = rows.flatMap(([label, , , effect, q, z, useQ]) => [
-    ...(useQ !== null && useQ < SIGNIFICANT ? [`used ${z > 0 ? "more" : "less"} in ${labels[label]}`] : []),
+    ...(useQ !== null && useQ < SIGNIFICANT ? [`${z > 0 ? "more" : "less"} use in ${labels[label]}`] : []),
     ...(q !== null && q < SIGNIFICANT
       ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`]
       : []),
   ]);
   return found.length
-    ? `The word of this spelling differs beyond chance (q < 0.05) from all other documents: ${found.join("; ")}.`
+    ? `Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: ${found.join("; ")}.`
     : "The word of this spelling differs beyond chance (q < 0.05) in no class, neither in use nor in self-attention.";
 };
 
