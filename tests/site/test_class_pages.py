@@ -149,8 +149,10 @@ def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, grou
     }
     for shown in (right, missed, taken):
         assert [row.position for row in shown.rows] == expected[shown.title][:5]
+        assert shown.n_documents == len(expected[shown.title])
     wrong = [r["position"] for r in confident if r["label"] != r["prediction"]]
     assert [row.position for row in groups[3].documents[0].rows] == wrong[:5]
+    assert groups[3].documents[0].n_documents == len(wrong)
 
 
 def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:

@@ -325,6 +325,11 @@ def test_an_interval_with_0_beside_a_small_q_is_explained() -> None:
         assert sentences.intervals_and_tests(expected) == ""
 
 
+def test_a_list_of_documents_says_how_many_it_shows() -> None:
+    assert sentences.listed_documents(5, 1200) == "5 of 1,200 documents."
+    assert sentences.listed_documents(5, 5) == ""
+
+
 def test_the_confusion_matrix_says_what_it_counts() -> None:
     assert "of 55 documents with a known gold label" in sentences.confusion_matrix(55)
     assert sentences.confused_pairs(2, study_view()) == (

@@ -344,6 +344,11 @@ def words_differ(view: DifferencesView) -> Markup:
     ).format(count(view.n_words_differing), of, TEST)
 
 
+def listed_documents(n_shown: int, n_documents: int) -> str:
+    """Say how many of a group's documents are listed; nothing where all are."""
+    return f"{count(n_shown)} of {plural(n_documents, 'document')}." if n_shown < n_documents else ""
+
+
 def confusion_matrix(n_labelled: int) -> str:
     """Say what the confusion matrix counts."""
     return (
