@@ -196,6 +196,17 @@ def test_the_labels_of_curves_have_room(site: Path) -> None:
             assert len(label) * WIDEST_DIGIT - float(x) <= left, label
 
 
+def test_the_map_of_heads_names_groups_only_if_there_are_some(inputs: SiteInputs, site: Path) -> None:
+    measures = files.read_facts(inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)["measures"]
+    text = (site / links.HEADS).read_text(encoding="utf-8")
+    sections = re.findall(r'<div class="likeness" data-measure="(\w+)">(.*?)</figure>\s*</div>', text, re.DOTALL)
+    assert [measure for measure, _ in sections] == list(measures)
+    for measure, section in sections:
+        assert (", group 1" in section) == (measures[measure]["outcome"] == "found")
+    found = any(of_one["outcome"] == "found" for of_one in measures.values())
+    assert ("lines separate the groups" in text) == found
+
+
 def test_without_maps_a_page_says_how_to_see_how_far_a_head_looks(inputs: SiteInputs, tmp_path: Path) -> None:
     write_site(site_settings(), replace(inputs, maps=None), tmp_path / "site")
     assert "set maps.max_documents or maps.documents" in _words(tmp_path / "site" / links.head(0, 0))
