@@ -1,6 +1,5 @@
 """How numbers are written on the pages; `formats.js` writes them the same way."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,11 +12,10 @@ def significant(value: float, digits: int = 2) -> str:
     """Write a number with few significant digits: 0.021, 3.4e-6, 0."""
     if value == 0:
         return "0"
-    if abs(value) < SMALLEST_PLAIN:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")  # of the rounded number: 0.996 is 1.0, as 1 is
+    if abs(float(f"{mantissa}e{exponent}")) < SMALLEST_PLAIN:
         return f"{mantissa}e{int(exponent)}"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{decimals}f}"
+    return f"{value:.{max(0, digits - 1 - int(exponent))}f}"
 
 
 def count(number: int) -> str:

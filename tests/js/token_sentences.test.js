@@ -20,8 +20,17 @@ test("a token is told with its support", () => {
 
 test("classes: not compared, nothing found, and found", () => {
   assert.ok(classes([], LABELS).startsWith("Classes were not compared"));
-  assert.ok(classes([[0, 9, 1, 0.4, 0.2, 3, 0.05]], LABELS).includes("in no class"));
-  assert.ok(classes([[0, 9, 1, null, null, 3, null]], LABELS).includes("in no class"));
+  assert.ok(classes([[0, 9, 1, null, null, 3, null]], LABELS).startsWith("Classes were not compared"));
+  assert.ok(
+    classes([[0, 9, 1, 0.4, 0.2, 3, 0.05]], LABELS).endsWith("no class, neither in use nor in self-attention."),
+  );
+  assert.ok(
+    classes([[0, 9, 1, null, null, 3, 0.05]], LABELS).endsWith("in no class. Its self-attention was not compared."),
+  );
+  assert.ok(classes([[0, 9, 1, 0.4, 0.2, 3, null]], LABELS).endsWith("in no class. Its use was not compared."));
+  assert.ok(
+    classes([[0, 9, 1, null, null, 3, 0.04]], LABELS).includes("more use in sport. Its self-attention was not"),
+  );
   assert.equal(
     classes(
       [
@@ -30,8 +39,8 @@ test("classes: not compared, nothing found, and found", () => {
       ],
       LABELS,
     ),
-    "The word of this spelling differs beyond chance (q < 0.05) from all other documents: used less in sport; lower " +
-      "self-attention in sport; used more in tech; higher self-attention in tech.",
+    "Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: less use in sport; " +
+      "lower self-attention in sport; more use in tech; higher self-attention in tech.",
   );
 });
 

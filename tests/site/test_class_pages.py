@@ -89,11 +89,11 @@ def test_what_differs_is_named_on_every_page(inputs: SiteInputs, tmp_path: Path)
     for page in (links.START, links.CLASSES):
         text = words(tmp_path / "site" / page)
         assert "1 of 6 heads differs beyond chance" in text
-        assert "It is L1·H2: its self-attention" in text
+        assert "The one that differs is L1·H2: its self-attention" in text
         assert "In 43 of 100 random halves of the documents" in text
         assert f" in {LABEL_NAMES[1]}, Hedges' g " in text
         assert "The use of 1 of the " in text
-    assert f"use {mine[0]['term']} more than others do" in words(tmp_path / "site" / links.class_page(1))
+    assert f"use {mine[0]['term']} more than other documents do" in words(tmp_path / "site" / links.class_page(1))
     assert f"in {LABEL_NAMES[1]} than in the other documents" in words(tmp_path / "site" / links.head(1, 2))
 
 
@@ -149,8 +149,10 @@ def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, grou
     }
     for shown in (right, missed, taken):
         assert [row.position for row in shown.rows] == expected[shown.title][:5]
+        assert shown.n_documents == len(expected[shown.title])
     wrong = [r["position"] for r in confident if r["label"] != r["prediction"]]
     assert [row.position for row in groups[3].documents[0].rows] == wrong[:5]
+    assert groups[3].documents[0].n_documents == len(wrong)
 
 
 def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:

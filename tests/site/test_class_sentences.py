@@ -179,11 +179,14 @@ def test_use_of_words_is_not_compared_or_the_same_or_different() -> None:
         "chance (permutation test, q < 0.05)."
     )
     assert words(sentences.word_use(made, group_terms("goal team"), 3)) == (
-        "Beyond chance, these documents use goal and team more than others do; in all, 2 of the 500 words that are in "
-        "at least 3 documents differ in use (permutation test, q < 0.05)."
+        "Beyond chance, these documents use goal and team more than other documents do; in all, 2 of the 500 words "
+        "that are in at least 3 documents differ in use (permutation test, q < 0.05)."
     )
     both = words(sentences.word_use(made, group_terms("goal team cup coach", "minister"), 3))
-    assert "use goal, team and cup more and minister less than others do; in all, 5 of" in both
+    wrong = comparison(effect_view(grouping="correct"), grouping="correct")
+    assert "differs from that in correctly classified documents" in sentences.word_use(wrong, group_terms(), 3)
+    assert "than correctly classified documents do" in sentences.word_use(wrong, group_terms("goal"), 3)
+    assert "use goal, team and cup more and minister less than other documents do; in all, 5 of" in both
     assert HOSTILE not in sentences.word_use(made, group_terms(HOSTILE.replace(" ", "")), 3)
 
 
@@ -279,12 +282,12 @@ def test_words_of_a_class_are_words_or_none_or_not_compared() -> None:
 
 def test_classes_are_not_compared_or_the_same_or_different() -> None:
     left_out = differences(n_compared=0, n_documents=0, n_heads=0, n_heads_differing=0, winner=None)
-    assert words(sentences.class_differences(left_out, study_view(), "")) == (
+    assert words(sentences.class_differences(left_out, study_view())) == (
         "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
     )
     assert sentences.words_differ(left_out) == ""
     same = differences(n_heads_differing=0, winner=None, n_words_differing=0)
-    assert words(sentences.class_differences(same, study_view(), "")) == (
+    assert words(sentences.class_differences(same, study_view())) == (
         "None of 6 heads differs beyond chance between one gold class and the other documents, over 55 documents "
         "(permutation test, q < 0.05)."
     )
@@ -292,16 +295,39 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
         "The use of none of the 500 words that are in at least 3 documents differs between one class and the other "
         "documents beyond chance (permutation test, q < 0.05)."
     )
-    assert words(sentences.class_differences(differences(), study_view(), "")) == (
+    assert words(sentences.class_differences(differences(), study_view())) == (
         "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
-        "(permutation test, q < 0.05). Of these, the largest difference is that of L1·H2: its self-attention relative "
-        "to even attention is higher in sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to "
-        "+2.8). In 43 of 100 random halves of the documents, this is again the largest difference of all heads and "
-        "classes."
+        "(permutation test, q < 0.05)."
     )
     assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
     assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))
-    assert "one predicted class" in sentences.class_differences(differences(grouping="predicted"), study_view(), "")
+    assert "one predicted class" in sentences.class_differences(differences(grouping="predicted"), study_view())
+
+
+def test_the_largest_difference_between_classes_is_said_only_if_there_is_one() -> None:
+    assert words(sentences.largest_class_difference(differences(), study_view(), "")) == (
+        "The largest difference is that of L1·H2: its self-attention relative to even attention is higher in sport, "
+        "Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 random halves of the "
+        "documents, this is again the largest difference of all heads and classes."
+    )
+    only = words(sentences.largest_class_difference(differences(n_heads_differing=1), study_view(), ""))
+    assert only.startswith("The one that differs is L1·H2: its")
+    same = differences(n_heads_differing=0, winner=None)
+    assert sentences.largest_class_difference(same, study_view(), "") == ""
+
+
+def test_an_interval_with_0_beside_a_small_q_is_explained() -> None:
+    spans_zero = effect_view(q=0.001, effect_low=-0.1, effect_high=0.9)
+    assert sentences.intervals_and_tests([effect_view(), spans_zero]).startswith(
+        "Some intervals include 0 although q < 0.05: the test compares documents of similar length,"
+    )
+    for expected in ([effect_view(q=0.001)], [replace(spans_zero, q=0.05)], [effect_view(effect_low=None)], []):
+        assert sentences.intervals_and_tests(expected) == ""
+
+
+def test_a_list_of_documents_says_how_many_it_shows() -> None:
+    assert sentences.listed_documents(5, 1200) == "5 of 1,200 documents."
+    assert sentences.listed_documents(5, 5) == ""
 
 
 def test_the_confusion_matrix_says_what_it_counts() -> None:

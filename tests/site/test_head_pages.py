@@ -131,6 +131,9 @@ def test_curves_are_of_the_heads_layer(inputs: SiteInputs, views: list[HeadPageV
     mine = sorted((r["first"], r["attention"]) for r in rows if r["axis"] == "position" and r["layer"] == 1)
     assert views[4].curve is not None
     assert views[4].curve.rows == mine
+    # No label stands left of the first position that has a value: position 0 is that of [CLS].
+    assert views[4].curve.x_ticks[0].label == "1"
+    assert mine[0][0] == 1
 
 
 def test_attention_by_distance_is_the_mean_over_documents_of_their_matrices(
@@ -191,6 +194,17 @@ def test_the_labels_of_curves_have_room(site: Path) -> None:
         left = -float(re.search(r'viewBox="(-[\d.]+)', drawing)[1])  # type: ignore[index]
         for x, label in re.findall(r'<text x="(-[\d.]+)"[^>]*text-anchor="end">([^<]+)<', drawing):
             assert len(label) * WIDEST_DIGIT - float(x) <= left, label
+
+
+def test_the_map_of_heads_names_groups_only_if_there_are_some(inputs: SiteInputs, site: Path) -> None:
+    measures = files.read_facts(inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)["measures"]
+    text = (site / links.HEADS).read_text(encoding="utf-8")
+    sections = re.findall(r'<div class="likeness" data-measure="(\w+)">(.*?)</figure>\s*</div>', text, re.DOTALL)
+    assert [measure for measure, _ in sections] == list(measures)
+    for measure, section in sections:
+        assert (", group 1" in section) == (measures[measure]["outcome"] == "found")
+    found = any(of_one["outcome"] == "found" for of_one in measures.values())
+    assert ("lines separate the groups" in text) == found
 
 
 def test_without_maps_a_page_says_how_to_see_how_far_a_head_looks(inputs: SiteInputs, tmp_path: Path) -> None:

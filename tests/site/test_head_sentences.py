@@ -37,15 +37,17 @@ def profile(role: str, value: float) -> ProfileView:
     return ProfileView(role, f"the role {role}", value, 0.5, 0.9, [], 55)
 
 
-def neighbours(*q: float, measure: str = "fuji", n_beyond_chance: int = 0) -> list[NeighboursView]:
+def neighbours(*q: float, measure: str = "fuji", n_beyond_chance: int = 0) -> NeighboursView:
     pairs = [PairView(OTHER, 0.8, 0.1, 0.3, value, value) for value in q]
-    return [NeighboursView(MEASURES[measure], pairs, [], n_beyond_chance, 5, constant=False)]
+    return NeighboursView(MEASURES[measure], 341, 3, pairs, [], n_beyond_chance, 5, constant=False)
 
 
 def likeness(n_beyond_chance: int, **others: Any) -> LikenessView:  # noqa: ANN401 - any field
     values = {
         "measure": "fuji",
         "text": MEASURES["fuji"],
+        "n_units": 341,
+        "least": 3,
         "n_beyond_chance": n_beyond_chance,
         "n_pairs": 15,
         "n_constant": 0,
@@ -71,9 +73,12 @@ def distance(strongest: OffsetRowView | None) -> OffsetView:
 
 
 def test_self_attention_stands_beside_even_attention() -> None:
-    mean = "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is 0.0215 (standard deviation 0.0400)."
+    mean = (
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is 0.0215 (standard deviation "
+        "0.0400)."
+    )
     assert words(sentences.self_attention(head(), RELATIVE, study_view())) == (
-        f"{mean} Its ratio to even attention, 1/n for n tokens, has the geometric mean 2.3 over 54 documents (95 % "
+        f"{mean} In the geometric mean over 54 documents, it is 2.3 times even attention, 1/n for n tokens (95 % "
         "interval 2.1 to 2.5)."
     )
     assert words(sentences.self_attention(head(), None, study_view())) == mean
@@ -85,8 +90,9 @@ def test_self_attention_stands_beside_even_attention() -> None:
 def test_extremes_are_said_where_heads_differ() -> None:
     told = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
     assert words(told) == (
-        "Over 3,421 tokens in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; ratio to even "
-        "attention 2.3, geometric mean) and lowest in L1·H1 (0.0200; ratio to even attention 2.3, geometric mean)."
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; 2.3 "
+        "times even attention in the geometric mean) and lowest in L1·H1 (0.0200; 2.3 times even attention in the "
+        "geometric mean)."
     )
     assert 'href="../heads/4.html"' in told
     assert "even" not in sentences.extremes(grid(head(0, 0.2), head(1), relative=False), study_view(), "")
@@ -122,7 +128,7 @@ def test_a_role_is_said_with_its_rule(role: str, value: float, why: str) -> None
 
 
 def test_the_nearest_head_is_not_compared_or_by_chance_or_found() -> None:
-    assert "It was not compared with others" in sentences.nearest_head([], study_view(), "")
+    assert "It was not compared with others" in sentences.head_not_compared(study_view())
     assert words(sentences.nearest_head(neighbours(0.05, 0.2), study_view(), "")) == (
         "Its ranking of tokens is similar to that of none of 5 other heads beyond chance (permutation test, q < 0.05)."
     )
@@ -165,7 +171,7 @@ def test_vectors_of_a_file_are_not_called_heads() -> None:
         sentences.extremes(grid(head(0), head(1)), imported(), ""),
         sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), imported(), ""),
         sentences.nearest_head(neighbours(0.2), imported(), ""),
-        sentences.nearest_head([], imported(), ""),
+        sentences.head_not_compared(imported()),
         sentences.similar_pairs(likeness(2), imported()),
         sentences.not_compared(imported()),
     ]
@@ -203,10 +209,17 @@ def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
 
 
 def test_the_table_of_pairs_and_the_map_say_what_they_show() -> None:
-    shown = replace(likeness(3), pairs=[(OTHER, neighbours(0.1)[0].nearest[0])] * 12, stress=0.284)
+    shown = replace(likeness(3), pairs=[(OTHER, neighbours(0.1).nearest[0])] * 12, stress=0.284)
     assert sentences.listed_pairs(shown) == "The 12 most similar of 15 pairs, as a table"
     assert sentences.listed_pairs(replace(shown, n_pairs=12)) == "12 pairs, as a table"
-    assert "with stress 0.28 (0 is exact)" in sentences.map_of_heads(shown)
+    assert "with stress 0.28 (0 is exact, above 0.2 only a rough guide)" in sentences.map_of_heads(shown)
+    assert "with stress 0.20 (0 is exact)" in sentences.map_of_heads(replace(shown, stress=0.2))
+
+
+def test_measures_of_similarity_name_what_they_compare() -> None:
+    of_tokens = "Over 341 tokens, those in at least 3 documents."
+    assert sentences.compared(likeness(3)) == sentences.compared(neighbours(1)) == of_tokens
+    assert sentences.compared(neighbours(1, measure="jensen_shannon")) == "Mean over 341 documents."
 
 
 def test_lists_of_a_head_name_their_support() -> None:
@@ -219,8 +232,8 @@ def test_lists_of_a_head_name_their_support() -> None:
 def test_pairs_say_how_they_were_tested() -> None:
     assert sentences.pair_permutations(likeness(3)) == "Each pair was tested with 1,000 permutations."
     assert sentences.pair_permutations(likeness(3, n_tail_pairs=5, floor_sets_q=True)) == (
-        "Each pair was tested with 1,000 permutations; p of 5 pairs comes from a tail that was fitted to them. For "
-        "some pairs this number, not the data, sets q: more permutations could find more pairs."
+        "Each pair was tested with 1,000 permutations; p of 5 pairs is from a curve fitted to the most extreme of "
+        "them. For some pairs this number, not the data, sets q: more permutations could find more pairs."
     )
     assert sentences.pair_permutations(likeness(0, n_pairs=0)) == ""
 
@@ -233,11 +246,11 @@ def test_heads_that_do_not_vary_were_not_tested() -> None:
     )
     none = sentences.similar_pairs(likeness(0, n_constant=6, n_pairs=0), study_view())
     assert words(none) == "6 heads treat all tokens of a document nearly alike and were not tested."
-    [view] = neighbours(1)
-    assert sentences.nearest_head([replace(view, constant=True)], study_view(), "") == (
+    view = neighbours(1)
+    assert sentences.nearest_head(replace(view, constant=True), study_view(), "") == (
         "Its similarity to others was not tested: it treats all tokens of a document nearly alike."
     )
-    assert "all others treat" in sentences.nearest_head([replace(view, n_others=0)], study_view(), "")
+    assert "all others treat" in sentences.nearest_head(replace(view, n_others=0), study_view(), "")
 
 
 def test_even_attention_is_said_from_half_of_the_heads() -> None:
@@ -259,7 +272,8 @@ def test_the_strongest_distance_is_said_from_twice_even_attention() -> None:
     )
     for nothing in (None, OffsetRowView("1 token before", 0.1, 0.06, 18)):
         assert sentences.strongest_distance(distance(nothing)) == (
-            "No distance that half of the 20 documents have receives twice even attention."
+            "At every distance that at least half of the 20 documents have, mean attention is less than 2 times even "
+            "attention."
         )
 
 
@@ -267,8 +281,10 @@ def test_documents_with_maps_are_named_with_the_reasons_of_their_selection() -> 
     reasons = dict(enumerate(["misclassified"] * 2 + ["low_confidence", "sample", "named"]))
     some = replace(study_view(), map_reasons=reasons)
     assert sentences.mapped_documents(5, some) == (
-        "the 5 documents with token-to-token maps, no random sample of the corpus (1 named in the configuration, "
+        "the 5 documents with token-to-token maps (not a random sample of the corpus: 1 named in the configuration, "
         "2 misclassified, 1 with low confidence and 1 sampled at random)"
     )
+    sampled = replace(study_view(), map_reasons=dict.fromkeys(range(3), "sample"))
+    assert "(a random sample of the corpus: 3 sampled at random)" in sentences.mapped_documents(3, sampled)
     assert sentences.mapped_documents(4, some).startswith("4 of the 5 documents")
     assert sentences.mapped_documents(5, replace(some, summary=some.summary | {"n_documents": 5})) == "all 5 documents"

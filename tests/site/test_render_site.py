@@ -107,8 +107,8 @@ def test_a_literal_text_is_read_back_unchanged(text: str) -> None:
 
 
 def test_numbers_are_written_as_the_scripts_write_them() -> None:
-    written = [formats.significant(value) for value in (0, 0.0214, 3.4e-6, 0.5, 1, 12.34)]
-    assert written == ["0", "0.021", "3.4e-6", "0.50", "1.0", "12"]
+    written = [formats.significant(value) for value in (0, 0.0214, 3.4e-6, 0.5, 1, 12.34, 0.996, 9.96, 9.99e-4)]
+    assert written == ["0", "0.021", "3.4e-6", "0.50", "1.0", "12", "1.0", "10", "0.0010"]
     shares = [formats.percent(share) for share in (1, 0.62, 0.9999, 0.0001, 0.996, 0)]
     assert shares == ["100 %", "62 %", "> 99.9 %", "< 0.1 %", "99.6 %", "0 %"]
     assert [formats.signed(value) for value in (1.2, -0.034, -0.001, 0)] == ["+1.20", "-0.03", "0.00", "0.00"]

@@ -46,6 +46,9 @@ def training(best: int, by: str, *, stopped_early: bool = False) -> dict[str, An
     }
 
 
+INTERVAL = "The 95 % interval of the accuracy,"
+
+
 def assessment(largest: float, ties: int, accuracy: dict[str, float | None]) -> dict[str, Any]:
     baseline = {"label": "b<c", "n_classes_as_large": ties, "accuracy": largest, "macro_f1": 0.12}
     return {"label_names": ["a", "b<c", "d"], "scores": {"majority_baseline": baseline, "accuracy": accuracy}}
@@ -82,10 +85,10 @@ def test_classes_that_are_never_predicted_are_named() -> None:
 @pytest.mark.parametrize(
     ("interval", "verdict"),
     [
-        ((0.84, 0.88), "The interval of the accuracy lies above this."),
-        ((0.70, 0.80), "The interval of the accuracy includes this: the model is not shown to be better."),
-        ((0.735, 0.80), "The interval of the accuracy includes this: the model is not shown to be better."),
-        ((0.60, 0.70), "The interval of the accuracy lies below this."),
+        ((0.84, 0.88), f"{INTERVAL} 84 % to 88 %, lies above this."),
+        ((0.70, 0.80), f"{INTERVAL} 70 % to 80 %, includes this: the model is not shown to be better."),
+        ((0.735, 0.80), f"{INTERVAL} 74 % to 80 %, includes this: the model is not shown to be better."),
+        ((0.60, 0.70), f"{INTERVAL} 60 % to 70 %, lies below this."),
         ((None, None), "The accuracy has no interval to compare this with."),
     ],
 )

@@ -122,6 +122,11 @@ def groups_not_compared(reasons: Sequence[str], study: StudyView) -> list[str]:
     return told
 
 
+def others(comparison: ComparisonView) -> str:
+    """Name the documents that a group is compared with."""
+    return "correctly classified documents" if comparison.grouping == "correct" else "other documents"
+
+
 def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int) -> Markup:
     """Say which words a group uses more or less than other documents; nothing where it was not compared."""
     if not comparison.compared:
@@ -130,8 +135,8 @@ def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int)
         return escape(_no_word(support))
     of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
     if not terms.used_differently:
-        return Markup("The use of none of the {} differs from that in other documents beyond chance ({}).").format(
-            of, TEST
+        return Markup("The use of none of the {} differs from that in {} beyond chance ({}).").format(
+            of, others(comparison), TEST
         )
     found = [
         Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
@@ -139,8 +144,8 @@ def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int)
         if shown
     ]
     n = len(terms.used_differently)
-    return Markup("Beyond chance, these documents use {} than others do; in all, {} of the {} {} in use ({}).").format(
-        listed(found), count(n), of, "differs" if n == 1 else "differ", TEST
+    return Markup("Beyond chance, these documents use {} than {} do; in all, {} of the {} {} in use ({}).").format(
+        listed(found), others(comparison), count(n), of, "differs" if n == 1 else "differ", TEST
     )
 
 
@@ -170,9 +175,7 @@ def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Mark
 
 def heads_title(comparison: ComparisonView, shown: Sequence[EffectView], study: StudyView) -> str:
     """Name the table of heads so that the name holds for each of its rows."""
-    what, noun = "Difference from other documents", "vector" if study.imported else "head"
-    if comparison.grouping == "correct":
-        what = "Difference from correctly classified documents"
+    what, noun = f"Difference from {others(comparison)}", "vector" if study.imported else "head"
     if len(shown) < len(comparison.effects):
         return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with the smallest q"
     return f"{what}, by {noun}"
@@ -183,10 +186,8 @@ def head_differences(comparison: ComparisonView, study: StudyView) -> str:
     if not comparison.compared:
         return ""
     first, n_found = comparison.effects[0], len(comparison.differing)
-    others = "correctly classified documents" if comparison.grouping == "correct" else "other documents"
-    between = (
-        f"beyond chance between these {plural(first.n_inside, 'document')} and the {count(first.n_outside)} {others}"
-    )
+    outside = f"the {count(first.n_outside)} {others(comparison)}"
+    between = f"beyond chance between these {plural(first.n_inside, 'document')} and {outside}"
     of = heads_of(len(comparison.effects), study)
     if not n_found:
         return f"None of {of} differs {between} ({TEST})."
@@ -216,6 +217,21 @@ def effect_size(effect: EffectView) -> str:
     return (
         f"Hedges' g {signed(effect.shrunken_effect, 1)} after shrinkage (measured {signed(effect.effect, 1)}{interval})"
     )
+
+
+def intervals_and_tests(effects: Sequence[EffectView]) -> str:
+    """Say why an interval can include 0 where q < 0.05; nothing where none of these does."""
+    if not any(_includes_zero(effect) for effect in effects if effect.significant):
+        return ""
+    return (
+        "Some intervals include 0 although q < 0.05: the test compares documents of similar length, the interval also "
+        "contains the variation between lengths."
+    )
+
+
+def _includes_zero(effect: EffectView) -> bool:
+    low, high = effect.effect_low, effect.effect_high
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def detectable(comparison: ComparisonView) -> str:
@@ -268,8 +284,8 @@ def words_of_class(words: Sequence[str] | None) -> Markup:
     return Markup(", ").join(token(word) for word in words)
 
 
-def class_differences(view: DifferencesView, study: StudyView, root: str) -> Markup:
-    """Say how many heads differ between classes, and which one most."""
+def class_differences(view: DifferencesView, study: StudyView) -> Markup:
+    """Say how many heads differ between classes."""
     if not view.n_compared:
         return Markup(
             "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
@@ -281,18 +297,24 @@ def class_differences(view: DifferencesView, study: StudyView, root: str) -> Mar
     of = heads_of(view.n_heads, study)
     if view.winner is None:
         return Markup("None of {} differs beyond chance {}.").format(of, between)
-    effect = view.winner.effect
-    counted = Markup("{} of {} {} beyond chance {}.").format(
+    return Markup("{} of {} {} beyond chance {}.").format(
         count(view.n_heads_differing), of, "differs" if view.n_heads_differing == 1 else "differ", between
     )
+
+
+def largest_class_difference(view: DifferencesView, study: StudyView, root: str) -> Markup:
+    """Say which head differs most between a class and the other documents; nothing where none differs."""
+    if view.winner is None:
+        return Markup()
+    effect = view.winner.effect
     largest = Markup("{} {}: its self-attention relative to even attention is {} in {}, {}.").format(
-        "It is" if view.n_heads_differing == 1 else "Of these, the largest difference is that of",
+        "The one that differs is" if view.n_heads_differing == 1 else "The largest difference is that of",
         head_link(effect.head, study, root),
         "higher" if effect.effect > 0 else "lower",
         class_name(effect.group),
         effect_size(effect),
     )
-    return said([counted, largest, winner(view.winner)])
+    return said([largest, winner(view.winner)])
 
 
 def winner(view: WinnerView | None) -> str:
@@ -320,6 +342,11 @@ def words_differ(view: DifferencesView) -> Markup:
     return Markup(
         "The use of {} of the {} differs between one class and the other documents beyond chance ({})."
     ).format(count(view.n_words_differing), of, TEST)
+
+
+def listed_documents(n_shown: int, n_documents: int) -> str:
+    """Say how many of a group's documents are listed; nothing where all are."""
+    return f"{count(n_shown)} of {plural(n_documents, 'document')}." if n_shown < n_documents else ""
 
 
 def confusion_matrix(n_labelled: int) -> str:

@@ -23,6 +23,8 @@ from attviz_pipeline.report.views.study import StudyView
 
 N_NAMED = 3
 LEAST_TIMES_EVEN = 2
+ROUGH_STRESS = 0.2
+"""Stress above which a map is only a rough guide (Kruskal 1964)."""
 _REASONS = {
     "named": "named in the configuration",
     "misclassified": "misclassified",
@@ -33,7 +35,7 @@ _REASONS = {
 
 def self_attention(head: HeadView, relative: RelativeView | None, study: StudyView) -> Markup:
     """Say how large a head's mean self-attention is, beside even attention."""
-    mean = Markup("Over {} in {}, mean self-attention in {} is {} (standard deviation {}).").format(
+    mean = Markup("Over {} of text in {}, mean self-attention in {} is {} (standard deviation {}).").format(
         plural(head.count, "token"),
         plural(study.n_documents, "document"),
         model_name(study),
@@ -50,8 +52,8 @@ def _times_even(relative: RelativeView | None) -> str:
     if relative.low is not None and relative.high is not None:
         interval = f" (95 % interval {significant(relative.low)} to {significant(relative.high)})"
     return (
-        f"Its ratio to even attention, 1/n for n tokens, has the geometric mean {significant(relative.times)} over "
-        f"{plural(relative.n_documents, 'document')}{interval}."
+        f"In the geometric mean over {plural(relative.n_documents, 'document')}, it is {significant(relative.times)} "
+        f"times even attention, 1/n for n tokens{interval}."
     )
 
 
@@ -89,7 +91,7 @@ def rank(place: int, n_heads: int) -> str:
 def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     """Say which heads have the highest and the lowest mean self-attention."""
     strongest, weakest = view.strongest, view.weakest
-    support = Markup("Over {} in {}, mean self-attention in {}").format(
+    support = Markup("Over {} of text in {}, mean self-attention in {}").format(
         plural(strongest.count, "token"), plural(study.n_documents, "document"), model_name(study)
     )
     mean = significant(strongest.mean, 3)
@@ -108,7 +110,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
 
 def _relative_to_even(relative: RelativeViews, head: HeadView) -> str:
     found = relative.get((head.layer, head.head))
-    return f"; ratio to even attention {significant(found.times)}, geometric mean" if found else ""
+    return f"; {significant(found.times)} times even attention in the geometric mean" if found else ""
 
 
 def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
@@ -145,13 +147,21 @@ def profile_means(profile: ProfileView) -> str:
     return f"Means over {over}, with 95 % intervals over input rows; thin strokes mark all heads."
 
 
-def nearest_head(neighbours: Sequence[NeighboursView], study: StudyView, root: str) -> Markup:
-    """Say which other head is most similar, where any is more similar than chance."""
-    if not neighbours:
-        return Markup("It was not compared with others: there are too few {}s, tokens or documents.").format(
-            _noun(study)
-        )
-    view = neighbours[0]
+def head_not_compared(study: StudyView) -> str:
+    """Say that a head was not compared with others."""
+    return f"It was not compared with others: there are too few {_noun(study)}s, tokens or documents."
+
+
+def compared(view: LikenessView | NeighboursView) -> str:
+    """Say over how many tokens or documents heads are compared by a measure."""
+    over = plural(view.n_units, view.text.unit)
+    if view.text.unit == "token":
+        return f"Over {over}, those in at least {plural(view.least, 'document')}."
+    return f"Mean over {over}."
+
+
+def nearest_head(view: NeighboursView, study: StudyView, root: str) -> Markup:
+    """Say which other head is most similar by one measure, where any is more similar than chance."""
     if view.constant or not view.n_others:
         which = "it treats" if view.constant else "all others treat"
         return Markup("Its similarity to others was not tested: {} all tokens of a document nearly alike.").format(
@@ -235,7 +245,7 @@ def pair_permutations(likeness: LikenessView) -> str:
     made = f"Each pair was tested with {plural(likeness.n_permutations, 'permutation')}"
     tail = ""
     if likeness.n_tail_pairs:
-        tail = f"; p of {plural(likeness.n_tail_pairs, 'pair')} comes from a tail that was fitted to them"
+        tail = f"; p of {plural(likeness.n_tail_pairs, 'pair')} is from a curve fitted to the most extreme of them"
     floor = " For some pairs this number, not the data, sets q: more permutations could find more pairs."
     return f"{made}{tail}.{floor if likeness.floor_sets_q else ''}"
 
@@ -256,9 +266,11 @@ def head_groups(likeness: LikenessView, study: StudyView) -> str:
 
 def map_of_heads(likeness: LikenessView) -> str:
     """Say how well the map shows distances between heads."""
+    rough = likeness.stress > ROUGH_STRESS
+    guide = f", above {ROUGH_STRESS:g} only a rough guide" if rough else ""
     return (
-        f"Distances on the map approximate distances between heads, with stress {likeness.stress:.2f} (0 is exact). "
-        f"Each point links to its head."
+        f"Distances on the map approximate distances between heads, with stress {likeness.stress:.2f} (0 is "
+        f"exact{guide}). Each point links to its head."
     )
 
 
@@ -272,9 +284,9 @@ def strongest_distance(view: OffsetView) -> Markup:
     """Say at which distance attention exceeds even attention most, where it is at least twice even attention."""
     strongest = view.strongest
     if strongest is None or strongest.times_even < LEAST_TIMES_EVEN:
-        return Markup("No distance that half of the {} have receives twice even attention.").format(
-            plural(view.n_documents, "document")
-        )
+        return Markup(
+            "At every distance that at least half of the {} have, mean attention is less than {} times even attention."
+        ).format(plural(view.n_documents, "document"), LEAST_TIMES_EVEN)
     return Markup(
         "Attention exceeds even attention most at “{}”: {} on average over {}, {} times even attention."
     ).format(
@@ -298,9 +310,8 @@ def mapped_documents(n_documents: int, study: StudyView) -> str:
     if n == study.n_documents:
         return f"{some}all {plural(n, 'document')}" if n > 1 else "the only document"
     parts = [f"{count(reasons[reason])} {words}" for reason, words in _REASONS.items() if reasons[reason]]
-    return (
-        f"{some}the {plural(n, 'document')} with token-to-token maps, no random sample of the corpus ({listed(parts)})"
-    )
+    chosen = "a random sample" if set(reasons) == {"sample"} else "not a random sample"
+    return f"{some}the {plural(n, 'document')} with token-to-token maps ({chosen} of the corpus: {listed(parts)})"
 
 
 def active_documents(n_shown: int, study: StudyView) -> str:

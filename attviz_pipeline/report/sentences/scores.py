@@ -74,13 +74,15 @@ def baseline(assessment: Mapping[str, Any]) -> Markup | None:
 
 
 def _against_baseline(found: Estimate, chance: float) -> str:
-    if found["low"] is None or found["high"] is None:
+    low, high = found["low"], found["high"]
+    if low is None or high is None:
         return "The accuracy has no interval to compare this with."
-    if found["low"] > chance:
-        return "The interval of the accuracy lies above this."
-    if found["high"] < chance:
-        return "The interval of the accuracy lies below this."
-    return "The interval of the accuracy includes this: the model is not shown to be better."
+    interval = f"The 95 % interval of the accuracy, {percent(low)} to {percent(high)},"
+    if low > chance:
+        return f"{interval} lies above this."
+    if high < chance:
+        return f"{interval} lies below this."
+    return f"{interval} includes this: the model is not shown to be better."
 
 
 def overconfidence(found: Estimate, calibrated: Mapping[str, float], n_documents: int) -> str | None:

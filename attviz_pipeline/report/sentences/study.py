@@ -14,7 +14,8 @@ def unknown_tokens(study: StudyView) -> str:
     are, them = ("is", "it") if n_unknown == 1 else ("are", "them")
     return (
         f"{plural(n_unknown, 'token')} of text ({share}), in {plural(n_documents, 'document')}, {are} unknown to the "
-        f"model, which reads the same unknown token instead. Rankings exclude {them} and the words that contain {them}."
+        f"model, which reads its token for unknown text instead. Rankings exclude {them} and the words that contain "
+        f"{them}."
     )
 
 

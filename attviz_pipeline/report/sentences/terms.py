@@ -78,10 +78,11 @@ def columns_of_ranking(ranked: RankedView) -> str:
         if ranked.corrected
         else "not corrected for length, because there are too few texts, or all of one length"
     )
+    average = f"the average {ranked.noun}"
     return (
-        f"Multiples of even attention, 1/n for n tokens, {length}; {ranked.noun}s in few documents are drawn towards "
-        f"the average {ranked.noun}. Bars: 95 % intervals on a logarithmic axis, {significant(ranked.axis.low)} to "
-        f"{significant(ranked.axis.high)}; vertical line: the average {ranked.noun}, {significant(ranked.average)}."
+        f"Geometric means of multiples of even attention, 1/n for n tokens, {length}; {ranked.noun}s in few documents "
+        f"are drawn towards {average}. Bars: 95 % intervals on a logarithmic axis, {significant(ranked.axis.low)} to "
+        f"{significant(ranked.axis.high)}; vertical line: {average}, {significant(ranked.average)}."
     )
 
 

@@ -52,11 +52,12 @@ class ClassScoreView:
 
 @dataclass(frozen=True)
 class DocumentListView:
-    """A few documents of a group, and where all of them are listed."""
+    """A few documents of a group, how many it has, and where all of them are listed."""
 
     title: str
     all: str
     rows: list[DocumentRowView]
+    n_documents: int
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,9 @@ def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[Grou
             page=links.WRONG,
             label=None,
             score=None,
-            documents=[DocumentListView("Misclassified, most confident first", all_wrong, _views(rows, study))],
+            documents=[
+                DocumentListView("Misclassified, most confident first", all_wrong, _views(rows, study), study.n_wrong)
+            ],
             previous=None,
             next=None,
             **_compared(evidence, study, "correct", "wrong"),
@@ -289,26 +292,32 @@ def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> li
                 "Predicted as this class, most confident first",
                 f"{index}#predicted={label}&sort=-confidence",
                 _views(rows, study),
+                lists.n_predicted[label],
             )
         ]
+    confusion: list[list[int]] = study.summary["confusion"]
+    n_right = confusion[label][label]
     found = [
         (
             "Correctly classified, most confident first",
             f"#gold={label}&outcome=right&sort=-confidence",
             lists.most_confident({label}, {label}),
+            n_right,
         ),
         (
             "False negatives, most confident first",
             f"#gold={label}&outcome=wrong&sort=-confidence",
             lists.most_confident({label}, every - {label}),
+            sum(confusion[label]) - n_right,
         ),
         (
             "False positives, most confident first",
             f"#outcome=wrong&predicted={label}&sort=-confidence",
             lists.most_confident(every - {label}, {label}),
+            sum(row[label] for row in confusion) - n_right,
         ),
     ]
-    return [DocumentListView(title, index + state, _views(rows, study)) for title, state, rows in found]
+    return [DocumentListView(title, index + state, _views(rows, study), n) for title, state, rows, n in found]
 
 
 def _views(rows: Rows, study: StudyView) -> list[DocumentRowView]:

@@ -49,9 +49,9 @@ class Curves:
         if len(mine) < 2 or not drawn:
             return None
         low, high = 10 ** math.floor(math.log10(min(drawn))), 10 ** math.ceil(math.log10(max(drawn)))
-        last = max(first for first, _ in together)
+        start, last = min(first for first, _ in together), max(first for first, _ in together)
         decades = range(round(math.log10(low)), round(math.log10(high)) + 1)
-        places = [first for first in (0, 1, 3, 10, 30, 100, 300, 1000) if first <= last]
+        places = [first for first in (0, 1, 3, 10, 30, 100, 300, 1000) if start <= first <= last]
         return CurveView(
             width=WIDTH,
             height=HEIGHT,

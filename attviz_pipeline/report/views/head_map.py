@@ -35,11 +35,13 @@ class LikenessView:
     `n_pairs` were tested, of heads that vary within documents; `n_constant` do not. p of `n_tail_pairs` comes
     from a fitted tail; `floor_sets_q` if more permutations could find more pairs. `n_groups` have two heads or more.
     `silhouette` is that of the best grouping, found or not; 95 % of clouds without groups have at most
-    `silhouette_by_chance`.
+    `silhouette_by_chance`. Heads are compared over `n_units`, of tokens those in at least `least` documents.
     """
 
     measure: str
     text: MeasureText
+    n_units: int
+    least: int
     points: list[PointView]
     width: float
     height: float
@@ -68,6 +70,8 @@ def likeness_view(likeness: Likeness, study: StudyView) -> LikenessView:
     return LikenessView(
         measure=likeness.measure,
         text=likeness.text,
+        n_units=likeness.n_units,
+        least=likeness.facts["min_document_frequency"],
         points=points,
         width=width,
         height=height,

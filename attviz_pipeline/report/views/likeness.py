@@ -20,26 +20,32 @@ _PLACES = ("order", "cluster", "silhouette", "x", "y")
 
 @dataclass(frozen=True)
 class MeasureText:
-    """Name and explanation of a measure, and what it compares; `falling` where a large value means similar."""
+    """Name and explanation of a measure, and what it compares; `falling` where a large value means similar.
+
+    It compares heads over the `unit`s token or document.
+    """
 
     title: str
     explanation: str
     subject: str
     falling: bool
+    unit: str
 
 
 MEASURES = {
     "fuji": MeasureText(
         "Ranking of tokens (FUJI)",
-        "do both heads rank the vocabulary in the same order? 1 is the same ranking",
+        "do both heads rank tokens in the same order? 1 is the same ranking",
         "Its ranking of tokens",
         falling=True,
+        unit="token",
     ),
     "jensen_shannon": MeasureText(
         "Distribution within documents (Jensen-Shannon)",
         "do both distribute self-attention over the tokens of a document in the same way? 0 is the same distribution",
         "Its distribution of self-attention within documents",
         falling=False,
+        unit="document",
     ),
 }
 
@@ -66,10 +72,12 @@ class NeighboursView:
     """The heads most and least similar to one head, by one measure.
 
     Of `n_others` with which it was tested, `n_beyond_chance` are more similar than chance. A head that is `constant`
-    within documents was not tested.
+    within documents was not tested. Heads are compared over `n_units`, of tokens those in at least `least` documents.
     """
 
     text: MeasureText
+    n_units: int
+    least: int
     nearest: list[PairView]
     furthest: list[PairView]
     n_beyond_chance: int
@@ -92,6 +100,11 @@ class Likeness:
         """Heads whose pairs were not tested, because their tokens are nearly alike within documents."""
         return set(self.facts["constant_heads"])
 
+    @property
+    def n_units(self) -> int:
+        """Tokens or documents over which heads are compared."""
+        return int(self.facts[f"n_{self.text.unit}s"])
+
     def ranked(self, row: int) -> list[int]:
         """All other heads, the most similar first; ties in the order of heads."""
         values = self.pairs["value"][row]
@@ -105,6 +118,8 @@ class Likeness:
         furthest = ranked[max(n, len(ranked) - N_NEIGHBOURS) :]
         return NeighboursView(
             self.text,
+            self.n_units,
+            self.facts["min_document_frequency"],
             [self.pair(row, other, study) for other in ranked[:n]],
             [self.pair(row, other, study) for other in reversed(furthest)],
             n_beyond_chance=int((self.pairs["q"][row] < SIGNIFICANT).sum()),

@@ -2,8 +2,9 @@
 
 const significant = (value, digits = 2) => {
   if (value === 0) return "0";
-  if (Math.abs(value) < 1e-3) return value.toExponential(digits - 1).replace("e+", "e");
-  return value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+  const rounded = value.toExponential(digits - 1); // 0.996 is 1.0, as 1 is
+  if (Math.abs(Number(rounded)) < 1e-3) return rounded.replace("e+", "e");
+  return value.toFixed(Math.max(0, digits - 1 - Number(rounded.split("e")[1])));
 };
 
 const percent = (share) => {

@@ -66,7 +66,7 @@ const number = (value, digits, sign = true) =>
 const classTable = (rows, labels) =>
   tableOf(
     "numbers",
-    ["Class", "Docs", "mean ln(n a)", "g of attention", "q", "z of use", "q"],
+    ["Class", "Docs", "mean ln(n a)", "g of attention", "q of attention", "z of use", "q of use"],
     rows.map(([label, n, mean, effect, q, z, useQ]) => {
       const name = cell("th", undefined, "text");
       name.scope = "row";

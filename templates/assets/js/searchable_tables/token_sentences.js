@@ -18,15 +18,19 @@ const occurrences = ({ count, documents, mean, std, best }) => {
 
 // Rows of the table of classes; of each, what differs from all other documents beyond chance.
 const classes = (rows, labels) => {
-  if (!rows.length)
-    return "Classes were not compared: no word of this spelling occurs in enough documents, or there are too few.";
+  const use = rows.some(([, , , , , , useQ]) => useQ !== null);
+  const attention = rows.some(([, , , , q]) => q !== null);
+  if (!use && !attention) return "Classes were not compared: too few documents contain a word of this spelling.";
   const found = rows.flatMap(([label, , , effect, q, z, useQ]) => [
-    ...(useQ !== null && useQ < SIGNIFICANT ? [`used ${z > 0 ? "more" : "less"} in ${labels[label]}`] : []),
+    ...(useQ !== null && useQ < SIGNIFICANT ? [`${z > 0 ? "more" : "less"} use in ${labels[label]}`] : []),
     ...(q !== null && q < SIGNIFICANT ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`] : []),
   ]);
-  return found.length
-    ? `The word of this spelling differs beyond chance (q < 0.05) from all other documents: ${found.join("; ")}.`
-    : "The word of this spelling differs beyond chance (q < 0.05) in no class, neither in use nor in self-attention.";
+  const missing = use && attention ? "" : ` Its ${use ? "self-attention" : "use"} was not compared.`;
+  const nowhere = use && attention ? ", neither in use nor in self-attention" : "";
+  const told = found.length
+    ? `Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: ${found.join("; ")}.`
+    : `The word of this spelling differs beyond chance (q < 0.05) in no class${nowhere}.`;
+  return told + missing;
 };
 
 const sample = (shown, n) =>
