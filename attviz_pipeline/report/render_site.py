@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, output_schemas
+from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -54,6 +55,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     aggregates: Sequence[Path],
     site: Path,
     maps: Sequence[Path] | None = None,
+    evidence: Sequence[Path] | None = None,
 ) -> None:
     """Render the site of a study from the files that the workflow wrote.
 
@@ -68,15 +70,19 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         aggregates: Artifacts `aggregates` of the same shards, in the same order.
         site: Folder to write; an older one is replaced.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
+        evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
 
     Raises:
         ArtifactError: An artifact is missing, damaged or of another run.
     """
     cards = {"dataset": dataset_card, "model": model_card, "metrics": metrics}
     shards = {"attention": attention, "aggregates": aggregates}
-    shown = MapInputs(*maps) if maps else None
+    optional = {
+        "maps": MapInputs(*maps) if maps else None,
+        "evidence": EvidencePaths(*evidence) if evidence else None,
+    }
     inputs = SiteInputs.below(
-        statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), maps=shown
+        statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional
     )
     write_site(settings, inputs, site)
 
