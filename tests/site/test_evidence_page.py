@@ -202,11 +202,23 @@ def test_a_chart_puts_its_points_where_their_numbers_are() -> None:
     axis = Axis("heads", [0, 4], "{:.0f}".format, falling=True)
     chart = line_chart([Line("a", "x", [(0, 0.0), (4, 1.0)])], [(0, 0.0, 0.5), (4, 0.5, 1.0)], axis, "alt")
     assert chart is not None
-    assert [(tick.at, tick.label) for tick in chart.x_ticks] == [(chart.width, "0"), (0, "4")]
+    assert [(tick.at, tick.label) for tick in chart.x_ticks] == [(0, "4"), (chart.width, "0")]
     assert [tick.label for tick in chart.y_ticks] == ["0", "20", "40", "60", "80", "100"]
     assert chart.lines[0].dots == [(chart.width, chart.height), (0, 0)]
     assert chart.band == "M560.0 110.0L0.0 0.0L0.0 110.0L560.0 220.0Z"
     assert line_chart([], [], axis, "alt") is None
+
+
+def test_labels_of_a_chart_do_not_lie_on_each_other() -> None:
+    axis = Axis("share", [0.0, 0.02, 0.1, 0.9, 1.0], str)
+    chart = line_chart([Line("a", "x", [(0, 0.0), (1, 1.0)])], [], axis, "alt")
+    assert chart is not None
+    assert [(tick.label, tick.minor) for tick in chart.x_ticks] == [
+        ("0.0", False),
+        ("0.1", True),
+        ("0.9", False),
+        ("1.0", True),
+    ]
 
 
 def test_a_chart_of_one_flat_line_has_an_axis() -> None:

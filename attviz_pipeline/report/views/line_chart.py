@@ -9,6 +9,8 @@ from attviz_pipeline.report.views.curve import TickView
 
 WIDTH, HEIGHT = 560, 220
 N_STEPS = 6
+ROOM, ROOM_ON_A_PHONE = 40, 64
+"""Units between two labels of the x axis, at least."""
 Point = tuple[float, float]
 
 
@@ -91,7 +93,7 @@ def line_chart(
     return LineChartView(
         width=WIDTH,
         height=HEIGHT,
-        x_ticks=[TickView(across(x), axis.write(x)) for x in axis.places],
+        x_ticks=_ticks([(across(x), axis.write(x)) for x in axis.places]),
         y_ticks=[TickView(up(n * step), _hundredths(n * step)) for n in range(low, high + 1)],
         band=f"{path(edge)}Z" if edge else None,
         lines=[
@@ -102,6 +104,17 @@ def line_chart(
         x_title=axis.title,
         alt=alt,
     )
+
+
+def _ticks(labels: Sequence[tuple[float, str]]) -> list[TickView]:
+    """Leave out labels that would lie on the one before; those that would on a phone are minor."""
+    shown: list[TickView] = []
+    last = -math.inf
+    for at, label in sorted(labels):
+        if not shown or at - shown[-1].at >= ROOM:
+            shown.append(TickView(at, label, minor=at - last < ROOM_ON_A_PHONE))
+            last = last if shown[-1].minor else at
+    return shown
 
 
 def _step(spread: float) -> float:
