@@ -47,7 +47,6 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/site",
-        EVIDENCE,
     localrule: True
 
 

@@ -6,11 +6,18 @@ written by hand, because Snakemake users read them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, MeasurePaths, StatisticsPaths, TermPaths
+from attviz_pipeline.artifacts.layout import (
+    AssessmentPaths,
+    ComparisonPaths,
+    EvidencePaths,
+    MeasurePaths,
+    StatisticsPaths,
+    TermPaths,
+)
 from attviz_pipeline.config.settings import (
     AggregatesSettings,
     AssessmentSettings,
@@ -322,6 +329,7 @@ _SAMPLE = (file("document_index", "all documents with their predictions"), each_
 _CHECKPOINT = file("checkpoint", "folder of the classifier")
 _CARD = file("card", "facts of the classifier")
 _VOCABULARY = file("vocabulary", "terms and their counts")
+_TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
 _MEASURES = Argument("measures", f"{_MEASURES_PREFIX}, all shards", many=True, group=MeasurePaths.of)
 
@@ -585,6 +593,7 @@ STAGES: Mapping[str, Stage] = {
                 Argument("statistics", _STATISTICS, group=Path),
                 file("figures", "folder of the figures"),
                 Argument("maps", "token-to-token maps and their selection; not in share-safe mode", optional=2),
+                Argument("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", optional=len(_TABLES_OF_EVIDENCE)),
                 _ATTENTION,
                 each_shard("aggregates", "aggregates of each document"),
             ),

@@ -82,6 +82,25 @@ class TermPaths:
 
 
 @dataclass(frozen=True)
+class EvidencePaths:
+    """The tables of evidence, in the order of the option `--evidence`; each field is named after its schema."""
+
+    gradients: Path
+    leave_one_out: Path
+    document_faithfulness: Path
+    document_ablations: Path
+    cumulative_ablations: Path
+    faithfulness: Path
+    head_ablations: Path
+    ablation_curves: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> Self:
+        """Name the files as the workflow does: `<field>.parquet`."""
+        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
 class ComparisonPaths:
     """The files that `compare_heads` writes; each field is named after its schema."""
 

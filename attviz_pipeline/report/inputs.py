@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths, table_path
+from attviz_pipeline.artifacts.layout import (
+    AssessmentPaths,
+    ComparisonPaths,
+    EvidencePaths,
+    StatisticsPaths,
+    TermPaths,
+    table_path,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class SiteInputs:
         figures: Directory of figures with its `figures.json` (schema FIGURES).
         provenance: What made the site: versions, commit; shown as it is.
         maps: Token-to-token maps; None where there is no model, or where words must not show.
+        evidence: Whether attention matters to the prediction; None where it was not measured.
     """
 
     dataset: Path
@@ -56,6 +64,7 @@ class SiteInputs:
     figures: Path
     provenance: dict[str, str]
     maps: MapInputs | None = None
+    evidence: EvidencePaths | None = None
 
     @classmethod
     def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
+from synthetic_evidence import write_evidence
 from synthetic_maps import write_maps
 
 from attviz_pipeline.artifacts import (
@@ -44,8 +45,15 @@ HOSTILE_LABELS = ["</title><script>alert(3)</script>", '"><img src=x onerror=ale
 HOSTILE_IDS = ["../../etc/passwd", "</script><script>alert(6)</script>", "javascript:alert(7)", "con.html?#%2e%2e"]
 
 
-def write_site_inputs(
-    folder: Path, *, n_documents: int = 24, n_shards: int = 2, hostile: bool = False, full: bool = True, **options: Any
+def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that some test varies
+    folder: Path,
+    *,
+    n_documents: int = 24,
+    n_shards: int = 2,
+    hostile: bool = False,
+    full: bool = True,
+    evidence: bool = True,
+    **options: Any,
 ) -> SiteInputs:
     """Write every artifact that a site needs.
 
@@ -55,6 +63,7 @@ def write_site_inputs(
         n_shards: Number of shards.
         hostile: Whether texts, ids and class names try to break out of the page.
         full: Whether the attention was read in full mode, so that heads have profiles and tokens more measures.
+        evidence: Whether there is evidence.
         options: Passed to `write_attention_shards`.
     """
     if hostile:
@@ -95,6 +104,7 @@ def write_site_inputs(
             write_maps(folder / "maps.parquet", attention, mapped),
             _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),
         ),
+        evidence=write_evidence(folder / "evidence", attention) if evidence else None,
     )
 
 

@@ -23,6 +23,7 @@ def stop(fault):
 
 
 try:
+    from attviz_pipeline.artifacts.layout import EvidencePaths
     from attviz_pipeline.closure import source_files
     from attviz_pipeline.config.reading import (
         parse_study,
@@ -141,12 +142,12 @@ SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
 
-# What evidence adds to the results of a study: the tables that all others lead to.
-EVIDENCE = [
-    f"{RESULTS}/evidence/{table}.parquet"
-    for table in ("faithfulness", "head_ablations", "ablation_curves")
+# What evidence adds to the results of a study.
+EVIDENCE = (
+    [*vars(EvidencePaths.below(Path(RESULTS, "evidence"))).values()]
     if STUDY.evidence.enabled
-]
+    else []
+)
 
 
 wildcard_constraints:

@@ -23,6 +23,7 @@ rule render_site:
         groups=rules.group_documents.output,
         assessment=rules.assess_predictions.output,
         maps=SHOWN_MAPS,
+        evidence=EVIDENCE,
         figures=f"{RESULTS}/figures",
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         aggregates=expand(f"{RESULTS}/aggregates/{{shard}}.parquet", shard=SHARDS),
@@ -38,5 +39,6 @@ rule render_site:
         settings=stage_settings("render_site"),
         statistics=subpath(input.summary, parent=True),
         maps="--maps" if SHOWN_MAPS else "",
+        evidence="--evidence" if EVIDENCE else "",
     shell:
         command("render_site")

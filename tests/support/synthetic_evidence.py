@@ -1,0 +1,153 @@
+"""Tables of evidence with invented values for the documents of an invented study, summarised by the real stage."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files
+from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.evidence.summarise_evidence import summarise_evidence
+from attviz_pipeline.stages import SummariseEvidence
+
+FRACTIONS = [0.05, 0.1, 0.2, 0.5]
+N_SAMPLE, N_SMALL = 16, 8
+"""Documents of the sample, the first of the study, and of the samples within it."""
+UNAVAILABLE = {"rollout": "only in full mode"}
+GAINS = {"self_mean": 0.02, "gradient_x_input": 0.2, "leave_one_out": 0.3, "random": 0.0}
+"""By how much each score's comprehensiveness lies above that of random."""
+ORDERS = [("measured", None), ("gradient", None), ("self_attention", None), ("random", 0), ("random", 1)]
+NO_GATES = "the model has no known place where the outputs of heads meet"
+Row = dict[str, Any]
+
+
+def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None = None) -> EvidencePaths:
+    """Write every table of evidence.
+
+    Args:
+        folder: Where they go.
+        attention: The attention of the study.
+        gates: Why no head can be switched off; None if they can.
+    """
+    paths = EvidencePaths.below(folder)
+    documents = [row for path in attention for row in files.read_table(path, attention_schemas.ATTENTION).to_pylist()]
+    documents = sorted(documents, key=lambda row: row["position"])[:N_SAMPLE]
+    known = files.read_facts(attention[0], attention_schemas.ATTENTION)
+    shape = known["n_layers"], known["n_heads"]
+    facts = {name: known[name] for name in ("n_layers", "n_heads", "label_names")}
+    facts |= {"model": "synthetic/bert", "device": "cpu", "removal": "mask", "n_too_short": 0, "gates": gates}
+    facts |= {"n_not_finite": 0, "fractions": FRACTIONS, "random_rankings": 2, "unavailable": UNAVAILABLE}
+    facts |= {
+        "prefix_cache": True,
+        "ablation": "zero",
+        "held_out": {"measured": True, "gradient": False},
+        "orders": [{"order": order, "draw": draw, "heads": []} for order, draw in ORDERS],
+    }
+    n_off = sorted({0, shape[0] * shape[1] // 2, shape[0] * shape[1]})
+    small = documents[:N_SMALL]
+    off = documents if gates is None else []
+    tables: dict[Path, tuple[Schema, list[Row]]] = {
+        paths.gradients: (evidence_schemas.GRADIENTS, [_gradients(row, shape, gates) for row in documents]),
+        paths.leave_one_out: (evidence_schemas.LEAVE_ONE_OUT, [_left_out(row) for row in small]),
+        paths.document_faithfulness: (
+            evidence_schemas.DOCUMENT_FAITHFULNESS,
+            [ranking for row in documents for ranking in _rankings(row)],
+        ),
+        paths.document_ablations: (evidence_schemas.DOCUMENT_ABLATIONS, [_ablations(row, shape) for row in off]),
+        paths.cumulative_ablations: (
+            evidence_schemas.CUMULATIVE_ABLATIONS,
+            [cut for row in off[:N_SMALL] for cut in _cuts(row, n_off)],
+        ),
+    }
+    for path, (schema, rows) in tables.items():
+        columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
+        files.write_table(path, schema, columns, facts)
+    settings = SummariseEvidence(seed=13, assessment=AssessmentSettings(n_resamples=100))
+    summarise_evidence(settings, *list(vars(paths).values())[2:])
+    return paths
+
+
+def _identity(row: Row) -> Row:
+    return {name: row[name] for name in ("position", "id", "source_id", "label", "prediction")}
+
+
+def _random(row: Row, part: int) -> np.random.Generator:
+    return np.random.default_rng([row["position"], part])
+
+
+def _gradients(row: Row, shape: tuple[int, int], gates: str | None) -> Row:
+    random, n_tokens = _random(row, 0), len(row["tokens"])
+    made: Row = {"log_probability": -0.1, "gold_log_probability": None if row["label"] is None else -0.2}
+    for prefix in ("", "gold_"):
+        there = prefix == "" or row["label"] is not None
+        values = random.normal(0, 0.1, n_tokens)
+        heads = random.normal(0, 0.1, shape[0] * shape[1])
+        made[f"{prefix}gradient_x_input"] = values.tolist() if there else None
+        made[f"{prefix}gradient_norm"] = (2 * np.abs(values)).tolist() if there else None
+        made[f"{prefix}head_gradients"] = heads.tolist() if there and gates is None else None
+    return _identity(row) | made
+
+
+def _left_out(row: Row) -> Row:
+    places = [place for place, special in enumerate(row["special"]) if not special]
+    n_classes = len(row["probabilities"])
+    changes = _random(row, 1).uniform(-0.3, 0.1, (len(places), n_classes))
+    changes -= changes.mean(axis=1, keepdims=True)
+    return _identity(row) | {
+        "places": places,
+        "probabilities": row["probabilities"],
+        "changes": changes.ravel().tolist(),
+    }
+
+
+def _rankings(row: Row) -> Iterator[Row]:
+    random = _random(row, 2)
+    rankings = [(name, None, None) for name in GAINS if name != "random"]
+    rankings += [("random", None, draw) for draw in range(2)]
+    for score, layer, draw in rankings:
+        small = row["position"] < N_SMALL
+        if score == "leave_one_out" and not small:
+            continue
+        yield _identity(row) | {
+            "score": score,
+            "layer": layer,
+            "draw": draw,
+            "n_text_tokens": row["special"].count(False),
+            "probability": 0.9,
+            "comprehensiveness": (np.sqrt(FRACTIONS) / 2 + GAINS[score] + random.normal(0, 0.03, 4)).tolist(),
+            "sufficiency": (0.5 - np.sqrt(FRACTIONS) / 2 - GAINS[score] + random.normal(0, 0.03, 4)).tolist(),
+            "tau": float(random.normal(GAINS[score], 0.1)) if small and score != "leave_one_out" else None,
+        }
+
+
+def _ablations(row: Row, shape: tuple[int, int]) -> Row:
+    random, (n_layers, n_heads), known = _random(row, 3), shape, row["label"] is not None
+    made: Row = {"whole_prediction": row["prediction"], "log_probability": -0.1}
+    made["gold_log_probability"] = -0.2 if known else None
+    for prefix, number in (("", n_layers * n_heads), ("layer_", n_layers)):
+        # The first head matters most.
+        means = -0.5 / (1 + np.arange(number)) ** 2
+        made[f"{prefix}changes"] = random.normal(means, 0.05).tolist()
+        made[f"{prefix}gold_changes"] = random.normal(means, 0.05).tolist() if known else None
+        others = random.integers(len(row["probabilities"]), size=number)
+        made[f"{prefix}predictions"] = np.where(random.random(number) < 0.1, others, row["prediction"]).tolist()
+    return _identity(row) | made
+
+
+def _cuts(row: Row, n_off: Sequence[int]) -> Iterator[Row]:
+    random = _random(row, 4)
+    for order, draw in ORDERS:
+        for number in n_off:
+            lost = number / n_off[-1] * (0.3 if order == "measured" else 1)
+            cut = 0 if random.random() < lost else row["prediction"]
+            yield _identity(row) | {
+                "order": order,
+                "draw": draw,
+                "n_switched_off": number,
+                "whole_prediction": row["prediction"],
+                "cut_prediction": cut,
+                "change": -lost * float(random.uniform(0.5, 1.5)),
+            }
