@@ -38,8 +38,8 @@ def _caption(likeness: Likeness) -> str:
     reading = "higher is more similar" if likeness.measure.high_is_similar else "lower is more similar"
     return (
         f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads are in the order of the dendrogram "
-        f"(average linkage); the strips show their layers. Grey pairs are no more similar than chance: "
-        f"q ≥ {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
+        f"(average linkage); the strips show their layers. Grey: pairs not shown to be more similar than chance "
+        f"(q ≥ {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs). "
         f"{likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 
