@@ -103,8 +103,9 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             f"Differences of heads between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
             "relative to even attention, with documents as units, adjusted for length and not shrunken, so the largest "
             f"are too large on average. Above 0: higher in the documents named. Dots: q < {SIGNIFICANT} (permutation "
-            f"test with up to {facts['n_permutations']:,} permutations within {facts['length_strata']} strata of "
-            "length; false discovery rate over the tests of heads and terms in all groupings)."
+            f"test with up to {most_permutations(facts, grouping, 'heads'):,} permutations within "
+            f"{facts['length_strata']} strata of length; false discovery rate over the tests of heads and "
+            "terms in all groupings)."
             + found_by_test(*counts(rows, "q", family_of(facts, grouping, "heads")), "of heads")
             + limits_of_test(facts, grouping, "heads")
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
@@ -127,6 +128,11 @@ def counts(rows: pa.Table, column: str, family: Mapping[str, Any]) -> tuple[int,
     n_rows_per_test = n_rows // family["n_tests"] if family["n_tests"] else 1
     found = pc.sum(pc.less(rows[column], SIGNIFICANT)).as_py() or 0
     return found // n_rows_per_test, family["n_tests"]
+
+
+def most_permutations(facts: Mapping[str, Any], grouping: str, *tests: str) -> int:
+    """Return the most permutations that one of these tests got."""
+    return max(int(family_of(facts, grouping, name)["n_permutations"]) for name in tests)
 
 
 def family_of(facts: Mapping[str, Any], grouping: str, tests: str) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from attviz_pipeline.figures.class_heads import (
     found_by_test,
     group_name,
     limits_of_test,
+    most_permutations,
     not_compared,
 )
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
@@ -80,9 +81,10 @@ def _reason_empty(facts: dict[str, Any], grouping: str, rows: pa.Table, *, compa
 
 def _caption(grouping: str, rows: pa.Table, facts: dict[str, Any], n_left_out: int) -> str:
     left_out = f" The {MOST_GROUPS} largest groups with such terms are shown; {n_left_out} more are in the CSV."
+    n_permutations = most_permutations(facts, grouping, "use", "attention")
     return (
         f"Terms in which {GROUPINGS[grouping]} differ: terms that a group uses more, and terms whose self-attention "
-        f"differs, with q < {SIGNIFICANT} (permutation tests with up to {facts['n_permutations']:,} permutations); "
+        f"differs, with q < {SIGNIFICANT} (permutation tests with up to {n_permutations:,} permutations); "
         "filled marks: this difference is beyond chance. Left: log-odds of use in standard deviations, with an "
         "informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: occurrences weighted by "
         "their self-attention relative to even attention, which is not tested. Right: Hedges' g of the term's "

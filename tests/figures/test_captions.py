@@ -155,9 +155,9 @@ FACTS: dict[str, Any] = {
     "permuted": {"gold": "rows", "correct": "documents"},
     "permutations_wanted": {"correct": 1280},
     "families": [
-        {"grouping": "gold", "tests": "heads", "floor_sets_q": True, "n_tests": 6},
-        {"grouping": "gold", "tests": "attention", "floor_sets_q": False, "n_tests": 3},
-        {"grouping": "gold", "tests": "use", "floor_sets_q": False, "n_tests": 4},
+        {"grouping": "gold", "tests": "heads", "floor_sets_q": True, "n_tests": 6, "n_permutations": 99},
+        {"grouping": "gold", "tests": "attention", "floor_sets_q": False, "n_tests": 3, "n_permutations": 499},
+        {"grouping": "gold", "tests": "use", "floor_sets_q": False, "n_tests": 4, "n_permutations": 299},
     ],
     "not_compared": [
         "gold a: 0 of 0 documents; two inside and two outside are needed",
@@ -189,7 +189,7 @@ def test_two_groups_that_mirror_each_other_count_once() -> None:
     rows = pa.table({"q": [0.01, 0.2, 0.01, 0.2]})
 
     assert class_heads.counts(rows, "q", {"n_tests": 2}) == (1, 2)
-    assert class_heads.counts(rows, "q", {"n_tests": 4}) == (2, 4)
+    assert class_heads.counts(rows, "q", {"n_tests": 4, "n_permutations": 299}) == (2, 4)
     assert class_heads.counts(rows.slice(0, 0), "q", {"n_tests": 0}) == (0, 0)
 
 
@@ -237,6 +237,7 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
     assert "2 of the 4 differences in use are beyond chance." in caption
     assert "1 of the 3 differences in self-attention is beyond chance." in caption
     assert "2 more are in the CSV" in caption
+    assert "permutation tests with up to 499 permutations" in caption
     class_terms._plot(shown)
 
 

@@ -71,7 +71,7 @@ const measures = ({ names, measures: list, words }) => {
       strip(one),
       cell("td", "", written(one, one.left)),
       cell("td", "", written(one, one.right)),
-      cell("td", "", difference.apart(one.left, one.right, one.axis.logarithmic)),
+      cell("td", "", difference.apart(one.left, one.right, one.axis.logarithmic, one.share)),
     ]),
     ...words.map(({ title, left, right }) => [
       title,
