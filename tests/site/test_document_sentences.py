@@ -13,6 +13,7 @@ from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document, documents, parts
 from attviz_pipeline.report.sentences.document import Ranked
 from attviz_pipeline.report.sentences.study import (
+    associations_only,
     by_position,
     distribution_of_head,
     documents_with_maps,
@@ -146,6 +147,16 @@ def test_unknown_tokens_are_told_where_there_are_any() -> None:
         "1 token of text (0.5 %), in 1 document, is unknown to the model"
     )
     assert "Rankings exclude them" in unknown_tokens(study_view(n_unknown_tokens=2, **numbers))
+
+
+def test_only_a_study_without_interventions_says_that_it_only_observed() -> None:
+    observed, intervened = (
+        associations_only(study_view(settings={"evidence": {"enabled": enabled}})) for enabled in (False, True)
+    )
+
+    assert observed.endswith("This study only observed attention and predictions, and measured associations:")
+    assert "only observed" not in intervened
+    assert "disabled heads and removed tokens, on a sample" in intervened
 
 
 def test_plots_of_a_head_say_what_they_show() -> None:

@@ -1,5 +1,7 @@
 """What several pages say of the study as a whole, and of their plots."""
 
+from markupsafe import Markup
+
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.views.study import StudyView
 
@@ -16,6 +18,23 @@ def unknown_tokens(study: StudyView) -> str:
         f"{plural(n_unknown, 'token')} of text ({share}), in {plural(n_documents, 'document')}, {are} unknown to the "
         f"model, which reads the same unknown token instead. Rankings exclude {them} and the words that contain {them}."
     )
+
+
+def associations_only(study: StudyView) -> Markup:
+    """Say that the site shows associations, and whether the study also intervened."""
+    told = Markup(
+        "This site does not show that attention explains the predictions. Such a claim needs an intervention: changing "
+        "attention, disabling heads or removing tokens, and observing the prediction (Jain and Wallace 2019; Wiegreffe "
+        "and Pinter 2019; Serrano and Smith 2019). {}"
+    )
+    if study.settings.evidence.enabled:
+        return told.format(
+            Markup(
+                "This study disabled heads and removed tokens, on a sample of the documents. The results are tables in "
+                "its folder <code>evidence</code>, not in this site, which shows only associations:"
+            )
+        )
+    return told.format("This study only observed attention and predictions, and measured associations:")
 
 
 def documents_with_maps(study: StudyView) -> str:

@@ -19,7 +19,7 @@ const axisOf = (values, logarithmic) => {
   return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
 };
 
-// How far the left value is from the right: a ratio on a logarithmic axis, percentage points of shares, or a difference.
+// How far left is from right: a ratio on a logarithmic axis, percentage points of shares, or a difference.
 const apart = (left, right, logarithmic, share = false) => {
   if (left === null || right === null) return "–";
   if (logarithmic) return right > 0 ? `× ${formats.significant(left / right)}` : "–";
