@@ -47,7 +47,8 @@ def _caption(likeness: Likeness) -> str:
 def _alt(likeness: Likeness) -> str:
     n_heads = likeness.heads.num_rows
     return (
-        f"Heat map of {n_heads} by {n_heads} heads with dendrogram. Most similar: {likeness.extreme(similar=True)}; "
+        f"Heat map of {n_heads} by {n_heads} heads, named layer.head, with dendrogram. "
+        f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 

@@ -48,7 +48,8 @@ def _caption(likeness: Likeness) -> str:
 
 def _alt(likeness: Likeness) -> str:
     return (
-        f"Map of {likeness.heads.num_rows} heads, coloured by layer. Most similar: {likeness.extreme(similar=True)}; "
+        f"Map of {likeness.heads.num_rows} heads, named layer.head, coloured by layer. "
+        f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {_layers_in_words(likeness)} {groups_in_words(likeness)}"
     )
 
