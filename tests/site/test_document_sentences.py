@@ -196,15 +196,15 @@ def test_the_prediction_is_compared(
             Ranked(WORDS, 0.0507, 0.01, 94),
             1 / 96,
             (
-                "Among its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
-                "over all 72 heads of bert (0.0507; even attention: 0.0104), followed by <i>vote</i> and law."
+                "Of its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "over all 72 heads of bert (0.0507; even attention: 0.0104), then <i>vote</i> and law."
             ),
         ),
         (
             Ranked(WORDS[:2], 0.3, 0.1, 2),
             None,
             (
-                "Among its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "Of its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
                 "over all 72 heads of bert (0.300)."
             ),
         ),

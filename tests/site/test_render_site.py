@@ -528,7 +528,7 @@ def test_about_page_names_every_device_and_precision_of_the_shards(tmp_path: Pat
 def test_pages_say_what_self_attention_is(site: Path) -> None:
     assert "Self-attention in each of 6 heads" in Page(site / links.START).text
     about_page = Page(site / links.ABOUT).text
-    assert "Punctuation often behaves similarly, but is treated like words." in about_page
+    assert "Rankings by the mean contain it; rankings relative to even attention do not." in about_page
     assert "“Every token as a table” on a document page, which uses the rounded values" in about_page
 
 

@@ -94,9 +94,9 @@ def strongest_tokens(tokens: Ranked, study: StudyView, even: float | None) -> Ma
     if tokens.alike:
         told = Markup("All {} tokens other than special and unknown ones have the same mean self-attention {} ({}).")
         return told.format(count(tokens.n), heads, value)
-    others = Markup(", followed by {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
+    others = Markup(", then {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
     told = Markup(
-        "Among its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
+        "Of its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
     )
     return told.format(count(tokens.n), tokens.names[0], heads, value, others)
 
