@@ -2,7 +2,7 @@
 
 import logging
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,11 @@ def not_compared(facts: dict[str, Any], grouping: str) -> str:
     return f"Not compared: {GROUPINGS[grouping]}. Two documents inside and two outside of a group are needed."
 
 
+def group_name(grouping: str, group: str) -> str:
+    """Name a group as the pages do."""
+    return {"wrong": "misclassified", "right": "correctly classified"}[group] if grouping == "correct" else group
+
+
 def found_by_test(n_found: int, n_tests: int, what: str) -> str:
     """Say how many of the tests of a grouping found a difference."""
     if not n_found:
@@ -77,15 +82,17 @@ def limits_of_test(facts: dict[str, Any], grouping: str, *tests: str) -> str:
     if facts["permuted"][grouping] == "documents":
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     if wanted := facts["permutations_wanted"].get(grouping):
-        limits += f" A single difference cannot reach this q: it would need {wanted:,} permutations."
+        limits += (
+            f" A single difference would need {wanted:,} permutations to have q < {SIGNIFICANT}; several need fewer."
+        )
     families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
     if any(family["floor_sets_q"] for family in families):
-        limits += " More permutations would lower the smallest q."
+        limits += " The number of permutations, not the data, sets the smallest q: more permutations would lower it."
     return limits
 
 
 def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
-    maps = _maps(rows)
+    maps = {group_name(grouping, group): found for group, found in _maps(rows).items()}
     shown = dict(list(maps.items())[:1] if grouping == "correct" else sorted(maps.items(), key=_size)[:MOST_MAPS])
     n_left_out = 0 if grouping == "correct" else len(maps) - len(shown)
     return finish(
@@ -94,11 +101,12 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
         kind=KIND,
         caption=(
             f"Differences of heads between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
-            "relative to even attention, with documents as units, adjusted for length. Above 0: higher in the "
-            f"documents named. Dots: q < {SIGNIFICANT} (permutation test with up to {facts['n_permutations']:,} "
-            f"permutations within {facts['length_strata']} strata of length; false discovery rate over the tests of "
-            "heads and terms in all groupings)."
-            + found_by_test(*counts(rows, "q"), "of heads")
+            "relative to even attention, with documents as units, adjusted for length and not shrunken, so the largest "
+            f"are too large on average. Above 0: higher in the documents named. Dots: q < {SIGNIFICANT} (permutation "
+            f"test with up to {most_permutations(facts, grouping, 'heads'):,} permutations within "
+            f"{facts['length_strata']} strata of length; false discovery rate over the tests of heads and "
+            "terms in all groupings)."
+            + found_by_test(*counts(rows, "q", family_of(facts, grouping, "heads")), "of heads")
             + limits_of_test(facts, grouping, "heads")
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
@@ -108,10 +116,28 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
     )
 
 
-def counts(rows: pa.Table, column: str) -> tuple[int, int]:
-    """Return how many tests are significant, and how many there are."""
+def counts(rows: pa.Table, column: str, family: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many tests are significant, and how many there are.
+
+    Args:
+        rows: Rows of a grouping. Those of two groups mirror each other: both have each test.
+        column: Its q.
+        family: What the facts tell of these tests.
+    """
+    n_rows = rows.num_rows - rows[column].null_count
+    n_rows_per_test = n_rows // family["n_tests"] if family["n_tests"] else 1
     found = pc.sum(pc.less(rows[column], SIGNIFICANT)).as_py() or 0
-    return found, rows.num_rows - rows[column].null_count
+    return found // n_rows_per_test, family["n_tests"]
+
+
+def most_permutations(facts: Mapping[str, Any], grouping: str, *tests: str) -> int:
+    """Return the most permutations that one of these tests got."""
+    return max(int(family_of(facts, grouping, name)["n_permutations"]) for name in tests)
+
+
+def family_of(facts: Mapping[str, Any], grouping: str, tests: str) -> Mapping[str, Any]:
+    """Return what the facts tell of one family of tests."""
+    return next(of for of in facts["families"] if (of["grouping"], of["tests"]) == (grouping, tests))
 
 
 Map = dict[str, np.ndarray]

@@ -14,7 +14,16 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.class_heads import GROUPINGS, counts, found_by_test, limits_of_test, not_compared
+from attviz_pipeline.figures.class_heads import (
+    GROUPINGS,
+    counts,
+    family_of,
+    found_by_test,
+    group_name,
+    limits_of_test,
+    most_permutations,
+    not_compared,
+)
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -39,7 +48,8 @@ def draw_class_terms(inputs: Inputs) -> Iterator[Drawing]:
     for grouping in GROUPINGS:
         name = f"{KIND}-{grouping}"
         rows = table.filter(pc.equal(table["grouping"], grouping))
-        shown, n_left_out = _top(rows)
+        top, n_left_out = _top(rows)
+        shown = {group_name(grouping, group): mine for group, mine in top.items()}
         if not shown:
             reason = _reason_empty(facts, grouping, rows, compared=grouping in compared.to_pylist())
             log.warning("figure %s is empty: %s", name, reason)
@@ -71,16 +81,17 @@ def _reason_empty(facts: dict[str, Any], grouping: str, rows: pa.Table, *, compa
 
 def _caption(grouping: str, rows: pa.Table, facts: dict[str, Any], n_left_out: int) -> str:
     left_out = f" The {MOST_GROUPS} largest groups with such terms are shown; {n_left_out} more are in the CSV."
+    n_permutations = most_permutations(facts, grouping, "use", "attention")
     return (
         f"Terms in which {GROUPINGS[grouping]} differ: terms that a group uses more, and terms whose self-attention "
-        f"differs, with q < {SIGNIFICANT} (permutation tests with up to {facts['n_permutations']:,} permutations); "
+        f"differs, with q < {SIGNIFICANT} (permutation tests with up to {n_permutations:,} permutations); "
         "filled marks: this difference is beyond chance. Left: log-odds of use in standard deviations, with an "
         "informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: occurrences weighted by "
         "their self-attention relative to even attention, which is not tested. Right: Hedges' g of the term's "
         "self-attention over documents, adjusted for length, above 0 if it is higher in the group; no mark: fewer than "
         "two documents inside or outside."
-        + found_by_test(*counts(rows, "use_q"), "in use")
-        + found_by_test(*counts(rows, "q"), "in self-attention")
+        + found_by_test(*counts(rows, "use_q", family_of(facts, grouping, "use")), "in use")
+        + found_by_test(*counts(rows, "q", family_of(facts, grouping, "attention")), "in self-attention")
         + limits_of_test(facts, grouping, "use", "attention")
         + (left_out if n_left_out else "")
     )

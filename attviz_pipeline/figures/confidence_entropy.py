@@ -150,7 +150,7 @@ def _reading(found: Mapping[str, Any]) -> str:
     low, high = (found["spearman_at_equal_length"][end] for end in ("low", "high"))
     if low is None or high is None:
         return ""
-    return ": no correlation beyond chance" if low <= 0 <= high else ": beyond chance"
+    return "; this interval contains 0" if low <= 0 <= high else "; this interval does not contain 0"
 
 
 def _alt(assessment: Mapping[str, Any], n_shown: int) -> str:

@@ -54,7 +54,9 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 
 def _scores(scores: Mapping[str, Any]) -> str:
     f1, baseline = scores["macro_f1"], scores["majority_baseline"]
-    how = ", bootstrap over input rows" if f1["low"] is not None else ", no interval: too few input rows or mistakes"
+    how = ", bootstrap over input rows"
+    if f1["low"] is None:
+        how = ", no interval, as a class has too few input rows, or mistakes are too few"
     return (
         f"Accuracy {interval(scores['accuracy'])}, by Wilson's method; always predicting the largest class would give "
         f"{baseline['accuracy']:.3f}. Macro F1 {interval(f1)}{how}; of the "

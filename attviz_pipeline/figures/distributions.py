@@ -21,7 +21,8 @@ MOST_LINES = len(style.CATEGORY_COLOURS)
 WHOSE = {"term": "over terms", "class": "one per class", "layer": "one per layer"}
 _OCCURRENCE = "the largest, mean and smallest self-attention of every occurrence of a term over"
 COUNTED = {
-    "term": "the largest, mean and smallest self-attention of every described term over its occurrences and all heads",
+    "term": "the largest, mean and smallest self-attention of every term in enough documents, over its occurrences and "
+    "all heads",
     "occurrence": f"{_OCCURRENCE} all heads",
     "class": f"{_OCCURRENCE} all heads, by gold class",
     "layer": f"{_OCCURRENCE} the heads of a layer",
@@ -139,7 +140,8 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
 def _not_shown(share: float) -> str:
     if share == 0:
         return ""
-    return f" Not shown: {'less than 0.1%' if share < 0.0005 else f'up to {share:.1%}'} of a curve lies below 1e-8."
+    told = "less than 0.1 %" if share < 0.0005 else f"up to {share * 100:.1f} %"
+    return f" Not shown: {told} of a curve lies below 1e-8."
 
 
 def _in_words(density: np.ndarray, labels: Sequence[str], by: str) -> str:

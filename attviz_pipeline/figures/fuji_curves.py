@@ -54,8 +54,9 @@ def _caption(facts: Mapping[str, Any]) -> str:
         "FUJI, the fuzzy Jaccard index of two heads' lists of the tokens with the highest self-attention, by list "
         f"length, over {facts['n_tokens']:,} tokens that occur in at least {facts['min_document_frequency']} "
         f"documents. Grey: mean and 95 % of {facts['n_permutations']} permutations of the tokens among those of "
-        "similar frequency, for a pair taken at random: the pairs shown are the extremes of all. At full length both "
-        "lists contain every token, so all curves end at 1, including chance."
+        "similar frequency: the range of a pair taken at random. The pairs shown were chosen as the most and the least "
+        "similar of all, so part of their distance from it is chance. At full length both lists contain every token, "
+        "so all curves end at 1, including chance. Heads are named layer.head."
     )
 
 

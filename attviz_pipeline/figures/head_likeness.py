@@ -38,8 +38,8 @@ def _caption(likeness: Likeness) -> str:
     reading = "higher is more similar" if likeness.measure.high_is_similar else "lower is more similar"
     return (
         f"{likeness.measure.title}, over {likeness.basis}; {reading}. Heads are in the order of the dendrogram "
-        f"(average linkage); the strips show their layers. Grey pairs are no more similar than chance: "
-        f"q ≥ {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs. "
+        f"(average linkage); the strips show their layers. Grey: pairs not shown to be more similar than chance "
+        f"(q ≥ {SIGNIFICANT}, {likeness.facts['n_permutations']} permutations, Benjamini-Hochberg over all pairs). "
         f"{likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 
@@ -47,7 +47,8 @@ def _caption(likeness: Likeness) -> str:
 def _alt(likeness: Likeness) -> str:
     n_heads = likeness.heads.num_rows
     return (
-        f"Heat map of {n_heads} by {n_heads} heads with dendrogram. Most similar: {likeness.extreme(similar=True)}; "
+        f"Heat map of {n_heads} by {n_heads} heads, named layer.head, with dendrogram. "
+        f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
 

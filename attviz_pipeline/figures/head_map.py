@@ -36,17 +36,20 @@ def _caption(likeness: Likeness) -> str:
     what = "1 - area" if likeness.measure.high_is_similar else "the distances"
     # Kruskal 1964 calls a fifth poor.
     warning = ", so it is only a rough guide" if stress > 0.2 else ""
+    has_groups = likeness.facts["groups"]["outcome"] == "found"
+    shapes = "Shapes mark the groups of the dendrogram. " if has_groups else ""
     return (
         f"Map of the heads by {likeness.measure.title}, over {likeness.basis}: similar heads are close to each "
         f"other (multidimensional scaling of {what}; names are layer.head, omitted where there is no room; the axes "
-        f"have no meaning). Distances on the map deviate from the true ones by {stress:.0%} (stress){warning}. "
-        f"Shapes mark the groups of the dendrogram. {groups_in_words(likeness)}"
+        f"have no meaning). Distances on the map deviate from the true ones by {stress * 100:.0f} % (stress){warning}. "
+        f"{shapes}{groups_in_words(likeness)}"
     )
 
 
 def _alt(likeness: Likeness) -> str:
     return (
-        f"Map of {likeness.heads.num_rows} heads, coloured by layer. Most similar: {likeness.extreme(similar=True)}; "
+        f"Map of {likeness.heads.num_rows} heads, named layer.head, coloured by layer. "
+        f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {_layers_in_words(likeness)} {groups_in_words(likeness)}"
     )
 

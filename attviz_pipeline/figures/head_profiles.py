@@ -119,9 +119,9 @@ def _draw_roles(table: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
         kind=KIND,
         caption=(
             f"Role of each head, by the first rule that applies: the largest of its mean shares of attention on "
-            f"itself, previous token, next token, [CLS], [SEP] and punctuation is at least {share:.0%}; the last three "
-            f"together are (delimiter); evenness is at least {evenness:.0%} (broad); else mixed. Means over "
-            f"{facts['n_documents']:,} documents; the thresholds are conventions. {counted}."
+            f"itself, previous token, next token, [CLS], [SEP] and punctuation is at least {share * 100:.0f} %; the "
+            f"last three together are (delimiter); evenness is at least {evenness * 100:.0f} % (broad); else mixed. "
+            f"Means over {facts['n_documents']:,} documents; the thresholds are conventions. {counted}."
         ),
         alt=f"Map of {len(roles)} heads, layers by heads, by role: {counted}. {_by_layer(table)}",
         columns=table.select(["layer", "head", "role"]).to_pydict(),

@@ -110,7 +110,7 @@ class Likeness:
         more = self.pairs["q"].to_numpy() < SIGNIFICANT
         return (
             f"{_share(more)} of the {len(value):,} pairs are more similar than chance (q < {SIGNIFICANT}). "
-            f"{_share(less)} are less similar than in 97.5 % of the permutations, as 2.5 % are by chance."
+            f"{_share(less)} are less similar than in 97.5 % of the permutations; by chance alone, 2.5 % would be."
             f"{self._untested}"
         )
 
@@ -119,13 +119,15 @@ class Likeness:
         n_constant, n_heads = len(self.facts["constant_heads"]), self.heads.num_rows
         if not n_constant:
             return ""
-        return f" {n_constant} of {n_heads} heads treat all tokens of a document alike; their pairs are not tested."
+        return (
+            f" {n_constant} of {n_heads} heads treat all tokens of a document nearly alike; their pairs are not tested."
+        )
 
 
 def _share(chosen: NDArray[np.bool_]) -> str:
     if chosen.all() or not chosen.any():
         return "All" if chosen.all() else "None"
-    return f"{chosen.mean():.0%}" if 0.005 <= chosen.mean() <= 0.995 else f"{chosen.sum():,}"
+    return f"{chosen.mean() * 100:.0f} %" if 0.005 <= chosen.mean() <= 0.995 else f"{chosen.sum():,}"
 
 
 def read_likeness(inputs: Inputs) -> Iterator[Likeness]:

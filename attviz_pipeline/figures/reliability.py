@@ -109,10 +109,10 @@ def _alt(table: pa.Table, scores: Mapping[str, Any]) -> str:
     lower, upper, n, confidence, accuracy = (
         bins[name][worst] for name in ("lower", "upper", "n_documents", "mean_confidence", "accuracy")
     )
-    gap = interval(scores["overconfidence"])
     return (
         f"Reliability diagram of {bins['n_documents'].sum():,} documents in {len(gap)} bins of equal width. "
-        f"Mean confidence minus accuracy: {gap}. The bin that contributes most to the expected calibration error: "
+        f"Mean confidence minus accuracy: {interval(scores['overconfidence'])}. The bin that contributes most to the "
+        "expected calibration error: "
         f"confidence {lower:.2f} to {upper:.2f} with {n:,} documents, mean confidence {confidence:.3f}, accuracy "
         f"{accuracy:.3f}."
     )

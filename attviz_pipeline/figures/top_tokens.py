@@ -52,7 +52,7 @@ def _caption(ranking: Ranking, inputs: Inputs) -> str:
         f"{support(ranking, inputs)} "
         "Dot: mean; line: one standard deviation to either side, cut at 0; square: largest single value. "
         "docs: documents that the token occurs in; n: its occurrences. Not corrected for length: even attention gives "
-        "each of n tokens 1/n, so tokens of short texts rank higher."
+        "each of n tokens 1/n, so tokens of short texts tend to rank higher."
     )
 
 

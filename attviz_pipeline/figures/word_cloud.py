@@ -85,9 +85,9 @@ def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
 def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
     if not n_placed:
         return support(ranking, inputs)
-    where = "all heads" if ranking.layer is None else f"layer {ranking.layer}, head {ranking.head}"
+    where = "over all heads" if ranking.layer is None else f"in layer {ranking.layer}, head {ranking.head}"
     return (
-        f"The {n_placed} tokens with the highest mean self-attention in {where}. {support(ranking, inputs)} "
+        f"The {n_placed} tokens with the highest mean self-attention {where}. {support(ranking, inputs)} "
         "Font size is proportional to the mean, down to a smallest legible size; darker is higher; "
         "positions have no meaning. Not corrected for length."
     )

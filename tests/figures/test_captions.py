@@ -13,7 +13,9 @@ from attviz_pipeline.figures import (
     confusion,
     curves,
     distributions,
+    head_map,
     head_means,
+    reliability,
 )
 from attviz_pipeline.figures import likeness as likenesses
 from attviz_pipeline.figures.kinds import FIGURES
@@ -60,12 +62,12 @@ def estimate(low: float | None, high: float | None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("low", "high", "told"),
     [
-        (-0.1, 0.4, "(95 % interval -0.100 to 0.400): no correlation beyond chance."),
-        (0.1, 0.4, "(95 % interval 0.100 to 0.400): beyond chance."),
+        (-0.1, 0.4, "(95 % interval -0.100 to 0.400); this interval contains 0."),
+        (0.1, 0.4, "(95 % interval 0.100 to 0.400); this interval does not contain 0."),
         (None, None, "0.200. Intervals"),
     ],
 )
-def test_a_correlation_says_whether_it_is_beyond_chance(low: float | None, high: float | None, told: str) -> None:
+def test_a_correlation_says_whether_its_interval_contains_0(low: float | None, high: float | None, told: str) -> None:
     assessment = {"confidence_and_entropy": [estimate(low, high)], "aggregates": "paper", "scores": {}}
     few = {"gold label unknown": (np.arange(59.0), np.arange(59.0))}
 
@@ -79,10 +81,22 @@ def test_a_correlation_says_whether_it_is_beyond_chance(low: float | None, high:
     assert "all documents (1,234) 0.20" in confidence_entropy._alt(assessment, 59)
 
 
+def test_the_reliability_diagram_counts_its_bins() -> None:
+    binning = ["equal_width", "equal_width", "equal_mass"]
+    columns = {"binning": binning, "lower": [0.4, 0.8, 0.4], "upper": [0.6, 1.0, 1.0]}
+    numbers = {"n_documents": [3, 7, 10], "mean_confidence": [0.5, 0.9, 0.8], "accuracy": [0.5, 1.0, 0.9]}
+    scores = {"overconfidence": {"value": -0.1, "low": -0.2, "high": 0.1}}
+
+    told = reliability._alt(pa.table(columns | numbers), scores)
+
+    assert told.startswith("Reliability diagram of 10 documents in 2 bins of equal width. Mean confidence minus")
+    assert "confidence 0.80 to 1.00 with 7 documents" in told
+
+
 def test_what_lies_below_the_axis_is_told_where_something_does() -> None:
     assert not distributions._not_shown(0)
-    assert "less than 0.1% of a curve" in distributions._not_shown(1e-5)
-    assert "up to 6.7% of a curve" in distributions._not_shown(0.067)
+    assert "less than 0.1 % of a curve" in distributions._not_shown(1e-5)
+    assert "up to 6.7 % of a curve" in distributions._not_shown(0.067)
 
 
 def curve(axis: str, first: list[int], ratio: list[float]) -> dict[str, list[Any]]:
@@ -108,7 +122,7 @@ def test_curves_are_told_from_their_first_position() -> None:
     ("q", "value", "told"),
     [
         ([0.01, 0.01], [0.9, 0.9], "All of the 2 pairs are more similar than chance (q < 0.05). None are less similar"),
-        ([0.01, 0.2], [0.9, 0.1], "50% of the 2 pairs are more similar than chance (q < 0.05). 50% are less similar"),
+        ([0.01, 0.2], [0.9, 0.1], "50 % of the 2 pairs are more similar than chance (q < 0.05). 50 % are less similar"),
         ([0.9, 0.2], [0.5, 0.5], "None of the 2 pairs are more similar than chance (q < 0.05). None are less similar"),
     ],
 )
@@ -116,7 +130,9 @@ def test_shares_of_pairs_stand_beside_chance(q: list[float], value: list[float],
     pairs = pa.table({"value": value, "null_low": [0.4, 0.4], "null_high": [0.6, 0.6], "q": q})
     likeness = Likeness(MEASURES[0], {"constant_heads": []}, pairs, pa.table({"head": [0, 1]}))
 
-    assert likeness.compared_with_chance == f"{told} than in 97.5 % of the permutations, as 2.5 % are by chance."
+    assert (
+        likeness.compared_with_chance == f"{told} than in 97.5 % of the permutations; by chance alone, 2.5 % would be."
+    )
 
 
 def test_a_share_is_never_rounded_to_all_or_none() -> None:
@@ -139,8 +155,9 @@ FACTS: dict[str, Any] = {
     "permuted": {"gold": "rows", "correct": "documents"},
     "permutations_wanted": {"correct": 1280},
     "families": [
-        {"grouping": "gold", "tests": "heads", "floor_sets_q": True},
-        {"grouping": "gold", "tests": "use", "floor_sets_q": False},
+        {"grouping": "gold", "tests": "heads", "floor_sets_q": True, "n_tests": 6, "n_permutations": 99},
+        {"grouping": "gold", "tests": "attention", "floor_sets_q": False, "n_tests": 3, "n_permutations": 499},
+        {"grouping": "gold", "tests": "use", "floor_sets_q": False, "n_tests": 4, "n_permutations": 299},
     ],
     "not_compared": [
         "gold a: 0 of 0 documents; two inside and two outside are needed",
@@ -161,11 +178,37 @@ def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
 
 
 def test_limits_of_the_permutations_are_told() -> None:
-    assert class_heads.limits_of_test(FACTS, "gold", "heads") == " More permutations would lower the smallest q."
+    assert class_heads.limits_of_test(FACTS, "gold", "heads").endswith("more permutations would lower it.")
     assert not class_heads.limits_of_test(FACTS, "gold", "use", "attention")
     told = class_heads.limits_of_test(FACTS, "correct", "heads")
     assert "as independent documents" in told
-    assert "it would need 1,280 permutations" in told
+    assert told.endswith(" A single difference would need 1,280 permutations to have q < 0.05; several need fewer.")
+
+
+def test_two_groups_that_mirror_each_other_count_once() -> None:
+    rows = pa.table({"q": [0.01, 0.2, 0.01, 0.2]})
+
+    assert class_heads.counts(rows, "q", {"n_tests": 2}) == (1, 2)
+    assert class_heads.counts(rows, "q", {"n_tests": 4, "n_permutations": 299}) == (2, 4)
+    assert class_heads.counts(rows.slice(0, 0), "q", {"n_tests": 0}) == (0, 0)
+
+
+def test_misclassified_documents_are_named_as_on_the_pages() -> None:
+    assert class_heads.group_name("correct", "wrong") == "misclassified"
+    assert class_heads.group_name("gold", "wrong") == "wrong"
+
+
+def test_shapes_are_explained_only_where_there_are_groups() -> None:
+    groups = {"stress": 0.1, "silhouette": 0.2, "silhouette_by_chance": {"mean": 0.1, "quantile_95": 0.15}}
+    told = {}
+    for outcome in ("found", "nothing_found"):
+        facts = {"groups": {**groups, "outcome": outcome}, "n_tokens": 9, "min_document_frequency": 2}
+        heads = pa.table({"cluster": [0, 0, 1, 1]})
+        told[outcome] = head_map._caption(Likeness(MEASURES[0], facts, heads.slice(0, 0), heads))
+
+    assert "Shapes mark the groups" in told["found"]
+    assert "Shapes" not in told["nothing_found"]
+    assert "by 10 % (stress)" in told["found"]
 
 
 def terms(**columns: list[Any]) -> pa.Table:
@@ -194,6 +237,7 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
     assert "2 of the 4 differences in use are beyond chance." in caption
     assert "1 of the 3 differences in self-attention is beyond chance." in caption
     assert "2 more are in the CSV" in caption
+    assert "permutation tests with up to 499 permutations" in caption
     class_terms._plot(shown)
 
 

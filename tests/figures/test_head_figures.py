@@ -98,7 +98,7 @@ class TestWords:
             n_pairs = likeness.pairs.num_rows
             q = [0.01] * 3 + [0.9] * (n_pairs - 3)
             changed = replace(likeness, pairs=likeness.pairs.drop_columns("q").append_column("q", [q]))
-            assert changed.compared_with_chance.startswith(f"{3 / n_pairs:.0%} of the {n_pairs} pairs are more")
+            assert changed.compared_with_chance.startswith(f"{3 / n_pairs * 100:.0f} % of the {n_pairs} pairs are more")
 
     def test_constant_heads_are_counted(self, inputs: Inputs) -> None:
         likeness = next(read_likeness(inputs))

@@ -70,8 +70,8 @@ def test_words_tell_the_finding(tmp_path: Path) -> None:
     assert "1,234 documents" in measures.caption
     assert "2 self, 1 previous, 1 next, 1 [CLS], 1 [SEP], 1 punctuation, 1 delimiter, 1 broad, 1 mixed" in roles.alt
     assert "layer 0 self (1 of 5); layer 1 self (1 of 5)" in roles.alt
-    assert "at least 50%" in roles.caption
-    assert "at least 80%" in roles.caption
+    assert "at least 50 %" in roles.caption
+    assert "at least 80 %" in roles.caption
 
 
 def test_every_measure_has_its_map_and_its_numbers(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ test("ratios and differences are written as such", () => {
   assert.equal(apart(0.1, 0.2, false), "-0.10");
   assert.equal(apart(1040, 20, false), "+1,020");
   assert.equal(apart(null, 0.2, false), "–");
+  assert.equal(apart(0.04, 0.05, false, true), "-1 point");
+  assert.equal(apart(0.87, 0.5, false, true), "+37 points");
 });
 
 test("what a whole side has more of is no difference between words", () => {

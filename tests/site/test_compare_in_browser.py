@@ -163,6 +163,8 @@ def test_two_classes_differ_and_the_difference_folds_away(site: Path, visitor: V
     page = visit.open(f"{links.COMPARE}#kind=classes&a=0&b=1")
     page.locator("#difference-views tbody tr", has_text="F1").wait_for()
     assert page.locator("#difference-views h3").all_inner_texts() == ["Words", "Heads"]
+    tables = page.locator("#difference-views .pair-tables table")
+    assert tables.locator("thead th", has_text="q < 0.05").count() == tables.count() > 0
     page.locator("#difference > summary").click()
     until(page, "location.hash.includes('difference=closed')")
     page.reload()

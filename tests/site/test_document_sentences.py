@@ -13,6 +13,7 @@ from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document, documents, parts
 from attviz_pipeline.report.sentences.document import Ranked
 from attviz_pipeline.report.sentences.study import (
+    associations_only,
     by_position,
     distribution_of_head,
     documents_with_maps,
@@ -74,7 +75,7 @@ def groups(**changed: object) -> DocumentGroups:
             (
                 "2 groups of 40 documents, by the activity of their heads at equal length, are separated beyond chance "
                 "(mean silhouette 0.39; 95 % of clouds without groups are below 0.16; p 0.01). They account for 8 % of "
-                "the variance of length, random groups for 2 %."
+                "the variance of log length, random groups for 2 %."
             ),
         ),
         (
@@ -106,7 +107,7 @@ def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
 
 
 def test_a_score_stands_beside_the_length_of_documents() -> None:
-    assert documents.score("Mean", "a mean", -0.812) == ("Mean: a mean; Spearman with the number of tokens \u22120.81.")
+    assert documents.score("Mean", "a mean", -0.812) == "Mean: a mean; Spearman with the number of tokens -0.81."
     assert documents.score("Mean", "a mean", None) == "Mean: a mean."
 
 
@@ -148,6 +149,14 @@ def test_unknown_tokens_are_told_where_there_are_any() -> None:
     assert "Rankings exclude them" in unknown_tokens(study_view(n_unknown_tokens=2, **numbers))
 
 
+def test_only_a_study_without_interventions_says_that_it_only_observed() -> None:
+    observed, intervened = (associations_only(replace(study_view(), has_evidence=known)) for known in (False, True))
+
+    assert observed.endswith("This study only observed attention and predictions, and measured associations:")
+    assert "only observed" not in intervened
+    assert "intervened, but tested no score of attention" in intervened
+
+
 def test_plots_of_a_head_say_what_they_show() -> None:
     assert distribution_of_head(0.0123) == "Share of tokens per tenth of a decade; median about 0.012."
     assert by_position(study_view()).endswith("for the layer of this head: they are recorded per layer, not per head.")
@@ -185,16 +194,16 @@ def test_the_prediction_is_compared(
             Ranked(WORDS, 0.0507, 0.01, 94),
             1 / 96,
             (
-                "Among its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
-                "over all 72 heads (0.0507; even attention: 0.0104), followed by <i>vote</i> and law."
+                "Of its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "over all 72 heads of bert (0.0507; even attention: 0.0104), then <i>vote</i> and law."
             ),
         ),
         (
             Ranked(WORDS[:2], 0.3, 0.1, 2),
             None,
             (
-                "Among its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
-                "over all 72 heads (0.300)."
+                "Of its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
+                "over all 72 heads of bert (0.300)."
             ),
         ),
         (
@@ -202,7 +211,7 @@ def test_the_prediction_is_compared(
             1 / 3,
             (
                 "Its only token other than special and unknown ones, tax, has the mean self-attention over "
-                "all 72 heads (0.300; even attention: 0.333)."
+                "all 72 heads of bert (0.300; even attention: 0.333)."
             ),
         ),
         (
@@ -210,7 +219,7 @@ def test_the_prediction_is_compared(
             1 / 96,
             (
                 "All 94 tokens other than special and unknown ones have the same mean self-attention over "
-                "all 72 heads (0.0104; even attention: 0.0104)."
+                "all 72 heads of bert (0.0104; even attention: 0.0104)."
             ),
         ),
         (Ranked([], 0, 1, 0), 1 / 2, "It has no tokens other than special and unknown ones, which are not ranked."),
@@ -219,7 +228,7 @@ def test_the_prediction_is_compared(
 def test_the_strongest_tokens_are_named_if_there_are_any(ranked: Ranked, even: float | None, told: str) -> None:
     found = document.strongest_tokens(ranked, study_view(), even)
 
-    assert found.replace('<bdi class="token">', "").replace("</bdi>", "") == escape(told)
+    assert found.replace('<bdi class="token">', "").replace("<bdi>", "").replace("</bdi>", "") == escape(told)
 
 
 def test_the_strongest_head_stands_beside_the_usual_one() -> None:
@@ -262,9 +271,9 @@ def test_a_model_that_reads_from_left_to_right_is_told_and_compared_with_no_even
     view = view_of(row)
 
     assert document.left_to_right() in view.notes
-    assert "even attention" not in view.finding
+    assert "even attention" not in view.strongest_of_all
     assert document.left_to_right() not in view_of(_row()).notes
-    assert "even attention: 0.333" in view_of(_row()).finding
+    assert "even attention: 0.333" in view_of(_row()).strongest_of_all
 
 
 def test_even_attention_is_not_told_of_windows_of_several_lengths() -> None:
@@ -272,7 +281,7 @@ def test_even_attention_is_not_told_of_windows_of_several_lengths() -> None:
 
     view = view_of(replace(_row(), windows=windows, truncated=True))
 
-    assert "even attention" not in view.finding
+    assert "even attention" not in view.strongest_of_all
     assert view.notes == [document.windows(2), document.truncated()]
 
 

@@ -289,7 +289,7 @@ def test_the_page_start_and_about_say_the_same(paths: EvidencePaths, site: Path)
     q = next(cell.q for row in view.scores for cell in row.cells.values() if cell.q is not None)
     assert significant(q, 1) in text
     assert "Not measured: attention rollout (only in full mode)." in text
-    assert "This run does not show that attention explains" not in words(site / links.ABOUT)
+    assert "This site does not show that attention explains" not in words(site / links.ABOUT)
 
 
 def test_a_model_whose_heads_cannot_be_switched_off_has_a_reason(inputs: SiteInputs, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_a_site_without_evidence_says_nothing_of_it(inputs: SiteInputs, tmp_path
     assert not (site / links.EVIDENCE).exists()
     for path in [*site.rglob("*.html"), *site.rglob("*.js")]:
         assert links.EVIDENCE not in path.read_text(encoding="utf-8"), path
-    assert "This run does not show that attention explains" in words(site / links.ABOUT)
+    assert "This site does not show that attention explains" in words(site / links.ABOUT)
 
 
 def test_without_any_score_of_attention_the_page_says_so(paths: EvidencePaths, tmp_path: Path) -> None:

@@ -325,10 +325,10 @@ def test_a_document_view_states_the_artifact(inputs: SiteInputs) -> None:
         assert view.strongest[0].index == means.argmax()
         assert view.strongest[0].aggregates["max"] == pytest.approx(row.self_attention[:, means.argmax()].max())
         head = study.head_of(int(row.self_attention[:, ~row.special].mean(axis=1, dtype=float).argmax()))
-        assert f"mean here is {parts.head_link(head, study, '../')}" in view.finding
+        assert f"mean here is {parts.head_link(head, study, '../')}" in view.strongest_of_all
         windows = {window["n_model_tokens"] for window in row.windows}
         even = f"even attention: {formats.significant(1 / max(windows), 3)}"
-        assert (even in view.finding) == (len(windows) == 1)
+        assert (even in view.strongest_of_all) == (len(windows) == 1)
         # What most pages say they leave to what all share.
         assert view.payload.get("windows", [0]) == [window["first_token"] for window in row.windows]
 
@@ -528,7 +528,7 @@ def test_about_page_names_every_device_and_precision_of_the_shards(tmp_path: Pat
 def test_pages_say_what_self_attention_is(site: Path) -> None:
     assert "Self-attention in each of 6 heads" in Page(site / links.START).text
     about_page = Page(site / links.ABOUT).text
-    assert "Punctuation often behaves similarly, but is treated like words." in about_page
+    assert "Rankings by the mean contain it; rankings relative to even attention do not." in about_page
     assert "“Every token as a table” on a document page, which uses the rounded values" in about_page
 
 

@@ -85,7 +85,7 @@ def strongest_tokens(tokens: Ranked, study: StudyView, even: float | None) -> Ma
     """
     if not tokens.n:
         return Markup("It has no tokens other than special and unknown ones, which are not ranked.")
-    heads = f"over {_all(study)}"
+    heads = Markup("over {}").format(_all(study))
     beside = f"; even attention: {significant(even, 3)}" if even is not None else ""
     value = f"{significant(tokens.highest, 3)}{beside}"
     if tokens.n == 1:
@@ -94,16 +94,17 @@ def strongest_tokens(tokens: Ranked, study: StudyView, even: float | None) -> Ma
     if tokens.alike:
         told = Markup("All {} tokens other than special and unknown ones have the same mean self-attention {} ({}).")
         return told.format(count(tokens.n), heads, value)
-    others = Markup(", followed by {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
+    others = Markup(", then {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
     told = Markup(
-        "Among its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
+        "Of its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
     )
     return told.format(count(tokens.n), tokens.names[0], heads, value, others)
 
 
-def _all(study: StudyView) -> str:
+def _all(study: StudyView) -> Markup:
     noun = "vector" if study.imported else "head"
-    return f"its one {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
+    rows = f"{'its' if study.imported else 'the'} one {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
+    return Markup("{}").format(rows) if study.imported else Markup("{} of {}").format(rows, parts.model_name(study))
 
 
 def strongest_head(heads: Ranked, study: StudyView, usual: Markup | None) -> Markup:
@@ -152,7 +153,7 @@ def truncated() -> str:
 def no_map(study: StudyView) -> Markup:
     """Say why a document has no token-to-token map."""
     if study.map_reasons:
-        told = Markup("This document has no token-to-token map. Maps are large: {}")
+        told = Markup("This document has no token-to-token map, because maps are large. {}")
         return told.format(documents_with_maps(study))
     if study.imported:
         return Markup("Imported attention has no token-to-token maps: its format contains self-attention only.")

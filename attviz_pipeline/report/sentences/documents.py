@@ -9,7 +9,6 @@ from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
 
-MINUS = "\u2212"
 FEWEST_GROUPED = 20
 """Documents that the stage `group_documents` needs."""
 FEWEST_RANKED = 10
@@ -31,8 +30,7 @@ def source(study: StudyView) -> Markup:
         told = Markup("Texts and predictions are those of <bdi>{}</bdi>, which names no model and has no gold labels.")
         return told.format(study.dataset["source"] or "local files")
     gold = "" if study.n_labelled else " No gold label is known."
-    trained = ", fine-tuned for this study" if study.settings.model and study.settings.model.mode == "fine_tune" else ""
-    return Markup("Predictions of {}{}.{}").format(parts.model_name(study), trained, gold)
+    return Markup("Predictions of {}.{}").format(parts.model_as_used(study), gold)
 
 
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
@@ -66,7 +64,7 @@ def groups(found: DocumentGroups) -> str:
     length = ""
     if found.length_share is not None and found.length_share_by_chance is not None:
         share, by_chance = percent(found.length_share), percent(found.length_share_by_chance)
-        length = f" They account for {share} of the variance of length, random groups for {by_chance}."
+        length = f" They account for {share} of the variance of log length, random groups for {by_chance}."
     return (
         f"{len(found.groups)} groups of {plural(found.n_documents, 'document')}, {by}, are separated beyond chance "
         f"({numbers}).{length}"
@@ -82,7 +80,7 @@ def score(title: str, note: str, with_length: float | None) -> str:
         with_length: Spearman's correlation with the number of tokens, None where it is not defined or of few documents.
     """
     beside = "" if with_length is None else f"; Spearman with the number of tokens {with_length:.2f}"
-    return f"{title}: {note}{beside.replace('-', MINUS)}."
+    return f"{title}: {note}{beside}."
 
 
 def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:

@@ -17,7 +17,7 @@ def opening(study: StudyView) -> Markup:
         )
         return told.format(documents, plural(study.n_rows, "vector"), study.dataset["source"] or "local files")
     told = Markup("Figures of {} and of {} of {}. Each comes with its data as CSV and Parquet.")
-    return told.format(documents, plural(study.n_rows, "head"), parts.model_name(study))
+    return told.format(documents, plural(study.n_rows, "head"), parts.model_as_used(study))
 
 
 def hidden_words() -> str:

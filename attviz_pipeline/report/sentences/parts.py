@@ -48,6 +48,12 @@ def model_name(study: StudyView) -> Markup:
     return Markup("<bdi>{}</bdi>").format(study.model["source"])
 
 
+def model_as_used(study: StudyView) -> Markup:
+    """Show the name of the model, and say if this study fine-tuned it."""
+    tuned = study.settings.model is not None and study.settings.model.mode == "fine_tune"
+    return Markup("{}{}").format(model_name(study), ", fine-tuned for this study" if tuned else "")
+
+
 def heads_of(number: int, study: StudyView) -> str:
     """Count heads, or vectors where the file does not say that they are heads."""
     return plural(number, "vector" if study.imported else "head")

@@ -1,5 +1,7 @@
 """What several pages say of the study as a whole, and of their plots."""
 
+from markupsafe import Markup
+
 from attviz_pipeline.report.formats import count, percent, plural, significant
 from attviz_pipeline.report.views.study import StudyView
 
@@ -17,6 +19,18 @@ def unknown_tokens(study: StudyView) -> str:
         f"model, which reads its token for unknown text instead. Rankings exclude {them} and the words that contain "
         f"{them}."
     )
+
+
+def associations_only(study: StudyView) -> Markup:
+    """Say that the site shows associations, and whether the study also intervened."""
+    told = Markup(
+        "This site does not show that attention explains the predictions. Such a claim needs an intervention: changing "
+        "attention, disabling heads or removing tokens, and observing the prediction (Jain and Wallace 2019; Wiegreffe "
+        "and Pinter 2019; Serrano and Smith 2019). {}"
+    )
+    if study.has_evidence:
+        return told.format("This study intervened, but tested no score of attention; it measured associations:")
+    return told.format("This study only observed attention and predictions, and measured associations:")
 
 
 def documents_with_maps(study: StudyView) -> str:

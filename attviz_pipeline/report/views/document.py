@@ -65,7 +65,7 @@ class DocumentView:
 
     `first_name` and `last_name` are [CLS] and [SEP], or empty; `right` is None where the gold label is unknown; `lite`
     is a page with the means of layers, not every head; `shared` is the script that its tier shares. `heading`,
-    `finding` and `notes` are sentences.
+    `finding`, `strongest_of_all` and `notes` are sentences.
     """
 
     position: int
@@ -78,6 +78,7 @@ class DocumentView:
     right: bool | None
     heading: Markup
     finding: Markup
+    strongest_of_all: Markup
     notes: list[str]
     probabilities: list[ProbabilityView]
     n_tokens: int
@@ -181,7 +182,8 @@ def document_view(
         last_name=_special_name(row, -1),
         right=None if row.label is None else row.label == row.prediction,
         heading=sentences.heading(names[row.prediction], row.probabilities[row.prediction], len(names)),
-        finding=_finding(row, study, usual),
+        finding=_compared_with_others(row, study),
+        strongest_of_all=_strongest_of_all(row, study, usual),
         notes=_notes(row),
         probabilities=[
             ProbabilityView(names[i], row.probabilities[i], i == row.prediction, i == row.label) for i in order.tolist()
@@ -228,10 +230,9 @@ def _strong_token(row: DocumentRow, index: int, n_heads: int) -> StrongTokenView
     )
 
 
-def _finding(row: DocumentRow, study: StudyView, usual: parts.Head | None) -> Markup:
+def _strongest_of_all(row: DocumentRow, study: StudyView, usual: parts.Head | None) -> Markup:
     return parts.said(
         [
-            _compared_with_others(row, study),
             sentences.strongest_tokens(_ranked_tokens(row), study, _even_share(row, study)),
             _strongest_head(row, study, usual),
         ]

@@ -73,7 +73,11 @@ NUMBERS: Mapping[str, NumberColumn] = {
     "entropy": NumberColumn(
         "Entropy", is_score=True, note="entropy of a token\u2019s self-attention over heads, averaged over tokens"
     ),
-    "special": NumberColumn("On special", is_score=True, note="share of attention on [CLS] and [SEP]"),
+    "special": NumberColumn(
+        "On special",
+        is_score=True,
+        note="share of the attention of non-special tokens that goes to [CLS] and [SEP], averaged over heads",
+    ),
 }
 """By the name that addresses and style sheets give them, in the order of the table and of the choice of scores."""
 

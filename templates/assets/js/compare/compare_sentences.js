@@ -58,8 +58,8 @@ const alike = (likeness) => {
   if (!likeness.length) return ["Their likeness was not compared. "];
   return likeness.map(({ name, value, beyond }) => {
     const [verb, measure] = LIKENESS[name];
-    const degree = beyond ? "alike beyond chance" : "no more alike than chance makes them";
-    return `They ${verb} ${degree} (${measure} ${value.toFixed(3)}). `;
+    const shown = beyond ? "They" : "They are not shown to";
+    return `${shown} ${verb} alike beyond chance (${measure} ${value.toFixed(3)}). `;
   });
 };
 

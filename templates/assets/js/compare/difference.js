@@ -19,10 +19,14 @@ const axisOf = (values, logarithmic) => {
   return { logarithmic: logs, place: (value) => 100 * Math.min(1, Math.max(0, place(value))) };
 };
 
-// How far the left value is from the right: a ratio on a logarithmic axis, else a difference.
-const apart = (left, right, logarithmic) => {
+// How far left is from right: a ratio on a logarithmic axis, percentage points of shares, or a difference.
+const apart = (left, right, logarithmic, share = false) => {
   if (left === null || right === null) return "–";
   if (logarithmic) return right > 0 ? `× ${formats.significant(left / right)}` : "–";
+  if (share) {
+    const points = Math.round((left - right) * 100);
+    return `${points > 0 ? "+" : ""}${points} point${Math.abs(points) === 1 ? "" : "s"}`;
+  }
   const counted = Number.isInteger(left) && Number.isInteger(right);
   return `${left > right ? "+" : ""}${counted ? formats.count(left - right) : formats.significant(left - right)}`;
 };

@@ -71,7 +71,7 @@ const measures = ({ names, measures: list, words }) => {
       strip(one),
       cell("td", "", written(one, one.left)),
       cell("td", "", written(one, one.right)),
-      cell("td", "", difference.apart(one.left, one.right, one.axis.logarithmic)),
+      cell("td", "", difference.apart(one.left, one.right, one.axis.logarithmic, one.share)),
     ]),
     ...words.map(({ title, left, right }) => [
       title,
@@ -102,12 +102,14 @@ const rankingTable = (cloud, names, side, name) =>
       [names[0], "of-left"],
       [names[1], "of-right"],
       [cloud.logarithmic ? "At equal level" : "More by", ""],
+      ...(cloud.tested ? [["q < 0.05", ""]] : []),
     ],
     side.map((point) => [
       linked(point),
       cell("td", "", number(point.left)),
       cell("td", "", number(point.right)),
       cell("td", "", said(cloud, point.apart)),
+      ...(cloud.tested ? [cell("td", "", point.clear ? "yes" : "no")] : []),
     ]),
   );
 

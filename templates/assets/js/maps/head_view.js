@@ -141,7 +141,7 @@ export const headView = {
       context.fillText(formats.percent(value), onLeft ? 2 : box.width - 4, height);
     };
 
-    // Gray bars: how much of each row goes to keys that are not shown.
+    // Grey bars: how much of each row goes to keys that are not shown.
     const rests = () => {
       const { context } = box;
       const { map, heads, colours } = scene;
