@@ -10,8 +10,9 @@ from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.evidence.rank_heads import rank_heads
 from attviz_pipeline.evidence.summarise_evidence import summarise_evidence
-from attviz_pipeline.stages import SummariseEvidence
+from attviz_pipeline.stages import RankHeads, SummariseEvidence
 
 FRACTIONS = [0.05, 0.1, 0.2, 0.5]
 N_SAMPLE, N_SMALL = 16, 8
@@ -23,12 +24,13 @@ NO_GATES = "the model has no known place where the outputs of heads meet"
 Row = dict[str, Any]
 
 
-def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None = None) -> EvidencePaths:
+def write_evidence(folder: Path, attention: Sequence[Path], heads: Path, *, gates: str | None = None) -> EvidencePaths:
     """Write every table of evidence.
 
     Args:
         folder: Where they go.
         attention: The attention of the study.
+        heads: Its statistics of heads.
         gates: Why no head can be switched off; None if they can.
     """
     paths = EvidencePaths.below(folder)
@@ -59,8 +61,11 @@ def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None
     for path, (schema, rows) in tables.items():
         columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
         files.write_table(path, schema, columns, facts)
-    settings = SummariseEvidence(seed=13, assessment=AssessmentSettings(n_resamples=100))
-    summarise_evidence(settings, *list(vars(paths).values())[2:])
+    assessment = AssessmentSettings(n_resamples=100)
+    settings = SummariseEvidence(seed=13, assessment=assessment)
+    summarise_evidence(settings, *list(vars(paths).values())[2:8])
+    ranking = RankHeads(seed=13, assessment=assessment)
+    rank_heads(ranking, paths.document_ablations, paths.gradients, heads, paths.head_importance)
     return paths
 
 
