@@ -82,7 +82,9 @@ def test_heads_stand_in_the_order_of_need(importance: HeadImportance) -> None:
     assert changes == sorted(changes, key=lambda value: -math.inf if value is None else value)
 
 
-def test_a_head_is_compared_with_all(importance: HeadImportance) -> None:
+def test_a_head_is_compared_with_all(inputs: SiteInputs, importance: HeadImportance) -> None:
+    means = [one.mean for one in heads.read_heads(inputs.statistics.heads)]
+    assert importance.measures["self_attention"] == pytest.approx(means)
     values = importance.measures["gradient"]
     for row, value in enumerate(values):
         found = importance.measure("gradient", row)
@@ -165,7 +167,7 @@ def test_without_evidence_nothing_is_said_of_it(without: Path) -> None:
 
 
 def test_heads_without_gates_have_a_reason(inputs: SiteInputs, study: StudyView, tmp_path: Path) -> None:
-    gateless = write_evidence(tmp_path / "evidence", inputs.attention, inputs.statistics.heads, gates=NO_GATES)
+    gateless = write_evidence(tmp_path / "evidence", inputs.attention, gates=NO_GATES)
     found = read_importance(gateless, study)
     assert found is not None
     assert (found.gates, found.heads, found.layers) == (NO_GATES, [], [])

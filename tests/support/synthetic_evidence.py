@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files
+from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import AssessmentSettings
@@ -20,17 +20,17 @@ N_SAMPLE, N_SMALL = 16, 8
 UNAVAILABLE = {"rollout": "only in full mode"}
 GAINS = {"self_mean": 0.02, "gradient_x_input": 0.2, "leave_one_out": 0.3, "random": 0.0}
 """By how much each score's comprehensiveness lies above that of random."""
+ORDERS = [("measured", None), ("gradient", None), ("self_attention", None), ("random", 0), ("random", 1)]
 NO_GATES = "the model has no known place where the outputs of heads meet"
 Row = dict[str, Any]
 
 
-def write_evidence(folder: Path, attention: Sequence[Path], heads: Path, *, gates: str | None = None) -> EvidencePaths:
+def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None = None) -> EvidencePaths:
     """Write every table of evidence.
 
     Args:
         folder: Where they go.
         attention: The attention of the study.
-        heads: Its statistics of heads.
         gates: Why no head can be switched off; None if they can.
     """
     paths = EvidencePaths.below(folder)
@@ -41,7 +41,12 @@ def write_evidence(folder: Path, attention: Sequence[Path], heads: Path, *, gate
     facts = {name: known[name] for name in ("n_layers", "n_heads", "label_names")}
     facts |= {"model": "synthetic/bert", "device": "cpu", "removal": "mask", "n_too_short": 0, "gates": gates}
     facts |= {"n_not_finite": 0, "fractions": FRACTIONS, "random_rankings": 2, "unavailable": UNAVAILABLE}
-    facts |= {"prefix_cache": True, "ablation": "zero", "held_out": True, "orders": []}
+    facts |= {
+        "prefix_cache": True,
+        "ablation": "zero",
+        "held_out": {"measured": True, "gradient": False},
+        "orders": [{"order": order, "draw": draw, "heads": []} for order, draw in ORDERS],
+    }
     n_off = sorted({0, shape[0] * shape[1] // 2, shape[0] * shape[1]})
     small = documents[:N_SMALL]
     off = documents if gates is None else []
@@ -65,8 +70,21 @@ def write_evidence(folder: Path, attention: Sequence[Path], heads: Path, *, gate
     settings = SummariseEvidence(seed=13, assessment=assessment)
     summarise_evidence(settings, *list(vars(paths).values())[2:8])
     ranking = RankHeads(seed=13, assessment=assessment)
+    heads = _write_heads(folder / "heads.parquet", attention, shape)
     rank_heads(ranking, paths.document_ablations, paths.gradients, heads, paths.head_importance)
     return paths
+
+
+def _write_heads(path: Path, attention: Sequence[Path], shape: tuple[int, int]) -> Path:
+    """Write the mean self-attention of heads, and nothing else of their statistics."""
+    rows = [row for shard in attention for row in files.read_table(shard, attention_schemas.ATTENTION).to_pylist()]
+    values = [np.reshape(row["self_attention"], (*shape, -1))[..., ~np.array(row["special"], bool)] for row in rows]
+    means = np.concatenate(values, axis=-1).mean(axis=-1).ravel()
+    columns: dict[str, Any] = {name: [0] * len(means) for name in statistics_schemas.HEADS.arrow.names}
+    columns["layer"], columns["head"] = (places.ravel().tolist() for places in np.indices(shape))
+    columns |= {"mean": means.tolist(), "histogram": [[]] * len(means)}
+    files.write_table(path, statistics_schemas.HEADS, columns, {})
+    return path
 
 
 def _identity(row: Row) -> Row:
@@ -138,8 +156,7 @@ def _ablations(row: Row, shape: tuple[int, int]) -> Row:
 
 def _cuts(row: Row, n_off: Sequence[int]) -> Iterator[Row]:
     random = _random(row, 4)
-    orders = [("measured", None), ("gradient", None), ("self_attention", None), ("random", 0), ("random", 1)]
-    for order, draw in orders:
+    for order, draw in ORDERS:
         for number in n_off:
             lost = number / n_off[-1] * (0.3 if order == "measured" else 1)
             cut = 0 if random.random() < lost else row["prediction"]

@@ -104,9 +104,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             write_maps(folder / "maps.parquet", attention, mapped),
             _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),
         ),
-        evidence=write_evidence(folder / "evidence", attention, folder / "statistics" / "heads.parquet")
-        if evidence
-        else None,
+        evidence=write_evidence(folder / "evidence", attention) if evidence else None,
     )
 
 
