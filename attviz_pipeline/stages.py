@@ -187,6 +187,13 @@ class SummariseEvidence(Section):
     assessment: AssessmentSettings
 
 
+class RankHeads(Section):
+    """Settings of the stage `rank_heads`."""
+
+    seed: int
+    assessment: AssessmentSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -568,6 +575,18 @@ STAGES: Mapping[str, Stage] = {
                 file("head_ablations", "changes without each head and layer"),
                 file("ablation_curves", "accuracy by the number of heads left"),
             ),
+        ),
+        Stage(
+            "rank_heads",
+            "Compare how important heads are when switched off, by gradients, and by self-attention.",
+            "evidence",
+            RankHeads,
+            reads=(
+                file("document_ablations", "changes without each head and layer"),
+                file("gradients", "gradients of the sample"),
+                file("heads", "statistics per head"),
+            ),
+            writes=(file("head_importance", "importance of heads"),),
         ),
         Stage(
             "draw_figures",

@@ -296,6 +296,37 @@ ABLATION_CURVES = Schema(
     ),
 )
 
+HEAD_IMPORTANCE = Schema(
+    "head_importance",
+    1,
+    "rank_heads",
+    "One row per head. Facts: `n_measured`, `n_gradient`: documents behind the first two measures; `gates`: why heads "
+    "cannot be switched off, or null; `correlations`: of every two `measures` that there are, Spearman's rank "
+    "correlation over heads: `n_heads`, `value`, `low` and `high` (95 % interval: normal, standard error by bootstrap "
+    "over input rows), `by_chance`: the size that 95 % of random orders of heads do not exceed; `n_resamples`, `seed`",
+    pa.schema(
+        [
+            column("layer", pa.int32(), "Layer, 0-based"),
+            column("head", pa.int32(), "Head, 0-based"),
+            column(
+                "measured",
+                pa.float64(),
+                "Mean absolute change of the predicted class's log probability without the head, nats; null if it "
+                "was not switched off",
+                nullable=True,
+            ),
+            column(
+                "gradient",
+                pa.float64(),
+                "Mean absolute gradient of the same log probability at a factor of the head's output; null without "
+                "finite gradients",
+                nullable=True,
+            ),
+            column("self_attention", pa.float64(), "Mean self-attention over all analysed documents, 0..1"),
+        ]
+    ),
+)
+
 ALL: tuple[Schema, ...] = (
     GRADIENTS,
     LEAVE_ONE_OUT,
@@ -305,4 +336,5 @@ ALL: tuple[Schema, ...] = (
     FAITHFULNESS,
     HEAD_ABLATIONS,
     ABLATION_CURVES,
+    HEAD_IMPORTANCE,
 )

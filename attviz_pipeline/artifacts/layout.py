@@ -93,6 +93,7 @@ class EvidencePaths:
     faithfulness: Path
     head_ablations: Path
     ablation_curves: Path
+    head_importance: Path
 
     @classmethod
     def below(cls, folder: Path) -> Self:

@@ -9,6 +9,7 @@ from attviz_pipeline import aggregates
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import formats, links, payload
 from attviz_pipeline.report.sentences import classes as class_sentences
+from attviz_pipeline.report.sentences import head_importance as importance_sentences
 from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
 from attviz_pipeline.report.sentences import terms as term_sentences
@@ -59,6 +60,7 @@ class Pages:
         self._environment.globals.update(study=study, links=links, aggregates=aggregates)
         self._environment.globals.update(class_sentences=class_sentences, head_sentences=head_sentences)
         self._environment.globals.update(study_sentences=study_sentences)
+        self._environment.globals.update(importance_sentences=importance_sentences)
         self._environment.globals.update(term_sentences=term_sentences)
         self._site = site
         self._folders: set[Path] = set()

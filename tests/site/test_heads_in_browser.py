@@ -14,7 +14,7 @@ from site_rows import all_rows
 from site_visits import Visitor, arrive, until
 from synthetic_site import site_settings
 
-from attviz_pipeline.artifacts import comparison_schemas, files
+from attviz_pipeline.artifacts import comparison_schemas, evidence_schemas, files
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.rows import DocumentRow
@@ -42,6 +42,31 @@ def test_the_grid_is_coloured_by_any_metric_and_a_link_restores_it(site: Path, v
     assert page.locator("#head-table a").first.inner_text() == "next token"
     assert "next token: 1" in page.locator("#legend-text").inner_text()
     assert page.locator("#head-table a").first.get_attribute("aria-label") == "Layer 0, head 0, role next token"
+
+
+def test_importance_colours_the_grid_and_the_plots_and_is_exported(
+    inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    assert inputs.evidence is not None
+    page = visitor(site).open(f"{links.HEADS}#metric=ablation_fall")
+    cells = page.locator("#head-table a").evaluate_all(
+        "all => all.map((cell) => getComputedStyle(cell).backgroundColor)"
+    )
+    for number in range(2):
+        fills = page.locator(".importance-scatter").nth(number).locator("circle")
+        assert fills.evaluate_all("all => all.map((point) => getComputedStyle(point).fill)") == cells
+    rows = files.read_table(inputs.evidence.head_ablations, evidence_schemas.HEAD_ABLATIONS).to_pylist()
+    falls = [-row["change"] for row in rows if row["grouping"] == "all" and row["head"] is not None]
+    assert page.locator("#legend-text span").all_inner_texts() == [f"{sign}{max(falls):.2f}" for sign in ("-", "")]
+    page.locator("#exports summary").press("Enter")
+    grid = numbers_of(page, "grid of heads")
+    assert [float(line["ablation_fall"]) for line in grid] == pytest.approx(falls, rel=1e-3)
+    picture = exported(page, "svg", "grid of heads").decode("utf-8")
+    # The end of the ramp is the colour of the head without which the prediction falls most.
+    first = "".join(f"{int(channel):02x}" for channel in cells[0].removeprefix("rgb(").removesuffix(")").split(","))
+    assert picture.lower().count(first) + picture.count(cells[0]) + picture.count(cells[0].replace(" ", "")) >= 2
+    page.locator(".importance-scatter a").nth(4).click()
+    arrive(page, f"**/{links.head(1, 1)}")
 
 
 def test_points_of_the_map_have_the_colours_of_the_grid(site: Path, visitor: Visitor) -> None:

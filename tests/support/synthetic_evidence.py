@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files
+from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.evidence.rank_heads import rank_heads
 from attviz_pipeline.evidence.summarise_evidence import summarise_evidence
-from attviz_pipeline.stages import SummariseEvidence
+from attviz_pipeline.stages import RankHeads, SummariseEvidence
 
 FRACTIONS = [0.05, 0.1, 0.2, 0.5]
 N_SAMPLE, N_SMALL = 16, 8
@@ -65,9 +66,25 @@ def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None
     for path, (schema, rows) in tables.items():
         columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
         files.write_table(path, schema, columns, facts)
-    settings = SummariseEvidence(seed=13, assessment=AssessmentSettings(n_resamples=100))
-    summarise_evidence(settings, *list(vars(paths).values())[2:])
+    assessment = AssessmentSettings(n_resamples=100)
+    settings = SummariseEvidence(seed=13, assessment=assessment)
+    summarise_evidence(settings, *list(vars(paths).values())[2:8])
+    ranking = RankHeads(seed=13, assessment=assessment)
+    heads = _write_heads(folder / "heads.parquet", attention, shape)
+    rank_heads(ranking, paths.document_ablations, paths.gradients, heads, paths.head_importance)
     return paths
+
+
+def _write_heads(path: Path, attention: Sequence[Path], shape: tuple[int, int]) -> Path:
+    """Write the mean self-attention of heads, and nothing else of their statistics."""
+    rows = [row for shard in attention for row in files.read_table(shard, attention_schemas.ATTENTION).to_pylist()]
+    values = [np.reshape(row["self_attention"], (*shape, -1))[..., ~np.array(row["special"], bool)] for row in rows]
+    means = np.concatenate(values, axis=-1).mean(axis=-1).ravel()
+    columns: dict[str, Any] = {name: [0] * len(means) for name in statistics_schemas.HEADS.arrow.names}
+    columns["layer"], columns["head"] = (places.ravel().tolist() for places in np.indices(shape))
+    columns |= {"mean": means.tolist(), "histogram": [[]] * len(means)}
+    files.write_table(path, statistics_schemas.HEADS, columns, {})
+    return path
 
 
 def _identity(row: Row) -> Row:

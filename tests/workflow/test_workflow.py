@@ -39,7 +39,14 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
         "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
     }
     expected["evidence={enabled: true}"] = {
-        *("compute_gradients", "leave_tokens_out", "measure_faithfulness", "ablate_heads", "summarise_evidence"),
+        *(
+            "compute_gradients",
+            "leave_tokens_out",
+            "measure_faithfulness",
+            "ablate_heads",
+            "summarise_evidence",
+            "rank_heads",
+        ),
         "render_site",
     }
     changes = [*expected, "documents={n_shards: 3}", "training={epochs: 2}"]

@@ -6,7 +6,7 @@ REQUIRED INPUTS
     shards/<shard>.parquet      documents
     model/checkpoint/           the classifier
     model/model.json            facts of the classifier
-    statistics/                 document_index
+    statistics/                 document_index, heads
 OUTPUTS
     evidence/gradients.parquet              gradients at token embeddings and heads
     evidence/leave_one_out.parquet          changes of the probabilities without each token
@@ -14,6 +14,7 @@ OUTPUTS
     evidence/document_ablations.parquet     changes without each head and layer
     evidence/cumulative_ablations.parquet   changes without more and more heads
     evidence/                               faithfulness, head_ablations, ablation_curves: means over documents
+    evidence/head_importance.parquet        importance of heads by three measures
 """
 
 
@@ -153,3 +154,24 @@ rule summarise_evidence:
         settings=stage_settings("summarise_evidence"),
     shell:
         command("summarise_evidence")
+
+
+rule rank_heads:
+    "Compare how important heads are when switched off, by gradients, and by self-attention."
+    input:
+        code=stage_code("rank_heads"),
+        document_ablations=f"{RESULTS}/evidence/document_ablations.parquet",
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        heads=f"{RESULTS}/statistics/heads.parquet",
+    output:
+        head_importance=f"{RESULTS}/evidence/head_importance.parquet",
+    log:
+        f"{RESULTS}/logs/rank_heads.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rank_heads.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("rank_heads"),
+    shell:
+        command("rank_heads")

@@ -8,6 +8,12 @@ import numpy as np
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.activity import ActiveDocumentView, HeadActivity
 from attviz_pipeline.report.views.curve import Curves, CurveView, read_curves
+from attviz_pipeline.report.views.head_importance import (
+    AblationView,
+    HeadImportance,
+    MeasureView,
+    read_importance,
+)
 from attviz_pipeline.report.views.head_metrics import MetricView, head_metrics
 from attviz_pipeline.report.views.head_terms import (
     CloudWordView,
@@ -49,6 +55,7 @@ class HeadEvidence:
         mean_maps: Attention by the position of query and key in the text.
         relative: Means as multiples of even attention.
         evenness: Which of them attend nearly evenly.
+        importance: How important they are to the prediction; None without evidence.
         metrics: What heads can be coloured by.
     """
 
@@ -61,7 +68,22 @@ class HeadEvidence:
     mean_maps: MeanMaps
     relative: RelativeViews
     evenness: EvennessView
+    importance: HeadImportance | None
     metrics: list[MetricView]
+
+
+@dataclass(frozen=True)
+class WithoutHeadView:
+    """One head and the prediction: `change` is None, and `groups` are empty, if no head was switched off.
+
+    `measured` and `gradient` compare the head with all heads.
+    """
+
+    importance: HeadImportance
+    change: AblationView | None
+    groups: list[AblationView]
+    measured: MeasureView | None
+    gradient: MeasureView | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,7 @@ class HeadPageView:
     """The page of one head: `ranked` terms with intervals, or `tokens` where no term is frequent enough.
 
     `effects` are all differences between groups of documents, the smallest q first; `n_effects_shown` are listed.
+    `without` is None without evidence.
     """
 
     this: HeadView
@@ -81,6 +104,7 @@ class HeadPageView:
     neighbours: list[NeighboursView]
     effects: list[EffectView]
     n_effects_shown: int
+    without: WithoutHeadView | None
     ranked: RankedView
     tokens: list[HeadTokenView]
     cloud: list[CloudWordView]
@@ -101,6 +125,7 @@ def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyVie
     """
     likeness, profiles = read_likeness(inputs.comparison, study), read_profiles(inputs.head_profiles)
     separation = read_separation(inputs.terms.class_heads, study)
+    importance = read_importance(inputs.evidence, study)
     maps = inputs.maps.maps if inputs.maps else None
     offsets = read_offsets(maps, study.n_rows)
     return HeadEvidence(
@@ -113,7 +138,8 @@ def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyVie
         mean_maps=read_mean_maps(maps, study.n_rows),
         relative=read_relative(inputs.terms.head_intervals),
         evenness=read_evenness(inputs.comparison.head_clusters),
-        metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets),
+        importance=importance,
+        metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets, importance),
     )
 
 
@@ -149,6 +175,7 @@ def iter_head_pages(
             neighbours=[likeness.neighbours(row, study) for likeness in evidence.likeness],
             effects=effects,
             n_effects_shown=min(len(effects), N_GROUPS),
+            without=_without(evidence.importance, row),
             ranked=described.ranked,
             tokens=strongest,
             cloud=described.cloud or entries,
@@ -160,6 +187,18 @@ def iter_head_pages(
             previous=heads[row - 1] if row else None,
             next=heads[row + 1] if row + 1 < len(heads) else None,
         )
+
+
+def _without(importance: HeadImportance | None, row: int) -> WithoutHeadView | None:
+    if importance is None:
+        return None
+    return WithoutHeadView(
+        importance=importance,
+        change=importance.heads[row] if importance.heads else None,
+        groups=importance.groups[row],
+        measured=importance.measure("measured", row),
+        gradient=importance.measure("gradient", row),
+    )
 
 
 def _ranks(values: list[float]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.formats import plural
+from attviz_pipeline.report.views.head_importance import HeadImportance
 from attviz_pipeline.report.views.heads import HeadView
 from attviz_pipeline.report.views.likeness import Likeness
 from attviz_pipeline.report.views.offsets import Offsets
@@ -30,7 +31,10 @@ _CLUSTERS = {"fuji": "group by ranking of tokens (FUJI)", "jensen_shannon": "gro
 
 @dataclass(frozen=True)
 class MetricView:
-    """One metric: numbers, or numbers of categories; [row], None where a head has none."""
+    """One metric: numbers, or numbers of categories; [row], None where a head has none.
+
+    Those of a `diverging` one have two colours, below and above 0.
+    """
 
     name: str
     title: str
@@ -38,10 +42,12 @@ class MetricView:
     values: Sequence[float | None]
     categories: list[str] | None = None
     logarithmic: bool = False
+    diverging: bool = False
 
     def content(self) -> dict[str, Any]:
         """The metric as the page's script reads it."""
-        return asdict(self) | {"values": [None if value is None else float(f"{value:.4g}") for value in self.values]}
+        found = asdict(self) | {"values": [None if value is None else float(f"{value:.4g}") for value in self.values]}
+        return found if self.diverging else {name: part for name, part in found.items() if name != "diverging"}
 
 
 def head_metrics(  # noqa: PLR0913 - one parameter per statistic
@@ -51,6 +57,7 @@ def head_metrics(  # noqa: PLR0913 - one parameter per statistic
     profiles: Profiles,
     separation: Separation,
     offsets: Offsets,
+    importance: HeadImportance | None = None,
 ) -> list[MetricView]:
     """Put together all metrics of a study.
 
@@ -62,6 +69,7 @@ def head_metrics(  # noqa: PLR0913 - one parameter per statistic
         *_of_profiles(profiles),
         *_of_offsets(offsets),
         *_of_classes(len(heads), separation),
+        *_of_importance(importance),
         *(_clusters(measure) for measure in likeness if measure.facts["outcome"] == "found"),
     ]
 
@@ -104,6 +112,22 @@ def _of_classes(n_rows: int, separation: Separation) -> Iterator[MetricView]:
         yield MetricView(
             "effect", "largest difference between a class and the others, |g| after shrinkage", "classes", largest
         )
+
+
+def _of_importance(importance: HeadImportance | None) -> Iterator[MetricView]:
+    if importance is None:
+        return
+    if importance.heads:
+        group = f"without the head, in {plural(importance.n_measured, 'document')}"
+        falls = [None if one.change.value is None else -one.change.value for one in importance.heads]
+        title = "fall of the predicted class's log probability, nats (below 0: rise)"
+        yield MetricView("ablation_fall", title, group, falls, diverging=True)
+        title = "measured importance: mean |change| of it, nats"
+        yield MetricView("measured_importance", title, group, importance.measures["measured"], logarithmic=True)
+    if values := importance.measures.get("gradient"):
+        group = f"gradients in {plural(importance.n_gradient, 'document')}"
+        title = "gradient importance: mean |gradient| at the head's output"
+        yield MetricView("gradient_importance", title, group, values, logarithmic=True)
 
 
 def _clusters(likeness: Likeness) -> MetricView:

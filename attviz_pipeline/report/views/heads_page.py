@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attviz_pipeline.report.views.head import HeadEvidence
+from attviz_pipeline.report.views.head_importance import HeadImportance, ScatterView, scatters
 from attviz_pipeline.report.views.head_map import LikenessView, likeness_view
 from attviz_pipeline.report.views.head_metrics import MetricView
 from attviz_pipeline.report.views.heads import HeadsView, heads_view
@@ -13,12 +14,14 @@ from attviz_pipeline.report.views.study import StudyView
 
 @dataclass(frozen=True)
 class HeadsPageView:
-    """The page of all heads; `payload` is what its scripts colour and draw."""
+    """The page of all heads; `payload` is what its scripts colour and draw, `importance` None without evidence."""
 
     grid: HeadsView
     metrics: list[tuple[str, list[MetricView]]]
     likeness: list[LikenessView]
     n_mapped: int
+    importance: HeadImportance | None
+    scatters: list[ScatterView]
     payload: dict[str, Any]
 
 
@@ -31,6 +34,8 @@ def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
         metrics=[(group, [metric for metric in evidence.metrics if metric.group == group]) for group in groups],
         likeness=likeness,
         n_mapped=evidence.mean_maps.n_documents,
+        importance=evidence.importance,
+        scatters=scatters(evidence.importance, study) if evidence.importance else [],
         payload={
             "heads": study.n_heads,
             "vectors": study.imported,

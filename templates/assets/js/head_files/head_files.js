@@ -6,6 +6,7 @@ import { csv } from "../exports/csv.js";
 import { exportFiles } from "../exports/export_files.js";
 import { pictures } from "../exports/pictures.js";
 import { svg } from "../exports/svg.js";
+import { diverging } from "../heads/diverging.js";
 import { meanMaps } from "../mean_maps/mean_maps.js";
 
 const RAMP_STEPS = 64;
@@ -58,7 +59,9 @@ const table = (element) => {
   return context;
 };
 
-const legend = ({ css }) => {
+const legend = ({ metrics }, colours) => {
+  const chosen = metrics.find(({ name }) => name === byId("metric").value);
+  const css = chosen?.diverging ? diverging.ramp(colours) : colours.css;
   const { context, place } = within(byId("legend-text"));
   context.width += LEGEND_INDENT;
   context.translate(LEGEND_INDENT, 0);
@@ -121,10 +124,10 @@ const map = (picture, { muted, font }) => {
 const of = (measure) => document.querySelector(`.likeness[data-measure="${measure}"]`);
 
 const PICTURES = {
-  grid: (_, colours) => [legend(colours), table(byId("head-table"))],
+  grid: (page, colours) => [legend(page, colours), table(byId("head-table"))],
   means: () => [table(byId("mean-maps").querySelector("table"))],
   matrix: ({ matrices }, colours, measure) => [matrix(matrices[measure], colours)],
-  map: (_, colours, measure) => [legend(colours), map(of(measure).querySelector(".head-map"), colours)],
+  map: (page, colours, measure) => [legend(page, colours), map(of(measure).querySelector(".head-map"), colours)],
 };
 
 const place = (row, { heads }) => [Math.floor(row / heads), row % heads];

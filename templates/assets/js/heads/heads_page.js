@@ -9,6 +9,7 @@ import { load } from "../core/load.js";
 import { pages } from "../core/pages.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
+import { diverging } from "./diverging.js";
 import { likenessMatrix } from "./likeness_matrix.js";
 
 const headFiles = late("headFiles");
@@ -17,6 +18,25 @@ const meanMaps = late("meanMaps");
 const SKIPPED = 0.03;
 
 const finite = (values) => values.filter((value) => value !== null);
+
+const RAMP_STEPS = [0, 51, 102, 153, 204, 255];
+const rampOf = (css) => `linear-gradient(to right, ${RAMP_STEPS.map((step) => css[step]).join(", ")})`;
+const inWords = (value) => (value === null ? "–" : formats.significant(value));
+
+// Two colours, one on each side of 0, as strong as the value is far from it.
+const aroundZero = ({ values }, now) => {
+  const reach = Math.max(...finite(values).map(Math.abs));
+  const css = diverging.ramp(now);
+  const place = (value) => Math.round(127.5 + (127.5 * value) / (reach || 1));
+  return {
+    colour: (value) => (value === null ? now.line : css[place(value)]),
+    words: inWords,
+    legend: [
+      [null, inWords(-reach)],
+      [rampOf(css), inWords(reach)],
+    ],
+  };
+};
 
 // The colour and the label of every head, for a metric of numbers or of categories.
 const colouring = (metric, now) => {
@@ -32,6 +52,7 @@ const colouring = (metric, now) => {
       ]),
     };
   }
+  if (metric.diverging) return aroundZero(metric, now);
   const numbers = finite(metric.values);
   const least = Math.min(...numbers);
   const logarithmic = metric.logarithmic && least >= 0;
@@ -41,16 +62,13 @@ const colouring = (metric, now) => {
   const place = logarithmic
     ? palette.placer(Math.max(1e-12, low), high)
     : (value) => Math.round((255 * (value - low)) / (high - low || 1));
-  const words = (value) => (value === null ? "–" : formats.significant(value));
+  const words = inWords;
   return {
     colour: (value) => (value === null ? now.line : now.css[place(value)]),
     words,
     legend: [
       [null, `${low > least ? "up to " : ""}${words(low)}`],
-      [
-        `linear-gradient(to right, ${[0, 51, 102, 153, 204, 255].map((step) => now.css[step]).join(", ")})`,
-        `${words(high)}${logarithmic ? ", logarithmic" : ""}`,
-      ],
+      [rampOf(now.css), `${words(high)}${logarithmic ? ", logarithmic" : ""}`],
     ],
   };
 };

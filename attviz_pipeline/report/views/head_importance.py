@@ -1,0 +1,274 @@
+"""How important each head is to the prediction: what switching it off does, and its gradients."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.report.formats import significant
+from attviz_pipeline.report.views.curve import TickView
+from attviz_pipeline.report.views.study import HeadRef, StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+WIDTH, HEIGHT, MARGIN = 320, 240, 8
+MOST_TICKS = 6
+N_NAMED = 3
+SCATTERS = (("gradient", "measured"), ("self_attention", "measured"))
+"""Measures across and upwards."""
+
+
+@dataclass(frozen=True)
+class MeanView:
+    """A mean over documents with its 95 % interval and q; each is None where it cannot be computed."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    q: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether it can be told from zero."""
+        return self.q is not None and self.q < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class AblationView:
+    """Documents of one group, without one head or without all heads of a layer.
+
+    Args:
+        layer: The layer.
+        head: The head; None if all heads of the layer are switched off.
+        grouping: all, gold, or correct.
+        group: The class, right or wrong; empty for all documents.
+        page: Page of the group, if it has one.
+        n_documents: Documents in the group.
+        n_flips: Documents that get another prediction.
+        change: Change of the predicted class's log probability, nats.
+        gold_change: The same of the gold class, where it is known.
+        accuracy: Change of the accuracy, where the gold class is known, -1..1.
+    """
+
+    layer: int
+    head: HeadRef | None
+    grouping: str
+    group: str
+    page: str | None
+    n_documents: int
+    n_flips: int
+    change: MeanView
+    gold_change: MeanView
+    accuracy: MeanView
+
+
+@dataclass(frozen=True)
+class CorrelationView:
+    """Spearman's rank correlation of two measures over heads; 95 % of random orders have at most `by_chance`."""
+
+    measures: tuple[str, str]
+    n_heads: int
+    value: float | None
+    low: float | None
+    high: float | None
+    by_chance: float | None
+
+
+@dataclass(frozen=True)
+class PointView:
+    """One head of a scatter plot, in drawing units; `named` ones have a label."""
+
+    row: int
+    head: HeadRef
+    x: float
+    y: float
+    named: bool
+
+
+@dataclass(frozen=True)
+class ScatterView:
+    """Every head by two measures, the first across; axes are logarithmic where all values are above 0."""
+
+    correlation: CorrelationView
+    points: list[PointView]
+    x_ticks: list[TickView]
+    y_ticks: list[TickView]
+    logarithmic: tuple[bool, bool]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """A measure of one head beside those of all heads."""
+
+    value: float
+    rank: int
+    n_heads: int
+    median: float
+
+
+@dataclass(frozen=True)
+class HeadImportance:
+    """Importance of all heads to the prediction.
+
+    Args:
+        gates: Why no head can be switched off; None if they can.
+        ablation: zero or mean: what replaces the output of a head.
+        heads: All documents without each head, [row]; empty if none was switched off.
+        groups: Other groups of documents without each head, [row][group].
+        layers: All documents without all heads of each layer.
+        measures: The measures that there are, each [row]: measured, gradient, self_attention.
+        n_measured: Documents that were read without each head.
+        n_gradient: Documents with gradients at heads.
+        correlations: Of every two measures.
+    """
+
+    gates: str | None
+    ablation: str
+    heads: list[AblationView]
+    groups: list[list[AblationView]]
+    layers: list[AblationView]
+    measures: dict[str, list[float]]
+    n_measured: int
+    n_gradient: int
+    correlations: list[CorrelationView]
+
+    def measure(self, name: str, row: int) -> MeasureView | None:
+        """Compare a head with all heads by one measure; None if there is none."""
+        values = self.measures.get(name)
+        if values is None:
+            return None
+        rank = 1 + sum(other > values[row] for other in values)
+        return MeasureView(values[row], rank, len(values), float(np.median(values)))
+
+    def correlation(self, first: str, second: str) -> CorrelationView | None:
+        """Find the correlation of two measures; None if one is missing."""
+        return next((one for one in self.correlations if set(one.measures) == {first, second}), None)
+
+    def by_need(self) -> list[AblationView]:
+        """Heads, first those without which the predicted class's probability falls most."""
+        return sorted(self.heads, key=lambda one: math.inf if one.change.value is None else one.change.value)
+
+
+def read_importance(evidence: EvidencePaths | None, study: StudyView) -> HeadImportance | None:
+    """Read how important heads are; None without evidence.
+
+    Raises:
+        ArtifactError: A table is missing or damaged.
+    """
+    if evidence is None:
+        return None
+    facts = files.read_facts(evidence.head_ablations, evidence_schemas.HEAD_ABLATIONS)
+    rows = list(_ablations(evidence.head_ablations, study))
+    groups: list[list[AblationView]] = [[] for _ in range(study.n_rows)]
+    for row in rows:
+        if row.head is not None and row.grouping != "all":
+            groups[row.layer * study.n_heads + row.head.head].append(row)
+    everyone = [row for row in rows if row.grouping == "all"]
+    table = files.read_table(evidence.head_importance, evidence_schemas.HEAD_IMPORTANCE).to_pydict()
+    ranked = files.read_facts(evidence.head_importance, evidence_schemas.HEAD_IMPORTANCE)
+    names = ("measured", "gradient", "self_attention")
+    return HeadImportance(
+        gates=facts["gates"],
+        ablation=facts["ablation"],
+        heads=[row for row in everyone if row.head is not None],
+        groups=groups,
+        layers=[row for row in everyone if row.head is None],
+        measures={name: table[name] for name in names if None not in table[name]},
+        n_measured=ranked["n_measured"],
+        n_gradient=ranked["n_gradient"],
+        correlations=[
+            CorrelationView(tuple(entry["measures"]), **{name: entry[name] for name in _CORRELATION})
+            for entry in ranked["correlations"]
+        ],
+    )
+
+
+_CORRELATION = ("n_heads", "value", "low", "high", "by_chance")
+
+
+def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
+    for row in files.read_table(path, evidence_schemas.HEAD_ABLATIONS).to_pylist():
+        whole_layer = row["head"] is None
+        yield AblationView(
+            layer=row["layer"],
+            head=None if whole_layer else study.head_of(row["layer"] * study.n_heads + row["head"]),
+            grouping=row["grouping"],
+            group=row["group"],
+            page=None if row["grouping"] == "all" else study.group_page(row["grouping"], row["group"]),
+            n_documents=row["n_documents"],
+            n_flips=round(row["flips"] * row["n_documents"]),
+            change=_mean(row, "change"),
+            gold_change=_mean(row, "gold_change"),
+            accuracy=_mean(row, "accuracy_change"),
+        )
+
+
+def _mean(row: dict[str, Any], name: str) -> MeanView:
+    return MeanView(row[name], row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_q"])
+
+
+def scatters(importance: HeadImportance, study: StudyView) -> list[ScatterView]:
+    """Draw measured importance against the other measures, where there are both."""
+    drawn = []
+    for across, upwards in SCATTERS:
+        correlation = importance.correlation(across, upwards)
+        if correlation is not None and study.n_rows > 1:
+            values = importance.measures[across], importance.measures[upwards]
+            drawn.append(_scatter(*values, correlation, study))
+    return drawn
+
+
+def _scatter(x: Sequence[float], y: Sequence[float], correlation: CorrelationView, study: StudyView) -> ScatterView:
+    across, upwards = _Axis(x, WIDTH), _Axis(y, HEIGHT)
+    largest = sorted(range(len(y)), key=lambda row: -y[row])[:N_NAMED]
+    points = [
+        PointView(row, study.head_of(row), across.place(a), round(HEIGHT - upwards.place(b), 1), row in largest)
+        for row, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
+    return ScatterView(
+        correlation=correlation,
+        points=points,
+        x_ticks=[TickView(across.place(value), significant(value, 1)) for value in across.ticks()],
+        y_ticks=[TickView(round(HEIGHT - upwards.place(value), 1), significant(value, 1)) for value in upwards.ticks()],
+        logarithmic=(across.logarithmic, upwards.logarithmic),
+    )
+
+
+class _Axis:
+    """From values to places; logarithmic if all values are above 0, else linear from the smallest to the largest."""
+
+    def __init__(self, values: Sequence[float], length: int) -> None:
+        self.logarithmic, self._length = min(values) > 0, length
+        self._low, self._high = (self._scaled(end) for end in (min(values), max(values)))
+
+    def _scaled(self, value: float) -> float:
+        return math.log10(value) if self.logarithmic else value
+
+    def place(self, value: float) -> float:
+        """Where a value lies, in drawing units."""
+        span = self._high - self._low
+        share = (self._scaled(value) - self._low) / span if span else 0.5
+        return round(MARGIN + share * (self._length - 2 * MARGIN), 1)
+
+    def ticks(self) -> list[float]:
+        """Round numbers between the ends: 1, 2 and 5 times powers of ten, or fewer."""
+        span = self._high - self._low
+        if not span:
+            return []
+        if not self.logarithmic:
+            step = 10.0 ** math.floor(math.log10(span))
+            step *= next(times for times in (1, 2, 5) if span / (step * times) <= MOST_TICKS)
+            return [n * step for n in range(math.ceil(self._low / step), math.floor(self._high / step) + 1)]
+        decades = range(math.floor(self._low), math.floor(self._high) + 1)
+        for times in ((1, 2, 5), (1, 3), (1,)):
+            found = [n * 10.0**decade for decade in decades for n in times]
+            inside = [value for value in found if self._low <= math.log10(value) <= self._high]
+            if len(inside) <= MOST_TICKS:
+                return inside
+        return inside

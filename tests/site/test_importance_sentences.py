@@ -1,0 +1,264 @@
+"""What the pages say about the importance of heads to the prediction: every form of each sentence, with its numbers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sentence_views import HOSTILE, study_view, words
+
+from attviz_pipeline.report.sentences import head_importance as sentences
+from attviz_pipeline.report.views.head_importance import (
+    AblationView,
+    CorrelationView,
+    HeadImportance,
+    MeanView,
+    MeasureView,
+)
+from attviz_pipeline.report.views.study import HeadRef
+
+CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
+UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
+UNTESTED = MeanView(-0.5, None, None, None)
+UNKNOWN = MeanView(None, None, None, None)
+NOTHING = "nothing that can be told from zero."
+
+
+def ablation(number: int | None = 0, change: MeanView = CLEAR, **others: Any) -> AblationView:  # noqa: ANN401 - any field
+    """One head of the study of 6 heads; with None, all heads of layer 1."""
+    values = {
+        "layer": 1 if number is None else number // 3,
+        "head": None if number is None else HeadRef(*divmod(number, 3), f"heads/{number}.html"),
+        "grouping": "all",
+        "group": "",
+        "page": None,
+        "n_documents": 20,
+        "n_flips": 0,
+        "change": change,
+        "gold_change": UNKNOWN,
+        "accuracy": UNKNOWN,
+    }
+    return AblationView(**(values | others))
+
+
+def importance(*heads: AblationView, **others: Any) -> HeadImportance:  # noqa: ANN401 - any field
+    values: dict[str, Any] = {
+        "gates": None,
+        "ablation": "zero",
+        "heads": list(heads),
+        "groups": [],
+        "layers": [],
+        "measures": {},
+        "n_measured": 20,
+        "n_gradient": 40,
+        "correlations": [],
+    }
+    return HeadImportance(**(values | others))
+
+
+def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:
+    assert sentences.not_switched_off(importance(ablation())) == ""
+    told = sentences.not_switched_off(importance(gates=f"the model {HOSTILE} has no gates."))
+    assert told == "No head was switched off: the model &lt;script&gt;alert(1)&lt;/script&gt; has no gates."
+    assert HOSTILE not in told
+    assert words(sentences.not_switched_off(importance())) == (
+        "No head was switched off: the sample for it has no documents."
+    )
+
+
+def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
+    none = importance(gates="no gates")
+    said = [
+        sentences.sample(none, study_view()),
+        sentences.heads_that_matter(none, study_view(), ""),
+        sentences.most_flips(none, study_view(), ""),
+        sentences.layers_that_matter(none),
+        sentences.place_of_head(None, None, 40),
+        sentences.classes_without_head([]),
+    ]
+    assert said == [""] * 6
+
+
+def test_the_sample_is_named_with_what_replaces_a_head() -> None:
+    assert words(sentences.sample(importance(ablation()), study_view())) == (
+        "In 20 of 55 documents, some/bert was also run without each head, one at a time (its output set to 0)."
+    )
+    everything = importance(ablation(), n_measured=55, ablation="mean")
+    assert words(sentences.sample(everything, study_view())) == (
+        "In all 55 documents, some/bert was also run without each head, one at a time (its output replaced by its mean "
+        "over tokens)."
+    )
+    assert "In the only document, " in sentences.sample(importance(ablation(), n_measured=1), study_view(n_documents=1))
+
+
+def test_heads_matter_or_not_or_were_not_tested() -> None:
+    rises = MeanView(0.2, 0.1, 0.3, 0.02)
+    found = importance(ablation(0, UNCLEAR), ablation(4), ablation(2, rises))
+    told = sentences.heads_that_matter(found, study_view(), "../")
+    assert words(told) == (
+        "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). Of "
+        "these, it falls most without L1·H1: -0.50 nats (95 % interval -0.70 to -0.30; q = 0.001), which multiplies "
+        "its "
+        "probability by 0.61 (geometric mean). The median change of all heads is -0.10 nats."
+    )
+    assert 'href="../heads/4.html"' in told
+    assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
+        "The log probability of the predicted class rises without 1 of 1 head (q < 0.05)."
+    )
+    nothing = importance(ablation(0, UNCLEAR), ablation(1, UNCLEAR))
+    assert words(sentences.heads_that_matter(nothing, study_view(), "")) == (
+        "For none of 2 heads does switching it off change the log probability of the predicted class (q < 0.05): "
+        f"{NOTHING}"
+    )
+    untested = importance(ablation(0, UNTESTED), ablation(1, UNTESTED))
+    assert words(sentences.heads_that_matter(untested, study_view(), "")) == (
+        "The changes were not tested: the documents come from one input row, or all have the same change."
+    )
+
+
+def test_q_of_exactly_a_twentieth_is_no_finding() -> None:
+    at_the_bound = importance(ablation(0, replace(CLEAR, q=0.05)))
+    assert words(sentences.heads_that_matter(at_the_bound, study_view(), "")).endswith(NOTHING)
+
+
+def test_a_large_change_without_q_below_the_bound_is_not_the_largest_finding() -> None:
+    """The largest of all changes may be the noisiest."""
+    found = importance(ablation(0, replace(UNCLEAR, value=-3.0)), ablation(1))
+    assert "falls most without L0·H1" in words(sentences.heads_that_matter(found, study_view(), ""))
+
+
+def test_the_most_flips_are_counted() -> None:
+    several = importance(ablation(0, n_flips=2), ablation(1, n_flips=3))
+    assert (
+        words(sentences.most_flips(several, study_view(), ""))
+        == "Most predictions flip without L0·H1: 3 of 20 documents."
+    )
+    assert words(sentences.most_flips(importance(ablation()), study_view(), "")) == (
+        "No prediction of 20 documents flips without one head."
+    )
+
+
+def test_layers_matter_or_not() -> None:
+    found = importance(layers=[ablation(None, UNCLEAR, layer=0), ablation(None)])
+    assert words(sentences.layers_that_matter(found)) == (
+        "Without all heads of a layer, it changes for 1 of 2 layers (q < 0.05), most without layer 1: -0.50 nats (95 % "
+        "interval -0.70 to -0.30; q = 0.001), which multiplies its probability by 0.61 (geometric mean)."
+    )
+    nothing = importance(layers=[ablation(None, UNCLEAR)])
+    assert words(sentences.layers_that_matter(nothing)) == (
+        f"Without all heads of a layer, it changes for none of 1 layer (q < 0.05): {NOTHING}"
+    )
+    assert sentences.layers_that_matter(importance(layers=[ablation(None, UNTESTED)])) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "by_chance", "end"),
+    [
+        (0.8, 0.6, 0.9, 0.4, "The two rank heads alike, more than chance does."),
+        (-0.8, -0.9, -0.6, 0.4, "The two rank heads in opposite orders, more than chance does."),
+        (0.8, -0.1, 1.0, 0.4, "The interval includes 0: no association is shown."),
+        (0.3, 0.1, 0.5, 0.4, "This is no more than chance gives: no association is shown."),
+        (-0.4, -0.5, -0.3, 0.4, "This is no more than chance gives: no association is shown."),
+    ],
+)
+def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
+    value: float, low: float, high: float, by_chance: float, end: str
+) -> None:
+    found = CorrelationView(("measured", "gradient"), 6, value, low, high, by_chance)
+    assert words(sentences.correlation(found, importance(), study_view())) == (
+        "Over 6 heads, Spearman's rank correlation of measured importance (20 documents) and gradient importance (40 "
+        f"documents) is {value:+.2f} (95 % interval over documents {low:+.2f} to {high:+.2f}); 95 % of random orders "
+        "of "
+        f"heads have at most 0.40, up or down. {end}"
+    )
+
+
+def test_a_correlation_may_have_no_interval_or_no_value() -> None:
+    found = CorrelationView(("measured", "self_attention"), 6, 0.9, None, None, 0.4)
+    told = words(sentences.correlation(found, importance(), study_view()))
+    assert "and mean self-attention (55 documents) is +0.90, without an interval;" in told
+    assert told.endswith("up or down."), "without an interval nothing is concluded"
+    undefined = replace(found, value=None)
+    assert words(sentences.correlation(undefined, importance(), study_view())) == (
+        "The ranks of 6 heads by measured importance (20 documents) and by mean self-attention (55 documents) were not "
+        "compared: one of them is the same for all."
+    )
+
+
+def test_one_head_changes_both_classes_or_nothing() -> None:
+    start = (
+        "In 20 of 55 documents, some/bert was also run without this head (its output set to 0). On average, the log "
+        "probability of the predicted class changes by"
+    )
+    clear = (
+        "-0.50 nats (95 % interval -0.70 to -0.30; q = 0.001), which multiplies its probability by 0.61 (geometric "
+        "mean). "
+        "Without it, the model is less sure of its prediction."
+    )
+    assert words(sentences.without_head(ablation(), importance(ablation()), study_view())) == f"{start} {clear}"
+    both = ablation(0, UNCLEAR, gold_change=MeanView(0.3, 0.1, 0.5, 0.03))
+    assert words(sentences.without_head(both, importance(both), study_view())) == (
+        f"{start} -0.10 nats (95 % interval -0.30 to +0.10; q = 0.4), which multiplies its probability by 0.90 "
+        "(geometric "
+        f"mean): {NOTHING} That of the gold class changes by +0.30 nats (95 % interval +0.10 to +0.50; q = 0.03). "
+        "Without "
+        "it, the gold class is more probable."
+    )
+    one = ablation(0, UNTESTED, n_documents=1)
+    assert words(sentences.without_head(one, importance(one), study_view())).endswith(
+        "(geometric mean). This was not tested: there is one document."
+    )
+
+
+def test_flips_and_accuracy_of_one_head() -> None:
+    assert sentences.flips_without_head(ablation(accuracy=MeanView(0.0, 0.0, 0.0, 1.0))) == (
+        "The prediction flips in none of 20 documents."
+    )
+    unclear = ablation(n_flips=2, accuracy=MeanView(-0.05, -0.15, 0.05, 0.6))
+    assert sentences.flips_without_head(unclear) == (
+        "The prediction flips in 2 of 20 documents. The accuracy changes by -5.0 percentage points (95 % interval -15 "
+        "to "
+        f"+5.0; q = 0.6): {NOTHING}"
+    )
+    clear = ablation(n_flips=9, accuracy=MeanView(-0.45, -0.7, -0.2, 0.01))
+    assert sentences.flips_without_head(clear).endswith("-45 percentage points (95 % interval -70 to -20; q = 0.01).")
+    assert sentences.flips_without_head(ablation(n_flips=9)) == "The prediction flips in 9 of 20 documents."
+
+
+def test_a_head_stands_beside_the_median_of_all() -> None:
+    assert sentences.place_of_head(MeasureView(0.2, 1, 6, 0.03), MeasureView(0.1, 4, 6, 0.2), 40) == (
+        "Its mean |change| is 0.20 nats: rank 1 of 6 heads, whose median is 0.030. Its mean |gradient| over 40 "
+        "documents "
+        "is 0.10: rank 4 of 6 heads, whose median is 0.20."
+    )
+    assert sentences.place_of_head(None, MeasureView(0.1, 1, 1, 0.1), 1) == (
+        "Its mean |gradient| over 1 document is 0.10: the only head."
+    )
+
+
+def test_classes_change_or_not() -> None:
+    def gold(name: str, change: MeanView) -> AblationView:
+        return ablation(grouping="gold", group=name, n_documents=7, gold_change=change)
+
+    right = ablation(grouping="correct", group="right", gold_change=CLEAR)
+    assert words(sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right])) == (
+        "By gold class, the log probability of that class changes in 1 of 2 gold classes (q < 0.05): world (-0.50 "
+        "nats, "
+        "7 documents)."
+    )
+    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)])) == (
+        f"By gold class, the log probability of that class changes in none of 1 gold class (q < 0.05): {NOTHING}"
+    )
+    many = [gold(f"class {number}", CLEAR) for number in range(5)]
+    assert words(sentences.classes_without_head(many)).endswith("class 2 (-0.50 nats, 7 documents) and 2 more.")
+    untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
+    assert sentences.classes_without_head([untested, right]) == ""
+    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)])
+
+
+def test_groups_and_cells_are_written() -> None:
+    assert words(sentences.group_without_head(ablation())) == "all documents"
+    assert words(sentences.group_without_head(ablation(grouping="gold", group="right"))) == "right"
+    assert words(sentences.group_without_head(ablation(grouping="correct", group="right"))) == "correctly classified"
+    assert words(sentences.group_without_head(ablation(grouping="correct", group="wrong"))) == "misclassified"
+    assert HOSTILE not in sentences.group_without_head(ablation(grouping="gold", group=HOSTILE))
+    assert [sentences.cell(value) for value in (None, 0.0, -0.02, 1.5)] == ["\N{EN DASH}", "0", "-0.020", "+1.5"]
