@@ -400,7 +400,9 @@ class MapsSettings(Section):
 class EvidenceSettings(Section):
     """Whether attention matters to the prediction: gradients, tokens left out, heads switched off."""
 
-    enabled: bool = Field(False, description="Compute the tables of docs/statistics/evidence.md")
+    enabled: bool = Field(
+        False, description="Compute the tables of docs/statistics/evidence.md, and show them in the site"
+    )
     max_documents: int = Field(
         200, ge=1, description="Documents with gradients and faithfulness, a seeded sample in proportion to the corpus"
     )

@@ -22,23 +22,22 @@ PORTABLE = (
     *(f"{name}.js" for name in ("document_tables", "words", "maps", "exports", "document_exports", "sensitive")),
 )
 """What a document's page needs when it is a file of its own, in the order in which it runs."""
-FACTS = {"page_controls": {"keys": {page.key: page.address for page in links.PAGES if page.key}}}
-"""Data that a bundle's scripts get from Python, in addition to the data of pages."""
 
 
-def write_assets(templates: Path, site: Path) -> None:
+def write_assets(templates: Path, site: Path, pages: Iterable[links.Page] = links.PAGES) -> None:
     """Write the site's scripts and styles: a folder `js/heads` of sources becomes `heads.js`, `css/heads` `heads.css`.
 
     Every page loads `core` and names in its template what it needs besides, so that none carries another's views.
-    `early` is what has to run before the page is first drawn.
+    `early` is what has to run before the page is first drawn. Keys lead to `pages`.
     """
+    facts = {"page_controls": {"keys": {page.key: page.address for page in pages}}}
     source, target = templates / "assets", site / links.ASSETS
     target.mkdir()
     for kind in ("css", "js"):
         for folder in sorted(path for path in (source / kind).iterdir() if path.is_dir()):
             if not (sources := bundle(templates, kind, folder.name)):
                 continue
-            text = _squeezed(joined(sources)) if kind == "css" else _as_script(sources, FACTS.get(folder.name))
+            text = _squeezed(joined(sources)) if kind == "css" else _as_script(sources, facts.get(folder.name))
             _write(target / f"{folder.name}.{kind}", text)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()

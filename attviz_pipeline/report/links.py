@@ -11,6 +11,7 @@ HEADS = "heads.html"
 CLASSES = "classes.html"
 WRONG = "classes/wrong.html"
 TOKENS = "tokens.html"
+EVIDENCE = "evidence.html"
 COMPARE = "compare.html"
 FIGURES = "figures.html"
 METHODS = "methods.html"
@@ -24,6 +25,7 @@ class Page(NamedTuple):
     name: str
     key: str
     in_navigation: bool = True
+    needs_evidence: bool = False
 
 
 PAGES = (
@@ -32,12 +34,20 @@ PAGES = (
     Page(HEADS, "Heads", "h"),
     Page(CLASSES, "Classes", "c"),
     Page(TOKENS, "Tokens", "t"),
+    Page(EVIDENCE, "Evidence", "e", needs_evidence=True),
     Page(FIGURES, "Figures", "f"),
     Page(METHODS, "Methods", "m"),
     Page(ABOUT, "About", "a"),
     Page(COMPARE, "Comparison", "p", in_navigation=False),
 )
 """In the order of the navigation and of the list of keys."""
+
+
+def pages_of(*, evidence: bool) -> list[Page]:
+    """Leave out the page that a site without evidence does not have."""
+    return [page for page in PAGES if evidence or not page.needs_evidence]
+
+
 RUN = "run.json"
 ASSETS = "assets"
 FIGURE_FOLDER = "figures"

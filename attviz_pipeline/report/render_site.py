@@ -39,6 +39,7 @@ from attviz_pipeline.report.views.activity import HeadActivity
 from attviz_pipeline.report.views.concordance import Concordance
 from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
+from attviz_pipeline.report.views.evidence_page import answer_of, evidence_page_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
@@ -105,7 +106,7 @@ def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
     study = read_study_view(settings.study, inputs)
     with files.atomic_directory(site) as folder:
         templates = templates_folder()
-        assets.write_assets(templates, folder)
+        assets.write_assets(templates, folder, study.pages)
         _SiteWriter(study, inputs, folder, Pages(templates, folder, study)).write()
 
 
@@ -132,6 +133,7 @@ class _SiteWriter:
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
         self._token_evidence = TokenEvidenceReader(inputs.evidence) if inputs.evidence else None
+        self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
 
     def _read_limits(self) -> list[str]:
         """Sentences about the model that limit what all pages show."""
@@ -148,6 +150,9 @@ class _SiteWriter:
         self._write_classes()
         self._write_index(gathered.scores, gathered.tiers)
         self._write_start(self._write_tokens(gathered.concordance))
+        if self._inputs.evidence:
+            view = evidence_page_view(self._inputs.evidence, self._study)
+            self._pages.write(links.EVIDENCE, "evidence.html", view)
         self._pages.write(links.COMPARE, "compare.html", None)
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
         self._write_about()
@@ -295,12 +300,12 @@ class _SiteWriter:
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
         calibration = figures.address_of("reliability", self._figures)
-        self._pages.write(links.START, "index.html", replace(view, calibration=calibration))
+        self._pages.write(links.START, "index.html", replace(view, calibration=calibration, evidence=self._answer))
 
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)
         scripts = assets.write_rows(self._site, "ledger", [ledger])
-        evidence = evidence_view(self._classes, self._study)
+        evidence = evidence_view(self._classes, self._study, self._answer)
         scores = scores_view(self._study, self._classes.assessment)
         view = about.about_view(self._study, ledger, scripts, evidence, scores)
         self._pages.write(links.ABOUT, "about.html", view)

@@ -35,7 +35,7 @@ test("measures come back with their signs, and special tokens were not left out"
 
 test("a document in which no token was left out has gradients only", async () => {
   const evidence = await tokenEvidence.load({ removal: "mask", gradient: PAYLOAD.gradient }, 4, [0]);
-  assert.deepEqual(tokenEvidence.named({ evidence }), [["gradient", "gradient × input"]]);
+  assert.deepEqual(tokenEvidence.named({ evidence }), [["gradient", "gradient x input"]]);
   assert.equal(evidence.changes, null);
   assert.equal(classChanges.told({ evidence, special: [0, 0] }, 1), "");
 });
@@ -74,7 +74,7 @@ test("numbers, rows and words to be spoken follow", async () => {
   const rows = sequenceRows.rowsOf(doc, { rows: "evidence", colours, pinned: [] });
   assert.deepEqual(
     rows.map(({ title }) => title),
-    ["gradient × input", "fall without the token"],
+    ["gradient x input", "fall without the token"],
   );
   rows[1].draw(context, 1, 0, 0, 10, 31);
   assert.deepEqual(filled, [

@@ -237,7 +237,7 @@ def test_a_document_without_left_out_tokens_says_why() -> None:
 
 
 def test_colours_are_explained_where_there_are_any() -> None:
-    assert "<em>gradient \u00d7 input</em> or <em>fall without the token</em>" in sentences.shading(
+    assert "<em>gradient x input</em> or <em>fall without the token</em>" in sentences.shading(
         gradient=True, left_out=True
     )
     assert " or " not in sentences.shading(gradient=True, left_out=False)

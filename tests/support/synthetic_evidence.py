@@ -19,6 +19,7 @@ N_SAMPLE, N_SMALL = 16, 8
 UNAVAILABLE = {"rollout": "only in full mode"}
 GAINS = {"self_mean": 0.02, "gradient_x_input": 0.2, "leave_one_out": 0.3, "random": 0.0}
 """By how much each score's comprehensiveness lies above that of random."""
+ORDERS = [("measured", None), ("gradient", None), ("self_attention", None), ("random", 0), ("random", 1)]
 NO_GATES = "the model has no known place where the outputs of heads meet"
 Row = dict[str, Any]
 
@@ -39,7 +40,12 @@ def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None
     facts = {name: known[name] for name in ("n_layers", "n_heads", "label_names")}
     facts |= {"model": "synthetic/bert", "device": "cpu", "removal": "mask", "n_too_short": 0, "gates": gates}
     facts |= {"n_not_finite": 0, "fractions": FRACTIONS, "random_rankings": 2, "unavailable": UNAVAILABLE}
-    facts |= {"prefix_cache": True, "ablation": "zero", "held_out": True, "orders": []}
+    facts |= {
+        "prefix_cache": True,
+        "ablation": "zero",
+        "held_out": {"measured": True, "gradient": False},
+        "orders": [{"order": order, "draw": draw, "heads": []} for order, draw in ORDERS],
+    }
     n_off = sorted({0, shape[0] * shape[1] // 2, shape[0] * shape[1]})
     small = documents[:N_SMALL]
     off = documents if gates is None else []
@@ -133,8 +139,7 @@ def _ablations(row: Row, shape: tuple[int, int]) -> Row:
 
 def _cuts(row: Row, n_off: Sequence[int]) -> Iterator[Row]:
     random = _random(row, 4)
-    orders = [("measured", None), ("gradient", None), ("self_attention", None), ("random", 0), ("random", 1)]
-    for order, draw in orders:
+    for order, draw in ORDERS:
         for number in n_off:
             lost = number / n_off[-1] * (0.3 if order == "measured" else 1)
             cut = 0 if random.random() < lost else row["prediction"]

@@ -8,12 +8,12 @@ from markupsafe import Markup
 from attviz_pipeline.config.settings import Removal
 from attviz_pipeline.report.formats import count, literal, percent, plural
 from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences.evidence import REMOVAL
 from attviz_pipeline.report.token_evidence import EvidenceSample
 
 FEWEST_ORDERED = 10
 """Tokens from which on tau of random orders is nearly normal."""
 NORMAL_95 = 1.96
-_REMOVED = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Changes:
 def strongest_change(changes: Changes, removal: Removal) -> Markup:
     """Name the token without which the predicted class falls most, beside the median change."""
     name = parts.class_name(literal(changes.prediction))
-    first = Markup("Each of its {} tokens was {} alone.").format(count(changes.n), _REMOVED[removal])
+    first = Markup("Each of its {} tokens was {} alone.").format(count(changes.n), REMOVAL[removal])
     if changes.lowest >= 0:
         return first + Markup(" Without none of them does the probability of {} fall.").format(name)
     told = Markup(
@@ -58,7 +58,7 @@ def flips(changes: Changes, removal: Removal) -> str:
     """Say how many tokens change the predicted class when they are left out alone."""
     n_flips = count(changes.n_flips) if changes.n_flips else "None"
     verb = "changes" if changes.n_flips < 2 else "change"
-    return f"{n_flips} of them, {_REMOVED[removal]} alone, {verb} the predicted class."
+    return f"{n_flips} of them, {REMOVAL[removal]} alone, {verb} the predicted class."
 
 
 def not_left_out(sample: EvidenceSample, *, too_short: bool) -> str:
@@ -91,7 +91,7 @@ def shading(*, gradient: bool, left_out: bool) -> Markup:
         gradient: Whether there are gradients.
         left_out: Whether tokens were left out.
     """
-    offered = {"gradient \u00d7 input": gradient, "fall without the token": left_out}
+    offered = {"gradient x input": gradient, "fall without the token": left_out}
     choices = [name for name, there in offered.items() if there]
     if not choices:
         return Markup()
@@ -104,7 +104,7 @@ def agreement(n_tokens: int, removal: Removal) -> str:
     """Say what the table of tau compares, beside what random orders give."""
     told = (
         "Kendall\u2019s tau of each score with the fall of the predicted class\u2019s probability when the token is "
-        f"{_REMOVED[removal]}, over {plural(n_tokens, 'token')} of this document."
+        f"{REMOVAL[removal]}, over {plural(n_tokens, 'token')} of this document."
     )
     if n_tokens < FEWEST_ORDERED:
         return f"{told} So few tokens agree by chance at almost any tau."

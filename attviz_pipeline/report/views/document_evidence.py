@@ -13,7 +13,8 @@ from attviz_pipeline.report import payload
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document_evidence as sentences
 from attviz_pipeline.report.sentences import parts
-from attviz_pipeline.report.token_evidence import EvidenceSample, LeftOut, ScoreTau, TokenEvidence
+from attviz_pipeline.report.sentences.evidence import score_title
+from attviz_pipeline.report.token_evidence import EvidenceSample, LeftOut, TokenEvidence
 from attviz_pipeline.report.views.study import StudyView
 
 N_CLASSES = 6
@@ -23,17 +24,6 @@ BYTES_PER_NUMBER = 2.8
 SECTION_BYTES = 3_200
 """What the sentences and the table of scores take."""
 FEWEST_TOKENS = 2
-SCORES = {
-    "self_mean": "self-attention, mean over heads",
-    "self_max": "self-attention, maximum over heads",
-    "self_layers": "self-attention, mean of a layer",
-    "received": "attention received",
-    "rollout": "attention rollout",
-    "norm_weighted": "norm-weighted share",
-    "classifier_row": "attention of the classified token",
-    "gradient_x_input": "gradient \u00d7 input",
-    "gradient_norm": "norm of gradient \u00d7 input",
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ def document_evidence_view(
         told=parts.said(_told(row, evidence, sample, study)),
         shading=sentences.shading(gradient=evidence.gradient is not None, left_out=left_out is not None),
         agreement=sentences.agreement(len(left_out.places), removal) if left_out is not None else "",
-        taus=[TauView(_score_name(tau), tau.tau) for tau in evidence.taus],
+        taus=[TauView(score_title(tau.score, tau.layer), tau.tau) for tau in evidence.taus],
         payload=_payload(row, evidence, removal),
     )
 
@@ -106,11 +96,6 @@ def _changes(row: DocumentRow, left_out: LeftOut, study: StudyView) -> sentences
         n=len(of_prediction),
         n_flips=int((without.argmax(axis=1) != left_out.probabilities.argmax()).sum()),
     )
-
-
-def _score_name(tau: ScoreTau) -> str:
-    name = SCORES.get(tau.score, tau.score)
-    return name if tau.layer is None else f"{name}, L{tau.layer}"
 
 
 def _payload(row: DocumentRow, evidence: TokenEvidence, removal: Removal) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.report.sentences import documents
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
@@ -24,7 +26,8 @@ N_MISTAKES = 5
 class StartView:
     """The start page; `confusion` is None where no gold class is known.
 
-    `calibration` is the address of the reliability diagram, None where there is none.
+    `calibration` is the address of the reliability diagram, `evidence` the sentence whether attention matters to the
+    prediction; each is None where there is none.
     """
 
     scores: ScoresView
@@ -36,6 +39,7 @@ class StartView:
     classes: list[ClassScoreView]
     differences: DifferencesView
     calibration: str | None = None
+    evidence: Markup | None = None
 
 
 def start_view(

@@ -48,6 +48,7 @@ class StudyView:
         layer_names: The same of the means of layers.
         token_measures: Names of the measures of tokens that full mode adds.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
+        has_evidence: True where it was measured whether attention matters to the prediction.
     """
 
     settings: Study
@@ -62,6 +63,12 @@ class StudyView:
     layer_names: list[str]
     token_measures: list[str]
     corpus_paths: list[str]
+    has_evidence: bool = False
+
+    @property
+    def pages(self) -> list[links.Page]:
+        """Pages that every page leads to."""
+        return links.pages_of(evidence=self.has_evidence)
 
     @property
     def title(self) -> str:
@@ -159,6 +166,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         layer_names=layer_names(facts),
         token_measures=measures_of_study(inputs.attention),
         corpus_paths=published.corpus_paths(dataset),
+        has_evidence=inputs.evidence is not None,
     )
 
 

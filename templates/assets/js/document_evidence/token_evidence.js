@@ -5,7 +5,7 @@ import { codec } from "../document/codec.js";
 
 const GRADIENT = "gradient";
 const WITHOUT = "without";
-const LABELS = { [GRADIENT]: "gradient × input", [WITHOUT]: "fall without the token" };
+const LABELS = { [GRADIENT]: "gradient x input", [WITHOUT]: "fall without the token" };
 
 // From a page's payload: `signed` measures by name, each [token], and the changes of each class without a token.
 // Special tokens are never left out: they have NaN.

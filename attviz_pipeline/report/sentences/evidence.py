@@ -1,0 +1,258 @@
+"""What the site says about evidence: whether the prediction depends on the tokens and heads that a score ranks highest.
+
+A mean beside its floor is a row of the table `faithfulness` or `ablation_curves`. Changes of a probability are in
+points, which are hundredths. A difference from random is a finding only if q < 0.05; where there is no q, the sentence
+names the interval.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from attviz_pipeline.report.formats import count, percent, plural, signed, significant
+from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+Row = Mapping[str, Any]
+
+SCORES = {
+    "self_mean": "mean self-attention over heads",
+    "self_max": "largest self-attention over heads",
+    "self_layers": "mean self-attention in layer {}",
+    "received": "attention received",
+    "rollout": "attention rollout",
+    "norm_weighted": "norm-weighted attention",
+    "classifier_row": "attention from the token that the classifier reads",
+    "gradient_x_input": "gradient x input",
+    "gradient_norm": "norm of gradient x input",
+    "leave_one_out": "leaving out one token",
+    "random": "random order",
+}
+ORDERS = {
+    "measured": "measured importance",
+    "gradient": "gradient importance",
+    "self_attention": "mean self-attention",
+    "random": "random order",
+}
+REMOVAL = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
+REMOVED = {
+    "mask": "Each removed token is replaced by the tokenizer's mask token.",
+    "delete": "Each removed token is taken out of the text.",
+    "hide": "Each removed token stays in its place, but no token can attend to it.",
+}
+_NOT_TOLD = "The difference cannot be told from zero."
+
+
+def score_title(score: str, layer: int | None) -> str:
+    """Name a token score in words."""
+    return SCORES[score].format(layer)
+
+
+def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
+    """Say whether removing the tokens with the highest score changes the prediction more than removing random ones.
+
+    Args:
+        row: Comprehensiveness of the score at one share of tokens; None where it was not measured.
+        removal: mask, delete or hide.
+        study: Whose documents they are.
+    """
+    if row is None:
+        return Markup(
+            "Whether the prediction depends on the tokens with the most self-attention was not measured: the study has "
+            "no such score of tokens, or no document that is long enough."
+        )
+    told = Markup(
+        "In {n} of {documents}, the probability that {model} gives to the predicted class {falls} on average if the "
+        "{share} of tokens with the highest {score} are {removed}; it {floor_falls} if as many random tokens are "
+        "{removed}. The difference is {difference}. {conclusion}"
+    )
+    return told.format(
+        removed=REMOVAL[removal],
+        share=percent(row["fraction"]),
+        score=score_title(row["score"], row["layer"]),
+        falls=_falls(row["mean"]),
+        floor_falls=_falls(row["floor"]),
+        difference=_difference(row, "difference"),
+        n=count(row["n_documents"]),
+        documents=plural(study.n_documents, "document"),
+        model=parts.model_name(study),
+        conclusion=_conclusion(
+            row,
+            "The prediction depends on these tokens more than on random ones.",
+            "The prediction depends on these tokens less than on random ones.",
+        ),
+    )
+
+
+def sufficiency(row: Row) -> str:
+    """Say whether the tokens with the highest score alone keep more of the prediction than random ones alone.
+
+    Args:
+        row: Sufficiency of the score at one share of tokens.
+    """
+    conclusion = _conclusion(
+        row,
+        "These tokens alone keep less of the prediction than random ones.",
+        "These tokens alone keep more of the prediction than random ones.",
+    )
+    return (
+        f"With only these {percent(row['fraction'])} left, the probability {_falls(row['mean'])}; with as many random "
+        f"tokens left, it {_falls(row['floor'])}. The difference is {_difference(row, 'difference')}. {conclusion}"
+    )
+
+
+def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
+    """Say for how many scores removal changes the prediction more, or less, than removal of random tokens.
+
+    Args:
+        rows: Comprehensiveness of every score but random, as the mean over all shares.
+        fractions: These shares.
+    """
+    if not rows:
+        return "No score of tokens was compared with random tokens."
+    found = [row for row in rows if _is_found(row)]
+    more, less = (sum((row["difference"] > 0) is above for row in found) for above in (True, False))
+    shares = parts.listed([percent(fraction) for fraction in fractions])
+    over = f"On average over {shares} of the tokens, " if len(fractions) > 1 else f"At {shares} of the tokens, "
+    of = f"of {plural(len(rows), 'score')}"
+    if not found:
+        return f"{over}none {of} points at tokens on which the prediction depends more than on random ones."
+    told = [f"{count(more)} {of} {_point(more)} at tokens on which the prediction depends more than on random ones"]
+    if less:
+        told.append(f"{count(less)} at tokens on which it depends less")
+    return f"{over}{', '.join(told)} (q < {SIGNIFICANT:g})."
+
+
+def not_measured(unavailable: Mapping[str, str]) -> str | None:
+    """Name the scores that were asked for and could not be measured, with reasons; None if there are none."""
+    if not unavailable:
+        return None
+    reasons = [f"{SCORES[name].format('n')} ({reason})" for name, reason in unavailable.items()]
+    return f"Not measured: {'; '.join(reasons)}."
+
+
+def other_documents(rows: Sequence[Row]) -> str | None:
+    """Name the scores that the curves leave out, because they have fewer documents; None if there are none."""
+    if not rows:
+        return None
+    named = parts.listed([f"{score_title(row['score'], row['layer'])} ({row['n_documents']:,})" for row in rows])
+    return f"Measured on fewer documents, and therefore in the table only: {named}."
+
+
+def removal_shows(removal: str) -> str:
+    """Say what the removal of tokens shows, and what it does not."""
+    return (
+        f"{REMOVED[removal]} A fall of the probability shows that the model read these tokens: without them it is less "
+        "sure. It does not show that the model used their attention, nor in what way it used them. Texts with removed "
+        "tokens are unlike those that the model was trained on, and a part of each fall is due to that, for random "
+        "tokens, too. So only the difference from random tokens speaks for a score. A score that does no better than "
+        "random can still describe the attention correctly."
+    )
+
+
+def head_order(row: Row, total: int, n_random: int) -> str:
+    """Say whether an order of heads keeps the predictions longer than random orders, at one number of heads.
+
+    Args:
+        row: One order at one number of heads, not random, of the table `ablation_curves`, with `floor` and the key
+            `what`: accuracy or agreement.
+        total: Heads of the model.
+        n_random: Number of random orders.
+    """
+    what, off = row["what"], row["n_switched_off"]
+    measured = "accuracy" if what == "accuracy" else "the share of predictions like those of the whole model"
+    n = row["n_labelled"] if what == "accuracy" else row["n_documents"]
+    low, high = row[f"{what}_difference_low"], row[f"{what}_difference_high"]
+    told = (
+        f"By {ORDERS[row['order']]}, the least important first: with {count(off)} of {plural(total, 'head')} switched "
+        f"off, {measured} is {percent(row[what])} over {plural(n, 'document')}; in random order it is "
+        f"{percent(row['floor'])} (mean of {plural(n_random, 'order')}). The difference is "
+        f"{_difference(row, f'{what}_difference')}."
+    )
+    if low is None:
+        return f"{told} One input row gives no interval."
+    if low > 0:
+        return f"{told} The interval lies above 0: without these heads, the model keeps more than without random ones."
+    if high < 0:
+        return f"{told} The interval lies below 0: without these heads, the model loses more than without random ones."
+    return f"{told} {_NOT_TOLD}"
+
+
+def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:
+    """Say whether the documents of the curves also decided the orders.
+
+    Args:
+        held_out: Whether other documents decided, by order.
+        orders: The orders that there are.
+    """
+    deciding = [name for name in ("measured", "gradient") if name in orders]
+    seen = [ORDERS[name] for name in deciding if not held_out[name]]
+    if seen:
+        return (
+            f"The documents of the curves also decided the order by {parts.listed(seen)}, which therefore looks better "
+            "than it is."
+        )
+    return (
+        f"Other documents decided the order by {parts.listed([ORDERS[name] for name in deciding])}." if deciding else ""
+    )
+
+
+def no_curve(gates: str | None) -> str:
+    """Say why there are no curves of heads that are switched off."""
+    if gates:
+        return f"No head was switched off: {gates.rstrip('.')}."
+    return "No curve was measured: its sample has no document (evidence.cumulative_documents)."
+
+
+def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
+    """Say on which documents the evidence rests."""
+    n = study.n_documents
+    if n_sampled == n:
+        told = f"All {plural(n, 'document')} were measured."
+    else:
+        told = (
+            f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to the gold classes "
+            "and to thirds of length. The smaller samples are drawn from it in the same way."
+        )
+    if not n_too_short:
+        return told
+    short = plural(n_too_short, "document")
+    return f"{told} {short} with fewer than two tokens of text {'has' if n_too_short == 1 else 'have'} no faithfulness."
+
+
+def _is_found(row: Row) -> bool:
+    return row["difference_q"] is not None and row["difference_q"] < SIGNIFICANT
+
+
+def _conclusion(row: Row, above: str, below: str) -> str:
+    if row["difference_low"] is None:
+        return "One input row gives no interval."
+    if row["difference_q"] is None:
+        return "It is the same in every document, so it is not tested."
+    if not _is_found(row):
+        return _NOT_TOLD
+    return above if row["difference"] > 0 else below
+
+
+def _difference(row: Row, name: str) -> str:
+    low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
+    told = f"{_points(row[name])} points"
+    if low is None or high is None:
+        return told
+    tested = "" if q is None else f", q = {significant(q, 1)}"
+    return f"{told} (95 % interval {_points(low)} to {_points(high)}{tested})"
+
+
+def _falls(fall: float) -> str:
+    size = f"{abs(fall) * 100:.1f} points"
+    return f"rises by {size}" if fall < 0 and size != "0.0 points" else f"falls by {size}"
+
+
+def _points(share: float) -> str:
+    return signed(share * 100, 1)
+
+
+def _point(number: int) -> str:
+    return "points" if number == 1 else "point"

@@ -1,0 +1,331 @@
+"""The page Evidence: whether the prediction depends on the tokens and heads that scores rank highest."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.report.formats import percent, plural
+from attviz_pipeline.report.sentences import evidence as sentences
+from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+Row = dict[str, Any]
+
+USUAL_FRACTION = 0.1
+OF_ATTENTION = ("self_mean", "self_max", "received", "rollout", "norm_weighted", "classifier_row")
+"""Scores that the first sentence can be about, the first that there is."""
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One measure of a score: its mean, and its difference from random; each None where it is not known."""
+
+    mean: float
+    difference: float | None
+    low: float | None
+    high: float | None
+    q: float | None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the difference is beyond chance."""
+        return self.q is not None and self.q < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A score, or a group of documents, with its measures by name; `detail` is a share of tokens or empty."""
+
+    title: str
+    detail: str
+    n_documents: int
+    cells: dict[str, CellView]
+
+
+@dataclass(frozen=True)
+class AblationRowView:
+    """One order of heads at one number of heads; bounds are None where there is no interval."""
+
+    title: str
+    n_left: int
+    accuracy: float | None
+    agreement: float
+    change: float
+
+
+@dataclass(frozen=True)
+class AblationView:
+    """Switching off more and more heads; the chart is None, and `reason` says why, where it was not measured."""
+
+    reason: str
+    measured: str
+    sentences: list[str]
+    judged: str
+    replaced: str
+    chart: LineChartView | None
+    rows: list[AblationRowView]
+
+
+@dataclass(frozen=True)
+class PartView:
+    """One part of the evidence, its documents, and passes through the model, forward or back, that it took at most."""
+
+    title: str
+    n_documents: int
+    n_passes: int
+
+
+@dataclass(frozen=True)
+class EvidencePageView:
+    """The page; sentences are empty or None where they do not hold."""
+
+    answer: Markup
+    sufficiency: str
+    charts: list[tuple[str, LineChartView]]
+    found: str
+    not_measured: str | None
+    other_documents: str | None
+    scores: list[RowView]
+    agreement: list[RowView]
+    layers: list[RowView]
+    groups: list[RowView]
+    shares: list[RowView]
+    about_groups: str
+    limits: str
+    ablation: AblationView
+    sample: str
+    parts: list[PartView]
+
+
+def evidence_page_view(paths: EvidencePaths, study: StudyView) -> EvidencePageView:
+    """Put together the page.
+
+    Raises:
+        ArtifactError: A table is missing or damaged.
+    """
+    rows, facts = _read(paths.faithfulness, evidence_schemas.FAITHFULNESS)
+    together = [row for row in rows if row["grouping"] == "all"]
+    chosen = _chosen(together, facts["fractions"])
+    averages = _averages(together)
+    compared = [row for row in averages if row["score"] != RANDOM and row["measure"] == "comprehensiveness"]
+    n_most = max((row["n_documents"] for row in together if row["score"] == RANDOM), default=0)
+    parts = _parts(paths, facts)
+    return EvidencePageView(
+        answer=sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study),
+        sufficiency=sentences.sufficiency(chosen["sufficiency"]) if chosen else "",
+        charts=list(_charts(together, facts["fractions"], n_most)),
+        found=sentences.scores_found(compared, facts["fractions"]),
+        not_measured=sentences.not_measured(facts["unavailable"]),
+        other_documents=sentences.other_documents([row for row in compared if row["n_documents"] < n_most]),
+        scores=_score_rows([row for row in averages if row["layer"] is None and row["measure"] != "tau"]),
+        agreement=_score_rows([row for row in averages if row["measure"] == "tau"]),
+        layers=_score_rows([row for row in averages if row["layer"] is not None and row["measure"] != "tau"]),
+        groups=_group_rows(rows, chosen),
+        shares=_share_rows(together),
+        about_groups=sentences.score_title(*_key(chosen["comprehensiveness"])) if chosen else "",
+        limits=sentences.removal_shows(facts["removal"]),
+        ablation=_ablation(paths.ablation_curves),
+        sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
+        parts=[part for part in parts if part.n_documents],
+    )
+
+
+def answer_of(paths: EvidencePaths, study: StudyView) -> Markup:
+    """Return the first sentence of the page, for other pages.
+
+    Raises:
+        ArtifactError: The table is missing or damaged.
+    """
+    rows, facts = _read(paths.faithfulness, evidence_schemas.FAITHFULNESS)
+    chosen = _chosen([row for row in rows if row["grouping"] == "all"], facts["fractions"])
+    return sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study)
+
+
+def _chosen(rows: Sequence[Row], fractions: Sequence[float]) -> dict[str, Row]:
+    """Return the rows of the score and share that the first sentence is about, by measure."""
+    fraction = min(fractions, key=lambda value: abs(value - USUAL_FRACTION))
+    for score in OF_ATTENTION:
+        found = {row["measure"]: row for row in rows if row["score"] == score and row["fraction"] == fraction}
+        if found:
+            return found
+    return {}
+
+
+def _averages(rows: Iterable[Row]) -> list[Row]:
+    """Rows of the mean over all shares, and of tau, which has no shares."""
+    return [row for row in rows if row["fraction"] is None]
+
+
+def _key(row: Row) -> tuple[str, int | None]:
+    return row["score"], row["layer"]
+
+
+def _cell(row: Row) -> CellView:
+    names = ("difference", "difference_low", "difference_high", "difference_q")
+    return CellView(row["mean"], *(row[name] for name in names))
+
+
+def _score_rows(rows: Sequence[Row]) -> list[RowView]:
+    """One row per score, in the order of the table, random last."""
+    keys = dict.fromkeys(_key(row) for row in rows)
+    found = []
+    for key in sorted(keys, key=lambda key: key[0] == RANDOM):
+        mine = {row["measure"]: row for row in rows if _key(row) == key}
+        cells = {measure: _cell(row) for measure, row in mine.items()}
+        n_documents = next(iter(mine.values()))["n_documents"]
+        found.append(RowView(sentences.score_title(*key), "", n_documents, cells))
+    return found
+
+
+def _share_rows(rows: Iterable[Row]) -> list[RowView]:
+    """One row per share of tokens and score without a layer."""
+    of_share: dict[tuple[float, str], dict[str, Row]] = {}
+    for row in rows:
+        if row["fraction"] is not None and row["layer"] is None:
+            of_share.setdefault((row["fraction"], row["score"]), {})[row["measure"]] = row
+    return [
+        RowView(
+            sentences.score_title(score, None),
+            percent(fraction),
+            mine["comprehensiveness"]["n_documents"],
+            {measure: _cell(row) for measure, row in mine.items()},
+        )
+        for (fraction, score), mine in of_share.items()
+    ]
+
+
+def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row]) -> list[RowView]:
+    """One row per gold class, and for right and wrong predictions, of the chosen score over all shares."""
+    if not chosen:
+        return []
+    names = {"right": "right predictions", "wrong": "wrong predictions"}
+    of_group: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in _averages(rows):
+        if _key(row) == _key(chosen["comprehensiveness"]) and row["grouping"] != "all" and row["measure"] != "tau":
+            of_group.setdefault((row["grouping"], row["group"]), {})[row["measure"]] = row
+    return [
+        RowView(
+            names[group] if grouping == "correct" else group,
+            "",
+            mine["comprehensiveness"]["n_documents"],
+            {measure: _cell(row) for measure, row in mine.items()},
+        )
+        for (grouping, group), mine in of_group.items()
+    ]
+
+
+def _charts(rows: Sequence[Row], fractions: Sequence[float], n_documents: int) -> Iterable[tuple[str, LineChartView]]:
+    """Yield a chart per measure with its title; scores with fewer documents than random have another floor."""
+    for measure, title in (
+        ("comprehensiveness", "Fall of the probability without the highest-ranked tokens"),
+        ("sufficiency", "Fall of the probability with only the highest-ranked tokens"),
+    ):
+        mine = [row for row in rows if row["measure"] == measure and row["fraction"] is not None]
+        mine = sorted((row for row in mine if row["n_documents"] == n_documents), key=lambda row: row["fraction"])
+        keys = dict.fromkeys(_key(row) for row in mine if row["layer"] is None)
+        lines = [
+            Line(
+                sentences.score_title(*key),
+                key[0],
+                [(row["fraction"], row["mean"]) for row in mine if _key(row) == key],
+            )
+            for key in keys
+        ]
+        band = _band([row for row in mine if row["score"] == RANDOM], "fraction", "mean")
+        chart = line_chart(
+            lines,
+            band,
+            Axis("share of the document's tokens", sorted(fractions), percent),
+            f"{title}, in points, by the share of tokens, for each score and random order; a table has the numbers.",
+        )
+        if chart:
+            yield title, chart
+
+
+def _band(rows: Iterable[Row], x: str, name: str) -> list[tuple[float, float, float]]:
+    return [(row[x], row[f"{name}_low"], row[f"{name}_high"]) for row in rows if row[f"{name}_low"] is not None]
+
+
+def _ablation(path: Path) -> AblationView:
+    rows, facts = _read(path, evidence_schemas.ABLATION_CURVES)
+    replaced = "zero" if facts["ablation"] == "zero" else "its mean over the tokens of the sample"
+    if not rows:
+        return AblationView(sentences.no_curve(facts["gates"]), "", [], "", replaced, None, [])
+    what = "accuracy" if rows[0]["n_labelled"] else "agreement"
+    total = rows[0]["n_left"] + rows[0]["n_switched_off"]
+    floors = {row["n_switched_off"]: row for row in rows if row["order"] == RANDOM}
+    between = [n_off for n_off in floors if 0 < n_off < total]
+    half = min(between, key=lambda n_off: abs(n_off - total / 2), default=None)
+    n_random = sum(order["order"] == RANDOM for order in facts["orders"])
+    orders = list(dict.fromkeys(row["order"] for row in rows))
+    measured = "Accuracy" if what == "accuracy" else "Share of predictions like those of the whole model"
+    by_left = sorted(rows, key=lambda row: row["n_left"])
+    of_random = [row for row in by_left if row["order"] == RANDOM]
+    chart = line_chart(
+        [
+            Line(
+                sentences.ORDERS[order], order, [(row["n_left"], row[what]) for row in by_left if row["order"] == order]
+            )
+            for order in orders
+        ],
+        # Student's t can reach beyond what a share can be.
+        [(x, max(low, 0), min(high, 1)) for x, low, high in _band(of_random, "n_left", what)],
+        Axis("heads left", sorted({row["n_left"] for row in rows}), "{:.0f}".format, falling=True),
+        f"{measured} in percent by the number of heads left, for each order; a table has the numbers.",
+    )
+    return AblationView(
+        reason="",
+        measured=measured,
+        sentences=[
+            sentences.head_order(row | {"what": what, "floor": floors[half][what]}, total, n_random)
+            for row in rows
+            if row["n_switched_off"] == half and row["order"] != RANDOM
+        ],
+        judged=sentences.judged_by(facts["held_out"], orders),
+        replaced=replaced,
+        chart=chart,
+        rows=[
+            AblationRowView(
+                sentences.ORDERS[row["order"]], row["n_left"], row["accuracy"], row["agreement"], row["change"]
+            )
+            for row in rows
+        ],
+    )
+
+
+def _parts(paths: EvidencePaths, facts: Mapping[str, Any]) -> list[PartView]:
+    """The parts of the evidence with their documents; the first has the whole sample."""
+    gradients, _ = _read(paths.gradients, evidence_schemas.GRADIENTS, ["position"])
+    left_out, _ = _read(paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT, ["position", "places"])
+    rankings, _ = _read(paths.document_faithfulness, evidence_schemas.DOCUMENT_FAITHFULNESS, ["position"])
+    off, shape = _read(paths.document_ablations, evidence_schemas.DOCUMENT_ABLATIONS, ["position"])
+    cut, _ = _read(paths.cumulative_ablations, evidence_schemas.CUMULATIVE_ABLATIONS, ["position"])
+    documents = [len({row["position"] for row in rows}) for rows in (gradients, left_out, rankings, off, cut)]
+    n_heads, n_layers = shape["n_layers"] * shape["n_heads"], shape["n_layers"]
+    passes = [
+        3 * len(gradients),
+        len(left_out) + sum(len(row["places"]) for row in left_out),
+        documents[2] + 2 * len(facts["fractions"]) * len(rankings),
+        (1 + n_heads + n_layers) * len(off),
+        len(cut),
+    ]
+    titles = (
+        "Gradients",
+        "Leaving out one token",
+        "Removing the highest-ranked tokens",
+        f"Switching off each head and layer ({plural(n_heads, 'head')})",
+        "Switching off more and more heads",
+    )
+    return [PartView(*part) for part in zip(titles, documents, passes, strict=True)]
+
+
+def _read(path: Path, schema: Schema, columns: list[str] | None = None) -> tuple[list[Row], Row]:
+    return files.read_table(path, schema, columns).to_pylist(), files.read_facts(path, schema)
