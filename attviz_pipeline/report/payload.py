@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 
 DEFLATE_LEVEL = 6
+INT16_MAX = 32_767
 
 
 def encode_attention(attention: NDArray[np.float32]) -> tuple[str, str]:
@@ -34,6 +35,12 @@ def encode_attention(attention: NDArray[np.float32]) -> tuple[str, str]:
 def encode_aggregates(aggregates: NDArray[np.floating[Any]]) -> str:
     """Code the aggregates of one document, and what full mode adds to them, [aggregate, token]."""
     return pack(AGGREGATE_CODE.encode(aggregates), repeats=False)
+
+
+def encode_signed(numbers: NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """Code numbers of either sign, in steps of their largest absolute value / 32,767; little-endian int16, packed."""
+    scale = float(np.abs(numbers).max(initial=0)) or 1.0
+    return {"scale": scale, "codes": pack(np.rint(numbers / scale * INT16_MAX).astype("<i2"))}
 
 
 def encode_offsets(starts: NDArray[np.int32], ends: NDArray[np.int32]) -> str:

@@ -19,11 +19,13 @@ from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.sentences.heads import even_attention
 from attviz_pipeline.report.sentences.scores import baseline
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
+from attviz_pipeline.report.token_evidence import TokenEvidenceReader
 from attviz_pipeline.report.views import (
     about,
     classes,
     compare,
     document,
+    document_evidence,
     documents,
     figures,
     head,
@@ -130,6 +132,7 @@ class _SiteWriter:
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
+        self._token_evidence = TokenEvidenceReader(inputs.evidence) if inputs.evidence else None
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
 
     def _read_limits(self) -> list[str]:
@@ -172,7 +175,8 @@ class _SiteWriter:
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
-            view = document.document_view(row, study, maps.get(row.position, []), usual, lite=lite)
+            evidence = self._evidence_of(row)
+            view = document.document_view(row, study, maps.get(row.position, []), usual, evidence=evidence, lite=lite)
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -185,6 +189,17 @@ class _SiteWriter:
             )
         return gathered
 
+    def _evidence_of(self, row: DocumentRow) -> document_evidence.DocumentEvidenceView | None:
+        reader = self._token_evidence
+        found = reader.of(row) if reader else None
+        if reader is None or found is None:
+            return None
+        return document_evidence.document_evidence_view(row, found, reader.sample, self._study)
+
+    def _measured(self) -> frozenset[int]:
+        """Positions of the documents that have evidence."""
+        return self._token_evidence.sample.positions if self._token_evidence else frozenset()
+
     def _prepare_to_gather(self, maps: Mapping[int, list[WindowMap]]) -> _Gathered:
         inputs, study = self._inputs, self._study
         groups = read_document_groups(inputs.document_groups, study)
@@ -193,7 +208,7 @@ class _SiteWriter:
             HeadActivity(study.n_rows),
             token_details.concordance_of(self._tokens, self._details, study),
             documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents),
-            choose_tiers(index, study, self._bytes_written(), maps.keys()),
+            choose_tiers(index, study, self._bytes_written(), maps.keys(), self._measured()),
         )
 
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
@@ -247,13 +262,18 @@ class _SiteWriter:
     def _write_index(self, scores: documents.DocumentScores, tiers: Tiers) -> None:
         index = self._inputs.statistics.document_index
         searchable = documents.searchable_characters(index)
-        full = tiers.full if tiers.n_full < tiers.n_documents else None
+        marks = documents.Marks(
+            mapped=self._study.map_reasons,
+            full=tiers.full if tiers.n_full < tiers.n_documents else None,
+            measured=self._measured() if self._token_evidence else None,
+        )
         scripts = assets.write_rows(
             self._site,
             "documents",
-            documents.iter_chunks(index, searchable, self._study.map_reasons, scores, full),
+            documents.iter_chunks(index, searchable, marks, scores),
         )
         view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._first)
+        view = replace(view, n_measured=len(self._measured()))
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
 from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
@@ -49,7 +50,9 @@ class Tiers:
         return len(self.full)
 
 
-def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection[int] = ()) -> Tiers:
+def choose_tiers(
+    index: Path, study: StudyView, written: int, mapped: Collection[int] = (), measured: Collection[int] = ()
+) -> Tiers:
     """Choose the documents whose pages hold every head, as many as `site.max_megabytes` has room for.
 
     Every document has a page. The values of all heads, which are nearly all of its bytes, go to those that have maps,
@@ -62,6 +65,7 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
         study: Facts of the study.
         written: Bytes of the site that are taken already.
         mapped: Positions of the documents that have maps.
+        measured: Positions of the documents that have evidence.
 
     Raises:
         ConfigError: Not even the smaller pages of all documents fit.
@@ -70,6 +74,7 @@ def choose_tiers(index: Path, study: StudyView, written: int, mapped: Collection
     n_tokens = table["n_tokens"].to_numpy().astype(np.float64)
     extra = BYTES_PER_VALUE * n_tokens * (study.n_rows - study.n_layers)
     smallest = written + _smallest_site(table, n_tokens, study) + float(extra[list(mapped)].sum())
+    smallest += bytes_of_evidence(n_tokens[list(measured)], len(study.label_names))
     budget = study.settings.site.max_megabytes * 1e6 - smallest
     if budget < 0:
         raise _too_small(study, smallest, table.num_rows)

@@ -420,7 +420,7 @@ def test_the_index_is_cut_into_pieces_that_hold_every_row(inputs: SiteInputs, mo
     monkeypatch.setattr(documents, "CHUNK_CHARACTERS", 500)
     monkeypatch.setattr(documents, "ROWS_PER_PIECE", 3)
     scores = document_scores(inputs)
-    chunks = list(documents.iter_chunks(inputs.statistics.document_index, 20, {3}, scores))
+    chunks = list(documents.iter_chunks(inputs.statistics.document_index, 20, documents.Marks({3}), scores))
     assert len(chunks) > 1
     ids = [name for chunk in chunks for name in chunk["id"]]
     assert ids == [f"doc-{n:04d}" for n in range(N_DOCUMENTS)]

@@ -22,6 +22,7 @@ LOADED_LATER = {
     "page_controls": (),
     "framed": (),
     "document_views": ("document",),
+    "document_evidence": ("document",),
     "document_tables": DOCUMENT,
     "words": DOCUMENT,
     "maps": DOCUMENT,

@@ -35,6 +35,7 @@ from attviz_pipeline.report.tiers import (
     _smallest_site,
     choose_tiers,
 )
+from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
 N_DOCUMENTS = 24
@@ -97,7 +98,7 @@ def small_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory)
     site = tmp_path_factory.mktemp("small") / "site"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(site_module, "choose_tiers", lambda *_: Tiers(frozenset(), N_DOCUMENTS))
-        write_site(site_settings(), replace(many_heads, maps=None), site)
+        write_site(site_settings(), replace(many_heads, maps=None, evidence=None), site)
     return site
 
 
@@ -135,6 +136,17 @@ def test_documents_with_maps_have_every_head_whatever_the_room(many_heads: SiteI
     assert room(many_heads) - written == pytest.approx(needed(many_heads, list(MAPPED)), abs=2)
 
 
+def test_evidence_takes_room(many_heads: SiteInputs) -> None:
+    index, study = many_heads.statistics.document_index, study_of(many_heads)
+    measured = [1, 4]
+    n_bytes = bytes_of_evidence(np.array([len(row_at(many_heads, p).tokens) for p in measured]), len(study.label_names))
+    all_heads = room(many_heads) - int(needed(many_heads, list(range(N_DOCUMENTS)))) - 2
+
+    assert choose_tiers(index, study, all_heads).n_full == N_DOCUMENTS
+    assert choose_tiers(index, study, all_heads, (), measured).n_full < N_DOCUMENTS
+    assert choose_tiers(index, study, all_heads - math.ceil(n_bytes), (), measured).n_full == N_DOCUMENTS
+
+
 def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         choose_tiers(many_heads.statistics.document_index, study_of(many_heads, lightest(many_heads) + 0.06), 0)
@@ -144,7 +156,7 @@ def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.
 @pytest.fixture(scope="module")
 def large_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = tmp_path_factory.mktemp("large") / "site"
-    write_site(site_settings(), replace(many_heads, maps=None), site)
+    write_site(site_settings(), replace(many_heads, maps=None, evidence=None), site)
     return site
 
 

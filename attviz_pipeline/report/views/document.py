@@ -17,6 +17,7 @@ from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document as sentences
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.tiers import Tiers
+from attviz_pipeline.report.views.document_evidence import DocumentEvidenceView
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
@@ -88,6 +89,7 @@ class DocumentView:
     lite: bool
     shared: str
     map_reason: str | None
+    evidence: DocumentEvidenceView | None
     payload: dict[str, Any]
 
     @property
@@ -149,12 +151,13 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
     }
 
 
-def document_view(
+def document_view(  # noqa: PLR0913 - what the page shows, each of its own origin
     row: DocumentRow,
     study: StudyView,
     maps: Sequence[WindowMap] = (),
     usual: parts.Head | None = None,
     *,
+    evidence: DocumentEvidenceView | None = None,
     lite: bool = False,
 ) -> DocumentView:
     """Put together the page of one document.
@@ -164,6 +167,7 @@ def document_view(
         study: Facts of the study.
         maps: Its token-to-token maps, window by window; empty where it has none.
         usual: The head with the highest mean over all documents; None if this is the only document.
+        evidence: What its prediction depends on; None where it was not measured.
         lite: Whether the page holds the means of layers, not every head.
 
     Raises:
@@ -195,7 +199,8 @@ def document_view(
         lite=lite,
         shared=links.LITE_SHARED if lite else links.FULL_SHARED,
         map_reason=study.map_reasons.get(row.position),
-        payload=_payload(row, study, maps, lite=lite),
+        evidence=evidence,
+        payload=_payload(row, study, maps, lite=lite) | ({"evidence": evidence.payload} if evidence else {}),
     )
 
 

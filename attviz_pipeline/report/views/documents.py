@@ -91,6 +91,7 @@ class DocumentsView:
     Args:
         heading: Its title; `hints`, `about_scores` and `about_groups` are sentences too.
         n_labelled: Documents with a gold label.
+        n_measured: Documents whose pages show what their prediction depends on.
     """
 
     heading: str
@@ -105,6 +106,31 @@ class DocumentsView:
     scores: dict[str, NumberColumn]
     groups: DocumentGroups
     columns: dict[str, Any]
+    n_measured: int = 0
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Positions of the documents that the index marks.
+
+    Args:
+        mapped: Those with token-to-token maps.
+        full: Those whose pages hold every head; None where all do.
+        measured: Those whose pages show what their prediction depends on; None where this was not measured.
+    """
+
+    mapped: Container[int]
+    full: Container[int] | None = None
+    measured: Container[int] | None = None
+
+    def columns(self, positions: Sequence[int]) -> dict[str, list[int]]:
+        """The marks of some documents, as columns for the page's script."""
+        marks = {"maps": self.mapped, "full": self.full, "evidence": self.measured}
+        return {
+            name: [int(position in marked) for position in positions]
+            for name, marked in marks.items()
+            if marked is not None
+        }
 
 
 def documents_view(  # noqa: PLR0913 - what the page shows, each of its own origin
@@ -189,21 +215,14 @@ def searchable_characters(index: Path) -> int | None:
     return min(SNIPPET_CHARACTERS, max(FEWEST_CHARACTERS, room * n_characters // (n_bytes * n_rows)))
 
 
-def iter_chunks(
-    index: Path,
-    searchable: int | None,
-    mapped: Container[int],
-    scores: DocumentScores,
-    full: Container[int] | None = None,
-) -> Iterator[dict[str, Any]]:
+def iter_chunks(index: Path, searchable: int | None, marks: Marks, scores: DocumentScores) -> Iterator[dict[str, Any]]:
     """Cut the index into pieces of bounded size, as columns for the page's script.
 
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
         searchable: Characters of each text that the search covers, None for all.
-        mapped: Positions of the documents that have token-to-token maps.
+        marks: Which documents have maps, every head, and evidence.
         scores: Further scores to sort documents by.
-        full: Positions of the documents whose pages hold every head; None where all do.
     """
     first = 0
     pending: list[pa.Table] = []
@@ -214,11 +233,11 @@ def iter_chunks(
             size += _text_size(piece, searchable)
             if size >= CHUNK_CHARACTERS:
                 chunk = pa.concat_tables(pending)
-                yield _chunk(chunk, first, searchable, mapped, scores) | _tiers(chunk, full)
+                yield _chunk(chunk, first, searchable, marks, scores)
                 first, pending, size = first + chunk.num_rows, [], 0
     if pending:
         chunk = pa.concat_tables(pending)
-        yield _chunk(chunk, first, searchable, mapped, scores) | _tiers(chunk, full)
+        yield _chunk(chunk, first, searchable, marks, scores)
 
 
 def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
@@ -240,23 +259,17 @@ def _text(table: pa.Table, searchable: int | None) -> pa.ChunkedArray:
     return text if searchable is None else pc.utf8_slice_codeunits(text, 0, searchable)
 
 
-def _chunk(
-    table: pa.Table, first: int, searchable: int | None, mapped: Container[int], scores: DocumentScores
-) -> dict[str, Any]:
+def _chunk(table: pa.Table, first: int, searchable: int | None, marks: Marks, scores: DocumentScores) -> dict[str, Any]:
     return {
         "first": first,
         "id": table["id"].to_pylist(),
         "text": [" ".join(text.split()) for text in _text(table, searchable).to_pylist()],
         "label": table["label"].to_pylist(),
         "prediction": table["prediction"].to_pylist(),
-        "maps": [int(position in mapped) for position in table["position"].to_pylist()],
+        **marks.columns(table["position"].to_pylist()),
         **rows_of(table.drop_columns(["id", "text"]).to_pylist()),
         **scores.columns(table["position"].to_numpy()),
     }
-
-
-def _tiers(table: pa.Table, full: Container[int] | None) -> dict[str, Any]:
-    return {} if full is None else {"full": [int(position in full) for position in table["position"].to_pylist()]}
 
 
 def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:

@@ -92,6 +92,7 @@ const skip = (doc, punctuation) => {
 // The value of every token by a measure ("mean", ...) or a head ("5.7").
 const measured = (doc, measure) => {
   if (doc.aggregates[measure]) return doc.aggregates[measure];
+  if (doc.evidence?.signed[measure]) return doc.evidence.signed[measure];
   const row = rowOf(doc, measure);
   if (row < 0) return doc.aggregates.mean;
   return Float64Array.from({ length: doc.tokens }, (_, token) => doc.value(row, token));

@@ -19,6 +19,7 @@ import { series } from "./series.js";
 const addControls = late("addControls");
 const measures = late("measures");
 const mergedWords = late("mergedWords");
+const tokenEvidence = late("tokenEvidence");
 
 // Defaults of the token-to-token views in the address; their scripts load later.
 const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
@@ -95,6 +96,8 @@ const viewOf = (doc, { get }, compared) => {
     scores: get("scores"),
     normed: !doc.lite && get("normed") === "1",
     pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
+    // Shades the text only: plots of self-attention have no place for numbers of two signs.
+    evidence: doc.evidence?.signed[get("m")] ? get("m") : "",
     measure: doc.aggregates[get("m")] || attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
     scale: get("scale") === "linear" ? "linear" : "log",
     norm: compared(get("norm"), range, skipsPunctuation),
@@ -108,6 +111,13 @@ const wordsOf = async (pieces, way) => {
   if (!way || !pieces.continues.includes(1)) return null;
   await Promise.all([later(), load("assets/words.js")]);
   return mergedWords().WAYS.includes(way) ? mergedWords().merge(pieces, way) : null;
+};
+
+// What the prediction depends on, where it was measured. Its scripts load only then.
+const evidenceOf = async ({ evidence, tokens, special }) => {
+  if (!evidence) return null;
+  await load("assets/document_evidence.js");
+  return tokenEvidence().load(evidence, tokens, special);
 };
 
 // Waits until the drawing is on the screen. A hidden page is never painted, so the wait has an end.
@@ -124,7 +134,11 @@ const start = async () => {
   pristine = document.documentElement.cloneNode(true);
   const payload = { ...pageData.shared, ...JSON.parse(byId("payload").textContent) };
   const state = addressState.create({ ...DEFAULTS, ...MAPS });
-  const pieces = await attention.load(payload, byId("text").textContent);
+  const [pieces, evidence] = await Promise.all([
+    attention.load(payload, byId("text").textContent),
+    evidenceOf(payload),
+  ]);
+  pieces.evidence = evidence;
   const words = await wordsOf(pieces, state.get("words"));
   if (asksForLater(state)) await later();
   const doc = words?.doc ?? pieces;

@@ -6,6 +6,7 @@ import { pinnedRows } from "./pinned_rows.js";
 import { stats } from "./stats.js";
 
 const textMarks = late("textMarks");
+const tokenEvidence = late("tokenEvidence");
 
 const build = (place, doc) => {
   const spans = [];
@@ -49,12 +50,12 @@ export const documentText = {
     let at = -1;
     let [drawn, lined] = ["", false];
     return {
-      draw: ({ measure, colours, pinned, skipsPunctuation }) => {
+      draw: ({ measure, evidence, colours, pinned, skipsPunctuation }) => {
         const marks = pinned.filter(({ underline, highlight }) => underline || highlight);
         // The mean of pins depends on all of them.
         const used = [measure, ...marks.map(({ key }) => key)].includes("pinned") ? pinned : marks;
         const waits = marks.length && !textMarks();
-        const now = `${measure} ${colours.dark} ${skipsPunctuation} ${pinnedRows.write(used)} ${waits}`;
+        const now = `${evidence || measure} ${colours.dark} ${skipsPunctuation} ${pinnedRows.write(used)} ${waits}`;
         if (drawn === now) return;
         drawn = now;
         const shades = strengths(attention.measured(doc, measure), doc.skipped);
@@ -63,9 +64,10 @@ export const documentText = {
           !doc.skipped[token] && shades[token] * most > 2
             ? `rgb(${colours.dark ? "214 140 20" : "255 184 46"} / ${Math.round(shades[token] * most)}%)`
             : "";
+        const signed = evidence && tokenEvidence().shade(doc, evidence);
         const marked = marks.length ? textMarks()?.of(doc, marks, colours) : null;
         spans.forEach((span, token) => {
-          span.style.backgroundColor = (marked?.ground || shade)(token);
+          span.style.backgroundColor = (marked?.ground || signed || shade)(token);
           if (marked || lined) span.style.boxShadow = marked?.lines(token) ?? "";
         });
         lined = Boolean(marked);

@@ -7,7 +7,8 @@ import { sequenceRows } from "../document_views/sequence_rows.js";
 import { csv } from "../exports/csv.js";
 
 const { quoted, file } = csv;
-const written = (value) => String(Number(value.toPrecision(4)));
+// Empty where nothing was measured.
+const written = (value) => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(4))));
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 const tokenTable = (doc, titles, cells) =>
@@ -29,8 +30,9 @@ const seriesUnit = ({ normed, norm }) => unitOf(normed && norm.unit);
 
 const TABLES = {
   text: ({ doc, view }) => {
-    const numbers = attention.measured(doc, view.measure);
-    return tokenTable(doc, [view.measure], (token) => [written(numbers[token])]);
+    const measure = view.evidence || view.measure;
+    const numbers = attention.measured(doc, measure);
+    return tokenTable(doc, [measure], (token) => [written(numbers[token])]);
   },
   series: ({ doc, view }) => {
     const value = view.normed ? view.norm.number : doc.value;

@@ -21,6 +21,7 @@ import { strip } from "./strip.js";
 import { zoomKeys } from "./zoom_keys.js";
 import { spread } from "./spread.js";
 
+const classChanges = late("classChanges");
 const exportPanel = late("exportPanel");
 const headList = late("headList");
 const mergedWords = late("mergedWords");
@@ -61,18 +62,19 @@ const listen = ({ doc, words, state, zoom, toggle }) => {
 };
 
 // Offers the pinned heads after the measures over heads.
-const fillMeasures = (select, doc, pins, measure) => {
+const fillMeasures = (select, doc, pins, measure, evidence) => {
   const heads = [
     ...new Set([
       ...pins.filter(({ row }) => row >= 0).map(({ key }) => key),
       ...(doc.aggregates[measure] ? [] : [measure]),
     ]),
   ];
-  const offered = [...select.options].slice(doc.overHeads.length + doc.measures.length + 1);
+  const first = doc.overHeads.length + doc.measures.length + measures.ofEvidence(doc).length + 1;
+  const offered = [...select.options].slice(first);
   offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
   const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
   select.append(...missing.map((key) => new Option(`head ${doc.name(attention.rowOf(doc, key))}`, key)));
-  select.value = measure;
+  select.value = evidence || measure;
 };
 
 // The links to the previous and next document keep the chosen view.
@@ -105,9 +107,10 @@ const showUse = ({ name }) => {
 // Shows the state of the address in the switches.
 const shown =
   (page) =>
-  ({ measure, pinned, span, norm, normed }) => {
+  ({ measure, evidence, pinned, span, norm, normed }) => {
     const { doc, state } = page;
-    if (doc.measures.length) byId("agreement").textContent = measures.agreement(page, measure);
+    const agreement = byId("agreement");
+    if (agreement) agreement.textContent = measures.agreement(page, evidence || measure);
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
     const none = normed && attention.rowOf(doc, measure) < 0 && !spread.NAMES.includes(measure);
     byId("series-measure").textContent = none
@@ -120,7 +123,7 @@ const shown =
     });
     showSwitches(state);
     showUse(norm);
-    fillMeasures(byId("measure"), doc, pinned, measure);
+    fillMeasures(byId("measure"), doc, pinned, measure, evidence);
     passOn();
   };
 
@@ -195,6 +198,8 @@ export const addControls = (page) => {
     choose: zoom,
   });
   views.inspector = inspector.create(doc);
+  if (doc.evidence)
+    views.classChanges = classChanges().create(document.querySelector(".inspector"), doc, payload.labels);
   views.controls = { draw: shown(page) };
   views.pinNote = pinNote.create(byId("head-chooser"), page);
   views.spoken = spoken(byId("inspector-spoken"), doc);

@@ -1,21 +1,30 @@
 // The measures to choose from, including those of full mode, and the rank correlation of a measure with self-attention.
 
 import { element } from "../core/element.js";
+import { late } from "../core/late.js";
 import { attention } from "../document/attention.js";
 import { headStats } from "./head_stats.js";
 
+const tokenEvidence = late("tokenEvidence");
+
 const LABELS = { received: "attention received", rollout: "attention rollout", "norm-weighted": "norm-weighted share" };
 
-// In full mode, adds a place for the text of `agreement`.
-const offer = ({ overHeads, measures, lite }) => {
+// Measures of what the prediction depends on, with their names.
+const ofEvidence = (doc) => (doc.evidence ? tokenEvidence().named(doc) : []);
+
+// Adds a place for the text of `agreement` where there is something to compare self-attention with.
+const offer = (doc) => {
+  const { overHeads, measures, lite } = doc;
   const { rowName } = attention;
   const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
   row.append(...[...overHeads, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
   shade.append(
     ...measures.map((name) => new Option(LABELS[name], name)),
+    ...ofEvidence(doc).map(([name, label]) => new Option(label, name)),
     new Option(`mean over pinned ${lite ? "layers" : "heads"}`, "pinned"),
   );
-  if (measures.length) shade.closest("label").before(Object.assign(element("output"), { id: "agreement" }));
+  if (measures.length || doc.evidence)
+    shade.closest("label").before(Object.assign(element("output"), { id: "agreement" }));
 };
 
 // The mean over the pinned heads that are shown; there is no such row without any.
@@ -47,4 +56,4 @@ const agreement = ({ doc, words }, measure) => {
         `over ${counted[0].length} ${words ? "words" : "tokens"}`;
 };
 
-export const measures = { offer, ofPins, rows, agreement };
+export const measures = { offer, ofEvidence, ofPins, rows, agreement };

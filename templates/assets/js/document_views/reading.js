@@ -25,8 +25,11 @@ const ofHead = (doc, row, token) => {
   return number(known ?? doc.value(row, token), known === undefined);
 };
 
+const signed = (value) => (Number.isNaN(value) ? "–" : formats.significant(value).replace(/^-/, "−"));
+
 // The value of a measure ("mean", ...) or a head ("5.7").
 const of = (doc, measure, token) => {
+  if (doc.evidence?.signed[measure]) return signed(doc.evidence.signed[measure][token]);
   const row = attention.rowOf(doc, measure);
   return row >= 0
     ? ofHead(doc, row, token)

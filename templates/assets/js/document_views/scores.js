@@ -7,7 +7,8 @@ export const scores = (place, doc) => {
   const spans = place.querySelectorAll(".tk");
   let drawn = null;
   return {
-    draw: ({ measure, scores: shown }) => {
+    draw: ({ measure: plotted, evidence, scores: shown }) => {
+      const measure = evidence || plotted;
       const numbers = shown === "1" ? attention.measured(doc, measure) : null;
       if (numbers === drawn) return;
       drawn = numbers;

@@ -1,9 +1,12 @@
 // The rows of the token-by-token view, and how each cell is drawn.
 
+import { late } from "../core/late.js";
 import { stats } from "../document/stats.js";
 import { headStats } from "./head_stats.js";
 import { measures } from "./measures.js";
 import { spread } from "./spread.js";
+
+const evidenceRows = late("evidenceRows");
 
 const VARIED = 10;
 
@@ -137,6 +140,7 @@ const ROWS = {
   layers: layerRows,
   heads: allRows,
   aggregates: aggregateRows,
+  evidence: (doc, view) => (doc.evidence ? evidenceRows() : layerRows)(doc, view),
   varied: (doc, view) => chosenRows(doc, view, mostVaried(doc)),
 };
 
@@ -169,7 +173,8 @@ const fill = (select, doc) => {
     made.append(...choices.map(option));
     return made;
   };
-  select.replaceChildren(...CHOICES.map(option), ...groups(doc).map(group));
+  const evidence = doc.evidence ? [["evidence", "what the prediction depends on"]] : [];
+  select.replaceChildren(...[...CHOICES, ...evidence].map(option), ...groups(doc).map(group));
 };
 
 export const sequenceRows = { fill, rowsOf, mostVaried };

@@ -1,7 +1,10 @@
 // Describes the cursor for screen readers: the held token, and the position of the arrow keys in the heat map.
 
+import { late } from "../core/late.js";
 import { hiddenTexts } from "./hidden_texts.js";
 import { reading } from "./reading.js";
+
+const classChanges = late("classChanges");
 
 export const spoken = (place, doc) => ({
   cursor: ({ token, row, held }) => {
@@ -15,6 +18,8 @@ export const spoken = (place, doc) => ({
             `token ${token}`,
             `mean ${number(doc.aggregates.mean[token], doc.rough?.(token))}`,
           ];
+    const told = token >= 0 && doc.evidence && classChanges().told(doc, token);
+    if (told) parts.push(told);
     if (row >= 0)
       parts.push(
         `${doc.name(row)} ${token < 0 ? `mean ${number(doc.headMeans[row], true)}` : ofHead(doc, row, token)}`,

@@ -15,7 +15,7 @@ const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
 
 // One test per filter that is set. The search, which reads texts, comes last.
-const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, confidence, length }) => {
+const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, evidence, confidence, length }) => {
   const [surest, least] = [(confidence?.[1] ?? 100) / 100, (confidence?.[0] ?? 0) / 100];
   const [shortest, longest] = [length?.[0] ?? 0, length?.[1] ?? Infinity];
   return [
@@ -25,6 +25,7 @@ const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, conf
       ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
     group && ((i) => rows.group[i] === group - 1),
     maps && ((i) => rows.maps[i]),
+    evidence && ((i) => rows.evidence[i]),
     confidence && ((i) => rows.confidence[i] >= least && rows.confidence[i] <= surest),
     length && ((i) => rows.tokens[i] >= shortest && rows.tokens[i] <= longest),
     query && ((i) => lower.at(i).includes(query)),
@@ -157,7 +158,7 @@ const leaveTrail = (found, active) => {
 const RANGES = { confidence: ["confidence-from", "confidence-to"], length: ["length-from", "length-to"] };
 
 // The filters that the page offers. A link may ask for a class that does not exist.
-const asked = (state, fields, withMaps) => {
+const asked = (state, fields, boxes) => {
   const filter = Object.fromEntries(
     ["q", "gold", "predicted", "outcome", "group"].map((key) => [
       key,
@@ -165,12 +166,12 @@ const asked = (state, fields, withMaps) => {
     ]),
   );
   for (const key of Object.keys(RANGES)) filter[key] = range(state.get(key));
-  filter.maps = withMaps !== null && state.get("maps") === "yes";
+  for (const [key, box] of Object.entries(boxes)) filter[key] = box !== null && state.get(key) === "yes";
   return filter;
 };
 
-const showFilter = (filter, fields, withMaps) => {
-  if (withMaps) withMaps.checked = filter.maps;
+const showFilter = (filter, fields, boxes) => {
+  for (const [key, box] of Object.entries(boxes)) if (box) box.checked = filter[key];
   for (const [key, field] of Object.entries(fields)) if (field.value !== filter[key]) field.value = filter[key];
   for (const [key, ids] of Object.entries(RANGES))
     ids.forEach((id, end) => {
@@ -179,10 +180,11 @@ const showFilter = (filter, fields, withMaps) => {
     });
 };
 
-const listen = (state, fields, withMaps, scores) => {
+const listen = (state, fields, boxes, scores) => {
   for (const [key, field] of Object.entries(fields))
     field.addEventListener("input", () => state.set({ [key]: field.value }));
-  withMaps?.addEventListener("change", (event) => state.set({ maps: event.target.checked ? "yes" : "" }));
+  for (const [key, box] of Object.entries(boxes))
+    box?.addEventListener("change", () => state.set({ [key]: box.checked ? "yes" : "" }));
   for (const [key, ids] of Object.entries(RANGES))
     for (const id of ids)
       byId(id).addEventListener("input", () => {
@@ -207,6 +209,7 @@ const start = () => {
     outcome: "",
     group: "",
     maps: "",
+    evidence: "",
     confidence: "",
     length: "",
     sort: "",
@@ -218,10 +221,10 @@ const start = () => {
     outcome: byId("filter-outcome"),
     group: byId("filter-group"),
   };
-  const withMaps = byId("filter-maps");
+  const boxes = { maps: byId("filter-maps"), evidence: byId("filter-evidence") };
   const scores = byId("score");
   const titles = Object.fromEntries([...scores.options].map(({ value, text }) => [value, text]));
-  // Without gold labels or maps there is nothing to filter by, and the page has no such fields.
+  // Without gold labels, maps or evidence there is nothing to filter by, and the page has no such fields.
   const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
   for (const select of [fields.gold, fields.predicted].filter(Boolean))
     labels.forEach((name, i) => select.append(new Option(name, i)));
@@ -238,9 +241,9 @@ const start = () => {
       state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
   });
   const draw = () => {
-    const filter = asked(state, fields, withMaps);
+    const filter = asked(state, fields, boxes);
     query = search.query(filter.q);
-    showFilter(filter, fields, withMaps);
+    showFilter(filter, fields, boxes);
     const descending = state.get("sort").startsWith("-");
     const column = columns.find((c) => c.name === nameOf(state.get("sort")));
     if (column && titles[column.name]) score = column.name;
@@ -255,7 +258,7 @@ const start = () => {
     leaveTrail(found, found.length < total || column);
     table.show(found, column?.name, descending);
   };
-  listen(state, fields, withMaps, scores);
+  listen(state, fields, boxes, scores);
   state.subscribe(draw);
   draw();
   lower.go();

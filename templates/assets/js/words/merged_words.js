@@ -97,6 +97,8 @@ const merge = (whole, way) => {
     punctuation: pick(whole.punctuation),
     skipped: pick(whole.special),
     continues: new Uint8Array(firsts.length),
+    // Pieces are left out one by one.
+    evidence: null,
     windows: whole.windows.map((token) => wordOf[token]),
     named: (word) => (single(word) ? whole.named(firsts[word]) : undefined),
     rough: whole.lite || way === "first" ? undefined : (word) => !single(word),
