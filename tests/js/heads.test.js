@@ -51,24 +51,24 @@ test("equal numbers have one colour", () => {
 });
 
 test("values around 0 have a colour on each side, as strong as they are far from it", () => {
-  const now = { negative: "#d50000", paper: "#ffffff", positive: "#0000b2", line: "none" };
+  const now = { dark: false, paper: "#ffffff", line: "none" };
   const { colour, words, legend } = headsPage.colouring({ values: [-0.1, 0, null, 0.4], diverging: true }, now);
   const channels = (value) => colour(value).match(/\d+/g).map(Number);
-  assert.deepEqual(channels(0.4), [0, 0, 178]);
+  assert.deepEqual(channels(0.4), [0, 114, 178]);
   assert.ok(Math.min(...channels(0)) > 252);
-  const [red, green] = channels(-0.1);
-  assert.ok(red > 240 && green > 185 && green < 197, "a quarter of the way from paper to the other end");
+  const [red, green, blue] = channels(-0.1);
+  assert.ok(red > 240 && green > 210 && green < 219 && blue < 197, "a quarter of the way from paper to orange");
   assert.equal(colour(null), "none");
   assert.equal(words(null), "–");
   assert.deepEqual(
     legend.map(([, text]) => text),
     ["-0.40", "0.40"],
   );
-  assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(213, 0, 0\), .*rgb\(0, 0, 178\)\)$/);
+  assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(213, 94, 0\), .*rgb\(0, 114, 178\)\)$/);
 });
 
 test("nothing but zeros has the colour of 0", () => {
-  const now = { negative: "#d50000", paper: "#ffffff", positive: "#0000b2", line: "none" };
+  const now = { dark: false, paper: "#ffffff", line: "none" };
   const { colour } = headsPage.colouring({ values: [0, 0], diverging: true }, now);
   assert.match(colour(0), /^rgb\(25\d, 25\d, 25\d\)$/);
 });

@@ -62,10 +62,8 @@ const current = () => {
     paper: named("paper"),
     accent: named("accent"),
     cursor: named("cursor"),
-    positive: named("positive"),
-    negative: named("negative"),
     font: getComputedStyle(document.body).fontFamily,
   };
 };
 
-export const palette = { PINS, channels, ramp, placer, inkOn, current, isDark };
+export const palette = { PINS, ramp, placer, inkOn, current, isDark };
