@@ -178,7 +178,7 @@ def test_the_token_with_the_largest_fall_is_named(inputs: SiteInputs) -> None:
     word = row.text[row.starts[places[4]] : row.ends[places[4]]]
     assert f'Without <bdi class="token">{word}</bdi>' in told
     assert "by 60.0 percentage points, from 80 %" in told
-    assert "1 of them, masked alone, changes the predicted class." in told
+    assert "1 token, masked alone, changes the predicted class." in told
     assert told.endswith(sentences.no_gradient())
 
 
@@ -222,9 +222,9 @@ def test_the_largest_fall_stands_beside_the_median(changed: dict[str, Any], told
 def test_the_way_of_leaving_out_is_named() -> None:
     assert "tokens was deleted alone." in sentences.strongest_change(CHANGES, "delete")
     assert "tokens was hidden from attention alone." in sentences.strongest_change(CHANGES, "hide")
-    assert sentences.flips(CHANGES, "hide").startswith("None of them, hidden from attention alone, changes")
-    assert sentences.flips(replace(CHANGES, n_flips=1), "mask").startswith("1 of them, masked alone, changes")
-    assert sentences.flips(replace(CHANGES, n_flips=3), "delete").startswith("3 of them, deleted alone, change the")
+    assert sentences.flips(CHANGES, "hide").startswith("No token, hidden from attention alone, changes")
+    assert sentences.flips(replace(CHANGES, n_flips=1), "mask").startswith("1 token, masked alone, changes")
+    assert sentences.flips(replace(CHANGES, n_flips=3), "delete").startswith("3 tokens, deleted alone, change the")
 
 
 def test_a_document_without_left_out_tokens_says_why() -> None:
@@ -242,6 +242,12 @@ def test_colours_are_explained_where_there_are_any() -> None:
     )
     assert " or " not in sentences.shading(gradient=True, left_out=False)
     assert not sentences.shading(gradient=False, left_out=False)
+
+
+def test_bars_say_if_classes_are_left_out() -> None:
+    told = "If the token is deleted: change in percentage points"
+    assert sentences.changes_of_classes("delete", 5, 5) == told
+    assert sentences.changes_of_classes("delete", 6, 77) == f"{told}, 6 of 77 classes"
 
 
 def test_agreement_stands_beside_random_orders() -> None:

@@ -38,12 +38,12 @@ def test_tokens_are_shaded_by_sign_and_pointing_shows_each_class(
     assert channels(rising) == [213, 94, 0]
     page.locator(f"#text .tk[data-token='{falling}']").hover()
     until(page, f"document.querySelector('#inspector-place').textContent.startsWith('token {falling}')")
-    numbers = page.locator(".class-changes td:last-child").all_inner_texts()
+    numbers = page.locator(".inspector .class-changes td:last-child").all_inner_texts()
     assert numbers[0].replace("\u2212", "-") == f"{changes.min() * 100:.1f}"
     assert len(numbers) == len(row.probabilities)
-    assert page.locator(".class-changes i").first.evaluate("e => e.style.background") == "rgb(213, 94, 0)"
+    assert page.locator(".inspector .class-changes i").first.evaluate("e => e.style.background") == "rgb(213, 94, 0)"
     page.locator("#text .tk[data-token='0']").hover()
-    until(page, "document.querySelector('.class-changes td:last-child').textContent === '\u2013'")
+    until(page, "document.querySelector('.inspector .class-changes td:last-child').textContent === '\u2013'")
 
 
 def test_rows_of_evidence_are_offered_where_it_was_measured(site: Path, visitor: Visitor) -> None:
@@ -58,6 +58,22 @@ def test_rows_of_evidence_are_offered_where_it_was_measured(site: Path, visitor:
     assert page.locator("#rows").input_value() == "layers"
     assert page.locator("#measure").input_value() == "mean"
     assert page.locator(".class-changes").count() == 0
+
+
+def test_the_table_of_tokens_has_the_numbers(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, MEASURED)
+    assert inputs.evidence is not None
+    evidence = TokenEvidenceReader(inputs.evidence).of(row)
+    assert evidence is not None
+    assert evidence.gradient is not None
+    page = visitor(site).open(links.document(MEASURED))
+    page.locator("#token-list summary").click()
+    page.wait_for_selector("#token-list tbody tr")
+    titles = page.locator("#token-list thead th").all_inner_texts()
+    assert titles[-2:] == ["Gradient x input", "Fall without the token"]
+    cells = page.locator("#token-list tbody tr").nth(5).locator("td").all_inner_texts()
+    assert float(cells[-2].replace("\u2212", "-")) == pytest.approx(evidence.gradient[5], rel=0.06, abs=1e-4)
+    assert page.locator("#token-list tbody tr").first.locator("td").last.inner_text() == "\u2013"
 
 
 def test_merged_words_have_no_evidence(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:

@@ -56,9 +56,9 @@ def strongest_change(changes: Changes, removal: Removal) -> Markup:
 
 def flips(changes: Changes, removal: Removal) -> str:
     """Say how many tokens change the predicted class when they are left out alone."""
-    n_flips = count(changes.n_flips) if changes.n_flips else "None"
+    tokens = plural(changes.n_flips, "token") if changes.n_flips else "No token"
     verb = "changes" if changes.n_flips < 2 else "change"
-    return f"{n_flips} of them, {REMOVAL[removal]} alone, {verb} the predicted class."
+    return f"{tokens}, {REMOVAL[removal]} alone, {verb} the predicted class."
 
 
 def not_left_out(sample: EvidenceSample, *, too_short: bool) -> str:
@@ -98,6 +98,12 @@ def shading(*, gradient: bool, left_out: bool) -> Markup:
     return Markup(
         "Choose {} under <em>shaded by</em>: blue tokens speak for the predicted class, orange tokens against it."
     ).format(Markup(" or ").join(Markup("<em>{}</em>").format(choice) for choice in choices))
+
+
+def changes_of_classes(removal: Removal, n_shown: int, n_classes: int) -> str:
+    """Name the bars of the token under the cursor, and say how many classes they leave out."""
+    some = "" if n_shown == n_classes else f", {n_shown} of {n_classes} classes"
+    return f"If the token is {REMOVAL[removal]}: change in percentage points{some}"
 
 
 def agreement(n_tokens: int, removal: Removal) -> str:

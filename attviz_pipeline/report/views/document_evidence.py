@@ -36,10 +36,11 @@ class TauView:
 
 @dataclass(frozen=True)
 class DocumentEvidenceView:
-    """What the page shows; `told`, `shading` and `agreement` are sentences, `payload` is for the page's scripts."""
+    """What the page shows; `payload` is for the page's scripts, the others but `taus` are sentences."""
 
     told: Markup
     shading: Markup
+    classes_title: str
     agreement: str
     taus: list[TauView]
     payload: dict[str, Any]
@@ -60,6 +61,11 @@ def document_evidence_view(
     return DocumentEvidenceView(
         told=parts.said(_told(row, evidence, sample, study)),
         shading=sentences.shading(gradient=evidence.gradient is not None, left_out=left_out is not None),
+        classes_title=sentences.changes_of_classes(
+            removal, min(len(study.label_names), N_CLASSES), len(study.label_names)
+        )
+        if left_out is not None
+        else "",
         agreement=sentences.agreement(len(left_out.places), removal) if left_out is not None else "",
         taus=[TauView(score_title(tau.score, tau.layer), tau.tau) for tau in evidence.taus],
         payload=_payload(row, evidence, removal),

@@ -36,23 +36,30 @@ const rowOf = (name) => {
   return { row, bar, number };
 };
 
-const create = (place, doc, labels) => {
-  const { changes, removal } = doc.evidence;
+// The page has a place for the bars below the text. Where there is room, they are beside it, too.
+const create = (inspector, doc, labels) => {
+  const { changes } = doc.evidence;
+  const below = document.getElementById("class-changes");
   if (!changes) return {};
-  const details = Object.assign(element("details", "class-changes"), { open: matchMedia(WIDE).matches });
-  const all = changes.length === labels.length ? "" : `, ${changes.length} of ${labels.length} classes`;
-  details.append(element("summary", "", `If the token is ${WAYS[removal]}: change in percentage points${all}`));
-  const made = changes.map(({ number }) => rowOf(labels[number]));
-  const table = element("table");
-  table.append(...made.map(({ row }) => row));
-  details.append(table);
-  place.append(details);
+  const places = [below];
+  if (matchMedia(WIDE).matches) {
+    places.push(Object.assign(element("details", "class-changes"), { open: true }));
+    places[1].append(element("summary", "", below.textContent));
+    inspector.append(places[1]);
+  }
+  const made = places.flatMap((place) => {
+    const rows = changes.map(({ number }) => rowOf(labels[number]));
+    const table = element("table");
+    table.append(...rows.map(({ row }) => row));
+    place.append(table);
+    return rows;
+  });
   const most = Math.max(...changes.flatMap(({ values }) => Array.from(values, (value) => Math.abs(value) || 0)));
   return {
     cursor: ({ token }) =>
       made.forEach(({ bar, number }, i) => {
         const measured = token >= 0 && !doc.special[token];
-        const change = measured ? changes[i].values[token] : 0;
+        const change = measured ? changes[i % changes.length].values[token] : 0;
         const { start, width } = span(change, most);
         const background = tokenEvidence.colour(change);
         Object.assign(bar.style, { insetInlineStart: `${start}%`, width: `${width}%`, background });

@@ -2,15 +2,17 @@
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
+import { measures } from "../document_views/measures.js";
 import { reading } from "../document_views/reading.js";
 
 const MOST_ROWS = 5000;
 
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
-const headRow = ({ columns, measures }) => {
+const headRow = (doc) => {
   const row = element("tr");
-  const titles = ["token", "position", ...columns, "max in", ...measures].map(capital);
+  const evidence = measures.ofEvidence(doc).map(([, label]) => label);
+  const titles = ["token", "position", ...doc.columns, "max in", ...doc.measures, ...evidence].map(capital);
   row.append(
     ...titles.map((title) =>
       Object.assign(element("th", ["Token", "Max in"].includes(title) ? "text" : "", title), { scope: "col" }),
@@ -31,6 +33,7 @@ const tokenRow = (doc, token) => {
     ...numbers(doc.columns),
     element("td", "text", doc.lite ? "" : doc.name(doc.extremes().highest[token])),
     ...numbers(doc.measures),
+    ...measures.ofEvidence(doc).map(([key]) => element("td", "", reading.of(doc, key, token))),
   );
   return row;
 };

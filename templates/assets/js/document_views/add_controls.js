@@ -200,6 +200,7 @@ export const addControls = (page) => {
   views.inspector = inspector.create(doc);
   if (doc.evidence)
     views.classChanges = classChanges().create(document.querySelector(".inspector"), doc, payload.labels);
+  else byId("class-changes")?.remove();
   views.controls = { draw: shown(page) };
   views.pinNote = pinNote.create(byId("head-chooser"), page);
   views.spoken = spoken(byId("inspector-spoken"), doc);

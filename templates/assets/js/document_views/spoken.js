@@ -18,7 +18,7 @@ export const spoken = (place, doc) => ({
             `token ${token}`,
             `mean ${number(doc.aggregates.mean[token], doc.rough?.(token))}`,
           ];
-    const told = token >= 0 && doc.evidence && classChanges().told(doc, token);
+    const told = token >= 0 && row < 0 && doc.evidence && classChanges().told(doc, token);
     if (told) parts.push(told);
     if (row >= 0)
       parts.push(
