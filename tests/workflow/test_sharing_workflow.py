@@ -55,6 +55,8 @@ def shared_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     study["redaction"] = {"mode": "hash", "key_file": "study.key", "min_document_frequency": 2}
     study["publish"] = {"forbidden": ["Wolpertinger"]}
+    study["evidence"] = {"enabled": True, "max_documents": 8, "leave_one_out_documents": 2, "ablation_documents": 4}
+    study["evidence"] |= {"cumulative_documents": 4, "random_rankings": 1}
     (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     git(folder, "init", "--quiet", "--bare", "remote.git")
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -69,14 +71,16 @@ def test_no_file_of_the_site_holds_a_planted_word(shared_study: Path) -> None:
     results = shared_study / "results" / "tiny"
     assert leaks(results / "site", [*SECRETS, "zurnberg42", KEY.decode(), "Wolpertinger"]) == []
     assert leaks(results / "figures", SECRETS) == []
+    assert (results / "site" / "evidence.html").is_file()
+    assert leaks(results / "evidence", SECRETS) == []
     assert len(list((results / "redacted").glob("*.parquet"))) == 2
     assert not (results / "maps").exists()
 
 
-def test_rules_behind_extraction_read_no_words() -> None:
+def test_rules_behind_the_model_read_no_words() -> None:
     holding_words = re.compile(r"\{RESULTS\}/(attention|shards|maps|dataset/documents)\b")
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        if path.stem not in {"dataset", "model", "attention", "import", "redaction"}:
+        if path.stem not in {"dataset", "model", "attention", "evidence", "import", "redaction"}:
             found = holding_words.findall(path.read_text(encoding="utf-8").rpartition('"""')[2])
             assert not found, f"{path.name} reads {found}: read ATTENTION, which share-safe mode redacts"
 
