@@ -103,8 +103,9 @@ class _Job:
         problems = [
             *self.listed.problems,
             *checks.size_problems(self.listed, 0, self.limits),
-            *checks.content_problems(self.site, list(self.listed.sizes), needles),
+            # Before broken links: a damaged page has many.
             *self._changed(),
+            *checks.content_problems(self.site, list(self.listed.sizes), needles),
             *self._stale(),
         ]
         if problems:

@@ -74,7 +74,7 @@ def test_a_page_holds_the_measures_behind_the_aggregates(inputs: SiteInputs, sit
 
 @pytest.mark.browser
 def test_a_page_without_full_mode_knows_nothing_of_them(tmp_path: Path, visitor: Visitor) -> None:
-    inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False)
+    inputs = write_site_inputs(tmp_path / "inputs", n_documents=2, n_shards=1, full=False, evidence=False)
     write_site(site_settings(), inputs, tmp_path / "site")
     content, row = page_payload(tmp_path / "site", 1), row_at(inputs, 1)
     assert "measures" not in content

@@ -33,7 +33,7 @@ def test_both_ways_give_the_same_logits(architecture: str) -> None:
     naive = read(classifier, cached=False)
 
     for one, other in zip(read(classifier), naive, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
     assert naive.without_head.shape == (N_LAYERS, 4, 2)
     assert (naive.without_head - naive.whole).abs().amax(dim=-1).min() > 0
     [window] = make_windows(9)
@@ -49,12 +49,12 @@ def test_rows_are_heads_and_the_last_row_is_the_layer() -> None:
         gates[layer, 0, head] = 0
         with torch.inference_mode():
             [expected] = classifier.forward(windows, Setting(gates, None, 0))
-        torch.testing.assert_close(found.without_head[layer, head], expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(found.without_head[layer, head], expected, rtol=1e-6, atol=1e-6)
     gates = classifier.open_gates(1)
     gates[1] = 0
     with torch.inference_mode():
         [expected] = classifier.forward(windows, Setting(gates, None, 0))
-    torch.testing.assert_close(found.without_layer[1], expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.without_layer[1], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_skipped_layers_do_not_run() -> None:
@@ -100,7 +100,7 @@ def test_mean_outputs_are_those_over_all_tokens(architecture: str) -> None:
         [expected] = classifier.forward(windows[:1], Setting(gates, means, 0))
 
     found = read(classifier, how="mean")
-    torch.testing.assert_close(found.without_head[1, 2], expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.without_head[1, 2], expected, rtol=1e-6, atol=1e-6)
     assert (found.without_head - read(classifier).without_head).abs().max() > 1e-4
 
 
@@ -119,7 +119,7 @@ def test_what_does_not_fit_into_memory_is_read_in_parts(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(GatedClassifier, "forward", run_out)
     for one, other in zip(ablation.each_head(windows[0], lambda _n: None), expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
     assert sizes[:4] == [1, 5, 2, 2]
 
 

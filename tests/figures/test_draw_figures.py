@@ -336,7 +336,9 @@ class TestPredictions:
         assert "in 95 % of simulations" in figures["reliability"]["caption"]
         assert "without intervals" in figures["reliability"]["caption"]
         assert content["scores"]["macro_f1"]["low"] is None
-        assert "no interval: too few input rows or mistakes" in figures["confusion"]["caption"]
+        assert (
+            "no interval, as a class has too few input rows, or mistakes are too few" in figures["confusion"]["caption"]
+        )
         assert "always predicting the largest class would give" in figures["confusion"]["caption"]
 
     def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:

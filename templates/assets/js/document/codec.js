@@ -64,10 +64,6 @@ const aggregates = async (part, names, tokens) => {
   };
 };
 
-// Numbers of either sign, in equal steps.
-const signed = async ({ scale, codes }) =>
-  Float64Array.from(new Int16Array(await inflate(codes)), (code) => (code * scale) / 32767);
-
 // Starts and ends in UTF-16 units, from pairs of gap and length.
 const offsets = async (text) => {
   const pairs = new Int32Array(await inflate(text));
@@ -80,4 +76,4 @@ const offsets = async (text) => {
   return { starts, ends };
 };
 
-export const codec = { inflate, valueTable, attention, aggregates, values, signed, offsets };
+export const codec = { inflate, valueTable, attention, aggregates, values, offsets };

@@ -28,7 +28,8 @@ const told = ({ evidence, special }, token) =>
 
 const rowOf = (name) => {
   const [row, bar, track] = [element("tr"), element("i"), element("td", "change-bar")];
-  const title = Object.assign(element("th"), { scope: "row" });
+  const title = element("th");
+  title.scope = "row";
   title.append(element("bdi", "", clip(name, NAME)));
   track.append(bar);
   const number = element("td");

@@ -18,8 +18,8 @@ const rowOf = (doc, colours, [name, title]) => {
       context.fillStyle = colours.line;
       context.fillRect(x, y + half, width, 1);
       context.fillStyle = tokenEvidence.colour(strength);
-      if (strength > 0) context.fillRect(x, y + half * (1 - strength), width, half * strength);
-      if (strength < 0) context.fillRect(x, y + half + 1, width, half * -strength);
+      const top = strength > 0 ? half * (1 - strength) : half + 1;
+      context.fillRect(x, y + top, width, half * Math.abs(strength));
     },
   };
 };

@@ -3,24 +3,26 @@
 import { palette } from "../core/palette.js";
 import { codec } from "../document/codec.js";
 
-const GRADIENT = "gradient";
-const WITHOUT = "without";
-const LABELS = { [GRADIENT]: "gradient x input", [WITHOUT]: "fall without the token" };
+const LABELS = { gradient: "gradient x input", without: "fall without the token" };
+
+// Numbers of either sign, in equal steps.
+const decoded = async ({ scale, codes }) =>
+  Float64Array.from(new Int16Array(await codec.inflate(codes)), (code) => (code * scale) / 32767);
 
 // From a page's payload: `signed` measures by name, each [token], and the changes of each class without a token.
 // Special tokens are never left out: they have NaN.
 const load = async ({ gradient, left_out: leftOut, removal }, tokens, special) => {
   const signed = { __proto__: null };
-  if (gradient) signed[GRADIENT] = await codec.signed(gradient);
+  if (gradient) signed.gradient = await decoded(gradient);
   if (!leftOut) return { signed, changes: null, removal };
-  const numbers = await codec.signed(leftOut);
-  const changes = leftOut.classes.map((number, i) => ({
-    number,
-    values: numbers.subarray(i * tokens, (i + 1) * tokens),
-  }));
-  for (const { values } of changes) special.forEach((token) => (values[token] = NaN));
+  const numbers = await decoded(leftOut);
+  const changes = leftOut.classes.map((number, i) => {
+    const values = numbers.subarray(i * tokens, (i + 1) * tokens);
+    special.forEach((token) => (values[token] = NaN));
+    return { number, values };
+  });
   // The predicted class comes first.
-  signed[WITHOUT] = changes[0].values.map((change) => 0 - change);
+  signed.without = changes[0].values.map((change) => 0 - change);
   return { signed, changes, removal };
 };
 
