@@ -11,6 +11,16 @@ def table_path(folder: Path, name: str) -> Path:
 
 
 @dataclass(frozen=True)
+class _Tables:
+    """Tables in one folder; each field is named after its schema."""
+
+    @classmethod
+    def below(cls, folder: Path) -> Self:
+        """Name the files as the workflow does: `<field>.parquet`."""
+        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
 class StatisticsPaths:
     """The files that `aggregate_dataset` writes and the site reads; each field is named after its schema."""
 
@@ -63,7 +73,7 @@ class MeasurePaths:
 
 
 @dataclass(frozen=True)
-class TermPaths:
+class TermPaths(_Tables):
     """The files that describe terms and compare classes; each field is named after its schema."""
 
     vocabulary: Path
@@ -75,14 +85,9 @@ class TermPaths:
     class_heads: Path
     class_terms: Path
 
-    @classmethod
-    def below(cls, folder: Path) -> Self:
-        """Name the files as the workflow does: `<field>.parquet`."""
-        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})
-
 
 @dataclass(frozen=True)
-class EvidencePaths:
+class EvidencePaths(_Tables):
     """The tables of evidence, in the order of the option `--evidence`; each field is named after its schema."""
 
     gradients: Path
@@ -95,21 +100,11 @@ class EvidencePaths:
     ablation_curves: Path
     head_importance: Path
 
-    @classmethod
-    def below(cls, folder: Path) -> Self:
-        """Name the files as the workflow does: `<field>.parquet`."""
-        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})
-
 
 @dataclass(frozen=True)
-class ComparisonPaths:
+class ComparisonPaths(_Tables):
     """The files that `compare_heads` writes; each field is named after its schema."""
 
     head_pairs: Path
     head_clusters: Path
     fuji_curves: Path
-
-    @classmethod
-    def below(cls, folder: Path) -> Self:
-        """Name the files as the workflow does: `<field>.parquet`."""
-        return cls(**{field.name: table_path(folder, field.name) for field in fields(cls)})

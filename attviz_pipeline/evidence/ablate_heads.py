@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import EvidenceSettings
 from attviz_pipeline.evidence.ablation import Ablation
 from attviz_pipeline.evidence.classifier import open_classifier
@@ -82,13 +83,9 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
         "prefix_cache": ablation is not None and ablation.is_cached,
     }
     if ablation is not None:
-        n_windows, n_cut = (sum(len(one.windows) for one in documents) for documents in (each, many))
-        n_settings = evidence.cumulative_sizes * (evidence.random_rankings + 3)
-        n_passes = ablation.cost_per_window * n_windows + n_settings * n_cut
-        classifier.log_cost("ablate_heads", n_passes, windows)
+        classifier.log_cost("ablate_heads", _n_passes(each, many, ablation, evidence), windows)
     rows = [] if ablation is None else list(_each_rows(each, ablation))
-    columns = {name: [row[name] for row in rows] for name in evidence_schemas.DOCUMENT_ABLATIONS.arrow.names}
-    files.write_table(ablations, evidence_schemas.DOCUMENT_ABLATIONS, columns, facts)
+    _write(ablations, evidence_schemas.DOCUMENT_ABLATIONS, rows, facts)
 
     held_out = {document.row["position"] for document in many}
     mean = files.read_table(heads, statistics_schemas.HEADS, ["mean"])["mean"].to_numpy()
@@ -96,21 +93,13 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
     orders = list(head_orders(rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
     cut = [] if ablation is None else list(_cut_rows(many, orders, ablation, classifier.n_heads, evidence))
     facts |= {
-        "orders": [
-            {
-                "order": order.name,
-                "draw": order.draw,
-                "heads": [divmod(head, classifier.n_heads) for head in order.heads],
-            }
-            for order in orders
-        ],
+        "orders": [_described(order, classifier.n_heads) for order in orders],
         "held_out": {
             "measured": any(row["position"] not in held_out for row in rows),
             "gradient": any(row["position"] not in held_out for row in of_gradients),
         },
     }
-    columns = {name: [row[name] for row in cut] for name in evidence_schemas.CUMULATIVE_ABLATIONS.arrow.names}
-    files.write_table(cumulative, evidence_schemas.CUMULATIVE_ABLATIONS, columns, facts)
+    _write(cumulative, evidence_schemas.CUMULATIVE_ABLATIONS, cut, facts)
 
 
 def draw_parts(sample: pa.Table, evidence: EvidenceSettings, seed: int) -> tuple[pa.Table, pa.Table]:
@@ -128,6 +117,23 @@ def draw_parts(sample: pa.Table, evidence: EvidenceSettings, seed: int) -> tuple
     others = sample.filter(pc.invert(pc.is_in(sample["position"], many["position"].combine_chunks())))
     enough = others.num_rows >= min(evidence.ablation_documents, sample.num_rows)
     return draw_sample(others if enough else sample, evidence.ablation_documents, seed), many
+
+
+def _n_passes(
+    each: Sequence[SampledDocument], many: Sequence[SampledDocument], ablation: Ablation, evidence: EvidenceSettings
+) -> float:
+    """Forward passes of the whole stage; in practice some sets of heads are the same, so it is at most this."""
+    n_windows, n_cut = (sum(len(one.windows) for one in documents) for documents in (each, many))
+    n_settings = evidence.cumulative_sizes * (evidence.random_rankings + 3)
+    return ablation.cost_per_window * n_windows + n_settings * n_cut
+
+
+def _described(order: Order, n_heads: int) -> dict[str, Any]:
+    return {"order": order.name, "draw": order.draw, "heads": [divmod(head, n_heads) for head in order.heads]}
+
+
+def _write(path: Path, schema: Schema, rows: Sequence[Row], facts: dict[str, Any]) -> None:
+    files.write_table(path, schema, {name: [row[name] for row in rows] for name in schema.arrow.names}, facts)
 
 
 def _each_rows(documents: Sequence[SampledDocument], ablation: Ablation) -> Iterator[Row]:

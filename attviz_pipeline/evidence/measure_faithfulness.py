@@ -89,8 +89,7 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
     classifier = open_classifier(checkpoint, model_card, settings.attention)
     n_passes = sum(trial.variants.n_passes for trial in trials)
     classifier.log_cost("measure_faithfulness", n_passes, [window for one in documents for window in one.windows])
-    for name, reason in tables.unavailable.items():
-        logger.warning("the faithfulness of `%s` is not measured: %s", name, reason)
+    tables.warn_of_unavailable()
     facts = {
         "n_layers": model_card["n_layers"],
         "model": model_card["sha256"],
@@ -101,16 +100,15 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
         "removal": remover.how,
         "n_too_short": sample.num_rows - len(documents),
     }
+    schema = evidence_schemas.DOCUMENT_FAITHFULNESS
     with (
         Progress(total=n_passes, label="measure_faithfulness", unit="forward passes") as progress,
-        files.TableWriter(faithfulness, evidence_schemas.DOCUMENT_FAITHFULNESS, facts) as writer,
+        files.TableWriter(faithfulness, schema, facts) as writer,
     ):
         for trial in trials:
             whole, without = trial.variants.read(classifier, progress.advance)
             rows = list(trial.rows(whole, without, tables.leave_one_out(trial.document)))
-            writer.write(
-                {name: [row[name] for row in rows] for name in evidence_schemas.DOCUMENT_FAITHFULNESS.arrow.names}
-            )
+            writer.write({name: [row[name] for row in rows] for name in schema.arrow.names})
 
 
 class _Trial:
@@ -215,6 +213,11 @@ class _Tables:
         except AttentionError as fault:
             self._classifier_rows.clear()
             self.unavailable["classifier_row"] = fault.summary
+
+    def warn_of_unavailable(self) -> None:
+        """Log which scores are missing for every document, and why."""
+        for name, reason in self.unavailable.items():
+            logger.warning("the faithfulness of `%s` is not measured: %s", name, reason)
 
     def scores(self, document: SampledDocument) -> list[Score]:
         """Return all scores of a document, of its text tokens; random ones come last."""

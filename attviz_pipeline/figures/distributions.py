@@ -140,8 +140,8 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
 def _not_shown(share: float) -> str:
     if share == 0:
         return ""
-    told = "less than 0.1 %" if share < 0.0005 else f"up to {share * 100:.1f} %"
-    return f" Not shown: {told} of a curve lies below 1e-8."
+    sentence = "less than 0.1 %" if share < 0.0005 else f"up to {share * 100:.1f} %"
+    return f" Not shown: {sentence} of a curve lies below 1e-8."
 
 
 def _in_words(density: np.ndarray, labels: Sequence[str], by: str) -> str:

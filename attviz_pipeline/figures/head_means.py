@@ -57,14 +57,14 @@ def _alt(means: np.ndarray) -> str:
     opening = f"Heat map of {_counted(n_layers, 'layer')} by {_counted(n_heads, 'head')}."
     if f"{means.max():.3g}" == f"{means.min():.3g}":
         return f"{opening} Mean self-attention: {means.max():.3g}{' in every head' if means.size > 1 else ''}."
-    told = (
+    sentence = (
         f"{opening} Highest mean self-attention: layer {highest[0]}, head {highest[1]} ({means[highest]:.3g}); "
         f"lowest: layer {lowest[0]}, head {lowest[1]} ({means[lowest]:.3g})."
     )
     if n_layers == 1 or n_heads == 1:
-        return told
+        return sentence
     return (
-        f"{told} Averaged over heads, layer {by_layer.argmax()} has the highest mean ({by_layer.max():.3g}) "
+        f"{sentence} Averaged over heads, layer {by_layer.argmax()} has the highest mean ({by_layer.max():.3g}) "
         f"and layer {by_layer.argmin()} the lowest ({by_layer.min():.3g})."
     )
 

@@ -84,7 +84,7 @@ def test_basis_bends_between_the_knots_only() -> None:
     [
         ([40] * 60, "none", 0),
         ([40] * 30 + [80] * 30, "line", 1),
-        ([100, 101, 102] * 20, "line", 1),  # the bend between such lengths cannot be told from a line
+        ([100, 101, 102] * 20, "line", 1),  # the bend between such lengths cannot be distinguished from a line
         (list(range(10, 25)) + list(range(40, 55)), "spline", 3),
         (list(range(10, 35)), "spline", 2),  # 25 documents carry two columns
         (list(range(10, 19)), "none", 0),  # nine documents carry none

@@ -23,17 +23,17 @@ from attviz_pipeline.figures.likeness import MEASURES, Likeness
 
 
 @pytest.mark.parametrize(
-    ("q", "told"),
+    ("q", "sentence"),
     [
         ([[0.01, 0.2]], "a: 1 of 2 heads differs (q < 0.05), most layer 0, head 0 (g = +0.50)"),
         ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most layer 0, head 1 (g = -0.90)"),
         ([[0.3, 0.2]], "a: none of 2 heads differs (smallest q 0.2)"),
     ],
 )
-def test_heads_that_differ_are_told_only_beyond_chance(q: list[list[float]], told: str) -> None:
+def test_heads_that_differ_are_described_only_beyond_chance(q: list[list[float]], sentence: str) -> None:
     maps = {"a": {"effect": np.array([[0.5, -0.9]]), "q": np.array(q), "n_inside": np.array([[5, 5]])}}
 
-    assert class_heads._alt(maps) == f"Heat maps of effect sizes, layers by heads. {told}."
+    assert class_heads._alt(maps) == f"Heat maps of effect sizes, layers by heads. {sentence}."
 
 
 def test_the_most_frequent_confusion_is_named_with_its_ties() -> None:
@@ -60,20 +60,22 @@ def estimate(low: float | None, high: float | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "told"),
+    ("low", "high", "sentence"),
     [
         (-0.1, 0.4, "(95 % interval -0.100 to 0.400); this interval contains 0."),
         (0.1, 0.4, "(95 % interval 0.100 to 0.400); this interval does not contain 0."),
         (None, None, "0.200. Intervals"),
     ],
 )
-def test_a_correlation_says_whether_its_interval_contains_0(low: float | None, high: float | None, told: str) -> None:
+def test_a_correlation_says_whether_its_interval_contains_0(
+    low: float | None, high: float | None, sentence: str
+) -> None:
     assessment = {"confidence_and_entropy": [estimate(low, high)], "aggregates": "paper", "scores": {}}
     few = {"gold label unknown": (np.arange(59.0), np.arange(59.0))}
 
     caption = confidence_entropy._caption(assessment, few)
 
-    assert told in caption
+    assert sentence in caption
     assert "over 1,234 documents" in caption
     assert "Lines join" not in caption
     many = {"gold label unknown": (np.arange(60.0), np.arange(60.0))}
@@ -87,13 +89,13 @@ def test_the_reliability_diagram_counts_its_bins() -> None:
     numbers = {"n_documents": [3, 7, 10], "mean_confidence": [0.5, 0.9, 0.8], "accuracy": [0.5, 1.0, 0.9]}
     scores = {"overconfidence": {"value": -0.1, "low": -0.2, "high": 0.1}}
 
-    told = reliability._alt(pa.table(columns | numbers), scores)
+    sentence = reliability._alt(pa.table(columns | numbers), scores)
 
-    assert told.startswith("Reliability diagram of 10 documents in 2 bins of equal width. Mean confidence minus")
-    assert "confidence 0.80 to 1.00 with 7 documents" in told
+    assert sentence.startswith("Reliability diagram of 10 documents in 2 bins of equal width. Mean confidence minus")
+    assert "confidence 0.80 to 1.00 with 7 documents" in sentence
 
 
-def test_what_lies_below_the_axis_is_told_where_something_does() -> None:
+def test_what_lies_below_the_axis_is_given_where_something_does() -> None:
     assert not distributions._not_shown(0)
     assert "less than 0.1 % of a curve" in distributions._not_shown(1e-5)
     assert "up to 6.7 % of a curve" in distributions._not_shown(0.067)
@@ -104,34 +106,35 @@ def curve(axis: str, first: list[int], ratio: list[float]) -> dict[str, list[Any
     return {"axis": [axis] * n, "layer": [None] * n, "first": first, "log_ratio": np.log(ratio).tolist()}
 
 
-def test_curves_are_told_from_their_first_position() -> None:
+def test_curves_are_described_from_their_first_position() -> None:
     schema = pa.schema(
         [("axis", pa.string()), ("layer", pa.int32()), ("first", pa.int32()), ("log_ratio", pa.float64())]
     )
     parts = [curve("position", [0, 128], [2.0, 1.5]), curve("length", [64], [1.25])]
 
-    told = curves._alt(pa.concat_tables(pa.table(part, schema=schema) for part in parts))
+    sentence = curves._alt(pa.concat_tables(pa.table(part, schema=schema) for part in parts))
 
-    assert told.endswith(
+    assert sentence.endswith(
         "over all heads by position: 2 times even attention at 1, 1.5 times at 129; by number of tokens in the window: "
         "1.2 times even attention at 64."
     )
 
 
 @pytest.mark.parametrize(
-    ("q", "value", "told"),
+    ("q", "value", "sentence"),
     [
         ([0.01, 0.01], [0.9, 0.9], "All of the 2 pairs are more similar than chance (q < 0.05). None are less similar"),
         ([0.01, 0.2], [0.9, 0.1], "50 % of the 2 pairs are more similar than chance (q < 0.05). 50 % are less similar"),
         ([0.9, 0.2], [0.5, 0.5], "None of the 2 pairs are more similar than chance (q < 0.05). None are less similar"),
     ],
 )
-def test_shares_of_pairs_stand_beside_chance(q: list[float], value: list[float], told: str) -> None:
+def test_shares_of_pairs_stand_beside_chance(q: list[float], value: list[float], sentence: str) -> None:
     pairs = pa.table({"value": value, "null_low": [0.4, 0.4], "null_high": [0.6, 0.6], "q": q})
     likeness = Likeness(MEASURES[0], {"constant_heads": []}, pairs, pa.table({"head": [0, 1]}))
 
     assert (
-        likeness.compared_with_chance == f"{told} than in 97.5 % of the permutations; by chance alone, 2.5 % would be."
+        likeness.compared_with_chance
+        == f"{sentence} than in 97.5 % of the permutations; by chance alone, 2.5 % would be."
     )
 
 
@@ -180,9 +183,9 @@ def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
 def test_limits_of_the_permutations_are_told() -> None:
     assert class_heads.limits_of_test(FACTS, "gold", "heads").endswith("more permutations would lower it.")
     assert not class_heads.limits_of_test(FACTS, "gold", "use", "attention")
-    told = class_heads.limits_of_test(FACTS, "correct", "heads")
-    assert "as independent documents" in told
-    assert told.endswith(" A single difference would need 1,280 permutations to have q < 0.05; several need fewer.")
+    sentence = class_heads.limits_of_test(FACTS, "correct", "heads")
+    assert "as independent documents" in sentence
+    assert sentence.endswith(" A single difference would need 1,280 permutations to have q < 0.05; several need fewer.")
 
 
 def test_two_groups_that_mirror_each_other_count_once() -> None:
@@ -200,15 +203,15 @@ def test_misclassified_documents_are_named_as_on_the_pages() -> None:
 
 def test_shapes_are_explained_only_where_there_are_groups() -> None:
     groups = {"stress": 0.1, "silhouette": 0.2, "silhouette_by_chance": {"mean": 0.1, "quantile_95": 0.15}}
-    told = {}
+    sentence = {}
     for outcome in ("found", "nothing_found"):
         facts = {"groups": {**groups, "outcome": outcome}, "n_tokens": 9, "min_document_frequency": 2}
         heads = pa.table({"cluster": [0, 0, 1, 1]})
-        told[outcome] = head_map._caption(Likeness(MEASURES[0], facts, heads.slice(0, 0), heads))
+        sentence[outcome] = head_map._caption(Likeness(MEASURES[0], facts, heads.slice(0, 0), heads))
 
-    assert "Shapes mark the groups" in told["found"]
-    assert "Shapes" not in told["nothing_found"]
-    assert "by 10 % (stress)" in told["found"]
+    assert "Shapes mark the groups" in sentence["found"]
+    assert "Shapes" not in sentence["nothing_found"]
+    assert "by 10 % (stress)" in sentence["found"]
 
 
 def terms(**columns: list[Any]) -> pa.Table:
@@ -245,8 +248,10 @@ def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
     rows = terms(term=["a", "b"], log_odds_z=[3.0, 2.0], use_q=[0.2, 0.3])
     shown, _ = class_terms._top(rows)
 
-    told = class_terms._reason_empty(FACTS, "gold", rows, compared=True)
+    sentence = class_terms._reason_empty(FACTS, "gold", rows, compared=True)
     assert not shown
-    assert told.startswith("Compared: documents of a gold class and all others. None of 2 terms differs beyond chance")
+    assert sentence.startswith(
+        "Compared: documents of a gold class and all others. None of 2 terms differs beyond chance"
+    )
     assert class_terms._reason_empty(FACTS, "gold", rows.slice(0, 0), compared=True).startswith("Not compared: no term")
     assert class_terms._reason_empty(FACTS, "gold", rows, compared=False) == class_heads.not_compared(FACTS, "gold")

@@ -43,7 +43,7 @@ test("not compared and nothing found are two sentences", () => {
   );
 });
 
-test("likeness is told of heads, beside chance, or that it was not compared", () => {
+test("the likeness of heads stands beside chance, or was not compared", () => {
   const likeness = [
     { name: "fuji", value: 0.5, beyond: true },
     { name: "jensen_shannon", value: 0.25, beyond: false },

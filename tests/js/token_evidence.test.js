@@ -37,7 +37,7 @@ test("a document in which no token was left out has gradients only", async () =>
   const evidence = await tokenEvidence.load({ removal: "mask", gradient: PAYLOAD.gradient }, 4, [0]);
   assert.deepEqual(tokenEvidence.named({ evidence }), [["gradient", "gradient x input"]]);
   assert.equal(evidence.changes, null);
-  assert.equal(classChanges.told({ evidence, special: [0, 0] }, 1), "");
+  assert.equal(classChanges.spoken({ evidence, special: [0, 0] }, 1), "");
 });
 
 test("colours reach from against to for, whatever special tokens have", () => {
@@ -66,8 +66,8 @@ test("numbers, rows and words to be spoken follow", async () => {
   assert.equal(attention.measured(doc, "gradient"), evidence.signed.gradient);
   assert.equal(reading.of(doc, "without", 0), "–");
   assert.equal(reading.of(doc, "without", 2), "−0.10");
-  assert.equal(classChanges.told(doc, 1), "if masked, predicted class −50.0 percentage points");
-  assert.equal(classChanges.told(doc, 0), "");
+  assert.equal(classChanges.spoken(doc, 1), "if masked, predicted class −50.0 percentage points");
+  assert.equal(classChanges.spoken(doc, 0), "");
   const filled = [];
   const context = { fillRect: (...box) => filled.push(box) };
   const colours = { line: "grey" };

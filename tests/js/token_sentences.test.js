@@ -5,7 +5,7 @@ import { tokenSentences } from "../../templates/assets/js/searchable_tables/toke
 const { occurrences, classes, sample, missing } = tokenSentences;
 const LABELS = ["sport", "tech"];
 
-test("a token is told with its support", () => {
+test("a token is described with its support", () => {
   const numbers = { count: 1200, documents: 5, mean: 0.0453, std: 0.01, best: "L5·H1" };
   assert.equal(
     occurrences(numbers),

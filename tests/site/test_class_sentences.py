@@ -126,9 +126,9 @@ def test_scores_name_the_documents_that_have_labels() -> None:
 
 
 def test_misclassified_documents_are_counted() -> None:
-    told = sentences.misclassified(study_view(), "classes/wrong.html")
-    assert words(told) == "7 of 55 documents with a known gold label are misclassified by some/bert."
-    assert '<a href="classes/wrong.html">' in told
+    sentence = sentences.misclassified(study_view(), "classes/wrong.html")
+    assert words(sentence) == "7 of 55 documents with a known gold label are misclassified by some/bert."
+    assert '<a href="classes/wrong.html">' in sentence
     one = study_view(confusion=[[44, 1], [0, 10]])
     assert words(sentences.misclassified_group(one)).endswith("This page compares it with the 54 correctly classified "
                                                               "documents.")  # fmt: skip
@@ -217,12 +217,12 @@ def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
         "2 of 3 heads differ beyond chance between these 11 documents and the 44 other documents (permutation test, "
         "q < 0.05)."
     )
-    told = sentences.largest_difference(found, study_view(), "../")
-    assert words(told) == (
+    sentence = sentences.largest_difference(found, study_view(), "../")
+    assert words(sentence) == (
         "Of the 2 heads that differ beyond chance, L1·H1 differs most: its self-attention relative to even attention "
         "is lower here, Hedges' g -1.4 after shrinkage (measured -2.1, 95 % interval -1.4 to -2.8)."
     )
-    assert 'href="../heads/4.html"' in told
+    assert 'href="../heads/4.html"' in sentence
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
     assert words(sentences.largest_difference(won, study_view(), "")).endswith(
         "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."

@@ -113,10 +113,10 @@ def test_pointing_at_a_dot_names_it(site: Path, visitor: Visitor) -> None:
     dot = page.locator("svg.scatter circle").first
     dot.wait_for()
     dot.hover(force=True)
-    told = page.locator(".point-at").inner_text()
-    assert " in L0·H1, " in told
+    sentence = page.locator(".point-at").inner_text()
+    assert " in L0·H1, " in sentence
     first = page.locator(".cloud-view .pair-tables tbody th").first.inner_text()
-    assert told.startswith(first)
+    assert sentence.startswith(first)
 
 
 def test_two_documents_differ_by_what_their_pages_tell(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
@@ -142,12 +142,12 @@ def test_two_documents_differ_by_what_their_pages_tell(inputs: SiteInputs, site:
 
 def test_a_page_of_another_site_hears_nothing_of_a_framed_document(server: str, visitor: Visitor) -> None:
     visit = visitor(server)
-    heard = """([address, patience]) => new Promise((told) => {
+    heard = """([address, patience]) => new Promise((sentence) => {
       const frame = document.createElement("iframe");
       addEventListener("message", ({ data, source }) => {
-        if (source === frame.contentWindow && data.attvizPage) told(data.attvizPage);
+        if (source === frame.contentWindow && data.attvizPage) sentence(data.attvizPage);
       });
-      frame.addEventListener("load", () => setTimeout(() => told("nothing"), patience));
+      frame.addEventListener("load", () => setTimeout(() => sentence("nothing"), patience));
       frame.src = address;
       document.body.append(frame);
     })"""

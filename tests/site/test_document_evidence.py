@@ -173,13 +173,13 @@ def test_the_token_with_the_largest_fall_is_named(inputs: SiteInputs) -> None:
     changes[4, row.prediction], changes[4, others[0]] = -0.6, 0.6
     changes[7, row.prediction] = 0.01
 
-    told = view_of(inputs, TokenEvidence(None, LeftOut(places, whole, changes))).told
+    sentence = view_of(inputs, TokenEvidence(None, LeftOut(places, whole, changes))).sentence
 
     word = row.text[row.starts[places[4]] : row.ends[places[4]]]
-    assert f'Without <bdi class="token">{word}</bdi>' in told
-    assert "by 60.0 percentage points, from 80 %" in told
-    assert "1 token, masked alone, changes the predicted class." in told
-    assert told.endswith(sentences.no_gradient())
+    assert f'Without <bdi class="token">{word}</bdi>' in sentence
+    assert "by 60.0 percentage points, from 80 %" in sentence
+    assert "1 token, masked alone, changes the predicted class." in sentence
+    assert sentence.endswith(sentences.no_gradient())
 
 
 def test_documents_that_are_too_short_say_so(inputs: SiteInputs) -> None:
@@ -190,7 +190,7 @@ def test_documents_that_are_too_short_say_so(inputs: SiteInputs) -> None:
 
     view = document_evidence_view(replace(row, special=special), evidence, SAMPLE, study_view())
 
-    assert "fewer than two tokens of text" in view.told
+    assert "fewer than two tokens of text" in view.sentence
     assert "left_out" not in view.payload
     assert decoded(view.payload["gradient"]).tolist() == [0] * len(row.tokens)
 
@@ -204,18 +204,18 @@ FALL = (
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "sentence"),
     [
         ({}, f"{FALL} of all tokens, up or down, is 2.7 points."),
         ({"median": 0.0001}, f"{FALL} of all tokens, up or down, is less than 0.1 points."),
         ({"lowest": 0.0}, "Without none of them does the probability of &lt;sport&gt; fall."),
     ],
 )
-def test_the_largest_fall_stands_beside_the_median(changed: dict[str, Any], told: str) -> None:
+def test_the_largest_fall_stands_beside_the_median(changed: dict[str, Any], sentence: str) -> None:
     found = sentences.strongest_change(replace(CHANGES, **changed), "mask")
 
     assert found.replace('<bdi class="class-name">', "").replace("</bdi>", "") == (
-        f"Each of its 1,234 tokens was masked alone. {told}"
+        f"Each of its 1,234 tokens was masked alone. {sentence}"
     )
 
 
@@ -245,15 +245,15 @@ def test_colours_are_explained_where_there_are_any() -> None:
 
 
 def test_bars_say_if_classes_are_left_out() -> None:
-    told = "If the token is deleted: change in percentage points"
-    assert sentences.changes_of_classes("delete", 5, 5) == told
-    assert sentences.changes_of_classes("delete", 6, 77) == f"{told}, 6 of 77 classes"
+    sentence = "If the token is deleted: change in percentage points"
+    assert sentences.changes_of_classes("delete", 5, 5) == sentence
+    assert sentences.changes_of_classes("delete", 6, 77) == f"{sentence}, 6 of 77 classes"
 
 
 def test_agreement_stands_beside_random_orders() -> None:
-    told = sentences.agreement(70, "mask")
+    sentence = sentences.agreement(70, "mask")
 
-    assert "when the token is masked, over 70 tokens of this document." in told
+    assert "when the token is masked, over 70 tokens of this document." in sentence
     # The standard deviation of tau is sqrt(2 (2 * 70 + 5) / (9 * 70 * 69)).
-    assert told.endswith("95 % have a tau between \u22120.16 and 0.16.")
+    assert sentence.endswith("95 % have a tau between \u22120.16 and 0.16.")
     assert "Of random orders" not in sentences.agreement(9, "mask")

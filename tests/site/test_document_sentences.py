@@ -29,7 +29,7 @@ WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("counts", "sentence"),
     [
         ((98, 0, 0), "98 documents"),
         ((55, 55, 7), "55 documents, 7 misclassified"),
@@ -38,8 +38,8 @@ WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
         ((1, 1, 1), "1 document, 1 misclassified"),
     ],
 )
-def test_the_heading_counts_only_what_is_known(counts: tuple[int, int, int], told: str) -> None:
-    assert documents.heading(*counts) == told
+def test_the_heading_counts_only_what_is_known(counts: tuple[int, int, int], sentence: str) -> None:
+    assert documents.heading(*counts) == sentence
 
 
 def test_the_source_of_the_predictions_is_named() -> None:
@@ -68,7 +68,7 @@ def groups(**changed: object) -> DocumentGroups:
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "sentence"),
     [
         (
             groups(),
@@ -98,8 +98,8 @@ def groups(**changed: object) -> DocumentGroups:
         ),
     ],
 )
-def test_groups_are_told_beside_chance(found: DocumentGroups, told: str) -> None:
-    assert documents.groups(found) == told
+def test_groups_are_described_beside_chance(found: DocumentGroups, sentence: str) -> None:
+    assert documents.groups(found) == sentence
 
 
 def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
@@ -139,7 +139,7 @@ def test_maps_and_whole_pages_name_the_kinds_of_documents_that_there_are() -> No
     assert "2 of 55 documents have every head: the least" in document.layers_only(tiers, unlabelled)
 
 
-def test_unknown_tokens_are_told_where_there_are_any() -> None:
+def test_unknown_tokens_are_described_where_there_are_any() -> None:
     numbers = {"n_documents_with_unknown": 1, "n_tokens_without_special": 200}
 
     assert not unknown_tokens(study_view(n_unknown_tokens=0, **numbers))
@@ -169,7 +169,7 @@ def test_the_prediction_has_its_probability_unless_there_is_one_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gold", "second", "margin", "labelled", "told"),
+    ("gold", "second", "margin", "labelled", "sentence"),
     [
         ("a", "b", 0.414, True, "The gold label is the same; b is second, 41.4 percentage points lower."),
         ("c", "b", 0.414, True, "The gold label is c; b is second, 41.4 percentage points lower."),
@@ -182,13 +182,13 @@ def test_the_prediction_has_its_probability_unless_there_is_one_class() -> None:
     ],
 )
 def test_the_prediction_is_compared(
-    gold: str | None, second: str | None, margin: float, labelled: object, told: str
+    gold: str | None, second: str | None, margin: float, labelled: object, sentence: str
 ) -> None:
-    assert document.runner_up(gold, "a", second, margin, labelled=bool(labelled)).striptags() == told
+    assert document.runner_up(gold, "a", second, margin, labelled=bool(labelled)).striptags() == sentence
 
 
 @pytest.mark.parametrize(
-    ("ranked", "even", "told"),
+    ("ranked", "even", "sentence"),
     [
         (
             Ranked(WORDS, 0.0507, 0.01, 94),
@@ -225,10 +225,10 @@ def test_the_prediction_is_compared(
         (Ranked([], 0, 1, 0), 1 / 2, "It has no tokens other than special and unknown ones, which are not ranked."),
     ],
 )
-def test_the_strongest_tokens_are_named_if_there_are_any(ranked: Ranked, even: float | None, told: str) -> None:
+def test_the_strongest_tokens_are_named_if_there_are_any(ranked: Ranked, even: float | None, sentence: str) -> None:
     found = document.strongest_tokens(ranked, study_view(), even)
 
-    assert found.replace('<bdi class="token">', "").replace("<bdi>", "").replace("</bdi>", "") == escape(told)
+    assert found.replace('<bdi class="token">', "").replace("<bdi>", "").replace("</bdi>", "") == escape(sentence)
 
 
 def test_the_strongest_head_stands_beside_the_usual_one() -> None:
@@ -236,8 +236,8 @@ def test_the_strongest_head_stands_beside_the_usual_one() -> None:
     here, usual = (parts.head_link(HeadRef(1, head, "page"), study, "../") for head in (1, 2))
     heads = Ranked([here], 0.127, 0.001, 72)
 
-    told = [document.strongest_head(heads, study, one).striptags() for one in (None, here, usual)]
-    assert told == [
+    named = [document.strongest_head(heads, study, one).striptags() for one in (None, here, usual)]
+    assert named == [
         "The head with the highest mean here is L1·H1 (0.127).",
         "The head with the highest mean here is L1·H1 (0.127), as over all documents.",
         "The head with the highest mean here is L1·H1 (0.127); over all documents it is L1·H2.",
@@ -264,7 +264,7 @@ def test_the_grid_counts_what_is_pinned() -> None:
     assert document.grid_of_heads(one, 3, lite=False).endswith("At first, it is pinned.")
 
 
-def test_a_model_that_reads_from_left_to_right_is_told_and_compared_with_no_even_share() -> None:
+def test_a_model_that_reads_from_left_to_right_is_given_and_compared_with_no_even_share() -> None:
     attention = np.full((2, 3), 0.2, np.float32)
     attention[:, 0] = 1
     row = replace(_row(), self_attention=attention)
@@ -276,7 +276,7 @@ def test_a_model_that_reads_from_left_to_right_is_told_and_compared_with_no_even
     assert "even attention: 0.333" in view_of(_row()).strongest_of_all
 
 
-def test_even_attention_is_not_told_of_windows_of_several_lengths() -> None:
+def test_even_attention_is_not_given_of_windows_of_several_lengths() -> None:
     windows = [{"first_token": 0, "n_model_tokens": length} for length in (3, 2)]
 
     view = view_of(replace(_row(), windows=windows, truncated=True))

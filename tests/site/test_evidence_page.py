@@ -58,30 +58,30 @@ def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> 
     ("changed", "conclusion"),
     [
         (LESS, "The prediction depends on these tokens less than on random ones."),
-        (UNCLEAR, "The difference cannot be told from zero."),
+        (UNCLEAR, "The difference cannot be distinguished from zero."),
         # An interval without 0 is no finding if q is not below the level.
-        ({"difference_q": 0.05}, "The difference cannot be told from zero."),
+        ({"difference_q": 0.05}, "The difference cannot be distinguished from zero."),
         ({"difference_low": None, "difference_high": None, "difference_q": None}, "One input row gives no interval."),
         ({"difference_q": None}, "It is the same in every document, so it is not tested."),
     ],
 )
 def test_the_answer_claims_no_more_than_was_found(changed: Row, conclusion: str) -> None:
-    told = said(evidence.answer(score_row(**changed), "mask", STUDY))
-    assert told.endswith(conclusion)
-    assert ("interval +" in told or "interval -" in told) == (changed.get("difference_low", 0) is not None)
+    sentence = said(evidence.answer(score_row(**changed), "mask", STUDY))
+    assert sentence.endswith(conclusion)
+    assert ("interval +" in sentence or "interval -" in sentence) == (changed.get("difference_low", 0) is not None)
 
 
 def test_the_answer_says_how_tokens_were_removed_and_that_a_probability_can_rise() -> None:
-    told = said(evidence.answer(score_row(mean=-0.02, floor=-0.0001), "delete", STUDY))
-    assert "rises by 2.0 points on average" in told
-    assert "it falls by 0.0 points if as many random tokens are deleted" in told
+    sentence = said(evidence.answer(score_row(mean=-0.02, floor=-0.0001), "delete", STUDY))
+    assert "rises by 2.0 points on average" in sentence
+    assert "it falls by 0.0 points if as many random tokens are deleted" in sentence
     assert "are hidden from attention;" in said(evidence.answer(score_row(), "hide", STUDY))
 
 
 def test_what_was_not_measured_is_no_finding() -> None:
-    told = said(evidence.answer(None, "mask", STUDY))
-    assert "was not measured" in told
-    assert "points" not in told
+    sentence = said(evidence.answer(None, "mask", STUDY))
+    assert "was not measured" in sentence
+    assert "points" not in sentence
 
 
 def test_the_name_of_a_model_is_escaped() -> None:
@@ -94,13 +94,13 @@ def test_the_name_of_a_model_is_escaped() -> None:
     [
         (LESS, "These tokens alone keep more of the prediction than random ones."),
         ({}, "These tokens alone keep less of the prediction than random ones."),
-        (UNCLEAR, "The difference cannot be told from zero."),
+        (UNCLEAR, "The difference cannot be distinguished from zero."),
     ],
 )
 def test_low_sufficiency_is_the_better_one(changed: Row, conclusion: str) -> None:
-    told = evidence.sufficiency(score_row(**changed))
-    assert told.startswith("With only these 10 % left, the probability falls by 45.5 points;")
-    assert told.endswith(conclusion)
+    sentence = evidence.sufficiency(score_row(**changed))
+    assert sentence.startswith("With only these 10 % left, the probability falls by 45.5 points;")
+    assert sentence.endswith(conclusion)
 
 
 def test_scores_are_counted_by_what_was_found() -> None:
@@ -111,14 +111,14 @@ def test_scores_are_counted_by_what_was_found() -> None:
         "on which it depends less (q < 0.05)."
     )
     assert evidence.scores_found(rows[:1] * 2, [0.1]).startswith("At 10 % of the tokens, 2 of 2 scores point at")
-    assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score points at")
+    assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score is shown to point at")
     assert evidence.scores_found([], [0.1]) == "No score of tokens was compared with random tokens."
 
 
 def test_missing_scores_are_named_with_their_reasons() -> None:
     assert evidence.not_measured({}) is None
-    told = evidence.not_measured({"rollout": "only in full mode", "leave_one_out": "no document"})
-    assert told == "Not measured: attention rollout (only in full mode); leaving out one token (no document)."
+    sentence = evidence.not_measured({"rollout": "only in full mode", "leave_one_out": "no document"})
+    assert sentence == "Not measured: attention rollout (only in full mode); leaving out one token (no document)."
     assert evidence.other_documents([]) is None
     assert evidence.other_documents([score_row(score="leave_one_out", n_documents=5)]) == (
         "Measured on fewer documents, and therefore in the table only: leaving out one token (5)."
@@ -154,35 +154,35 @@ def order_row(low: float | None, high: float | None, what: str = "accuracy") -> 
             "The interval lies above 0: without these heads, the model keeps more than without random ones.",
         ),
         (-0.4, -0.1, "The interval lies below 0: without these heads, the model loses more than without random ones."),
-        (-0.1, 0.7, "The difference cannot be told from zero."),
-        (0.0, 0.7, "The difference cannot be told from zero."),
+        (-0.1, 0.7, "The difference cannot be distinguished from zero."),
+        (0.0, 0.7, "The difference cannot be distinguished from zero."),
         (None, None, "One input row gives no interval."),
     ],
 )
 def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: float | None, conclusion: str) -> None:
-    told = evidence.head_order(order_row(low, high), 72, 2)
-    assert told.startswith(
+    sentence = evidence.head_order(order_row(low, high), 72, 2)
+    assert sentence.startswith(
         "By gradient importance, the least important first: with 36 of 72 heads switched off, accuracy is 95 % over 18 "
         "documents; in random order it is 65 % (mean of 2 orders). The difference is +30.0 points"
     )
-    assert told.endswith(conclusion)
+    assert sentence.endswith(conclusion)
 
 
 def test_without_gold_labels_predictions_are_compared_with_those_of_the_whole_model() -> None:
-    told = evidence.head_order(order_row(0.1, 0.5, "agreement"), 72, 1)
-    assert "the share of predictions like those of the whole model is 95 % over 20 documents" in told
-    assert "(mean of 1 order)" in told
+    sentence = evidence.head_order(order_row(0.1, 0.5, "agreement"), 72, 1)
+    assert "the share of predictions like those of the whole model is 95 % over 20 documents" in sentence
+    assert "(mean of 1 order)" in sentence
 
 
 def test_an_order_that_has_seen_the_documents_says_so() -> None:
     orders = ["measured", "gradient", "self_attention", "random"]
-    told = evidence.judged_by({"measured": False, "gradient": True}, orders)
-    assert told == (
+    sentence = evidence.judged_by({"measured": False, "gradient": True}, orders)
+    assert sentence == (
         "The documents of the curves also decided the order by measured importance, which therefore looks better than "
         "it is."
     )
-    told = evidence.judged_by({"measured": True, "gradient": True}, orders)
-    assert told == "Other documents decided the order by measured importance and gradient importance."
+    sentence = evidence.judged_by({"measured": True, "gradient": True}, orders)
+    assert sentence == "Other documents decided the order by measured importance and gradient importance."
     assert evidence.judged_by({"measured": False, "gradient": False}, ["self_attention", "random"]) == ""
 
 
@@ -193,9 +193,9 @@ def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:
 
 def test_the_sample_is_named() -> None:
     assert evidence.sample(55, 0, STUDY) == "All 55 documents were measured."
-    told = evidence.sample(40, 1, STUDY)
-    assert told.startswith("40 of 55 documents are the sample")
-    assert told.endswith("1 document with fewer than two tokens of text has no faithfulness.")
+    sentence = evidence.sample(40, 1, STUDY)
+    assert sentence.startswith("40 of 55 documents are the sample")
+    assert sentence.endswith("1 document with fewer than two tokens of text has no faithfulness.")
 
 
 def test_a_chart_puts_its_points_where_their_numbers_are() -> None:

@@ -62,9 +62,9 @@ def test_the_page_says_first_what_limits_all_figures() -> None:
 
 
 def test_the_opening_names_documents_heads_and_model() -> None:
-    told = sentences.opening(study_view())
+    sentence = sentences.opening(study_view())
 
-    assert told.startswith("Figures of 55 documents and of 72 heads of <bdi>bert</bdi>, fine-tuned for this study.")
+    assert sentence.startswith("Figures of 55 documents and of 72 heads of <bdi>bert</bdi>, fine-tuned for this study.")
     imported = sentences.opening(study_view(imported=True, n_layers=1, n_heads=1))
     assert "1 vector of <bdi>explanations.json</bdi>, which names no model" in imported
     assert sentences.hidden_words()

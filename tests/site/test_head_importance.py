@@ -140,9 +140,9 @@ def test_axes_are_linear_where_a_value_is_zero(importance: HeadImportance, study
 
 
 def test_pages_say_what_the_tables_hold(site: Path, inputs: SiteInputs) -> None:
-    told = words(site / links.HEADS)
-    assert "In 16 of 24 documents, synthetic/bert was also run without each head, one at a time" in told
-    assert "Spearman's rank correlation of measured importance (16 documents) and gradient importance" in told
+    sentence = words(site / links.HEADS)
+    assert "In 16 of 24 documents, synthetic/bert was also run without each head, one at a time" in sentence
+    assert "Spearman's rank correlation of measured importance (16 documents) and gradient importance" in sentence
     of_first = words(site / links.head(0, 0))
     row = next(row for row in table(inputs) if (row["layer"], row["head"], row["grouping"]) == (0, 0, "all"))
     assert f"the log probability of the predicted class changes by {row['change']:+.2f} nats" in of_first
@@ -175,9 +175,9 @@ def test_heads_without_gates_have_a_reason(inputs: SiteInputs, study: StudyView,
     assert scatters(found, study) == []
     write_site(site_settings(), replace(inputs, evidence=gateless), tmp_path / "site")
     for page, title in zip((links.HEADS, links.head(0, 0)), SECTIONS, strict=True):
-        told = words(tmp_path / "site" / page)
-        assert f"{title} No head was switched off: {NO_GATES}." in told
-        assert "probability of" not in told.partition(title)[2].partition("Mean attention map")[0]
+        sentence = words(tmp_path / "site" / page)
+        assert f"{title} No head was switched off: {NO_GATES}." in sentence
+        assert "probability of" not in sentence.partition(title)[2].partition("Mean attention map")[0]
 
 
 def test_each_page_is_of_its_head(inputs: SiteInputs, study: StudyView) -> None:

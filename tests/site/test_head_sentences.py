@@ -88,13 +88,13 @@ def test_self_attention_stands_beside_even_attention() -> None:
 
 
 def test_extremes_are_said_where_heads_differ() -> None:
-    told = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
-    assert words(told) == (
+    sentence = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
+    assert words(sentence) == (
         "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; 2.3 "
         "times even attention in the geometric mean) and lowest in L1·H1 (0.0200; 2.3 times even attention in the "
         "geometric mean)."
     )
-    assert 'href="../heads/4.html"' in told
+    assert 'href="../heads/4.html"' in sentence
     assert "even" not in sentences.extremes(grid(head(0, 0.2), head(1), relative=False), study_view(), "")
     assert words(sentences.extremes(grid(head(0), head(1)), study_view(), "")).endswith("is 0.0215 in every head.")
     one = study_view(n_layers=1, n_heads=1)
@@ -102,8 +102,8 @@ def test_extremes_are_said_where_heads_differ() -> None:
 
 
 def test_the_most_varied_head_is_named_where_there_are_several() -> None:
-    told = sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), study_view(), "")
-    assert words(told) == (
+    sentence = sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), study_view(), "")
+    assert words(sentence) == (
         "L0·H1 varies most between tokens: its standard deviation is 2.5 times its mean, the largest of 6 heads."
     )
     assert sentences.most_varied(grid(head()), study_view(n_layers=1, n_heads=1), "") == ""
@@ -132,8 +132,8 @@ def test_the_nearest_head_is_not_compared_or_by_chance_or_found() -> None:
     assert words(sentences.nearest_head(neighbours(0.05, 0.2), study_view(), "")) == (
         "Its ranking of tokens is similar to that of none of 5 other heads beyond chance (permutation test, q < 0.05)."
     )
-    told = sentences.nearest_head(neighbours(0.2, 0.01, n_beyond_chance=2), study_view(), "../")
-    assert words(told) == (
+    sentence = sentences.nearest_head(neighbours(0.2, 0.01, n_beyond_chance=2), study_view(), "../")
+    assert words(sentence) == (
         "Its ranking of tokens is similar to that of 2 of 5 other heads beyond chance (permutation test, q < 0.05), "
         "most to that of L1·H2."
     )
@@ -167,7 +167,7 @@ def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
 
 
 def test_vectors_of_a_file_are_not_called_heads() -> None:
-    told = [
+    found = [
         sentences.extremes(grid(head(0), head(1)), imported(), ""),
         sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), imported(), ""),
         sentences.nearest_head(neighbours(0.2), imported(), ""),
@@ -175,8 +175,8 @@ def test_vectors_of_a_file_are_not_called_heads() -> None:
         sentences.similar_pairs(likeness(2), imported()),
         sentences.not_compared(imported()),
     ]
-    assert not any(" head" in words(sentence).lower() for sentence in told)
-    assert all("vector" in sentence for sentence in told)
+    assert not any(" head" in words(sentence).lower() for sentence in found)
+    assert all("vector" in sentence for sentence in found)
 
 
 def test_groups_are_named() -> None:

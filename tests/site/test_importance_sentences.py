@@ -20,7 +20,7 @@ CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
 UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
 UNKNOWN = MeanView(None, None, None, None)
-NOTHING = "nothing that can be told from zero."
+NOTHING = "nothing that can be distinguished from zero."
 
 
 def ablation(number: int | None = 0, change: MeanView = CLEAR, **others: Any) -> AblationView:  # noqa: ANN401 - any field
@@ -57,9 +57,9 @@ def importance(*heads: AblationView, **others: Any) -> HeadImportance:  # noqa: 
 
 def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:
     assert sentences.not_switched_off(importance(ablation())) == ""
-    told = sentences.not_switched_off(importance(gates=f"the model {HOSTILE} has no gates."))
-    assert told == "No head was switched off: the model &lt;script&gt;alert(1)&lt;/script&gt; has no gates."
-    assert HOSTILE not in told
+    sentence = sentences.not_switched_off(importance(gates=f"the model {HOSTILE} has no gates."))
+    assert sentence == "No head was switched off: the model &lt;script&gt;alert(1)&lt;/script&gt; has no gates."
+    assert HOSTILE not in sentence
     assert words(sentences.not_switched_off(importance())) == (
         "No head was switched off: the sample for it has no documents."
     )
@@ -93,14 +93,14 @@ def test_the_sample_is_named_with_what_replaces_a_head() -> None:
 def test_heads_matter_or_not_or_were_not_tested() -> None:
     rises = MeanView(0.2, 0.1, 0.3, 0.02)
     found = importance(ablation(0, UNCLEAR), ablation(4), ablation(2, rises))
-    told = sentences.heads_that_matter(found, study_view(), "../")
-    assert words(told) == (
+    sentence = sentences.heads_that_matter(found, study_view(), "../")
+    assert words(sentence) == (
         "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). Of "
         "these, it falls most without L1·H1: -0.50 nats (95 % interval -0.70 to -0.30; q = 0.001), which multiplies "
         "its "
         "probability by 0.61 (geometric mean). The median change of all heads is -0.10 nats."
     )
-    assert 'href="../heads/4.html"' in told
+    assert 'href="../heads/4.html"' in sentence
     assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
         "The log probability of the predicted class rises without 1 of 1 head (q < 0.05)."
     )
@@ -174,9 +174,9 @@ def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
 
 def test_a_correlation_may_have_no_interval_or_no_value() -> None:
     found = CorrelationView(("measured", "self_attention"), 6, 0.9, None, None, 0.4)
-    told = words(sentences.correlation(found, importance(), study_view()))
-    assert "and mean self-attention (55 documents) is +0.90, without an interval;" in told
-    assert told.endswith("up or down."), "without an interval nothing is concluded"
+    sentence = words(sentences.correlation(found, importance(), study_view()))
+    assert "and mean self-attention (55 documents) is +0.90, without an interval;" in sentence
+    assert sentence.endswith("up or down."), "without an interval nothing is concluded"
     undefined = replace(found, value=None)
     assert words(sentences.correlation(undefined, importance(), study_view())) == (
         "The ranks of 6 heads by measured importance (20 documents) and by mean self-attention (55 documents) were not "

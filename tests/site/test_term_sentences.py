@@ -52,9 +52,9 @@ FOUND = [("monday", 0.6, 0.2), ("bank", 0.5, 0.6), ("goal", 0.4, 0.1), ("the", -
 
 
 def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None:
-    told = words(sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=True))
+    sentence = words(sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=True))
 
-    assert told == (
+    assert sentence == (
         "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention over all 6 heads of "
         "some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has "
         "1.0 times, and the intervals of 2 words lie above that. It is first in 155 of 500 bootstrap samples of the "
@@ -67,9 +67,9 @@ def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None
 
 
 def test_a_first_word_that_usually_leads_is_not_doubted() -> None:
-    told = words(sentences.over_all_heads(ranked(*FOUND, n_replicates_first=251), study_view(), of_model=False))
+    sentence = words(sentences.over_all_heads(ranked(*FOUND, n_replicates_first=251), study_view(), of_model=False))
 
-    assert told.endswith("It is first in 251 of 500 bootstrap samples of the texts.")
+    assert sentence.endswith("It is first in 251 of 500 bootstrap samples of the texts.")
 
 
 def test_a_head_names_the_words_that_follow() -> None:
@@ -85,12 +85,12 @@ def test_a_head_names_the_words_that_follow() -> None:
 def test_nothing_found_names_no_highest_word() -> None:
     unclear = ranked(("monday", 0.2, 0.4), ("bank", 0.1, 0.4), ("goal", 0.0, 0.4))
 
-    for told in (sentences.of_head(unclear), sentences.over_all_heads(unclear, study_view(), of_model=False)):
-        assert "none has an interval above the self-attention of the average word" in told
-        assert "The first is monday (95 % interval 0.82 to 1.8)." in words(told)
-        assert "highest" not in told
-        assert "bootstrap" not in told
-        assert "followed" not in told
+    for sentence in (sentences.of_head(unclear), sentences.over_all_heads(unclear, study_view(), of_model=False)):
+        assert "none has an interval above the self-attention of the average word" in sentence
+        assert "The first is monday (95 % interval 0.82 to 1.8)." in words(sentence)
+        assert "highest" not in sentence
+        assert "bootstrap" not in sentence
+        assert "followed" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def by_mean(*frequencies: int, name: str = "goal") -> list[TokenView]:
 
 
 def test_the_papers_ranking_says_how_rare_its_first_are() -> None:
-    told = words(sentences.by_mean(by_mean(3, 9, 3), 301, 3, study_view()))
+    sentence = words(sentences.by_mean(by_mean(3, 9, 3), 301, 3, study_view()))
 
-    assert told.startswith("The paper ranks tokens by their mean over all occurrences and heads")
-    assert told.endswith(
+    assert sentence.startswith("The paper ranks tokens by their mean over all occurrences and heads")
+    assert sentence.endswith(
         "Of 301 non-special tokens and words in at least 3 of 55 documents, goal has the highest: 0.0453, over 7 "
         "occurrences in 3 documents. 2 of the first 3 are in 3 documents only."
     )

@@ -111,15 +111,17 @@ def groups_not_compared(reasons: Sequence[str], study: StudyView) -> list[str]:
         reasons: As the comparison gives them: grouping, group, and why.
         study: Facts of the study; without gold labels, groups by gold label are left out.
     """
-    told = []
+    sentences = []
     for reason in reasons:
         grouping, _, rest = reason.partition(" ")
         if grouping == "correct" and study.n_labelled:
             right = rest.startswith("right")
-            told.append(f"{'Correctly classified' if right else 'Misclassified'} documents: {rest.partition(': ')[2]}.")
+            sentences.append(
+                f"{'Correctly classified' if right else 'Misclassified'} documents: {rest.partition(': ')[2]}."
+            )
         elif grouping == "predicted" or (grouping == "gold" and study.n_labelled):
-            told.append(f"{grouping.capitalize()} class {rest}.")
-    return told
+            sentences.append(f"{grouping.capitalize()} class {rest}.")
+    return sentences
 
 
 def others(comparison: ComparisonView) -> str:

@@ -64,8 +64,8 @@ def runner_up(gold: str | None, prediction: str, second: str | None, margin: flo
         known = Markup("The gold label is the same")
     else:
         known = Markup("The gold label is {}").format(parts.class_name(literal(gold)))
-    told = Markup("; ").join(part for part in (known, behind) if part)
-    return Markup("{}.").format(told) if told else Markup()
+    sentence = Markup("; ").join(part for part in (known, behind) if part)
+    return Markup("{}.").format(sentence) if sentence else Markup()
 
 
 def _place(margin: float) -> str:
@@ -89,16 +89,18 @@ def strongest_tokens(tokens: Ranked, study: StudyView, even: float | None) -> Ma
     beside = f"; even attention: {significant(even, 3)}" if even is not None else ""
     value = f"{significant(tokens.highest, 3)}{beside}"
     if tokens.n == 1:
-        told = Markup("Its only token other than special and unknown ones, {}, has the mean self-attention {} {}.")
-        return told.format(tokens.names[0], heads, f"({value})")
+        sentence = Markup("Its only token other than special and unknown ones, {}, has the mean self-attention {} {}.")
+        return sentence.format(tokens.names[0], heads, f"({value})")
     if tokens.alike:
-        told = Markup("All {} tokens other than special and unknown ones have the same mean self-attention {} ({}).")
-        return told.format(count(tokens.n), heads, value)
+        sentence = Markup(
+            "All {} tokens other than special and unknown ones have the same mean self-attention {} ({})."
+        )
+        return sentence.format(count(tokens.n), heads, value)
     others = Markup(", then {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
-    told = Markup(
+    sentence = Markup(
         "Of its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
     )
-    return told.format(count(tokens.n), tokens.names[0], heads, value, others)
+    return sentence.format(count(tokens.n), tokens.names[0], heads, value, others)
 
 
 def _all(study: StudyView) -> Markup:
@@ -125,8 +127,8 @@ def strongest_head(heads: Ranked, study: StudyView, usual: Markup | None) -> Mar
         over_all = ", as over all documents"
     else:
         over_all = Markup("; over all documents it is {}").format(usual)
-    told = Markup("The {} with the highest mean here is {} ({}){}.")
-    return told.format(noun, first, significant(heads.highest, 3), over_all)
+    sentence = Markup("The {} with the highest mean here is {} ({}){}.")
+    return sentence.format(noun, first, significant(heads.highest, 3), over_all)
 
 
 def left_to_right() -> str:
@@ -153,8 +155,8 @@ def truncated() -> str:
 def no_map(study: StudyView) -> Markup:
     """Say why a document has no token-to-token map."""
     if study.map_reasons:
-        told = Markup("This document has no token-to-token map, because maps are large. {}")
-        return told.format(documents_with_maps(study))
+        sentence = Markup("This document has no token-to-token map, because maps are large. {}")
+        return sentence.format(documents_with_maps(study))
     if study.imported:
         return Markup("Imported attention has no token-to-token maps: its format contains self-attention only.")
     if study.settings.redaction.mode != "none":
@@ -167,12 +169,12 @@ def no_map(study: StudyView) -> Markup:
 
 def layers_only(tiers: Tiers, study: StudyView) -> Markup:
     """Say why a page shows the means of layers, and which pages show every head."""
-    told = Markup(
+    sentence = Markup(
         "To keep the site small, this page shows the mean of each layer\u2019s heads, not single heads. {} of {} have "
         "every head: {}. A larger <code>site.max_megabytes</code> allows more."
     )
     documents = plural(tiers.n_documents, "document")
-    return told.format(count(tiers.n_full), documents, kept_whole(study))
+    return sentence.format(count(tiers.n_full), documents, kept_whole(study))
 
 
 def grid_of_heads(study: StudyView, n_pinned: int, *, lite: bool) -> str:

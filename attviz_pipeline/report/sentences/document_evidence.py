@@ -45,11 +45,11 @@ def strongest_change(changes: Changes, removal: Removal) -> Markup:
     first = Markup("Each of its {} tokens was {} alone.").format(count(changes.n), REMOVAL[removal])
     if changes.lowest >= 0:
         return first + Markup(" Without none of them does the probability of {} fall.").format(name)
-    told = Markup(
+    sentence = Markup(
         " Without {}, the probability of {} falls most: by {} percentage points, from {}; the median change of all "
         "tokens, up or down, is {} points."
     )
-    return first + told.format(
+    return first + sentence.format(
         changes.token, name, _points(changes.lowest), percent(changes.probability), _points(changes.median)
     )
 
@@ -108,14 +108,14 @@ def changes_of_classes(removal: Removal, n_shown: int, n_classes: int) -> str:
 
 def agreement(n_tokens: int, removal: Removal) -> str:
     """Say what the table of tau compares, beside what random orders give."""
-    told = (
+    sentence = (
         "Kendall\u2019s tau of each score with the fall of the predicted class\u2019s probability when the token is "
         f"{REMOVAL[removal]}, over {plural(n_tokens, 'token')} of this document."
     )
     if n_tokens < FEWEST_ORDERED:
-        return f"{told} So few tokens agree by chance at almost any tau."
+        return f"{sentence} So few tokens agree by chance at almost any tau."
     spread = NORMAL_95 * math.sqrt(2 * (2 * n_tokens + 5) / (9 * n_tokens * (n_tokens - 1)))
-    return f"{told} Of random orders, 95 % have a tau between \u2212{spread:.2f} and {spread:.2f}."
+    return f"{sentence} Of random orders, 95 % have a tau between \u2212{spread:.2f} and {spread:.2f}."
 
 
 def _points(change: float) -> str:

@@ -12,7 +12,7 @@ from attviz_pipeline.report.views.study import StudyView
 FEWEST_GROUPED = 20
 """Documents that the stage `group_documents` needs."""
 FEWEST_RANKED = 10
-"""Documents from which on a rank correlation with their length is told."""
+"""Documents from which on a rank correlation with their length is given."""
 
 
 def heading(n_documents: int, n_labelled: int, n_wrong: int) -> str:
@@ -27,19 +27,21 @@ def heading(n_documents: int, n_labelled: int, n_wrong: int) -> str:
 def source(study: StudyView) -> Markup:
     """Say whose predictions the page lists."""
     if study.imported:
-        told = Markup("Texts and predictions are those of <bdi>{}</bdi>, which names no model and has no gold labels.")
-        return told.format(study.dataset["source"] or "local files")
+        sentence = Markup(
+            "Texts and predictions are those of <bdi>{}</bdi>, which names no model and has no gold labels."
+        )
+        return sentence.format(study.dataset["source"] or "local files")
     gold = "" if study.n_labelled else " No gold label is known."
     return Markup("Predictions of {}.{}").format(parts.model_as_used(study), gold)
 
 
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
     """Say which pages hold every head, where not all do."""
-    told = Markup(
+    sentence = Markup(
         "{} of {} pages contain every head: {}. The others contain only the mean of each layer\u2019s heads, so that "
         "the site stays within <code>site.max_megabytes</code>."
     )
-    return told.format(count(tiers.n_full), count(tiers.n_documents), kept_whole(study))
+    return sentence.format(count(tiers.n_full), count(tiers.n_documents), kept_whole(study))
 
 
 def search(n_characters: int) -> str:
@@ -92,8 +94,8 @@ def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:
         confidence: Its confidence, 0..1.
     """
     gold = " with a gold label" if study.n_labelled < study.n_documents else ""
-    told = Markup("{} of {}{} {} misclassified. Highest confidence: {} with {}.")
-    return told.format(
+    sentence = Markup("{} of {}{} {} misclassified. Highest confidence: {} with {}.")
+    return sentence.format(
         count(study.n_wrong),
         plural(study.n_labelled, "document"),
         gold,

@@ -42,7 +42,7 @@ REMOVED = {
     "delete": "Each removed token is taken out of the text.",
     "hide": "Each removed token stays in its place, but no token can attend to it.",
 }
-_NOT_TOLD = "The difference cannot be told from zero."
+_UNCLEAR = "The difference cannot be distinguished from zero."
 
 
 def score_title(score: str, layer: int | None) -> str:
@@ -63,12 +63,12 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
             "Whether the prediction depends on the tokens with the most self-attention was not measured: the study has "
             "no such score of tokens, or no document that is long enough."
         )
-    told = Markup(
+    sentence = Markup(
         "In {n} of {documents}, the probability that {model} gives to the predicted class {falls} on average if the "
         "{share} of tokens with the highest {score} are {removed}; it {floor_falls} if as many random tokens are "
         "{removed}. The difference is {difference}. {conclusion}"
     )
-    return told.format(
+    return sentence.format(
         removed=REMOVAL[removal],
         share=percent(row["fraction"]),
         score=score_title(row["score"], row["layer"]),
@@ -118,11 +118,14 @@ def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
     over = f"On average over {shares} of the tokens, " if len(fractions) > 1 else f"At {shares} of the tokens, "
     of = f"of {plural(len(rows), 'score')}"
     if not found:
-        return f"{over}none {of} points at tokens on which the prediction depends more than on random ones."
-    told = [f"{count(more)} {of} {_point(more)} at tokens on which the prediction depends more than on random ones"]
+        return (
+            f"{over}none {of} is shown to point at tokens on which the prediction depends more than on random ones "
+            f"(q < {SIGNIFICANT:g})."
+        )
+    counts = [f"{count(more)} {of} {_point(more)} at tokens on which the prediction depends more than on random ones"]
     if less:
-        told.append(f"{count(less)} at tokens on which it depends less")
-    return f"{over}{', '.join(told)} (q < {SIGNIFICANT:g})."
+        counts.append(f"{count(less)} at tokens on which it depends less")
+    return f"{over}{', '.join(counts)} (q < {SIGNIFICANT:g})."
 
 
 def not_measured(unavailable: Mapping[str, str]) -> str | None:
@@ -165,19 +168,23 @@ def head_order(row: Row, total: int, n_random: int) -> str:
     measured = "accuracy" if what == "accuracy" else "the share of predictions like those of the whole model"
     n = row["n_labelled"] if what == "accuracy" else row["n_documents"]
     low, high = row[f"{what}_difference_low"], row[f"{what}_difference_high"]
-    told = (
+    sentence = (
         f"By {ORDERS[row['order']]}, the least important first: with {count(off)} of {plural(total, 'head')} switched "
         f"off, {measured} is {percent(row[what])} over {plural(n, 'document')}; in random order it is "
         f"{percent(row['floor'])} (mean of {plural(n_random, 'order')}). The difference is "
         f"{_difference(row, f'{what}_difference')}."
     )
     if low is None:
-        return f"{told} One input row gives no interval."
+        return f"{sentence} One input row gives no interval."
     if low > 0:
-        return f"{told} The interval lies above 0: without these heads, the model keeps more than without random ones."
+        return (
+            f"{sentence} The interval lies above 0: without these heads, the model keeps more than without random ones."
+        )
     if high < 0:
-        return f"{told} The interval lies below 0: without these heads, the model loses more than without random ones."
-    return f"{told} {_NOT_TOLD}"
+        return (
+            f"{sentence} The interval lies below 0: without these heads, the model loses more than without random ones."
+        )
+    return f"{sentence} {_UNCLEAR}"
 
 
 def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:
@@ -210,16 +217,17 @@ def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
     """Say on which documents the evidence rests."""
     n = study.n_documents
     if n_sampled == n:
-        told = f"All {plural(n, 'document')} were measured."
+        sentence = f"All {plural(n, 'document')} were measured."
     else:
-        told = (
+        sentence = (
             f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to the gold classes "
             "and to thirds of length. The smaller samples are drawn from it in the same way."
         )
     if not n_too_short:
-        return told
+        return sentence
     short = plural(n_too_short, "document")
-    return f"{told} {short} with fewer than two tokens of text {'has' if n_too_short == 1 else 'have'} no faithfulness."
+    have = "has" if n_too_short == 1 else "have"
+    return f"{sentence} {short} with fewer than two tokens of text {have} no faithfulness."
 
 
 def _is_found(row: Row) -> bool:
@@ -232,17 +240,17 @@ def _conclusion(row: Row, above: str, below: str) -> str:
     if row["difference_q"] is None:
         return "It is the same in every document, so it is not tested."
     if not _is_found(row):
-        return _NOT_TOLD
+        return _UNCLEAR
     return above if row["difference"] > 0 else below
 
 
 def _difference(row: Row, name: str) -> str:
     low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
-    told = f"{_points(row[name])} points"
+    sentence = f"{_points(row[name])} points"
     if low is None or high is None:
-        return told
+        return sentence
     tested = "" if q is None else f", q = {significant(q, 1)}"
-    return f"{told} (95 % interval {_points(low)} to {_points(high)}{tested})"
+    return f"{sentence} (95 % interval {_points(low)} to {_points(high)}{tested})"
 
 
 def _falls(fall: float) -> str:

@@ -11,13 +11,13 @@ def opening(study: StudyView) -> Markup:
     """Say what the figures are of."""
     documents = plural(study.n_documents, "document")
     if study.imported:
-        told = Markup(
+        sentence = Markup(
             "Figures of {} and of {} of <bdi>{}</bdi>, which names no model; figures count vectors as heads of layer "
             "0. Each comes with its data as CSV and Parquet."
         )
-        return told.format(documents, plural(study.n_rows, "vector"), study.dataset["source"] or "local files")
-    told = Markup("Figures of {} and of {} of {}. Each comes with its data as CSV and Parquet.")
-    return told.format(documents, plural(study.n_rows, "head"), parts.model_as_used(study))
+        return sentence.format(documents, plural(study.n_rows, "vector"), study.dataset["source"] or "local files")
+    sentence = Markup("Figures of {} and of {} of {}. Each comes with its data as CSV and Parquet.")
+    return sentence.format(documents, plural(study.n_rows, "head"), parts.model_as_used(study))
 
 
 def hidden_words() -> str:

@@ -1,7 +1,7 @@
 """What the pages say about the importance of heads to the prediction: docs/statistics/sentences.md lists the rules.
 
-A change is a finding only if q < 0.05; otherwise it is nothing that can be told from zero, which is said. Changes are
-means over the documents of a sample, which is named.
+A change is a finding only if q < 0.05; otherwise it is nothing that can be distinguished from zero, which is said.
+Changes are means over the documents of a sample, which is named.
 """
 
 import math
@@ -34,7 +34,7 @@ AXES = {
 N_NAMED = 3
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
-_NOTHING = "nothing that can be told from zero"
+_NOTHING = "nothing that can be distinguished from zero"
 
 
 def not_switched_off(importance: HeadImportance) -> Markup:
@@ -70,12 +70,12 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
         ).format(of, _CLEAR, _NOTHING)
     falls = [one for one in found if _value(one.change) < 0]
     rises = len(found) - len(falls)
-    told = [
+    sentences = [
         Markup("falls without {}").format(count(len(falls))) if falls else None,
         Markup("rises without {}").format(count(rises)) if rises else None,
     ]
     first = Markup("The log probability of the predicted class {} of {} ({}).").format(
-        listed([part for part in told if part]), of, _CLEAR
+        listed([part for part in sentences if part]), of, _CLEAR
     )
     if not falls:
         return first
@@ -134,20 +134,20 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
         return Markup("The ranks of {} by {} and by {} were not compared: one of them is the same for all.").format(
             over, first, second
         )
-    told = Markup(
+    sentence = Markup(
         "Over {}, Spearman's rank correlation of {} and {} is {:+.2f}{}; 95 % of random orders of heads have at most "
         "{:.2f}, up or down."
     ).format(over, first, second, found.value, _range(found), found.by_chance)
     if found.low is None or found.high is None:
-        return told
+        return sentence
     beyond = abs(found.value) > found.by_chance
     if beyond and found.low > 0:
-        return told + Markup(" The two rank heads alike, more than chance does.")
+        return sentence + Markup(" The two rank heads alike, more than chance does.")
     if beyond and found.high < 0:
-        return told + Markup(" The two rank heads in opposite orders, more than chance does.")
+        return sentence + Markup(" The two rank heads in opposite orders, more than chance does.")
     if beyond:
-        return told + Markup(" The interval includes 0: no association is shown.")
-    return told + Markup(" This is no more than chance gives: no association is shown.")
+        return sentence + Markup(" The interval includes 0: no association is shown.")
+    return sentence + Markup(" This is no more than chance gives: no association is shown.")
 
 
 def without_head(view: AblationView, importance: HeadImportance, study: StudyView) -> Markup:
@@ -189,13 +189,13 @@ def flips_without_head(view: AblationView) -> str:
 
 def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_gradient: int) -> str:
     """Say where a head stands among all heads by measured importance and by gradients."""
-    told = []
+    sentences = []
     if measured is not None:
-        told.append(f"Its mean |change| is {significant(measured.value)} nats: {_place(measured)}.")
+        sentences.append(f"Its mean |change| is {significant(measured.value)} nats: {_place(measured)}.")
     if gradient is not None:
         over = plural(n_gradient, "document")
-        told.append(f"Its mean |gradient| over {over} is {significant(gradient.value)}: {_place(gradient)}.")
-    return said(told)
+        sentences.append(f"Its mean |gradient| over {over} is {significant(gradient.value)}: {_place(gradient)}.")
+    return said(sentences)
 
 
 def classes_without_head(groups: Sequence[AblationView]) -> Markup:

@@ -23,14 +23,14 @@ def unknown_tokens(study: StudyView) -> str:
 
 def associations_only(study: StudyView) -> Markup:
     """Say that the site shows associations, and whether the study also intervened."""
-    told = Markup(
+    sentence = Markup(
         "This site does not show that attention explains the predictions. Such a claim needs an intervention: changing "
         "attention, disabling heads or removing tokens, and observing the prediction (Jain and Wallace 2019; Wiegreffe "
         "and Pinter 2019; Serrano and Smith 2019). {}"
     )
     if study.has_evidence:
-        return told.format("This study intervened, but tested no score of attention; it measured associations:")
-    return told.format("This study only observed attention and predictions, and measured associations:")
+        return sentence.format("This study intervened, but tested no score of attention; it measured associations:")
+    return sentence.format("This study only observed attention and predictions, and measured associations:")
 
 
 def documents_with_maps(study: StudyView) -> str:

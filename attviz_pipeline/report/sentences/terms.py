@@ -116,7 +116,7 @@ def by_mean(rows: Sequence[TokenView], n_frequent: int, least: int, study: Study
     if not rows:
         return Markup("No token other than special ones is {}.").format(support)
     first, shown = rows[0], rows[:10]
-    told = Markup(
+    sentence = Markup(
         "The paper ranks tokens by their mean over all occurrences and heads (Škrlj et al. 2021, Figure 5). This mean "
         "has no interval here, is not corrected for length, and is extreme for rare tokens. Of {} {}, {} has the "
         "highest: {}, over {} in {}."
@@ -130,7 +130,7 @@ def by_mean(rows: Sequence[TokenView], n_frequent: int, least: int, study: Study
     )
     n_rarest = sum(row.document_frequency == least for row in shown)
     rarest = f"{count(n_rarest)} of the first {len(shown)} are in {plural(least, 'document')} only." if n_rarest else ""
-    return said([told, rarest])
+    return said([sentence, rarest])
 
 
 def of_document(study: StudyView) -> str:

@@ -38,7 +38,7 @@ class TauView:
 class DocumentEvidenceView:
     """What the page shows; `payload` is for the page's scripts, the others but `taus` are sentences."""
 
-    told: Markup
+    sentence: Markup
     shading: Markup
     classes_title: str
     agreement: str
@@ -59,7 +59,7 @@ def document_evidence_view(
     """
     left_out, removal = evidence.left_out, sample.removal
     return DocumentEvidenceView(
-        told=parts.said(_told(row, evidence, sample, study)),
+        sentence=parts.said(_sentences(row, evidence, sample, study)),
         shading=sentences.shading(gradient=evidence.gradient is not None, left_out=left_out is not None),
         classes_title=sentences.changes_of_classes(
             removal, min(len(study.label_names), N_CLASSES), len(study.label_names)
@@ -77,7 +77,7 @@ def bytes_of_evidence(n_tokens: NDArray[np.float64], n_classes: int) -> float:
     return SECTION_BYTES * len(n_tokens) + float(n_tokens.sum()) * BYTES_PER_NUMBER * (1 + min(n_classes, N_CLASSES))
 
 
-def _told(row: DocumentRow, evidence: TokenEvidence, sample: EvidenceSample, study: StudyView) -> Iterator[str]:
+def _sentences(row: DocumentRow, evidence: TokenEvidence, sample: EvidenceSample, study: StudyView) -> Iterator[str]:
     if evidence.left_out is not None:
         changes = _changes(row, evidence.left_out, study)
         yield sentences.strongest_change(changes, sample.removal)

@@ -33,7 +33,7 @@ class MeanView:
 
     @property
     def significant(self) -> bool:
-        """Whether it can be told from zero."""
+        """Whether it can be distinguished from zero."""
         return self.q is not None and self.q < SIGNIFICANT
 
 

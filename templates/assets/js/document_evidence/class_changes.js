@@ -21,7 +21,7 @@ const span = (change, most) => {
 };
 
 // For screen readers; empty where nothing was measured.
-const told = ({ evidence, special }, token) =>
+const spoken = ({ evidence, special }, token) =>
   evidence.changes && !special[token]
     ? `if ${WAYS[evidence.removal]}, predicted class ${points(evidence.changes[0].values[token])} percentage points`
     : "";
@@ -69,4 +69,4 @@ const create = (inspector, doc, labels) => {
   };
 };
 
-export const classChanges = { create, points, span, told };
+export const classChanges = { create, points, span, spoken };

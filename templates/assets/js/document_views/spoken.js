@@ -18,8 +18,8 @@ export const spoken = (place, doc) => ({
             `token ${token}`,
             `mean ${number(doc.aggregates.mean[token], doc.rough?.(token))}`,
           ];
-    const told = token >= 0 && row < 0 && doc.evidence && classChanges().told(doc, token);
-    if (told) parts.push(told);
+    const sentence = token >= 0 && row < 0 && doc.evidence && classChanges().spoken(doc, token);
+    if (sentence) parts.push(sentence);
     if (row >= 0)
       parts.push(
         `${doc.name(row)} ${token < 0 ? `mean ${number(doc.headMeans[row], true)}` : ofHead(doc, row, token)}`,

@@ -133,9 +133,10 @@ const views = (rows, i, detail, study) => {
         headGrid(means, study),
       ),
     );
-  const told = tokenSentences.classes(detail.classes, study.labels);
-  if (detail.classes.length) place.append(section("In every class", told, classTable(detail.classes, study.labels)));
-  else place.append(cell("p", told, "hint"));
+  const sentence = tokenSentences.classes(detail.classes, study.labels);
+  if (detail.classes.length)
+    place.append(section("In every class", sentence, classTable(detail.classes, study.labels)));
+  else place.append(cell("p", sentence, "hint"));
   const hint = tokenSentences.sample(detail.lines.length, rows.count[i]);
   return [place, section("Where it occurs", hint, concordance(detail.lines))];
 };

@@ -27,10 +27,10 @@ const classes = (rows, labels) => {
   ]);
   const missing = use && attention ? "" : ` Its ${use ? "self-attention" : "use"} was not compared.`;
   const nowhere = use && attention ? ", neither in use nor in self-attention" : "";
-  const told = found.length
+  const sentence = found.length
     ? `Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: ${found.join("; ")}.`
     : `The word of this spelling differs beyond chance (q < 0.05) in no class${nowhere}.`;
-  return told + missing;
+  return sentence + missing;
 };
 
 const sample = (shown, n) =>
