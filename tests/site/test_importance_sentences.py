@@ -227,8 +227,7 @@ def test_flips_and_accuracy_of_one_head() -> None:
 def test_a_head_stands_beside_the_median_of_all() -> None:
     assert sentences.place_of_head(MeasureView(0.2, 1, 6, 0.03), MeasureView(0.1, 4, 6, 0.2), 40) == (
         "Its mean |change| is 0.20 nats: rank 1 of 6 heads, whose median is 0.030. Its mean |gradient| over 40 "
-        "documents "
-        "is 0.10: rank 4 of 6 heads, whose median is 0.20."
+        "documents is 0.10: rank 4 of 6 heads, whose median is 0.20."
     )
     assert sentences.place_of_head(None, MeasureView(0.1, 1, 1, 0.1), 1) == (
         "Its mean |gradient| over 1 document is 0.10: the only head."
@@ -241,17 +240,18 @@ def test_classes_change_or_not() -> None:
 
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
     assert words(sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right])) == (
-        "By gold class, the log probability of that class changes in 1 of 2 gold classes (q < 0.05): world (-0.50 "
-        "nats, "
-        "7 documents)."
+        "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
+        "(q < 0.05): world (-0.50 nats, 7 documents)."
     )
     assert words(sentences.classes_without_head([gold("sport", UNCLEAR)])) == (
-        f"By gold class, the log probability of that class changes in none of 1 gold class (q < 0.05): {NOTHING}"
+        "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
+        f"(q < 0.05): {NOTHING}"
     )
     many = [gold(f"class {number}", CLEAR) for number in range(5)]
     assert words(sentences.classes_without_head(many)).endswith("class 2 (-0.50 nats, 7 documents) and 2 more.")
     untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
     assert sentences.classes_without_head([untested, right]) == ""
+    assert sentences.classes_without_head([replace(gold("sport", CLEAR), n_documents=4)]) == ""
     assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)])
 
 

@@ -32,6 +32,7 @@ AXES = {
     "self_attention": "mean self-attention",
 }
 N_NAMED = 3
+FEWEST_IN_CLASS = 5
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
 _NOTHING = "nothing that can be distinguished from zero"
@@ -199,12 +200,17 @@ def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_
 
 
 def classes_without_head(groups: Sequence[AblationView]) -> Markup:
-    """Say in which gold classes switching off one head changes the gold class's probability."""
-    classes = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
+    """Say in which gold classes switching off one head changes the gold class's probability.
+
+    Classes of fewer than `FEWEST_IN_CLASS` documents are not named: Student's t over so few relies on a normal
+    distribution, which nothing can check.
+    """
+    tested = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
+    classes = [one for one in tested if one.n_documents >= FEWEST_IN_CLASS]
     if not classes:
         return Markup()
     found = sorted((one for one in classes if one.gold_change.significant), key=lambda one: _value(one.gold_change))
-    of = plural(len(classes), "gold class", "gold classes")
+    of = f"{plural(len(classes), 'gold class', 'gold classes')} with at least {FEWEST_IN_CLASS} documents"
     if not found:
         return Markup("By gold class, the log probability of that class changes in none of {} ({}): {}.").format(
             of, _CLEAR, _NOTHING
