@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attviz_pipeline.analysis.batches import head_counts
 from attviz_pipeline.analysis.documents import index_documents, write_index
@@ -14,6 +14,7 @@ from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.errors import ArtifactError, Problem
+from attviz_pipeline.tasks import Task, task_of
 
 
 def aggregate_dataset(
@@ -42,12 +43,12 @@ def aggregate_dataset(
     for path in head_sums:
         heads.add_file(path)
     status_counts = complete_ledger(ledger, documents, statistics.ledger)
-    write_index(statistics.document_index, documents, model.label_names)
+    write_index(statistics.document_index, documents, model.task)
     write_tokens(statistics.tokens, rows)
     write_head_tokens(statistics.head_tokens, rows, model.n_layers, model.n_heads)
     heads.write_heads(statistics.heads)
     summary = {
-        **summarise(documents, model.label_names),
+        **summarise(documents, model.task),
         "n_vocabulary_entries": len(rows.tokens),
         "n_layers": model.n_layers,
         "n_heads": model.n_heads,
@@ -59,7 +60,7 @@ def aggregate_dataset(
 class _ModelFacts(NamedTuple):
     n_layers: int
     n_heads: int
-    label_names: list[str]
+    task: Task[Any]
 
 
 def _model_facts(attention: Sequence[Path], token_sums: Sequence[Path]) -> _ModelFacts:
@@ -68,7 +69,7 @@ def _model_facts(attention: Sequence[Path], token_sums: Sequence[Path]) -> _Mode
     if not facts:
         raise ArtifactError("no attention shard was given: there is nothing to aggregate.")
     first = facts[attention[0]]
-    model = _ModelFacts(*head_counts(first, attention[0]), label_names=first.get("label_names", []))
+    model = _ModelFacts(*head_counts(first, attention[0]), task=task_of(first))
     problems = [Problem(str(path), "is of another model or corpus") for path in attention if facts[path] != first]
     problems += [
         Problem(str(path), f"is not of a model with {model.n_layers} x {model.n_heads} heads")

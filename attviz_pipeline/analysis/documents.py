@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.progress import track
+from attviz_pipeline.tasks import Task
 
-COPIED = ["position", "id", "source_id", "split", "label", "prediction", "probabilities", "truncated", "text"]
+COPIED = [
+    *("position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES),
+    *("probabilities", "truncated", "text"),
+]
 ROWS_PER_GROUP = 4096
 
 
@@ -46,10 +51,10 @@ def index_documents(attention: Sequence[Path]) -> pa.Table:
     return table.take(pc.sort_indices(table["position"]))
 
 
-def write_index(path: Path, documents: pa.Table, label_names: list[str]) -> None:
+def write_index(path: Path, documents: pa.Table, task: Task[Any]) -> None:
     """Write the artifact `document_index`."""
     table = documents.select(statistics_schemas.DOCUMENT_INDEX.arrow.names)
-    with files.TableWriter(path, statistics_schemas.DOCUMENT_INDEX, {"label_names": label_names}) as writer:
+    with files.TableWriter(path, statistics_schemas.DOCUMENT_INDEX, task.facts) as writer:
         for start in range(0, table.num_rows, ROWS_PER_GROUP):
             writer.write_table(table.slice(start, ROWS_PER_GROUP))
 

@@ -8,13 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from attviz_pipeline.tasks import Task
 
-def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
+
+def summarise(documents: pa.Table, task: Task[Any]) -> dict[str, Any]:
     """Count and score the analysed documents.
 
     Args:
         documents: As returned by `index_documents`, at least one.
-        label_names: Names of the classes, by index.
+        task: The task of the study.
 
     Returns:
         Content of the artifact `summary` that can be computed from the documents.
@@ -34,9 +36,9 @@ def summarise(documents: pa.Table, label_names: list[str]) -> dict[str, Any]:
             "mean": float(n_tokens.sum() / documents.num_rows),
             "max": int(n_tokens.max()),
         },
-        "label_names": label_names,
+        **task.facts,
         "mean_confidence": _mean_confidence(documents),
-        **_scores(documents.filter(pc.is_valid(documents["label"])), len(label_names)),
+        **_scores(documents.filter(pc.is_valid(documents["label"])), len(task.label_names)),
     }
 
 

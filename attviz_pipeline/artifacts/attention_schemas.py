@@ -3,7 +3,17 @@
 import pyarrow as pa
 
 from attviz_pipeline.artifacts import profile_schemas
-from attviz_pipeline.artifacts.schema import IDENTITY, PAIR_START, Schema, column, list_of
+from attviz_pipeline.artifacts.schema import (
+    GOLD,
+    IDENTITY,
+    PAIR_START,
+    PREDICTED,
+    PREDICTING_TASK,
+    PROBABILITIES,
+    Schema,
+    column,
+    list_of,
+)
 
 WINDOW = pa.struct(
     [
@@ -11,19 +21,21 @@ WINDOW = pa.struct(
         pa.field("n_tokens", pa.int32(), nullable=False),
         pa.field("n_model_tokens", pa.int32(), nullable=False),
         pa.field("probabilities", list_of(pa.float32()), nullable=False),
+        pa.field("predicted_value", pa.float64(), nullable=True),
     ]
 )
 
 ATTENTION = Schema(
     "attention",
-    3,
+    4,
     "extract_attention",
     "Self-attention of every layer and head, and what full mode adds (null without it). "
-    "Facts: `n_layers`, `n_heads`, `label_names`, `model`, `mode`, `device`, `precision`, and `offsets`: false if "
+    f"Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}, `model`, `mode`, `device`, `precision`, and `offsets`: false if "
     "the tokenizer gives no character offsets",
     pa.schema(
         [
             *IDENTITY,
+            *GOLD,
             column(
                 "text",
                 pa.string(),
@@ -31,12 +43,8 @@ ATTENTION = Schema(
                 "concatenated pieces; imported texts with word pieces joined (docs/formats.md)",
             ),
             PAIR_START,
-            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
-            column(
-                "probabilities",
-                list_of(pa.float32()),
-                "Softmax of the logits, [class], 0..1; for a document in several windows, the mean over them",
-            ),
+            *PREDICTED,
+            PROBABILITIES,
             column(
                 "tokens",
                 list_of(pa.string()),
@@ -83,7 +91,8 @@ ATTENTION = Schema(
                 "windows",
                 list_of(WINDOW),
                 "Model inputs of the document, in order: first token kept and number of tokens kept "
-                "(of an overlap, each window keeps the half nearer its middle), tokens of the input, probabilities",
+                "(of an overlap, each window keeps the half nearer its middle), tokens of the input, probabilities, "
+                "predicted value (regression)",
             ),
             column("truncated", pa.bool_(), "True if the end of the text was truncated"),
             column(

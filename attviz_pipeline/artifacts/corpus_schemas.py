@@ -2,22 +2,26 @@
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts.schema import IDENTITY, PAIR_START, Schema, column
+from attviz_pipeline.artifacts.schema import GOLD, IDENTITY, PAIR_START, TASK, Schema, column
 
 DATASET = Schema(
-    "dataset", 1, "prepare_dataset", "Facts of the corpus: `label_names`, counts per split and class, source, digests"
+    "dataset",
+    2,
+    "prepare_dataset",
+    f"Facts of the corpus: {TASK}, counts per split (`splits`: rows with each label; in regression quantiles of the "
+    "values), `n_unlabelled` rows per split, source, digests",
 )
 
 DOCUMENTS = Schema(
     "documents",
-    2,
+    3,
     "prepare_dataset",
-    "Every usable input row, not segmented, in input order. Facts: `label_names`",
+    f"Every usable input row, not segmented, in input order. Facts: {TASK}",
     pa.schema(
         [
             column("id", pa.string(), "Unique id"),
             column("split", pa.string(), "train, validation or test"),
-            column("label", pa.int32(), "Gold class, index into `label_names`"),
+            *GOLD,
             column("text", pa.string(), "The text, unchanged; for a pair, both texts with a line feed between"),
             PAIR_START,
         ]
@@ -48,12 +52,13 @@ LEDGER = Schema(
 
 SHARD = Schema(
     "shard",
-    2,
+    3,
     "shard_documents",
-    "Documents of one extraction job, in blocks of similar length. Facts: `label_names`",
+    f"Documents of one extraction job, in blocks of similar length. Facts: {TASK}",
     pa.schema(
         [
             *IDENTITY,
+            *GOLD,
             column(
                 "text", pa.string(), "The document's text, unchanged; for a pair, both texts with a line feed between"
             ),

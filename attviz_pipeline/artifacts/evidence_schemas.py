@@ -2,9 +2,10 @@
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts.schema import IDENTITY, Schema, column, list_of
+from attviz_pipeline.artifacts.schema import GOLD, IDENTITY, Schema, column, list_of
 
-_POSITION, _ID, _SOURCE, _, _LABEL = IDENTITY
+_POSITION, _ID, _SOURCE, _ = IDENTITY
+_LABEL = GOLD[0]
 _PREDICTION = column("prediction", pa.int32(), "Predicted class, index into the dataset's label names")
 _DOCUMENT = [_POSITION, _ID, _SOURCE, _LABEL, _PREDICTION]
 

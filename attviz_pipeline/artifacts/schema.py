@@ -44,8 +44,52 @@ IDENTITY = [
     column("id", pa.string(), "Document id, unique; a segment's id is `<source_id>#<number>`"),
     column("source_id", pa.string(), "Id of the input row that contains the document"),
     column("split", pa.string(), "train, validation or test; empty if the source does not say"),
-    column("label", pa.int32(), "Gold class, index into `label_names`; null if unknown", nullable=True),
 ]
+
+_OTHER_TASK = "null if unlabelled, or of another task"
+GOLD = [
+    column("label", pa.int32(), f"Gold class, index into `label_names` (single_label); {_OTHER_TASK}", nullable=True),
+    column(
+        "labels",
+        list_of(pa.int32()),
+        f"Gold labels, ascending indices into `label_names` (multi_label), empty for a document without any; "
+        f"{_OTHER_TASK}",
+        nullable=True,
+    ),
+    column("value", pa.float64(), f"Gold value (regression); {_OTHER_TASK}", nullable=True),
+]
+"""What the dataset says of a document, by task; `attviz_pipeline.tasks` reads it."""
+
+PREDICTED = [
+    column(
+        "prediction",
+        pa.int32(),
+        "Predicted class, index into `label_names` (single_label); null for another task",
+        nullable=True,
+    ),
+    column(
+        "predictions",
+        list_of(pa.int32()),
+        "Predicted labels, ascending indices into `label_names` (multi_label): those with at least the probability of "
+        "their threshold; null for another task",
+        nullable=True,
+    ),
+    column("predicted_value", pa.float64(), "Predicted value (regression); null for another task", nullable=True),
+]
+"""What the classifier predicts, by task."""
+
+PROBABILITIES = column(
+    "probabilities",
+    list_of(pa.float32()),
+    "Softmax of the logits, [class] (single_label), or sigmoid of each, [label] (multi_label), 0..1; empty in "
+    "regression. For a document in several windows, the mean over them",
+)
+
+GOLD_NAMES = [field.name for field in GOLD]
+PREDICTED_NAMES = [field.name for field in PREDICTED]
+TASK = "`task`, `label_names` (empty in regression)"
+PREDICTING_TASK = f"{TASK}, `thresholds` of multi_label, [label]"
+"""Facts that say what the columns of gold values and predictions mean; `attviz_pipeline.tasks.task_of` reads them."""
 
 MOMENTS = [
     column("mean", pa.float64(), "Mean self-attention, 0..1"),

@@ -3,7 +3,17 @@
 import pyarrow as pa
 
 from attviz_pipeline import aggregates
-from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, list_of
+from attviz_pipeline.artifacts.schema import (
+    GOLD,
+    IDENTITY,
+    MOMENTS,
+    PREDICTED,
+    PREDICTING_TASK,
+    PROBABILITIES,
+    Schema,
+    column,
+    list_of,
+)
 
 AGGREGATES = Schema(
     "aggregates",
@@ -115,14 +125,15 @@ HEADS = Schema(
 
 DOCUMENT_INDEX = Schema(
     "document_index",
-    2,
+    3,
     "aggregate_dataset",
-    "One row per analysed document, sorted by `position`. Facts: `label_names`",
+    f"One row per analysed document, sorted by `position`. Facts: {PREDICTING_TASK}",
     pa.schema(
         [
             *IDENTITY,
-            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
-            column("probabilities", list_of(pa.float32()), "[class], 0..1"),
+            *GOLD,
+            *PREDICTED,
+            PROBABILITIES,
             column("n_tokens", pa.int32(), "Tokens, including special ones"),
             column("n_windows", pa.int32(), "Number of its windows"),
             column("truncated", pa.bool_(), "True if the end of the text was truncated"),
@@ -134,13 +145,13 @@ DOCUMENT_INDEX = Schema(
 
 SUMMARY = Schema(
     "summary",
-    3,
+    4,
     "aggregate_dataset",
     "Counts and scores of the analysed documents: `n_documents`, `n_sources` (input rows), `n_windowed_documents`, "
     "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `n_unknown_tokens` (read as [UNK]), "
     "`n_documents_with_unknown`, `tokens_per_document` (min, mean, max), "
-    "`n_vocabulary_entries`, `n_layers`, `n_heads`, `label_names`, `mean_confidence`, `n_labelled` (documents with a "
-    "known gold class) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null if there "
+    f"`n_vocabulary_entries`, `n_layers`, `n_heads`, {PREDICTING_TASK}, `mean_confidence`, `n_labelled` (documents "
+    "with a known gold value) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null if there "
     "are none; `ledger` counts per status",
 )
 
@@ -148,20 +159,21 @@ _ESTIMATE = "`value` with a 95 % interval `low`, `high`, null if undefined"
 
 ASSESSMENT = Schema(
     "assessment",
-    2,
+    3,
     "assess_predictions",
-    "Assessment of the classifier on the analysed documents: counts, `splits` (documents by split), `settings`, "
-    "`seed`; `predictions`: documents per predicted class (`counts`, [class]), `n_distinct` predicted classes, the "
-    "most frequent one (`label`) and its `share`; `scores`, empty without gold labels: `accuracy` (Wilson interval, "
-    "with the `design_effect` of documents of one input row), `macro_f1` (bootstrap over input rows; no interval with "
-    "few rows in a class or few mistakes), `overconfidence` (mean confidence minus accuracy), `ece_equal_width` and "
-    f"`ece_equal_mass` (expected calibration error, never an interval), each {_ESTIMATE}; `majority_baseline`: scores "
-    "of always predicting the largest gold class (`label`; `n_classes_as_large` classes have as many documents); "
-    "`ece_of_a_calibrated_model` and `overconfidence_of_a_calibrated_model` by simulation; `confusion` [gold, "
-    "predicted]; `per_class` scores, precision and recall with Wilson intervals (`precision_low`, ...); "
-    "`confidence_and_entropy` for all, correctly classified and misclassified documents: rank correlation `spearman` "
-    "of confidence with mean entropy, and `spearman_at_equal_length`, the partial one given the number of tokens, "
-    "with intervals of a bootstrap over input rows; `aggregates` names the definition of entropy",
+    f"Assessment of the classifier on the analysed documents: {PREDICTING_TASK}, counts, `splits` (documents by "
+    "split), `settings`, `seed`; `predictions`: documents per predicted class (`counts`, [class]), `n_distinct` "
+    "predicted classes, the most frequent one (`label`) and its `share`; `scores`, empty without gold labels: "
+    "`accuracy` (Wilson interval, with the `design_effect` of documents of one input row), `macro_f1` (bootstrap "
+    "over input rows; no interval with few rows in a class or few mistakes), `overconfidence` (mean confidence minus "
+    "accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration error, never an interval), each "
+    f"{_ESTIMATE}; `majority_baseline`: scores of always predicting the largest gold class (`label`; "
+    "`n_classes_as_large` classes have as many documents); `ece_of_a_calibrated_model` and "
+    "`overconfidence_of_a_calibrated_model` by simulation; `confusion` [gold, predicted]; `per_class` scores, "
+    "precision and recall with Wilson intervals (`precision_low`, ...); `confidence_and_entropy` for all, correctly "
+    "classified and misclassified documents: rank correlation `spearman` of confidence with mean entropy, and "
+    "`spearman_at_equal_length`, the partial one given the number of tokens, with intervals of a bootstrap over "
+    "input rows; `aggregates` names the definition of entropy",
 )
 
 CALIBRATION = Schema(
@@ -198,21 +210,29 @@ CALIBRATION = Schema(
 
 CONFIDENCES = Schema(
     "confidences",
-    1,
+    2,
     "assess_predictions",
-    "One row per analysed document, sorted by `position`",
+    f"One row per analysed document, sorted by `position`. Facts: {PREDICTING_TASK}",
     pa.schema(
         [
             IDENTITY[0],
-            IDENTITY[4],
-            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            *GOLD,
+            *PREDICTED,
             column(
-                "right",
-                pa.bool_(),
-                "Whether prediction and gold class agree; null if the gold class is unknown",
+                "outcome",
+                pa.string(),
+                "right, partly_right (multi_label: the sets of labels differ, but share one) or wrong; null if "
+                "unlabelled, and in regression",
                 nullable=True,
             ),
-            column("confidence", pa.float64(), "Probability of the predicted class, 0..1"),
+            column("error", pa.float64(), "Predicted minus gold value; null except in regression", nullable=True),
+            column(
+                "confidence",
+                pa.float64(),
+                "Probability of the predicted class (single_label), or the smallest probability of a decision over "
+                "labels, p if predicted and 1 - p if not (multi_label), 0..1; null in regression",
+                nullable=True,
+            ),
             column(
                 "mean_entropy",
                 pa.float64(),

@@ -2,7 +2,16 @@
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts.schema import IDENTITY, MOMENTS, Schema, column, list_of
+from attviz_pipeline.artifacts.schema import (
+    GOLD,
+    IDENTITY,
+    MOMENTS,
+    PREDICTED,
+    PREDICTING_TASK,
+    Schema,
+    column,
+    list_of,
+)
 
 VOCABULARY = Schema(
     "vocabulary",
@@ -88,13 +97,14 @@ TERM_SUMS = Schema(
 _NO_TERM = "empty if the document has no counted term"
 DOCUMENT_HEADS = Schema(
     "document_heads",
-    1,
+    2,
     "measure_shard",
-    "One row per document: its means over terms in every head. Facts: `n_layers`, `n_heads`, `label_names`",
+    f"One row per document: its means over terms in every head. Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}",
     pa.schema(
         [
             *IDENTITY,
-            column("prediction", pa.int32(), "Predicted class, index into `label_names`"),
+            *GOLD,
+            *PREDICTED,
             column("n_terms", pa.int32(), "Occurrences of terms; special tokens and punctuation only if configured"),
             column("n_tokens", pa.int32(), "Tokens, including special ones"),
             column("attention", list_of(pa.float32()), f"Mean of a, [layer, head]; {_NO_TERM}"),

@@ -23,6 +23,7 @@ from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.tasks import task_of
 from attviz_pipeline.unread import Unread
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
     facts = {
         "n_layers": model_card["n_layers"],
         "n_heads": model_card["n_heads"],
-        "label_names": files.read_facts(shard, corpus_schemas.SHARD)["label_names"],
+        **task_of(model_card).facts,
         "model": model_card["sha256"],
         "offsets": extraction.has_offsets,
         "mode": settings.attention.mode,
@@ -88,7 +89,7 @@ class _Extraction:
     """A loaded classifier with its tokenizer and settings."""
 
     def __init__(self, settings: AttentionSettings, checkpoint: Path, card: dict[str, Any]) -> None:
-        self._card = card
+        self._card, self._task = card, task_of(card)
         self._mantissa_bits = settings.mantissa_bits
         self._freed = FreedMemory()
         tokenizer = open_tokenizer(checkpoint)
@@ -167,7 +168,11 @@ class _Extraction:
         for row, document in zip(block.rows, block.documents, strict=True):
             places = range(first, first + len(document.windows))
             found = document_row(
-                document, [readings[i] for i in places], self._card["output_to_label"], self._mantissa_bits
+                document,
+                [readings[i] for i in places],
+                self._task,
+                self._card["output_to_label"],
+                self._mantissa_bits,
             )
             added = full_columns(document, [full[i] for i in places], self._mantissa_bits) if full else {}
             rows.append(row | found | added)

@@ -1,6 +1,6 @@
 """Join the readings of a document's windows to one row of the artifact `attention`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,37 @@ from attviz_pipeline.attention.capture import Reading
 from attviz_pipeline.attention.full_statistics import PROFILE, FullReading
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import EncodedDocument
+from attviz_pipeline.tasks import Activation, Task
 
 Row = dict[str, Any]
 
+ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda logits: logits.softmax(dim=-1),
+    "sigmoid": torch.sigmoid,
+    "identity": lambda logits: logits,
+}
+
 
 def document_row(
-    document: EncodedDocument, readings: Sequence[Reading], output_to_label: Sequence[int], n_bits: int
+    document: EncodedDocument, readings: Sequence[Reading], task: Task[Any], output_to_label: Sequence[int], n_bits: int
 ) -> Row:
     """Join the readings of a document's windows.
 
     Args:
         document: Its tokens and windows.
         readings: One per window.
+        task: What the model's outputs mean.
         output_to_label: Index of the dataset's label for every output of the model.
         n_bits: Mantissa bits to keep of each value.
 
     Returns:
         The columns of schema `attention` that the extraction computes.
     """
-    probabilities = [_probabilities(reading, output_to_label) for reading in readings]
-    overall = np.mean(probabilities, axis=0)
+    outputs = [_outputs(reading, task, output_to_label) for reading in readings]
     return {
         "text": document.text,
         "pair_start": document.pair_start,
-        "prediction": int(overall.argmax()),
-        "probabilities": overall.astype(np.float32),
+        **task.predict(np.mean(outputs, axis=0).tolist()),
         "tokens": document.tokens,
         "entries": document.entries,
         "token_ids": document.token_ids,
@@ -47,7 +53,7 @@ def document_row(
         "punctuation": document.punctuation,
         "words": document.words,
         "segments": document.segments,
-        "windows": _window_rows(document, probabilities),
+        "windows": _window_rows(document, [task.predict(values.tolist()) for values in outputs]),
         "truncated": document.truncated,
         "self_attention": _kept(document, [reading.self_attention for reading in readings], n_bits),
     }
@@ -82,23 +88,25 @@ def _kept(document: EncodedDocument, parts: Sequence[Tensor], n_bits: int) -> np
     return round_mantissa(torch.cat(kept, dim=-1).numpy().reshape(-1), n_bits)
 
 
-def _probabilities(reading: Reading, output_to_label: Sequence[int]) -> npt.NDArray[np.float64]:
-    softmax = reading.logits.double().softmax(dim=-1).numpy()
-    probabilities = np.zeros_like(softmax)
-    probabilities[list(output_to_label)] = softmax
-    return probabilities
+def _outputs(reading: Reading, task: Task[Any], output_to_label: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the activated outputs of a window in the order of the labels, [label]."""
+    activated = ACTIVATIONS[task.activation](reading.logits.double()).numpy()
+    ordered = np.zeros_like(activated)
+    ordered[list(output_to_label)] = activated
+    return ordered
 
 
-def _window_rows(document: EncodedDocument, probabilities: list[npt.NDArray[np.float64]]) -> list[Row]:
+def _window_rows(document: EncodedDocument, predicted: list[Row]) -> list[Row]:
     rows, first = [], 0
-    for window, values in zip(document.windows, probabilities, strict=True):
+    for window, columns in zip(document.windows, predicted, strict=True):
         n_kept = window.stop - window.first
         rows.append(
             {
                 "first_token": first,
                 "n_tokens": n_kept,
                 "n_model_tokens": window.n_tokens,
-                "probabilities": values.astype(np.float32),
+                "probabilities": columns["probabilities"],
+                "predicted_value": columns.get("predicted_value"),
             }
         )
         first += n_kept

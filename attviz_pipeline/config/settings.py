@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 Split = Literal["train", "validation", "test"]
+TaskName = Literal["single_label", "multi_label", "regression"]
 Definition = Literal["paper", "attviz"]
 DatasetFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"]
 EpochCriterion = Literal["validation_loss", "macro_f1"]

@@ -26,6 +26,7 @@ from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import PrepareDataset
+from attviz_pipeline.tasks import SingleLabel
 
 ROWS_PER_GROUP = 1000
 Item = TypeVar("Item")
@@ -209,7 +210,7 @@ def _usable(rows: Iterable[Row]) -> list[Row]:
 def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], classes: Classes) -> None:
     texts = (_text(cells) for part in parts for cells in part.cells())
     kept = ((row, text) for row, text in zip(rows, texts, strict=True) if not row.faults)
-    with TableWriter(target, corpus_schemas.DOCUMENTS, {"label_names": list(classes.names)}) as writer:
+    with TableWriter(target, corpus_schemas.DOCUMENTS, SingleLabel(classes.names).facts) as writer:
         for group in _groups(kept):
             writer.write(
                 {
@@ -255,7 +256,7 @@ def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: Prepa
     """Collect the metadata of the corpus; it is the same for every run."""
     chosen, kept = settings.dataset, _usable(rows)
     return {
-        "label_names": list(classes.names),
+        **SingleLabel(classes.names).facts,
         "n_rows": len(rows),
         "n_documents": len(kept),
         "splits": _class_counts(kept, classes.names),

@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import TableWriter, iter_tables, read_facts, read_table
+from attviz_pipeline.artifacts.schema import GOLD_NAMES
 from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.stages import ShardDocuments
 from attviz_pipeline.strata import apportion, seeded_rank
+from attviz_pipeline.tasks import task_of
 
 BLANK_LINE = re.compile(r"\n\s*\n")
 LEAST_ROWS_PER_GROUP = 32
@@ -50,7 +52,7 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
             "is" if len(shards) - n_blocks == 1 else "are",
             n_blocks,
         )
-    facts = {"label_names": read_facts(documents, corpus_schemas.DOCUMENTS)["label_names"]}
+    facts = task_of(read_facts(documents, corpus_schemas.DOCUMENTS)).facts
     for index, path in enumerate(shards):
         with TableWriter(path, corpus_schemas.SHARD, facts) as writer:
             for group in _row_groups(order, index, len(shards), settings.documents.block_size):
@@ -130,13 +132,13 @@ def _cut(rows: pa.Table, settings: DocumentsSettings) -> pa.Table:
         texts = [cut_paragraphs(text, settings.min_segment_words) for (text,) in texts]
         ids = [f"{given}#{n}" for given, cut in zip(source_ids, texts, strict=True) for n in range(1, len(cut) + 1)]
     origin = np.repeat(np.arange(rows.num_rows), [len(cut) for cut in texts])
-    cut_rows = rows.select(["split", "label", "pair_start"]).take(origin)
+    cut_rows = rows.select(["split", *GOLD_NAMES, "pair_start"]).take(origin)
     return pa.table(
         {
             "id": pa.array(ids, pa.string()),
             "source_id": pa.array([source_ids[i] for i in origin], pa.string()),
             "split": cut_rows["split"],
-            "label": cut_rows["label"],
+            **{name: cut_rows[name] for name in GOLD_NAMES},
             "text": pa.array([text for cut in texts for text in cut], pa.large_string()),
             "pair_start": cut_rows["pair_start"],
         }

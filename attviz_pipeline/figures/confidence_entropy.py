@@ -63,9 +63,9 @@ def _points(columns: Mapping[str, list[Any]]) -> dict[str, Points]:
     """Entropy and 1 - confidence (at least `LEAST_DOUBT`) by outcome."""
     entropy = np.array(columns["mean_entropy"], dtype=np.float64)
     doubt = np.maximum(1 - np.array(columns["confidence"]), LEAST_DOUBT)
-    right, defined = np.array(columns["right"], dtype=object), ~np.isnan(entropy)
-    names = {True: "correctly classified", False: "misclassified", None: "gold label unknown"}
-    chosen = {name: defined & np.array([value is known for value in right]) for known, name in names.items()}
+    outcome, defined = np.array(columns["outcome"], dtype=object), ~np.isnan(entropy)
+    names = {"right": "correctly classified", "wrong": "misclassified", None: "gold label unknown"}
+    chosen = {name: defined & np.array([value == known for value in outcome]) for known, name in names.items()}
     return {name: (entropy[rows], doubt[rows]) for name, rows in chosen.items() if rows.any()}
 
 

@@ -82,7 +82,13 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     files.write_json(
         card,
         model_schemas.MODEL,
-        {**facts, "label_names": corpus.label_names, "source_sha256": source_digests, "sha256": digests},
+        {
+            **facts,
+            "task": "single_label",
+            "label_names": corpus.label_names,
+            "source_sha256": source_digests,
+            "sha256": digests,
+        },
     )
 
 

@@ -41,7 +41,7 @@ def write_measures(
             **dict.fromkeys(("attention", "log_ratio", "evenness"), rows),
         }
         paths.append(folder / f"{shard}.parquet")
-        facts = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "label_names": ["one"]}
+        facts = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "task": "single_label", "label_names": ["one"]}
         files.write_table(paths[-1], DOCUMENT_HEADS, columns, facts)
     return paths
 

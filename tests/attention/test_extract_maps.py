@@ -14,6 +14,7 @@ from architectures import THROUGH_THE_INTERFACE, make_model, make_windows
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_extraction import TEXTS, extract, write_card
+from tiny_models import LABEL_NAMES
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, PreTrainedModel
@@ -34,6 +35,7 @@ from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
 from attviz_pipeline.stages import ExtractMaps
+from attviz_pipeline.tasks import SingleLabel
 
 N_TOKENS = 40
 SMALL_MAPS = MapsSettings(thumbnail_size=16, entries_per_row=8)
@@ -227,7 +229,7 @@ class Study:
         self.checkpoint, self.card = folder / "checkpoint", folder / "model.json"
         self.index = folder / "document_index.parquet"
         self.maps, self.selection = folder / "maps" / "maps.parquet", folder / "maps" / "map_selection.json"
-        write_index(self.index, index_documents([self.attention]), ["business", "sport"])
+        write_index(self.index, index_documents([self.attention]), SingleLabel(LABEL_NAMES))
 
     def extract(self, attention: dict[str, object] | None = None, **maps: object) -> list[dict[str, Any]]:
         settings = ExtractMaps(
@@ -294,11 +296,18 @@ def test_kept_tokens_of_the_windows_are_those_of_the_document(study: Study) -> N
 def test_second_text_of_a_pair_is_read_as_such(study: Study) -> None:
     columns = files.read_table(study.shards[0], corpus_schemas.SHARD).slice(0, 1).to_pydict()
     columns |= {"text": ["The bank played.\nA goal of the coach."], "pair_start": [17]}
-    files.write_table(study.shards[0], corpus_schemas.SHARD, columns, {"label_names": ["business", "sport"]})
+    files.write_table(
+        study.shards[0], corpus_schemas.SHARD, columns, {"task": "single_label", "label_names": ["business", "sport"]}
+    )
     index = files.read_table(study.index, statistics_schemas.DOCUMENT_INDEX).slice(0, 1).to_pydict() | {
         "n_tokens": [14]
     }
-    files.write_table(study.index, statistics_schemas.DOCUMENT_INDEX, index, {"label_names": ["business", "sport"]})
+    files.write_table(
+        study.index,
+        statistics_schemas.DOCUMENT_INDEX,
+        index,
+        {"task": "single_label", "label_names": ["business", "sport"]},
+    )
     row = study.extract()[0]
 
     assert row["tokens"].count("[SEP]") == 2
@@ -351,7 +360,7 @@ def test_sharding_changes_no_byte(study: Study) -> None:
     one = study.maps.read_bytes(), study.selection.read_bytes()
     study.shards = deal_out(study.shards[0], corpus_schemas.SHARD, 3)
     attention = deal_out(study.attention, attention_schemas.ATTENTION, 3)
-    write_index(study.index, index_documents(attention), ["business", "sport"])
+    write_index(study.index, index_documents(attention), SingleLabel(LABEL_NAMES))
     study.extract(max_documents=4)
 
     assert (study.maps.read_bytes(), study.selection.read_bytes()) == one

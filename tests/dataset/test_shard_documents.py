@@ -30,7 +30,7 @@ def write_documents(path: Path, texts: list[str], *, split: str = "test", labels
         "label": labels or [i % 2 for i in range(len(texts))],
         "text": texts,
     }
-    write_table(path, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(path, corpus_schemas.DOCUMENTS, columns, {"task": "single_label", "label_names": LABEL_NAMES})
     return path
 
 
@@ -128,7 +128,7 @@ def test_split_is_chosen(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     splits = ["train", "test", "validation", "test"]
     columns = {"id": list("abcd"), "split": splits, "label": [0, 1, 0, 1], "text": list("wxyz")}
-    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"task": "single_label", "label_names": LABEL_NAMES})
     assert [(row["id"], row["position"]) for row in one_shard(documents)] == [("b", 0), ("d", 1)]
     assert [row["id"] for row in one_shard(documents, split="all")] == list("abcd")
 
@@ -217,7 +217,7 @@ def test_cutting_loses_no_word_and_leaves_no_short_segment(text: str, min_words:
 def test_ids_that_are_not_unique_are_refused(tmp_path: Path) -> None:
     documents = tmp_path / "documents.parquet"
     columns = {"id": ["a", "a"], "split": ["test", "test"], "label": [0, 1], "text": ["x", "y"]}
-    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"label_names": LABEL_NAMES})
+    write_table(documents, corpus_schemas.DOCUMENTS, columns, {"task": "single_label", "label_names": LABEL_NAMES})
     with pytest.raises(DatasetError, match=r"id 'a'  belongs to more than one document"):
         shard(documents)
     assert list(tmp_path.iterdir()) == [documents]

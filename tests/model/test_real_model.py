@@ -41,7 +41,10 @@ def test_72_heads_of_real_texts_equal_eager_attention(checkpoint: Path, tmp_path
     label_names = ["business", "entertainment", "politics", "sport", "tech"]
     shard, card, output = tmp_path / "shard.parquet", tmp_path / "model.json", tmp_path / "attention.parquet"
     files.write_table(
-        shard, corpus_schemas.SHARD, columns | {"text": texts, "block": zeros}, {"label_names": label_names}
+        shard,
+        corpus_schemas.SHARD,
+        columns | {"text": texts, "block": zeros},
+        {"task": "single_label", "label_names": label_names},
     )
     facts = {"n_layers": 6, "n_heads": 12, "max_tokens": 256, "output_to_label": [0, 1, 2, 3, 4], "sha256": {}}
     files.write_json(card, model_schemas.MODEL, facts)

@@ -167,7 +167,12 @@ class TestShards:
             "text": [text for text, _ in joined],
             "pair_start": [start for _, start in joined],
         }
-        files.write_table(folder / "documents.parquet", corpus_schemas.DOCUMENTS, columns, {"label_names": ["a", "b"]})
+        files.write_table(
+            folder / "documents.parquet",
+            corpus_schemas.DOCUMENTS,
+            columns,
+            {"task": "single_label", "label_names": ["a", "b"]},
+        )
 
 
 class TestModel:
@@ -212,7 +217,12 @@ class TestModel:
             "text": [text for text, _ in joined],
             "pair_start": [start for _, start in joined],
         }
-        files.write_table(study.documents, corpus_schemas.DOCUMENTS, columns, {"label_names": list(LABEL_NAMES)})
+        files.write_table(
+            study.documents,
+            corpus_schemas.DOCUMENTS,
+            columns,
+            {"task": "single_label", "label_names": list(LABEL_NAMES)},
+        )
         study.prepare(make_tiny_bert(tmp_path / "bert"), training={"epochs": 6, "learning_rate": 1e-2})
 
         assert study.read_metrics()["splits"]["test"]["macro_f1"] == 1

@@ -68,7 +68,12 @@ def invented_study(  # noqa: PLR0913 - each is a property of documents that some
         }
     )
     numbers = np.arange(n_documents) if rows is None else rows
-    facts = {"n_layers": 1, "n_heads": heads.shape[1], "label_names": [f"class {n}" for n in range(n_classes)]}
+    facts = {
+        "n_layers": 1,
+        "n_heads": heads.shape[1],
+        "task": "single_label",
+        "label_names": [f"class {n}" for n in range(n_classes)],
+    }
     documents = Documents(table, facts, numbers, [str(n) for n in range(numbers.max() + 1)])
     document, term = np.nonzero(counts)
     count = counts[document, term]

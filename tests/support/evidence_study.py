@@ -19,6 +19,7 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.tasks import SingleLabel
 
 Array = NDArray[np.float64]
 LONG_TEXT = " ".join(["match", "goal", "team", "bank", "film", "."] * 20)
@@ -59,10 +60,12 @@ class EvidenceStudy:
                 "text": [texts[row] for row in mine],
                 "block": list(mine),  # one text per block and batch, so that shards change no bit
             }
-            files.write_table(shard, corpus_schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+            files.write_table(
+                shard, corpus_schemas.SHARD, columns, {"task": "single_label", "label_names": list(LABEL_NAMES)}
+            )
             stage = ExtractAttention(attention=self.settings)
             extract_attention(stage, shard, self.checkpoint, self.card, output)
-        write_index(self.index, index_documents(self.attention), list(LABEL_NAMES))
+        write_index(self.index, index_documents(self.attention), SingleLabel(LABEL_NAMES))
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -58,7 +58,12 @@ class ModelStudy:
             "label": [row % 2 for row in range(n_rows)],
             "text": texts,
         }
-        files.write_table(self.documents, corpus_schemas.DOCUMENTS, columns, {"label_names": list(label_names)})
+        files.write_table(
+            self.documents,
+            corpus_schemas.DOCUMENTS,
+            columns,
+            {"task": "single_label", "label_names": list(label_names)},
+        )
 
     def prepare(
         self,

@@ -97,6 +97,7 @@ def write_attention_shards(  # noqa: PLR0913 - each is a property of the artifac
     facts = {
         "n_layers": n_layers,
         "n_heads": n_heads,
+        "task": "single_label",
         "label_names": names,
         "model": {"source": "synthetic"},
     }

@@ -121,7 +121,14 @@ def written(  # noqa: PLR0913 - each is a property of documents that some test v
     columns = {name: [row.get(name) for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
     n_heads = len(documents[0][1]) if documents else 1
     names = [f"class {number}" for number in range(n_classes)]
-    facts = {"n_layers": 1, "n_heads": n_heads, "label_names": names, "model": {}, "offsets": True}
+    facts = {
+        "n_layers": 1,
+        "n_heads": n_heads,
+        "task": "single_label",
+        "label_names": names,
+        "model": {},
+        "offsets": True,
+    }
     path = folder / "attention.parquet"
     files.write_table(path, attention_schemas.ATTENTION, columns, facts)
     return TermStudy(folder, [path], TermsSettings.model_validate({"min_document_frequency": 1} | terms))

@@ -36,12 +36,20 @@ def write_shard(path: Path, texts: Sequence[str], block_size: int = 2) -> Path:
         "text": list(texts),
         "block": [index // block_size for index in range(len(texts))],
     }
-    files.write_table(path, corpus_schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+    files.write_table(path, corpus_schemas.SHARD, columns, {"task": "single_label", "label_names": list(LABEL_NAMES)})
     return path
 
 
 def write_card(path: Path, **changes: object) -> Path:
-    card = {"n_layers": 2, "n_heads": 4, "max_tokens": 64, "output_to_label": [0, 1], "sha256": {}} | changes
+    card = {
+        "task": "single_label",
+        "label_names": list(LABEL_NAMES),
+        "n_layers": 2,
+        "n_heads": 4,
+        "max_tokens": 64,
+        "output_to_label": [0, 1],
+        "sha256": {},
+    } | changes
     files.write_json(path, model_schemas.MODEL, card)
     return path
 
@@ -87,5 +95,5 @@ def write_pairs(path: Path, pairs: list[tuple[str, str]]) -> Path:
         "pair_start": [start for _, start in joined],
         "block": [0 for _ in n],
     }
-    files.write_table(path, corpus_schemas.SHARD, columns, {"label_names": list(LABEL_NAMES)})
+    files.write_table(path, corpus_schemas.SHARD, columns, {"task": "single_label", "label_names": list(LABEL_NAMES)})
     return path

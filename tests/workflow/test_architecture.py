@@ -47,6 +47,7 @@ SHARED = {
     "significance",
     "stages",
     "strata",
+    "tasks",
     "token_texts",
     "unread",
     "words",

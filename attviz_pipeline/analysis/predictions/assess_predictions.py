@@ -21,6 +21,7 @@ from attviz_pipeline.config.settings import AssessmentSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import AssessPredictions
+from attviz_pipeline.tasks import Task, task_of
 
 INDEX_COLUMNS = ["position", "source_id", "label", "prediction", "probabilities", "n_tokens"]
 FEWEST_CORRELATED = 3
@@ -53,8 +54,9 @@ def assess_predictions(
         ArtifactError: A file is unusable, or the files contain different documents.
     """
     documents = _read_documents(document_index, attention, aggregates)
-    label_names = files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX)["label_names"]
-    documents.write(statistics.confidences)
+    task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
+    label_names = list(task.label_names)
+    documents.write(statistics.confidences, task)
     labelled = documents.where(documents.label >= 0)
     bins = _bins(labelled, settings.assessment.n_bins)
     _write_calibration(statistics.calibration, bins, labelled)
@@ -62,7 +64,7 @@ def assess_predictions(
         "n_documents": len(documents.position),
         "n_labelled": len(labelled.position),
         "n_sources": int(documents.row.max()) + 1,
-        "label_names": label_names,
+        **task.facts,
         "aggregates": _definition(aggregates),
         "settings": settings.assessment.model_dump(),
         "seed": settings.seed,
@@ -99,18 +101,18 @@ class _Documents:
         some["row"] = np.unique(some["row"], return_inverse=True)[1]
         return _Documents(**some)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, task: Task[Any]) -> None:
         unknown = self.label < 0
         columns = {
             "position": self.position,
             "label": pa.array(self.label, mask=unknown),
             "prediction": self.prediction,
-            "right": pa.array(self.label == self.prediction, mask=unknown),
+            "outcome": pa.array(np.where(self.label == self.prediction, "right", "wrong"), mask=unknown),
             "confidence": self.confidence,
             "mean_entropy": pa.array(self.entropy, mask=np.isnan(self.entropy)),
             "n_tokens": self.n_tokens,
         }
-        files.write_table(path, statistics_schemas.CONFIDENCES, columns)
+        files.write_table(path, statistics_schemas.CONFIDENCES, columns, task.facts)
 
 
 def _read_documents(index: Path, attention: Sequence[Path], aggregates: Sequence[Path]) -> _Documents:

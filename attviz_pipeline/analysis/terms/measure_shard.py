@@ -13,6 +13,7 @@ from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import MeasureShard
+from attviz_pipeline.tasks import task_of
 
 
 def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, measures: MeasurePaths) -> None:
@@ -33,7 +34,7 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, mea
     numbering = terms.numbering()
     sums = TermSums(len(terms.terms), n_layers, n_heads)
     distributions, curves = Distributions(facts["label_names"], n_layers, n_heads), Curves(n_layers, n_heads)
-    kept = {name: facts[name] for name in ("n_layers", "n_heads", "label_names")}
+    kept = {"n_layers": n_layers, "n_heads": n_heads, **task_of(facts).facts}
     n_documents = files.count_rows(attention, attention_schemas.ATTENTION)
     with (
         files.TableWriter(measures.term_documents, term_schemas.TERM_DOCUMENTS) as pair_writer,

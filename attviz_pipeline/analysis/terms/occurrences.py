@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis import quantities
 from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
 from attviz_pipeline.artifacts import files
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import TermsSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.words import NO_WORD, merge_by_word
 
 COLUMNS = [
-    *("position", "id", "source_id", "split", "label", "prediction", "text"),
+    *("position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "text"),
     *("starts", "ends", "words", "punctuation", "windows"),
 ]
 

@@ -22,6 +22,7 @@ from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ImportAttention
 from attviz_pipeline.strata import seeded_rank
+from attviz_pipeline.tasks import SingleLabel
 from attviz_pipeline.token_texts import UNKNOWN
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 
@@ -109,6 +110,7 @@ class _Import:
     def __init__(self, settings: ImportAttention, source: SourceFile, found: Survey) -> None:
         self._settings, self._source, self._found = settings, source, found
         self._sha256 = digest(source.path)
+        self._task = SingleLabel(tuple(found.classes))
         self._left_out = found.repeated if settings.dataset.repeated_vectors == "leave_out" else {}
         self._rows = [index for index in range(len(found.names)) if index not in self._left_out]
         self._analysed = _sample(found.usable, settings)
@@ -132,7 +134,7 @@ class _Import:
         write_table(output.ledger, corpus_schemas.LEDGER, self._ledger())
         write_json(output.dataset_card, corpus_schemas.DATASET, self._dataset_card())
         write_json(output.model_card, model_schemas.MODEL, self._model_card())
-        write_json(output.metrics, model_schemas.METRICS, {"splits": {}})
+        write_json(output.metrics, model_schemas.METRICS, {**self._task.facts, "splits": {}})
 
     def _chosen(self) -> Iterator[tuple[Entry, ImportedDocument]]:
         contents = iter_array(self._source.path)
@@ -150,10 +152,8 @@ class _Import:
             "id": str(entry.number),
             "source_id": str(entry.number),
             "split": "",
-            "label": None,
             "text": document.text,
-            "prediction": int(probabilities.argmax()),
-            "probabilities": probabilities,
+            **self._task.predict(probabilities.tolist()),
             "tokens": document.tokens,
             "token_ids": [self._found.token_ids[token] for token in document.tokens],
             "starts": places.starts,
@@ -172,7 +172,7 @@ class _Import:
         return {
             "n_layers": 1,
             "n_heads": len(self._rows),
-            "label_names": list(self._found.classes),
+            **self._task.facts,
             "model": {self._source.path.name: self._sha256},
             "mode": "self_attention",
             "offsets": True,
@@ -194,7 +194,7 @@ class _Import:
         entries = self._found.entries
         file = {"path": self._source.given, "sha256": self._sha256, "n_rows": len(entries)}
         return {
-            "label_names": list(self._found.classes),
+            **self._task.facts,
             "n_rows": len(entries),
             "n_documents": len(self._found.usable),
             "splits": {},
@@ -217,7 +217,7 @@ class _Import:
             "mode": "imported",
             "n_layers": facts["n_layers"],
             "n_heads": facts["n_heads"],
-            "label_names": facts["label_names"],
+            **self._task.facts,
             "vector_names": facts["vector_names"],
             "left_out_vectors": [f"{names[copy]}, a copy of {names[first]}" for copy, first in self._left_out.items()],
             "sha256": facts["model"],

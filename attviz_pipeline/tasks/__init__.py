@@ -1,0 +1,23 @@
+"""The tasks of a text classifier: what a gold value, a prediction, an outcome and a score are, declared once.
+
+Stages, views and exports ask the task of a study; none of them compares its name. To add a task, write its class here,
+and its part of reading (`dataset/gold.py`), training (`model/scoring.py`), assessment and figures.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attviz_pipeline.config.settings import TaskName
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.regression import Regression
+from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import UNLABELLED, Activation, Outcome, Task
+
+TASKS: Mapping[TaskName, type[Task[Any]]] = {task.name: task for task in (SingleLabel, MultiLabel, Regression)}
+
+__all__ = ["TASKS", "UNLABELLED", "Activation", "MultiLabel", "Outcome", "Regression", "SingleLabel", "Task", "task_of"]
+
+
+def task_of(facts: Mapping[str, Any]) -> Task[Any]:
+    """Return the task of a table or a card from its facts `task`, `label_names` and, if it has them, `thresholds`."""
+    return TASKS[facts["task"]](tuple(facts["label_names"]), tuple(facts.get("thresholds", ())))

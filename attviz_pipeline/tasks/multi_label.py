@@ -1,0 +1,74 @@
+"""Multi-label classification: every document has any number of labels."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from attviz_pipeline.tasks.task import UNLABELLED, Outcome, Task
+
+NO_LABEL = "no label"
+SEPARATOR = "; "
+
+
+class MultiLabel(Task[tuple[int, ...]]):
+    """A gold value and a prediction are ascending label indices; a label is predicted from its threshold on."""
+
+    name = "multi_label"
+    title = "multi-label classification"
+    problem_type = "multi_label_classification"
+    activation = "sigmoid"
+    gold_column = "labels"
+    predicted_column = "predictions"
+    outcomes = ("right", "partly_right", "wrong")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What tables and cards say of the task; `thresholds` where a model predicts."""
+        return super().facts | ({"thresholds": list(self.thresholds)} if self.thresholds else {})
+
+    def _value(self, cell: Sequence[int] | None) -> tuple[int, ...] | None:
+        return None if cell is None else tuple(int(label) for label in cell)
+
+    def target(self, gold: tuple[int, ...]) -> list[float]:
+        """Return 1 for each label that the document has and 0 for the others, [label]."""
+        return [float(label in gold) for label in range(len(self.label_names))]
+
+    def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
+        """Predict each label with at least the probability of its threshold."""
+        pairs = enumerate(zip(outputs, self.thresholds, strict=True))
+        return {"predictions": [label for label, (p, least) in pairs if p >= least], "probabilities": list(outputs)}
+
+    def labels_in(self, value: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the labels."""
+        return value
+
+    def outcome(self, gold: tuple[int, ...] | None, predicted: tuple[int, ...]) -> Outcome | None:
+        """Return right if the sets are equal, partly right if they share a label, else wrong."""
+        if gold is None or gold == predicted:
+            return None if gold is None else "right"
+        return "partly_right" if set(gold) & set(predicted) else "wrong"
+
+    def confidence(self, predicted: tuple[int, ...], probabilities: Sequence[float]) -> float:
+        """Return the least probable decision: p of a predicted label, 1 - p of any other."""
+        return min(p if label in predicted else 1 - p for label, p in enumerate(probabilities))
+
+    def fit(self, gold: tuple[int, ...] | None, predicted: tuple[int, ...], probabilities: Sequence[float]) -> float:
+        """Return the same of the gold labels."""
+        return self.confidence(predicted if gold is None else gold, probabilities)
+
+    def strata(self, golds: Sequence[tuple[int, ...] | None]) -> list[int]:
+        """Return each document's rarest label; one more stratum for documents with an empty set."""
+        counts = Counter(label for gold in golds for label in gold or ())
+        empty = len(self.label_names)
+        return [
+            UNLABELLED if gold is None else min(gold, key=lambda label: (counts[label], label), default=empty)
+            for gold in golds
+        ]
+
+    def order(self, value: tuple[int, ...]) -> tuple[int, ...]:
+        """Sort by the first label, then by the second, and so on; an empty set first."""
+        return value
+
+    def spell(self, value: tuple[int, ...]) -> str:
+        """Return the names of the labels, or `no label`."""
+        return SEPARATOR.join(self.label_names[label] for label in value) or NO_LABEL

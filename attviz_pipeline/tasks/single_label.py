@@ -1,0 +1,47 @@
+"""Single-label classification: every document has exactly one class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from attviz_pipeline.tasks.task import UNLABELLED, Task
+
+
+class SingleLabel(Task[int]):
+    """A gold value and a prediction are class indices; the prediction is the most probable class."""
+
+    name = "single_label"
+    title = "single-label classification"
+    problem_type = "single_label_classification"
+    activation = "softmax"
+    gold_column = "label"
+    predicted_column = "prediction"
+    outcomes = ("right", "wrong")
+
+    def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
+        """Predict the most probable class, the first of equals."""
+        values = list(outputs)
+        return {"prediction": values.index(max(values)), "probabilities": values}
+
+    def labels_in(self, value: int) -> tuple[int, ...]:
+        """Return the class alone."""
+        return (value,)
+
+    def confidence(self, predicted: int, probabilities: Sequence[float]) -> float:
+        """Return the probability of the predicted class."""
+        return probabilities[predicted]
+
+    def fit(self, gold: int | None, predicted: int, probabilities: Sequence[float]) -> float:
+        """Return the probability of the gold class."""
+        return probabilities[predicted if gold is None else gold]
+
+    def strata(self, golds: Sequence[int | None]) -> list[int]:
+        """Return the classes."""
+        return [UNLABELLED if gold is None else gold for gold in golds]
+
+    def order(self, value: int) -> int:
+        """Sort by the order of the classes."""
+        return value
+
+    def spell(self, value: int) -> str:
+        """Return the name of the class."""
+        return self.label_names[value]

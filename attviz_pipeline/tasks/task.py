@@ -1,0 +1,118 @@
+"""What every task of a text classifier has: a gold value, a prediction, an outcome, and columns that store them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from attviz_pipeline.config.settings import TaskName
+
+Outcome = Literal["right", "partly_right", "wrong"]
+Activation = Literal["softmax", "sigmoid", "identity"]
+Row = Mapping[str, Any]
+Value = TypeVar("Value")
+"""A gold value or a prediction: a class index, a set of label indices, or a number."""
+
+UNLABELLED = -1
+"""Stratum of documents without a gold value."""
+
+
+@dataclass(frozen=True)
+class Task(ABC, Generic[Value]):
+    """The task of one study.
+
+    Attributes:
+        label_names: Names of the classes or labels, by index; empty in regression.
+        thresholds: Probability from which a label is predicted, [label]; only in multi-label classification.
+        name: Value of the setting `task`.
+        title: What the field calls it.
+        problem_type: What transformers calls it, in a model's config.json.
+        activation: What makes the model's outputs probabilities, or the predicted value.
+        gold_column: Column of the gold value.
+        predicted_column: Column of the prediction.
+        outcomes: What a prediction can be, the best first; empty if it has no outcome but an error.
+        has_confidence: Whether a prediction has a confidence.
+    """
+
+    label_names: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+    name: ClassVar[TaskName]
+    title: ClassVar[str]
+    problem_type: ClassVar[str]
+    activation: ClassVar[Activation]
+    gold_column: ClassVar[str]
+    predicted_column: ClassVar[str]
+    outcomes: ClassVar[tuple[Outcome, ...]] = ()
+    has_confidence: ClassVar[bool] = True
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What tables and cards say of the task."""
+        return {"task": self.name, "label_names": list(self.label_names)}
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the model's outputs, [output]."""
+        return self.label_names
+
+    def gold(self, row: Row) -> Value | None:
+        """Return the gold value of a row of any table with the column; None if it is unlabelled."""
+        value: Value | None = self._value(row[self.gold_column])
+        return value
+
+    def predicted(self, row: Row) -> Value:
+        """Return the prediction of a row of any table with the column."""
+        value: Value = self._value(row[self.predicted_column])
+        return value
+
+    def _value(self, cell: Any) -> Any:  # noqa: ANN401 - as many types as columns
+        return cell
+
+    def target(self, gold: Value) -> Any:  # noqa: ANN401 - a number or a list, as the loss needs it
+        """Return what the loss compares the model's outputs with."""
+        return gold
+
+    @abstractmethod
+    def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
+        """Return the columns of a prediction: `predicted_column` and `probabilities`.
+
+        Args:
+            outputs: The activated outputs, the mean over the windows of a document, [label], in the order of
+                `label_names`.
+        """
+
+    @abstractmethod
+    def labels_in(self, value: Value) -> tuple[int, ...]:
+        """Return the indices of the labels that a gold value or a prediction has; none in regression."""
+
+    def outcome(self, gold: Value | None, predicted: Value) -> Outcome | None:
+        """Return whether a prediction is right; None for unlabelled documents, and in regression."""
+        return None if gold is None else "right" if gold == predicted else "wrong"
+
+    def error(self, gold: Value | None, predicted: Value) -> float | None:  # noqa: ARG002 - only regression has one
+        """Return the predicted minus the gold value; None for unlabelled documents, and in classification."""
+        return None
+
+    @abstractmethod
+    def confidence(self, predicted: Value, probabilities: Sequence[float]) -> float | None:
+        """Return how certain the model is of its prediction, 0..1; None in regression."""
+
+    @abstractmethod
+    def fit(self, gold: Value | None, predicted: Value, probabilities: Sequence[float]) -> float:
+        """Return how well a prediction fits the gold value, for an order: the smallest first, the worst comes first.
+
+        Without a gold value it is the confidence, and in regression 0.
+        """
+
+    @abstractmethod
+    def strata(self, golds: Sequence[Value | None]) -> list[int]:
+        """Return the stratum of each document, for samples in proportion; `UNLABELLED` without a gold value."""
+
+    @abstractmethod
+    def order(self, value: Value) -> Hashable:
+        """Return the key by which tables sort gold values and predictions."""
+
+    @abstractmethod
+    def spell(self, value: Value) -> str:
+        """Return a gold value or a prediction as text."""
