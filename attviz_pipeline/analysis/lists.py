@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -24,3 +25,11 @@ def matrix(table: pa.Table, name: str) -> NDArray[Any]:
     """Convert a list column to one flat array, row after row."""
     values: NDArray[Any] = pa.concat_arrays(chunk.flatten() for chunk in table[name].chunks).to_numpy()
     return values
+
+
+def members(column: pa.ChunkedArray, n: int) -> NDArray[np.bool_]:
+    """Convert a column of lists of indices below n to a table of what each row has; null has none, [row, index]."""
+    lists = column.combine_chunks()
+    found = np.zeros((len(column), n), np.bool_)
+    found[pc.list_parent_indices(lists).to_numpy(), pc.list_flatten(lists).to_numpy()] = True
+    return found

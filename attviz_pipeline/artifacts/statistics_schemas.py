@@ -150,46 +150,77 @@ SUMMARY = Schema(
     "Counts and scores of the analysed documents: `n_documents`, `n_sources` (input rows), `n_windowed_documents`, "
     "`n_truncated_documents`, `n_tokens`, `n_tokens_without_special`, `n_unknown_tokens` (read as [UNK]), "
     "`n_documents_with_unknown`, `tokens_per_document` (min, mean, max), "
-    f"`n_vocabulary_entries`, `n_layers`, `n_heads`, {PREDICTING_TASK}, `mean_confidence`, `n_labelled` (documents "
-    "with a known gold value) and, over these, `accuracy`, `macro_f1` and `confusion` [gold, predicted], null if there "
-    "are none; `ledger` counts per status",
+    f"`n_vocabulary_entries`, `n_layers`, `n_heads`, {PREDICTING_TASK}, `mean_confidence` (null in regression), "
+    "`n_labelled` (documents with a known gold value) and, over these, null if there are none: `accuracy`, `macro_f1` "
+    "and `confusion` [gold, predicted] (single_label); `exact_match`, `hamming_loss`, `micro_f1`, `macro_f1` and "
+    "`outcomes` (documents by outcome) (multi_label); `mse`, `mae`, `r2` and `spearman` (regression); `ledger` counts "
+    "per status",
 )
 
 _ESTIMATE = "`value` with a 95 % interval `low`, `high`, null if undefined"
+_CALIBRATION = (
+    "`overconfidence` (mean confidence minus accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration "
+    "error, never an interval), and by simulation `ece_of_a_calibrated_model` and "
+    "`overconfidence_of_a_calibrated_model`"
+)
 
 ASSESSMENT = Schema(
     "assessment",
     3,
     "assess_predictions",
     f"Assessment of the classifier on the analysed documents: {PREDICTING_TASK}, counts, `splits` (documents by "
-    "split), `settings`, `seed`; `predictions`: documents per predicted class (`counts`, [class]), `n_distinct` "
-    "predicted classes, the most frequent one (`label`) and its `share`; `scores`, empty without gold labels: "
-    "`accuracy` (Wilson interval, with the `design_effect` of documents of one input row), `macro_f1` (bootstrap "
-    "over input rows; no interval with few rows in a class or few mistakes), `overconfidence` (mean confidence minus "
-    "accuracy), `ece_equal_width` and `ece_equal_mass` (expected calibration error, never an interval), each "
-    f"{_ESTIMATE}; `majority_baseline`: scores of always predicting the largest gold class (`label`; "
-    "`n_classes_as_large` classes have as many documents); `ece_of_a_calibrated_model` and "
-    "`overconfidence_of_a_calibrated_model` by simulation; `confusion` [gold, predicted]; `per_class` scores, "
-    "precision and recall with Wilson intervals (`precision_low`, ...); `confidence_and_entropy` for all, correctly "
-    "classified and misclassified documents: rank correlation `spearman` of confidence with mean entropy, and "
-    "`spearman_at_equal_length`, the partial one given the number of tokens, with intervals of a bootstrap over "
-    "input rows; `aggregates` names the definition of entropy",
+    "split), `settings`, `seed`, `aggregates` (the definition of entropy); by task as follows, each score "
+    f"{_ESTIMATE}. "
+    "single_label: `predictions`: documents per predicted class (`counts`, [class]), `n_distinct` predicted classes, "
+    "the most frequent one (`label`) and its `share`; `scores`, empty without gold labels: `accuracy` (Wilson "
+    "interval, with the `design_effect` of documents of one input row), `macro_f1` (bootstrap over input rows; no "
+    f"interval with few rows in a class or few mistakes), {_CALIBRATION}; `majority_baseline`: scores of always "
+    "predicting the largest gold class (`label`; `n_classes_as_large` classes have as many documents); `confusion` "
+    "[gold, predicted]; `per_class` scores, precision and recall with Wilson intervals (`precision_low`, ...). "
+    "multi_label: `predictions`: documents per predicted label (`counts`, [label]), `n_without` any, `n_distinct` "
+    "labels, `n_distinct_sets` of labels, the most frequent set (`labels`) and its `share`, `co_occurrence` [label, "
+    "label]; `scores`: `exact_match` (proportion of documents with all labels right) and `hamming_loss` (proportion of "
+    "wrong decisions about a label), both with Wilson intervals, `micro_f1` and `macro_f1` (bootstrap, as above), "
+    "`outcomes` (documents by outcome), `majority_baseline` (scores of always predicting the most frequent gold set, "
+    "`labels`), `co_occurrence` of gold labels [label, label], and `missed_and_added` [label, label]: documents in "
+    "which the first label was missed and the second wrongly predicted; `per_label`: `threshold`, `n_gold`, "
+    "`n_predicted`, `n_hits` (both), precision, recall and F1 with intervals, `f1_of_always_predicting` the label, "
+    f"`mean_probability`, and of the label's probability {_CALIBRATION}. "
+    "regression: `predictions` and `scores.gold`: min, mean, median, max and standard deviation; `scores`: `mse`, "
+    "`mae`, `mean_error` (predicted minus gold), `r2` and `spearman` (bootstrap over input rows, no interval with "
+    "fewer than 50), `mean_baseline` (scores of always predicting the mean gold `value`), `error_quantiles` and "
+    "`absolute_error_quantiles` (`share` of documents at or below the `value`). "
+    "`confidence_and_entropy` (all documents, and those of each outcome) or in regression `error_and_entropy` (of the "
+    "absolute error): rank correlation `spearman` with mean entropy, and `spearman_at_equal_length`, the partial one "
+    "given the number of tokens, with intervals of a bootstrap over input rows",
 )
 
 CALIBRATION = Schema(
     "calibration",
-    2,
+    3,
     "assess_predictions",
-    "Points of the reliability diagram: one row per binning and non-empty bin; empty without gold labels",
+    "Points of the reliability diagram: one row per binning and non-empty bin, in multi-label classification for each "
+    "label; empty without gold labels, and in regression",
     pa.schema(
         [
             column("binning", pa.string(), "equal_width or equal_mass"),
+            column(
+                "label",
+                pa.string(),
+                "Label whose probability is compared with the share of documents that have it (multi_label); null for "
+                "the predicted class (single_label)",
+                nullable=True,
+            ),
             column("bin", pa.int32(), "Bin, 0-based, by increasing confidence"),
             column("lower", pa.float64(), "Lower edge of confidence, exclusive, 0..1"),
             column("upper", pa.float64(), "Upper edge of confidence, inclusive, 0..1"),
             column("n_documents", pa.int64(), "Documents"),
-            column("mean_confidence", pa.float64(), "Mean probability of the predicted class, 0..1"),
-            column("accuracy", pa.float64(), "Proportion of correctly classified documents, 0..1"),
+            column("mean_confidence", pa.float64(), "Mean probability of the predicted class, or of the label, 0..1"),
+            column(
+                "accuracy",
+                pa.float64(),
+                "Proportion of correctly classified documents, or of documents that have the label, 0..1",
+            ),
             column(
                 "accuracy_low",
                 pa.float64(),

@@ -121,12 +121,14 @@ DOCUMENT_HEADS = Schema(
 
 DISTRIBUTIONS = Schema(
     "distributions",
-    1,
+    2,
     "measure_shard, per shard; added up by describe_terms",
-    "How self-attention is distributed over occurrences of terms, by gold class and layer. Facts: `label_names`",
+    "How self-attention is distributed over occurrences of terms, by gold class or label and by layer. Documents with "
+    f"several labels count for each. Facts: {PREDICTING_TASK}",
     pa.schema(
         [
-            column("label", pa.int32(), "Gold class, index into `label_names`; null if unknown", nullable=True),
+            column("documents", pa.string(), "label: those of `label`; no_label: those without any known one; all"),
+            column("label", pa.int32(), "Gold class or label, index into `label_names`; null otherwise", nullable=True),
             column("layer", pa.int32(), "Layer, 0-based; null for the heads of all layers", nullable=True),
             column("statistic", pa.string(), "max, mean or min over the heads, one value per occurrence"),
             column(
@@ -273,31 +275,57 @@ HEAD_INTERVALS = Schema(
 )
 
 _COMPARISON = [
-    column("grouping", pa.string(), "gold, predicted, or correct (correct against wrong predictions)"),
-    column("group", pa.string(), "Class whose documents are compared with all others; `right` or `wrong`"),
+    column(
+        "grouping",
+        pa.string(),
+        "gold, predicted, or correct (right against other predictions); in regression gold, predicted or error",
+    ),
+    column(
+        "group",
+        pa.string(),
+        "Class or label whose documents are compared with all others; `right` and `wrong` (single_label) or `not "
+        "right` (multi_label); in regression `gold value`, `predicted value` or `absolute error`",
+    ),
 ]
 _TEST = [
-    column("n_inside", pa.int64(), "Documents of the group"),
-    column("n_outside", pa.int64(), "Other documents"),
-    column("mean_inside", pa.float64(), "Mean over the group's documents of their mean ln(n a)"),
-    column("mean_outside", pa.float64(), "The same over the other documents"),
+    column("n_inside", pa.int64(), "Documents of the group; in regression all documents with a value"),
+    column("n_outside", pa.int64(), "Other documents; 0 in regression"),
+    column(
+        "mean_inside",
+        pa.float64(),
+        "Mean over the group's documents of their mean ln(n a); null in regression",
+        nullable=True,
+    ),
+    column("mean_outside", pa.float64(), "The same over the other documents", nullable=True),
     column(
         "effect",
         pa.float64(),
-        "Hedges' g of that difference within strata of similar length; 0 if nothing varies within the groups, or "
-        "length determines the group",
+        "Hedges' g (g) of that difference within strata of similar length; 0 if nothing varies within the groups, or "
+        "length determines the group. In regression, Spearman's partial rank correlation (rho) of the documents' mean "
+        "ln(n a) with the value given the number of tokens, -1..1; 0 if one of the two does not vary",
+        nullable=True,
     ),
     column(
         "effect_low",
         pa.float64(),
         "Lower bound of the 95 % interval of `effect`, with input rows as units; null with one row on a side, or if "
-        "length determines the group",
+        "length determines the group; of a rank correlation, null with too few rows",
         nullable=True,
     ),
     column("effect_high", pa.float64(), "Upper bound of that interval", nullable=True),
-    column("shrunken_effect", pa.float64(), "`effect` after empirical-Bayes shrinkage over all rows of the grouping"),
-    column("p", pa.float64(), "Two-sided permutation p, within strata of similar length"),
-    column("q", pa.float64(), "False discovery rate of `p` over all tests of all groupings, of heads and of terms"),
+    column(
+        "shrunken_effect",
+        pa.float64(),
+        "`effect` after empirical-Bayes shrinkage over all rows of the grouping",
+        nullable=True,
+    ),
+    column("p", pa.float64(), "Two-sided permutation p, within strata of similar length", nullable=True),
+    column(
+        "q",
+        pa.float64(),
+        "False discovery rate of `p` over all tests of all groupings, of heads and of terms",
+        nullable=True,
+    ),
 ]
 _COMPARED = (
     "Facts: `n_permutations` (most that a test got), `smallest_p`, `length_strata`, `seed`, `permuted` (what was "
@@ -305,15 +333,17 @@ _COMPARED = (
     "`permutations_wanted` (the number needed, per grouping that has too few for q < 0.05 of a single finding), "
     "`not_compared` (groupings and groups left out, with the reason), `families` (tests that were adjusted together, "
     "each `grouping`, `tests`: heads, attention (of terms) or use, `n_tests`, `simes_p`, `selected`, `n_permutations`, "
-    "`floor_sets_q`: true if more permutations would lower the smallest q), `detectable_effect` (per grouping and "
-    "group, the g that one test at p < 0.05 finds in 80 % of samples)"
+    "`floor_sets_q`: true if more permutations would lower the smallest q), `effects` (per grouping, what `effect` is: "
+    "g or rho), `detectable_effect` (per grouping and group, the g or rho that one test at p < 0.05 finds in 80 % of "
+    "samples)"
 )
 
 CLASS_HEADS = Schema(
     "class_heads",
-    3,
+    4,
     "compare_classes",
-    f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}, `winners` (per "
+    "Which heads differ between classes or labels, or go with a value; sorted by grouping, group, layer, head. "
+    f"{_COMPARED}, `winners` (per "
     "grouping, the `group`, `layer` and `head` with the largest significant |`shrunken_effect`|, and `n_won`: in "
     "how many of `n_halves` random halves of the input rows it is the largest again)",
     pa.schema(
@@ -328,21 +358,45 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    3,
+    4,
     "compare_classes",
-    f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}, "
+    "Which supported terms differ between classes or labels, or go with a value; sorted by grouping, group, and "
+    f"`log_odds_z` (in regression `use_rho`), descending. {_COMPARED}, "
     "`min_document_frequency` (fewest documents of a compared term)",
     pa.schema(
         [
             *_COMPARISON,
             column("term", pa.string(), "The token, word or lower-cased word"),
-            *[field.with_nullable(field.name not in {"n_inside", "n_outside"}) for field in _TEST],
-            column("log_odds", pa.float64(), "Log-odds ratio of its counts, with an informative Dirichlet prior"),
-            column("log_odds_z", pa.float64(), "`log_odds` over its standard deviation"),
-            column("use_p", pa.float64(), "Two-sided permutation p of `log_odds_z`", nullable=True),
+            *_TEST,
+            column(
+                "log_odds",
+                pa.float64(),
+                "Log-odds ratio of its counts, with an informative Dirichlet prior; null in regression, as the next "
+                "three of its kind",
+                nullable=True,
+            ),
+            column("log_odds_z", pa.float64(), "`log_odds` over its standard deviation", nullable=True),
+            column(
+                "use_rho",
+                pa.float64(),
+                "In regression, Spearman's partial rank correlation of the value with the term's share of the "
+                "document's terms, given the number of tokens, -1..1; null in other tasks",
+                nullable=True,
+            ),
+            column("use_p", pa.float64(), "Two-sided permutation p of `log_odds_z` or `use_rho`", nullable=True),
             column("use_q", pa.float64(), "False discovery rate of `use_p`, adjusted like `q`", nullable=True),
-            column("attention_log_odds", pa.float64(), "`log_odds` with every occurrence counted n a times"),
-            column("attention_log_odds_z", pa.float64(), "`attention_log_odds` over its standard deviation"),
+            column(
+                "attention_log_odds",
+                pa.float64(),
+                "`log_odds` with every occurrence counted n a times",
+                nullable=True,
+            ),
+            column(
+                "attention_log_odds_z",
+                pa.float64(),
+                "`attention_log_odds` over its standard deviation",
+                nullable=True,
+            ),
         ]
     ),
 )

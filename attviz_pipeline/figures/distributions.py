@@ -13,6 +13,7 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, bin_edges
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.tasks import task_of
 
 KIND = "log_distributions"
 QUANTILE_KIND = "normal_quantiles"
@@ -27,6 +28,8 @@ COUNTED = {
     "class": f"{_OCCURRENCE} all heads, by gold class",
     "layer": f"{_OCCURRENCE} the heads of a layer",
 }
+WITHOUT = {"single_label": "unknown", "multi_label": "no label, or unknown", "regression": "all"}
+"""What documents of no class or label are called, by task."""
 NEGLIGIBLE = 0.002
 """A density below this, per decade, is no reason to widen the axis."""
 REASON = "No term occurs in the documents."
@@ -43,8 +46,8 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
     names, histograms = _read(inputs)
     for by, found in (
         ("term", _of_terms(inputs)[None]),
-        ("class", histograms[:, -1]),
-        ("layer", histograms[:, :-1].sum(axis=0)),
+        ("class", histograms[:-1, -1]),
+        ("layer", histograms[-1, :-1]),
     ):
         name = f"{KIND}-{by}"
         unlabelled = by == "class" and not found[:-1].sum()
@@ -62,7 +65,7 @@ def draw_normal_quantiles(inputs: Inputs) -> Iterator[Drawing]:
         ArtifactError: A table is unusable.
     """
     dpi = inputs.settings.dpi
-    for of, histograms in (("term", _of_terms(inputs)), ("occurrence", _read(inputs)[1][:, -1].sum(axis=0))):
+    for of, histograms in (("term", _of_terms(inputs)), ("occurrence", _read(inputs)[1][-1, -1])):
         name = f"{QUANTILE_KIND}-{of}"
         if not histograms.sum():
             log.warning("figure %s is empty: %s", name, REASON)
@@ -101,11 +104,15 @@ def _of_terms(inputs: Inputs) -> np.ndarray:
 
 
 def _read(inputs: Inputs) -> tuple[list[str], np.ndarray]:
-    """Return class names and occurrences, [class, layer, statistic, bin]; the last layer stands for all heads."""
+    """Return names and occurrences of each class or label, of documents without one, and (without a name) of all.
+
+    Occurrences are [documents, layer, statistic, bin]; the last layer stands for all heads.
+    """
     path = inputs.terms.distributions
-    names = [*files.read_facts(path, term_schemas.DISTRIBUTIONS)["label_names"], "unknown"]
+    task = task_of(files.read_facts(path, term_schemas.DISTRIBUTIONS))
     histograms = np.array(files.read_table(path, term_schemas.DISTRIBUTIONS, ["histogram"])["histogram"].to_pylist())
-    return names, histograms.reshape(len(names), -1, len(STATISTICS), histograms.shape[-1])
+    names = [*task.label_names, WITHOUT[task.name]]
+    return names, histograms.reshape(len(names) + 1, -1, len(STATISTICS), histograms.shape[-1])
 
 
 def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str], dpi: int) -> Drawing:

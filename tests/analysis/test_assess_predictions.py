@@ -15,13 +15,14 @@ from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledge
 
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
-from attviz_pipeline.analysis.predictions.assess_predictions import (
-    FEWEST_MISTAKES,
-    FEWEST_ROWS_PER_CLASS,
-    assess_predictions,
+from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
+from attviz_pipeline.analysis.predictions.calibration import (
+    Bins,
+    expected_calibration_error,
     gap_by_chance,
+    reliability,
 )
-from attviz_pipeline.analysis.predictions.calibration import Bins, expected_calibration_error, reliability
+from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.analysis.predictions.proportions import proportion
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import draw_weights, estimate
@@ -212,7 +213,7 @@ class TestStage:
         assert found.content["scores"] == {}
         assert found.content["per_class"] == []
         assert found.rows("calibration") == []
-        assert {row["right"] for row in found.rows("confidences")} == {None}
+        assert {row["outcome"] for row in found.rows("confidences")} == {None}
         assert [group["documents"] for group in found.content["confidence_and_entropy"]] == ["all"]
         assert found.content["confidence_and_entropy"][0]["spearman"]["low"] is not None
 

@@ -12,7 +12,8 @@ from term_study import invented
 from attviz_pipeline.analysis.classes import effects, groups, sequel, winners
 from attviz_pipeline.analysis.classes.differences import Differences, differences
 from attviz_pipeline.analysis.classes.families import Family, adjust, permutations_wanted
-from attviz_pipeline.analysis.classes.groups import Units, groupings
+from attviz_pipeline.analysis.classes.groupings import groupings
+from attviz_pipeline.analysis.classes.groups import Units
 from attviz_pipeline.analysis.inference import benjamini_hochberg
 from attviz_pipeline.analysis.shrinkage import shrink_to_zero
 

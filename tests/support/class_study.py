@@ -99,6 +99,32 @@ def with_classes(study: Study, labels: Integers, predictions: Integers) -> Study
     return replace(study, documents=replace(study.documents, table=table))
 
 
+def with_labels(study: Study, gold: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Study:
+    """Give the documents labels, [document, label]."""
+    names = [f"label {number}" for number in range(gold.shape[1])]
+    columns = {
+        name: pa.array([np.flatnonzero(row).tolist() for row in members], pa.list_(pa.int32()))
+        for name, members in (("labels", gold), ("predictions", predicted))
+    }
+    return _of_task(study, columns, task="multi_label", label_names=names)
+
+
+def with_values(study: Study, gold: Floats, predicted: Floats) -> Study:
+    """Give the documents values, [document]; NaN is unknown."""
+    columns = {
+        name: pa.array(values, pa.float64(), mask=np.isnan(values))
+        for name, values in (("value", gold), ("predicted_value", predicted))
+    }
+    return _of_task(study, columns, task="regression", label_names=[])
+
+
+def _of_task(study: Study, columns: dict[str, pa.Array], **facts: object) -> Study:
+    table = study.documents.table
+    for name, values in columns.items():
+        table = table.append_column(name, values)
+    return replace(study, documents=replace(study.documents, table=table, facts=study.documents.facts | facts))
+
+
 def compared(study: Study, seed: int = 13, **classes: object) -> tuple[list[Comparison], list[Adjusted]]:
     """Compare the classes of a study."""
     settings = CompareClasses(seed=seed, classes=ClassesSettings.model_validate(classes))

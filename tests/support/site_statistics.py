@@ -61,7 +61,9 @@ class Statistics:
         }
 
 
-def compute_statistics(folder: Path, attention: Sequence[Path], ledger: Path) -> Statistics:
+def compute_statistics(
+    folder: Path, attention: Sequence[Path], ledger: Path, *, n_permutations: int | str = 99
+) -> Statistics:
     """Run every stage of the analysis, with fewer resamples than a study would take."""
     parts = [[folder / f"{n}-{path.stem}.parquet" for n in ("aggregates", "tokens", "heads")] for path in attention]
     for path, part in zip(attention, parts, strict=True):
@@ -76,7 +78,7 @@ def compute_statistics(folder: Path, attention: Sequence[Path], ledger: Path) ->
         made.aggregates,
         AssessmentPaths.below(made.folder),
     )
-    _describe(made.folder, attention)
+    _describe(made.folder, attention, ClassesSettings(n_permutations=n_permutations, length_strata=2))
     compare_heads(
         CompareHeads(seed=SEED, comparison=ComparisonSettings(n_permutations=19, min_document_frequency=2)),
         paths.head_tokens,
@@ -87,7 +89,7 @@ def compute_statistics(folder: Path, attention: Sequence[Path], ledger: Path) ->
     return made
 
 
-def _describe(folder: Path, attention: Sequence[Path]) -> None:
+def _describe(folder: Path, attention: Sequence[Path], classes: ClassesSettings) -> None:
     terms = TermPaths.below(folder)
     list_terms(ListTerms(terms=TERMS), attention, terms.vocabulary)
     measures = [MeasurePaths.of(folder / "measures" / path.stem) for path in attention]
@@ -96,12 +98,7 @@ def _describe(folder: Path, attention: Sequence[Path]) -> None:
     describe_terms(
         DescribeTerms(seed=SEED, bootstrap=BootstrapSettings(n_replicates=100)), terms.vocabulary, measures, terms
     )
-    compare_classes(
-        CompareClasses(seed=SEED, classes=ClassesSettings(n_permutations=99, length_strata=2)),
-        terms.vocabulary,
-        measures,
-        terms,
-    )
+    compare_classes(CompareClasses(seed=SEED, classes=classes), terms.vocabulary, measures, terms)
     grouped = [_with_groups(measured.document_heads) for measured in measures]
     group_documents(GroupDocuments(seed=SEED), grouped, folder / "document_groups.parquet")
 

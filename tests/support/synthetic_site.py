@@ -1,13 +1,14 @@
 """A whole site from an invented corpus and model: attention is invented, statistics are computed by the real stages."""
 # ruff: noqa: ANN401 - keywords are handed on to functions that type them
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from site_statistics import add_full_mode, compute_statistics
-from synthetic_attention import LABEL_NAMES, write_attention_shards, write_ledger
+from synthetic_attention import write_attention_shards, write_ledger
 from synthetic_evidence import write_evidence
 from synthetic_maps import write_maps
 
@@ -26,6 +27,7 @@ from attviz_pipeline.dataset.imported.import_attention import ImportedFiles
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.stages import RenderSite
+from attviz_pipeline.tasks import task_of
 
 HOSTILE_TEXTS = [
     "</script><script>alert('script')</script> closes <!-- the element",
@@ -53,6 +55,8 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
     hostile: bool = False,
     full: bool = True,
     evidence: bool = True,
+    change: Callable[[Path], object] | None = None,
+    n_permutations: int | str = 99,
     **options: Any,
 ) -> SiteInputs:
     """Write every artifact that a site needs.
@@ -64,6 +68,8 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
         hostile: Whether texts, ids and class names try to break out of the page.
         full: Whether the attention was read in full mode, so that heads have profiles and tokens more measures.
         evidence: Whether there is evidence.
+        change: Changes each shard of attention before anything is computed from it.
+        n_permutations: Of the tests of classes.
         options: Passed to `write_attention_shards`.
     """
     if hostile:
@@ -72,6 +78,9 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
     if hostile:
         for path in attention:
             _rename(path, attention_schemas.ATTENTION, {"label_names": HOSTILE_LABELS})
+    for path in attention if change else ():
+        change(path)
+    task = task_of(files.read_facts(attention[0], attention_schemas.ATTENTION)).facts
     ledger = write_ledger(folder / "ledger.parquet", n_documents=n_documents)
     if hostile:
         _rename(ledger, corpus_schemas.LEDGER, {})
@@ -84,8 +93,8 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             corpus_schemas.DATASET,
             source="news.csv",
             revision=None,
-            label_names=list(options.get("label_names", LABEL_NAMES)),
             n_rows=99,
+            **task,
         ),
         model=_card(
             folder / "model.json",
@@ -94,12 +103,13 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             revision="1" * 40,
             n_parameters=1234,
             sha256={"a": "b"},
+            **task,
         ),
         metrics=_card(folder / "metrics.json", model_schemas.METRICS, **_METRICS),
         attention=attention,
         figures=_write_figures(folder / "figures"),
         provenance={"git commit": "0" * 40, "python": "3.11"},
-        **compute_statistics(folder, attention, ledger).fields(),
+        **compute_statistics(folder, attention, ledger, n_permutations=n_permutations).fields(),
         maps=MapInputs(
             write_maps(folder / "maps.parquet", attention, mapped),
             _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),

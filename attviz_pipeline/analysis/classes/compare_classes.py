@@ -1,4 +1,4 @@
-"""The stage `compare_classes`: which heads and terms differ between groups of documents."""
+"""The stage `compare_classes`: which heads and terms differ between groups of documents, or go with a value."""
 
 import logging
 from collections.abc import Sequence
@@ -13,26 +13,30 @@ from attviz_pipeline.analysis.classes.comparison import Comparison, Study, compa
 from attviz_pipeline.analysis.classes.effects import detectable_effect
 from attviz_pipeline.analysis.classes.families import Adjusted
 from attviz_pipeline.analysis.classes.groups import Grouping
+from attviz_pipeline.analysis.classes.ranks import detectable_correlation
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
-from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES, Schema
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.stages import CompareClasses
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Any]
-COLUMNS = ("label", "prediction", "n_terms", "n_tokens", "log_ratio")
+COLUMNS = (*GOLD_NAMES, *PREDICTED_NAMES, "n_terms", "n_tokens", "log_ratio")
 log = logging.getLogger(__name__)
 
 
 def compare_classes(
     settings: CompareClasses, vocabulary: Path, measures: Sequence[MeasurePaths], statistics: TermPaths
 ) -> None:
-    """Compare every group with all other documents: gold classes, predicted classes, correct and wrong predictions.
+    """Compare documents by what is known and what is predicted, and by whether predictions are right.
+
+    Classes and labels are groups, each compared with all other documents. A value, in regression, is correlated with
+    the values of heads and terms, and so is the absolute error.
 
     Args:
         settings: Number of permutations, number of length strata, weight of the prior, and the seed.
@@ -117,6 +121,7 @@ def _facts(compared: list[Comparison], adjusted: list[Adjusted]) -> dict[str, An
             comparison.grouping.name: "rows" if comparison.permutations.of_rows else "documents"
             for comparison in compared
         },
+        "effects": {comparison.grouping.name: comparison.grouping.effect for comparison in compared},
         "families": [
             {
                 "grouping": of.family.grouping,
@@ -135,6 +140,8 @@ def _facts(compared: list[Comparison], adjusted: list[Adjusted]) -> dict[str, An
 
 def _detectable(comparison: Comparison) -> dict[str, float]:
     inside, n = comparison.permutations.n_units
+    if comparison.grouping.effect == "rho":
+        return dict.fromkeys(comparison.grouping.groups, detectable_correlation(n))
     return {
         group: detectable_effect(n_inside, n - n_inside)
         for group, n_inside in zip(comparison.grouping.groups, inside.tolist(), strict=True)
@@ -177,25 +184,22 @@ def _head_columns(comparison: Comparison, q: dict[tuple[str, str], Floats], n_he
 
 def _term_columns(comparison: Comparison, q: dict[tuple[str, str], Floats], terms: list[str]) -> Columns:
     grouping = comparison.grouping
+    attention, use = comparison.family("attention"), comparison.family("use")
+    tested = {
+        "p": attention.p,
+        "q": q[grouping.name, "attention"],
+        "use_p": use.p,
+        "use_q": q[grouping.name, "use"],
+    }
+    of_use = comparison.found.columns_of_use()
     columns = {
         **_names(grouping, len(terms)),
         "term": np.tile(np.array(terms, dtype=object), len(grouping.groups)),
-        **_stacked(
-            vars(comparison.terms)
-            | {
-                "p": comparison.family("attention").p,
-                "q": q[grouping.name, "attention"],
-                "log_odds": comparison.use.ratio,
-                "log_odds_z": comparison.use.z,
-                "use_p": comparison.family("use").p,
-                "use_q": q[grouping.name, "use"],
-                "attention_log_odds": comparison.attention.ratio,
-                "attention_log_odds_z": comparison.attention.z,
-            }
-        ),
+        **_stacked(vars(comparison.terms) | tested | of_use),
     }
     group = np.repeat(np.arange(len(grouping.groups)), len(terms))
-    order = np.lexsort((np.arange(len(group)), -columns["log_odds_z"].to_numpy(), group))
+    largest_first = -of_use["use_rho" if grouping.effect == "rho" else "log_odds_z"].T.reshape(-1)
+    order = np.lexsort((np.arange(len(group)), largest_first, group))
     return {name: pa.array(values).take(pa.array(order)) for name, values in columns.items()}
 
 

@@ -1,8 +1,9 @@
-"""Comparison of every group with all other documents: all tests, their effects, and their false discovery rates."""
+"""Comparison of documents by groups or by a value: all tests, their effects, and their false discovery rates."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from attviz_pipeline.analysis.classes.families import (
     n_distinct,
     permutations_wanted,
 )
-from attviz_pipeline.analysis.classes.groups import Grouping, Permutations, Units, groupings
+from attviz_pipeline.analysis.classes.groupings import groupings
+from attviz_pipeline.analysis.classes.groups import Effect, Grouping, Permutations, Units
 from attviz_pipeline.analysis.classes.log_odds import LogOdds, log_odds, rescaled
-from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, run_tests
+from attviz_pipeline.analysis.classes.permutation_test import PermutationTest, Tested, run_tests
+from attviz_pipeline.analysis.classes.ranks import Targets, UseOfTerms, among, centred_ranks, correlations, rank_sums
 from attviz_pipeline.analysis.classes.sequel import FIRST, MOST_NANOSECONDS, ExtremeTests, Result, go_on
 from attviz_pipeline.analysis.classes.statistics import MeanDifference, Statistic, Use
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
@@ -54,26 +57,68 @@ class Study:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What the tests of one grouping describe, before p and q.
+
+    Attributes:
+        heads: Differences of heads.
+        terms: Differences of the self-attention of terms.
+        use: Log-odds of the use of terms, [term, group]; None of a value.
+        attention: The same with occurrences weighted by their self-attention.
+        use_rho: Rank correlation of the use of terms with a value, [term, 1]; None of groups.
+        is_tested: Which features and groups are tested, by family, each [feature, group].
+    """
+
+    heads: Differences
+    terms: Differences
+    use: LogOdds | None
+    attention: LogOdds | None
+    use_rho: Floats | None
+    is_tested: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+
+    def columns_of_use(self) -> dict[str, Floats]:
+        """Return the columns of `class_terms` that describe the use of terms, [term, group]; NaN where undefined."""
+        none = np.full(self.terms.effect.shape, np.nan)
+        use, attention = self.use or LogOdds(none, none), self.attention or LogOdds(none, none)
+        return {
+            "log_odds": use.ratio,
+            "log_odds_z": use.z,
+            "attention_log_odds": attention.ratio,
+            "attention_log_odds_z": attention.z,
+            "use_rho": none if self.use_rho is None else self.use_rho,
+        }
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that is found for one grouping.
 
     Attributes:
         permutations: How documents are permuted.
         units: Input rows, the sampling units of intervals.
-        heads: Differences of heads.
-        terms: Differences of the self-attention of terms.
-        use: Log-odds of the use of terms, [term, group].
-        attention: The same with occurrences weighted by their self-attention.
+        found: Differences of heads and terms.
         families: One family of tests for each of `FAMILIES`.
     """
 
     permutations: Permutations
     units: Units
-    heads: Differences
-    terms: Differences
-    use: LogOdds
-    attention: LogOdds
+    found: Found
     families: list[Family]
+
+    @property
+    def heads(self) -> Differences:
+        """Differences of heads."""
+        return self.found.heads
+
+    @property
+    def terms(self) -> Differences:
+        """Differences of the self-attention of terms."""
+        return self.found.terms
+
+    @property
+    def use(self) -> LogOdds | None:
+        """Log-odds of the use of terms; None of a value."""
+        return self.found.use
 
     @property
     def grouping(self) -> Grouping:
@@ -86,7 +131,7 @@ class Comparison:
 
 
 def compare(settings: CompareClasses, study: Study) -> tuple[list[Comparison], list[Adjusted], list[str]]:
-    """Compare gold classes, predicted classes, and correct and wrong predictions.
+    """Compare the documents in every way that their task has.
 
     Returns:
         What is found by grouping; the families of all groupings after their adjustment; and reasons why groups are
@@ -109,46 +154,120 @@ def _comparisons(settings: CompareClasses, study: Study, every: list[Grouping]) 
         yield _compared(permutations, study, settings.classes, n_families)
 
 
+class _Kind(Protocol):
+    """How documents are compared: the statistics of the tests, and what describes their results."""
+
+    def __init__(self, permutations: Permutations, units: Units, study: Study, settings: ClassesSettings) -> None: ...
+
+    @property
+    def statistics(self) -> list[Statistic]:
+        """One statistic for each of `FAMILIES`."""
+        ...
+
+    def describe(self, first: Sequence[Tested]) -> Found:
+        """Describe all differences after the first permutations."""
+        ...
+
+
+class _ByGroup:
+    """Each group with all other documents."""
+
+    def __init__(self, permutations: Permutations, units: Units, study: Study, settings: ClassesSettings) -> None:
+        self._permutations, self._units, self._study, self._settings = permutations, units, study, settings
+        grouping, terms = permutations.grouping, study.terms
+        self._known = grouping.known[:, None].astype(np.float64)
+        self._counts = terms.occurrences(self._known)[:, 0]
+        lengths = terms.occurrences_of_documents() * grouping.known
+        self._use = Use(terms, self._counts, lengths, settings.prior_count)
+
+    @property
+    def statistics(self) -> list[Statistic]:
+        heads, terms = self._study.heads, self._study.terms
+        return [
+            MeanDifference(heads, heads.sums(self._known)),
+            MeanDifference(terms, terms.sums(self._known)),
+            self._use,
+        ]
+
+    def describe(self, first: Sequence[Tested]) -> Found:
+        grouping, terms = self._permutations.grouping, self._study.terms
+        members = grouping.members(grouping.number)
+        of_heads, of_terms = (
+            differences(values, self._permutations, self._units, tested.expected)
+            for values, tested in zip((self._study.heads, terms), first, strict=False)
+        )
+        # With one document of a term there is nothing to infer about its use.
+        is_used = np.broadcast_to(terms.sums(self._known).n > 1, first[2].p.shape)
+        attention = rescaled(terms.attention(members), terms.attention(self._known)[:, 0], self._counts.sum())
+        return Found(
+            of_heads,
+            of_terms,
+            self._use.log_odds(members),
+            log_odds(*attention, self._settings.prior_count),
+            None,
+            (~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used),
+        )
+
+
+class _ByValue:
+    """Rank correlation with a value."""
+
+    def __init__(self, permutations: Permutations, units: Units, study: Study, settings: ClassesSettings) -> None:  # noqa: ARG002 - as `_ByGroup`
+        grouping = permutations.grouping
+        self._study, self._known = study, grouping.known
+        self._weights = grouping.members(grouping.number)[:, 0]
+        lengths = study.documents.table["n_tokens"].to_numpy().astype(np.int64)
+        self._targets = Targets(self._weights, lengths, study.documents.row)
+        self._use = UseOfTerms.of(among(study.terms.shares(), self._known), int(self._known.sum()), len(self._known))
+
+    @property
+    def statistics(self) -> list[Statistic]:
+        heads, terms = self._study.heads, self._study.terms
+        return [
+            rank_sums(among(heads.features(), self._known), self._weights, self._known, heads, is_dense=True),
+            rank_sums(among(terms.features(), self._known), self._weights, self._known, terms, is_dense=False),
+            self._use.statistic(self._weights, terms.nanoseconds_of_document),
+        ]
+
+    def describe(self, first: Sequence[Tested]) -> Found:  # noqa: ARG002 - as `_ByGroup`
+        of_heads, of_terms = (
+            correlations(among(values.features(), self._known), self._targets)
+            for values in (self._study.heads, self._study.terms)
+        )
+        lengths = np.zeros(len(self._known))
+        lengths[self._known] = centred_ranks(self._targets.length[self._known])
+        use = self._use.correlations(self._weights, lengths)[:, None]
+        is_used = of_terms.n_inside > 1
+        return Found(
+            of_heads, of_terms, None, None, use, (~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used)
+        )
+
+
+_KINDS: Mapping[Effect, type[_Kind]] = {"g": _ByGroup, "rho": _ByValue}
+
+
 def _compared(permutations: Permutations, study: Study, settings: ClassesSettings, n_families: int) -> Comparison:
-    grouping, heads, terms = permutations.grouping, study.heads, study.terms
-    known, members = grouping.known[:, None].astype(np.float64), grouping.members(grouping.number)
+    grouping = permutations.grouping
     units = Units.of(grouping, study.documents)
-    counts = terms.occurrences(known)[:, 0]
-    lengths = terms.occurrences_of_documents() * grouping.known
-    use = Use(terms, counts, lengths, settings.prior_count)
-    statistics: list[Statistic] = [
-        MeanDifference(heads, heads.sums(known)),
-        MeanDifference(terms, terms.sums(known)),
-        use,
-    ]
+    kind = _KINDS[grouping.effect](permutations, units, study, settings)
     chosen = settings.n_permutations
-    tests = [PermutationTest(statistic, grouping) for statistic in statistics]
+    tests = [PermutationTest(statistic, grouping) for statistic in kind.statistics]
     first = run_tests(tests, permutations.arrangements(FIRST if chosen == "auto" else chosen))
-    of_heads = differences(heads, permutations, units, first[0].expected)
-    of_terms = differences(terms, permutations, units, first[1].expected)
-    # With one document of a term there is nothing to infer about its use.
-    is_used = np.broadcast_to(terms.sums(known).n > 1, first[2].p.shape)
-    is_tested = [~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used]
-    n_tests = [n_distinct(mask, is_of_two=grouping.is_of_two) for mask in is_tested]
+    found = kind.describe(first)
+    n_tests = [n_distinct(mask, is_of_two=grouping.is_of_two) for mask in found.is_tested]
     n_wanted = [permutations_wanted(n, n_families) for n in n_tests]
     if chosen == "auto":
         _log_cost(permutations, n_tests, n_wanted)
-        extreme = [ExtremeTests(*each) for each in zip(tests, is_tested, n_wanted, strict=True)]
+        extreme = [ExtremeTests(*each) for each in zip(tests, found.is_tested, n_wanted, strict=True)]
         results = go_on(extreme, permutations)
     else:
         results = [
             Result(of.p, of.at_floor, chosen, is_cut_off=chosen < n) for of, n in zip(first, n_wanted, strict=True)
         ]
-    attention = log_odds(
-        *rescaled(terms.attention(members), terms.attention(known)[:, 0], counts.sum()), settings.prior_count
-    )
     return Comparison(
         permutations,
         units,
-        of_heads,
-        of_terms,
-        use.log_odds(members),
-        attention,
+        found,
         [
             Family(
                 grouping.name,
@@ -159,7 +278,7 @@ def _compared(permutations: Permutations, study: Study, settings: ClassesSetting
                 result.at_floor,
                 n if result.is_cut_off else None,
             )
-            for name, mask, result, n in zip(FAMILIES, is_tested, results, n_wanted, strict=True)
+            for name, mask, result, n in zip(FAMILIES, found.is_tested, results, n_wanted, strict=True)
         ],
     )
 

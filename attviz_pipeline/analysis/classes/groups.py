@@ -1,10 +1,10 @@
-"""Groups of documents that are compared, and permutations of documents between groups."""
+"""How documents are compared, by groups or by a value, and permutations of documents."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -13,8 +13,10 @@ from attviz_pipeline.analysis.terms.corpus import Documents
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+Effect = Literal["g", "rho"]
+"""Measure of a difference: Hedges' g between groups, or Spearman's rank correlation with a value."""
+
 NO_GROUP = -1
-SMALLEST_GROUP = 2
 HALVING, DRAWING = 1, 2
 MOST_COLUMNS = 200
 """Maximum number of permutations times groups at once, which keeps tables of terms small."""
@@ -23,68 +25,53 @@ NANOSECONDS_OF_UNIT = 20.0
 UNITS_AT_ONCE = 2**20
 """Maximum number of units times permutations in one draw."""
 MOST_AT_ONCE = 1_000
-BITS_OF_GROUP = 16
+BITS_OF_NUMBER = 16
 MEMBERS_AT_ONCE = 2**24
 """Maximum number of documents times permutations times groups at once: 128 MiB of ones and zeros."""
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """One division of the documents into groups.
+    """One way to compare documents: by the groups that they are in, or by a value that they have.
+
+    Documents that belong to the same groups, or have the same value, have the same number; a permutation gives numbers
+    to other documents. So labels that occur together stay together.
 
     Attributes:
-        name: gold, predicted or correct.
-        groups: Names of the groups that are compared: enough documents are inside and outside.
-        number: Number of each document's group; `NO_GROUP` if it has none or its group is too small, [document].
-        known: True for documents that belong to any group, [document].
+        name: For example gold, predicted or correct.
+        groups: Names of the groups that are compared: enough documents are inside and outside. Of a value, its name.
+        number: Each document's number; `NO_GROUP` if it is in no compared group, or has no value, [document].
+        weights: What a document with a number counts in each group: 1 if it is in the group, else 0; of a value, its
+            rank among the known documents minus the mean rank, [number, group].
+        known: True for documents of which groups or value are known, [document].
         left_out: Reasons why groups are not compared.
+        effect: How the size of a difference is measured.
     """
 
     name: str
     groups: list[str]
     number: Integers
+    weights: Floats
     known: NDArray[np.bool_]
     left_out: list[str]
+    effect: Effect = "g"
 
     @property
     def is_of_two(self) -> bool:
-        """True if two groups contain all documents, so that the tests of both groups are equivalent."""
-        return len(self.groups) == 2 and bool((self.number[self.known] != NO_GROUP).all())
+        """True if each known document is in one of two groups, so that the tests of both groups are equivalent."""
+        if self.effect != "g" or len(self.groups) != 2:
+            return False
+        return bool((self.members(self.number[self.known]).sum(axis=1) == 1).all())
 
     def members(self, number: Integers) -> Floats:
-        """Return 1 if a document is in a group, else 0, [document, ..., group]; `number` is [document, ...]."""
-        members: Floats = (number[..., None] == np.arange(len(self.groups))).astype(np.float64)
+        """Return the weight of documents in every group, 0 without a number, [document, ..., group]."""
+        members: Floats = np.vstack([self.weights, np.zeros(len(self.groups))])[number]
         return members
 
-
-def groupings(documents: Documents) -> list[Grouping]:
-    """Group the documents by gold class, by predicted class, and into misclassified and correctly classified."""
-    names = documents.facts["label_names"]
-    # A document without terms has no value to compare.
-    has_terms = documents.table["n_terms"].to_numpy() > 0
-    gold, predicted = (
-        np.where(has_terms, pc.fill_null(documents.table[column], NO_GROUP).to_numpy().astype(np.int64), NO_GROUP)
-        for column in ("label", "prediction")
-    )
-    correct = np.where((gold >= 0) & (predicted >= 0), (gold == predicted).astype(np.int64), NO_GROUP)
-    return [
-        _grouping("gold", names, gold),
-        _grouping("predicted", names, predicted),
-        _grouping("correct", ["wrong", "right"], correct),
-    ]
-
-
-def _grouping(name: str, groups: list[str], number: Integers) -> Grouping:
-    known = number >= 0
-    sizes = np.bincount(number[known], minlength=len(groups))
-    usable = (sizes >= SMALLEST_GROUP) & (known.sum() - sizes >= SMALLEST_GROUP)
-    reasons = [
-        f"{name} {group}: {size:,} of {known.sum():,} documents; two inside and two outside are needed"
-        for group, size, fit in zip(groups, sizes.tolist(), usable.tolist(), strict=True)
-        if not fit
-    ]
-    renumbered = np.append(np.where(usable, np.cumsum(usable) - 1, NO_GROUP), NO_GROUP)[number]
-    return Grouping(name, [g for g, fit in zip(groups, usable, strict=True) if fit], renumbered, known, reasons)
+    def members_of(self, number: NDArray[np.integer], group: int) -> Floats:
+        """Return the weight of documents in one group, the shape of `number`."""
+        members: Floats = np.append(self.weights[:, group], 0.0)[number]
+        return members
 
 
 @dataclass(frozen=True)
@@ -93,11 +80,13 @@ class Units:
 
     Attributes:
         of_documents: 1 where a document belongs to a unit, [document, unit].
+        number: The number that all documents of a unit have, see `Grouping`, [unit].
         members: 1 where a unit belongs to a group, [unit, group]; a last column of ones.
         are_documents: True if every unit is a single document.
     """
 
     of_documents: sparse.csr_array
+    number: Integers
     members: Floats
     are_documents: bool
 
@@ -105,21 +94,21 @@ class Units:
     def of(cls, grouping: Grouping, documents: Documents) -> "Units":
         """Divide the documents that belong to any group."""
         known = np.flatnonzero(grouping.known)
-        n_groups = len(grouping.groups)
-        keys = documents.row[known] * (n_groups + 1) + grouping.number[known] + 1
+        n_numbers = len(grouping.weights)
+        keys = documents.row[known] * (n_numbers + 1) + grouping.number[known] + 1
         found, unit = np.unique(keys, return_inverse=True)
         places = (np.ones(len(known)), (known, unit))
-        group = found % (n_groups + 1) - 1
-        members = np.column_stack([group[:, None] == np.arange(n_groups), np.ones(len(found), bool)])
+        number = found % (n_numbers + 1) - 1
+        members = np.column_stack([grouping.members(number), np.ones(len(found))])
         of_documents = sparse.csr_array(places, shape=(len(grouping.number), len(found)))
-        return cls(of_documents, members.astype(np.float64), len(found) == len(known))
+        return cls(of_documents, number, members, len(found) == len(known))
 
 
 @dataclass(frozen=True)
 class Permutations:
-    """Random permutations of the group labels within strata of documents of similar length.
+    """Random permutations of the documents' numbers within strata of documents of similar length.
 
-    If all documents of every input row are in the same group, whole rows are permuted, because documents of one row are
+    If all documents of every input row have the same number, whole rows are permuted, because documents of one row are
     not independent.
 
     Attributes:
@@ -158,9 +147,9 @@ class Permutations:
 
     @property
     def n_units(self) -> tuple[Integers, int]:
-        """Number of permuted units in each group, [group], and in all."""
+        """Number of permuted units in each group, [group] (of a value, not meaningful), and in all."""
         of_unit = self._numbers()
-        return np.bincount(of_unit[of_unit >= 0], minlength=len(self.grouping.groups)), len(of_unit)
+        return self.grouping.members(of_unit).sum(axis=0).astype(np.int64), len(of_unit)
 
     def chance(self) -> Floats:
         """Return the probability of each document to be in each group in a permutation, [document, group].
@@ -182,7 +171,7 @@ class Permutations:
         return numbers
 
     def _numbers(self) -> Integers:
-        """Return the group of each unit, [unit]."""
+        """Return the number of each unit, [unit]."""
         of_unit = np.empty(len(self.stratum), np.int64)
         of_unit[self.unit] = self.grouping.number[self.grouping.known]
         return of_unit
@@ -198,7 +187,7 @@ class Permutations:
         return NANOSECONDS_OF_UNIT * len(self.stratum)
 
     def draw(self, number: int) -> NDArray[np.int32]:
-        """Return more permutations than those of `arrangements`: group numbers, [document, permutation].
+        """Return more permutations than those of `arrangements`: numbers, [document, permutation].
 
         Args:
             number: Number of the draw, from 0; each has `n_at_once` permutations and a generator of its own.
@@ -206,8 +195,9 @@ class Permutations:
         random = np.random.default_rng((*self.seed, number, DRAWING))
         by_stratum = np.argsort(self.stratum, kind="stable")
         keys = random.integers(0, 2**64, (self.n_at_once, len(by_stratum)), np.uint64)
-        # Sorting random numbers that carry the groups in their last bits puts the groups in random order.
-        of_group = np.uint64(2**BITS_OF_GROUP - 1)
+        # Sorting random keys that carry the documents' numbers in their last bits puts the numbers in random order.
+        n_bits = max(BITS_OF_NUMBER, len(self.grouping.weights).bit_length())
+        of_group = np.uint64(2**n_bits - 1)
         keys = keys & ~of_group | (self._numbers()[by_stratum] - NO_GROUP).astype(np.uint64)
         for units in np.split(keys, np.flatnonzero(np.diff(self.stratum[by_stratum])) + 1, axis=1):
             units.sort(axis=1)
@@ -217,7 +207,7 @@ class Permutations:
         return numbers
 
     def arrangements(self, n_permutations: int) -> Iterator[Integers]:
-        """Yield permuted group numbers of the documents, several permutations at once, [document, permutation]."""
+        """Yield permuted numbers of the documents, several permutations at once, [document, permutation]."""
         at_once = max(1, MEMBERS_AT_ONCE // (len(self.grouping.number) * len(self.grouping.groups)))
         at_once = min(at_once, MOST_COLUMNS // len(self.grouping.groups) + 1)
         of_unit = self._numbers()

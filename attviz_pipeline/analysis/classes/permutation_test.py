@@ -45,7 +45,7 @@ class PermutationTest:
         self._sum, self._n_defined, self.n_permutations = np.zeros(shape), np.zeros(shape, np.int64), 0
 
     def add(self, numbers: Integers) -> None:
-        """Add permutations, given by group numbers, [document, permutation]."""
+        """Add permutations, given by documents' numbers, [document, permutation]."""
         shape = -1, numbers.shape[1], len(self.grouping.groups)
         compared = self.statistic.compare(self.grouping.members(numbers).reshape(len(numbers), -1))
         difference, statistic = (values.reshape(shape) for values in compared)

@@ -99,14 +99,14 @@ class ExtremeTests:
         return True
 
     def add(self, numbers: NDArray[np.int32]) -> None:
-        """Add permutations, given by group numbers, [document, permutation]."""
+        """Add permutations, given by documents' numbers, [document, permutation]."""
         if self.n_permutations >= self._end:
             return
         for group, tests, statistic in self._parts:
             at_once = max(1, VALUES_AT_ONCE // max(len(tests), len(numbers)))
             for start in range(0, numbers.shape[1], at_once):
                 some = numbers[:, start : start + at_once]
-                values = statistic.compare((some == group).astype(np.float64)).statistic
+                values = statistic.compare(self._test.grouping.members_of(some, group)).statistic
                 # If one side is empty in a permutation, the statistic is undefined and counts as extreme.
                 is_extreme = (self._sign[tests, None] * values >= self._least[tests, None]) | np.isnan(values)
                 self._count(tests, is_extreme, self.n_permutations + start)

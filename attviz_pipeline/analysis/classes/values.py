@@ -7,7 +7,7 @@ that deviations of 10^-4 are not lost. With logarithms below 20 the sums are exa
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -49,6 +49,13 @@ class UnitSums(NamedTuple):
     n_units: Floats
 
 
+class Feature(NamedTuple):
+    """One head or term: the rows of the documents that have it, ascending, and their values, both [document]."""
+
+    documents: Rows
+    values: Floats
+
+
 class Values(Protocol):
     """One value per feature and document, for documents that have the feature."""
 
@@ -69,6 +76,10 @@ class Values(Protocol):
 
     def unit_sums(self, units: Units) -> UnitSums:
         """Sum over units of documents, [feature, group]; the last group is that of all units."""
+        ...
+
+    def features(self) -> Iterator[Feature]:
+        """Yield the values of each feature."""
         ...
 
     def only(self, features: Rows) -> Self:
@@ -124,6 +135,10 @@ class HeadValues:
             np.broadcast_to(counts**2 @ members, shape),
             np.broadcast_to((counts > 0) @ members, shape),
         )
+
+    def features(self) -> Iterator[Feature]:
+        """Yield the values of each head."""
+        return (Feature(self._defined, values) for values in self._values)
 
     def only(self, features: Rows) -> Self:
         """Return the values of some heads."""
@@ -217,6 +232,16 @@ class TermValues:
             lengths += block.matrix(block.count).sum(axis=0)
         return lengths
 
+    def features(self) -> Iterator[Feature]:
+        """Yield the values of each term."""
+        return self._by_term(lambda block: block.value)
+
+    def shares(self) -> Iterator[Feature]:
+        """Yield the share of each term in the terms of the documents that contain it, 0..1."""
+        lengths = self.occurrences_of_documents()
+        for documents, counts in self._by_term(lambda block: block.count):
+            yield Feature(documents, counts / lengths[documents])
+
     def unit_sums(self, units: Units) -> UnitSums:
         """Sum over units, [term, group]."""
         of_blocks = (
@@ -240,6 +265,18 @@ class TermValues:
         """Return the values of some terms, in memory."""
         blocks = [block.only(features) for block in self._blocks()]
         return type(self)(lambda: iter(blocks), len(features), self._n_documents)
+
+    def _by_term(self, column: Callable[[TermBlock], Floats]) -> Iterator[Feature]:
+        """Yield one value per document of each term; all pairs of term and document are held in memory."""
+        parts = [block.matrix(column(block)).tocoo() for block in self._blocks()]
+        term, document, value = (
+            np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in ("row", "col", "data")
+        )
+        order = np.lexsort((document, term))
+        first = np.searchsorted(term[order], np.arange(self._n_terms + 1))
+        for start, end in pairwise(first.tolist()):
+            some = order[start:end]
+            yield Feature(document[some].astype(np.intp), value[some])
 
     def _summed(self, column: Callable[[TermBlock], Floats], members: Floats) -> Floats:
         total = np.zeros((self._n_terms, members.shape[1]))

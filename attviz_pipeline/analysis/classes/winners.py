@@ -1,12 +1,14 @@
 """How often the head that differs most does so again in random halves of the documents."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.classes.effects import effect_variance
-from attviz_pipeline.analysis.classes.groups import Permutations, Units
+from attviz_pipeline.analysis.classes.groups import Effect, Permutations, Units
+from attviz_pipeline.analysis.classes.ranks import among, centred_ranks, in_halves
 from attviz_pipeline.analysis.classes.values import Values
 from attviz_pipeline.analysis.inference import hedges_g
 from attviz_pipeline.analysis.shrinkage import shrink_to_zero
@@ -44,20 +46,41 @@ def find_winner(
     if size[feature, group] < 0:
         return None
     n_won = 0
-    halves = _halves(units, permutations.halving_seed)
-    squares = values.squares(units.of_documents @ np.column_stack(halves))
-    for number, half in enumerate(halves):
-        found = _effects(values, units, permutations, half, squares[:, number : number + 1])
+    for found in _IN_HALVES[grouping.effect](values, units, permutations, _halves(units, permutations.halving_seed)):
         effects = np.abs(found[:, :n_groups])
         n_won += int(np.nan_to_num(effects, nan=-1.0).argmax() == feature * n_groups + group)
     return Winner(int(feature), int(group), n_won)
 
 
+def _differences_in(values: Values, units: Units, permutations: Permutations, halves: list[Floats]) -> Iterator[Floats]:
+    """Yield shrunken differences in each half of the units, [feature, group]."""
+    squares = values.squares(units.of_documents @ np.column_stack(halves))
+    for number, half in enumerate(halves):
+        yield _effects(values, units, permutations, half, squares[:, number : number + 1])
+
+
+def _correlations_in(
+    values: Values, units: Units, permutations: Permutations, halves: list[Floats]
+) -> Iterator[Floats]:
+    """Yield partial rank correlations given the stratum of length in each half of the units, [feature, 1]."""
+    grouping = permutations.grouping
+    known = grouping.known
+    features = list(among(values.features(), known))
+    ranks = np.zeros((len(features), len(known)))
+    for row, feature in zip(ranks, features, strict=True):
+        row[feature.documents] = centred_ranks(feature.values)
+    length = np.zeros(len(known))
+    length[known] = centred_ranks(permutations.stratum_of_documents()[known])
+    chosen = units.of_documents @ np.column_stack(halves)
+    found = in_halves(ranks, grouping.members(grouping.number)[:, 0], length, chosen)
+    return (column[:, None] for column in found.T)
+
+
 def _halves(units: Units, seed: tuple[int, ...]) -> list[Floats]:
-    """Return random halves of the units, stratified by group: 1 for a unit that is in the half, else 0, [unit]."""
+    """Return random halves of the units, stratified by number: 1 for a unit in the half, else 0, [unit]."""
     random = np.random.default_rng(seed)
-    # Units of groups that are not compared form a group of their own.
-    group = (units.members[:, :-1] @ np.arange(1, units.members.shape[1])).astype(np.int64)
+    # Units that are in no compared group form a group of their own.
+    group = units.number + 1
     halves = []
     for _ in range(N_HALVES):
         order = np.lexsort((random.random(len(group)), group))
@@ -100,3 +123,6 @@ def _effects(values: Values, units: Units, permutations: Permutations, half: Flo
     shrunken = np.full(effect.shape, np.nan)
     shrunken[testable] = shrink_to_zero(effect[testable], variance[testable])
     return shrunken
+
+
+_IN_HALVES: Mapping[Effect, Callable[..., Iterator[Floats]]] = {"g": _differences_in, "rho": _correlations_in}

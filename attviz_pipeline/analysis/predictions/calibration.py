@@ -1,18 +1,22 @@
 """Calibration: whether 80 % of the documents predicted with a confidence of 80 % are correctly classified.
 
 `confidence` is the probability of the predicted class, [document], 0..1; `right` is 1 if the document is correctly
-classified, else 0, [document].
+classified, else 0, [document]. Of a label in multi-label classification, `confidence` is the label's probability, and
+`right` is 1 if the document has the label.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.predictions.proportions import proportion
+from attviz_pipeline.analysis.predictions.proportions import Clusters, design_effect, gap, proportion
+from attviz_pipeline.analysis.predictions.resampling import Estimate
 
 Floats = NDArray[np.float64]
+N_SIMULATED = 1000
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,55 @@ def expected_calibration_error(bins: Bins, confidence: Floats, right: Floats) ->
     """
     # n_k |accuracy_k - confidence_k| is the absolute value of the bin's sum of right - confidence.
     return float(np.abs(bins.totals(right - confidence)).sum() / len(right))
+
+
+def binned(confidence: Floats, n_bins: int) -> dict[str, Bins]:
+    """Bin documents in both ways, by name of the binning."""
+    return {
+        "equal_width": Bins.equal_width(confidence, n_bins),
+        "equal_mass": Bins.equal_mass(confidence, n_bins),
+    }
+
+
+def errors(
+    bins: Mapping[str, Bins], confidence: Floats, right: Floats, rows: NDArray[np.intp], seed: int
+) -> dict[str, Any]:
+    """Return calibration errors of both binnings and mean confidence minus accuracy, with those of a calibrated model.
+
+    Calibration errors have no interval, because resampling biases them upwards.
+    """
+    effect = design_effect(Clusters.of(right, rows))
+    estimates = {"overconfidence": gap(confidence, right, rows)}
+    for name, found in bins.items():
+        estimates[f"ece_{name}"] = Estimate(expected_calibration_error(found, confidence, right), None, None)
+    by_chance = {name: ece_by_chance(found, confidence, seed) for name, found in bins.items()}
+    return {
+        **{name: value._asdict() for name, value in estimates.items()},
+        "ece_of_a_calibrated_model": by_chance,
+        "overconfidence_of_a_calibrated_model": gap_by_chance(confidence, effect, seed),
+    }
+
+
+def gap_by_chance(confidence: Floats, effect: float, seed: int) -> dict[str, float]:
+    """Bounds of mean confidence minus accuracy in 95 % of simulations of a perfectly calibrated model.
+
+    Args:
+        confidence: Probability of the predicted class, [document].
+        effect: Design effect; the bounds of independent documents are multiplied by its root.
+        seed: The same seed gives the same bounds.
+    """
+    random = np.random.default_rng(seed)
+    gaps = [float((confidence - (random.random(len(confidence)) < confidence)).mean()) for _ in range(N_SIMULATED)]
+    low, high = np.quantile(gaps, [0.025, 0.975]) * np.sqrt(effect)
+    return {"low": float(low), "high": float(high)}
+
+
+def ece_by_chance(bins: Bins, confidence: Floats, seed: int) -> dict[str, float]:
+    """Mean and 95 % quantile of the calibration error of a perfectly calibrated model.
+
+    Source: Bröcker and Smith 2007 (consistency resampling).
+    """
+    random = np.random.default_rng(seed)
+    outcomes = ((random.random(len(confidence)) < confidence).astype(np.float64) for _ in range(N_SIMULATED))
+    simulated = [expected_calibration_error(bins, confidence, right) for right in outcomes]
+    return {"mean": float(np.mean(simulated)), "quantile_95": float(np.quantile(simulated, 0.95))}

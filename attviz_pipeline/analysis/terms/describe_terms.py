@@ -16,6 +16,7 @@ from attviz_pipeline.analysis.terms.sums import TermSums
 from attviz_pipeline.analysis.terms.tables import write_head_intervals, write_head_terms, write_terms
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.stages import DescribeTerms
+from attviz_pipeline.tasks import task_of
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def describe_terms(
     terms, model = Vocabulary.read(vocabulary), documents.facts
     n_layers, n_heads = model["n_layers"], model["n_heads"]
     sums = TermSums(len(terms.terms), n_layers, n_heads)
-    distributions, curves = Distributions(model["label_names"], n_layers, n_heads), Curves(n_layers, n_heads)
+    distributions, curves = Distributions(task_of(model), n_layers, n_heads), Curves(n_layers, n_heads)
     for shard in measures:
         sums.add_file(shard.term_sums)
         distributions.add_file(shard.distributions)

@@ -5,10 +5,10 @@ All numbers are integers, so that the sum over shards does not depend on their o
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.lists import list_column, matrix
@@ -17,6 +17,7 @@ from attviz_pipeline.analysis.terms.occurrences import Occurrences
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.tasks import Task
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,27 +36,42 @@ def curve_bins() -> Integers:
 
 
 class Distributions:
-    """Occurrences per bin, [class, layer, statistic, bin]; the last class is unknown, the last layer means all layers.
+    """Occurrences per bin in documents of each gold class or label, in those of none, and in all.
 
     Attributes:
-        histograms: [class, layer, statistic, bin].
+        histograms: [documents, layer, statistic, bin]; the last layer means all layers.
     """
 
-    def __init__(self, label_names: list[str], n_layers: int, n_heads: int) -> None:
+    def __init__(self, task: Task[Any], n_layers: int, n_heads: int) -> None:
         """Start with no occurrence."""
-        self._label_names, self._n_layers, self._n_heads = label_names, n_layers, n_heads
-        self.histograms = np.zeros((len(label_names) + 1, n_layers + 1, len(STATISTICS), N_BINS), np.int64)
+        self._task, self._n_layers, self._n_heads = task, n_layers, n_heads
+        n_labels = len(task.label_names)
+        self.histograms = np.zeros((n_labels + 2, n_layers + 1, len(STATISTICS), N_BINS), np.int64)
 
     def add(self, found: Occurrences) -> None:
         """Count the terms of some documents."""
-        unknown = len(self._label_names)
-        label = pc.fill_null(found.documents["label"], unknown).to_numpy().astype(np.int64)[found.document]
+        label, occurrence = self._labels_of_occurrences(found)
+        n_labels = len(self.histograms) - 1
         for layer, values in enumerate(_by_layer(found.attention, self._n_layers, self._n_heads)):
             for index, statistic in enumerate(STATISTICS.values()):
                 over_heads = statistic(values, axis=1).astype(np.float32)
                 bins = np.searchsorted(bin_edges(), over_heads, side="right")
-                counts = np.bincount(label * N_BINS + bins, minlength=(unknown + 1) * N_BINS)
-                self.histograms[:, layer, index] += counts.reshape(-1, N_BINS)
+                counts = np.bincount(label * N_BINS + bins[occurrence], minlength=n_labels * N_BINS)
+                self.histograms[:-1, layer, index] += counts.reshape(-1, N_BINS)
+                self.histograms[-1, layer, index] += np.bincount(bins, minlength=N_BINS)
+
+    def _labels_of_occurrences(self, found: Occurrences) -> tuple[Integers, Integers]:
+        """Return each label of each occurrence's document, and the number of the occurrence, both [pair]."""
+        without = (len(self._task.label_names),)
+        golds = found.documents[self._task.gold_column].to_pylist()
+        labels = [without if gold is None else self._task.labels_in(gold) or without for gold in golds]
+        n_labels = np.array([len(of) for of in labels], np.int64)
+        flat = np.array([label for of in labels for label in of], np.int64)
+        first = np.cumsum(n_labels) - n_labels
+        repeats = n_labels[found.document]
+        occurrence = np.repeat(np.arange(len(repeats)), repeats)
+        place = np.arange(len(occurrence)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        return flat[first[found.document[occurrence]] + place], occurrence
 
     def add_file(self, path: Path) -> None:
         """Add the counts of one shard.
@@ -70,15 +86,18 @@ class Distributions:
 
     def write(self, path: Path) -> None:
         """Write the artifact `distributions`."""
-        n_classes, n_layers, n_statistics, n_bins = self.histograms.shape
-        label, layer, statistic = np.indices((n_classes, n_layers, n_statistics)).reshape(3, -1)
+        n_kinds, n_layers, n_statistics, n_bins = self.histograms.shape
+        kind, layer, statistic = np.indices((n_kinds, n_layers, n_statistics)).reshape(3, -1)
+        n_labels = n_kinds - 2
+        names = np.array(["label"] * n_labels + ["no_label", "all"])
         columns = {
-            "label": _null_at_end(label, len(self._label_names)),
+            "documents": pa.array(names[kind]),
+            "label": pa.array(kind.astype(np.int32), mask=kind >= n_labels),
             "layer": _null_at_end(layer, self._n_layers),
             "statistic": pa.array([list(STATISTICS)[index] for index in statistic]),
             "histogram": list_column(self.histograms.reshape(-1, n_bins)),
         }
-        with files.TableWriter(path, term_schemas.DISTRIBUTIONS, {"label_names": self._label_names}) as writer:
+        with files.TableWriter(path, term_schemas.DISTRIBUTIONS, self._task.facts) as writer:
             writer.write_table(pa.table(columns))
 
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.occurrences import iter_occurrences
 from attviz_pipeline.analysis.terms.support import CorpusSize
-from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ListTerms
+from attviz_pipeline.tasks import task_of
 
 ROWS_PER_GROUP = 65_536
 UNSUPPORTED = -1
@@ -36,8 +37,9 @@ def list_terms(settings: ListTerms, attention: Sequence[Path], vocabulary: Path)
     counts, frequencies, special = Counter[str](), Counter[str](), set[str]()
     corpus = CorpusSize()
     for path in track(attention, total=len(attention), label="list_terms", unit="shards"):
+        task = task_of(files.read_facts(path, attention_schemas.ATTENTION))
         for found in iter_occurrences(path, settings.terms):
-            corpus.add(found.documents)
+            corpus.add(found.documents, task)
             counts.update(found.terms)
             frequencies.update(term for term, _ in set(zip(found.terms, found.document.tolist(), strict=True)))
             special.update(term for term, flag in zip(found.terms, found.special.tolist(), strict=True) if flag)

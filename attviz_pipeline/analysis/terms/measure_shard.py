@@ -32,9 +32,10 @@ def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, mea
     n_layers, n_heads = head_counts(facts, attention)
     terms = Vocabulary.read(vocabulary)
     numbering = terms.numbering()
+    task = task_of(facts)
     sums = TermSums(len(terms.terms), n_layers, n_heads)
-    distributions, curves = Distributions(facts["label_names"], n_layers, n_heads), Curves(n_layers, n_heads)
-    kept = {"n_layers": n_layers, "n_heads": n_heads, **task_of(facts).facts}
+    distributions, curves = Distributions(task, n_layers, n_heads), Curves(n_layers, n_heads)
+    kept = {"n_layers": n_layers, "n_heads": n_heads, **task.facts}
     n_documents = files.count_rows(attention, attention_schemas.ATTENTION)
     with (
         files.TableWriter(measures.term_documents, term_schemas.TERM_DOCUMENTS) as pair_writer,

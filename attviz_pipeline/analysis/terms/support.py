@@ -2,9 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
+
+from attviz_pipeline.tasks import Task
 
 FEWEST = 3
 MOST = 10
@@ -18,23 +20,25 @@ class CorpusSize:
 
     Attributes:
         n_documents: All of them.
-        gold: Those of each gold class.
-        predicted: Those of each predicted class.
+        gold: Those of each gold class or label.
+        predicted: Those of each predicted class or label.
     """
 
     n_documents: int = 0
     gold: Counter[int] = field(default_factory=Counter)
     predicted: Counter[int] = field(default_factory=Counter)
 
-    def add(self, documents: pa.Table) -> None:
-        """Count the rows of a table with the columns `label` and `prediction`."""
+    def add(self, documents: pa.Table, task: Task[Any]) -> None:
+        """Count the rows of a table with the columns of the task's gold values and predictions."""
         self.n_documents += documents.num_rows
-        for classes, column in ((self.gold, "label"), (self.predicted, "prediction")):
-            classes.update(number for number in documents[column].to_pylist() if number is not None)
+        for classes, column in ((self.gold, task.gold_column), (self.predicted, task.predicted_column)):
+            for value in documents[column].to_pylist():
+                if value is not None:
+                    classes.update(task.labels_in(value))
 
     @property
     def smallest_class(self) -> int | None:
-        """Documents of the smallest gold class that has any, or predicted class; None where no class is known."""
+        """Documents of the smallest gold class or label that has any, or predicted one; None where none is known."""
         return min((self.gold or self.predicted).values(), default=None)
 
     def least_documents(self, wanted: int | Literal["auto"]) -> int:
