@@ -283,8 +283,8 @@ _COMPARISON = [
     column(
         "group",
         pa.string(),
-        "Class or label whose documents are compared with all others; `right` and `wrong` (single_label) or `not "
-        "right` (multi_label); in regression `gold value`, `predicted value` or `absolute error`",
+        "Class or label whose documents are compared with all others; `right` and `wrong` (single_label) or `all "
+        "right` and `not right` (multi_label); in regression `gold value`, `predicted value` or `absolute error`",
     ),
 ]
 _TEST = [

@@ -6,8 +6,6 @@ from typing import Any
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures.drawing import Inputs
 
-NO_GOLD = "No gold label is known, so predictions cannot be evaluated."
-
 
 def read_assessment(inputs: Inputs) -> dict[str, Any]:
     """Read the artifact `assessment`.
@@ -16,6 +14,11 @@ def read_assessment(inputs: Inputs) -> dict[str, Any]:
         ArtifactError: It is unusable.
     """
     return files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)
+
+
+def left_out_sentence(n_left_out: int, n_shown: int) -> str:
+    """Say how many labels a figure leaves out; empty if none."""
+    return f" The {n_shown} most frequent labels are shown; {n_left_out} more are in the CSV." if n_left_out else ""
 
 
 def interval(estimate: Mapping[str, float | None], digits: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""Differences of heads between classes: effect sizes of every head, one map per class."""
+"""Differences of heads between classes or labels: effect sizes of every head, one map per class or label."""
 
 import logging
 import textwrap
@@ -17,10 +17,16 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_heads"
+LABEL_KIND = "label_heads"
 GROUPINGS = {
     "gold": "documents of a gold class and all others",
     "predicted": "documents predicted to be of a class and all others",
     "correct": "misclassified and correctly classified documents",
+}
+LABEL_GROUPINGS = {
+    "gold": "documents with a gold label and all others",
+    "predicted": "documents with a predicted label and all others",
+    "correct": "documents with all labels right and all others",
 }
 NO_LABELS = ": 0 of 0 documents"
 """How facts tell that no document has the label that a grouping needs."""
@@ -36,30 +42,55 @@ def draw_class_heads(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The table of comparisons is unusable.
     """
+    return _draw_all(inputs, KIND, GROUPINGS)
+
+
+def draw_label_heads(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one figure per grouping: gold labels, predicted labels, all labels right against all other documents.
+
+    Raises:
+        ArtifactError: The table of comparisons is unusable.
+    """
+    return _draw_all(inputs, LABEL_KIND, LABEL_GROUPINGS)
+
+
+def _draw_all(inputs: Inputs, kind: str, groupings: Mapping[str, str]) -> Iterator[Drawing]:
     path = inputs.terms.class_heads
     facts, table = files.read_facts(path, term_schemas.CLASS_HEADS), files.read_table(path, term_schemas.CLASS_HEADS)
-    for grouping in GROUPINGS:
-        name = f"{KIND}-{grouping}"
+    for grouping, what in groupings.items():
+        if is_unlabelled(facts, grouping):
+            continue
+        name = f"{kind}-{grouping}"
         rows = table.filter(pc.equal(table["grouping"], grouping))
         if not rows.num_rows:
-            reason = not_compared(facts, grouping)
+            reason = not_compared(what)
             log.warning("figure %s is empty: %s", name, reason)
-            yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
+            yield empty(reason, name=name, kind=kind, dpi=inputs.settings.dpi, columns=table.column_names)
             continue
-        yield _draw(name, grouping, rows, facts, inputs.settings.dpi)
+        yield _draw(name, kind, grouping, what, rows, facts, inputs.settings.dpi)
 
 
-def not_compared(facts: dict[str, Any], grouping: str) -> str:
-    """Say why the groups of a grouping were not compared."""
+def is_unlabelled(facts: Mapping[str, Any], grouping: str) -> bool:
+    """Say whether a grouping needs gold labels or values, and no document has one."""
     reasons = [reason for reason in facts["not_compared"] if reason.startswith(f"{grouping} ")]
-    if grouping != "predicted" and reasons and all(NO_LABELS in reason for reason in reasons):
-        return "Not compared: no gold label is known."
-    return f"Not compared: {GROUPINGS[grouping]}. Two documents inside and two outside of a group are needed."
+    return grouping != "predicted" and bool(reasons) and all(NO_LABELS in reason for reason in reasons)
+
+
+def not_compared(what: str) -> str:
+    """Say why the groups of a grouping were not compared."""
+    return f"Not compared: {what}. Two documents inside and two outside of a group are needed."
 
 
 def group_name(grouping: str, group: str) -> str:
     """Name a group as the pages do."""
-    return {"wrong": "misclassified", "right": "correctly classified"}[group] if grouping == "correct" else group
+    if grouping != "correct":
+        return group
+    return {
+        "wrong": "misclassified",
+        "right": "correctly classified",
+        "not right": "some label wrong",
+        "all right": "all labels right",
+    }[group]
 
 
 def found_by_test(n_found: int, n_tests: int, what: str) -> str:
@@ -91,16 +122,18 @@ def limits_of_test(facts: dict[str, Any], grouping: str, *tests: str) -> str:
     return limits
 
 
-def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: int) -> Drawing:
-    maps = {group_name(grouping, group): found for group, found in _maps(rows).items()}
+def _draw(  # noqa: PLR0913 - each is a part of the figure
+    name: str, kind: str, grouping: str, what: str, rows: pa.Table, facts: dict[str, Any], dpi: int
+) -> Drawing:
+    maps = {group_name(grouping, group): found for group, found in maps_of(rows).items()}
     shown = dict(list(maps.items())[:1] if grouping == "correct" else sorted(maps.items(), key=_size)[:MOST_MAPS])
     n_left_out = 0 if grouping == "correct" else len(maps) - len(shown)
     return finish(
-        lambda: _plot(shown),
+        lambda: plot(shown),
         name=name,
-        kind=KIND,
+        kind=kind,
         caption=(
-            f"Differences of heads between {GROUPINGS[grouping]}: Hedges' g of a document's mean log self-attention "
+            f"Differences of heads between {what}: Hedges' g of a document's mean log self-attention "
             "relative to even attention, with documents as units, adjusted for length and not shrunken, so the largest "
             f"are too large on average. Above 0: higher in the documents named. Dots: q < {SIGNIFICANT} (permutation "
             f"test with up to {most_permutations(facts, grouping, 'heads'):,} permutations within "
@@ -110,7 +143,7 @@ def _draw(name: str, grouping: str, rows: pa.Table, facts: dict[str, Any], dpi: 
             + limits_of_test(facts, grouping, "heads")
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
-        alt=_alt(shown),
+        alt=in_words(shown),
         columns=rows.to_pydict(),
         dpi=dpi,
     )
@@ -143,7 +176,7 @@ def family_of(facts: Mapping[str, Any], grouping: str, tests: str) -> Mapping[st
 Map = dict[str, np.ndarray]
 
 
-def _maps(rows: pa.Table) -> dict[str, Map]:
+def maps_of(rows: pa.Table) -> dict[str, Map]:
     """Return effect and q of every group, [layer, head], and its number of documents."""
     found = {}
     for group in pc.unique(rows["group"]).to_pylist():
@@ -157,24 +190,27 @@ def _size(item: tuple[str, Map]) -> int:
     return -int(item[1]["n_inside"].max())
 
 
-def _alt(maps: dict[str, Map]) -> str:
+def in_words(maps: dict[str, Map], symbol: str = "g", does: tuple[str, str] = ("differs", "differ")) -> str:
+    """Describe maps in words; `symbol` is that of the effect, `does` what one head and what several do."""
+    one, several = does
     descriptions = []
     for group, found in maps.items():
         effect, differs = found["effect"], found["q"] < SIGNIFICANT
         if not differs.any():
             smallest = f"smallest q {found['q'].min():.2g}"
-            descriptions.append(f"{style.legible(group)}: none of {effect.size} heads differs ({smallest})")
+            descriptions.append(f"{style.legible(group)}: none of {effect.size} heads {one} ({smallest})")
             continue
         layer, head = np.unravel_index(np.where(differs, np.abs(effect), -1).argmax(), effect.shape)
-        verb = "differs" if differs.sum() == 1 else "differ"
+        verb = one if differs.sum() == 1 else several
         descriptions.append(
             f"{style.legible(group)}: {int(differs.sum())} of {effect.size} heads {verb} (q < {SIGNIFICANT}), most "
-            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+            f"layer {layer}, head {head} ({symbol} = {effect[layer, head]:+.2f})"
         )
     return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
 
 
-def _plot(maps: dict[str, Map]) -> Figure:
+def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g") -> Figure:
+    """Plot maps of effects, one per group or value."""
     n_layers, n_heads = next(iter(maps.values()))["effect"].shape
     n_columns = min(len(maps), MAPS_PER_ROW)
     n_rows = -(-len(maps) // MAPS_PER_ROW)
@@ -199,7 +235,7 @@ def _plot(maps: dict[str, Map]) -> Figure:
         panels[lowest, column].tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=panels, location="bottom", aspect=40, shrink=0.7)
     bar.outline.set_visible(False)
-    bar.set_label("effect, Hedges' g (dot: q < 0.05)")
+    bar.set_label(f"{effect_name} (dot: q < {SIGNIFICANT})")
     return figure
 
 

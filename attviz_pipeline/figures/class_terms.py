@@ -1,7 +1,7 @@
 """Differences of terms between classes: how often they are used, and their self-attention."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,12 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.class_heads import (
     GROUPINGS,
+    LABEL_GROUPINGS,
     counts,
     family_of,
     found_by_test,
     group_name,
+    is_unlabelled,
     limits_of_test,
     most_permutations,
     not_compared,
@@ -28,6 +30,7 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_terms"
+LABEL_KIND = "label_terms"
 MOST_GROUPS = 6
 TERMS_OF_ALL_GROUPS = 36
 N_NAMED = 4
@@ -42,48 +45,63 @@ def draw_class_terms(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The table of comparisons is unusable.
     """
+    return _draw_all(inputs, KIND, GROUPINGS)
+
+
+def draw_label_terms(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one figure per grouping: gold labels, predicted labels, all labels right against all other documents.
+
+    Raises:
+        ArtifactError: The table of comparisons is unusable.
+    """
+    return _draw_all(inputs, LABEL_KIND, LABEL_GROUPINGS)
+
+
+def _draw_all(inputs: Inputs, kind: str, groupings: Mapping[str, str]) -> Iterator[Drawing]:
     path = inputs.terms.class_terms
     facts, table = files.read_facts(path, term_schemas.CLASS_TERMS), files.read_table(path, term_schemas.CLASS_TERMS)
     compared = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS, ["grouping"])["grouping"].unique()
-    for grouping in GROUPINGS:
-        name = f"{KIND}-{grouping}"
+    for grouping, what in groupings.items():
+        if is_unlabelled(facts, grouping):
+            continue
+        name = f"{kind}-{grouping}"
         rows = table.filter(pc.equal(table["grouping"], grouping))
         top, n_left_out = _top(rows)
         shown = {group_name(grouping, group): mine for group, mine in top.items()}
         if not shown:
-            reason = _reason_empty(facts, grouping, rows, compared=grouping in compared.to_pylist())
+            reason = _reason_empty(facts, grouping, what, rows, compared=grouping in compared.to_pylist())
             log.warning("figure %s is empty: %s", name, reason)
-            yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
+            yield empty(reason, name=name, kind=kind, dpi=inputs.settings.dpi, columns=table.column_names)
             continue
         style.warn_of_missing_glyphs((term for group in shown.values() for term in group["term"]), log)
         yield finish(
             partial(_plot, shown),
             name=name,
-            kind=KIND,
-            caption=_caption(grouping, rows, facts, n_left_out),
+            kind=kind,
+            caption=_caption(grouping, what, rows, facts, n_left_out),
             alt=_alt(shown),
             columns=rows.to_pydict(),
             dpi=inputs.settings.dpi,
         )
 
 
-def _reason_empty(facts: dict[str, Any], grouping: str, rows: pa.Table, *, compared: bool) -> str:
+def _reason_empty(facts: dict[str, Any], grouping: str, what: str, rows: pa.Table, *, compared: bool) -> str:
     if not compared:
-        return not_compared(facts, grouping)
+        return not_compared(what)
     if not rows.num_rows:
-        return f"Not compared: no term occurs in enough of the {GROUPINGS[grouping]}."
+        return f"Not compared: no term occurs in enough of the {what}."
     n_terms = rows["term"].unique()
     return (
-        f"Compared: {GROUPINGS[grouping]}. None of {len(n_terms):,} terms differs beyond chance, neither in use nor in "
+        f"Compared: {what}. None of {len(n_terms):,} terms differs beyond chance, neither in use nor in "
         f"self-attention (q < {SIGNIFICANT}).{limits_of_test(facts, grouping, 'use', 'attention')}"
     )
 
 
-def _caption(grouping: str, rows: pa.Table, facts: dict[str, Any], n_left_out: int) -> str:
+def _caption(grouping: str, what: str, rows: pa.Table, facts: dict[str, Any], n_left_out: int) -> str:
     left_out = f" The {MOST_GROUPS} largest groups with such terms are shown; {n_left_out} more are in the CSV."
     n_permutations = most_permutations(facts, grouping, "use", "attention")
     return (
-        f"Terms in which {GROUPINGS[grouping]} differ: terms that a group uses more, and terms whose self-attention "
+        f"Terms in which {what} differ: terms that a group uses more, and terms whose self-attention "
         f"differs, with q < {SIGNIFICANT} (permutation tests with up to {n_permutations:,} permutations); "
         "filled marks: this difference is beyond chance. Left: log-odds of use in standard deviations, with an "
         "informative Dirichlet prior (Monroe et al. 2008); dot: occurrences counted, diamond: occurrences weighted by "

@@ -11,6 +11,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.tasks import task_of
 
 KIND = "confidence_entropy"
 HEIGHT_INCHES = 2.7
@@ -29,7 +30,24 @@ CONFIDENCES = {
 }
 CONFIDENCES |= {LEAST_DOUBT: "≥ 0.99999"}
 FEWEST_PER_GROUP = 30
-WHICH = {"all": "all documents", "right": "correctly classified ones", "wrong": "misclassified ones"}
+WHICH = {
+    "all": "all documents",
+    "right": "correctly classified ones",
+    "partly_right": "partly right ones",
+    "wrong": "misclassified ones",
+}
+NAMES = {
+    "right": "correctly classified",
+    "partly_right": "partly right",
+    "wrong": "misclassified",
+    None: "gold label unknown",
+}
+LOOKS = {"misclassified": ("x", style.ORANGE), "partly right": ("^", style.GREEN)}
+"""Mark and colour of an outcome; others are blue dots."""
+CONFIDENCE = {
+    "single_label": "probability of the predicted class",
+    "multi_label": "probability of the least probable decision about a label",
+}
 NO_ENTROPY = "No document has a token with an entropy."
 
 Points = tuple[np.ndarray, np.ndarray]
@@ -41,8 +59,11 @@ def draw_confidence_entropy(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: The assessment is unusable.
     """
-    columns = files.read_table(inputs.assessment.confidences, statistics_schemas.CONFIDENCES).to_pydict()
     assessment = read_assessment(inputs)
+    task = task_of(assessment)
+    gold = (task.gold_column, "outcome") if assessment["scores"] else ()
+    names = ["position", *gold, task.predicted_column, "confidence", "mean_entropy", "n_tokens"]
+    columns = files.read_table(inputs.assessment.confidences, statistics_schemas.CONFIDENCES, names).to_pydict()
     points = _points(columns)
     n_shown = sum(len(entropy) for entropy, _ in points.values())
     if not n_shown:
@@ -63,9 +84,11 @@ def _points(columns: Mapping[str, list[Any]]) -> dict[str, Points]:
     """Entropy and 1 - confidence (at least `LEAST_DOUBT`) by outcome."""
     entropy = np.array(columns["mean_entropy"], dtype=np.float64)
     doubt = np.maximum(1 - np.array(columns["confidence"]), LEAST_DOUBT)
-    outcome, defined = np.array(columns["outcome"], dtype=object), ~np.isnan(entropy)
-    names = {"right": "correctly classified", "wrong": "misclassified", None: "gold label unknown"}
-    chosen = {name: defined & np.array([value == known for value in outcome]) for known, name in names.items()}
+    defined = ~np.isnan(entropy)
+    if "outcome" not in columns:
+        return {"documents": (entropy[defined], doubt[defined])} if defined.any() else {}
+    outcome = np.array(columns["outcome"], dtype=object)
+    chosen = {name: defined & (outcome == known) for known, name in NAMES.items()}
     return {name: (entropy[rows], doubt[rows]) for name, rows in chosen.items() if rows.any()}
 
 
@@ -74,19 +97,20 @@ def _plot(points: Mapping[str, Points]) -> Figure:
     axes = figure.subplots()
     n_points = sum(len(entropy) for entropy, _ in points.values())
     for name, (entropy, doubt) in points.items():
-        wrong = name == "misclassified"
+        mark, colour = LOOKS.get(name, ("o", style.BLUE))
+        wrong = name in LOOKS
         axes.plot(
             entropy,
             doubt,
-            "x" if wrong else "o",
-            color=style.ORANGE if wrong else style.BLUE,
+            mark,
+            color=colour,
             markersize=2.6 if wrong else 2,
             markeredgewidth=0.6 if wrong else 0,
             alpha=0.75 if wrong else _opacity(len(entropy)),
             # As single marks, tens of thousands of documents would make an SVG that no reader opens.
             rasterized=n_points > MOST_VECTOR_POINTS,
         )
-        _plot_medians(axes, entropy, doubt, name, style.ORANGE if wrong else style.BLUE)
+        _plot_medians(axes, entropy, doubt, name, colour)
     axes.set_yscale("log")
     least = min(doubt.min() for _, doubt in points.values())
     ticks = {doubt: label for doubt, label in CONFIDENCES.items() if doubt >= least * 0.9}
@@ -98,7 +122,7 @@ def _plot(points: Mapping[str, Points]) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color=style.PALE, linewidth=0.4)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper center", ncols=len(points), frameon=False, fontsize=6.5, columnspacing=1.2)
+    figure.legend(loc="outside upper center", ncols=min(len(points), 2), frameon=False, fontsize=6.5, columnspacing=1.2)
     return figure
 
 
@@ -132,16 +156,15 @@ def _n_groups(n_points: int) -> int:
 def _caption(assessment: Mapping[str, Any], points: Mapping[str, Points]) -> str:
     found = assessment["confidence_and_entropy"][0]
     definition = "of AttViz's viewer" if assessment["aggregates"] == "attviz" else "of the paper's Table 2"
-    gold = "" if assessment["scores"] else " No gold label is known, so misclassified documents are not marked."
     joined = any(_n_groups(len(entropy)) > 1 for entropy, _ in points.values())
     medians = "Lines join the medians of groups of equally many documents. " if joined else ""
     return (
-        "One point per document: probability of the predicted class against the mean entropy of self-attention over "
+        f"One point per document: {CONFIDENCE[assessment['task']]} against the mean entropy of self-attention over "
         f"its non-special tokens, by the definition {definition}. {medians}"
         "Spearman's rank correlation over "
         f"{found['n_documents']:,} documents {interval(found['spearman'])}; controlling for the number of tokens, on "
         f"which entropy depends, {interval(found['spearman_at_equal_length'])}{_reading(found)}. Intervals: bootstrap "
-        f"over input rows.{gold}"
+        "over input rows."
     )
 
 

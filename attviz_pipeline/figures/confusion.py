@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
-from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.assessment import interval, read_assessment
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 
 KIND = "confusion"
 MOST_CLASSES_WITH_NUMBERS = 15
@@ -22,15 +22,13 @@ INCHES_OF_BAR = 0.65
 
 
 def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw how many documents of each gold class are predicted as each class.
+    """Draw how many documents of each gold class are predicted as each class; without gold labels nothing.
 
     Raises:
         ArtifactError: The assessment is unusable.
     """
     assessment = read_assessment(inputs)
     if not assessment["scores"]:
-        columns = ("gold", "predicted", "n_documents")
-        yield empty(NO_GOLD, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=columns)
         return
     names, counts = assessment["label_names"], np.array(assessment["scores"]["confusion"])
     rows, columns_of = np.indices(counts.shape).reshape(2, -1)

@@ -33,12 +33,13 @@ WITHOUT = {"single_label": "unknown", "multi_label": "no label, or unknown", "re
 NEGLIGIBLE = 0.002
 """A density below this, per decade, is no reason to widen the axis."""
 REASON = "No term occurs in the documents."
-NO_GOLD = "No gold label is known, so there are no gold classes."
 log = logging.getLogger(__name__)
 
 
 def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
     """Draw the distributions over terms as in the paper, then those over occurrences by gold class and by layer.
+
+    Documents with several gold labels count for each. Without gold labels there is no figure by class.
 
     Raises:
         ArtifactError: A table is unusable.
@@ -50,10 +51,11 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
         ("layer", histograms[-1, :-1]),
     ):
         name = f"{KIND}-{by}"
-        unlabelled = by == "class" and not found[:-1].sum()
-        if reason := REASON if not found.sum() else NO_GOLD if unlabelled else "":
-            log.warning("figure %s is empty: %s", name, reason)
-            yield empty(reason, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
+        if by == "class" and not found[:-1].sum():
+            continue
+        if not found.sum():
+            log.warning("figure %s is empty: %s", name, REASON)
+            yield empty(REASON, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
             continue
         yield _distributions(name, by, found, names, inputs.settings.dpi)
 

@@ -12,7 +12,7 @@ from attviz_pipeline.artifacts import files
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.figures import style, word_cloud
 from attviz_pipeline.figures.drawing import Drawing, Inputs
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
 
 CENTIMETRES_PER_INCH = 2.54
 FORMATS = ("svg", "pdf", "png")
@@ -66,16 +66,16 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
 
 
 def _find(inputs: Inputs, name: str) -> Drawing:
-    kind = name.partition("-")[0]
-    drawings = FIGURES[kind].draw(inputs) if kind in FIGURES else iter(())
+    kind, kinds = name.partition("-")[0], kinds_of(inputs, FIGURES)
+    drawings = kinds[kind].draw(inputs) if kind in kinds else iter(())
     seen = []
     for drawing in drawings:
         if drawing.name == name:
             return drawing
         seen.append(drawing.name)
-    near = difflib.get_close_matches(name, [*FIGURES, *seen], n=1)
+    near = difflib.get_close_matches(name, [*kinds, *seen], n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise ConfigError(f"there is no figure {name!r}: {hint}there are {', '.join(seen[:5] or FIGURES)}.")
+    raise ConfigError(f"there is no figure {name!r}: {hint}there are {', '.join(seen[:5] or kinds)}.")
 
 
 def _resize(figure: Figure, shape: Shape, *, keep_text: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
 from attviz_pipeline.figures.drawing import Drawing, Inputs
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
 from attviz_pipeline.figures.provenance import study_provenance
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -42,8 +42,9 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
         ArtifactError: An artifact is unusable.
     """
     n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
-    total = sum(kind.n + kind.n_per_head * n_heads for kind in FIGURES.values())
-    drawings = (drawing for kind in FIGURES.values() for drawing in kind.draw(inputs))
+    kinds = kinds_of(inputs, FIGURES)
+    total = sum(kind.n + kind.n_per_head * n_heads for kind in kinds.values())
+    drawings = (drawing for kind in kinds.values() for drawing in kind.draw(inputs))
     with files.atomic_directory(output) as folder:
         entries = [
             _save(drawing, folder, provenance)
@@ -51,7 +52,7 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
         ]
         content = {
             "provenance": dict(provenance),
-            "formulas": {name: kind.formula for name, kind in FIGURES.items()},
+            "formulas": {name: kind.formula for name, kind in kinds.items()},
             "figures": entries,
         }
         files.write_json(folder / "figures.json", output_schemas.FIGURES, content)

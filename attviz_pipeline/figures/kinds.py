@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from attviz_pipeline.figures.class_heads import draw_class_heads
-from attviz_pipeline.figures.class_terms import draw_class_terms
+from attviz_pipeline.config.settings import TaskName
+from attviz_pipeline.figures.assessment import read_assessment
+from attviz_pipeline.figures.class_heads import draw_class_heads, draw_label_heads
+from attviz_pipeline.figures.class_terms import draw_class_terms, draw_label_terms
 from attviz_pipeline.figures.confidence_entropy import draw_confidence_entropy
 from attviz_pipeline.figures.confusion import draw_confusion
 from attviz_pipeline.figures.curves import draw_curves
@@ -15,10 +17,15 @@ from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
 from attviz_pipeline.figures.head_means import draw_head_means
 from attviz_pipeline.figures.head_profiles import draw_head_profiles
+from attviz_pipeline.figures.label_errors import draw_co_occurrence, draw_label_errors
+from attviz_pipeline.figures.label_reliability import draw_label_reliability
 from attviz_pipeline.figures.likeness import MEASURES
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
 from attviz_pipeline.figures.top_tokens import draw_top_tokens
+from attviz_pipeline.figures.value_heads import draw_value_heads
+from attviz_pipeline.figures.value_terms import draw_value_terms
+from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
 from attviz_pipeline.figures.word_cloud import draw_word_clouds
 
 N_MEASURES = len(MEASURES)
@@ -34,6 +41,7 @@ class FigureKind:
         formula: What its numbers are; a is the self-attention of an occurrence of a token in a head, n the number of
             tokens of its window.
         chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
+        tasks: The tasks that have it; None for all.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -43,6 +51,7 @@ class FigureKind:
     titles: Mapping[str, str]
     formula: str
     chapter: str | None = None
+    tasks: tuple[TaskName, ...] | None = None
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -53,6 +62,16 @@ class FigureKind:
         if drawing.layer is not None and drawing.head is not None:
             return f"{self.titles['head']}, layer {drawing.layer}, head {drawing.head}"
         return self.titles[part]
+
+
+def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
+    """Return the kinds of figures that the task of a study has.
+
+    Raises:
+        ArtifactError: The assessment is unusable.
+    """
+    task = read_assessment(inputs)["task"]
+    return {name: kind for name, kind in kinds.items() if kind.tasks is None or task in kind.tasks}
 
 
 FIGURES: Mapping[str, FigureKind] = {
@@ -75,19 +94,67 @@ FIGURES: Mapping[str, FigureKind] = {
         "mean of a over all tokens of all documents, per head",
     ),
     "confusion": FigureKind(
-        draw_confusion, {"": "Confusion matrix"}, "documents by gold and predicted class", chapter="model"
+        draw_confusion,
+        {"": "Confusion matrix"},
+        "documents by gold and predicted class",
+        chapter="model",
+        tasks=("single_label",),
     ),
     "reliability": FigureKind(
         draw_reliability,
         {"": "Reliability diagram"},
         "ECE = sum over bins k of n_k / n |accuracy_k - mean confidence_k|",
         chapter="model",
+        tasks=("single_label",),
+    ),
+    "label_errors": FigureKind(
+        draw_label_errors,
+        {"": "Right and wrong decisions of each label"},
+        "F1 = 2 found / (2 found + missed + wrongly predicted)",
+        chapter="model",
+        tasks=("multi_label",),
+    ),
+    "co_occurrence": FigureKind(
+        draw_co_occurrence,
+        {"": "Labels that occur together"},
+        "documents with two labels / documents with the first of them",
+        chapter="model",
+        tasks=("multi_label",),
+    ),
+    "label_reliability": FigureKind(
+        draw_label_reliability,
+        {"": "Reliability diagrams of labels"},
+        "ECE = sum over bins k of n_k / n |share with the label_k - mean probability_k|",
+        chapter="model",
+        tasks=("multi_label",),
+    ),
+    "predicted_against_gold": FigureKind(
+        draw_predicted_against_gold,
+        {"": "Predicted against gold value"},
+        "R2 = 1 - sum (predicted - gold)^2 / sum (gold - mean gold)^2",
+        chapter="model",
+        tasks=("regression",),
+    ),
+    "residuals": FigureKind(
+        draw_residuals,
+        {"": "Errors by gold value"},
+        "error = predicted - gold value",
+        chapter="model",
+        tasks=("regression",),
+    ),
+    "error_entropy": FigureKind(
+        draw_error_entropy,
+        {"": "Error and entropy of attention"},
+        "a document's absolute error against the mean over its tokens of the aggregate entropy",
+        chapter="model",
+        tasks=("regression",),
     ),
     "confidence_entropy": FigureKind(
         draw_confidence_entropy,
         {"": "Confidence and entropy of attention"},
         "a document's confidence against the mean over its tokens of the aggregate entropy",
         chapter="model",
+        tasks=("single_label", "multi_label"),
     ),
     "head_likeness": FigureKind(
         draw_head_likeness,
@@ -149,6 +216,31 @@ FIGURES: Mapping[str, FigureKind] = {
         },
         "Hedges' g of documents' mean ln(n a), group against rest; permutation p; Benjamini-Hochberg q",
         chapter="classes",
+        tasks=("single_label",),
+        n=3,
+    ),
+    "label_heads": FigureKind(
+        draw_label_heads,
+        {
+            "gold": "Heads: gold labels compared",
+            "predicted": "Heads: predicted labels compared",
+            "correct": "Heads: documents with all labels right compared with others",
+        },
+        "Hedges' g of documents' mean ln(n a), with against without; permutation p; Benjamini-Hochberg q",
+        chapter="classes",
+        tasks=("multi_label",),
+        n=3,
+    ),
+    "value_heads": FigureKind(
+        draw_value_heads,
+        {
+            "gold": "Heads: correlation with the gold value",
+            "predicted": "Heads: correlation with the predicted value",
+            "error": "Heads: correlation with the absolute error",
+        },
+        "Spearman's rho of documents' mean ln(n a) with a value, given the length; permutation p; Benjamini-Hochberg q",
+        chapter="classes",
+        tasks=("regression",),
         n=3,
     ),
     "class_terms": FigureKind(
@@ -160,6 +252,33 @@ FIGURES: Mapping[str, FigureKind] = {
         },
         "log-odds with an informative Dirichlet prior (Monroe et al. 2008), plain and weighted by n a",
         chapter="classes",
+        tasks=("single_label",),
+        names_words=True,
+        n=3,
+    ),
+    "label_terms": FigureKind(
+        draw_label_terms,
+        {
+            "gold": "Terms: gold labels compared",
+            "predicted": "Terms: predicted labels compared",
+            "correct": "Terms: documents with all labels right compared with others",
+        },
+        "log-odds with an informative Dirichlet prior (Monroe et al. 2008), plain and weighted by n a",
+        chapter="classes",
+        tasks=("multi_label",),
+        names_words=True,
+        n=3,
+    ),
+    "value_terms": FigureKind(
+        draw_value_terms,
+        {
+            "gold": "Terms: correlation with the gold value",
+            "predicted": "Terms: correlation with the predicted value",
+            "error": "Terms: correlation with the absolute error",
+        },
+        "Spearman's rho of a term's share of a document, and of its mean ln(n a), with a value, given the length",
+        chapter="classes",
+        tasks=("regression",),
         names_words=True,
         n=3,
     ),

@@ -12,15 +12,15 @@ from matplotlib.ticker import FuncFormatter
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
-from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
-from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.assessment import interval, read_assessment
+from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 
 KIND = "reliability"
 HEIGHT_INCHES = 3.6
 
 
 def draw_reliability(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw accuracy against confidence for bins of equal width and of equal mass, and the documents in them.
+    """Draw accuracy against confidence for bins of equal width and of equal mass; without gold labels nothing.
 
     Raises:
         ArtifactError: The assessment is unusable.
@@ -28,7 +28,6 @@ def draw_reliability(inputs: Inputs) -> Iterator[Drawing]:
     table = files.read_table(inputs.assessment.calibration, statistics_schemas.CALIBRATION)
     columns: Mapping[str, Sequence[Any]] = table.to_pydict()
     if not table.num_rows:
-        yield empty(NO_GOLD, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=list(columns))
         return
     scores = read_assessment(inputs)["scores"]
     yield finish(

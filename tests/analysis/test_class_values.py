@@ -66,7 +66,7 @@ class TestGroupings:
         assert by_gold.known.all()
         assert by_predicted.groups == ["label 0", "label 1", "label 2"]
         assert_array_equal(by_predicted.members(by_predicted.number), predicted)
-        assert correct.groups == ["not right", "right"]
+        assert correct.groups == ["not right", "all right"]
         assert correct.is_of_two
         assert_array_equal(correct.members(correct.number)[:, 1], [1, 0, 0, 1, 1, 1])
 

@@ -33,7 +33,7 @@ from attviz_pipeline.figures.likeness import MEASURES, Likeness
 def test_heads_that_differ_are_described_only_beyond_chance(q: list[list[float]], sentence: str) -> None:
     maps = {"a": {"effect": np.array([[0.5, -0.9]]), "q": np.array(q), "n_inside": np.array([[5, 5]])}}
 
-    assert class_heads._alt(maps) == f"Heat maps of effect sizes, layers by heads. {sentence}."
+    assert class_heads.in_words(maps) == f"Heat maps of effect sizes, layers by heads. {sentence}."
 
 
 def test_the_most_frequent_confusion_is_named_with_its_ties() -> None:
@@ -171,10 +171,13 @@ FACTS: dict[str, Any] = {
 
 
 def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
-    unlabelled, small = (class_heads.not_compared(FACTS, grouping) for grouping in ("gold", "correct"))
+    small = class_heads.not_compared(class_heads.GROUPINGS["correct"])
 
-    assert unlabelled == "Not compared: no gold label is known."
     assert small.startswith("Not compared: misclassified and correctly classified documents. Two documents inside")
+    # Without gold labels nothing is said of them.
+    assert class_heads.is_unlabelled(FACTS, "gold")
+    assert not class_heads.is_unlabelled(FACTS, "correct")
+    assert not class_heads.is_unlabelled(FACTS, "predicted")
     assert class_heads.found_by_test(0, 18, "of heads") == " None of the 18 differences of heads is beyond chance."
     assert class_heads.found_by_test(1, 18, "of heads") == " 1 of the 18 differences of heads is beyond chance."
     assert class_heads.found_by_test(2, 1800, "of heads") == " 2 of the 1,800 differences of heads are beyond chance."
@@ -236,7 +239,7 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
         "Dot plot of the terms in which groups differ beyond chance. a: “more” (used more, z = 4.0), “attended” "
         "(higher self-attention, g = +0.50)."
     )
-    caption = class_terms._caption("gold", rows, FACTS, 2)
+    caption = class_terms._caption("gold", class_heads.GROUPINGS["gold"], rows, FACTS, 2)
     assert "2 of the 4 differences in use are beyond chance." in caption
     assert "1 of the 3 differences in self-attention is beyond chance." in caption
     assert "2 more are in the CSV" in caption
@@ -248,10 +251,12 @@ def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
     rows = terms(term=["a", "b"], log_odds_z=[3.0, 2.0], use_q=[0.2, 0.3])
     shown, _ = class_terms._top(rows)
 
-    sentence = class_terms._reason_empty(FACTS, "gold", rows, compared=True)
+    what = class_heads.GROUPINGS["gold"]
+    sentence = class_terms._reason_empty(FACTS, "gold", what, rows, compared=True)
     assert not shown
     assert sentence.startswith(
         "Compared: documents of a gold class and all others. None of 2 terms differs beyond chance"
     )
-    assert class_terms._reason_empty(FACTS, "gold", rows.slice(0, 0), compared=True).startswith("Not compared: no term")
-    assert class_terms._reason_empty(FACTS, "gold", rows, compared=False) == class_heads.not_compared(FACTS, "gold")
+    no_term = class_terms._reason_empty(FACTS, "gold", what, rows.slice(0, 0), compared=True)
+    assert no_term.startswith("Not compared: no term")
+    assert class_terms._reason_empty(FACTS, "gold", what, rows, compared=False) == class_heads.not_compared(what)

@@ -22,7 +22,6 @@ from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas, outp
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
-from attviz_pipeline.figures.assessment import NO_GOLD
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
 from attviz_pipeline.figures.draw_figures import draw_all
 from attviz_pipeline.figures.kinds import FIGURES
@@ -30,6 +29,7 @@ from attviz_pipeline.figures.provenance import study_provenance
 from attviz_pipeline.figures.style import legible
 from attviz_pipeline.stages import DrawFigures
 
+SINGLE_LABEL = {name for name, kind in FIGURES.items() if kind.tasks is None or "single_label" in kind.tasks}
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE_TOKENS = [
     "<script>alert(1)</script>",
@@ -97,7 +97,7 @@ class TestEveryFigure:
         profiles = ["head_profiles-measures", "head_profiles-roles"]
         heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
         assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *by_class, "word_cloud", *clouds]
-        assert {figure["kind"] for figure in figures.values()} == set(FIGURES)
+        assert {figure["kind"] for figure in figures.values()} == set(SINGLE_LABEL)
         assert (figures["word_cloud-L01-H02"]["layer"], figures["word_cloud-L01-H02"]["head"]) == (1, 2)
         assert figures["word_cloud"]["layer"] is None
 
@@ -149,7 +149,7 @@ class TestEveryFigure:
             found = json.loads(table.schema.metadata[b"attviz.provenance"])
             assert found == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
         content = files.read_json(folder / "figures.json", output_schemas.FIGURES)
-        assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
+        assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(SINGLE_LABEL))
 
     def test_text_is_text(self, folder: Path) -> None:
         tokens = [row["token"] for row in rows_of(folder / "top_tokens.csv")]
@@ -341,7 +341,7 @@ class TestPredictions:
         )
         assert "always predicting the largest class would give" in figures["confusion"]["caption"]
 
-    def test_without_gold_labels_they_say_so(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
+    def test_without_gold_labels_none_is_about_them(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         content = files.read_json(assessment_of(statistics).assessment, statistics_schemas.ASSESSMENT)
         rows = files.read_table(assessment_of(statistics).confidences, statistics_schemas.CONFIDENCES).to_pydict()
         paths = AssessmentPaths.below(tmp_path)
@@ -351,7 +351,7 @@ class TestPredictions:
             statistics_schemas.CALIBRATION,
             {name: [] for name in statistics_schemas.CALIBRATION.arrow.names},
         )
-        unknown = {"label": [None] * 30, "right": [None] * 30}
+        unknown = {"label": [None] * 30, "outcome": [None] * 30}
         files.write_table(paths.confidences, statistics_schemas.CONFIDENCES, rows | unknown)
 
         inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))
@@ -360,11 +360,11 @@ class TestPredictions:
             draw_all(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
 
         listed = files.read_json(tmp_path / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
-        captions = {figure["name"]: figure["caption"] for figure in listed}
-        assert captions["confusion"] == captions["reliability"] == NO_GOLD
-        assert "are not marked" in captions["confidence_entropy"]
+        assert [figure["name"] for figure in listed] == ["confidence_entropy"]
+        assert "gold" not in listed[0]["caption"] + listed[0]["alt"]
+        assert "label" not in rows_of(tmp_path / "figures" / "confidence_entropy.csv")[0]
         texts = texts_in(tmp_path / "figures" / "confidence_entropy.svg")
-        assert any("gold label unknown (30)" in text for text in texts)
+        assert any("documents (30)" in text for text in texts)
         assert not any("classified" in text for text in texts)
 
 

@@ -49,7 +49,7 @@ def test_names_beside_a_confusion_matrix_do_not_overlap(n: int) -> None:
 def test_titles_of_maps_do_not_overlap() -> None:
     values = {"effect": np.ones((4, 4)), "q": np.ones((4, 4)), "n_inside": np.full((4, 4), 1234)}
     with style.house_style():
-        figure = class_heads._plot({name * 2: values for name in NAMES[-6:]})
+        figure = class_heads.plot({name * 2: values for name in NAMES[-6:]})
         assert overlapping(figure, [axes.title for axes in figure.axes[:3]]) == []
         assert overlapping(figure, [axes.title for axes in figure.axes[3:6]]) == []
 

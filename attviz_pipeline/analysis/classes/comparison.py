@@ -192,10 +192,8 @@ class _ByGroup:
     def describe(self, first: Sequence[Tested]) -> Found:
         grouping, terms = self._permutations.grouping, self._study.terms
         members = grouping.members(grouping.number)
-        of_heads, of_terms = (
-            differences(values, self._permutations, self._units, tested.expected)
-            for values, tested in zip((self._study.heads, terms), first, strict=False)
-        )
+        of_heads = differences(self._study.heads, self._permutations, self._units, first[0].expected)
+        of_terms = differences(terms, self._permutations, self._units, first[1].expected)
         # With one document of a term there is nothing to infer about its use.
         is_used = np.broadcast_to(terms.sums(self._known).n > 1, first[2].p.shape)
         attention = rescaled(terms.attention(members), terms.attention(self._known)[:, 0], self._counts.sum())

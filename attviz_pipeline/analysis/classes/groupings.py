@@ -53,7 +53,7 @@ def of_labels(documents: Documents) -> list[Grouping]:
     return [
         by_group("gold", names, gold, has_gold),
         by_group("predicted", names, predicted, has_prediction),
-        by_group("correct", ["not right", "right"], np.column_stack([~right, right]), known),
+        by_group("correct", ["not right", "all right"], np.column_stack([~right, right]), known),
     ]
 
 

@@ -71,7 +71,8 @@ class RankSums:
             n_ranks = np.diff(self._ranks.indptr).astype(np.float64)
         else:
             n_ranks = np.full(len(self._ranks), float(self._ranks.shape[1]))
-        return NANOSECONDS_OF_MEANS + self._nanoseconds_of_rank * n_ranks
+        nanoseconds: Floats = NANOSECONDS_OF_MEANS + self._nanoseconds_of_rank * n_ranks
+        return nanoseconds
 
 
 def rank_sums(
@@ -155,7 +156,7 @@ def _residual(ranks: Floats, length: Floats) -> Floats:
     """Return what the ranks of the length leave of other ranks; zeros if that is no more than rounding."""
     squares = length @ length
     left = ranks - (ranks @ length) / squares * length if squares > 0 else ranks
-    return left if left @ left > ROUNDING * max(ranks @ ranks, 1.0) else np.zeros_like(ranks)
+    return left if float(left @ left) > ROUNDING * max(float(ranks @ ranks), 1.0) else np.zeros_like(ranks)
 
 
 def _design_effect(x: Floats, y: Floats, rho: float, rows: Integers) -> float:

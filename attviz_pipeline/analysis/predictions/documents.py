@@ -79,11 +79,11 @@ class Documents:
 
     def integers(self, name: str) -> Integers:
         """Return a column of integers; -1 is null, [document]."""
-        return pc.fill_null(self.table[name], -1).to_numpy().astype(np.int64)
+        return np.asarray(pc.fill_null(self.table[name], -1).to_numpy(), np.int64)
 
     def numbers(self, name: str) -> Floats:
         """Return a column of numbers; NaN is null, [document]."""
-        return pc.fill_null(self.table[name], np.nan).to_numpy().astype(np.float64)
+        return np.asarray(pc.fill_null(self.table[name], np.nan).to_numpy(), np.float64)
 
     def label_sets(self, name: str) -> Mask:
         """Return a column of label sets; the labels of null are none, [document, label]."""

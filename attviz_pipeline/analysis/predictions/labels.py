@@ -126,7 +126,7 @@ class LabelScores:
 
         settings = self._settings
         found = estimate(statistics, row, settings.assessment.n_resamples, settings.seed)
-        enough = [_is_enough(*columns, row) for columns in zip(gold.T, predicted.T, strict=True)]
+        enough = [_is_enough(gold[:, label], predicted[:, label], row) for label in range(gold.shape[1])]
         trusted = dict(zip(map(str, range(len(enough))), enough, strict=True)) | {
             "macro_f1": all(enough),
             "micro_f1": _is_enough(gold.any(axis=1), predicted.any(axis=1), row, (gold != predicted).any(axis=1)),
@@ -156,7 +156,7 @@ class LabelScores:
         return [self._of_label(label, name, counts, f1[str(label)]) for label, name in enumerate(self._label_names)]
 
     def _of_label(self, label: int, name: str, counts: LabelCounts, f1: Estimate) -> dict[str, Any]:
-        gold, predicted, p = (of[:, label] for of in (self._gold, self._predicted, self._probabilities))
+        gold, predicted, p = self._gold[:, label], self._predicted[:, label], self._probabilities[:, label]
         row, has = self._labelled.row, self._gold[:, label].astype(np.float64)
         n_hits, n_gold, n_predicted = (int(of[label]) for of in counts)
         bins = calibration.binned(p, self._settings.assessment.n_bins)
