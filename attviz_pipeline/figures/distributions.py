@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, bin_edges
+from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.tasks import task_of
@@ -30,6 +31,11 @@ COUNTED = {
 }
 WITHOUT = {"single_label": "unknown", "multi_label": "no label, or unknown", "regression": "all"}
 """What documents of no class or label are called, by task."""
+NOTES = {
+    "single_label": "",
+    "multi_label": "A class is a label here: documents with several labels count for each. ",
+    "regression": "",
+}
 NEGLIGIBLE = 0.002
 """A density below this, per decade, is no reason to widen the axis."""
 REASON = "No term occurs in the documents."
@@ -44,7 +50,7 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
     Raises:
         ArtifactError: A table is unusable.
     """
-    names, histograms = _read(inputs)
+    task, names, histograms = _read(inputs)
     for by, found in (
         ("term", _of_terms(inputs)[None]),
         ("class", histograms[:-1, -1]),
@@ -57,7 +63,7 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
             log.warning("figure %s is empty: %s", name, REASON)
             yield empty(REASON, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
             continue
-        yield _distributions(name, by, found, names, inputs.settings.dpi)
+        yield _distributions(name, by, found, names, inputs.settings.dpi, NOTES[task] if by == "class" else "")
 
 
 def draw_normal_quantiles(inputs: Inputs) -> Iterator[Drawing]:
@@ -67,7 +73,7 @@ def draw_normal_quantiles(inputs: Inputs) -> Iterator[Drawing]:
         ArtifactError: A table is unusable.
     """
     dpi = inputs.settings.dpi
-    for of, histograms in (("term", _of_terms(inputs)), ("occurrence", _read(inputs)[1][-1, -1])):
+    for of, histograms in (("term", _of_terms(inputs)), ("occurrence", _read(inputs)[2][-1, -1])):
         name = f"{QUANTILE_KIND}-{of}"
         if not histograms.sum():
             log.warning("figure %s is empty: %s", name, REASON)
@@ -105,8 +111,8 @@ def _of_terms(inputs: Inputs) -> np.ndarray:
     return np.array([np.bincount(found, minlength=len(bin_edges()) + 1) for found in bins])
 
 
-def _read(inputs: Inputs) -> tuple[list[str], np.ndarray]:
-    """Return names and occurrences of each class or label, of documents without one, and (without a name) of all.
+def _read(inputs: Inputs) -> tuple[TaskName, list[str], np.ndarray]:
+    """Return the task, and names and occurrences of each class or label, of documents without, and (no name) of all.
 
     Occurrences are [documents, layer, statistic, bin]; the last layer stands for all heads.
     """
@@ -114,10 +120,12 @@ def _read(inputs: Inputs) -> tuple[list[str], np.ndarray]:
     task = task_of(files.read_facts(path, term_schemas.DISTRIBUTIONS))
     histograms = np.array(files.read_table(path, term_schemas.DISTRIBUTIONS, ["histogram"])["histogram"].to_pylist())
     names = [*task.label_names, WITHOUT[task.name]]
-    return names, histograms.reshape(len(names) + 1, -1, len(STATISTICS), histograms.shape[-1])
+    return task.name, names, histograms.reshape(len(names) + 1, -1, len(STATISTICS), histograms.shape[-1])
 
 
-def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str], dpi: int) -> Drawing:
+def _distributions(  # noqa: PLR0913 - each is a part of the figure
+    name: str, by: str, found: np.ndarray, label_names: list[str], dpi: int, note: str
+) -> Drawing:
     sizes = found[:, 0].sum(axis=1)
     order = np.argsort(-sizes, kind="stable")[:MOST_LINES] if by == "class" else np.arange(len(found))
     shown = np.sort(order[sizes[order] > 0])
@@ -131,7 +139,7 @@ def _distributions(name: str, by: str, found: np.ndarray, label_names: list[str]
         name=name,
         kind=KIND,
         caption=(
-            f"Distribution of {COUNTED[by]}. Not corrected for length. Densities per decade."
+            f"Distribution of {COUNTED[by]}. {note}Not corrected for length. Densities per decade."
             + _not_shown(density[:, :, 0].max() / BINS_PER_DECADE)
             + (f" The {MOST_LINES} largest classes are shown; {left_out} more are in the CSV." if left_out else "")
         ),

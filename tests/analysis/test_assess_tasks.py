@@ -205,7 +205,8 @@ class TestValues:
         for name, value in expected.items():
             assert values.summary[name] == pytest.approx(value)
             found = values.scores[name]
-            assert found["low"] < found["value"] == pytest.approx(value) < found["high"]
+            assert found["value"] == pytest.approx(value)
+            assert found["low"] < value < found["high"]
         assert values.scores["mean_error"]["value"] == pytest.approx((predicted - gold).mean())
         baseline = values.scores["mean_baseline"]
         assert baseline["mse"] == pytest.approx(metrics.mean_squared_error(gold, np.full(len(gold), gold.mean())))

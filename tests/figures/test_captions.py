@@ -70,7 +70,8 @@ def estimate(low: float | None, high: float | None) -> dict[str, Any]:
 def test_a_correlation_says_whether_its_interval_contains_0(
     low: float | None, high: float | None, sentence: str
 ) -> None:
-    assessment = {"confidence_and_entropy": [estimate(low, high)], "aggregates": "paper", "scores": {}}
+    found = [estimate(low, high)]
+    assessment = {"task": "single_label", "confidence_and_entropy": found, "aggregates": "paper", "scores": {}}
     few = {"gold label unknown": (np.arange(59.0), np.arange(59.0))}
 
     caption = confidence_entropy._caption(assessment, few)

@@ -32,10 +32,10 @@ def statistics_of(folder: Path, task: TaskName, labelled: float = 1.0, n_documen
     aggregate_shard(shard, *parts)
     paths = StatisticsPaths.below(folder / "statistics")
     aggregate_dataset([shard], [parts[1]], [parts[2]], ledger, paths)
-    TermStudy(folder, [shard], TermsSettings(min_document_frequency=8)).measure().describe(20).compare(
+    TermStudy(folder, [shard], TermsSettings(min_document_frequency=8)).measure().describe().compare(
         n_permutations="auto"
     )
-    settings = AssessPredictions(seed=13, assessment=AssessmentSettings(n_bins=5, n_resamples=50))
+    settings = AssessPredictions(seed=13, assessment=AssessmentSettings(n_bins=5, n_resamples=100))
     assess_predictions(settings, paths.document_index, [shard], [parts[0]], assessment_of(paths))
     return paths
 

@@ -1,6 +1,7 @@
 """Scores of multi-label classification: of whole sets of labels, and of each label by itself."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class LabelScores:
         found = dict(zip(names.tolist(), counts.tolist(), strict=True))
         # Decisions about the labels of one document are not independent: they are of one row.
         wrong = (gold != predicted).astype(np.float64).ravel()
-        f1 = self._f1()
+        f1 = self._f1
         return {
             "exact_match": proportion(right, row)._asdict(),
             "hamming_loss": proportion(wrong, np.repeat(row, gold.shape[1]))._asdict(),
@@ -110,6 +111,7 @@ class LabelScores:
             "missed_and_added": _together(gold & ~predicted, predicted & ~gold),
         }
 
+    @cached_property
     def _f1(self) -> dict[str, Estimate]:
         """Estimate micro, macro and every label's F1, the last ones by index.
 
@@ -152,7 +154,7 @@ class LabelScores:
         """Scores and calibration of every label; None where undefined."""
         if not self._labelled.n:
             return []
-        f1, counts = self._f1(), LabelCounts.of(self._gold, self._predicted)
+        f1, counts = self._f1, LabelCounts.of(self._gold, self._predicted)
         return [self._of_label(label, name, counts, f1[str(label)]) for label, name in enumerate(self._label_names)]
 
     def _of_label(self, label: int, name: str, counts: LabelCounts, f1: Estimate) -> dict[str, Any]:
