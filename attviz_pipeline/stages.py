@@ -36,6 +36,7 @@ from attviz_pipeline.config.settings import (
     RedactionSettings,
     Section,
     Study,
+    TaskName,
     TermsSettings,
     TrainingSettings,
 )
@@ -47,8 +48,10 @@ class PrepareDataset(Section):
 
     seed: int
     dataset: DatasetSettings
+    task: TaskName | None = None
     fine_tunes: bool = True
     draws_splits: bool = True
+    finished_model: ModelSettings | None = None
 
 
 class ShardDocuments(Section):

@@ -36,6 +36,46 @@ def apportion(total: int, weights: Sequence[float]) -> list[int]:
     return counts
 
 
+def divide_sets(sets: Sequence[Sequence[int]], shares: Sequence[float]) -> list[int]:
+    """Divide items with several labels each, so that every label is divided in proportion.
+
+    Source: Sechidis, Tsoumakas and Vlahavas (2011), iterative stratification. The label with the fewest items that are
+    still to be divided comes first; each of its items goes to the part that lacks most items of the label, then to the
+    part that lacks most items.
+
+    Args:
+        sets: Labels of every item, in random order.
+        shares: Non-negative shares of the parts.
+
+    Returns:
+        The part of each item, [item]. Each label is in every part with a share, where its items are enough and no rarer
+        label decided otherwise.
+    """
+    waiting: dict[int, dict[int, None]] = {}
+    for item, labels in enumerate(sets):
+        for label in labels:
+            waiting.setdefault(label, {})[item] = None
+    lacking = {label: apportion(len(items), shares) for label, items in waiting.items()}
+    lacking_items = apportion(len(sets), shares)
+    parts = [-1] * len(sets)
+
+    def put(item: int, wanted: Sequence[int]) -> None:
+        allowed = [part for part, share in enumerate(shares) if share > 0]
+        parts[item] = part = max(allowed, key=lambda part: (wanted[part], lacking_items[part], -part))
+        lacking_items[part] -= 1
+        for label in sets[item]:
+            lacking[label][part] -= 1
+            del waiting[label][item]
+
+    while rest := {label: items for label, items in waiting.items() if items}:
+        rarest = min(rest, key=lambda label: (len(rest[label]), label))
+        for item in list(rest[rarest]):
+            put(item, lacking[rarest])
+    for item in [item for item, part in enumerate(parts) if part < 0]:
+        put(item, lacking_items)
+    return parts
+
+
 def seeded_rank(seed: int, key: bytes) -> bytes:
     """Return a pseudo-random sort key that depends on the seed and `key` only; sorting by it shuffles.
 

@@ -103,13 +103,13 @@ MAPS = Schema(
 
 MAP_SELECTION = Schema(
     "map_selection",
-    1,
+    2,
     "extract_maps",
     "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
-    "(named, misclassified, low_confidence, sample), `n_tokens`, `n_windows`, `estimated_bytes` "
+    "(named, misclassified, low_confidence, large_error, sample), `n_tokens`, `n_windows`, `estimated_bytes` "
     "(maximum size of its maps "
     "in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
-    "and correctly classified documents each of the settings `max_documents` and `max_megabytes` excluded",
+    "and other documents each of the settings `max_documents` and `max_megabytes` excluded",
 )
 
 ALL: tuple[Schema, ...] = (MAPS, MAP_SELECTION)

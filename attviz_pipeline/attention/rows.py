@@ -1,6 +1,6 @@
 """Join the readings of a document's windows to one row of the artifact `attention`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,12 @@ from torch import Tensor
 
 from attviz_pipeline.attention.capture import Reading
 from attviz_pipeline.attention.full_statistics import PROFILE, FullReading
+from attviz_pipeline.attention.outputs import activated_outputs
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import EncodedDocument
-from attviz_pipeline.tasks import Activation, Task
+from attviz_pipeline.tasks import Task
 
 Row = dict[str, Any]
-
-ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda logits: logits.softmax(dim=-1),
-    "sigmoid": torch.sigmoid,
-    "identity": lambda logits: logits,
-}
 
 
 def document_row(
@@ -38,7 +33,7 @@ def document_row(
     Returns:
         The columns of schema `attention` that the extraction computes.
     """
-    outputs = [_outputs(reading, task, output_to_label) for reading in readings]
+    outputs = [activated_outputs(reading.logits, task.activation, output_to_label) for reading in readings]
     return {
         "text": document.text,
         "pair_start": document.pair_start,
@@ -86,14 +81,6 @@ def _kept(document: EncodedDocument, parts: Sequence[Tensor], n_bits: int) -> np
     """Join [..., token] of the windows, with each token once, and flatten."""
     kept = [part[..., w.first : w.stop].cpu() for part, w in zip(parts, document.windows, strict=True)]
     return round_mantissa(torch.cat(kept, dim=-1).numpy().reshape(-1), n_bits)
-
-
-def _outputs(reading: Reading, task: Task[Any], output_to_label: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Return the activated outputs of a window in the order of the labels, [label]."""
-    activated = ACTIVATIONS[task.activation](reading.logits.double()).numpy()
-    ordered = np.zeros_like(activated)
-    ordered[list(output_to_label)] = activated
-    return ordered
 
 
 def _window_rows(document: EncodedDocument, predicted: list[Row]) -> list[Row]:

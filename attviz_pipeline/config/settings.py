@@ -9,7 +9,7 @@ Split = Literal["train", "validation", "test"]
 TaskName = Literal["single_label", "multi_label", "regression"]
 Definition = Literal["paper", "attviz"]
 DatasetFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "attviz_json"]
-EpochCriterion = Literal["validation_loss", "macro_f1"]
+EpochCriterion = Literal["validation_loss", "macro_f1", "r2"]
 ExportFormat = Literal["attviz_json", "neat_vision", "latex", "csv", "parquet"]
 TokenScore = Literal[
     "self_mean",
@@ -86,9 +86,22 @@ class DatasetSettings(Section):
     pair_column: Verbatim | None = Field(
         None, description="Column with a second text, if the model reads pairs of texts"
     )
-    label_column: Verbatim = Field(
+    label_column: Verbatim | None = Field(
         "label",
-        description="Column with the gold label: a string, an integer, a boolean or a whole number",
+        description="Column with the gold label: a string, an integer, a boolean or a whole number; a number in "
+        "regression; a list of labels, or text with a `label_separator`, in multi-label classification. `null` if a "
+        "finished model (`model.mode: load`) reads texts without labels",
+    )
+    label_columns: list[Verbatim] | None = Field(
+        None,
+        min_length=2,
+        description="Columns of 0 and 1, one per label, instead of `label_column`: multi-label classification",
+    )
+    label_separator: Verbatim | None = Field(
+        None,
+        min_length=1,
+        description="What separates several labels in a cell of `label_column`, such as `;`: multi-label "
+        "classification. An empty cell is a document without labels",
     )
     id_column: Verbatim | None = Field(
         None, description="Column with a unique id; by default rows are numbered within their file"
@@ -145,6 +158,18 @@ class DatasetSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_place_of_labels(self) -> Self:
+        other = self.label_column != "label" or self.label_separator is not None or self.label_names is not None
+        if self.label_columns is not None and other:
+            raise ValueError(
+                "`label_columns` names the labels and their columns: remove `label_column`, `label_separator` and "
+                "`label_names`"
+            )
+        if self.label_separator is not None and self.label_column is None:
+            raise ValueError("`label_separator` needs a `label_column`")
+        return self
+
+    @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         if len(set(self.columns.values())) < len(self.columns):
             keys = ", ".join(f"`{key}`" for key in self.columns)
@@ -154,8 +179,11 @@ class DatasetSettings(Section):
     @property
     def columns(self) -> dict[str, str]:
         """Name the columns to read by their keys; those that the study leaves out are missing."""
-        keys = ("text_column", "pair_column", "label_column", "id_column")
-        return {key: name for key in keys if (name := getattr(self, key)) is not None}
+        keys = ["text_column", "pair_column", "label_column", "id_column"]
+        if self.label_columns:
+            keys.remove("label_column")
+        labels = {f"label_columns.{place}": name for place, name in enumerate(self.label_columns or ())}
+        return {key: name for key in keys if (name := getattr(self, key)) is not None} | labels
 
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> Self:
@@ -223,6 +251,11 @@ class ModelSettings(Section):
         "or invalid names; they take precedence",
     )
     max_tokens: int = Field(512, ge=8, description="Maximum input in tokens, including special tokens")
+    thresholds: Fraction | dict[Verbatim, Fraction] = Field(
+        0.5,
+        description="Multi-label classification: probability from which a label is predicted, one for all labels, or "
+        "by name of the label (0.5 for labels that are not named)",
+    )
 
 
 class TrainingSettings(Section):
@@ -235,8 +268,9 @@ class TrainingSettings(Section):
     warmup_fraction: Fraction = Field(0.1, description="Proportion of the steps in which the learning rate increases")
     best_epoch_by: EpochCriterion = Field(
         "validation_loss",
-        description="What chooses the epoch that is kept: the lowest loss, or the highest macro F1, on the validation "
-        "split. Macro F1 changes in steps of whole texts, and can prefer an epoch with probabilities still too low",
+        description="What chooses the epoch that is kept: the lowest loss, or the highest macro F1 (in regression the "
+        "highest R2), on the validation split. Macro F1 changes in steps of whole texts, and can prefer an epoch with "
+        "probabilities still too low",
     )
     early_stopping_patience: int | None = Field(
         2, ge=1, description="Stop after this many epochs without a better `best_epoch_by`; null never stops early"
@@ -569,6 +603,12 @@ class Study(Section):
         le=2**31 - 1,
         description="Seed of the split, the samples, the fine-tuning, the permutations and the figures",
     )
+    task: TaskName | None = Field(
+        None,
+        description="What the classifier does: choose one class, give a text any number of labels, or predict a "
+        "number. By default found out from the label column and, with `model.mode: load`, from the model "
+        "(docs/tasks.md)",
+    )
     dataset: DatasetSettings
     documents: DocumentsSettings = DocumentsSettings()
     model: ModelSettings | None = Field(None, validate_default=True)
@@ -632,6 +672,13 @@ class Study(Section):
         return self.model is not None and self.model.mode == "fine_tune"
 
     @property
+    def finished_model(self) -> ModelSettings | None:
+        """The model whose config.json may say the task, with the settings that find it; None if one is fine-tuned."""
+        if self.model is None or self.model.mode != "load":
+            return None
+        return ModelSettings(**self.model.model_dump(include={"source", "revision", "offline_package", "mode"}))
+
+    @property
     def draws_splits(self) -> bool:
         """True where rows without a split get one: to fine-tune, or since the study names a split or shares."""
         named = self.documents.split is not None or self.dataset.split_fractions is not None
@@ -655,6 +702,7 @@ class Study(Section):
             *_faults_of_windows(self),
             *_faults_of_splits(self),
             *_faults_of_device(self),
+            *_faults_of_task(self),
         ]
         if faults:
             raise ValueError("; ".join(faults))
@@ -714,3 +762,41 @@ def _faults_of_device(study: Study) -> Iterator[str]:
             f"`attention.precision` is {study.attention.precision}, which needs a GPU, and `attention.device` is cpu: "
             "set `attention.precision: float32`, or another device"
         )
+
+
+TASKS_OF_KEYS: Mapping[str, set[TaskName]] = {
+    "dataset.label_columns": {"multi_label"},
+    "dataset.label_separator": {"multi_label"},
+    "dataset.label_names": {"single_label", "multi_label"},
+    "model.thresholds": {"multi_label"},
+    "evidence.enabled": {"single_label"},
+}
+"""Settings that fit only some tasks."""
+
+TASKS_OF_CRITERIA: Mapping[EpochCriterion, set[TaskName]] = {
+    "validation_loss": {"single_label", "multi_label", "regression"},
+    "macro_f1": {"single_label", "multi_label"},
+    "r2": {"regression"},
+}
+"""The same for values of `training.best_epoch_by`."""
+
+
+def _faults_of_task(study: Study) -> Iterator[str]:
+    """Name the settings that do not fit the task; where it is still to be found out, stages do."""
+    if study.fine_tunes and "label_column" not in study.dataset.columns and study.dataset.label_columns is None:
+        yield "`dataset.label_column: null` leaves nothing to learn from: name it, or set `model.mode: load`"
+    if study.task is None:
+        return
+    if study.imported and study.task != "single_label":
+        yield f"`task: {study.task}` does not fit `dataset.format: attviz_json`, whose documents have one class each"
+    given = [key for key, tasks in TASKS_OF_KEYS.items() if study.task not in tasks and _is_given(study, key)]
+    criterion = study.training.best_epoch_by
+    if study.task not in TASKS_OF_CRITERIA[criterion]:
+        given.append(f"training.best_epoch_by: {criterion}")
+    yield from (f"`{key}` does not fit `task: {study.task}`: remove it, or correct `task`" for key in given)
+
+
+def _is_given(study: Study, key: str) -> bool:
+    section, name = key.split(".")
+    holder: Section | None = getattr(study, section)
+    return holder is not None and getattr(holder, name) != type(holder).model_fields[name].default

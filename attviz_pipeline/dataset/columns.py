@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Columns(NamedTuple):
-    """Names of a table's columns by field of `Cells`, and the problems of missing columns."""
+    """Names of a table's columns by key of the settings, and the problems of missing columns."""
 
     names: dict[str, str]
     problems: list[Problem]
@@ -34,7 +34,7 @@ def find_columns(settings: DatasetSettings, there: Sequence[str], where: str) ->
     for key, name in settings.columns.items():
         near = [name] if name in there else [column for column in there if bare(column) == bare(name)]
         if len(near) == 1 and there.count(near[0]) == 1:
-            found[key.removesuffix("_column")] = near[0]
+            found[key] = near[0]
         else:
             problems.append(Problem(where, _fault(key, name, near, there)))
     if not problems:
@@ -60,6 +60,6 @@ def _there(name: str, columns: Sequence[str]) -> str:
 
 
 def _warn_of_other_spelling(settings: DatasetSettings, found: dict[str, str], where: str) -> None:
-    wanted = {field: getattr(settings, f"{field}_column") for field in found}
-    if changed := [f"{quoted(found[field])} as {name}" for field, name in wanted.items() if found[field] != name]:
+    wanted = settings.columns
+    if changed := [f"{quoted(found[key])} as {name}" for key, name in wanted.items() if found[key] != name]:
         logger.warning("%s: names of columns have blanks or invisible characters: read %s", where, ", ".join(changed))

@@ -204,9 +204,13 @@ def _choose_splits(settings: DatasetSettings, files: Mapping[str, Sequence[str]]
 
 
 def _class_names(features: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
-    return {
-        name: tuple(feature.names) for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)
-    }
+    return {name: names for name, feature in features.items() if (names := names_of_feature(feature))}
+
+
+def names_of_feature(feature: object) -> tuple[str, ...]:
+    """Return the class names of a feature that is a `ClassLabel` or a list of it; empty for any other."""
+    inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", feature)
+    return tuple(inner.names) if isinstance(inner, datasets.ClassLabel) else ()
 
 
 # Files

@@ -2,18 +2,24 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
-from attviz_pipeline.dataset.rows import Row, label_kind_fault
+from attviz_pipeline.config.settings import DatasetSettings
+from attviz_pipeline.dataset.rows import Row
 from attviz_pipeline.errors import DatasetError
 
 FIRST_INEXACT = 2**53
 MOST_CLASSES_OF_FRACTIONS = 20
 FRACTION = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?")
 LIST_AS_TEXT = re.compile(r"[\[(].*,.*[\])]", re.DOTALL)
-REMEDY = "Check `dataset.label_column`; or write the class of each row into a column of its own, and name that."
+REMEDY = (
+    "Separate the labels of a row by a character, and name it in `dataset.label_separator`; or write the rows as JSON "
+    "lines or Parquet, which have lists."
+)
+Form = Literal["none", "names", "numbers", "measures", "lists"]
+"""What the cells of a label column are: names, whole numbers, numbers that are not whole, or lists."""
 
 
 def read_label(cell: object) -> object:
@@ -34,33 +40,41 @@ def spell(label: str | int) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 
-def require_classes(rows: Sequence[Row], column: str, *, named: bool) -> None:
-    """Reject a label column of lists or of continuous numbers, which are not classes.
+def form_of_labels(rows: Sequence[Row], settings: DatasetSettings, *, named: bool) -> Form:
+    """Return what most cells of the label column are.
 
     Args:
-        rows: All rows.
-        column: The label column, for the message.
-        named: True if `dataset.label_names` or the data's features name the classes.
+        rows: All rows, with their cells.
+        settings: The section `dataset`.
+        named: True if `dataset.label_names` or the data's features name the classes, so that text is never a number.
 
     Raises:
-        DatasetError: More than half of the rows have such a label.
+        DatasetError: Most cells are lists written as text.
     """
-    kinds = Counter(kind for row in rows for fault in row.faults if (kind := label_kind_fault(fault)))
-    labels = [] if named else [row.label for row in rows if isinstance(row.label, str)]
-    kinds["list"] += sum(LIST_AS_TEXT.fullmatch(label) is not None for label in labels)
-    kinds["number"] += _n_measured(labels)
-    if kinds["list"] > len(rows) / 2:
-        what = "lists: a row has one label here, and several labels of a row are not supported yet"
-    elif kinds["number"] > len(rows) / 2:
-        what = "numbers that are not whole, a quantity and no class: regression is not supported yet"
-    else:
-        return
-    raise DatasetError(f"column {column!r} (`dataset.label_column`) holds {what}.", remedy=REMEDY)
+    if settings.label_columns or settings.label_separator is not None:
+        return "lists"
+    cells = [row.label for row in rows if row.label is not None and row.label != ""]
+    if not cells:
+        return "none"
+    if sum(isinstance(cell, list | tuple) for cell in cells) > len(cells) / 2:
+        return "lists"
+    if sum(isinstance(cell, str) and LIST_AS_TEXT.fullmatch(cell) is not None for cell in cells) > len(cells) / 2:
+        raise DatasetError(
+            f"column {settings.label_column!r} (`dataset.label_column`) holds lists written as text.", remedy=REMEDY
+        )
+    typed = [float(cell) for cell in cells if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)]
+    texts = [] if named else [cell for cell in cells if isinstance(cell, str) and FRACTION.fullmatch(cell)]
+    if len(typed) + len(texts) <= len(cells) / 2:
+        return "names"
+    return "measures" if _measure(typed) or _measure_of_texts(texts) else "numbers"
 
 
-def _n_measured(labels: Iterable[str]) -> int:
-    """Count numeric labels; 0 if they have few different values or are all whole, because they can be classes then."""
-    numbers = [label for label in labels if FRACTION.fullmatch(label)]
-    different = {float(label) for label in numbers}
-    measured = len(different) > MOST_CLASSES_OF_FRACTIONS and not all(number.is_integer() for number in different)
-    return len(numbers) if measured else 0
+def _measure(numbers: Sequence[float]) -> bool:
+    """Whether numbers are a quantity, not the indices of classes: some are not whole."""
+    return not all(number.is_integer() for number in numbers if math.isfinite(number))
+
+
+def _measure_of_texts(texts: Sequence[str]) -> bool:
+    """The same of numbers as text, which name classes if only few are different."""
+    different = {float(text) for text in texts}
+    return len(different) > MOST_CLASSES_OF_FRACTIONS and _measure(list(different))

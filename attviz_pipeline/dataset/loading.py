@@ -34,9 +34,9 @@ class Part:
         name: Path of the file as configured, or name of the hub split.
         split: The split of its rows; None if the rows are still to be split.
         sha256: Digest of the file; None for a hub split, which the revision pins.
-        class_names: Names of a `ClassLabel` column, in order; empty for other columns.
+        class_names: Names of a column of `ClassLabel`, or of lists of it, in order; empty for other columns.
         table: The configured columns of the dataset.
-        columns: Names of columns in `table`, by field of `Cells`.
+        columns: Names of columns in `table`, by key of the settings.
         as_json: True if each cell is stored as JSON, because types in JSON lines may differ from row to row.
     """
 
@@ -60,7 +60,7 @@ class Part:
             if self.as_json:
                 columns = [[json.loads(str(cell)) for cell in column] for column in columns]
             for row in zip(*columns, strict=True):
-                yield Cells(**dict(zip(self.columns, row, strict=True)))
+                yield Cells.of(dict(zip(self.columns, row, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _load_files(files: Sequence[SourceFile], settings: DatasetSettings, cache: P
 
 
 class Plan(NamedTuple):
-    """A readable file, its layout if it is CSV or TSV, and its columns by field of `Cells`."""
+    """A readable file, its layout if it is CSV or TSV, and its columns by key of the settings."""
 
     file: SourceFile
     layout: text_files.Layout | None
@@ -141,7 +141,7 @@ def _load_file(plan: Plan, sha256: str, cache: Path) -> Part:
     file, columns = plan.file, plan.columns
     if file.format == "parquet":
         table = _load_parquet(file, list(columns.values()), cache)
-        names = class_names(table, columns["label"])
+        names = class_names(table, columns["label_column"]) if "label_column" in columns else ()
         return Part(file.given, file.split, sha256, names, table, columns)
     table = datasets.Dataset.from_generator(
         _text_cells,
@@ -194,14 +194,13 @@ def _load_parquet(file: SourceFile, columns: list[str], cache: Path) -> datasets
 
 
 def class_names(table: datasets.Dataset, label_column: str) -> tuple[str, ...]:
-    """Return the class names of a `ClassLabel` column; empty for any other column."""
-    feature = table.features[label_column]
-    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else ()
+    """Return the class names of a column of `ClassLabel`, or of lists of it; empty for any other column."""
+    return hub.names_of_feature(table.features[label_column])
 
 
 def _load_hub(settings: DatasetSettings, cache: Path) -> Corpus:
     found = hub.load(settings, cache)
-    names = found.class_names.get(settings.label_column, ())
+    names = found.class_names.get(settings.label_column or "", ())
     files = [file for split in found.splits.values() for file in split]
     parts = iter(_load_files(files, settings, cache))
     split_of = {name: split for split, name in (settings.splits or {}).items()}

@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import datasets
+import numpy as np
 
 from attviz_pipeline.artifacts import corpus_schemas
 from attviz_pipeline.artifacts.files import TableWriter, scratch_directory, write_json
-from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings
-from attviz_pipeline.dataset.classes import Classes, find_classes
-from attviz_pipeline.dataset.labels import read_label, require_classes
+from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings, TaskName
+from attviz_pipeline.dataset.gold import LabelSource, find_task, read_gold
+from attviz_pipeline.dataset.labels import read_label
 from attviz_pipeline.dataset.loading import Corpus, Part, load_corpus
 from attviz_pipeline.dataset.names import alike, bare, quoted
-from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, label_fault, text_fault
+from attviz_pipeline.dataset.rows import Cells, Fault, Row, id_fault, text_fault
 from attviz_pipeline.dataset.sources import SPLITS
 from attviz_pipeline.dataset.splits import Drawing, assign_splits, count_texts_in_several_splits
 from attviz_pipeline.dataset.text_warnings import TextSurvey
 from attviz_pipeline.errors import DatasetError, Problem
+from attviz_pipeline.model.source import read_published_config
 from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import PrepareDataset
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks import Task, task_of_config
 
 ROWS_PER_GROUP = 1000
 Item = TypeVar("Item")
@@ -50,16 +52,19 @@ def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, car
     with scratch_directory(documents.parent / "corpus") as cache:
         corpus = load_corpus(settings.dataset, cache)
         rows = _read_rows(corpus.parts, settings.dataset)
-        require_classes(rows, settings.dataset.label_column, named=_named(corpus.parts, settings.dataset))
+        source = _label_source(corpus.parts, settings)
+        name = find_task(rows, source, settings.task, _task_of_model(settings))
+        task = read_gold(rows, name, source)
         _mark_repeated_ids(rows, corpus.parts, settings.dataset)
-        classes = _classify(rows, corpus.parts, settings.dataset)
+        if not _usable(rows):
+            raise _bad_rows(rows, corpus.parts)
         _report_bad_rows(rows, corpus.parts, settings.dataset)
         _mark_repeated_texts(rows, settings.dataset)
         kept = _usable(rows)
         given = [part.split for part in corpus.parts]
-        assign_splits(kept, given, _drawing(settings), classes.names)
-        facts = _card(corpus, rows, classes, settings)
-        _write_documents(documents, corpus.parts, rows, classes)
+        assign_splits(kept, given, _drawing(settings), task)
+        facts = _card(corpus, rows, task, settings)
+        _write_documents(documents, corpus.parts, rows, task)
         _write_ledger(ledger, corpus.parts, rows)
         write_json(card, corpus_schemas.DATASET, facts)
 
@@ -69,8 +74,14 @@ def _drawing(settings: PrepareDataset) -> Drawing:
     return Drawing(shares if settings.draws_splits else None, settings.seed, to_learn=settings.fine_tunes)
 
 
-def _named(parts: Sequence[Part], settings: DatasetSettings) -> bool:
-    return settings.label_names is not None or any(part.class_names for part in parts)
+def _label_source(parts: Sequence[Part], settings: PrepareDataset) -> LabelSource:
+    names = () if settings.dataset.label_names is not None else _feature_names(parts)
+    return LabelSource(settings.dataset, names, needed=settings.fine_tunes)
+
+
+def _task_of_model(settings: PrepareDataset) -> TaskName | None:
+    """Return what the config.json of a finished model says of its task; None if it says nothing."""
+    return None if settings.finished_model is None else task_of_config(read_published_config(settings.finished_model))
 
 
 def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
@@ -96,16 +107,15 @@ def _read_rows(parts: Sequence[Part], settings: DatasetSettings) -> list[Row]:
 def _row(part: int, number: int, cells: Cells, fallback_id: str, settings: DatasetSettings) -> Row:
     faults = [
         text_fault(cells.text, settings.text_column, settings.max_characters),
-        label_fault(cells.label, settings.label_column),
         id_fault(cells.id, settings.id_column) if settings.id_column is not None else None,
         text_fault(cells.pair, settings.pair_column, settings.max_characters) if settings.pair_column else None,
     ]
     return Row(
         part=part,
         number=number,
-        id=fallback_id if settings.id_column is None or faults[2] else str(cells.id),
-        label=cells.label if faults[1] is None and isinstance(cells.label, str | int) else -1,
-        text_digest=b"" if faults[0] or faults[3] else _text_digest(cells),
+        id=fallback_id if settings.id_column is None or faults[1] else str(cells.id),
+        label=cells.label,
+        text_digest=b"" if faults[0] or faults[2] else _text_digest(cells),
         faults=[fault for fault in faults if fault],
     )
 
@@ -114,24 +124,6 @@ def _text_digest(cells: Cells) -> bytes:
     # Usable texts contain no null character, so different pairs have different digests.
     texts = str(cells.text) if cells.pair is None else f"{cells.text}\0{cells.pair}"
     return hashlib.blake2b(texts.encode(), digest_size=16).digest()
-
-
-def _classify(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> Classes:
-    """Determine the classes and set each row's class; a label that belongs to no class is a fault of its row."""
-    usable = _usable(rows)
-    if not usable:
-        raise _bad_rows(rows, parts)
-    of_features = () if settings.label_names is not None else _feature_names(parts)
-    classes = find_classes(settings.label_names, of_features, (row.label for row in usable))
-    for row in rows:
-        if any(fault.status == "unreadable_label" for fault in row.faults):
-            continue
-        index = classes.index(row.label)
-        if index is None:
-            row.faults.append(Fault(settings.label_column, "unreadable_label", classes.fault(row.label)))
-        else:
-            row.class_index = index
-    return classes
 
 
 def _feature_names(parts: Sequence[Part]) -> tuple[str, ...]:
@@ -207,16 +199,16 @@ def _usable(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if not row.faults]
 
 
-def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], classes: Classes) -> None:
+def _write_documents(target: Path, parts: Sequence[Part], rows: Sequence[Row], task: Task[Any]) -> None:
     texts = (_text(cells) for part in parts for cells in part.cells())
     kept = ((row, text) for row, text in zip(rows, texts, strict=True) if not row.faults)
-    with TableWriter(target, corpus_schemas.DOCUMENTS, SingleLabel(classes.names).facts) as writer:
+    with TableWriter(target, corpus_schemas.DOCUMENTS, task.facts) as writer:
         for group in _groups(kept):
             writer.write(
                 {
                     "id": [row.id for row, _ in group],
                     "split": [row.split for row, _ in group],
-                    "label": [row.class_index for row, _ in group],
+                    task.gold_column: [row.gold for row, _ in group],
                     "text": [text for _, (text, _) in group],
                     "pair_start": [pair_start for _, (_, pair_start) in group],
                 }
@@ -252,14 +244,16 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: PrepareDataset) -> dict[str, Any]:
+def _card(corpus: Corpus, rows: Sequence[Row], task: Task[Any], settings: PrepareDataset) -> dict[str, Any]:
     """Collect the metadata of the corpus; it is the same for every run."""
     chosen, kept = settings.dataset, _usable(rows)
     return {
-        **SingleLabel(classes.names).facts,
+        **task.facts,
         "n_rows": len(rows),
         "n_documents": len(kept),
-        "splits": _class_counts(kept, classes.names),
+        "n_by_split": _counts(row.split for row in kept),
+        "n_unlabelled": _counts(row.split for row in kept if row.unlabelled),
+        "splits": _gold_counts(kept, task),
         "source": chosen.source,
         "subset": chosen.subset,
         "revision": corpus.revision or None,
@@ -267,6 +261,7 @@ def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: Prepa
         "text_column": chosen.text_column,
         "pair_column": chosen.pair_column,
         "label_column": chosen.label_column,
+        "label_columns": chosen.label_columns,
         "id_column": chosen.id_column,
         "seed": settings.seed,
         "left_out": dict(sorted(Counter(row.faults[0].status for row in rows if row.faults).items())),
@@ -277,10 +272,27 @@ def _card(corpus: Corpus, rows: Sequence[Row], classes: Classes, settings: Prepa
     }
 
 
-def _class_counts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts = Counter((row.split, row.class_index) for row in rows)
-    present = [split for split in SPLITS if any(found == split for found, _ in counts)]
-    return {split: {name: counts[split, index] for index, name in enumerate(names)} for split in present}
+def _counts(splits: Iterable[str]) -> dict[str, int]:
+    counts = Counter(splits)
+    return {split: counts[split] for split in SPLITS if split in counts}
+
+
+def _gold_counts(rows: Sequence[Row], task: Task[Any]) -> dict[str, dict[str, float]]:
+    """Count the rows of each label per split; in regression, give the quantiles of the values instead."""
+    labelled = [row for row in rows if not row.unlabelled]
+    golds = {split: [row.gold for row in labelled if row.split == split] for split in SPLITS}
+    if not task.has_labels:
+        return {split: _quantiles(values) for split, values in golds.items() if values}
+    counts = {
+        split: Counter(label for gold in found for label in task.labels_in(gold)) for split, found in golds.items()
+    }
+    names = list(enumerate(task.label_names))
+    return {split: {name: counts[split][index] for index, name in names} for split in SPLITS if golds[split]}
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    names = ("min", "lower_quartile", "median", "upper_quartile", "max")
+    return dict(zip(names, np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist(), strict=True))
 
 
 def _count_leaks(rows: Sequence[Row]) -> int:
@@ -291,10 +303,10 @@ def _count_leaks(rows: Sequence[Row]) -> int:
 
 
 def _count_contradictions(rows: Sequence[Row]) -> int:
-    labels: dict[bytes, set[int]] = defaultdict(set)
+    labels: dict[bytes, set[Any]] = defaultdict(set)
     for row in rows:
-        labels[row.text_digest].add(row.class_index)
+        labels[row.text_digest].add(row.gold)
     n_contradictions = sum(len(found) > 1 for found in labels.values())
     if n_contradictions:
-        logger.warning("%d texts occur with more than one label", n_contradictions)
+        logger.warning("%d texts occur with more than one gold value", n_contradictions)
     return n_contradictions

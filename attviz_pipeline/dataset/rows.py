@@ -2,25 +2,37 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 LeftOut = Literal["empty", "duplicate", "unreadable_text", "unreadable_label", "unreadable_attention"]
 CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CONTROL_CHARACTER_OF_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 MAX_NAME_CHARACTERS = 200
-NO_NAME, A_LIST, A_NUMBER = "must be a string or an integer, got ", "a list", "the number "
+NO_NAME = "must be a string or an integer, got "
+LABEL_COLUMNS = "label_columns."
 
 
 class Cells(NamedTuple):
-    """The cells of one input row as they were read; `id` and `pair` are None if no such column is configured."""
+    """The cells of one input row as they were read; None if no such column is configured.
+
+    With `dataset.label_columns`, `label` is a tuple of their cells.
+    """
 
     text: object
-    label: object
+    label: object = None
     id: object = None
     pair: object = None
+
+    @classmethod
+    def of(cls, cells: Mapping[str, object]) -> Self:
+        """Gather cells by key of the settings: `text_column`, `label_columns.0` and so on."""
+        several = tuple(cell for key, cell in cells.items() if key.startswith(LABEL_COLUMNS))
+        single = {key.removesuffix("_column"): cell for key, cell in cells.items() if not key.startswith(LABEL_COLUMNS)}
+        return cls(**single | ({"label": several} if several else {}))
 
 
 class Fault(NamedTuple):
@@ -39,22 +51,24 @@ class Row:
         part: Index of the row's file or hub split.
         number: Number of the row in that file, 1-based.
         id: Unique id, or a number if the given id cannot be used.
-        label: The cell, a string, an integer or a truth value; -1 if it cannot be used.
+        label: The cell; then, by task, its label (a string, an integer or a truth value), its labels, or its number.
         text_digest: Digest of the text, or of both texts of a pair.
         faults: Reasons why the row cannot be used; empty for a usable row.
         note: Remark in the ledger for a row that was kept.
-        class_index: Index into the label names, set when all labels are known.
+        gold: Its gold value, set when all labels are known: a class index, label indices or a number.
+        unlabelled: True if it has no gold value and needs none.
         split: Empty until it is assigned.
     """
 
     part: int
     number: int
     id: str
-    label: str | int
+    label: Any
     text_digest: bytes
     faults: list[Fault] = field(default_factory=list)
     note: str = ""
-    class_index: int = -1
+    gold: Any = None
+    unlabelled: bool = False
     split: str = ""
 
 
@@ -63,7 +77,7 @@ def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
     if text is None:
         return Fault(column, "empty", "is missing")
     if not isinstance(text, str):
-        return Fault(column, "unreadable_text", f"must be text, got {_kind(text)}")
+        return Fault(column, "unreadable_text", f"must be text, got {kind_of(text)}")
     if found := SURROGATE.search(text) or CONTROL_CHARACTER.search(text):
         return Fault(column, "unreadable_text", _character_fault(text, found.start()))
     if not any(character.isprintable() and not character.isspace() for character in text):
@@ -72,13 +86,6 @@ def text_fault(text: object, column: str, max_characters: int) -> Fault | None:
         what = f"has {len(text):,} characters, more than `dataset.max_characters` ({max_characters:,})"
         return Fault(column, "unreadable_text", what)
     return None
-
-
-def label_kind_fault(fault: Fault) -> str:
-    """Return `list` or `number` if a fault says that a label is a list or a number, else an empty string."""
-    kinds = {f"{NO_NAME}{A_LIST}": "list", f"{NO_NAME}{A_NUMBER}": "number"}
-    found = (kind for start, kind in kinds.items() if fault.what.startswith(start))
-    return next(found, "") if fault.status == "unreadable_label" else ""
 
 
 def label_fault(label: object, column: str) -> Fault | None:
@@ -93,7 +100,7 @@ def label_fault(label: object, column: str) -> Fault | None:
 
 def id_fault(given: object, column: str) -> Fault | None:
     """Return why a cell cannot be an id, or None."""
-    what = f"{NO_NAME}{_kind(given)}" if isinstance(given, bool) else _kind_fault(given)
+    what = f"{NO_NAME}{kind_of(given)}" if isinstance(given, bool) else _kind_fault(given)
     if not what:
         text = str(given)
         what = "has nothing but blanks" if not text.strip() else name_fault(text)
@@ -106,7 +113,7 @@ def _kind_fault(cell: object) -> str:
     if cell is None or cell == "":
         return "is missing"
     if not isinstance(cell, str | int):
-        return f"{NO_NAME}{_kind(cell)}"
+        return f"{NO_NAME}{kind_of(cell)}"
     return ""
 
 
@@ -126,10 +133,11 @@ def _character_fault(text: str, position: int) -> str:
     return f"has the {kind} U+{code:04X} at character {position + 1}"
 
 
-def _kind(cell: object) -> str:
+def kind_of(cell: object) -> str:
+    """Describe the type of a cell, for messages."""
     if isinstance(cell, bool):
         return f"the truth value {str(cell).lower()}"
     if isinstance(cell, int | float | Decimal):
-        return f"{A_NUMBER}{str(cell)[:40]}"
-    kinds: dict[type, str] = {list: A_LIST, dict: "an object", bytes: "bytes (a binary column, or no valid UTF-8)"}
+        return f"the number {str(cell)[:40]}"
+    kinds: dict[type, str] = {list: "a list", dict: "an object", bytes: "bytes (a binary column, or no valid UTF-8)"}
     return kinds.get(type(cell), f"a {type(cell).__name__}")

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.stages import ShardDocuments
 from attviz_pipeline.strata import apportion, seeded_rank
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks import Task, task_of
 
 BLANK_LINE = re.compile(r"\n\s*\n")
 LEAST_ROWS_PER_GROUP = 32
@@ -41,7 +42,8 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
     Raises:
         DatasetError: The split is empty, or the ids of segments clash.
     """
-    table, order = _analysed(settings, documents)
+    task = task_of(read_facts(documents, corpus_schemas.DOCUMENTS))
+    table, order = _analysed(settings, documents, task)
     n_blocks = -(-table.num_rows // settings.documents.block_size)
     if n_blocks < len(shards):
         logger.warning(
@@ -52,9 +54,8 @@ def shard_documents(settings: ShardDocuments, documents: Path, shards: Sequence[
             "is" if len(shards) - n_blocks == 1 else "are",
             n_blocks,
         )
-    facts = task_of(read_facts(documents, corpus_schemas.DOCUMENTS)).facts
     for index, path in enumerate(shards):
-        with TableWriter(path, corpus_schemas.SHARD, facts) as writer:
+        with TableWriter(path, corpus_schemas.SHARD, task.facts) as writer:
             for group in _row_groups(order, index, len(shards), settings.documents.block_size):
                 writer.write_table(table.take(group))
 
@@ -80,7 +81,7 @@ def cut_paragraphs(text: str, min_words: int) -> list[str]:
     return [text[begin:end].strip() for begin, end in spans]
 
 
-def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+def _analysed(settings: ShardDocuments, documents: Path, task: Task[Any]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
     """Return the rows of all shards, with positions and blocks, and their order by block and position."""
     chosen = settings.documents
     split = _analysed_split(settings, documents)
@@ -88,7 +89,7 @@ def _analysed(settings: ShardDocuments, documents: Path) -> tuple[pa.Table, npt.
     if not groups:
         raise _empty_split(documents, split)
     # Taking rows from a table in many pieces would join the pieces again each time.
-    table = _sample(pa.concat_tables(groups).combine_chunks(), chosen.max_documents, settings.seed)
+    table = _sample(pa.concat_tables(groups).combine_chunks(), task, chosen.max_documents, settings.seed)
     del groups
     _check_ids(table, documents)
     position = np.arange(table.num_rows)
@@ -152,16 +153,17 @@ def _require_single_texts(rows: pa.Table) -> None:
         )
 
 
-def _sample(table: pa.Table, n_documents: int | None, seed: int) -> pa.Table:
-    """Draw a seeded sample, stratified by label; the order is kept."""
+def _sample(table: pa.Table, task: Task[Any], n_documents: int | None, seed: int) -> pa.Table:
+    """Draw a seeded sample, stratified by gold value; the order is kept."""
     if n_documents is None or table.num_rows <= n_documents:
         return table
     strata: dict[int, list[tuple[bytes, int]]] = {}
-    for index, (label, name) in enumerate(zip(table["label"].to_pylist(), table["id"].to_pylist(), strict=True)):
-        strata.setdefault(label, []).append((seeded_rank(seed, name.encode()), index))
-    classes = sorted(strata)
-    counts = apportion(n_documents, [len(strata[label]) for label in classes])
-    drawn = [index for label, n in zip(classes, counts, strict=True) for _, index in sorted(strata[label])[:n]]
+    golds = [task.gold(row) for row in table.select(GOLD_NAMES).to_pylist()]
+    for index, (stratum, name) in enumerate(zip(task.strata(golds), table["id"].to_pylist(), strict=True)):
+        strata.setdefault(stratum, []).append((seeded_rank(seed, name.encode()), index))
+    ordered = sorted(strata)
+    counts = apportion(n_documents, [len(strata[stratum]) for stratum in ordered])
+    drawn = [index for stratum, n in zip(ordered, counts, strict=True) for _, index in sorted(strata[stratum])[:n]]
     logger.info("%d of %d documents are analysed (documents.max_documents)", n_documents, table.num_rows)
     return table.take(sorted(drawn))
 

@@ -32,14 +32,14 @@ class Encoded(Dataset[dict[str, Any]]):
     Attributes:
         token_ids: One int32 array per text, [token], special tokens included.
         type_ids: One int8 array per text: token types (first or second text), [token].
-        labels: Gold classes, indices into the dataset's label names, [text].
+        labels: What the loss compares the outputs with, [text]; empty if nothing is learned from the texts.
         n_truncated: Number of truncated texts.
         unread: Counts of unknown and control tokens.
     """
 
     token_ids: list[np.ndarray[Any, Any]]
     type_ids: list[np.ndarray[Any, Any]]
-    labels: list[int]
+    labels: list[Any]
     n_truncated: int
     unread: Unread
 
@@ -49,14 +49,14 @@ class Encoded(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return one text with the keys that transformers expects."""
-        names = ("input_ids", "token_type_ids", "labels")
-        return dict(zip(names, (self.token_ids[index], self.type_ids[index], self.labels[index]), strict=True))
+        text = {"input_ids": self.token_ids[index], "token_type_ids": self.type_ids[index]}
+        return text | ({"labels": self.labels[index]} if self.labels else {})
 
 
 def encode(
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
-    labels: Sequence[int],
+    labels: Sequence[Any],
     max_tokens: int,
     pair_starts: Sequence[int | None] | None = None,
 ) -> Encoded:
@@ -65,7 +65,7 @@ def encode(
     Args:
         tokenizer: The model's tokenizer.
         texts: Texts, or pairs as returned by `model_inputs.join_pair`.
-        labels: Gold classes, [text].
+        labels: What the loss compares the outputs with, [text]; empty if nothing is learned from the texts.
         max_tokens: Length of the longest input, special tokens included; in a pair the longer text is truncated first.
         pair_starts: As in `model_inputs.split_pairs`.
     """
@@ -157,7 +157,7 @@ class Collator:
 
         Returns:
             `input_ids`, `attention_mask` and, if the model expects them, `token_type_ids`, [text, token]; `labels`,
-            [text].
+            [text] or [text, output], if there are any.
         """
         batch = {
             "input_ids": self._pad([example["input_ids"] for example in examples], self.padding_id),
@@ -165,7 +165,8 @@ class Collator:
         }
         if self.typed:
             batch["token_type_ids"] = self._pad([example["token_type_ids"] for example in examples], 0)
-        return batch | {"labels": torch.tensor([example["labels"] for example in examples])}
+        labels = [example["labels"] for example in examples if "labels" in example]
+        return batch | ({"labels": torch.tensor(labels)} if labels else {})
 
     def _pad(self, rows: Sequence[np.ndarray[Any, Any]], filling: int) -> Tensor:
         longest = max(len(row) for row in rows)

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +19,50 @@ from attviz_pipeline.config.settings import EpochCriterion, TrainingSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier, non_finite
-from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, macro_f1
+from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, predictions_of, score
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import PrepareModel
+from attviz_pipeline.tasks import Task
 
 logger = logging.getLogger(__name__)
 
 BYTES_PER_WEIGHT = 4
 COPIES_ON_DISK = 3  # the best epoch so far, the epoch that is being saved, and the checkpoint
-TRAINERS_NAME: Mapping[EpochCriterion, str] = {"validation_loss": "loss", "macro_f1": "macro_f1"}
+TRAINERS_NAME: Mapping[EpochCriterion, str] = {"validation_loss": "loss", "macro_f1": "macro_f1", "r2": "r2"}
+TITLES: Mapping[EpochCriterion, str] = {"validation_loss": "validation loss", "macro_f1": "macro F1", "r2": "R2"}
+SCORES_OF_EPOCHS = ("macro_f1", "accuracy", "micro_f1", "exact_match", "hamming_loss", "mse", "mae", "r2", "spearman")
 LOWER_RATE = "Lower training.learning_rate, or raise training.warmup_fraction."
 
 
-def check_splits(labels: Mapping[str, Sequence[int]], label_names: Sequence[str]) -> None:
-    """Check that the training split has texts of every class, and that the validation split has texts.
+def check_splits(golds: Mapping[str, Sequence[Any]], task: Task[Any], criterion: EpochCriterion) -> None:
+    """Check that the training split has texts of every class or label, and that the validation split has texts.
 
     Args:
-        labels: Gold classes of every split, indices into `label_names`.
-        label_names: The dataset's classes.
+        golds: Gold values of every split.
+        task: The study's task.
+        criterion: What chooses the best epoch.
 
     Raises:
-        ModelError: A split has no texts, or a class has no training texts; all problems are listed.
+        ModelError: A split has no texts, texts without a gold value, or no training texts of a class, or the criterion
+            is no score of the task; all problems are listed.
     """
     problems = [
         Problem(f"split {split}", f"has no texts, and fine-tuning {purpose}")
         for split, purpose in (("train", "learns from it"), ("validation", "selects the best epoch by it"))
-        if not labels.get(split)
+        if not golds.get(split)
     ]
-    if labels.get("train"):
-        absent = [name for index, name in enumerate(label_names) if index not in set(labels["train"])]
-        problems += [Problem(f"class {name!r}", "has no text in the training split") for name in absent]
+    learned = [gold for split in ("train", "validation") for gold in golds.get(split, ())]
+    if None in learned:
+        problems.append(Problem(task.gold_column, f"{learned.count(None)} texts have no gold value to learn from"))
+    elif golds.get("train"):
+        there = {label for gold in golds["train"] for label in task.labels_in(gold)}
+        absent = [name for index, name in enumerate(task.label_names) if index not in there]
+        problems += [Problem(f"{task.noun} {name!r}", "has no text in the training split") for name in absent]
+    if criterion not in {"validation_loss", task.criterion}:
+        what = f"{criterion} is no score of {task.title}: set it to validation_loss or {task.criterion}"
+        problems.append(Problem("training.best_epoch_by", what))
+    elif not task.has_labels and criterion == task.criterion and len(set(golds.get("validation", (0, 1)))) == 1:
+        problems.append(Problem("split validation", "has equal values only, for which R2 is undefined"))
     if problems:
         raise ModelError(
             "the dataset cannot be fine-tuned on:",
@@ -69,7 +84,7 @@ def fine_tune(
         scratch: An existing folder for the epochs' weights, which are removed afterwards.
 
     Returns:
-        `history` (per epoch: train and validation loss, macro F1 and accuracy of the validation split), `best_epoch`
+        `history` (per epoch: train and validation loss, and the task's scores on the validation split), `best_epoch`
         (1-based), `best_epoch_by`, `stopped_early`.
 
     Raises:
@@ -82,7 +97,7 @@ def fine_tune(
         trainer = _make_trainer(classifier, train, validation, settings, folder)
         steps = math.ceil(len(train) / settings.training.batch_size) * settings.training.epochs
         with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
-            trainer.add_callback(_ShowProgress(bar))
+            trainer.add_callback(_ShowProgress(bar, classifier.task.criterion))
             trainer.train()
     return _summarise(trainer, settings.training)
 
@@ -108,16 +123,17 @@ def deterministic(seed: int) -> Iterator[None]:
 
 
 class _ShowProgress(TrainerCallback):
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    def __init__(self, bar: Progress, criterion: EpochCriterion) -> None:
+        self._bar, self._criterion = bar, criterion
 
     def on_step_end(self, *_: object, **__: object) -> None:
         self._bar.advance(1)
 
     def on_evaluate(self, args: object, state: TrainerState, *_: object, **__: object) -> None:  # noqa: ARG002 - fixed
         found = state.log_history[-1]
-        message = "epoch %.0f: validation loss %.4f, macro F1 %.4f"
-        logger.info(message, found["epoch"], found["eval_loss"], found["eval_macro_f1"])
+        of_task = found.get(f"eval_{self._criterion}", math.nan)
+        message = "epoch %.0f: validation loss %.4f, %s %.4f"
+        logger.info(message, found["epoch"], found["eval_loss"], TITLES[self._criterion], of_task)
 
 
 def _make_trainer(
@@ -132,7 +148,7 @@ def _make_trainer(
         data_collator=Collator.of(classifier.model, classifier.tokenizer),
         train_dataset=train,
         eval_dataset=validation,
-        compute_metrics=_measure,
+        compute_metrics=partial(_measure, classifier),
         preprocess_logits_for_metrics=_logits_alone,
         callbacks=callbacks,
     )
@@ -145,13 +161,13 @@ def _logits_alone(outputs: Any, _: Any) -> Any:  # noqa: ANN401 - the Trainer's 
     return outputs[0] if isinstance(outputs, tuple | list) else outputs
 
 
-def _measure(found: EvalPrediction) -> dict[str, float]:
-    logits, gold = np.asarray(found.predictions), np.asarray(found.label_ids)
-    predicted = logits.argmax(axis=-1)
-    return {
-        "macro_f1": macro_f1(gold, predicted, logits.shape[-1]),
-        "accuracy": float(np.mean(np.equal(gold, predicted))),
-    }
+def _measure(classifier: Classifier, found: EvalPrediction) -> dict[str, float]:
+    """Return the scores of the task that are numbers."""
+    logits = torch.from_numpy(np.asarray(found.predictions))
+    predicted = predictions_of(logits, classifier.task, classifier.output_to_label)
+    gold = [classifier.task.of_target(target) for target in np.asarray(found.label_ids).tolist()]
+    scores = score(classifier.task, gold, predicted)
+    return {name: value for name, value in scores.items() if isinstance(value, float)}
 
 
 def _arguments(settings: PrepareModel, folder: Path) -> TrainingArguments:
@@ -191,13 +207,13 @@ def _summarise(trainer: Trainer, training: TrainingSettings) -> dict[str, Any]:
     logs = trainer.state.log_history
     losses = [log["loss"] for log in logs if "loss" in log]
     evaluations = [log for log in logs if "eval_loss" in log]
+    names = [name for name in SCORES_OF_EPOCHS if any(f"eval_{name}" in log for log in evaluations)]
     history = [
         {
             "epoch": epoch,
             "train_loss": loss,
             "validation_loss": log["eval_loss"],
-            "macro_f1": log["eval_macro_f1"],
-            "accuracy": log["eval_accuracy"],
+            **{name: log[f"eval_{name}"] for name in names if f"eval_{name}" in log},
         }
         for epoch, (loss, log) in enumerate(zip(losses, evaluations, strict=True), start=1)
     ]

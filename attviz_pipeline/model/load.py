@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,11 +23,12 @@ from transformers.utils import logging as transformers_logging
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.labels import match_outputs, name_outputs
-from attviz_pipeline.model.model_config import load_config, one_output, require_classes, set_classes
+from attviz_pipeline.model.model_config import OTHER_MODEL, load_config, one_output, require_task, set_task
 from attviz_pipeline.model.padding import Padding, agree_on_padding
 from attviz_pipeline.model.safely import SAFELY, faults_reported
 from attviz_pipeline.model.sentencepiece_files import as_sentencepiece, require_agreement, reread, sentencepiece_files
 from attviz_pipeline.model_inputs import vocabulary_rows
+from attviz_pipeline.tasks import Task
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ TRANSIENT = (
 )
 
 UNLIMITED = 2**31 - 1
+DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass
@@ -47,12 +49,14 @@ class Classifier:
     Attributes:
         model: Sequence classifier, float32, logits [document, output].
         tokenizer: Its tokenizer, without truncation and padding by default.
-        output_to_label: Index of the dataset's label for every output, [output].
+        task: What its outputs mean.
+        output_to_label: Index of the label for every output, [output].
         padding: Origin of the padding token: the model, its tokenizer, or added to the model's vocabulary.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    task: Task[Any]
     output_to_label: list[int]
     padding: Padding
 
@@ -71,12 +75,11 @@ def quiet_transformers() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def load_classifier(
-    folder: Path, settings: ModelSettings, label_names: Sequence[str], overlap: int | None = None
-) -> Classifier:
-    """Load verified files as a classifier of the dataset's classes.
+def load_classifier(folder: Path, settings: ModelSettings, task: Task[Any], overlap: int | None = None) -> Classifier:
+    """Load verified files as a classifier for the dataset's task and labels, or for the model's own labels.
 
-    In mode `fine_tune` the classification head is initialised if its size does not fit; in mode `load` it must exist.
+    In mode `fine_tune` the classification head is initialised if its size does not fit; in mode `load` it must exist,
+    and names the labels of a dataset without any.
 
     Raises:
         ModelError: The model cannot be loaded, lacks weights, or does not fit its tokenizer, `max_tokens` or the
@@ -84,15 +87,36 @@ def load_classifier(
     """
     config, id2label = load_config(folder)
     tokenizer = _load_tokenizer(folder, config)
-    names = label_names
+    names: Sequence[str] = task.output_names
     if settings.mode == "load":
-        require_classes(config, id2label, settings.source)
-        names = name_outputs(id2label, settings.label_names)
-    set_classes(config, names)
-    model = _load_model(folder, config, settings)
-    output_to_label = match_outputs(names, label_names)
+        require_task(config, id2label, settings.source, task)
+        names = name_outputs(id2label, settings.label_names) if task.has_labels else names
+    labels = (task.label_names or tuple(names)) if task.has_labels else ()
+    bound = replace(task, label_names=labels, thresholds=thresholds_of(labels, settings, task))
+    set_task(config, names, bound)
+    model = _load_model(folder, config, settings, bound)
+    output_to_label = match_outputs(names, labels) if task.has_labels else [0]
     check_fit(model, tokenizer, settings.max_tokens, overlap)
-    return Classifier(model, tokenizer, output_to_label, agree_on_padding(model, tokenizer))
+    return Classifier(model, tokenizer, bound, output_to_label, agree_on_padding(model, tokenizer))
+
+
+def thresholds_of(label_names: Sequence[str], settings: ModelSettings, task: Task[Any]) -> tuple[float, ...]:
+    """Return the threshold of each label; none of a task in which a text has exactly one class or value.
+
+    Raises:
+        ModelError: Thresholds are set for another task, or for labels that do not exist; all are listed.
+    """
+    given = settings.thresholds
+    if not task.many_labels:
+        if given != DEFAULT_THRESHOLD:
+            raise ModelError(f"model.thresholds does not fit {task.title}: remove it.")
+        return ()
+    named = given if isinstance(given, dict) else {}
+    problems = [Problem("model.thresholds", f"{name!r} is no label") for name in named if name not in label_names]
+    if problems:
+        raise ModelError("model.thresholds does not fit the labels:", problems, f"They are {', '.join(label_names)}.")
+    usual = given if isinstance(given, float | int) else DEFAULT_THRESHOLD
+    return tuple(float(named.get(name, usual)) for name in label_names)
 
 
 def check_fit(
@@ -173,7 +197,7 @@ def reset_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
         tokenizer.init_kwargs.pop(key, None)
 
 
-def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings) -> PreTrainedModel:
+def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings, task: Task[Any]) -> PreTrainedModel:
     architecture = cast(type[PreTrainedModel], MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     with faults_reported(folder, "weights"):
         model, loaded = transformers.AutoModelForSequenceClassification.from_pretrained(
@@ -189,18 +213,23 @@ def _load_model(folder: Path, config: PreTrainedConfig, settings: ModelSettings)
         )
     mismatched = {name: (found, wanted) for name, found, wanted in loaded["mismatched_keys"]}
     if settings.mode == "load":
-        _check_head_size(mismatched, config, settings)
+        _check_head_size(mismatched, config, settings, task)
     _check_weights(folder, settings, model.base_model_prefix, {*loaded["missing_keys"], *mismatched})
     return model  # type: ignore[no-any-return]
 
 
-def _check_head_size(mismatched: Mapping[str, Any], config: PreTrainedConfig, settings: ModelSettings) -> None:
-    """Check that a trained head has more than one output, and as many outputs as there are names."""
+def _check_head_size(
+    mismatched: Mapping[str, Any], config: PreTrainedConfig, settings: ModelSettings, task: Task[Any]
+) -> None:
+    """Check that a trained head has as many outputs as the task needs or as there are names."""
     n_names = config.num_labels
     sizes = {found[0] for found, wanted in mismatched.values() if wanted[:1] == (n_names,) and found[1:] == wanted[1:]}
     n_outputs = sizes.pop() if len(sizes) == 1 else n_names
-    if n_outputs == 1:
-        raise one_output(settings.source)
+    if n_outputs == 1 and task.has_labels:
+        raise one_output(settings.source, task)
+    if n_outputs != 1 and not task.has_labels:
+        what = f"{settings.source} has {n_outputs} outputs, and {task.title} needs one."
+        raise ModelError(what, remedy=OTHER_MODEL.format(task.title))
     if n_outputs != n_names:
         where = "config.json names" if settings.label_names is None else "model.label_names lists"
         raise ModelError(

@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import transformers
 from transformers import PreTrainedConfig
@@ -13,16 +13,13 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.safely import SAFELY, faults_reported
+from attviz_pipeline.tasks import Task
 
 logger = logging.getLogger(__name__)
 
-ONE_CLASS: Literal["single_label_classification"] = "single_label_classification"
 MOST_OUTPUTS = 100_000
 N_OUTPUTS = 2  # default of transformers
-OTHER_MODEL = (
-    "Name a model that was trained to choose one of several classes; or set model.mode: fine_tune, which trains it on "
-    "the dataset's classes."
-)
+OTHER_MODEL = "Name a model that was trained for {}; or set model.mode: fine_tune, which trains it; or correct `task`."
 
 
 def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
@@ -46,37 +43,40 @@ def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
     return config, id2label
 
 
-def require_classes(config: PreTrainedConfig, id2label: object, source: str) -> None:
-    """Check that a model was trained for single-label classification.
+def require_task(config: PreTrainedConfig, id2label: object, source: str, task: Task[Any]) -> None:
+    """Check that a model was trained for the study's task.
 
     Raises:
-        ModelError: The model has one output (regression), or is a multi-label model.
+        ModelError: Its config.json names another task, or it has a single output and the task has several labels.
     """
-    if config.problem_type == "regression" or (isinstance(id2label, dict | list) and len(id2label) == 1):
-        raise one_output(source)
-    if config.problem_type not in {None, ONE_CLASS}:
+    one = isinstance(id2label, dict | list) and len(id2label) == 1
+    if config.problem_type == task.problem_type and (not one or not task.has_labels):
+        return
+    if task.has_labels and (one or config.problem_type == "regression"):
+        raise one_output(source, task)
+    if config.problem_type is not None:
         raise ModelError(
-            f"{source} was trained to give a text any number of classes (problem_type: {config.problem_type} in its "
-            "config.json), which is not supported.",
-            remedy=OTHER_MODEL,
+            f"{source} was trained for another task than {task.title} (problem_type: {config.problem_type} in its "
+            "config.json).",
+            remedy=OTHER_MODEL.format(task.title),
         )
 
 
-def one_output(source: str) -> ModelError:
+def one_output(source: str, task: Task[Any]) -> ModelError:
     """Return the error for a model with a single output."""
     return ModelError(
-        f"{source} has one output, a number (regression), and no classes: regression is not supported.",
-        remedy=OTHER_MODEL,
+        f"{source} has one output, a number (regression), and no {task.nouns}: the study's task is {task.title}.",
+        remedy=OTHER_MODEL.format(task.title),
     )
 
 
-def set_classes(config: PreTrainedConfig, names: Sequence[str]) -> None:
-    """Set the names of a model's outputs, and single-label classification as its task."""
-    if config.problem_type not in {None, ONE_CLASS}:
-        logger.warning("the model was trained for %s: now it is trained to choose one class", config.problem_type)
+def set_task(config: PreTrainedConfig, names: Sequence[str], task: Task[Any]) -> None:
+    """Set the names of a model's outputs, and its task."""
+    if config.problem_type not in {None, task.problem_type}:
+        logger.warning("the model was trained for %s: now it is trained for %s", config.problem_type, task.problem_type)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: index for index, name in enumerate(names)}
-    config.problem_type = ONE_CLASS
+    config.problem_type = task.problem_type  # type: ignore[assignment] # one of the three that it may be
 
 
 def _usable_number(n_outputs: object) -> int:

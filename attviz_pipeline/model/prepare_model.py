@@ -3,7 +3,7 @@
 import logging
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,12 +18,13 @@ from attviz_pipeline.attention.trial import AttentionShape, try_classifier
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import AttentionError, ModelError
 from attviz_pipeline.model.encoding import Encoded, encode
-from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, check_splits, deterministic, fine_tune
+from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, TITLES, check_splits, deterministic, fine_tune
 from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
 from attviz_pipeline.model.scoring import predict, score
 from attviz_pipeline.model.source import ModelCopy, find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy
 from attviz_pipeline.stages import PrepareModel
+from attviz_pipeline.tasks import Task, task_of
 from attviz_pipeline.unread import add_up
 
 logger = logging.getLogger(__name__)
@@ -38,16 +39,16 @@ class Corpus:
     """The documents, by split.
 
     Attributes:
-        label_names: Names of the classes.
+        task: What the gold values are.
         texts: Texts of every split.
         pair_starts: Character at which the second text of each pair begins, of every split; None for single texts.
-        labels: Gold classes of every split, indices into `label_names`.
+        golds: Gold values of every split; None for unlabelled texts.
     """
 
-    label_names: list[str]
+    task: Task[Any]
     texts: dict[str, list[str]]
     pair_starts: dict[str, list[int | None]]
-    labels: dict[str, list[int]]
+    golds: dict[str, list[Any]]
 
 
 def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, card: Path, metrics: Path) -> None:
@@ -68,39 +69,35 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     """
     corpus = _read_corpus(documents)
     if settings.model.mode == "fine_tune":
-        check_splits(corpus.labels, corpus.label_names)
+        check_splits(corpus.golds, corpus.task, settings.training.best_epoch_by)
     copy = find_copy(settings.model)
     source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
     with quiet_transformers(), deterministic(settings.seed):
-        classifier = load_classifier(copy.folder, settings.model, corpus.label_names, settings.close_overlap)
+        classifier = load_classifier(copy.folder, settings.model, corpus.task, settings.close_overlap)
         classifier.model.to(_device())  # type: ignore[arg-type]
         shape = _try(classifier, corpus, settings.model)
         scores = _train_and_score(classifier, corpus, settings, checkpoint)
         digests = _save(classifier, copy.folder, checkpoint)
-    files.write_json(metrics, model_schemas.METRICS, scores)
+    task = classifier.task.facts
+    files.write_json(metrics, model_schemas.METRICS, {**task, **scores})
     facts = _describe(classifier, copy, settings) | shape._asdict()
     files.write_json(
         card,
         model_schemas.MODEL,
-        {
-            **facts,
-            "task": "single_label",
-            "label_names": corpus.label_names,
-            "source_sha256": source_digests,
-            "sha256": digests,
-        },
+        {**facts, **task, "source_sha256": source_digests, "sha256": digests},
     )
 
 
 def _read_corpus(documents: Path) -> Corpus:
-    label_names = files.read_facts(documents, corpus_schemas.DOCUMENTS)["label_names"]
-    corpus = Corpus(label_names, {}, {}, {})
-    names = ["split", "label", "text", "pair_start"]
+    task = task_of(files.read_facts(documents, corpus_schemas.DOCUMENTS))
+    corpus = Corpus(task, {}, {}, {})
+    names = ["split", task.gold_column, "text", "pair_start"]
     for table in files.iter_tables(documents, corpus_schemas.DOCUMENTS, names):
-        for split, label, text, pair_start in zip(*(table[name].to_pylist() for name in names), strict=True):
-            corpus.texts.setdefault(split, []).append(text)
-            corpus.pair_starts.setdefault(split, []).append(pair_start)
-            corpus.labels.setdefault(split, []).append(label)
+        for row in table.to_pylist():
+            split = row["split"]
+            corpus.texts.setdefault(split, []).append(row["text"])
+            corpus.pair_starts.setdefault(split, []).append(row["pair_start"])
+            corpus.golds.setdefault(split, []).append(task.gold(row))
     return corpus
 
 
@@ -129,26 +126,41 @@ def _train_and_score(
 ) -> dict[str, Any]:
     max_tokens = settings.model.max_tokens
     wanted = SCORED_SPLITS if settings.model.mode == "load" else ("train", *SCORED_SPLITS)
+    learns = settings.model.mode == "fine_tune"
+    targets = {
+        split: [classifier.task.target(gold) for gold in golds] if learns else []
+        for split, golds in corpus.golds.items()
+    }
     encoded = {
-        split: encode(
-            classifier.tokenizer, corpus.texts[split], corpus.labels[split], max_tokens, corpus.pair_starts[split]
-        )
+        split: encode(classifier.tokenizer, corpus.texts[split], targets[split], max_tokens, corpus.pair_starts[split])
         for split in wanted
         if split in corpus.texts
     }
     _warn_of_unread(classifier, encoded)
     training = UNTRAINED
-    if settings.model.mode == "fine_tune":
+    if learns:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         training = fine_tune(classifier, encoded["train"], encoded["validation"], settings, checkpoint.parent)
     scores = {}
     for split in (split for split in SCORED_SPLITS if split in encoded):
-        predicted = predict(classifier, encoded[split], split)
-        scores[split] = score(encoded[split].labels, predicted, corpus.label_names)
+        scores[split] = _scores(classifier, encoded[split], corpus.golds[split], split)
         scores[split]["n_truncated"] = encoded[split].n_truncated
         scores[split] |= {name: getattr(encoded[split].unread, name) for name in UNREAD}
-        logger.info("%s: macro F1 %.4f on %d texts", split, scores[split]["macro_f1"], scores[split]["n"])
     return {"splits": scores, **training}
+
+
+def _scores(classifier: Classifier, encoded: Encoded, golds: Sequence[Any], split: str) -> dict[str, Any]:
+    """Score the labelled texts of a split; if there are none, there are no scores, and nothing is predicted."""
+    task = classifier.task
+    if all(gold is None for gold in golds):
+        return {"n": 0}
+    predicted = predict(classifier, encoded, split)
+    known = [(gold, value) for gold, value in zip(golds, predicted, strict=True) if gold is not None]
+    scores = score(task, *(list(values) for values in zip(*known, strict=True)))
+    main = scores[task.criterion]
+    shown = "undefined" if main is None else f"{main:.4f}"
+    logger.info("%s: %s %s on %d texts", split, TITLES[task.criterion], shown, scores["n"])
+    return scores
 
 
 def _warn_of_unread(classifier: Classifier, encoded: Mapping[str, Encoded]) -> None:

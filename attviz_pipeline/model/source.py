@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ModelError, Problem
@@ -53,6 +53,22 @@ def find_copy(settings: ModelSettings) -> ModelCopy:
     revision = f", revision {copy.revision}" if copy.revision else ""
     logger.info("model %s%s: using the copy in the %s %s", settings.source, revision, copy.kind, copy.folder)
     return copy
+
+
+def read_published_config(settings: ModelSettings) -> dict[str, Any]:
+    """Return the content of the model's config.json as it was published; empty if it is missing or damaged.
+
+    Raises:
+        ModelError: As `find_copy`. Of a model on the hub, only config.json is downloaded.
+    """
+    _require_own_package(settings)
+    copy = _copy_in_package(settings) or _local_copy(settings)
+    if copy is not None:
+        return read_config(copy.folder)
+    _check_revision(settings)
+    repository = Repository("model", settings.source, settings.revision or "").at_commit()
+    names = {"config.json"} & set(repository.list_files())
+    return read_config(repository.fetch(names))
 
 
 def _require_own_package(settings: ModelSettings) -> None:

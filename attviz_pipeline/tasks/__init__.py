@@ -15,7 +15,28 @@ from attviz_pipeline.tasks.task import UNLABELLED, Activation, Outcome, Task
 
 TASKS: Mapping[TaskName, type[Task[Any]]] = {task.name: task for task in (SingleLabel, MultiLabel, Regression)}
 
-__all__ = ["TASKS", "UNLABELLED", "Activation", "MultiLabel", "Outcome", "Regression", "SingleLabel", "Task", "task_of"]
+__all__ = [
+    "TASKS",
+    "UNLABELLED",
+    "Activation",
+    "MultiLabel",
+    "Outcome",
+    "Regression",
+    "SingleLabel",
+    "Task",
+    "task_of",
+    "task_of_config",
+]
+
+
+def task_of_config(config: Mapping[str, Any]) -> TaskName | None:
+    """Return the task that a finished model's config.json names; None if it names none and has several outputs."""
+    named = [name for name, task in TASKS.items() if task.problem_type == config.get("problem_type")]
+    if named:
+        return named[0]
+    outputs = config.get("id2label")
+    n_outputs = len(outputs) if isinstance(outputs, dict | list) else config.get("num_labels")
+    return "regression" if n_outputs == 1 else None
 
 
 def task_of(facts: Mapping[str, Any]) -> Task[Any]:

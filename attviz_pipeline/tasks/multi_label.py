@@ -15,11 +15,13 @@ class MultiLabel(Task[tuple[int, ...]]):
 
     name = "multi_label"
     title = "multi-label classification"
+    noun, nouns = "label", "labels"
     problem_type = "multi_label_classification"
     activation = "sigmoid"
     gold_column = "labels"
     predicted_column = "predictions"
     outcomes = ("right", "partly_right", "wrong")
+    many_labels = True
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -32,6 +34,10 @@ class MultiLabel(Task[tuple[int, ...]]):
     def target(self, gold: tuple[int, ...]) -> list[float]:
         """Return 1 for each label that the document has and 0 for the others, [label]."""
         return [float(label in gold) for label in range(len(self.label_names))]
+
+    def of_target(self, target: Sequence[float]) -> tuple[int, ...]:
+        """Return the labels with a 1."""
+        return tuple(label for label, has in enumerate(target) if has)
 
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
         """Predict each label with at least the probability of its threshold."""

@@ -8,7 +8,7 @@ import numpy as np
 from attviz_pipeline.tasks.task import UNLABELLED, Task
 
 N_QUANTILES = 10
-DOCUMENTS_PER_QUANTILE = 5
+DOCUMENTS_PER_QUANTILE = 20
 """Fewest documents of a stratum; a small corpus has fewer strata."""
 
 
@@ -17,11 +17,14 @@ class Regression(Task[float]):
 
     name = "regression"
     title = "regression"
+    noun, nouns = "value", "values"
     problem_type = "regression"
     activation = "identity"
     gold_column = "value"
     predicted_column = "predicted_value"
+    has_labels = False
     has_confidence = False
+    criterion = "r2"
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -31,6 +34,11 @@ class Regression(Task[float]):
     def target(self, gold: float) -> list[float]:
         """Return the value as a list of one output."""
         return [gold]
+
+    def of_target(self, target: Sequence[float]) -> float:
+        """Return the only number."""
+        (value,) = target
+        return value
 
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
         """Predict the output; there are no probabilities."""

@@ -11,6 +11,7 @@ class SingleLabel(Task[int]):
 
     name = "single_label"
     title = "single-label classification"
+    noun, nouns = "class", "classes"
     problem_type = "single_label_classification"
     activation = "softmax"
     gold_column = "label"

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from attviz_pipeline.config.settings import TaskName
+from attviz_pipeline.config.settings import EpochCriterion, TaskName
 
 Outcome = Literal["right", "partly_right", "wrong"]
 Activation = Literal["softmax", "sigmoid", "identity"]
@@ -26,12 +26,16 @@ class Task(ABC, Generic[Value]):
         thresholds: Probability from which a label is predicted, [label]; only in multi-label classification.
         name: Value of the setting `task`.
         title: What the field calls it.
+        noun, nouns: What a gold value is made of.
         problem_type: What transformers calls it, in a model's config.json.
         activation: What makes the model's outputs probabilities, or the predicted value.
         gold_column: Column of the gold value.
         predicted_column: Column of the prediction.
         outcomes: What a prediction can be, the best first; empty if it has no outcome but an error.
+        has_labels: Whether gold values are made of labels, which have names.
+        many_labels: Whether a document can have several labels, or none.
         has_confidence: Whether a prediction has a confidence.
+        criterion: The score on the validation split that can choose the best epoch, besides the loss.
     """
 
     label_names: tuple[str, ...] = ()
@@ -39,12 +43,17 @@ class Task(ABC, Generic[Value]):
 
     name: ClassVar[TaskName]
     title: ClassVar[str]
+    noun: ClassVar[str]
+    nouns: ClassVar[str]
     problem_type: ClassVar[str]
     activation: ClassVar[Activation]
     gold_column: ClassVar[str]
     predicted_column: ClassVar[str]
     outcomes: ClassVar[tuple[Outcome, ...]] = ()
+    has_labels: ClassVar[bool] = True
+    many_labels: ClassVar[bool] = False
     has_confidence: ClassVar[bool] = True
+    criterion: ClassVar[EpochCriterion] = "macro_f1"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -72,6 +81,11 @@ class Task(ABC, Generic[Value]):
     def target(self, gold: Value) -> Any:  # noqa: ANN401 - a number or a list, as the loss needs it
         """Return what the loss compares the model's outputs with."""
         return gold
+
+    def of_target(self, target: Any) -> Value:  # noqa: ANN401 - what `target` returns
+        """Return the gold value of which `target` made this."""
+        value: Value = target
+        return value
 
     @abstractmethod
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:

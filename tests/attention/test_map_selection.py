@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attviz_pipeline.artifacts.schema import GOLD, PREDICTED
 from attviz_pipeline.attention.maps.selection import Selection, select_documents
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.tasks import SingleLabel
 
 BYTES = 1_000_000
 
@@ -20,8 +22,10 @@ def make_index(gold: list[int], in_gold: list[float], n_tokens: list[int] | None
     """Documents d0, d1, ... of two classes, with the probability of their gold class."""
     n_documents = len(gold)
     probabilities = [[1 - p, p] if label else [p, 1 - p] for label, p in zip(gold, in_gold, strict=True)]
+    other = [field for field in (*GOLD, *PREDICTED) if field.name not in {"label", "prediction"}]
     return pa.table(
         {
+            **{field.name: pa.nulls(n_documents, field.type) for field in other},
             "position": range(n_documents),
             "id": [f"d{i}" for i in range(n_documents)],
             "label": pa.array(gold, pa.int32()),
@@ -34,7 +38,7 @@ def make_index(gold: list[int], in_gold: list[float], n_tokens: list[int] | None
 
 def select(index: pa.Table, *, n_bytes: list[int] | None = None, seed: int = 13, **maps: object) -> Selection:
     settings = MapsSettings(**{"max_megabytes": 1000, "max_documents": 1000} | maps)
-    return select_documents(index, n_bytes or [BYTES] * index.num_rows, settings, seed)
+    return select_documents(index, SingleLabel(("a", "b")), n_bytes or [BYTES] * index.num_rows, settings, seed)
 
 
 def reasons_of(selection: Selection) -> list[str]:

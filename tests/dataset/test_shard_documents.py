@@ -108,7 +108,7 @@ def test_more_shards_than_blocks_leaves_empty_shards(tmp_path: Path, caplog: pyt
     assert "lower documents.n_shards or documents.block_size" in caplog.text
     empty = tmp_path / "00004-of-00005.parquet"
     assert count_rows(empty, corpus_schemas.SHARD) == 0
-    assert read_facts(empty, corpus_schemas.SHARD) == {"label_names": LABEL_NAMES}
+    assert read_facts(empty, corpus_schemas.SHARD) == {"task": "single_label", "label_names": LABEL_NAMES}
 
 
 def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from attviz_pipeline.model.load import Classifier, check_fit, load_classifier, p
 from attviz_pipeline.model.scoring import predict
 from attviz_pipeline.model_inputs import pads_left, takes_type_ids
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.tasks import SingleLabel
 
 UNLIMITED = 2**31 - 1
 LABELS = {"id2label": dict(enumerate(LABEL_NAMES)), "label2id": {name: n for n, name in enumerate(LABEL_NAMES)}}
@@ -58,7 +59,9 @@ def xlnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(folder: Path, max_tokens: int = 64) -> Classifier:
-    return load_classifier(folder, ModelSettings(source=str(folder), mode="load", max_tokens=max_tokens), LABEL_NAMES)
+    return load_classifier(
+        folder, ModelSettings(source=str(folder), mode="load", max_tokens=max_tokens), SingleLabel(LABEL_NAMES)
+    )
 
 
 class TestPadding:

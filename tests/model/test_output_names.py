@@ -146,13 +146,18 @@ class TestPurpose:
         folder = make_tiny_bert(tmp_path / "regression", label_names=("score",))
         edit_config(folder, **changes)
         message = study.refusal(folder, mode="load", label_names=label_names)
-        assert "has one output, a number (regression), and no classes: regression is not supported" in message
+        assert (
+            "has one output, a number (regression), and no classes: the study's task is single-label classification"
+            in message
+        )
         assert "set model.mode: fine_tune" in message
 
     def test_several_classes_at_once_are_refused_by_their_name(self, study: ModelStudy, copy: Path) -> None:
         edit_config(copy, problem_type="multi_label_classification")
         message = study.refusal(copy, mode="load")
-        assert "any number of classes (problem_type: multi_label_classification in its config.json)" in message
+        assert (
+            "another task than single-label classification (problem_type: multi_label_classification in its" in message
+        )
         assert "set model.mode: fine_tune" in message
 
     @pytest.mark.parametrize("problem_type", ["regression", "multi_label_classification"])
@@ -162,7 +167,10 @@ class TestPurpose:
         folder = make_tiny_bert(tmp_path / "other", label_names=("score",))
         edit_config(folder, problem_type=problem_type)
         study.prepare(folder, training={"epochs": 1})
-        assert f"the model was trained for {problem_type}: now it is trained to choose one class" in caplog.text
+        assert (
+            f"the model was trained for {problem_type}: now it is trained for single_label_classification"
+            in caplog.text
+        )
         config = json.loads((study.checkpoint / "config.json").read_text())
         assert config["problem_type"] == "single_label_classification"
 

@@ -23,6 +23,7 @@ from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.fine_tune import best_epoch, deterministic
 from attviz_pipeline.model.load import load_classifier, position_limit
 from attviz_pipeline.model.scoring import score
+from attviz_pipeline.tasks import SingleLabel
 
 ENOUGH: dict[str, object] = {"epochs": 6, "early_stopping_patience": None, "learning_rate": 1e-2, "batch_size": 4}
 
@@ -335,7 +336,7 @@ class TestFit:
 
 class TestParts:
     def test_scores_by_hand(self) -> None:
-        scores = score([0, 0, 1, 1], [0, 1, 1, 1], ("a", "b", "c"))
+        scores = score(SingleLabel(("a", "b", "c")), [0, 0, 1, 1], [0, 1, 1, 1])
         assert scores["confusion"] == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
         assert scores["accuracy"] == 0.75
         assert scores["macro_f1"] == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
@@ -349,7 +350,7 @@ class TestParts:
 
     def test_predictions_do_not_depend_on_the_batch(self, classifier: Path) -> None:
         settings = ModelSettings(source=str(classifier), mode="load", max_tokens=64)
-        loaded = load_classifier(classifier, settings, LABEL_NAMES)
+        loaded = load_classifier(classifier, settings, SingleLabel(LABEL_NAMES))
         loaded.model.eval()  # type: ignore[no-untyped-call]
         encoded = encode(loaded.tokenizer, ["bank", "the team played a match " * 5], [0, 1], 64)
         collator = Collator(0)

@@ -52,8 +52,14 @@ SHARED = {
     "unread",
     "words",
 }
-ALSO = {"publish": {"report"}, "model": {"attention"}, "evidence": {"attention", "analysis"}}
-"""Publishing renders the index of all studies, which is a page; a classifier is tried by the code of the extraction;
+ALSO = {
+    "publish": {"report"},
+    "dataset": {"model"},
+    "model": {"attention"},
+    "evidence": {"attention", "analysis"},
+}
+"""Publishing renders the index of all studies, which is a page; the config.json of a finished model says the task of a
+dataset without labels; a classifier is tried by the code of the extraction;
 evidence reads texts as the extraction does, and has intervals as the analysis does."""
 ONLY_IN = {
     "torch": {"model", "attention", "evidence"},

@@ -22,6 +22,7 @@ from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ExtractMaps
+from attviz_pipeline.tasks import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
     require_unchanged(checkpoint, facts_of_model["sha256"])
     index = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
     n_bytes = _map_bytes(index, settings, checkpoint, facts_of_model)
-    chosen = select_documents(index, n_bytes, settings.maps, settings.seed)
+    task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
+    chosen = select_documents(index, task, n_bytes, settings.maps, settings.seed)
     summary = _summary(index, n_bytes, chosen, settings)
     files.require_space(maps, summary["estimated_bytes"], "the token-to-token maps")
     facts = {

@@ -1,19 +1,19 @@
-"""Select documents for token-to-token maps: named, then misclassified, then least confident, then a sample."""
+"""Select documents for token-to-token maps: named, then the most wrong, then the least confident, then a sample."""
 
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import MAX_LISTED, ConfigError, Problem
 from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
+from attviz_pipeline.tasks import Task
 
-COLUMNS = ["position", "id", "label", "prediction", "probabilities", "n_tokens", "n_windows"]
+COLUMNS = ["position", "id", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities", "n_tokens", "n_windows"]
 
 
 class Selection(NamedTuple):
@@ -22,19 +22,24 @@ class Selection(NamedTuple):
     reasons: dict[int, str]
     """Reason for each selected row, in the order of selection."""
     left_out: dict[str, dict[str, int]]
-    """Numbers of misclassified and correctly classified documents that were left out, by the limiting setting."""
+    """Numbers of misclassified documents and of others that were left out, by the limiting setting."""
 
 
-def select_documents(index: pa.Table, n_bytes: Sequence[int], settings: MapsSettings, seed: int) -> Selection:
+def select_documents(
+    index: pa.Table, task: Task[Any], n_bytes: Sequence[int], settings: MapsSettings, seed: int
+) -> Selection:
     """Select documents within the limits of number and bytes; documents that are too large are skipped.
 
     1. The documents named in the settings, whatever their size.
-    2. Misclassified documents, in ascending order of the confidence in the gold class.
-    3. Correctly classified documents with the least confidence, for a third of the remaining limits.
-    4. A seeded sample: gold classes and lengths (short, middle, long) in turn.
+    2. Misclassified documents (in multi-label classification also partly right ones), in ascending order of the
+       confidence in the gold labels.
+    3. Other documents with the least confidence, for a third of the remaining limits; in regression, where a
+       prediction has no confidence, those with the largest errors.
+    4. A seeded sample: gold classes (rarest labels, quantiles of the value) and lengths (short, middle, long) in turn.
 
     Args:
         index: Columns `COLUMNS` of the document index, sorted by position.
+        task: The study's task.
         n_bytes: Size of each document's maps, [document].
         settings: Named documents and limits.
         seed: Seed of the sample.
@@ -43,14 +48,21 @@ def select_documents(index: pa.Table, n_bytes: Sequence[int], settings: MapsSett
         ConfigError: Named documents do not exist; all of them are listed.
     """
     ids = index["id"].to_pylist()
-    wrong = index["label"].to_numpy() != index["prediction"].to_numpy()
-    least_certain = np.argsort(_confidence_in_gold(index), kind="stable").tolist()
-    right = [row for row in least_certain if not wrong[row]]
+    rows = index.select([*GOLD_NAMES, *PREDICTED_NAMES, "probabilities"]).to_pylist()
+    golds, predicted = [task.gold(row) for row in rows], [task.predicted(row) for row in rows]
+    wrong = [task.outcome(*pair) not in {None, "right"} for pair in zip(golds, predicted, strict=True)]
+    fits = [task.fit(g, p, row["probabilities"]) for g, p, row in zip(golds, predicted, rows, strict=True)]
+    worst_first = sorted(range(len(rows)), key=fits.__getitem__)
+    others = [row for row in worst_first if not wrong[row]]
     selector = _Selector(n_bytes, settings)
     selector.add_named(_named_rows(ids, settings.documents))
-    selector.fill([row for row in least_certain if wrong[row]], "misclassified")
-    selector.fill(right, "low_confidence", one_in=3)
-    selector.fill(_sampled([row for row in right if row not in selector.reasons], index, seed), "sample")
+    selector.fill([row for row in worst_first if wrong[row]], "misclassified")
+    if task.has_confidence:
+        selector.fill(others, "low_confidence", one_in=3)
+    else:
+        selector.fill([row for row in others if golds[row] is not None], "large_error", one_in=3)
+    rest = [row for row in others if row not in selector.reasons]
+    selector.fill(_sampled(rest, index, task.strata(golds), seed), "sample")
     return Selection(selector.reasons, selector.count_left_out(wrong))
 
 
@@ -86,8 +98,8 @@ class _Selector:
                 self._documents_left -= 1
                 self._bytes_left -= self._n_bytes[row]
 
-    def count_left_out(self, wrong: NDArray[np.bool_]) -> dict[str, dict[str, int]]:
-        counts = Counter((bool(wrong[row]), why) for row, why in self._refusals.items() if row not in self.reasons)
+    def count_left_out(self, wrong: Sequence[bool]) -> dict[str, dict[str, int]]:
+        counts = Counter((wrong[row], why) for row, why in self._refusals.items() if row not in self.reasons)
         return {
             name: {setting: counts[outcome, setting] for setting in ("max_documents", "max_megabytes")}
             for name, outcome in (("misclassified", True), ("right", False))
@@ -120,13 +132,7 @@ def budget(settings: MapsSettings) -> int:
     return round(settings.max_megabytes * 1e6)
 
 
-def _confidence_in_gold(index: pa.Table) -> NDArray[np.float32]:
-    probabilities = index["probabilities"].combine_chunks().flatten().to_numpy().reshape(index.num_rows, -1)
-    found: NDArray[np.float32] = probabilities[np.arange(index.num_rows), index["label"].to_numpy()]
-    return found
-
-
-def _sampled(rows: Iterable[int], index: pa.Table, seed: int) -> list[int]:
+def _sampled(rows: Iterable[int], index: pa.Table, golds: Sequence[int], seed: int) -> list[int]:
     ranks = [seeded_rank(seed, name.encode()) for name in index["id"].to_pylist()]
-    strata = list(zip(index["label"].to_pylist(), length_thirds(index["n_tokens"].to_numpy()), strict=True))
+    strata = list(zip(golds, length_thirds(index["n_tokens"].to_numpy()), strict=True))
     return round_robin(rows, strata, ranks)
