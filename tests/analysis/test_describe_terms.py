@@ -192,7 +192,7 @@ class TestDegenerate:
         study = written(tmp_path, documents, labels=[0, 1, None, None], predictions=[0, 0, 1, 1])
         study.measure().describe().compare()
 
-        unknown = [row for row in study.rows("distributions") if row["label"] is None]
+        unknown = [row for row in study.rows("distributions") if row["documents"] == "no_label"]
         assert sum(sum(row["histogram"]) for row in unknown if row["layer"] == 0 and row["statistic"] == "max") == 4
         assert {row["grouping"] for row in study.rows("class_heads")} == {"predicted"}
 

@@ -1,11 +1,13 @@
 """The stage measure_shard: values of terms relative to length, evenness, distributions and curves."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
+from task_studies import write_task_shards
 from term_study import N_HEADS, N_LAYERS, TermStudy, invented, written
 
 from attviz_pipeline.analysis.quantities import evenness
@@ -13,6 +15,7 @@ from attviz_pipeline.analysis.terms.histograms import curve_bins
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.histogram import bin_edges
+from attviz_pipeline.config.settings import TermsSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.stages import MeasureShard
 from attviz_pipeline.words import merge_by_word
@@ -62,11 +65,31 @@ def test_distributions_count_every_term_once(study: TermStudy) -> None:
     rows = read(study, "distributions")
     n_terms = sum(int(row["n_terms"]) for row in read(study, "document_heads"))  # type: ignore[call-overload]
 
-    assert len(rows) == (3 + 1) * (N_LAYERS + 1) * 3
+    assert len(rows) == (3 + 2) * (N_LAYERS + 1) * 3
     for layer in (*range(N_LAYERS), None):
         for statistic in ("max", "mean", "min"):
             mine = [row for row in rows if row["layer"] == layer and row["statistic"] == statistic]
-            assert sum(sum(row["histogram"]) for row in mine) == n_terms  # type: ignore[misc, arg-type]
+            for documents in (("label", "no_label"), ("all",)):
+                some = [row["histogram"] for row in mine if row["documents"] in documents]
+                assert sum(map(sum, some)) == n_terms  # type: ignore[arg-type]
+
+
+def test_distributions_count_a_document_for_each_of_its_labels(tmp_path: Path) -> None:
+    paths = write_task_shards(tmp_path, "multi_label", n_documents=20, n_shards=1, n_layers=1, n_heads=2)
+    study = TermStudy(tmp_path, paths, TermsSettings(min_document_frequency=1)).measure()
+
+    n_terms: Counter[str] = Counter()
+    for row in read(study, "document_heads"):
+        labels: list[int] = row["labels"]  # type: ignore[assignment]
+        for label in [*(labels or ["no_label"]), "all"]:
+            n_terms[str(label)] += int(row["n_terms"])  # type: ignore[call-overload]
+    counted = {
+        str(row["documents"] if row["label"] is None else row["label"]): sum(row["histogram"])  # type: ignore[arg-type]
+        for row in read(study, "distributions")
+        if row["layer"] is None and row["statistic"] == "mean"
+    }
+    assert {name: n for name, n in counted.items() if n} == n_terms
+    assert len(n_terms) > 3
 
 
 def test_a_distribution_is_numpys_histogram(tmp_path: Path) -> None:

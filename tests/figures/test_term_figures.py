@@ -78,7 +78,8 @@ def test_captions_say_what_p_leaves_out(tmp_path: Path) -> None:
 
 
 def test_distributions_keep_their_counts(study: TermStudy, figures: dict[str, Drawing]) -> None:
-    counted = sum(sum(row["histogram"]) for row in study.rows("distributions") if row["layer"] is None)
+    rows = [row for row in study.rows("distributions") if row["layer"] is None and row["documents"] == "all"]
+    counted = sum(sum(row["histogram"]) for row in rows)
 
     for name in ("log_distributions-class", "log_distributions-layer"):
         columns = figures[name].columns
