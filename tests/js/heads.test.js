@@ -33,7 +33,7 @@ test("a metric of numbers runs over the whole ramp, and a missing one has no col
   assert.equal(words(null), "–");
   assert.deepEqual(
     legend.map(([, text]) => text),
-    ["-1.0", "1.0"],
+    ["−1.0", "1.0"],
   );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(0 0 0\), .*rgb\(255 0 0\)\)$/);
 });
@@ -62,7 +62,7 @@ test("values around 0 have a colour on each side, as strong as they are far from
   assert.equal(words(null), "–");
   assert.deepEqual(
     legend.map(([, text]) => text),
-    ["-0.40", "0.40"],
+    ["−0.40", "0.40"],
   );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(213, 94, 0\), .*rgb\(0, 114, 178\)\)$/);
 });

@@ -13,6 +13,7 @@ from site_rows import all_rows
 from synthetic_evidence import NO_GATES, write_evidence
 from synthetic_site import site_settings
 
+from attviz_pipeline import formats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
@@ -145,7 +146,7 @@ def test_pages_say_what_the_tables_hold(site: Path, inputs: SiteInputs) -> None:
     assert "Spearman's rank correlation of measured importance (16 documents) and gradient importance" in sentence
     of_first = words(site / links.head(0, 0))
     row = next(row for row in table(inputs) if (row["layer"], row["head"], row["grouping"]) == (0, 0, "all"))
-    assert f"the log probability of the predicted class changes by {row['change']:+.2f} nats" in of_first
+    assert f"the log probability of the predicted class changes by {formats.signed(row['change'])} nats" in of_first
     assert "Without it, the model is less sure of its prediction." in of_first
 
 

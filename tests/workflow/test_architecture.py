@@ -39,6 +39,7 @@ SHARED = {
     "devices",
     "errors",
     "faults",
+    "formats",
     "hub_files",
     "model_inputs",
     "provenance",

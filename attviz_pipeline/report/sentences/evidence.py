@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural, signed, significant
+from attviz_pipeline.formats import count, percent, plural, points, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -246,20 +246,16 @@ def _conclusion(row: Row, above: str, below: str) -> str:
 
 def _difference(row: Row, name: str) -> str:
     low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
-    sentence = f"{_points(row[name])} points"
+    sentence = f"{points(row[name])} points"
     if low is None or high is None:
         return sentence
     tested = "" if q is None else f", q = {significant(q, 1)}"
-    return f"{sentence} (95 % interval {_points(low)} to {_points(high)}{tested})"
+    return f"{sentence} (95 % interval {points(low)} to {points(high)}{tested})"
 
 
 def _falls(fall: float) -> str:
     size = f"{abs(fall) * 100:.1f} points"
     return f"rises by {size}" if fall < 0 and size != "0.0 points" else f"falls by {size}"
-
-
-def _points(share: float) -> str:
-    return signed(share * 100, 1)
 
 
 def _point(number: int) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.report.formats import percent, plural
+from attviz_pipeline.formats import percent, plural
 from attviz_pipeline.report.sentences import evidence as sentences
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import StudyView

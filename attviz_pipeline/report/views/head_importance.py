@@ -10,7 +10,7 @@ import numpy as np
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report.views.curve import TickView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT

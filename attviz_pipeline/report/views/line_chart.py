@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report.views.curve import TickView
 
 WIDTH, HEIGHT = 560, 220
