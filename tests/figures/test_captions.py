@@ -158,13 +158,13 @@ def test_titles_say_what_every_figure_shows() -> None:
 FACTS: dict[str, Any] = {
     "permuted": {"gold": "rows", "correct": "documents"},
     "families": [
-        {"grouping": by, "tests": tests, "floor_sets_q": floor, "n_tests": 3, "n_permutations": 99, "n_wanted": wanted}
-        for by, tests, floor, wanted in [
-            ("gold", "heads", True, None),
-            ("gold", "attention", False, None),
-            ("gold", "use", False, None),
-            ("correct", "attention", False, 1280),
-            ("correct", "use", False, 960),
+        {"grouping": by, "tests": tests, "floor_sets_q": floor, "n_tests": n, "n_permutations": 99, "n_wanted": wanted}
+        for by, tests, floor, n, wanted in [
+            ("gold", "heads", True, 6, None),
+            ("gold", "attention", False, 3, None),
+            ("gold", "use", False, 4, None),
+            ("correct", "attention", False, 3, 1280),
+            ("correct", "use", False, 4, 960),
         ]
     ],
     "not_compared": [
@@ -248,7 +248,7 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
     assert "2 of the 4 differences in use are beyond chance." in caption
     assert "1 of the 3 differences in self-attention is beyond chance." in caption
     assert "2 more are in the CSV" in caption
-    assert "permutation tests with up to 499 permutations" in caption
+    assert "permutation tests with up to 99 permutations" in caption
     class_terms._plot(shown)
 
 

@@ -27,6 +27,7 @@ from attviz_pipeline.report.views.head_importance import (
     HeadImportance,
     read_importance,
     scatters,
+    table_columns,
 )
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view
@@ -81,6 +82,23 @@ def test_heads_stand_in_the_order_of_need(importance: HeadImportance) -> None:
     changes = [view.change.value for view in importance.by_need()]
     assert len(changes) == 6
     assert changes == sorted(changes, key=lambda value: -math.inf if value is None else value)
+
+
+def test_the_table_is_sorted_and_filtered_by_what_it_shows(importance: HeadImportance, study: StudyView) -> None:
+    columns = table_columns(importance, study)
+    shown = [*importance.by_need(), *importance.layers]
+
+    assert [len(values) for values in columns.values()] == [len(shown)] * len(columns)
+    for i, view in enumerate(shown):
+        assert (columns["change"][i], columns["q"][i]) == (view.change.value, view.change.q)
+        assert (columns["gold_change"][i], columns["gold_q"][i]) == (view.gold_change.value, view.gold_change.q)
+        assert (columns["clear"][i], columns["flips"][i]) == (view.change.significant, view.n_flips)
+        head = columns["head"][i]
+        assert (None if head is None else study.head_of(head)) == view.head
+        for name in ("measured", "gradient"):
+            assert columns[name][i] == (None if head is None else importance.measures[name][head])
+    gateless = table_columns(replace(importance, measures={}), study)
+    assert {*gateless["measured"], *gateless["gradient"]} == {None}
 
 
 def test_a_head_is_compared_with_all(inputs: SiteInputs, importance: HeadImportance) -> None:

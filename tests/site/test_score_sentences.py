@@ -13,6 +13,7 @@ from synthetic_site import site_settings
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import Study
+from attviz_pipeline.formats import percent
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -214,7 +215,8 @@ def test_baseline_stands_on_the_pages_of_scores(inputs: SiteInputs, site: Path) 
     for page in (links.START, links.CLASSES, links.ABOUT):
         assert said in text_of(site, page), page
     row = next(row for row in found["per_class"] if row["precision_low"] is not None)
-    interval = f"{row['precision']:.3f} {row['precision_low']:.2f}\N{EN DASH}{row['precision_high']:.2f}"
+    value, low, high = (percent(row[f"precision{end}"]) for end in ("", "_low", "_high"))
+    interval = f"{value} {low} to {high}"
     assert interval in text_of(site, links.CLASSES)
 
 

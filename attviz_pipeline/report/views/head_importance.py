@@ -213,6 +213,34 @@ def _mean(row: dict[str, Any], name: str) -> MeanView:
     return MeanView(row[name], row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_q"])
 
 
+def table_columns(importance: HeadImportance, study: StudyView) -> dict[str, list[Any]]:
+    """Put together what the table of heads and layers is sorted and filtered by, column by column.
+
+    Returns:
+        One value per row of the table, heads before layers, None where there is none: `head` (its row number), `change`
+        and `gold_change` (nats) with their `q` and `gold_q`, `clear` (q of the change is below the level), `flips`, and
+        the importances `measured` and `gradient`.
+    """
+    rows = [*importance.by_need(), *importance.layers]
+    heads = [None if row.head is None else row.layer * study.n_heads + row.head.head for row in rows]
+
+    def measure(name: str) -> list[float | None]:
+        values = importance.measures.get(name)
+        return [None if values is None or head is None else values[head] for head in heads]
+
+    return {
+        "head": heads,
+        "change": [row.change.value for row in rows],
+        "q": [row.change.q for row in rows],
+        "clear": [row.change.significant for row in rows],
+        "gold_change": [row.gold_change.value for row in rows],
+        "gold_q": [row.gold_change.q for row in rows],
+        "flips": [row.n_flips for row in rows],
+        "measured": measure("measured"),
+        "gradient": measure("gradient"),
+    }
+
+
 def scatters(importance: HeadImportance, study: StudyView) -> list[ScatterView]:
     """Draw measured importance against the other measures, where there are both."""
     drawn = []

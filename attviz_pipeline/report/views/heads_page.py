@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attviz_pipeline.report.views.head import HeadEvidence
-from attviz_pipeline.report.views.head_importance import HeadImportance, ScatterView, scatters
+from attviz_pipeline.report.views.head_importance import HeadImportance, ScatterView, scatters, table_columns
 from attviz_pipeline.report.views.head_map import LikenessView, likeness_view
 from attviz_pipeline.report.views.head_metrics import MetricView
 from attviz_pipeline.report.views.heads import HeadsView, heads_view
@@ -28,6 +28,7 @@ class HeadsPageView:
 def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
     """Put together the page of all heads."""
     likeness = [likeness_view(measure, study) for measure in evidence.likeness]
+    shows_importance = evidence.importance is not None and bool(evidence.importance.heads)
     groups = list(dict.fromkeys(metric.group for metric in evidence.metrics))
     return HeadsPageView(
         grid=heads_view(evidence.heads, evidence.relative, evidence.evenness, study),
@@ -42,5 +43,6 @@ def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
             "metrics": [metric.content() for metric in evidence.metrics],
             "likeness": {measure.measure: measure.matrix for measure in likeness},
             "mean_maps": payload_of(evidence.mean_maps),
-        },
+        }
+        | ({"importance": table_columns(evidence.importance, study)} if shows_importance else {}),
     )
