@@ -1,6 +1,6 @@
 """What a site claims where nothing is to be found: the default study with permuted labels, in each page's plain text.
 
-    python benchmarks/shuffled_labels.py --folder /somewhere --seeds 1 2 3
+    python benchmarks/shuffled_labels.py --folder /somewhere --seeds 1 2 3 [--sample 20]
 
 Every study takes minutes. Labels are dealt out to the texts at random, so no text, head or word can belong to a gold
 class. Prints how many tests of each table have q < 0.05. Writes the text of each page into FOLDER/seed-N/text: read it.
@@ -23,6 +23,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("*.html", "class/*.html", "head/*.html", "doc/*.html")
+NAME = "shuffled"
+SAMPLES = ("max_documents", "leave_one_out_documents", "ablation_documents", "cumulative_documents")
 UNREAD = ("script", "style", "template", "svg")
 INLINE = ("a", "abbr", "b", "bdi", "code", "em", "i", "kbd", "small", "span", "strong", "sub", "sup")
 
@@ -59,17 +61,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the studies go")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="one study each (default: 1 2 3)")
     parser.add_argument("--cores", default="all", help="cores of the workflow (default: all)")
+    parser.add_argument("--sample", type=int, help="documents of each sample of the evidence; 0: no evidence")
+    parser.add_argument("--classifier", type=Path, help="folder of a fine-tuned one, to save the training")
     options = parser.parse_args()
     for seed in options.seeds:
         folder = options.folder.resolve() / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        results = run_study(folder, seed, options.cores)
+        results = run_study(folder, study_of(options, folder, seed), options.cores)
         print(f"## Seed {seed}\n\n{counts(results)}\n")
         write_texts(results / "site", folder / "text")
 
 
-def run_study(folder: Path, seed: int, cores: str) -> Path:
-    """Permute the labels of the bundled corpus, run the default study on it with evidence, and return its results."""
+def study_of(options: argparse.Namespace, folder: Path, seed: int) -> Path:
+    """Permute the labels of the bundled corpus, and write the default study of it, with evidence."""
     with (ROOT / "examples" / "news.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     labels = [row["label"] for row in rows]
@@ -79,13 +83,22 @@ def run_study(folder: Path, seed: int, cores: str) -> Path:
         writer.writeheader()
         writer.writerows(row | {"label": label} for row, label in zip(rows, labels, strict=True))
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    study["name"] = "shuffled"
+    study["name"] = NAME
     study["dataset"]["source"] = str(folder / "news.csv")
-    study["evidence"] = {"enabled": True}
+    sizes = {} if options.sample is None else dict.fromkeys(SAMPLES, options.sample)
+    study["evidence"] = {"enabled": False} if options.sample == 0 else {"enabled": True, **sizes}
+    if options.classifier:
+        study["model"] = {"source": str(options.classifier.resolve()), "mode": "load", "max_tokens": 256}
+        study.pop("training", None)
     (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
+    return folder / "study.yaml"
+
+
+def run_study(folder: Path, study: Path, cores: str) -> Path:
+    """Run a study, and return its results."""
     run = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    subprocess.run([*run, "--cores", cores, "--configfile", folder / "study.yaml", "--quiet", "rules"], check=True)  # noqa: S603
-    return folder / "results" / "shuffled"
+    subprocess.run([*run, "--cores", cores, "--configfile", study, "--quiet", "rules"], check=True)  # noqa: S603
+    return folder / "results" / NAME
 
 
 def counts(results: Path) -> str:
