@@ -4,7 +4,8 @@
 
 Every study takes minutes. Labels are dealt out to the texts at random, so no text, head or word can belong to a gold
 class. Prints how many tests of each table have q < 0.05. Writes the text of each page into FOLDER/seed-N/text: read it.
-Predictions still follow from the texts, so differences between predicted classes can be real.
+Predictions still follow from the texts, so differences between predicted classes can be real, and so can what does not
+depend on labels: similar heads, words with much self-attention, heads that the prediction needs.
 """
 
 # ruff: noqa: INP001, T201 - a script that prints
@@ -22,7 +23,6 @@ import pyarrow.parquet as pq
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("*.html", "class/*.html", "head/*.html", "doc/*.html")
 NAME = "shuffled"
 SAMPLES = ("max_documents", "leave_one_out_documents", "ablation_documents", "cumulative_documents")
 UNREAD = ("script", "style", "template", "svg")
@@ -104,9 +104,9 @@ def run_study(folder: Path, study: Path, cores: str) -> Path:
 def counts(results: Path) -> str:
     """Return a table: how many q of each column of each table are below 0.05, and the smallest."""
     lines = ["| table | column | tests | q < 0.05 | smallest q |", "|---|---|---|---|---|"]
-    for path in sorted(results.glob("**/*.parquet")):
+    for path in sorted([*results.glob("statistics/*.parquet"), *results.glob("evidence/*.parquet")]):
         for name in pq.read_schema(path).names:
-            if name == "q" or name.startswith("q_"):
+            if name == "q" or name.endswith("_q"):
                 values = pq.read_table(path, columns=[name])[name].drop_null()
                 found = pc.sum(pc.less(values, 0.05)).as_py() or 0
                 smallest = f"{pc.min(values).as_py():.2g}" if len(values) else "-"
@@ -116,11 +116,10 @@ def counts(results: Path) -> str:
 
 def write_texts(site: Path, folder: Path) -> None:
     """Write each page's text."""
-    for pattern in PAGES:
-        for page in sorted(site.glob(pattern)):
-            target = (folder / page.relative_to(site)).with_suffix(".txt")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(f"{PlainText(page)}\n", encoding="utf-8")
+    for page in sorted(site.glob("**/*.html")):
+        target = (folder / page.relative_to(site)).with_suffix(".txt")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(f"{PlainText(page)}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

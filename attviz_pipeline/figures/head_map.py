@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
-from attviz_pipeline.formats import head_name
+from attviz_pipeline.formats import MINUS, head_name
 
 KIND = "head_map"
 NAME_SIZE = 5
@@ -34,7 +34,7 @@ def draw_head_maps(inputs: Inputs) -> Iterator[Drawing]:
 
 def _caption(likeness: Likeness) -> str:
     stress = likeness.facts["groups"]["stress"]
-    what = "1 - area" if likeness.measure.high_is_similar else "the distances"
+    what = f"1 {MINUS} area" if likeness.measure.high_is_similar else "the distances"
     # Kruskal 1964 calls a fifth poor.
     warning = ", so it is only a rough guide" if stress > 0.2 else ""
     has_groups = likeness.facts["groups"]["outcome"] == "found"

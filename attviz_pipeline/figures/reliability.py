@@ -89,7 +89,7 @@ def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
 
 
 def _caption(scores: Mapping[str, Any]) -> str:
-    chance = scores["ece_of_a_calibrated_model"]["equal_width"]["quantile_95"]
+    width, mass = (scores["ece_of_a_calibrated_model"][name]["quantile_95"] for name in ("equal_width", "equal_mass"))
     by_chance = scores["overconfidence_of_a_calibrated_model"]
     return (
         "Accuracy by confidence; below the dashed line the classifier is overconfident. Dots: bins of equal width; "
@@ -97,7 +97,7 @@ def _caption(scores: Mapping[str, Any]) -> str:
         "bars: documents per bin of equal width, on a logarithmic scale. Expected calibration error (ECE) "
         f"{_size(scores['ece_equal_width']['value'])} with bins of equal width and "
         f"{_size(scores['ece_equal_mass']['value'])} of equal mass, without intervals, since resampling inflates it; "
-        f"for a calibrated model with the same confidences, ECE with equal width is below {_size(chance)} in 95 % of "
+        f"for a calibrated model with the same confidences, they are below {_size(width)} and {_size(mass)} in 95 % of "
         f"simulations. Mean confidence minus accuracy, points: {interval(scores['overconfidence'], points)}; for a "
         f"calibrated model between {points(by_chance['low'])} and {points(by_chance['high'])} in 95 % of simulations."
     )

@@ -96,6 +96,22 @@ def test_the_reliability_diagram_counts_its_bins() -> None:
     assert "confidence 80 % to 100 % with 7 documents, mean confidence 90 %, accuracy 100 %" in sentence
 
 
+def test_both_calibration_errors_stand_beside_those_of_a_calibrated_model() -> None:
+    scores = {
+        "ece_equal_width": {"value": 0.016},
+        "ece_equal_mass": {"value": 0.1},
+        "ece_of_a_calibrated_model": {"equal_width": {"quantile_95": 0.072}, "equal_mass": {"quantile_95": 0.11}},
+        "overconfidence": {"value": 0.016, "low": -0.062, "high": 0.075},
+        "overconfidence_of_a_calibrated_model": {"low": -0.072, "high": 0.072},
+    }
+
+    sentence = reliability._caption(scores)
+
+    assert "1.6 points with bins of equal width and 10.0 points of equal mass" in sentence
+    assert "with the same confidences, they are below 7.2 points and 11.0 points in 95 % of simulations." in sentence
+    assert "points: +1.6 (95 % interval −6.2 to +7.5); for a calibrated model between −7.2 and +7.2 in 95 %" in sentence
+
+
 def test_what_lies_below_the_axis_is_given_where_something_does() -> None:
     assert not distributions._not_shown(0)
     assert "less than 0.1 % of a curve" in distributions._not_shown(1e-5)
