@@ -19,7 +19,7 @@ KIND = "head_likeness"
 MOST_HEADS_WITH_NAMES = 36
 LARGEST_CELL_INCHES = 0.4
 # Inches: margin, strip of layers, names of heads, dendrogram, colour bars with their labels.
-EDGE, STRIP, NAMES, DENDROGRAM, BARS = 0.06, 0.1, 0.24, 0.5, 0.44
+EDGE, STRIP, NAMES, DENDROGRAM, BARS = 0.06, 0.1, 0.34, 0.5, 0.44
 # Left, bottom, width and height in inches.
 VALUE_BAR, CHANCE_BAR, LAYER_BAR = (0.06, 0.31, 1.45, 0.07), (1.85, 0.31, 0.25, 0.07), (2.4, 0.31, 1.0, 0.07)
 
