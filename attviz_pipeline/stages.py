@@ -194,6 +194,13 @@ class RankHeads(Section):
     assessment: AssessmentSettings
 
 
+class CompareTerms(Section):
+    """Settings of the stage `compare_terms`."""
+
+    seed: int
+    terms: TermsSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -587,6 +594,18 @@ STAGES: Mapping[str, Stage] = {
                 file("heads", "statistics per head"),
             ),
             writes=(file("head_importance", "importance of heads"),),
+        ),
+        Stage(
+            "compare_terms",
+            "Compare how far the predicted class depends on each word and on random words of the same documents.",
+            "evidence",
+            CompareTerms,
+            reads=(
+                _ATTENTION,
+                file("gradients", "gradients of the sample"),
+                file("leave_one_out", "changes of the probabilities"),
+            ),
+            writes=(file("term_evidence", "terms on which the prediction depends"),),
         ),
         Stage(
             "draw_figures",
