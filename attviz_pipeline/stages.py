@@ -643,7 +643,10 @@ STAGES: Mapping[str, Stage] = {
             "Export attention in the formats of other tools that `export.formats` names.",
             "export",
             ExportAttention,
-            reads=(_ATTENTION,),
+            reads=(
+                _ATTENTION,
+                Argument("evidence", "evidence per token: gradients, leave_one_out", optional=2),
+            ),
             writes=(file("export", "folder of the exports"),),
         ),
         Stage(
