@@ -234,4 +234,4 @@ def _group_rows(random: RandomTerms, members: NDArray[np.bool_], least: int, gro
         row |= {
             f"shrunken_difference{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)
         }
-    return sorted(rows, key=lambda row: (-row["shrunken_difference"], row["term"]))
+    return sorted(rows, key=lambda row: (-row["shrunken_difference"], row["p"], row["term"]))

@@ -12,6 +12,7 @@ from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import evidence_schemas, files, term_schemas
 from attviz_pipeline.report import links
+from attviz_pipeline.report.formats import signed
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import term_evidence as sentences
@@ -118,13 +119,9 @@ def test_the_overlap_with_attention_stands_beside_that_of_random_words() -> None
 
 def test_tables_are_named_and_explained() -> None:
     view = measure(row())
-    assert sentences.rows_of(view) == "The 2 of 43 words whose fall if masked exceeds that of random words most"
-    assert (
-        sentences.rows_of(replace(view, n_terms=2))
-        == "All 2 words, by how far their fall if masked exceeds that of random words"
-    )
+    assert sentences.rows_of(view) == "2 of 43 words, the largest difference from random words first"
+    assert sentences.rows_of(replace(view, n_terms=2)) == "All 2 words, the largest difference from random words first"
     assert sentences.rows_of(replace(view, n_terms=1, rows=[row()])) == "The only word"
-    assert "gradient x input" in sentences.rows_of(replace(view, measure="gradient_x_input"))
     assert "Pieces of a word are masked one by one, and added." in sentences.columns(view)
     assert "Pieces" not in sentences.columns(replace(view, noun="token"))
     assert "in nats" in sentences.columns(replace(view, measure="gradient_x_input"))
@@ -132,8 +129,8 @@ def test_tables_are_named_and_explained() -> None:
         "Words masked",
         "Gradient x input",
     ]
-    assert sentences.value(-0.0213, view) == "-2.1"
-    assert sentences.value(-0.0213, replace(view, measure="gradient_x_input")) == "-0.021"
+    assert sentences.value(-0.0213, view) == signed(-2.1, 1)
+    assert sentences.value(-0.0213, replace(view, measure="gradient_x_input")) == signed(-0.0213, 3)
 
 
 @pytest.fixture(scope="module")

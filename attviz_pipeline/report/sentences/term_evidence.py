@@ -54,16 +54,10 @@ def title(view: TermMeasureView) -> str:
 
 def rows_of(view: TermMeasureView) -> str:
     """Name a table of words so that the name holds for each of its rows."""
-    shown = len(view.rows)
-    what = f"fall if {REMOVAL[view.removal]}" if view.in_points else "gradient x input"
-    random = f"that of random {view.noun}s"
-    if shown < view.n_terms:
-        return f"The {count(shown)} of {count(view.n_terms)} {view.noun}s whose {what} exceeds {random} most"
-    return (
-        f"All {count(shown)} {view.noun}s, by how far their {what} exceeds {random}"
-        if shown > 1
-        else f"The only {view.noun}"
-    )
+    shown = count(len(view.rows))
+    some = f"{shown} of {count(view.n_terms)}" if len(view.rows) < view.n_terms else f"All {shown}"
+    order = f"{view.noun}s, the largest difference from random {view.noun}s first"
+    return f"{some} {order}" if view.n_terms > 1 else f"The only {view.noun}"
 
 
 def columns(view: TermMeasureView) -> str:
