@@ -333,7 +333,8 @@ TERM_EVIDENCE = Schema(
     "compare_terms",
     "One row per measure, grouping, group and term that is in enough of the group's measured documents, by "
     "`shrunken_difference`, descending, then by `p`. A document's value is the mean over the occurrences of the term, "
-    "that of an occurrence the sum over its tokens. Facts: `level` of the terms; `label_names`; `removal`: mask, delete or hide; "
+    "that of an occurrence the sum over its tokens. Facts: `level` of the terms; `label_names`; `removal`: mask, "
+    "delete or hide; "
     "`measures`: of each measure `n_documents`, those that were measured, `n_predicted`, the same by predicted class, "
     "`min_document_frequency`, in how many of a group's documents a term must be; `n_draws`: most random draws of a "
     "test; `seed`",

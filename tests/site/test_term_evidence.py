@@ -126,7 +126,7 @@ def test_tables_are_named_and_explained() -> None:
     assert "Pieces" not in sentences.columns(replace(view, noun="token"))
     assert "in nats" in sentences.columns(replace(view, measure="gradient_x_input"))
     assert [sentences.title(one) for one in (view, replace(view, measure="gradient_x_input"))] == [
-        "Words masked",
+        "Masked one by one",
         "Gradient x input",
     ]
     assert sentences.value(-0.0213, view) == signed(-2.1, 1)

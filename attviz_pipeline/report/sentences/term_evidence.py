@@ -49,7 +49,7 @@ def most_attended(view: TermMeasureView) -> str:
 
 def title(view: TermMeasureView) -> str:
     """Name a measure."""
-    return f"{view.noun.capitalize()}s {REMOVAL[view.removal]}" if view.in_points else "Gradient x input"
+    return f"{REMOVAL[view.removal].capitalize()} one by one" if view.in_points else "Gradient x input"
 
 
 def rows_of(view: TermMeasureView) -> str:
