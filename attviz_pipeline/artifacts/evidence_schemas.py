@@ -332,7 +332,7 @@ TERM_EVIDENCE = Schema(
     1,
     "compare_terms",
     "One row per measure, grouping, group and term that is in enough of the group's measured documents, by "
-    "`shrunken_difference`, descending, then by `p`. A document's value is the mean over the occurrences of the term, "
+    "`shrunken_rank`, descending, then by `p`. A document's value is the mean over the occurrences of the term, "
     "that of an occurrence the sum over its tokens. Facts: `level` of the terms; `label_names`; `removal`: mask, "
     "delete or hide; "
     "`measures`: of each measure `n_documents`, those that were measured, `n_predicted`, the same by predicted class, "
@@ -353,18 +353,22 @@ TERM_EVIDENCE = Schema(
             *_COUNTS,
             *_mean("mean", "Mean over documents with the term"),
             column("floor", pa.float64(), "Mean over the same documents of the mean over all terms in each"),
-            *_mean("difference", "Mean over the same documents of the value minus that floor"),
-            column(
-                "shrunken_difference",
-                pa.float64(),
-                "`difference`, drawn towards the mean of all terms of the group: more where documents are few",
+            *_mean(
+                "rank",
+                "Mean over the same documents of the share of the document's terms that the term exceeds, 0..1; 0.5 "
+                "for random terms",
             ),
-            column("shrunken_difference_low", pa.float64(), "Lower bound of its 95 % posterior interval"),
-            column("shrunken_difference_high", pa.float64(), "Upper bound of the same"),
+            column(
+                "shrunken_rank",
+                pa.float64(),
+                "`rank`, drawn towards the mean of all terms of the group: more where documents are few",
+            ),
+            column("shrunken_rank_low", pa.float64(), "Lower bound of its 95 % posterior interval"),
+            column("shrunken_rank_high", pa.float64(), "Upper bound of the same"),
             column(
                 "p",
                 pa.float64(),
-                "One-sided: as many random occurrences of terms of the same documents have a mean as high",
+                "One-sided: as many random occurrences of terms of the same documents have a mean rank as high",
             ),
             column("q", pa.float64(), "Benjamini-Hochberg q over all terms and groups of the measure and grouping"),
         ]

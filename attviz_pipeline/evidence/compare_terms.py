@@ -195,16 +195,16 @@ def term_rows(documents: Sequence[DocumentTerms], label_names: Sequence[str], le
 
 
 def _group_rows(random: RandomTerms, members: NDArray[np.bool_], least: int, group: Row) -> list[Row]:
-    """Describe the terms of one group of documents, the largest shrunken difference first."""
-    rows, differences = [], []
+    """Describe the terms of one group of documents, the highest shrunken rank first."""
+    rows, ranks = [], []
     for term, pairs in random.pairs.items():
         inside = pairs.within(members)
         if len(inside.document) < least:
             continue
         sources = [random.documents[document].source_id for document in inside.document]
         floors = random.floors[inside.document]
-        mean, difference = mean_of(inside.means, sources), mean_of(inside.means - floors, sources)
-        differences.append(inside.means - floors)
+        mean, rank = mean_of(inside.means, sources), mean_of(inside.ranks, sources)
+        ranks.append(inside.ranks)
         rows.append(
             {
                 **group,
@@ -216,22 +216,20 @@ def _group_rows(random: RandomTerms, members: NDArray[np.bool_], least: int, gro
                 "mean_low": mean.low,
                 "mean_high": mean.high,
                 "floor": float(floors.mean()),
-                "difference": difference.value,
-                "difference_low": difference.low,
-                "difference_high": difference.high,
+                "rank": rank.value,
+                "rank_low": rank.low,
+                "rank_high": rank.high,
                 "p": random.p(term, inside),
             }
         )
-    sizes = np.array([len(values) for values in differences], np.int64)
+    sizes = np.array([len(values) for values in ranks], np.int64)
     shrunken = shrink(
-        np.array([values.mean() for values in differences], np.float64),
-        np.array([values.var() / len(values) for values in differences], np.float64),
+        np.array([values.mean() for values in ranks], np.float64),
+        np.array([values.var() / len(values) for values in ranks], np.float64),
         1 / sizes,
         sizes,
     )
     low, high = shrunken.interval()
     for row, *values in zip(rows, shrunken.means, low, high, strict=True):
-        row |= {
-            f"shrunken_difference{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)
-        }
-    return sorted(rows, key=lambda row: (-row["shrunken_difference"], row["p"], row["term"]))
+        row |= {f"shrunken_rank{end}": float(value) for end, value in zip(("", "_low", "_high"), values, strict=True)}
+    return sorted(rows, key=lambda row: (-row["shrunken_rank"], row["p"], row["term"]))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -37,11 +38,13 @@ class Pairs(NamedTuple):
     """Occurrences in it, [pair]."""
     means: Floats
     """Mean over these occurrences, [pair]."""
+    ranks: Floats
+    """Mean over these occurrences of the rank among all terms of the document, 0..1, [pair]."""
 
     def within(self, members: NDArray[np.bool_]) -> "Pairs":
         """Keep the documents of a group, [document]."""
         inside = members[self.document]
-        return Pairs(self.document[inside], self.n_occurrences[inside], self.means[inside])
+        return Pairs(self.document[inside], self.n_occurrences[inside], self.means[inside], self.ranks[inside])
 
 
 class RandomTerms:
@@ -61,26 +64,27 @@ class RandomTerms:
         self.documents, self._seed = documents, seed
         self._sizes = np.array([len(document.values) for document in documents], np.int64)
         self._starts = np.cumsum(self._sizes) - self._sizes
-        self._values = np.concatenate([np.empty(0), *(document.values for document in documents)])
+        self._ranks = np.concatenate([np.empty(0), *(ranks_of(document.values) for document in documents)])
         self.floors = np.array([document.values.mean() if len(document.values) else np.nan for document in documents])
         self.pairs = self._gather()
 
     def _gather(self) -> dict[str, Pairs]:
-        found: dict[str, dict[int, list[float]]] = {}
+        found: dict[str, dict[int, list[tuple[float, float]]]] = {}
         for number, document in enumerate(self.documents):
-            for term, value in zip(document.terms, document.values.tolist(), strict=True):
-                found.setdefault(term, {}).setdefault(number, []).append(value)
+            ranks = self._ranks[self._starts[number] :][: self._sizes[number]]
+            for term, *pair in zip(document.terms, document.values.tolist(), ranks.tolist(), strict=True):
+                found.setdefault(term, {}).setdefault(number, []).append((pair[0], pair[1]))
         return {
             term: Pairs(
                 np.array(list(of_term), np.intp),
                 np.array([len(values) for values in of_term.values()], np.int64),
-                np.array([float(np.mean(values)) for values in of_term.values()]),
+                *np.array([np.mean(values, axis=0) for values in of_term.values()]).T,
             )
             for term, of_term in sorted(found.items())
         }
 
     def p(self, term: str, pairs: Pairs) -> float:
-        """Return the one-sided p of a term: random occurrences of terms have a mean that is as high.
+        """Return the one-sided p of a term: random occurrences of terms have a mean rank that is as high.
 
         In each document, as many occurrences are drawn as the term has, with replacement and the term's own among them.
 
@@ -92,7 +96,7 @@ class RandomTerms:
         after enough draws that are as high).
         """
         random = np.random.default_rng([self._seed, zlib.crc32(term.encode("utf-8", "surrogatepass"))])
-        observed = pairs.means.mean()
+        observed = pairs.ranks.mean()
         least = observed - TOLERANCE * max(1.0, abs(observed))
         n_high = n_drawn = 0
         while n_high < ENOUGH and n_drawn < MOST_DRAWS:
@@ -102,12 +106,23 @@ class RandomTerms:
         return (n_high + 1) / (n_drawn + 1)
 
     def _draw(self, pairs: Pairs, n_draws: int, random: np.random.Generator) -> Floats:
-        """Return means over documents of random occurrences, [draw]."""
+        """Return mean ranks over documents of random occurrences, [draw]."""
         sums = np.zeros((len(pairs.document), n_draws))
         for number in range(int(pairs.n_occurrences.max())):
             more = pairs.n_occurrences > number
             document = pairs.document[more]
             places = (random.random((len(document), n_draws)) * self._sizes[document, None]).astype(np.int64)
-            sums[more] += self._values[self._starts[document, None] + places]
+            sums[more] += self._ranks[self._starts[document, None] + places]
         means: Floats = (sums / pairs.n_occurrences[:, None]).mean(axis=0)
         return means
+
+
+def ranks_of(values: Floats) -> Floats:
+    """Return the share of values that each exceeds, half of itself and of equal ones included; their mean is 0.5.
+
+    Documents differ much in how far any word changes the prediction. Ranks within a document do not.
+    """
+    if not len(values):
+        return values
+    ranks: Floats = (stats.rankdata(values) - 0.5) / len(values)
+    return ranks

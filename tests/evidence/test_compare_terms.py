@@ -16,7 +16,7 @@ from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files
 from attviz_pipeline.config.settings import TermsSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.evidence.compare_terms import compare_terms, term_rows
-from attviz_pipeline.evidence.random_terms import ENOUGH, MOST_DRAWS, DocumentTerms, RandomTerms
+from attviz_pipeline.evidence.random_terms import ENOUGH, MOST_DRAWS, DocumentTerms, RandomTerms, ranks_of
 from attviz_pipeline.stages import CompareTerms
 
 Row = dict[str, Any]
@@ -131,7 +131,6 @@ def test_the_floor_is_the_mean_word_of_the_same_documents(study: Study, rows: li
         of_words = {word: study.of_word(number, word, study.slopes[number]) for word in words}
         floors.append(np.mean([value for found in of_words.values() for value in found]))
     assert row["floor"] == pytest.approx(np.mean(floors), abs=1e-6)
-    assert row["difference"] == pytest.approx(row["mean"] - row["floor"])
     # A word of several pieces has one value.
     assert len(study.of_word(3, "unbelievably", study.slopes[3])) == 1
 
@@ -204,15 +203,11 @@ def test_a_planted_word_is_found_and_no_other() -> None:
 
     assert [row["term"] for row in rows if row["q"] < 0.05] == ["goal"]
     assert rows[0]["term"] == "goal"
-    assert [row["shrunken_difference"] for row in rows] == sorted(
-        (row["shrunken_difference"] for row in rows), reverse=True
-    )
-    assert all(
-        row["shrunken_difference_low"] <= row["shrunken_difference"] <= row["shrunken_difference_high"] for row in rows
-    )
+    assert [row["shrunken_rank"] for row in rows] == sorted((row["shrunken_rank"] for row in rows), reverse=True)
+    assert all(row["shrunken_rank_low"] <= row["shrunken_rank"] <= row["shrunken_rank_high"] for row in rows)
     # Few documents are drawn towards the others.
-    rare = min(rows[1:], key=lambda row: (row["n_documents"], -row["difference"]))
-    assert abs(rare["shrunken_difference"]) < abs(rare["difference"])
+    rare = min(rows[1:], key=lambda row: (row["n_documents"], -row["rank"]))
+    assert abs(rare["shrunken_rank"] - 0.5) < abs(rare["rank"] - 0.5)
 
 
 def test_q_is_adjusted_over_terms_and_groups() -> None:
@@ -240,6 +235,19 @@ def test_p_is_exact_where_it_can_be_counted() -> None:
     p = {term: random.p(term, pairs) for term, pairs in random.pairs.items()}
 
     assert_allclose([p[term] for term in "abcd"], [0.25, 0.5, 0.75, 1.0], atol=0.06)
+
+
+def test_ranks_are_within_a_document() -> None:
+    documents = [
+        DocumentTerms("s0", 0, ["a", "b", "c", "a"], np.array([4.0, 3.0, 2.0, 1.0])),
+        DocumentTerms("s1", 0, ["a", "b"], np.array([0.002, 0.001])),
+    ]
+
+    pairs = RandomTerms(documents, seed=1).pairs
+
+    assert_allclose(pairs["a"].ranks, [(0.875 + 0.125) / 2, 0.75])
+    assert_allclose(pairs["b"].ranks, [0.625, 0.25])
+    assert_allclose(ranks_of(np.array([1.0, 1.0, 1.0])), 0.5)
 
 
 def test_p_depends_on_seed_and_term_only_and_has_a_smallest_value() -> None:

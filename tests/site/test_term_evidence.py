@@ -27,7 +27,7 @@ def row(term: str = "goal", **others: Any) -> TermRowView:  # noqa: ANN401 - any
         "low": 0.031,
         "high": 0.215,
         "floor": 0.008,
-        "shrunken": 0.08,
+        "rank": 0.93,
         "q": 0.01,
         "attended": Attended(7, 1.8),
     }
@@ -54,27 +54,31 @@ def measure(*found: TermRowView, **others: Any) -> TermMeasureView:  # noqa: ANN
 def test_words_that_were_found_stand_beside_random_ones_and_their_support() -> None:
     assert words(sentences.dependence(measure(row(), row("bank"), row("film")))) == (
         "Of the 43 words in at least 3 of 50 documents in which tokens were masked one by one, 3 lower the probability "
-        "of the predicted class more than random words of the same documents if masked (permutation test, q < 0.05). "
-        "The largest difference after shrinkage is that of goal: mean fall +12.3 points over 5 documents (95 % "
-        "interval +3.1 to +21.5; random words +0.8)."
+        "of the predicted class more than random words of the same documents if masked (permutation test of ranks, "
+        "q < 0.05). The highest rank is that of goal, above 93 % of the words in the same documents on average: mean "
+        "fall +12.3 points over 5 documents (95 % interval +3.1 to +21.5; random words +0.8)."
     )
     assert words(sentences.dependence(measure(row(), measure="gradient_x_input", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport with gradients, 1 has more gradient x input "
-        "for sport than random words of the same documents (permutation test, q < 0.05). It is goal: mean +0.123 nats "
+        "for sport than random words of the same documents (permutation test of ranks, q < 0.05). It is goal, above "
+        "93 % of the words in the same documents on average: mean +0.123 nats "
         "over 5 documents (95 % interval +0.031 to +0.215; random words +0.008)."
     )
 
 
 def test_no_interval_is_said_where_there_is_none() -> None:
     sentence = words(sentences.dependence(measure(row(low=None, high=None))))
-    assert sentence.endswith("It is goal: mean fall +12.3 points over 5 documents (random words +0.8).")
+    assert sentence.endswith(
+        "It is goal, above 93 % of the words in the same documents on average: mean fall +12.3 points over 5 "
+        "documents (random words +0.8)."
+    )
 
 
 def test_nothing_found_is_another_sentence() -> None:
     assert words(sentences.dependence(measure(removal="delete", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport in which tokens were deleted one by one, "
         "none lowers the probability of sport more than random words of the same documents if deleted (permutation "
-        "test, q < 0.05)."
+        "test of ranks, q < 0.05)."
     )
     assert "none has more gradient x input for the predicted class" in words(
         sentences.dependence(measure(measure="gradient_x_input"))
@@ -119,8 +123,8 @@ def test_the_overlap_with_attention_stands_beside_that_of_random_words() -> None
 
 def test_tables_are_named_and_explained() -> None:
     view = measure(row())
-    assert sentences.rows_of(view) == "2 of 43 words, the largest difference from random words first"
-    assert sentences.rows_of(replace(view, n_terms=2)) == "All 2 words, the largest difference from random words first"
+    assert sentences.rows_of(view) == "2 of 43 words, the highest rank first"
+    assert sentences.rows_of(replace(view, n_terms=2)) == "All 2 words, the highest rank first"
     assert sentences.rows_of(replace(view, n_terms=1, rows=[row()])) == "The only word"
     assert "Pieces of a word are masked one by one, and added." in sentences.columns(view)
     assert "Pieces" not in sentences.columns(replace(view, noun="token"))

@@ -14,7 +14,7 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
 from attviz_pipeline.significance import SIGNIFICANT
 
-TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 
 
 def not_measured(study: StudyView) -> str:
@@ -56,7 +56,7 @@ def rows_of(view: TermMeasureView) -> str:
     """Name a table of words so that the name holds for each of its rows."""
     shown = count(len(view.rows))
     some = f"{shown} of {count(view.n_terms)}" if len(view.rows) < view.n_terms else f"All {shown}"
-    order = f"{view.noun}s, the largest difference from random {view.noun}s first"
+    order = f"{view.noun}s, the highest rank first"
     return f"{some} {order}" if view.n_terms > 1 else f"The only {view.noun}"
 
 
@@ -75,8 +75,9 @@ def columns(view: TermMeasureView) -> str:
         )
         pieces = "" if view.noun == "token" else " Pieces of a word are added."
     return (
-        f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Difference: from random, "
-        f"drawn towards the mean of all {view.noun}s where documents are few. Grey: q\u00a0\u2265\u00a0{SIGNIFICANT:g}."
+        f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Rank: share of the "
+        f"{view.noun}s of the same document that it exceeds, 50 % for random ones; mean over documents, drawn towards "
+        f"the mean of all {view.noun}s where documents are few. Grey: q\u00a0\u2265\u00a0{SIGNIFICANT:g}."
     )
 
 
@@ -120,11 +121,15 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
     of, n = Markup("Of the {} {}").format(plural(view.n_terms, view.noun), support), len(view.found)
     if not n:
         return Markup("{}, none {} {}.").format(of, verb[1], more)
-    lead = "It is" if n == 1 else "The largest difference after shrinkage is that of"
+    lead = "It is" if n == 1 else "The highest rank is that of"
     first = view.found[0]
-    strongest = Markup("{} {}: {} over {} ({}random {}s {}).").format(
+    strongest = Markup(
+        "{} {}, above {} of the {}s in the same documents on average: {} over {} ({}random {}s {})."
+    ).format(
         lead,
         token(first.term),
+        percent(first.rank),
+        view.noun,
         mean.format(value(first.mean, view)),
         plural(first.n_documents, "document"),
         _interval(first, view),

@@ -34,7 +34,7 @@ class TermRowView:
         low: Lower 95 % bound of the mean; None with one input row.
         high: Upper bound.
         floor: The same of a random term of these documents.
-        shrunken: Difference from the floor after shrinkage.
+        rank: Share of the words in the same documents that it exceeds, after shrinkage; 0.5 for a random one.
         q: False discovery rate.
         attended: Its self-attention; None where it was not ranked.
     """
@@ -45,7 +45,7 @@ class TermRowView:
     low: float | None
     high: float | None
     floor: float
-    shrunken: float
+    rank: float
     q: float
     attended: Attended | None
 
@@ -62,8 +62,8 @@ class TermMeasureView:
     Args:
         measure: One of `MEASURES`.
         group: The predicted class of the documents; None for all documents.
-        rows: The terms with the largest shrunken difference, at most `N_ROWS`.
-        found: All terms on which the prediction depends more than on random ones, the largest shrunken difference
+        rows: The terms with the highest shrunken rank, at most `N_ROWS`.
+        found: All terms on which the prediction depends more than on random ones, the highest shrunken rank
             first.
         n_terms: Terms that were compared.
         n_documents: Documents of the group that were measured.
@@ -150,7 +150,7 @@ class TermEvidence:
             low=row["mean_low"],
             high=row["mean_high"],
             floor=row["floor"],
-            shrunken=row["shrunken_difference"],
+            rank=min(max(row["shrunken_rank"], 0.0), 1.0),
             q=row["q"],
             attended=self._attended.get(row["term"]),
         )
