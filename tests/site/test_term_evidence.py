@@ -55,22 +55,22 @@ def test_words_that_were_found_stand_beside_random_ones_and_their_support() -> N
     assert words(sentences.dependence(measure(row(), row("bank"), row("film")))) == (
         "Of the 43 words in at least 3 of 50 documents in which tokens were masked one by one, 3 lower the probability "
         "of the predicted class more than random words of the same documents if masked (permutation test of ranks, "
-        "q < 0.05). The highest rank is that of goal, above 93 % of the words in the same documents on average: mean "
-        "fall +12.3 points over 5 documents (95 % interval +3.1 to +21.5; random words +0.8)."
+        "q < 0.05). The highest rank is that of goal, above 93 % of the words in the same documents on average (after "
+        "shrinkage): mean fall +12.3 points over 5 documents (95 % interval +3.1 to +21.5; random words +0.8)."
     )
     assert words(sentences.dependence(measure(row(), measure="gradient_x_input", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport with gradients, 1 has more gradient x input "
         "for sport than random words of the same documents (permutation test of ranks, q < 0.05). It is goal, above "
-        "93 % of the words in the same documents on average: mean +0.123 nats "
-        "over 5 documents (95 % interval +0.031 to +0.215; random words +0.008)."
+        "93 % of the words in the same documents on average (after shrinkage): mean +0.123 nats over 5 "
+        "documents (95 % interval +0.031 to +0.215; random words +0.008)."
     )
 
 
 def test_no_interval_is_said_where_there_is_none() -> None:
     sentence = words(sentences.dependence(measure(row(low=None, high=None))))
     assert sentence.endswith(
-        "It is goal, above 93 % of the words in the same documents on average: mean fall +12.3 points over 5 "
-        "documents (random words +0.8)."
+        "It is goal, above 93 % of the words in the same documents on average (after shrinkage): mean fall +12.3 "
+        "points over 5 documents (random words +0.8)."
     )
 
 

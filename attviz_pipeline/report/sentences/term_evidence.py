@@ -124,7 +124,7 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
     lead = "It is" if n == 1 else "The highest rank is that of"
     first = view.found[0]
     strongest = Markup(
-        "{} {}, above {} of the {}s in the same documents on average: {} over {} ({}random {}s {})."
+        "{} {}, above {} of the {}s in the same documents on average (after shrinkage): {} over {} ({}random {}s {})."
     ).format(
         lead,
         token(first.term),
