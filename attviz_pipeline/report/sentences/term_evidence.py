@@ -83,7 +83,7 @@ def columns(view: TermMeasureView) -> str:
 
 def value(number: float, view: TermMeasureView) -> str:
     """Write a number of the table: points, or nats."""
-    return signed(number * 100, 1) if view.in_points else signed(number, 3)
+    return signed(number * 100, 1) if view.in_points else signed(number, 4)
 
 
 def _left_out(view: TermMeasureView) -> Markup:
