@@ -175,6 +175,8 @@ def test_pages_show_what_was_measured(site: Path, term_evidence: TermEvidence) -
         for view in term_evidence.of_class(label):
             assert words(sentences.dependence(view)) in page
     evidence = (site / links.EVIDENCE).read_text(encoding="utf-8")
+    assert f'href="{links.EVIDENCE}#heads-title"' in (site / links.HEADS).read_text(encoding="utf-8")
+    assert 'id="heads-title"' in evidence
     for address in (f"{links.HEADS}#importance", f"{links.TOKENS}#prediction", f"{links.class_page(0)}#prediction"):
         assert f'href="{address}"' in evidence
         page, _, name = address.partition("#")
