@@ -30,7 +30,7 @@ class HeadsPageView:
 def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
     """Put together the page of all heads."""
     likeness = [likeness_view(measure, study) for measure in evidence.likeness]
-    shows_importance = evidence.importance is not None and bool(evidence.importance.heads)
+    importance = evidence.importance
     groups = list(dict.fromkeys(metric.group for metric in evidence.metrics))
     return HeadsPageView(
         grid=heads_view(evidence.heads, evidence.relative, evidence.evenness, study),
@@ -47,5 +47,5 @@ def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
             "likeness": {measure.measure: measure.matrix for measure in likeness},
             "mean_maps": payload_of(evidence.mean_maps),
         }
-        | ({"importance": table_columns(evidence.importance, study)} if shows_importance else {}),
+        | ({"importance": table_columns(importance, study)} if importance and importance.heads else {}),
     )
