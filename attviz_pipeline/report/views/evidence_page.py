@@ -103,10 +103,18 @@ class EvidencePageView:
     ablation: AblationView
     sample: str
     parts: list[PartView]
+    figures: Mapping[str, str]
 
 
-def evidence_page_view(paths: EvidencePaths, study: StudyView) -> EvidencePageView:
+def evidence_page_view(
+    paths: EvidencePaths, study: StudyView, figures: Mapping[str, str] | None = None
+) -> EvidencePageView:
     """Put together the page.
+
+    Args:
+        paths: The tables of evidence.
+        study: Whose evidence it is.
+        figures: Where the gallery shows the figures of evidence, by kind.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -135,6 +143,7 @@ def evidence_page_view(paths: EvidencePaths, study: StudyView) -> EvidencePageVi
         ablation=_ablation(paths.ablation_curves),
         sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
         parts=[part for part in parts if part.n_documents],
+        figures=figures or {},
     )
 
 
