@@ -22,6 +22,8 @@ PANELS = {
     "comprehensiveness": "without the highest ranks",
     "sufficiency": "with only the highest ranks",
 }
+PLOT_INCHES, ROW_INCHES = 2.1, 0.14
+LONGEST_OF_TWO_COLUMNS = 32
 MARKERS = ("", "o")
 """Of the first seven lines, and of the others, whose colours are the same."""
 
@@ -94,7 +96,7 @@ def draw_head_ablation(inputs: Inputs) -> Iterator[Drawing]:
 
 
 def _plot_faithfulness(rows: Sequence[Row]) -> Figure:
-    figure = Figure(figsize=(style.WIDTH_INCHES, 2.9), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH_INCHES, PLOT_INCHES), layout="constrained")
     panels = figure.subplots(1, 2)
     for axes, (measure, title) in zip(panels, PANELS.items(), strict=True):
         curves = _score_curves(rows, measure)
@@ -103,13 +105,13 @@ def _plot_faithfulness(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("share of the tokens, %")
         axes.axhline(0, color=style.MUTED, linewidth=0.5)
     panels[0].set_ylabel("fall of the probability, points")
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=6, handlelength=2.6)
+    _add_legend(figure, handles)
     return figure
 
 
 def _plot_ablation(rows: Sequence[Row]) -> Figure:
     what = _measured(rows)
-    figure = Figure(figsize=(style.WIDTH_INCHES, 2.6), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH_INCHES, PLOT_INCHES), layout="constrained")
     axes = figure.subplots()
     handles = _plot_curves(axes, _order_curves(rows, what))
     axes.set_xlabel("heads left")
@@ -117,8 +119,18 @@ def _plot_ablation(rows: Sequence[Row]) -> Figure:
     axes.set_ylim(-3, 103)
     axes.invert_xaxis()
     axes.set_xticks(sorted({row["n_left"] for row in rows})[:: -(-len({row["n_left"] for row in rows}) // 9)])
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=6, handlelength=2.6)
+    _add_legend(figure, handles)
     return figure
+
+
+def _add_legend(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
+    """Add a legend below, in as many columns as its longest name allows, and the height that it needs."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    n_columns = 2 if longest <= LONGEST_OF_TWO_COLUMNS else 1
+    figure.set_figheight(PLOT_INCHES + ROW_INCHES * -(-len(handles) // n_columns))
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize=6, handlelength=2.6
+    )
 
 
 def _plot_curves(axes: Axes, curves: Sequence[Curve]) -> list[Line2D | Patch]:
@@ -207,18 +219,18 @@ def _against_floor(rows: Sequence[Row], measure: str) -> str:
     if not tested:
         return f"{name} was not compared with random order: no score has a test."
     found = [row for row in tested if row["difference_q"] < SIGNIFICANT]
-    of = f"{counted(len(tested), 'score')} (mean over all shares, q < {SIGNIFICANT:g})"
+    of, test = counted(len(tested), "score"), f"mean over all shares, q < {SIGNIFICANT:g}"
     if not found:
-        return f"{name} is not shown to differ from random order in any of {of}."
+        return f"{name} is not shown to differ from random order for any of {of} ({test})."
     parts = [
-        f"{side} it in {len(some)} ({', '.join(SCORES[row['score']] for row in some)})"
+        f"{side} it for {len(some)} of {of} ({', '.join(SCORES[row['score']] for row in some)})"
         for side, some in (
             ("above", [row for row in found if row["difference"] > 0]),
             ("below", [row for row in found if row["difference"] < 0]),
         )
         if some
     ]
-    return f"Compared with random order, {measure} lies {' and '.join(parts)} of {of}."
+    return f"Compared with random order, {measure} lies {' and '.join(parts)}; {test}."
 
 
 def _faithfulness_alt(rows: Sequence[Row]) -> str:
@@ -274,11 +286,16 @@ def _at_half(rows: Sequence[Row], what: str, total: int) -> str:
 
 def _points(row: Row, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    value = f"{100 * row[name]:+.0f}"
+    value = _signed(row[name])
     if low is None:
         return f"{value}, without an interval"
     shown = "" if low > 0 or high < 0 else ", not distinguished from zero"
-    return f"{value} (95 % interval {100 * low:+.0f} to {100 * high:+.0f}{shown})"
+    return f"{value} (95 % interval {_signed(low)} to {_signed(high)}{shown})"
+
+
+def _signed(share: float) -> str:
+    value = f"{100 * share:+.1f}"
+    return "0.0" if value in ("+0.0", "-0.0") else value
 
 
 def _ablation_alt(rows: Sequence[Row]) -> str:

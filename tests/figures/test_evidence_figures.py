@@ -143,12 +143,12 @@ class TestCaptions:
     def test_scores_that_differ_are_named(self, paths: EvidencePaths, tmp_path: Path) -> None:
         caption = self.caption(paths, tmp_path, difference=-0.1, difference_q=0.01)
         assert (
-            "comprehensiveness lies below it in 2 (mean self-attention over heads, gradient x input) of 2 scores"
+            "comprehensiveness lies below it for 2 of 2 scores (mean self-attention over heads, gradient x input);"
         ) in caption
 
     def test_scores_that_do_not_differ_are_no_finding(self, paths: EvidencePaths, tmp_path: Path) -> None:
         caption = self.caption(paths, tmp_path, difference=0.1, difference_q=0.05)
-        assert "Comprehensiveness is not shown to differ from random order in any of 2 scores" in caption
+        assert "Comprehensiveness is not shown to differ from random order for any of 2 scores" in caption
 
     def test_scores_without_a_test_are_not_compared(self, paths: EvidencePaths, tmp_path: Path) -> None:
         caption = self.caption(paths, tmp_path, difference_q=None)
@@ -160,7 +160,7 @@ class TestCaptions:
         caption = drawn["head_ablation"].caption
         assert "Accuracy over 8 documents" in caption
         assert "The floor is 2 random orders of the 6 heads." in caption
-        assert f"measured importance {100 * row['accuracy_difference']:+.0f} (95 % interval {low:+.0f} to" in caption
+        assert f"measured importance {100 * row['accuracy_difference']:+.1f} (95 % interval {low:+.1f} to" in caption
         assert ("not distinguished from zero" in caption) == any(
             one["accuracy_difference_low"] <= 0 <= one["accuracy_difference_high"]
             for one in table(paths, "ablation_curves")
