@@ -1,7 +1,7 @@
 """Read the results of a finished study: its tables, and its documents with their self-attention."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import all_schemas, attention_schemas, files
-from attviz_pipeline.artifacts.layout import table_path
+from attviz_pipeline.artifacts.layout import EvidencePaths, table_path
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.errors import ArtifactError
 
 _SCHEMAS = {schema.name: schema for schema in all_schemas.ALL if schema.arrow.names}
+_EVIDENCE = {field.name for field in fields(EvidencePaths)}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Document:
         tokens: Vocabulary entries as text, [token].
         special: True for [CLS], [SEP] and the like, [token].
         self_attention: Diagonal of the softmaxed attention matrices, [layer, head, token], 0..1.
+        gradient_x_input: Gradient x input of the predicted class, [token], nats; None if it was not measured.
+        leave_one_out: Fall of the predicted class's probability without each token, [token], -1..1, NaN for special
+            tokens; None if it was not measured.
     """
 
     id: str
@@ -44,6 +49,8 @@ class Document:
     tokens: list[str]
     special: NDArray[np.bool_]
     self_attention: NDArray[np.float32]
+    gradient_x_input: NDArray[np.float32] | None = None
+    leave_one_out: NDArray[np.float32] | None = None
 
 
 class Results:
@@ -60,8 +67,10 @@ class Results:
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables of the whole dataset; docs/artifacts.md lists their columns."""
-        found = {path.stem for path in (self.folder / "statistics").glob("*.parquet")}
+        """Names of the tables of the whole dataset, and of evidence; docs/artifacts.md lists their columns."""
+        found = {
+            path.stem for folder in ("statistics", "evidence") for path in (self.folder / folder).glob("*.parquet")
+        }
         return sorted(found & set(_SCHEMAS))
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -92,10 +101,10 @@ class Results:
         return list(self._facts["label_names"])
 
     def documents(self) -> Iterator[Document]:
-        """Yield the documents, shard by shard; memory holds one row group at a time.
+        """Yield the documents, shard by shard; memory holds one row group at a time, and the evidence of the sample.
 
         Raises:
-            ArtifactError: A shard is damaged.
+            ArtifactError: A shard or a table of evidence is damaged, or they are of different documents.
         """
         for shard in self._shards:
             for row in iter_rows(shard, attention_schemas.ATTENTION):
@@ -104,6 +113,8 @@ class Results:
     def _document(self, row: Row) -> Document:
         label = row.scalar("label")
         shape = self._facts["n_layers"], self._facts["n_heads"], -1
+        place = row.scalar("position"), row.scalar("id"), row.array("special")
+        evidence = self._evidence.of(*place) if self._evidence else {}
         return Document(
             id=row.scalar("id"),
             split=row.scalar("split"),
@@ -114,7 +125,15 @@ class Results:
             tokens=row.scalar("tokens"),
             special=row.array("special"),
             self_attention=row.array("self_attention").reshape(shape),
+            **evidence,
         )
+
+    @cached_property
+    def _evidence(self) -> EvidenceVectors | None:
+        """None where nothing was measured."""
+        paths = EvidencePaths.below(self.folder / "evidence")
+        tables = paths.gradients, paths.leave_one_out
+        return EvidenceVectors(*tables) if any(path.exists() for path in tables) else None
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -138,7 +157,8 @@ class Results:
     def _place(self, name: str) -> tuple[Path, Schema]:
         if name not in _SCHEMAS:
             raise ArtifactError(f"there is no table {name!r}.", remedy=f"There are {', '.join(self.tables)}.")
-        return table_path(self.folder / "statistics", name), _SCHEMAS[name]
+        folder = "evidence" if name in _EVIDENCE else "statistics"
+        return table_path(self.folder / folder, name), _SCHEMAS[name]
 
 
 def open_results(folder: Path | str) -> Results:

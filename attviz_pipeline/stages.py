@@ -186,6 +186,13 @@ class RankHeads(Section):
     assessment: AssessmentSettings
 
 
+class CompareTerms(Section):
+    """Settings of the stage `compare_terms`."""
+
+    seed: int
+    terms: TermsSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -582,6 +589,18 @@ STAGES: Mapping[str, Stage] = {
             writes=(file("head_importance", "importance of heads"),),
         ),
         Stage(
+            "compare_terms",
+            "Compare how far the predicted class depends on each word and on random words of the same documents.",
+            "evidence",
+            CompareTerms,
+            reads=(
+                _ATTENTION,
+                file("gradients", "gradients of the sample"),
+                file("leave_one_out", "changes of the probabilities"),
+            ),
+            writes=(file("term_evidence", "terms on which the prediction depends"),),
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -618,7 +637,10 @@ STAGES: Mapping[str, Stage] = {
             "Export attention in the formats of other tools that `export.formats` names.",
             "export",
             ExportAttention,
-            reads=(_ATTENTION,),
+            reads=(
+                _ATTENTION,
+                Argument("evidence", "evidence per token: gradients, leave_one_out", optional=2),
+            ),
             writes=(file("export", "folder of the exports"),),
         ),
         Stage(

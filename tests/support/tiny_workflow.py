@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from tiny_models import SPECIAL_TOKENS, make_tiny_bert
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +30,8 @@ SMALL_EVIDENCE = {
 
 def write_study(folder: Path, *, evidence: Mapping[str, object] | None = None, **documents: object) -> Path:
     """Write a study of the bundled corpus and a tiny untrained BERT; without `evidence`, none is measured."""
+    from tiny_models import SPECIAL_TOKENS, make_tiny_bert  # noqa: PLC0415 - seconds, in every process of the tests
+
     rows = read_examples()
     with (folder / "news ünïcode.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["id", "text", "label"])

@@ -41,7 +41,7 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
     summaries = {"summarise_evidence", "draw_figures", "render_site"}
     expected |= {
         "evidence={enabled: false}": {"draw_figures", "render_site"},
-        "evidence={removal: delete}": {"leave_tokens_out", "measure_faithfulness", *summaries},
+        "evidence={removal: delete}": {"leave_tokens_out", "measure_faithfulness", "compare_terms", *summaries},
         "evidence={cumulative_sizes: 3}": {"ablate_heads", "rank_heads", *summaries},
     }
     changes = [*expected, "documents={n_shards: 3}", "training={epochs: 2}"]
