@@ -148,36 +148,28 @@ class ExtractMaps(Section):
     maps: MapsSettings
 
 
-class ComputeGradients(Section):
+class OnSample(Section):
+    """Settings of a stage that reads a sample of the documents again."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class ComputeGradients(OnSample):
     """Settings of the stage `compute_gradients`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class LeaveTokensOut(Section):
+class LeaveTokensOut(OnSample):
     """Settings of the stage `leave_tokens_out`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class MeasureFaithfulness(Section):
+class MeasureFaithfulness(OnSample):
     """Settings of the stage `measure_faithfulness`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class AblateHeads(Section):
+class AblateHeads(OnSample):
     """Settings of the stage `ablate_heads`."""
-
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
 
 class SummariseEvidence(Section):
@@ -344,6 +336,7 @@ _CHECKPOINT = file("checkpoint", "folder of the classifier")
 _CARD = file("card", "facts of the classifier")
 _VOCABULARY = file("vocabulary", "terms and their counts")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
+_EVIDENCE = Argument("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", optional=len(_TABLES_OF_EVIDENCE))
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
 _MEASURES = Argument("measures", f"{_MEASURES_PREFIX}, all shards", many=True, group=MeasurePaths.of)
 
@@ -616,6 +609,7 @@ STAGES: Mapping[str, Stage] = {
                 file("dataset_card", "facts of the corpus"),
                 file("model_card", "facts of the classifier"),
                 Argument("statistics", _STATISTICS, group=Path),
+                _EVIDENCE,
             ),
             writes=(file("figures", "folder of the figures"),),
         ),
@@ -631,7 +625,7 @@ STAGES: Mapping[str, Stage] = {
                 Argument("statistics", _STATISTICS, group=Path),
                 file("figures", "folder of the figures"),
                 Argument("maps", "token-to-token maps and their selection; not in share-safe mode", optional=2),
-                Argument("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", optional=len(_TABLES_OF_EVIDENCE)),
+                _EVIDENCE,
                 _ATTENTION,
                 each_shard("aggregates", "aggregates of each document"),
             ),

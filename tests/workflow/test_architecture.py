@@ -38,6 +38,7 @@ SHARED = {
     "config",
     "devices",
     "errors",
+    "evidence_words",
     "faults",
     "formats",
     "hub_files",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Removal
+from attviz_pipeline.evidence_words import REMOVAL
 from attviz_pipeline.formats import count, literal, percent, plural, signed
 from attviz_pipeline.report.sentences import parts
-from attviz_pipeline.report.sentences.evidence import REMOVAL
 from attviz_pipeline.report.token_evidence import EvidenceSample
 
 FEWEST_ORDERED = 10

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from attviz_pipeline.evidence_words import ORDERS, REMOVAL, SCORES
 from attviz_pipeline.formats import count, percent, plural, points, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
@@ -17,26 +18,6 @@ from attviz_pipeline.significance import SIGNIFICANT
 
 Row = Mapping[str, Any]
 
-SCORES = {
-    "self_mean": "mean self-attention over heads",
-    "self_max": "largest self-attention over heads",
-    "self_layers": "mean self-attention in layer {}",
-    "received": "attention received",
-    "rollout": "attention rollout",
-    "norm_weighted": "norm-weighted attention",
-    "classifier_row": "attention from the token that the classifier reads",
-    "gradient_x_input": "gradient x input",
-    "gradient_norm": "norm of gradient x input",
-    "leave_one_out": "leaving out one token",
-    "random": "random order",
-}
-ORDERS = {
-    "measured": "measured importance",
-    "gradient": "gradient importance",
-    "self_attention": "mean self-attention",
-    "random": "random order",
-}
-REMOVAL = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
 REMOVED = {
     "mask": "Each removed token is replaced by the tokenizer's mask token.",
     "delete": "Each removed token is taken out of the text.",

@@ -6,8 +6,8 @@ points, which are hundredths.
 
 from markupsafe import Markup
 
+from attviz_pipeline.evidence_words import REMOVAL
 from attviz_pipeline.formats import count, percent, plural, signed
-from attviz_pipeline.report.sentences.evidence import REMOVAL
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView

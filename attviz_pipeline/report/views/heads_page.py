@@ -15,7 +15,10 @@ from attviz_pipeline.report.views.study import StudyView
 
 @dataclass(frozen=True)
 class HeadsPageView:
-    """The page of all heads; `payload` is what its scripts colour and draw, `importance` None without evidence."""
+    """The page of all heads; `payload` is what its scripts colour and draw, `importance` None without evidence.
+
+    `figure` is where the gallery shows the importance of heads; None where it does not.
+    """
 
     grid: HeadsView
     metrics: list[tuple[str, list[MetricView]]]
@@ -25,6 +28,7 @@ class HeadsPageView:
     importance: HeadImportance | None
     scatters: list[ScatterView]
     payload: dict[str, Any]
+    figure: str | None = None
 
 
 def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
