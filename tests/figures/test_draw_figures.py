@@ -324,7 +324,8 @@ class TestPredictions:
         ]
         counts = [int(row["n_documents"]) for row in rows_of(folder / "confusion.csv")]
         assert counts == list(itertools.chain.from_iterable(scores["confusion"]))
-        assert f"equal width, ECE {scores['ece_equal_width']['value'] * 100:.1f} points" in texts_in(folder / "reliability.svg")
+        ece = scores["ece_equal_width"]["value"] * 100
+        assert f"equal width, ECE {ece:.1f} points" in texts_in(folder / "reliability.svg")
         assert len(rows_of(folder / "confidence_entropy.csv")) == 30
 
     def test_captions_give_estimates_with_intervals(
