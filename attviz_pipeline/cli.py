@@ -4,7 +4,6 @@ A stage is imported when it runs, so that parsing the workflow and `--help` do n
 """
 
 import argparse
-import errno
 import logging
 import os
 import sys
@@ -18,9 +17,8 @@ from attviz_pipeline import __version__
 from attviz_pipeline.config.reading import parse_settings, read_study, require_utf8
 from attviz_pipeline.config.settings import Section
 from attviz_pipeline.devices import reserved_gpu
-from attviz_pipeline.environment import missing_module
-from attviz_pipeline.errors import AttvizError, ResourceError
-from attviz_pipeline.faults import machine_fault
+from attviz_pipeline.errors import AttvizError
+from attviz_pipeline.faults import explained
 from attviz_pipeline.stages import STAGES, DrawFigures, Stage, slice_for
 
 logger = logging.getLogger("attviz_pipeline")
@@ -58,23 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    try:
+    with explained():
         require_utf8()
         _log_to(options.log)
         with reserved_gpu(options.gpus):
             options.handler(options)
-    except (MemoryError, RuntimeError) as fault:
-        error = machine_fault(fault)
-        if error is None:
-            raise
-        raise error from None
-    except ModuleNotFoundError as fault:
-        raise missing_module(fault) from None
-    except OSError as fault:
-        if fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise
-        where, why = fault.filename or "the output folder", fault.strerror or os.strerror(fault.errno)
-        raise ResourceError(f"cannot write {where}: {why}.", remedy="Nothing half-written was kept.") from None
 
 
 def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
