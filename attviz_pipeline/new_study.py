@@ -127,9 +127,9 @@ def plan_study(wanted: Wanted, problems: Sequence[Problem] = ()) -> NewStudy:
     """
     faults = [*problems]
     dataset = _tried(faults, "data", lambda: DatasetSettings(**_sources(wanted.data)))
-    survey = dataset and _tried(faults, "data", lambda: survey_files(dataset))
+    survey = None if dataset is None else _tried(faults, "data", lambda: survey_files(dataset))
     model = _tried(faults, "model", lambda: survey_model(wanted.model, wanted.revision))
-    columns = survey and _choose_columns(survey, wanted.columns, faults)
+    columns = None if survey is None else _choose_columns(survey, wanted.columns, faults)
     if dataset is None or survey is None or model is None or columns is None:
         raise _refusal(faults)
     labels = _match_labels(columns.label, model, wanted, faults)
@@ -213,8 +213,9 @@ def _choose_columns(survey: Survey, given: Mapping[str, str], problems: list[Pro
     """Choose the columns of text, second text, label and id; what cannot be found out becomes a problem."""
     there = survey.columns
     missing = {key: name for key, name in given.items() if name not in there}
-    for key, name in missing.items():
-        problems.append(Problem(key, f"there is no column {quoted(name)}; there are {_listed(there)}"))
+    problems += [
+        Problem(key, f"there is no column {quoted(name)}; there are {_listed(there)}") for key, name in missing.items()
+    ]
     if missing:
         return None
     chosen = {key: there[name] for key, name in given.items()}
@@ -226,8 +227,8 @@ def _choose_columns(survey: Survey, given: Mapping[str, str], problems: list[Pro
         pair = pair or second
     if text is None:
         return None
-    rest = [column for column in there.values() if column.name not in {text.name, *(c.name for c in chosen.values())}]
-    rest = [column for column in rest if column is not pair]
+    taken = [text, pair, *chosen.values()]
+    rest = [column for column in there.values() if column not in taken]
     known = [column for column in rest if _is(column, NAMES_OF_IDS) and column.unique and not column.n_missing]
     key = chosen.get("id_column") or (known[0] if len(known) == 1 else None)
     label = chosen.get("label_column")
@@ -491,6 +492,10 @@ class _Writer:
         yield f"model.mode is {self.labels.mode}: {self.labels.reason} (--mode)"
         if isinstance(self.labels.names, list):
             yield "labels that are numbers are indices of the model's outputs"
+        cells = [column for column in (self.columns.text, self.columns.pair, self.columns.label) if column is not None]
+        if lacking := [f"{column.n_missing:,} of {quoted(column.name)}" for column in cells if column.n_missing]:
+            rows = f"empty cells stop the run ({', '.join(lacking)})"
+            yield f"{rows}: fill them, or set dataset.bad_rows: skip"
         if self.model.limit is not None and longest > self.model.limit and self.columns.pair is None:
             yield f"texts of over {self.model.limit:,} tokens are read in overlapping windows (attention.long_texts)"
         if self.model.revision is not None and self.wanted.revision is None:
@@ -498,7 +503,7 @@ class _Writer:
 
 
 def _file_names(dataset: DatasetSettings) -> list[str]:
-    return [Path(name).name for name in (dataset.files or {None: dataset.source or ""}).values()]
+    return [Path(name).name for name in (dataset.files.values() if dataset.files else [dataset.source or ""])]
 
 
 def _one_line(text: str) -> str:

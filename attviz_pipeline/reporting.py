@@ -1,6 +1,6 @@
 """From Python to a site: `report` runs the stages of the workflow in this process, on objects or on names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
     folder: str | Path = "site",
     *,
     ids: Iterable[object] | None = None,
+    output_names: Sequence[str] | None = None,
     title: str | None = None,
     description: str = "",
     mode: Literal["self_attention", "full"] = "full",
@@ -52,6 +53,7 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
         folder: The site to write. The results are written beside it, in `<folder>-results`; what an earlier call wrote
             to these two folders is replaced.
         ids: A unique id of each text; by default texts are numbered from 1.
+        output_names: Names of the model's outputs in order, if its config only numbers them.
         title: Title of the site; by default it names the model.
         description: One paragraph for the start page.
         mode: `full` also measures attention to other tokens.
@@ -75,11 +77,9 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
     with explained(), quiet_transformers(), scratch_directory(results / "input") as scratch:
         source = _model_source(model, tokenizer, scratch)
         data, given = _texts(texts, labels, ids, dict(columns or {}), scratch)
-        planned = plan_study(
-            Wanted(NAME, [data], source, revision, given, mode="load" if tokenizer is not None else None)
-        )
+        planned = plan_study(Wanted(NAME, [data], source, revision, given, output_names, mode="load"))
         content = planned.content
-        chosen = {
+        chosen: dict[str, dict[str, object]] = {
             "documents": {"max_documents": max_documents, "n_shards": 1},
             "attention": {"mode": mode},
             "evidence": {"enabled": evidence},
@@ -90,7 +90,7 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
             },
         }
         for section, values in chain(chosen.items(), (settings or {}).items()):
-            content[section] = content.get(section, {}) | dict(values)
+            content[section] = {**content.get(section, {}), **values}
         run_study(parse_study(content, "report()"), results, site, progress=progress)
     return Results(results, site)
 
@@ -130,7 +130,9 @@ def _texts(
         _require_absent("texts is a dataset, and its columns hold", labels=labels, ids=ids)
         labelled = {"label_column": "label"} if "label" in (texts.column_names or ()) else {}
         given = {"text_column": "text"} | labelled | columns
-        cells = rows_of_dataset(texts, {key.removesuffix("_column"): name for key, name in given.items()})
+        cells: Mapping[str, Iterable[object]] = rows_of_dataset(
+            texts, {key.removesuffix("_column"): name for key, name in given.items()}
+        )
     else:
         _require_absent("texts is no dataset, so it has no", columns=columns or None)
         cells = {name: given for name, given in (("text", texts), ("label", labels), ("id", ids)) if given is not None}

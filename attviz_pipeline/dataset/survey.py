@@ -19,6 +19,7 @@ from attviz_pipeline.dataset import text_files
 from attviz_pipeline.dataset.classes import distinct_names
 from attviz_pipeline.dataset.labels import FRACTION, LIST_AS_TEXT, MOST_CLASSES_OF_FRACTIONS, read_label
 from attviz_pipeline.dataset.loading import look_through
+from attviz_pipeline.dataset.rows import MAX_NAME_CHARACTERS
 from attviz_pipeline.dataset.sources import SourceFile, list_files
 from attviz_pipeline.dataset.unpacking import unpack
 from attviz_pipeline.errors import DatasetError
@@ -46,7 +47,8 @@ class Column:
         n_numbers: Cells that are numbers, or texts of numbers.
         n_words: Sum over the texts of words between blanks.
         longest: Characters of the longest text.
-        counts: Number of cells of each different value; no more values than `MOST_VALUES` are counted.
+        counts: Number of cells of each different value; only the first `MOST_VALUES`, and none that is too long for the
+            name of a class.
         class_names: Names of a `ClassLabel` column, in order; empty for other columns.
         unique: Whether no value occurs twice.
     """
@@ -83,7 +85,9 @@ class Column:
         self.n_numbers += number is not None
         self.n_fractions += number is not None and not number.is_integer()
         self.n_floats += isinstance(value, float | Decimal)
-        if isinstance(value, str | int | float) and (value in self.counts or len(self.counts) <= MOST_VALUES):
+        if isinstance(value, str) and len(value) > MAX_NAME_CHARACTERS:
+            return
+        if isinstance(value, str | int | float) and (value in self.counts or len(self.counts) < MOST_VALUES):
             self.counts[value] = self.counts.get(value, 0) + 1
 
     def _see_again(self, value: object) -> None:
@@ -129,8 +133,8 @@ def task_of(column: Column) -> Task | None:
     is_quantity = column.n_floats > 0 or column.n_values > MOST_CLASSES_OF_FRACTIONS
     if column.n_fractions and is_quantity and column.n_numbers > n_labelled / 2:
         return "regression"
-    repeats = column.n_values <= max(n_labelled / 2, 2)
-    return "single_label" if column.class_names or (2 <= column.n_values <= MOST_VALUES and repeats) else None
+    few = 2 <= column.n_values <= max(n_labelled / 2, 2) and sum(column.counts.values()) == n_labelled
+    return "single_label" if column.class_names or few else None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def survey_model(source: str, revision: str | None = None) -> ModelFacts:
     with quiet_transformers():
         config, id2label = load_config(folder)
         with torch.device("meta"):
-            model = transformers.AutoModelForSequenceClassification.from_config(config)
+            model = transformers.AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
         tokenizer = load_tokenizer(folder, config)
     architectures = read_config(folder).get("architectures")
     finished = isinstance(architectures, list) and any("ForSequenceClassification" in str(n) for n in architectures)
