@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -13,9 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import all_schemas, attention_schemas, files
-from attviz_pipeline.artifacts.layout import table_path
+from attviz_pipeline.artifacts.layout import EvidencePaths, table_path
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.single_file import single_file
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 640
 _SCHEMAS = {schema.name: schema for schema in all_schemas.ALL if schema.arrow.names}
+_EVIDENCE = {one.name for one in fields(EvidencePaths)}
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class Document:
         tokens: Vocabulary entries as text, [token].
         special: True for [CLS], [SEP] and the like, [token].
         self_attention: Diagonal of the softmaxed attention matrices, [layer, head, token], 0..1.
+        gradient_x_input: Gradient x input of the predicted class, [token], nats; None if it was not measured.
+        leave_one_out: Fall of the predicted class's probability without each token, [token], -1..1, NaN for special
+            tokens; None if it was not measured.
         site: Folder of the site.
         position: Place among all documents, which names its page.
     """
@@ -84,6 +89,8 @@ class Document:
     self_attention: NDArray[np.float32] = field(repr=False)
     site: Path = field(repr=False)
     position: int = field(repr=False)
+    gradient_x_input: NDArray[np.float32] | None = field(default=None, repr=False)
+    leave_one_out: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def show(self, height: int = HEIGHT) -> Page:
         """Return its page, which a notebook shows.
@@ -116,8 +123,10 @@ class Results:
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables of the whole dataset; docs/artifacts.md lists their columns."""
-        found = {path.stem for path in (self.folder / "statistics").glob("*.parquet")}
+        """Names of the tables of the whole dataset, and of evidence; docs/artifacts.md lists their columns."""
+        found = {
+            path.stem for folder in ("statistics", "evidence") for path in (self.folder / folder).glob("*.parquet")
+        }
         return sorted(found & set(_SCHEMAS))
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -171,10 +180,10 @@ class Results:
         return list(self._facts["label_names"])
 
     def documents(self) -> Iterator[Document]:
-        """Yield the documents, shard by shard; memory holds one row group at a time.
+        """Yield the documents, shard by shard; memory holds one row group at a time, and the evidence of the sample.
 
         Raises:
-            ArtifactError: A shard is damaged.
+            ArtifactError: A shard or a table of evidence is damaged, or they are of different documents.
         """
         for shard in self._shards:
             for row in iter_rows(shard, attention_schemas.ATTENTION):
@@ -202,6 +211,8 @@ class Results:
     def _document(self, row: Row) -> Document:
         label = row.scalar("label")
         shape = self._facts["n_layers"], self._facts["n_heads"], -1
+        place = row.scalar("position"), row.scalar("id"), row.array("special")
+        evidence = self._evidence.of(*place) if self._evidence else {}
         return Document(
             id=row.scalar("id"),
             split=row.scalar("split"),
@@ -214,7 +225,15 @@ class Results:
             self_attention=row.array("self_attention").reshape(shape),
             site=self.site,
             position=row.scalar("position"),
+            **evidence,
         )
+
+    @cached_property
+    def _evidence(self) -> EvidenceVectors | None:
+        """None where nothing was measured."""
+        paths = EvidencePaths.below(self.folder / "evidence")
+        tables = paths.gradients, paths.leave_one_out
+        return EvidenceVectors(*tables) if any(path.exists() for path in tables) else None
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -238,7 +257,8 @@ class Results:
     def _place(self, name: str) -> tuple[Path, Schema]:
         if name not in _SCHEMAS:
             raise ArtifactError(f"there is no table {name!r}.", remedy=f"There are {', '.join(self.tables)}.")
-        return table_path(self.folder / "statistics", name), _SCHEMAS[name]
+        folder = "evidence" if name in _EVIDENCE else "statistics"
+        return table_path(self.folder / folder, name), _SCHEMAS[name]
 
 
 def _page(site: Path, address: str, title: str, height: int) -> Page:

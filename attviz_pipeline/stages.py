@@ -195,6 +195,13 @@ class RankHeads(Section):
     assessment: AssessmentSettings
 
 
+class CompareTerms(Section):
+    """Settings of the stage `compare_terms`."""
+
+    seed: int
+    terms: TermsSettings
+
+
 class DrawFigures(Section):
     """Settings of the stage `draw_figures`."""
 
@@ -374,6 +381,7 @@ _VOCABULARY = table("vocabulary", "terms and their counts")
 _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
 _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities")
+_EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
 _MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
@@ -640,6 +648,18 @@ STAGES: Mapping[str, Stage] = {
             writes=(evidence("head_importance", "importance of heads"),),
         ),
         Stage(
+            "compare_terms",
+            "Compare how far the predicted class depends on each word and on random words of the same documents.",
+            "evidence",
+            CompareTerms,
+            reads=(
+                _SHOWN_ATTENTION,
+                _GRADIENTS,
+                _LEAVE_ONE_OUT,
+            ),
+            writes=(evidence("term_evidence", "terms on which the prediction depends"),),
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -677,7 +697,10 @@ STAGES: Mapping[str, Stage] = {
             "Export attention in the formats of other tools that `export.formats` names.",
             "export",
             ExportAttention,
-            reads=(_SHOWN_ATTENTION,),
+            reads=(
+                _SHOWN_ATTENTION,
+                optional("evidence", "evidence per token: gradients, leave_one_out", _EVIDENCE_PER_TOKEN),
+            ),
             writes=(file("export", "folder of the exports", "{exported}"),),
         ),
         Stage(

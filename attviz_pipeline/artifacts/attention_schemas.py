@@ -19,8 +19,9 @@ ATTENTION = Schema(
     3,
     "extract_attention",
     "Self-attention of every layer and head, and what full mode adds (null without it). "
-    "Facts: `n_layers`, `n_heads`, `label_names`, `model`, `mode`, `device`, `precision`, and `offsets`: false if "
-    "the tokenizer gives no character offsets",
+    "Facts: `n_layers`, `n_heads`, `label_names`, `model`, `mode`, `device`, `precision`, `offsets`: false if "
+    "the tokenizer gives no character offsets, and `delimiters`: `cls` and `sep`, the tokenizer's [CLS] and [SEP], "
+    "null where it has none; not in imported attention",
     pa.schema(
         [
             *IDENTITY,

@@ -1,6 +1,5 @@
 """A study that has run to its end under Snakemake, beside its own checkout, and the calls of which it was made."""
 
-import fcntl
 import json
 import os
 import shlex
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from shared_folders import built_once
 from stage_processes import StageProcess
 from tiny_workflow import ROOT, content, write_study
 
@@ -143,21 +143,6 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> FinishedStudy:
     calls = [Call(tuple(arguments)) for arguments in json.loads((base / "calls.json").read_text(encoding="utf-8"))]
     study = FinishedStudy(base, base / "checkout", tuple(calls), {})
     return replace(study, undisturbed=study.results_now())
-
-
-def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Return a folder that the first worker of pytest-xdist to ask for it fills; the others wait for it."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, finished = shared / name, shared / f"{name}.finished"
-    with (shared / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            build(folder)
-            finished.touch()
-    return folder
 
 
 def build(base: Path) -> None:

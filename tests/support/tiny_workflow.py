@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import yaml
-from tiny_models import SPECIAL_TOKENS, make_tiny_bert
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +19,8 @@ def read_examples() -> list[dict[str, str]]:
 
 def write_study(folder: Path, **documents: object) -> Path:
     """Write a study of the bundled corpus and a tiny untrained BERT."""
+    from tiny_models import SPECIAL_TOKENS, make_tiny_bert  # noqa: PLC0415 - seconds, in every process of the tests
+
     rows = read_examples()
     with (folder / "news ünïcode.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["id", "text", "label"])

@@ -46,6 +46,7 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
             "ablate_heads",
             "summarise_evidence",
             "rank_heads",
+            "compare_terms",
         ),
         "render_site",
     }

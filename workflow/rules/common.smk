@@ -123,7 +123,8 @@ def model_runtime_minutes(wildcards, input, attempt):
 def remove_unredacted_results():
     """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
     if STUDY.redaction.mode != "none":
-        for path in remove_unredacted(Path(RESULTS), SHARDS):
+        evidence = STUDY.evidence.enabled
+        for path in remove_unredacted(Path(RESULTS), SHARDS, evidence=evidence):
             logger.warning(f"{path} was made without redaction: deleted.")
 
 

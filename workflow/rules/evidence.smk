@@ -7,6 +7,7 @@ REQUIRED INPUTS
     model/checkpoint/           the classifier
     model/model.json            facts of the classifier
     statistics/                 document_index, heads
+    attention/<shard>.parquet   self-attention and words; in share-safe mode redacted/<shard>.parquet
 OUTPUTS
     evidence/gradients.parquet              gradients at token embeddings and heads
     evidence/leave_one_out.parquet          changes of the probabilities without each token
@@ -15,6 +16,7 @@ OUTPUTS
     evidence/cumulative_ablations.parquet   changes without more and more heads
     evidence/                               faithfulness, head_ablations, ablation_curves: means over documents
     evidence/head_importance.parquet        importance of heads by three measures
+    evidence/term_evidence.parquet          words on which the prediction depends, beside random words
 """
 
 
@@ -175,3 +177,25 @@ rule rank_heads:
         settings=stage_settings("rank_heads"),
     shell:
         command("rank_heads")
+
+
+rule compare_terms:
+    "Compare how far the predicted class depends on each word and on random words of the same documents."
+    input:
+        code=stage_code("compare_terms"),
+        # The only table of evidence with words: in share-safe mode, without them.
+        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+    output:
+        term_evidence=f"{RESULTS}/evidence/term_evidence.parquet",
+    log:
+        f"{RESULTS}/logs/compare_terms.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_terms.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("compare_terms"),
+    shell:
+        command("compare_terms")

@@ -9,6 +9,7 @@ from attviz_pipeline.report.views.head_map import LikenessView, likeness_view
 from attviz_pipeline.report.views.head_metrics import MetricView
 from attviz_pipeline.report.views.heads import HeadsView, heads_view
 from attviz_pipeline.report.views.mean_maps import payload_of
+from attviz_pipeline.report.views.profiles import DelimitersView
 from attviz_pipeline.report.views.study import StudyView
 
 
@@ -20,6 +21,7 @@ class HeadsPageView:
     metrics: list[tuple[str, list[MetricView]]]
     likeness: list[LikenessView]
     n_mapped: int
+    delimiters: DelimitersView
     importance: HeadImportance | None
     scatters: list[ScatterView]
     payload: dict[str, Any]
@@ -34,6 +36,7 @@ def heads_page_view(evidence: HeadEvidence, study: StudyView) -> HeadsPageView:
         metrics=[(group, [metric for metric in evidence.metrics if metric.group == group]) for group in groups],
         likeness=likeness,
         n_mapped=evidence.mean_maps.n_documents,
+        delimiters=evidence.profiles.delimiters(),
         importance=evidence.importance,
         scatters=scatters(evidence.importance, study) if evidence.importance else [],
         payload={
