@@ -79,7 +79,7 @@ def _digest(text: str) -> str:
 def _maps(site: Path, text: str) -> Iterator[str]:
     """Yield the scripts of the document's token-to-token maps, without query and key vectors, which are large."""
     found = PAYLOAD.search(text)
-    for one in json.loads(found[1])["maps"] if found else ():
+    for one in json.loads(found[1]).get("maps", ()) if found else ():
         yield _read(site / links.MAP_FOLDER / f"{one['name']}.js")
 
 
