@@ -75,8 +75,9 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
     results = site.with_name(f"{site.name}-results")
     _require_own(site, results)
     with explained(), quiet_transformers(), scratch_directory(results / "input") as scratch:
-        source = _model_source(model, tokenizer, scratch)
-        data, given = _texts(texts, labels, ids, dict(columns or {}), scratch)
+        # With absolute paths, the site shows the names of these temporary files without their folders.
+        source = _model_source(model, tokenizer, scratch.resolve())
+        data, given = _texts(texts, labels, ids, dict(columns or {}), scratch.resolve())
         planned = plan_study(Wanted(NAME, [data], source, revision, given, output_names, mode="load"))
         content = planned.content
         chosen: dict[str, dict[str, object]] = {
@@ -97,7 +98,7 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
 
 def _require_own(site: Path, results: Path) -> None:
     """Refuse folders that something else wrote: they would be replaced."""
-    signs = {site: "run.json", results: "statistics"}
+    signs = {site: "run.json", results: "dataset"}
     foreign = [folder for folder, sign in signs.items() if folder.exists() and not (folder / sign).exists()]
     foreign = [folder for folder in foreign if not folder.is_dir() or any(folder.iterdir())]
     if foreign:

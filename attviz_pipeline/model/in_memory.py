@@ -11,6 +11,7 @@ from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.load import quiet_transformers
 
 NAME = re.compile(r"[\w.-]+", re.ASCII)
+NO_NAMES = {".", "..", "model", "checkpoint"}
 
 
 def save_model(model: object, tokenizer: object, folder: Path) -> Path:
@@ -68,4 +69,4 @@ def _classifier(model: object) -> PreTrainedModel:
 def _name(model: PreTrainedModel) -> str:
     """Return the last part of the name that the model was loaded by, or the name of its class."""
     given = Path(str(model.name_or_path or "")).name
-    return given if NAME.fullmatch(given) and given not in {".", ".."} else type(model).__name__
+    return given if NAME.fullmatch(given) and given not in NO_NAMES else type(model).__name__

@@ -21,7 +21,7 @@ POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]
 IMAGE = re.compile(r'(<img\b[^>]*\bsrc=")([^":]*)(")')
 LINK = re.compile(r'(<(?:a|link)\b[^>]*?) href="(?!#|data:)[^"]*"')
 PAYLOAD = re.compile(r'<script type="application/json" id="payload">(.*?)</script>', re.DOTALL)
-PAGER = re.compile(r'<a\b[^>]*\brel="(?:prev|next)"[^>]*>.*?</a>', re.DOTALL)
+PAGER = re.compile(r'<a rel="(?:prev|next)"[^>]*>[^<]*</a>|<span class="off">[^<]*</span>')
 DEAD_LINKS = "a:not([href]){color:inherit;text-decoration:none;border:0}"
 BEGIN = 'Object.assign(attviz.pageData,{single:{hash:""}});\n'
 ON_ALL_PAGES = ("page_controls.js",)

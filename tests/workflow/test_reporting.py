@@ -39,6 +39,8 @@ class Reported(NamedTuple):
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     folder = tmp_path_factory.mktemp("reported")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(folder)
     model, tokenizer = tiny_classifier(folder / "tiny-news")
     model.train()
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
@@ -49,13 +51,15 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
         tokenizer,
         iter(TEXTS),
         iter(LABELS),
-        folder / "site",
+        "site",
         ids=ids,
         title="Tiny & small",
         mode="self_attention",
         settings=FAST,
         progress=False,
     )
+    patch.undo()
+    results = open_results(folder / results.folder, folder / results.site)
     return Reported(model, tokenizer, results, weights, config)
 
 
@@ -66,7 +70,8 @@ def test_the_site_and_the_results_are_there(reported: Reported) -> None:
     assert results.label_names == list(LABEL_NAMES)
     assert {document.id for document in results.documents()} == {f"text {number}" for number in range(len(TEXTS))}
     assert not list(results.folder.glob("*input*"))
-    assert not [path for path in results.site.rglob("*.html") if str(results.folder.parent) in path.read_text("utf-8")]
+    pages = {path.name: path.read_text(encoding="utf-8") for path in results.site.rglob("*.html")}
+    assert not [name for name, page in pages.items() if str(results.folder.parent) in page or ".partial" in page]
 
 
 def test_the_model_stays_as_it_was(reported: Reported) -> None:
@@ -79,7 +84,9 @@ def test_a_document_is_found_and_shows_its_own_page(reported: Reported) -> None:
     document = reported.results.document("text 7")
 
     assert (document.text, document.label) == (TEXTS[7], LABELS[7])
-    assert "id text 7" in document.show().html
+    assert "id <bdi>text 7</bdi>" in document.show().html
+    assert "heads of tiny-news" in document.show().html
+    assert "partial" not in document.show().html
     assert "Tiny &amp; small" in reported.results.show().html
     with pytest.raises(ArtifactError, match=r"no document 'text 99'.\nThere are 'text"):
         reported.results.document("text 99")
