@@ -149,36 +149,28 @@ class ExtractMaps(Section):
     maps: MapsSettings
 
 
-class ComputeGradients(Section):
+class OnSample(Section):
+    """Settings of a stage that reads a sample of the documents again."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class ComputeGradients(OnSample):
     """Settings of the stage `compute_gradients`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class LeaveTokensOut(Section):
+class LeaveTokensOut(OnSample):
     """Settings of the stage `leave_tokens_out`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class MeasureFaithfulness(Section):
+class MeasureFaithfulness(OnSample):
     """Settings of the stage `measure_faithfulness`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class AblateHeads(Section):
+class AblateHeads(OnSample):
     """Settings of the stage `ablate_heads`."""
-
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
 
 class SummariseEvidence(Section):
@@ -385,6 +377,7 @@ _EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
 _MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
+_EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
 _SITE = file("site", "folder of the site", "site")
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
 _MEASURES = Argument(
@@ -667,6 +660,7 @@ STAGES: Mapping[str, Stage] = {
             reads=(
                 *_CARDS,
                 statistics(Path),
+                _EVIDENCE,
             ),
             writes=(file("figures", "folder of the figures", "figures"),),
         ),
@@ -681,11 +675,7 @@ STAGES: Mapping[str, Stage] = {
                 statistics(Path),
                 file("figures", "folder of the figures", "figures"),
                 optional("maps", "token-to-token maps and their selection; not in share-safe mode", _MAPS),
-                optional(
-                    "evidence",
-                    f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}",
-                    _PLACES_OF_EVIDENCE,
-                ),
+                _EVIDENCE,
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
             ),

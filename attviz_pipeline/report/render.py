@@ -5,9 +5,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from attviz_pipeline import aggregates
+from attviz_pipeline import aggregates, formats
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import formats, links, payload
+from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.sentences import classes as class_sentences
 from attviz_pipeline.report.sentences import head_importance as importance_sentences
 from attviz_pipeline.report.sentences import heads as head_sentences

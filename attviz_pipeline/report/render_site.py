@@ -155,7 +155,8 @@ class _SiteWriter:
         self._write_index(gathered.scores, gathered.tiers)
         self._write_start(self._write_tokens(gathered.concordance))
         if self._inputs.evidence:
-            view = evidence_page_view(self._inputs.evidence, self._study)
+            shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
+            view = evidence_page_view(self._inputs.evidence, self._study, shown)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         self._pages.write(links.COMPARE, "compare.html", None)
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
@@ -249,7 +250,8 @@ class _SiteWriter:
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
             self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
-        self._pages.write(links.HEADS, "heads.html", page)
+        shown = figures.address_of("head_importance", self._figures)
+        self._pages.write(links.HEADS, "heads.html", replace(page, figure=shown))
         columns = compare.head_columns(page, self._tokens, self._study)
         assets.write_rows(self._site, "compare-heads", [columns])
 

@@ -16,8 +16,8 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline.artifacts import comparison_schemas, files, map_schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES
+from attviz_pipeline.formats import percent
 from attviz_pipeline.report import links
-from attviz_pipeline.report.formats import percent
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import head, heads

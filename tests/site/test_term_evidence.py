@@ -11,8 +11,8 @@ from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import evidence_schemas, files, term_schemas
+from attviz_pipeline.formats import signed
 from attviz_pipeline.report import links
-from attviz_pipeline.report.formats import signed
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import term_evidence as sentences

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from shared_folders import built_once
 from stage_processes import StageProcess
-from tiny_workflow import ROOT, content, write_study
+from tiny_workflow import ROOT, SMALL_EVIDENCE, content, write_study
 
 PARTS_OF_A_CHECKOUT = (
     "attviz_pipeline",
@@ -146,12 +146,12 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> FinishedStudy:
 
 
 def build(base: Path) -> None:
-    """Run a study of two shards to its end, undisturbed, by a checkout of its own."""
+    """Run a study of two shards with evidence to its end, undisturbed, by a checkout of its own."""
     for part in PARTS_OF_A_CHECKOUT:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, base / "checkout" / part, **_without_caches(part))
     (base / "study").mkdir()
-    write_study(base / "study", n_shards=N_SHARDS)
+    write_study(base / "study", evidence=SMALL_EVIDENCE, n_shards=N_SHARDS)
     study = FinishedStudy(base, base / "checkout", (), {})
     study.run()
     calls = [call.arguments for call in study.planned_calls("--forceall")]

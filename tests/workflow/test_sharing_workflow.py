@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from share_safe import KEY, SECRETS, leaks
-from tiny_workflow import ROOT, planned, snakemake, write_study
+from tiny_workflow import ROOT, SMALL_EVIDENCE, planned, snakemake, write_study
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.leftovers import remove_unredacted
@@ -58,8 +58,7 @@ def shared_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     study["redaction"] = {"mode": "hash", "key_file": "study.key", "min_document_frequency": 2}
     study["publish"] = {"forbidden": ["Wolpertinger"]}
-    study["evidence"] = {"enabled": True, "max_documents": 8, "leave_one_out_documents": 2, "ablation_documents": 4}
-    study["evidence"] |= {"cumulative_documents": 4, "random_rankings": 1}
+    study["evidence"] = SMALL_EVIDENCE
     (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     git(folder, "init", "--quiet", "--bare", "remote.git")
     git(folder, "init", "--quiet", "--initial-branch=main")

@@ -34,9 +34,10 @@ rule compute_gradients:
         f"{RESULTS}/logs/compute_gradients.log",
     benchmark:
         f"{RESULTS}/benchmarks/compute_gradients.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -61,9 +62,10 @@ rule leave_tokens_out:
         f"{RESULTS}/logs/leave_tokens_out.log",
     benchmark:
         f"{RESULTS}/benchmarks/leave_tokens_out.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -92,9 +94,10 @@ rule measure_faithfulness:
         f"{RESULTS}/logs/measure_faithfulness.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_faithfulness.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -122,9 +125,10 @@ rule ablate_heads:
         f"{RESULTS}/logs/ablate_heads.log",
     benchmark:
         f"{RESULTS}/benchmarks/ablate_heads.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,

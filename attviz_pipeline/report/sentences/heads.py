@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.artifacts.profile_schemas import SHARES
-from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView

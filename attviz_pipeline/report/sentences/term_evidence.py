@@ -6,8 +6,8 @@ points, which are hundredths.
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural, signed
-from attviz_pipeline.report.sentences.evidence import REMOVAL
+from attviz_pipeline.evidence_words import REMOVAL
+from attviz_pipeline.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView
@@ -64,13 +64,13 @@ def columns(view: TermMeasureView) -> str:
     """Explain the table of a measure."""
     if view.in_points:
         measured = (
-            f"Fall: mean over documents of the fall of the predicted class\u2019s probability if one occurrence is "
+            f"Fall: mean over documents of the fall of the predicted class's probability if one occurrence is "
             f"{REMOVAL[view.removal]}, in points, with its 95 % interval."
         )
         pieces = "" if view.noun == "token" else f" Pieces of a word are {REMOVAL[view.removal]} one by one, and added."
     else:
         measured = (
-            "Mean over documents of gradient x input, in nats of the predicted class\u2019s log probability, with its "
+            "Mean over documents of gradient x input, in nats of the predicted class's log probability, with its "
             "95 % interval."
         )
         pieces = "" if view.noun == "token" else " Pieces of a word are added."
