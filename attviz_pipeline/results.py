@@ -1,10 +1,12 @@
 """Read the results of a finished study: its tables, and its documents with their self-attention."""
 
+import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +18,43 @@ from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.report import links
+from attviz_pipeline.report.single_file import single_file
 
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+
+HEIGHT = 640
 _SCHEMAS = {schema.name: schema for schema in all_schemas.ALL if schema.arrow.names}
-_EVIDENCE = {field.name for field in fields(EvidencePaths)}
+_EVIDENCE = {one.name for one in fields(EvidencePaths)}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the site as one file. A notebook shows it in a frame, also without a kernel once it is saved.
+
+    The frame is sandboxed: scripts of the page run without access to the notebook, and the page loads nothing.
+
+    Attributes:
+        html: The file.
+        title: What the frame is called for screen readers.
+        height: Height of the frame in pixels.
+    """
+
+    html: str = field(repr=False)
+    title: str
+    height: int = HEIGHT
+
+    def save(self, path: Path | str) -> None:
+        """Write the page as a file, which opens by double-click."""
+        files.write_text(Path(path), self.html)
+
+    def _repr_html_(self) -> str:
+        """Return a frame with the whole page in it; IPython asks for this method."""
+        style = f"width: 100%; height: {self.height}px; border: 1px solid #8888"
+        sandbox = "allow-scripts allow-downloads"
+        content = escape(self.html).replace("\r", "&#13;")
+        return f'<iframe title="{escape(self.title)}" sandbox="{sandbox}" style="{style}" srcdoc="{content}"></iframe>'
 
 
 @dataclass(frozen=True)
@@ -38,6 +74,8 @@ class Document:
         gradient_x_input: Gradient x input of the predicted class, [token], nats; None if it was not measured.
         leave_one_out: Fall of the predicted class's probability without each token, [token], -1..1, NaN for special
             tokens; None if it was not measured.
+        site: Folder of the site.
+        position: Place among all documents, which names its page.
     """
 
     id: str
@@ -48,21 +86,39 @@ class Document:
     text: str
     tokens: list[str]
     special: NDArray[np.bool_]
-    self_attention: NDArray[np.float32]
-    gradient_x_input: NDArray[np.float32] | None = None
-    leave_one_out: NDArray[np.float32] | None = None
+    self_attention: NDArray[np.float32] = field(repr=False)
+    site: Path = field(repr=False)
+    position: int = field(repr=False)
+    gradient_x_input: NDArray[np.float32] | None = field(default=None, repr=False)
+    leave_one_out: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    def show(self, height: int = HEIGHT) -> Page:
+        """Return its page, which a notebook shows.
+
+        Args:
+            height: Height of the frame in pixels.
+
+        Raises:
+            ArtifactError: The site is missing.
+        """
+        return _page(self.site, links.document(self.position), f"Document {self.id}", height)
 
 
 class Results:
     """The folder `results/<study>` of a run."""
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, site: Path | str | None = None) -> None:
         """Open a study.
+
+        Args:
+            folder: The results.
+            site: Folder of the site; `site` in the results if it is None.
 
         Raises:
             ArtifactError: The folder has no self-attention, or shards of runs with different numbers of shards.
         """
         self.folder = Path(folder)
+        self.site = self.folder / "site" if site is None else Path(site)
         self._shards = self._find_shards()
 
     @property
@@ -87,6 +143,29 @@ class Results:
             )
         return files.read_table(*self._place(name), columns)
 
+    def to_pandas(self, name: str, columns: list[str] | None = None) -> "pd.DataFrame":
+        """Read a table of the whole dataset, or some of its columns, as a data frame.
+
+        Raises:
+            ArtifactError: As `table`.
+        """
+        return self.table(name, columns).to_pandas()
+
+    def show(self, page: str = links.START, height: int = HEIGHT) -> Page:
+        """Return a page of the site, which a notebook shows; its links to other pages are left out.
+
+        Args:
+            page: Address of the page, relative to the site's folder, for example `heads.html`.
+            height: Height of the frame in pixels.
+
+        Raises:
+            ArtifactError: There is no such page.
+        """
+        return _page(self.site, page, f"Page {page} of {self.site}", height)
+
+    def __repr__(self) -> str:
+        return f"Results({str(self.folder)!r}, site={str(self.site)!r})"
+
     def facts(self, name: str) -> dict[str, Any]:
         """Read the metadata of a table: numbers of layers and heads, names of classes, ...
 
@@ -110,6 +189,25 @@ class Results:
             for row in iter_rows(shard, attention_schemas.ATTENTION):
                 yield self._document(row)
 
+    def document(self, id: str) -> Document:  # noqa: A002 - the name of the column
+        """Return one document by its id.
+
+        Raises:
+            ArtifactError: There is no such document; similar ids are listed.
+        """
+        ids: list[str] = []
+        for shard in self._shards:
+            there = files.read_table(shard, attention_schemas.ATTENTION, ["id"])["id"].to_pylist()
+            if id in there:
+                return next(
+                    self._document(row)
+                    for row in iter_rows(shard, attention_schemas.ATTENTION)
+                    if row.scalar("id") == id
+                )
+            ids += there
+        near = difflib.get_close_matches(str(id), ids, n=3) or ids[:3]
+        raise ArtifactError(f"there is no document {id!r}.", remedy=f"There are {', '.join(map(repr, near))}, ...")
+
     def _document(self, row: Row) -> Document:
         label = row.scalar("label")
         shape = self._facts["n_layers"], self._facts["n_heads"], -1
@@ -125,6 +223,8 @@ class Results:
             tokens=row.scalar("tokens"),
             special=row.array("special"),
             self_attention=row.array("self_attention").reshape(shape),
+            site=self.site,
+            position=row.scalar("position"),
             **evidence,
         )
 
@@ -161,10 +261,20 @@ class Results:
         return table_path(self.folder / folder, name), _SCHEMAS[name]
 
 
-def open_results(folder: Path | str) -> Results:
-    """Open a finished study, `results/<name>`.
+def _page(site: Path, address: str, title: str, height: int) -> Page:
+    if address not in {path.relative_to(site).as_posix() for path in site.rglob("*.html")}:
+        raise ArtifactError(f"{site} has no page {address}.", remedy="Name a page of the site, such as heads.html.")
+    return Page(single_file(site, address), title, height)
+
+
+def open_results(folder: Path | str, site: Path | str | None = None) -> Results:
+    """Open a finished study, `results/<name>`, or the results of `report`, `<folder>-results`.
+
+    Args:
+        folder: The results.
+        site: Folder of the site; `site` in the results if it is None.
 
     Raises:
         ArtifactError: As in `Results`.
     """
-    return Results(folder)
+    return Results(folder, site)

@@ -83,7 +83,7 @@ def load_classifier(
             classes.
     """
     config, id2label = load_config(folder)
-    tokenizer = _load_tokenizer(folder, config)
+    tokenizer = load_tokenizer(folder, config)
     names = label_names
     if settings.mode == "load":
         require_classes(config, id2label, settings.source)
@@ -139,7 +139,12 @@ def non_finite(model: nn.Module) -> list[str]:
     return [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
 
-def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of verified files.
+
+    Raises:
+        ModelError: It cannot be loaded or is not supported.
+    """
     with faults_reported(folder, "tokenizer"), as_sentencepiece(folder):
         tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
             folder, config=config, use_fast=True, **SAFELY
