@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, left_out_sentence, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.formats import percent
 
 KIND = "label_errors"
 TOGETHER_KIND = "co_occurrence"
@@ -54,11 +55,11 @@ def _scores(scores: Mapping[str, Any]) -> str:
     baseline = scores["majority_baseline"]
     often = ", ".join(style.legible(label) for label in baseline["labels"]) or "no label"
     return (
-        f"All labels right in {interval(scores['exact_match'])} of the documents; always predicting the most frequent "
-        f"set ({often}) would give {baseline['exact_match']:.3f}. Micro F1 {interval(scores['micro_f1'])}, of that "
-        f"set {baseline['micro_f1']:.3f}; macro F1 {interval(scores['macro_f1'])}, of that set "
-        f"{baseline['macro_f1']:.3f}. Wrong decisions about a label (Hamming loss): "
-        f"{interval(scores['hamming_loss'])}, of that set {baseline['hamming_loss']:.3f}."
+        f"All labels right in {interval(scores['exact_match'], percent)} of the documents; always predicting the "
+        f"most frequent set ({often}) would give {percent(baseline['exact_match'])}. "
+        f"Micro F1 {interval(scores['micro_f1'], percent)}, of that set {percent(baseline['micro_f1'])}; "
+        f"macro F1 {interval(scores['macro_f1'], percent)}, of that set {percent(baseline['macro_f1'])}. Wrong decisions about a label (Hamming loss): "
+        f"{interval(scores['hamming_loss'], percent)}, of that set {percent(baseline['hamming_loss'])}."
     )
 
 

@@ -11,6 +11,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, left_out_sentence, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.formats import points
 
 KIND = "label_reliability"
 MOST_LABELS = 9
@@ -50,7 +51,7 @@ def draw_label_reliability(inputs: Inputs) -> Iterator[Drawing]:
 
 def _alt(labels: Sequence[Mapping[str, Any]]) -> str:
     worst = sorted(labels, key=lambda of: -abs(float(of["overconfidence"]["value"])))[:N_NAMED]
-    named = [f"“{style.legible(of['label'])}” {interval(of['overconfidence'])}" for of in worst]
+    named = [f"“{style.legible(of['label'])}” {interval(of['overconfidence'], points)}" for of in worst]
     return (
         f"Reliability diagrams of {len(labels)} {'label' if len(labels) == 1 else 'labels'}. Mean probability minus "
         f"share of documents with the label, the largest first: {'; '.join(named)}."

@@ -16,6 +16,7 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import class_heads, style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.value_heads import VALUES, found_by_test, not_compared
+from attviz_pipeline.formats import signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "value_terms"
@@ -117,9 +118,9 @@ def _alt(shown: Columns, value: str) -> str:
 
 def _correlated(use: float, use_q: float | None, effect: float | None, q: float | None) -> Iterator[str]:
     if use_q is not None and use_q < SIGNIFICANT:
-        yield f"use, rho = {use:+.2f}"
+        yield f"use, rho = {signed(use)}"
     if q is not None and effect is not None and q < SIGNIFICANT:
-        yield f"self-attention, rho = {effect:+.2f}"
+        yield f"self-attention, rho = {signed(effect)}"
 
 
 def _plot(shown: Columns) -> Figure:

@@ -12,6 +12,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import signed, significant
 
 PREDICTED_KIND = "predicted_against_gold"
 RESIDUALS_KIND = "residuals"
@@ -22,6 +23,11 @@ N_GROUPS = 10
 N_BINS = 25
 NO_ENTROPY = "No labelled document has a token with an entropy."
 Columns = Mapping[str, np.ndarray]
+
+
+def number(value: float) -> str:
+    """Write a value or an error with three digits."""
+    return significant(value, 3)
 
 
 def draw_predicted_against_gold(inputs: Inputs) -> Iterator[Drawing]:
@@ -46,8 +52,8 @@ def draw_predicted_against_gold(inputs: Inputs) -> Iterator[Drawing]:
         ),
         alt=(
             f"Scatter plot of {len(gold):,} documents, predicted against gold value. Gold values from "
-            f"{gold.min():.3g} to {gold.max():.3g}, predicted ones from {predicted.min():.3g} to "
-            f"{predicted.max():.3g}. Rank correlation {interval(scores['spearman'])}."
+            f"{number(gold.min())} to {number(gold.max())}, predicted ones from {number(predicted.min())} to "
+            f"{number(predicted.max())}. Rank correlation {interval(scores['spearman'], signed)}."
         ),
         columns=_listed(columns, "position", "value", "predicted_value"),
     )
@@ -74,12 +80,13 @@ def draw_residuals(inputs: Inputs) -> Iterator[Drawing]:
             "Errors, predicted minus gold value: above 0 the prediction is too high. Left: one point per document"
             f"{_medians(len(gold))}. A falling line means that high values are predicted too low and low ones too "
             "high, which happens whenever the prediction explains only a part of the variance. Right: number of "
-            f"documents. Mean error {interval(scores['mean_error'])}; 90 % of the errors lie between {low:.3g} and "
-            f"{high:.3g}; half of the absolute errors are at most {_at(scores['absolute_error_quantiles'], 0.5):.3g}."
+            f"documents. Mean error {interval(scores['mean_error'], number)}; 90 % of the errors lie "
+            f"between {number(low)} and {number(high)}; half of the absolute errors are at most "
+            f"{number(_at(scores['absolute_error_quantiles'], 0.5))}."
         ),
         alt=(
             f"Scatter plot of {len(gold):,} errors against the gold value, and a histogram. Mean error "
-            f"{interval(scores['mean_error'])}, from {error.min():.3g} to {error.max():.3g}."
+            f"{interval(scores['mean_error'], number)}, from {number(error.min())} to {number(error.max())}."
         ),
         columns=_listed(columns, "position", "value", "error"),
     )
@@ -110,14 +117,14 @@ def draw_error_entropy(inputs: Inputs) -> Iterator[Drawing]:
         caption=(
             "One point per document: absolute error against the mean entropy of self-attention over its non-special "
             f"tokens, by the definition {definition}{_medians(int(defined.sum()))}. Spearman's rank correlation over "
-            f"{found['n_documents']:,} documents {interval(found['spearman'])}; controlling for the number of tokens, "
-            f"on which entropy depends, {interval(found['spearman_at_equal_length'])}. Intervals: bootstrap over "
-            "input rows."
+            f"{found['n_documents']:,} documents {interval(found['spearman'], signed)}; controlling for the "
+            "number of tokens, on which entropy depends, "
+            f"{interval(found['spearman_at_equal_length'], signed)}. Intervals: bootstrap over input rows."
         ),
         alt=(
             f"Scatter plot of {int(defined.sum()):,} documents, absolute error against mean entropy. Rank correlation "
-            f"{interval(found['spearman'], 2)}, controlling for length "
-            f"{interval(found['spearman_at_equal_length'], 2)}."
+            f"{interval(found['spearman'], signed)}, controlling for length "
+            f"{interval(found['spearman_at_equal_length'], signed)}."
         ),
         columns=listed,
     )
@@ -144,10 +151,10 @@ def _scores(scores: Mapping[str, Any]) -> str:
     has_intervals = scores["mse"]["low"] is not None
     how = "Intervals: bootstrap over input rows." if has_intervals else "No intervals: fewer than 50 input rows."
     return (
-        f"R² {interval(scores['r2'])}; always predicting the mean, {baseline['value']:.3g} (grey line), would give 0. "
-        f"Mean absolute error {interval(scores['mae'])}, of the mean {baseline['mae']:.3f}; mean squared error "
-        f"{interval(scores['mse'])}, of the mean {baseline['mse']:.3f}. Spearman's rank correlation "
-        f"{interval(scores['spearman'])}. {how}"
+        f"R² {interval(scores['r2'], number)}; always predicting the mean, {number(baseline['value'])} (grey line), "
+        f"would give 0. Mean absolute error {interval(scores['mae'], number)}, of the mean {number(baseline['mae'])}; "
+        f"mean squared error {interval(scores['mse'], number)}, of the mean {number(baseline['mse'])}. Spearman's rank correlation "
+        f"{interval(scores['spearman'], signed)}. {how}"
     )
 
 
