@@ -153,8 +153,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
     return (
         f"R² {interval(scores['r2'], number)}; always predicting the mean, {number(baseline['value'])} (grey line), "
         f"would give 0. Mean absolute error {interval(scores['mae'], number)}, of the mean {number(baseline['mae'])}; "
-        f"mean squared error {interval(scores['mse'], number)}, of the mean {number(baseline['mse'])}. Spearman's rank correlation "
-        f"{interval(scores['spearman'], signed)}. {how}"
+        f"mean squared error {interval(scores['mse'], number)}, of the mean {number(baseline['mse'])}. "
+        f"Spearman's rank correlation {interval(scores['spearman'], signed)}. {how}"
     )
 
 
