@@ -203,7 +203,9 @@ class LabelSetReader(Reader):
         for name, cell in zip(names, row.label, strict=True):
             truth = TRUTH.get(str(read_label(cell)).strip().lower())
             if truth is None:
-                return Fault(name, "unreadable_label", f"must be 0 or 1, got {quoted(str(cell)[:40])}")
+                missing = cell is None or cell == ""
+                what = "is missing" if missing else f"must be 0 or 1, got {quoted(str(cell)[:40])}"
+                return Fault(name, "unreadable_label", what)
             found += [name] if truth else []
         row.label = tuple(found)
         return None

@@ -282,7 +282,7 @@ def test_duplicate_texts_can_be_dropped(tmp_path: Path) -> None:
 def test_same_text_with_two_labels_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [*rows_of(12), {"text": "text number 0", "label": "tech"}]
     outputs = prepare(tmp_path, source=write_csv(tmp_path / "rows.csv", rows))
-    assert "1 texts occur with more than one label" in caplog.text
+    assert "1 texts occur with more than one gold value" in caplog.text
     assert outputs.card["texts_with_several_labels"] == 1
 
 
@@ -365,7 +365,8 @@ def test_metadata_has_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     assert str(tmp_path) not in json.dumps(card)
     assert read_facts(tmp_path / "out" / "documents.parquet", corpus_schemas.DOCUMENTS) == {
-        "label_names": ["sport", "tech"]
+        "task": "single_label",
+        "label_names": ["sport", "tech"],
     }
 
 

@@ -180,26 +180,28 @@ def test_gaps_in_a_column_of_integers_are_missing_labels(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
-def test_measured_numbers_are_refused_once(tmp_path: Path, suffix: str) -> None:
+def test_measured_numbers_are_values(tmp_path: Path, suffix: str) -> None:
     rows = [{"text": f"text {i}", "label": i / 7} for i in range(40)]
     path = tmp_path / f"rows.{suffix}"
     if suffix == "parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
     else:
         (write_csv if suffix == "csv" else write_json_lines)(path, rows)
-    message = refuse(tmp_path, source=str(path), bad_rows="skip")
-    assert message.startswith("column 'label' (`dataset.label_column`) holds numbers that are not whole")
-    assert "regression is not supported yet" in message
-    assert "row" not in message.splitlines()[0]
+    outputs = prepare(tmp_path, source=str(path))
+    assert (outputs.card["task"], outputs.card["label_names"]) == ("regression", [])
+    assert [row["value"] for row in outputs.documents] == [row["label"] for row in rows]
 
 
 @pytest.mark.parametrize("labels", [[["a", "b"], ["b"]] * 6, [[0, 1], [1, 0]] * 6])
-def test_lists_of_labels_are_refused_once(tmp_path: Path, labels: list[Any]) -> None:
-    message = refuse(tmp_path, source=write_labels(tmp_path / "rows.parquet", labels))
-    assert message.startswith("column 'label' (`dataset.label_column`) holds lists")
+def test_lists_of_labels_are_read_and_lists_as_text_refused_once(tmp_path: Path, labels: list[Any]) -> None:
+    outputs = prepare(tmp_path, source=write_labels(tmp_path / "rows.parquet", labels))
+    names = outputs.card["label_names"]
+    assert [{names[i] for i in row["labels"]} for row in outputs.documents] == [set(map(str, some)) for some in labels]
     rows = [{"text": text, "label": str(label)} for text, label in zip(TEXTS, labels, strict=True)]
     several = [row | {"label": row["label"].replace("['b']", "['b', 'c']")} for row in rows]
-    assert "holds lists" in refuse(tmp_path, source=write_csv(tmp_path / "rows.csv", several))
+    message = refuse(tmp_path / "refused", source=write_csv(tmp_path / "rows.csv", several))
+    assert message.startswith("column 'label' (`dataset.label_column`) holds lists written as text")
+    assert "`dataset.label_separator`" in message
 
 
 def test_a_few_ratings_with_halves_are_classes(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ from attviz_pipeline.strata import divide_sets
 from attviz_pipeline.tasks import TASKS, UNLABELLED, MultiLabel, Regression, SingleLabel, Task, task_of, task_of_config
 
 NAMES = ("a", "b", "c")
-CLASSES, SETS, VALUES = SingleLabel(NAMES), MultiLabel(NAMES, (0.5, 0.5, 0.3)), Regression()
+CLASSES: Task[Any] = SingleLabel(NAMES)
+SETS: Task[Any] = MultiLabel(NAMES, (0.5, 0.5, 0.3))
+VALUES: Task[Any] = Regression()
 
 
 class TestHome:
