@@ -58,8 +58,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
         f"All labels right in {interval(scores['exact_match'], percent)} of the documents; always predicting the "
         f"most frequent set ({often}) would give {percent(baseline['exact_match'])}. "
         f"Micro F1 {interval(scores['micro_f1'], percent)}, of that set {percent(baseline['micro_f1'])}; "
-        f"macro F1 {interval(scores['macro_f1'], percent)}, of that set {percent(baseline['macro_f1'])}. Wrong decisions about a label (Hamming loss): "
-        f"{interval(scores['hamming_loss'], percent)}, of that set {percent(baseline['hamming_loss'])}."
+        f"macro F1 {interval(scores['macro_f1'], percent)}, of that set {percent(baseline['macro_f1'])}. "
+        f"Wrong decisions about a label (Hamming loss): {interval(scores['hamming_loss'], percent)}, of that set {percent(baseline['hamming_loss'])}."
     )
 
 
@@ -154,7 +154,7 @@ def _together_in_words(names: Sequence[str], panels: Mapping[str, np.ndarray]) -
         if not pairs.any():
             found.append(f"No two {title} labels occur together.")
             continue
-        first, second = np.unravel_index(int(pairs.argmax()), pairs.shape)
+        first, second = map(int, np.unravel_index(int(pairs.argmax()), pairs.shape))
         n = f"{pairs.max():,} {'document' if pairs.max() == 1 else 'documents'}"
         found.append(
             f"The two {title} labels most often together: “{style.legible(names[first])}” and "

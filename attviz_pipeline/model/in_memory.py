@@ -3,6 +3,7 @@
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
@@ -58,7 +59,8 @@ def _classifier(model: object) -> PreTrainedModel:
         )
     if getattr(model, "is_quantized", False):
         raise ModelError("the weights of the model are quantised.", remedy="Give the model before it was quantised.")
-    if type(model) is not MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None):
+    known: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+    if type(model) is not known.get(type(model.config), None):
         raise ModelError(
             f"{type(model).__name__} is no text classifier of transformers.",
             remedy="Load it with AutoModelForSequenceClassification.from_pretrained(...).",

@@ -131,7 +131,7 @@ class LabelScores:
         enough = [_is_enough(gold[:, label], predicted[:, label], row) for label in range(gold.shape[1])]
         trusted = dict(zip(map(str, range(len(enough))), enough, strict=True)) | {
             "macro_f1": all(enough),
-            "micro_f1": _is_enough(gold.any(axis=1), predicted.any(axis=1), row, (gold != predicted).any(axis=1)),
+            "micro_f1": _is_enough(gold.max(axis=1), predicted.max(axis=1), row, (gold != predicted).any(axis=1)),
         }
         return {name: value if trusted[name] else Estimate(value.value, None, None) for name, value in found.items()}
 
