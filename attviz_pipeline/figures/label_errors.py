@@ -59,7 +59,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
         f"most frequent set ({often}) would give {percent(baseline['exact_match'])}. "
         f"Micro F1 {interval(scores['micro_f1'], percent)}, of that set {percent(baseline['micro_f1'])}; "
         f"macro F1 {interval(scores['macro_f1'], percent)}, of that set {percent(baseline['macro_f1'])}. "
-        f"Wrong decisions about a label (Hamming loss): {interval(scores['hamming_loss'], percent)}, of that set {percent(baseline['hamming_loss'])}."
+        "Wrong decisions about a label (Hamming loss): "
+        f"{interval(scores['hamming_loss'], percent)}, of that set {percent(baseline['hamming_loss'])}."
     )
 
 

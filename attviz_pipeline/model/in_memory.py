@@ -3,7 +3,6 @@
 import copy
 import re
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
@@ -59,8 +58,8 @@ def _classifier(model: object) -> PreTrainedModel:
         )
     if getattr(model, "is_quantized", False):
         raise ModelError("the weights of the model are quantised.", remedy="Give the model before it was quantised.")
-    known: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
-    if type(model) is not known.get(type(model.config), None):
+    expected: object = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None)
+    if type(model) is not expected:
         raise ModelError(
             f"{type(model).__name__} is no text classifier of transformers.",
             remedy="Load it with AutoModelForSequenceClassification.from_pretrained(...).",

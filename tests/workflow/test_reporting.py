@@ -85,7 +85,7 @@ def test_a_document_is_found_and_shows_its_own_page(reported: Reported) -> None:
 
     assert (document.text, document.label) == (TEXTS[7], LABELS[7])
     assert "id <bdi>text 7</bdi>" in document.show().html
-    assert "heads of tiny-news" in document.show().html
+    assert "heads of <bdi>tiny-news</bdi>" in document.show().html
     assert "partial" not in document.show().html
     assert "Tiny &amp; small" in reported.results.show().html
     with pytest.raises(ArtifactError, match=r"no document 'text 99'.\nThere are 'text"):
