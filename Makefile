@@ -8,7 +8,7 @@ DRY_RUN ?=
 SITE ?= results/news/site
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: report publish export test test-rest test-all test-js faults mutants lint lock reference screenshots clean
 

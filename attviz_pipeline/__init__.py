@@ -1,7 +1,7 @@
 """Read the self-attention of transformer classifiers over whole datasets.
 
-Library use: `from attviz_pipeline import open_results, fuji`; see docs/library.md. Each name is imported on first use,
-so that parsing the workflow stays fast.
+Library use: `from attviz_pipeline import report, open_results, fuji`; see docs/library.md. Each name is
+imported on first use, so that parsing the workflow stays fast.
 """
 
 from importlib import import_module
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         expected_calibration_error as expected_calibration_error,
     )
     from attviz_pipeline.analysis.shrinkage import shrink as shrink
+    from attviz_pipeline.reporting import report as report
     from attviz_pipeline.results import Document as Document
     from attviz_pipeline.results import Results as Results
     from attviz_pipeline.results import open_results as open_results
@@ -41,10 +42,12 @@ _HOMES = {
     "attviz_pipeline.results": ("Document", "Results", "open_results"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted([*_HOME_OF, "aggregates", "__version__"])  # noqa: PLE0605 - a list, though sorted
+__all__ = sorted([*_HOME_OF, "aggregates", "report", "__version__"])  # noqa: PLE0605 - a list, though sorted
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as names
+    if name == "report":  # a package that is also a function
+        return import_module("attviz_pipeline.report")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME_OF[name]), name)

@@ -4,7 +4,6 @@ A stage is imported when it runs, so that parsing the workflow and `--help` do n
 """
 
 import argparse
-import errno
 import logging
 import os
 import sys
@@ -18,14 +17,20 @@ from attviz_pipeline import __version__
 from attviz_pipeline.config.reading import parse_settings, read_study, require_utf8
 from attviz_pipeline.config.settings import Section
 from attviz_pipeline.devices import reserved_gpu
-from attviz_pipeline.environment import missing_module
-from attviz_pipeline.errors import AttvizError, ResourceError
-from attviz_pipeline.faults import machine_fault
+from attviz_pipeline.errors import AttvizError
+from attviz_pipeline.faults import explained
 from attviz_pipeline.stages import STAGES, DrawFigures, Stage, slice_for
 
 logger = logging.getLogger("attviz_pipeline")
 
 EXIT_USER_ERROR = 2
+COLUMNS = {
+    "text_column": "column with the text",
+    "pair_column": "column with a second text, if the model reads pairs of texts",
+    "label_column": "column with the gold label",
+    "id_column": "column with a unique id",
+}
+"""Options of `init` that name a column, with their help."""
 EXIT_INTERRUPTED = 130
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
@@ -58,23 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    try:
+    with explained():
         require_utf8()
         _log_to(options.log)
         with reserved_gpu(options.gpus):
             options.handler(options)
-    except (MemoryError, RuntimeError) as fault:
-        error = machine_fault(fault)
-        if error is None:
-            raise
-        raise error from None
-    except ModuleNotFoundError as fault:
-        raise missing_module(fault) from None
-    except OSError as fault:
-        if fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
-            raise
-        where, why = fault.filename or "the output folder", fault.strerror or os.strerror(fault.errno)
-        raise ResourceError(f"cannot write {where}: {why}.", remedy="Nothing half-written was kept.") from None
 
 
 def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
@@ -92,10 +85,12 @@ def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
 
 def draw_figure(options: argparse.Namespace) -> None:
     """Draw one figure for a paper: at a chosen width and font size, as SVG, PDF or PNG."""
+    from attviz_pipeline.artifacts.layout import EvidencePaths
     from attviz_pipeline.figures.draw_figure import Shape, draw_figure
     from attviz_pipeline.figures.drawing import Inputs
 
-    inputs = Inputs.below(options.statistics, _settings(options, DrawFigures))
+    evidence = EvidencePaths.below(options.evidence) if options.evidence else None
+    inputs = Inputs.below(options.statistics, _settings(options, DrawFigures), evidence)
     shape = Shape(options.width_cm, options.height_cm, options.font_size, options.dpi)
     draw_figure(inputs, options.name, shape, options.output)
 
@@ -104,6 +99,21 @@ def check_config(options: argparse.Namespace) -> None:
     """Check a study file and list all its problems."""
     study = read_study(options.config)
     print(f"{options.config}: study `{study.name}` is valid")
+
+
+def init(options: argparse.Namespace) -> None:
+    """Begin a study: look at texts and a model, and write NAME.yaml with the settings that fit them."""
+    from attviz_pipeline.new_study import Wanted, begin_study
+
+    columns = {key: name for key in COLUMNS if (name := getattr(options, key)) is not None}
+    wanted = Wanted(
+        options.name, options.data, options.model, options.revision, columns, options.output_names, options.mode
+    )
+    path, study = begin_study(wanted, Path())
+    print(f"{path}: study `{options.name}`")
+    for title, lines in {"found": study.found, "assumed": study.assumed}.items():
+        print(f"{title}:", *lines, sep="\n  ")
+    print(f"next: make report CONFIG={path}")
 
 
 def write_reference(options: argparse.Namespace) -> None:
@@ -121,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     for stage in STAGES.values():
         _add_stage(commands, stage)
     _add_draw_figure(_add(commands, draw_figure, settings=True))
+    _add_init(_add(commands, init))
     _add(commands, check_config).add_argument("--config", type=Path, required=True, metavar="PATH", help="study file")
     reference = _add(commands, write_reference)
     reference.add_argument("--root", type=Path, required=True, metavar="PATH", help="top folder of the repository")
@@ -155,11 +166,28 @@ def _add_draw_figure(command: argparse.ArgumentParser) -> None:
         "--output": "file to write; ends in .svg, .pdf or .png",
     }.items():
         command.add_argument(name, type=Path, required=True, metavar="PATH", help=description)
+    of_evidence = "folder of the evidence, for figures that need it"
+    command.add_argument("--evidence", type=Path, metavar="PATH", help=of_evidence)
     command.add_argument("--name", required=True, metavar="NAME", help="name in figures.json, for example reliability")
     command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width (default: 8.9, half a page)")
     command.add_argument("--height-cm", type=float, metavar="CM", help="height (default: in proportion)")
     command.add_argument("--font-size", type=float, metavar="POINTS", help="font size (default: 7)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG (default: 300)")
+
+
+def _add_init(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="name of the study: lower-case letters, digits, - and _")
+    data = "local file with texts; several are train=PATH, validation=PATH, test=PATH, or named so"
+    command.add_argument("--data", required=True, nargs="+", metavar="PATH", help=data)
+    command.add_argument("--model", required=True, metavar="MODEL", help="folder of a model, or a hub id owner/name")
+    command.add_argument("--revision", metavar="COMMIT", help="commit of a hub model (default: the newest)")
+    for key, description in COLUMNS.items():
+        flag = f"--{key.replace('_', '-')}"
+        command.add_argument(flag, metavar="NAME", help=f"{description} (default: found out)")
+    names = "names of the model's outputs in order, if it only numbers them"
+    command.add_argument("--output-names", nargs="+", metavar="NAME", help=names)
+    mode = "load a finished classifier, or fine-tune a model (default: found out)"
+    command.add_argument("--mode", choices=("load", "fine_tune"), help=mode)
 
 
 def _add(commands: Commands, handler: Handler, *, settings: bool = False) -> argparse.ArgumentParser:

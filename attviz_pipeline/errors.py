@@ -52,6 +52,10 @@ class AttvizError(Exception):
             lines.append(self.remedy)
         return "\n".join(lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook; IPython asks for this method."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(AttvizError):
     """A key of the configuration is unknown, missing or out of range."""

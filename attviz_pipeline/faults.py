@@ -1,8 +1,15 @@
-"""Recognise lack of memory and failed GPUs by the messages of exceptions, without importing torch."""
+"""Recognise faults of the machine by the exceptions that libraries raise, without importing torch."""
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attviz_pipeline.environment import missing_module
 from attviz_pipeline.errors import ResourceError
 
 OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
+NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 LOST_DEVICE = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS")
 
 
@@ -41,6 +48,29 @@ def machine_fault(fault: BaseException) -> ResourceError | None:
             "(CUDA_VISIBLE_DEVICES=<number>) or none (CUDA_VISIBLE_DEVICES=-1).",
         )
     return None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn exceptions that the machine causes into errors with a remedy; let all others through.
+
+    Raises:
+        ResourceError: The machine lacks memory, a GPU, a Python package or a place to write.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as fault:
+        error = machine_fault(fault)
+        if error is None:
+            raise
+        raise error from None
+    except ModuleNotFoundError as fault:
+        raise missing_module(fault) from None
+    except OSError as fault:
+        if fault.errno not in NOT_WRITABLE:
+            raise
+        where, why = fault.filename or "the output folder", fault.strerror or os.strerror(fault.errno)
+        raise ResourceError(f"cannot write {where}: {why}.", remedy="Nothing half-written was kept.") from None
 
 
 def _says(fault: BaseException, signs: tuple[str, ...]) -> bool:

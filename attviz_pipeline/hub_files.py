@@ -65,17 +65,24 @@ class Repository:
         Raises:
             ModelError, DatasetError: The hub does not know the repository or revision, or cannot be reached.
         """
-        if COMMIT.fullmatch(self.revision):
-            return Repository(self.kind, self.name, self.revision, self.revision)
-        with self._faults_explained():
-            info = huggingface_hub.HfApi().repo_info(self.name, repo_type=self.kind, revision=self.revision)
+        found = self.looked_up()
+        if found.commit == self.revision:
+            return found
         logger.warning(
             "%s.revision: %s is a branch or tag, which can move; it is commit %s now. Pin it: write `revision: %s`",
             self.kind,
             self.revision,
-            info.sha,
-            info.sha,
+            found.commit,
+            found.commit,
         )
+        return found
+
+    def looked_up(self) -> "Repository":
+        """Look up the commit of a branch or tag, as `at_commit`, without a warning."""
+        if COMMIT.fullmatch(self.revision):
+            return Repository(self.kind, self.name, self.revision, self.revision)
+        with self._faults_explained():
+            info = huggingface_hub.HfApi().repo_info(self.name, repo_type=self.kind, revision=self.revision)
         return Repository(self.kind, self.name, self.revision, str(info.sha))
 
     def list_files(self) -> list[str]:

@@ -5,18 +5,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 
-def remove_unredacted(results: Path, shards: Collection[str]) -> list[Path]:
-    """Delete remaining files with words of the texts: the export, and sums of runs with another number of shards.
+def remove_unredacted(results: Path, shards: Collection[str], *, evidence: bool) -> list[Path]:
+    """Delete remaining files with words: the export, sums of another number of shards, and terms without evidence.
 
     Args:
         results: Folder of the study's results.
         shards: Names of the study's shards.
+        evidence: Whether the study computes evidence, and so replaces the table of terms.
 
     Returns:
         The deleted files and folders.
     """
     sums = [path for path in results.glob("aggregates/*") if path.name.partition(".")[0] not in shards]
-    found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums])
+    terms = [] if evidence else results.glob("evidence/term_evidence.parquet")
+    found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums, *terms])
     for path in found:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

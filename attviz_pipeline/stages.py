@@ -1,11 +1,11 @@
-"""Every stage of the workflow, declared once.
+"""Every stage of the workflow, declared once, in an order in which they can run.
 
 The table at the end of this module defines each stage's command with its options and help, the shell line of its rule,
-the settings and the code that a rerun depends on, and the tables of stages in the documents. The rules themselves are
-written by hand, because Snakemake users read them.
+the settings and the code that a rerun depends on, where its files are, and the tables of stages in the documents. The
+rules themselves are written by hand, because Snakemake users read them; a test compares them with this table.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from attviz_pipeline.artifacts.layout import (
     MeasurePaths,
     StatisticsPaths,
     TermPaths,
+    table_path,
 )
 from attviz_pipeline.config.settings import (
     AggregatesSettings,
@@ -151,36 +152,28 @@ class ExtractMaps(Section):
     maps: MapsSettings
 
 
-class ComputeGradients(Section):
+class OnSample(Section):
+    """Settings of a stage that reads a sample of the documents again."""
+
+    seed: int
+    attention: AttentionSettings
+    evidence: EvidenceSettings
+
+
+class ComputeGradients(OnSample):
     """Settings of the stage `compute_gradients`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class LeaveTokensOut(Section):
+class LeaveTokensOut(OnSample):
     """Settings of the stage `leave_tokens_out`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class MeasureFaithfulness(Section):
+class MeasureFaithfulness(OnSample):
     """Settings of the stage `measure_faithfulness`."""
 
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
-
-class AblateHeads(Section):
+class AblateHeads(OnSample):
     """Settings of the stage `ablate_heads`."""
-
-    seed: int
-    attention: AttentionSettings
-    evidence: EvidenceSettings
 
 
 class SummariseEvidence(Section):
@@ -195,6 +188,13 @@ class RankHeads(Section):
 
     seed: int
     assessment: AssessmentSettings
+
+
+class CompareTerms(Section):
+    """Settings of the stage `compare_terms`."""
+
+    seed: int
+    terms: TermsSettings
 
 
 class DrawFigures(Section):
@@ -235,6 +235,9 @@ class Argument:
         group: Builds a group of files from their folder or path prefix. The rule lists such an argument under
             `params`, because the files themselves are its inputs or outputs.
         optional: Number of values of an optional argument; 0 for a required one.
+        places: Where it is, below the folder of the study's results: one place, or one for each optional value.
+            `{shard}` stands for the name of a shard, `{shown}` for the folder of the attention that a site may show,
+            `{exported}` for that of the exports.
     """
 
     name: str
@@ -242,6 +245,7 @@ class Argument:
     many: bool = False
     group: Callable[[Path], Any] | None = None
     optional: int = 0
+    places: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -264,14 +268,34 @@ class Option:
     default: Path | bool
 
 
-def file(name: str, description: str) -> Argument:
+def file(name: str, description: str, place: str) -> Argument:
     """Declare one file or folder."""
-    return Argument(name, description)
+    return Argument(name, description, places=(place,))
 
 
-def each_shard(name: str, description: str) -> Argument:
+def each_shard(name: str, description: str, place: str) -> Argument:
     """Declare one file per shard."""
-    return Argument(name, f"{description}, all shards", many=True)
+    return Argument(name, f"{description}, all shards", many=True, places=(place,))
+
+
+def optional(name: str, description: str, places: Sequence[str]) -> Argument:
+    """Declare files that are given together, or not at all."""
+    return Argument(name, description, optional=len(places), places=tuple(places))
+
+
+def evidence(name: str, description: str, table: str = "") -> Argument:
+    """Declare a table of evidence; it is named like the argument, or as given."""
+    return file(name, description, table_path(Path("evidence"), table or name).as_posix())
+
+
+def table(name: str, description: str) -> Argument:
+    """Declare a table in the folder of the statistics."""
+    return file(name, description, table_path(Path("statistics"), name).as_posix())
+
+
+def statistics(group: Callable[[Path], Any]) -> Argument:
+    """Declare tables in the folder of the statistics."""
+    return Argument("statistics", "folder of the statistics", group=group, places=("statistics",))
 
 
 @dataclass(frozen=True)
@@ -333,15 +357,39 @@ class Stage:
                 yield f"{flag} {{{where}.{argument.name}:q}}"
 
 
-_ATTENTION = each_shard("attention", "self-attention")
-_STATISTICS = "folder of the statistics"
-_SAMPLE = (file("document_index", "all documents with their predictions"), each_shard("shards", "documents"))
-_CHECKPOINT = file("checkpoint", "folder of the classifier")
-_CARD = file("card", "facts of the classifier")
-_VOCABULARY = file("vocabulary", "terms and their counts")
+_DOCUMENTS = file("documents", "every usable row", "dataset/documents.parquet")
+_SHARDS = each_shard("shards", "documents", "shards/{shard}.parquet")
+_ATTENTION = each_shard("attention", "self-attention", "attention/{shard}.parquet")
+_SHOWN_ATTENTION = each_shard("attention", "self-attention", "{shown}/{shard}.parquet")
+_AGGREGATES = each_shard("aggregates", "aggregates of each document", "aggregates/{shard}.parquet")
+_LEDGER = file("ledger", "what became of every row", "dataset/ledger.parquet")
+_DOCUMENT_INDEX = table("document_index", "all documents with their predictions")
+_SAMPLE = (_DOCUMENT_INDEX, _SHARDS)
+_CHECKPOINT = file("checkpoint", "folder of the classifier", "model/checkpoint")
+_CARD = file("card", "facts of the classifier", "model/model.json")
+_CARDS = (
+    file("dataset_card", "facts of the corpus", "dataset/dataset.json"),
+    file("model_card", "facts of the classifier", "model/model.json"),
+)
+_METRICS = "model/metrics.json"
+_VOCABULARY = table("vocabulary", "terms and their counts")
+_HEADS = table("heads", "statistics per head")
+_GRADIENTS = evidence("gradients", "gradients of the sample")
+_LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities")
+_EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
+_MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
+_PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
+_EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
+_SITE = file("site", "folder of the site", "site")
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
-_MEASURES = Argument("measures", f"{_MEASURES_PREFIX}, all shards", many=True, group=MeasurePaths.of)
+_MEASURES = Argument(
+    "measures",
+    f"{_MEASURES_PREFIX}, all shards",
+    many=True,
+    group=MeasurePaths.of,
+    places=("measures/{shard}",),
+)
 
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
@@ -353,9 +401,9 @@ STAGES: Mapping[str, Stage] = {
             PrepareDataset,
             reads=(),
             writes=(
-                file("documents", "every usable row"),
-                file("ledger", "what became of every row"),
-                file("card", "facts of the corpus"),
+                _DOCUMENTS,
+                _LEDGER,
+                file("card", "facts of the corpus", "dataset/dataset.json"),
             ),
         ),
         Stage(
@@ -363,8 +411,8 @@ STAGES: Mapping[str, Stage] = {
             "Select the documents to analyse and divide them into shards.",
             "dataset",
             ShardDocuments,
-            reads=(file("documents", "every usable row"),),
-            writes=(each_shard("shards", "documents"),),
+            reads=(_DOCUMENTS,),
+            writes=(_SHARDS,),
         ),
         Stage(
             "import_attention",
@@ -373,10 +421,9 @@ STAGES: Mapping[str, Stage] = {
             ImportAttention,
             reads=(),
             writes=(
-                file("ledger", "what became of every document"),
-                file("dataset_card", "facts of the corpus"),
-                file("model_card", "facts of the classifier"),
-                file("metrics", "scores of the classifier: none"),
+                file("ledger", "what became of every document", "dataset/ledger.parquet"),
+                *_CARDS,
+                file("metrics", "scores of the classifier: none", _METRICS),
                 _ATTENTION,
             ),
         ),
@@ -385,8 +432,8 @@ STAGES: Mapping[str, Stage] = {
             "Check the classifier, fine-tune it if configured, and evaluate it.",
             "model",
             PrepareModel,
-            reads=(file("documents", "every usable row"),),
-            writes=(_CHECKPOINT, _CARD, file("metrics", "scores of the classifier")),
+            reads=(_DOCUMENTS,),
+            writes=(_CHECKPOINT, _CARD, file("metrics", "scores of the classifier", _METRICS)),
             uses_model=True,
         ),
         Stage(
@@ -394,20 +441,8 @@ STAGES: Mapping[str, Stage] = {
             "Extract the self-attention of every layer and head for the documents of one shard.",
             "attention",
             ExtractAttention,
-            reads=(file("shard", "documents"), _CHECKPOINT, _CARD),
-            writes=(file("attention", "self-attention of the shard"),),
-            uses_model=True,
-        ),
-        Stage(
-            "extract_maps",
-            "Select documents and extract their token-to-token attention in every head.",
-            "attention.maps",
-            ExtractMaps,
-            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
-            writes=(
-                file("maps", "token-to-token maps"),
-                file("selection", "documents with maps, and the reason for each"),
-            ),
+            reads=(file("shard", "documents", "shards/{shard}.parquet"), _CHECKPOINT, _CARD),
+            writes=(file("attention", "self-attention of the shard", "attention/{shard}.parquet"),),
             uses_model=True,
         ),
         Stage(
@@ -416,18 +451,18 @@ STAGES: Mapping[str, Stage] = {
             "redaction",
             RedactAttention,
             reads=(_ATTENTION,),
-            writes=(each_shard("redacted", "the same without words"),),
+            writes=(each_shard("redacted", "the same without words", "redacted/{shard}.parquet"),),
         ),
         Stage(
             "aggregate_shard",
             "Aggregate attention over heads for each document of one shard, and sum it per token and head.",
             "analysis",
             AggregateShard,
-            reads=(file("attention", "self-attention of the shard"),),
+            reads=(file("attention", "self-attention of the shard", "{shown}/{shard}.parquet"),),
             writes=(
-                file("aggregates", "aggregates of each document"),
-                file("token_sums", "exact sums per token"),
-                file("head_sums", "exact sums per head"),
+                file("aggregates", "aggregates of each document", "aggregates/{shard}.parquet"),
+                file("token_sums", "exact sums per token", "aggregates/{shard}.token_sums.parquet"),
+                file("head_sums", "exact sums per head", "aggregates/{shard}.head_sums.parquet"),
             ),
         ),
         Stage(
@@ -436,12 +471,24 @@ STAGES: Mapping[str, Stage] = {
             "analysis",
             None,
             reads=(
-                _ATTENTION,
-                each_shard("token_sums", "exact sums per token"),
-                each_shard("head_sums", "exact sums per head"),
-                file("ledger", "what became of every row"),
+                _SHOWN_ATTENTION,
+                each_shard("token_sums", "exact sums per token", "aggregates/{shard}.token_sums.parquet"),
+                each_shard("head_sums", "exact sums per head", "aggregates/{shard}.head_sums.parquet"),
+                _LEDGER,
             ),
-            writes=(Argument("statistics", _STATISTICS, group=StatisticsPaths.below),),
+            writes=(statistics(StatisticsPaths.below),),
+        ),
+        Stage(
+            "extract_maps",
+            "Select documents and extract their token-to-token attention in every head.",
+            "attention.maps",
+            ExtractMaps,
+            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            writes=(
+                file("maps", "token-to-token maps", _MAPS[0]),
+                file("selection", "documents with maps, and the reason for each", _MAPS[1]),
+            ),
+            uses_model=True,
         ),
         Stage(
             "assess_predictions",
@@ -449,18 +496,18 @@ STAGES: Mapping[str, Stage] = {
             "analysis.predictions",
             AssessPredictions,
             reads=(
-                file("document_index", "all documents with their predictions"),
-                _ATTENTION,
-                each_shard("aggregates", "aggregates of each document"),
+                _DOCUMENT_INDEX,
+                _SHOWN_ATTENTION,
+                _AGGREGATES,
             ),
-            writes=(Argument("statistics", _STATISTICS, group=AssessmentPaths.below),),
+            writes=(statistics(AssessmentPaths.below),),
         ),
         Stage(
             "list_terms",
             "List the terms (tokens, words or lower-cased words) of all documents with their counts.",
             "analysis.terms",
             ListTerms,
-            reads=(_ATTENTION,),
+            reads=(_SHOWN_ATTENTION,),
             writes=(_VOCABULARY,),
         ),
         Stage(
@@ -468,8 +515,8 @@ STAGES: Mapping[str, Stage] = {
             "Compute term statistics of one shard by document, head, class, position and length.",
             "analysis.terms",
             MeasureShard,
-            reads=(file("attention", "self-attention of the shard"), _VOCABULARY),
-            writes=(Argument("measures", _MEASURES_PREFIX, group=MeasurePaths.of),),
+            reads=(file("attention", "self-attention of the shard", "{shown}/{shard}.parquet"), _VOCABULARY),
+            writes=(Argument("measures", _MEASURES_PREFIX, group=MeasurePaths.of, places=("measures/{shard}",)),),
         ),
         Stage(
             "describe_terms",
@@ -477,7 +524,7 @@ STAGES: Mapping[str, Stage] = {
             "analysis.terms",
             DescribeTerms,
             reads=(_VOCABULARY, _MEASURES),
-            writes=(Argument("statistics", _STATISTICS, group=TermPaths.below),),
+            writes=(statistics(TermPaths.below),),
         ),
         Stage(
             "compare_classes",
@@ -485,31 +532,36 @@ STAGES: Mapping[str, Stage] = {
             "analysis.classes",
             CompareClasses,
             reads=(_VOCABULARY, _MEASURES),
-            writes=(Argument("statistics", _STATISTICS, group=TermPaths.below),),
+            writes=(statistics(TermPaths.below),),
         ),
         Stage(
             "group_documents",
             "Group documents in which the same heads are more active than usual.",
             "analysis",
             GroupDocuments,
-            reads=(each_shard("document_heads", "means per document and head"),),
-            writes=(file("document_groups", "groups of documents"),),
+            reads=(
+                each_shard("document_heads", "means per document and head", "measures/{shard}.document_heads.parquet"),
+            ),
+            writes=(table("document_groups", "groups of documents"),),
         ),
         Stage(
             "compare_heads",
             "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and project them.",
             "analysis.heads",
             CompareHeads,
-            reads=(file("head_tokens", "statistics per token and head"), _ATTENTION),
-            writes=(Argument("statistics", _STATISTICS, group=ComparisonPaths.below),),
+            reads=(
+                table("head_tokens", "statistics per token and head"),
+                _SHOWN_ATTENTION,
+            ),
+            writes=(statistics(ComparisonPaths.below),),
         ),
         Stage(
             "profile_heads",
             "Summarise what each head attends to, and assign it a role.",
             "analysis.heads",
             None,
-            reads=(_ATTENTION,),
-            writes=(file("head_profiles", "what each head attends to, and its role"),),
+            reads=(_SHOWN_ATTENTION,),
+            writes=(table("head_profiles", "what each head attends to, and its role"),),
         ),
         Stage(
             "compute_gradients",
@@ -517,7 +569,7 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             ComputeGradients,
             reads=(*_SAMPLE, _CHECKPOINT, _CARD),
-            writes=(file("gradients", "gradients of the sample"),),
+            writes=(_GRADIENTS,),
             uses_model=True,
         ),
         Stage(
@@ -526,7 +578,7 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             LeaveTokensOut,
             reads=(*_SAMPLE, _CHECKPOINT, _CARD),
-            writes=(file("leave_one_out", "changes of the probabilities"),),
+            writes=(_LEAVE_ONE_OUT,),
             uses_model=True,
         ),
         Stage(
@@ -539,10 +591,10 @@ STAGES: Mapping[str, Stage] = {
                 _ATTENTION,
                 _CHECKPOINT,
                 _CARD,
-                file("gradients", "gradients of the sample"),
-                file("leave_one_out", "changes of the probabilities"),
+                _GRADIENTS,
+                _LEAVE_ONE_OUT,
             ),
-            writes=(file("faithfulness", "falls of the predicted class's probability"),),
+            writes=(evidence("faithfulness", "falls of the predicted class's probability", "document_faithfulness"),),
             uses_model=True,
         ),
         Stage(
@@ -554,12 +606,12 @@ STAGES: Mapping[str, Stage] = {
                 *_SAMPLE,
                 _CHECKPOINT,
                 _CARD,
-                file("gradients", "gradients of the sample"),
-                file("heads", "statistics per head"),
+                _GRADIENTS,
+                _HEADS,
             ),
             writes=(
-                file("ablations", "predictions without each head and layer"),
-                file("cumulative", "predictions without more and more heads"),
+                evidence("ablations", "predictions without each head and layer", "document_ablations"),
+                evidence("cumulative", "predictions without more and more heads", "cumulative_ablations"),
             ),
             uses_model=True,
         ),
@@ -569,14 +621,14 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             SummariseEvidence,
             reads=(
-                file("document_faithfulness", "faithfulness of each document"),
-                file("document_ablations", "changes without each head and layer"),
-                file("cumulative_ablations", "predictions without more and more heads"),
+                evidence("document_faithfulness", "faithfulness of each document"),
+                evidence("document_ablations", "changes without each head and layer"),
+                evidence("cumulative_ablations", "predictions without more and more heads"),
             ),
             writes=(
-                file("faithfulness", "faithfulness of token scores"),
-                file("head_ablations", "changes without each head and layer"),
-                file("ablation_curves", "accuracy by the number of heads left"),
+                evidence("faithfulness", "faithfulness of token scores"),
+                evidence("head_ablations", "changes without each head and layer"),
+                evidence("ablation_curves", "accuracy by the number of heads left"),
             ),
         ),
         Stage(
@@ -585,11 +637,23 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             RankHeads,
             reads=(
-                file("document_ablations", "changes without each head and layer"),
-                file("gradients", "gradients of the sample"),
-                file("heads", "statistics per head"),
+                evidence("document_ablations", "changes without each head and layer"),
+                _GRADIENTS,
+                _HEADS,
             ),
-            writes=(file("head_importance", "importance of heads"),),
+            writes=(evidence("head_importance", "importance of heads"),),
+        ),
+        Stage(
+            "compare_terms",
+            "Compare how far the predicted class depends on each word and on random words of the same documents.",
+            "evidence",
+            CompareTerms,
+            reads=(
+                _SHOWN_ATTENTION,
+                _GRADIENTS,
+                _LEAVE_ONE_OUT,
+            ),
+            writes=(evidence("term_evidence", "terms on which the prediction depends"),),
         ),
         Stage(
             "draw_figures",
@@ -597,11 +661,11 @@ STAGES: Mapping[str, Stage] = {
             "figures",
             DrawFigures,
             reads=(
-                file("dataset_card", "facts of the corpus"),
-                file("model_card", "facts of the classifier"),
-                Argument("statistics", _STATISTICS, group=Path),
+                *_CARDS,
+                statistics(Path),
+                _EVIDENCE,
             ),
-            writes=(file("figures", "folder of the figures"),),
+            writes=(file("figures", "folder of the figures", "figures"),),
         ),
         Stage(
             "render_site",
@@ -609,17 +673,16 @@ STAGES: Mapping[str, Stage] = {
             "report",
             RenderSite,
             reads=(
-                file("dataset_card", "facts of the corpus"),
-                file("model_card", "facts of the classifier"),
-                file("metrics", "scores of the classifier"),
-                Argument("statistics", _STATISTICS, group=Path),
-                file("figures", "folder of the figures"),
-                Argument("maps", "token-to-token maps and their selection; not in share-safe mode", optional=2),
-                Argument("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", optional=len(_TABLES_OF_EVIDENCE)),
-                _ATTENTION,
-                each_shard("aggregates", "aggregates of each document"),
+                *_CARDS,
+                file("metrics", "scores of the classifier", _METRICS),
+                statistics(Path),
+                file("figures", "folder of the figures", "figures"),
+                optional("maps", "token-to-token maps and their selection; not in share-safe mode", _MAPS),
+                _EVIDENCE,
+                _SHOWN_ATTENTION,
+                _AGGREGATES,
             ),
-            writes=(file("site", "folder of the site"),),
+            writes=(_SITE,),
             sources=("templates", "docs/statistics"),
         ),
         Stage(
@@ -627,15 +690,18 @@ STAGES: Mapping[str, Stage] = {
             "Export attention in the formats of other tools that `export.formats` names.",
             "export",
             ExportAttention,
-            reads=(_ATTENTION,),
-            writes=(file("export", "folder of the exports"),),
+            reads=(
+                _SHOWN_ATTENTION,
+                optional("evidence", "evidence per token: gradients, leave_one_out", _EVIDENCE_PER_TOKEN),
+            ),
+            writes=(file("export", "folder of the exports", "{exported}"),),
         ),
         Stage(
             "publish",
             "Check the site and push it to a branch of a git remote.",
             "publish",
             Publish,
-            reads=(file("site", "folder of the site"),),
+            reads=(_SITE,),
             writes=(),
             options=(
                 Option("repository", "git checkout whose remote is used", Path()),

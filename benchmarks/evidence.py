@@ -18,13 +18,14 @@ import torch
 import transformers
 from pairing import HERE, Ratio, paired_ratio
 
-from attviz_pipeline.artifacts import files, model_schemas
 from attviz_pipeline.attention.windows import Window
-from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.config.settings import AttentionSettings, EvidenceSettings
 from attviz_pipeline.evidence.ablation import Ablation
-from attviz_pipeline.evidence.classifier import GatedClassifier, open_classifier
+from attviz_pipeline.evidence.classifier import GatedClassifier
 from attviz_pipeline.evidence.compute_gradients import gradient_rows
-from attviz_pipeline.evidence.sample import SampledDocument, encode_sample, read_sample
+from attviz_pipeline.evidence.sample import SampledDocument
+from attviz_pipeline.evidence.sampled_study import SampledStudy
+from attviz_pipeline.stages import OnSample
 
 PAGE = """\
 # What evidence costs
@@ -81,12 +82,12 @@ def main() -> None:
 
 def load(study: Path, n_documents: int) -> tuple[GatedClassifier, list[SampledDocument]]:
     """Open the study's classifier, and draw some of its documents."""
-    card = files.read_json(study / "model" / "model.json", model_schemas.MODEL)
-    settings, checkpoint = AttentionSettings(device="cpu"), study / "model" / "checkpoint"
-    sample = read_sample(study / "statistics" / "document_index.parquet", [n_documents], 13)
-    shards = sorted((study / "shards").glob("*.parquet"))
-    documents = list(encode_sample(sample, shards, checkpoint, settings, card["max_tokens"]))
-    return open_classifier(checkpoint, card, settings), documents
+    settings = OnSample(
+        seed=13, attention=AttentionSettings(device="cpu"), evidence=EvidenceSettings(max_documents=n_documents)
+    )
+    index, shards = study / "statistics" / "document_index.parquet", sorted((study / "shards").glob("*.parquet"))
+    sampled = SampledStudy(settings, index, shards, study / "model" / "checkpoint", study / "model" / "model.json")
+    return sampled.classifier, list(sampled.documents())
 
 
 def measure_gradients(classifier: GatedClassifier, documents: Sequence[SampledDocument], n_pairs: int) -> str:

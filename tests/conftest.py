@@ -1,7 +1,8 @@
-"""Fixtures that several modules share: sites, a server, Chromium, and a study to harm."""
+"""Fixtures that several modules share: sites, a server, Chromium, and a study to harm; and the order of files."""
 
 import logging
 from collections.abc import Iterator
+from itertools import groupby
 
 import pytest
 from finished_study import finished_study
@@ -18,6 +19,23 @@ __all__ = [
     "site",
     "visitor",
 ]
+
+IN_BROWSER, ELSEWHERE, FINISHED_STUDY = 2.0, 0.1, 40.0
+"""About how long a test takes, and the making of the finished study, in seconds on one of two cores."""
+
+
+@pytest.hookimpl(trylast=True)  # when the tests that do not run are gone
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that take long first: workers of pytest-xdist take whole files in this order, and so end together."""
+    seconds = {path: estimate([*tests]) for path, tests in groupby(items, key=lambda item: item.path)}
+    items.sort(key=lambda item: (-seconds[item.path], item.path))
+
+
+def estimate(tests: list[pytest.Item]) -> float:
+    """Return about how many seconds the tests of one file take."""
+    in_browser = sum(test.get_closest_marker("browser") is not None for test in tests)
+    of_study = any("finished_study" in getattr(test, "fixturenames", ()) for test in tests)
+    return IN_BROWSER * in_browser + ELSEWHERE * (len(tests) - in_browser) + FINISHED_STUDY * of_study
 
 
 @pytest.fixture(autouse=True)

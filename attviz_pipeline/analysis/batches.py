@@ -14,32 +14,27 @@ from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.errors import ArtifactError, Problem
 
 VALUES_PER_BATCH = 2**20
-TOKEN_COLUMNS = ["tokens", "token_ids", "special", "unknown", "self_attention"]
+TEXT_COLUMNS = ["tokens", "special", "unknown"]
+TOKEN_COLUMNS = [*TEXT_COLUMNS, "token_ids", "self_attention"]
 
 
 @dataclass(frozen=True)
-class AttentionBatch:
+class TextBatch:
     """Some documents of a shard, and all their tokens, one row per token.
 
     Attributes:
         documents: Rows of the attention artifact, without its token columns.
         document: Row in `documents` of each token's document, ascending, [token].
         tokens: Vocabulary entries as text, [token].
-        entries: Vocabulary entries as the tokenizer spells them, null if unknown, [token].
-        token_ids: Vocabulary indices, [token].
         special: True for [CLS], [SEP] and the like, [token].
         unknown: True for [UNK], [token].
-        values: Self-attention, [token, layer x head], 0..1.
     """
 
     documents: pa.Table
     document: NDArray[np.int64]
     tokens: pa.Array
-    entries: pa.Array
-    token_ids: NDArray[np.int32]
     special: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
-    values: NDArray[np.float32]
 
     @property
     def n_documents(self) -> int:
@@ -50,6 +45,21 @@ class AttentionBatch:
     def n_tokens(self) -> NDArray[np.int64]:
         """Tokens per document, special ones included, [document]."""
         return np.bincount(self.document, minlength=self.n_documents)
+
+
+@dataclass(frozen=True)
+class AttentionBatch(TextBatch):
+    """The same with their self-attention.
+
+    Attributes:
+        entries: Vocabulary entries as the tokenizer spells them, null if unknown, [token].
+        token_ids: Vocabulary indices, [token].
+        values: Self-attention, [token, layer x head], 0..1.
+    """
+
+    entries: pa.Array
+    token_ids: NDArray[np.int32]
+    values: NDArray[np.float32]
 
 
 def read_head_counts(path: Path) -> tuple[int, int]:
@@ -72,6 +82,23 @@ def head_counts(facts: dict[str, Any], path: Path) -> tuple[int, int]:
         if type(count) is not int or count < 1:
             raise ArtifactError(f"{path} does not say how many layers and heads it holds.", remedy=files.REBUILD)
     return counts  # type: ignore[return-value] # the loop has checked that both are integers
+
+
+def text_batch(path: Path, table: pa.Table, columns: list[str]) -> TextBatch:
+    """Gather some documents without their self-attention.
+
+    Args:
+        path: The shard, for messages.
+        table: Some of its rows, with `id`, `columns` and `TEXT_COLUMNS`.
+        columns: Columns of `documents`.
+
+    Raises:
+        ArtifactError: The lengths of columns disagree.
+    """
+    n_tokens, *others = (_lengths(table, name) for name in TEXT_COLUMNS)
+    wrong = np.any([lengths != n_tokens for lengths in others], axis=0)
+    report_damage(path, table, np.flatnonzero(wrong), "its columns do not hold one value per token")
+    return TextBatch(documents=table.select(columns), **_text_of(table))
 
 
 def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
@@ -97,20 +124,26 @@ def iter_batches(path: Path, columns: list[str]) -> Iterator[AttentionBatch]:
 
 
 def _batch(path: Path, table: pa.Table, columns: list[str], n_rows: int) -> AttentionBatch:
-    flat = {name: _flatten(table, name) for name in TOKEN_COLUMNS}
-    values = _token_major(flat["self_attention"].to_numpy(), _lengths(table, "tokens"), n_rows)
-    document = np.repeat(np.arange(table.num_rows), _lengths(table, "tokens"))
-    _check_values(path, table, document, values)
+    values = _token_major(_flatten(table, "self_attention").to_numpy(), _lengths(table, "tokens"), n_rows)
+    text = _text_of(table)
+    _check_values(path, table, text["document"], values)
     return AttentionBatch(
         documents=table.select(columns),
-        document=document,
-        tokens=flat["tokens"],
-        entries=_entries(table, len(document)),
-        token_ids=flat["token_ids"].to_numpy(),
-        special=flat["special"].to_numpy(zero_copy_only=False),
-        unknown=flat["unknown"].to_numpy(zero_copy_only=False),
+        **text,
+        entries=_entries(table, len(text["document"])),
+        token_ids=_flatten(table, "token_ids").to_numpy(),
         values=values,
     )
+
+
+def _text_of(table: pa.Table) -> dict[str, Any]:
+    """Return the fields of `TextBatch` but the documents."""
+    return {
+        "document": np.repeat(np.arange(table.num_rows), _lengths(table, "tokens")),
+        "tokens": _flatten(table, "tokens"),
+        "special": _flatten(table, "special").to_numpy(zero_copy_only=False),
+        "unknown": _flatten(table, "unknown").to_numpy(zero_copy_only=False),
+    }
 
 
 def _token_major(flat: NDArray[np.float32], n_tokens: NDArray[np.int64], n_rows: int) -> NDArray[np.float32]:

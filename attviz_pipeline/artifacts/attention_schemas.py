@@ -30,8 +30,9 @@ ATTENTION = Schema(
     4,
     "extract_attention",
     "Self-attention of every layer and head, and what full mode adds (null without it). "
-    f"Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}, `model`, `mode`, `device`, `precision`, and `offsets`: false if "
-    "the tokenizer gives no character offsets",
+    f"Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}, `model`, `mode`, `device`, `precision`, `offsets`: false if "
+    "the tokenizer gives no character offsets, and `delimiters`: `cls` and `sep`, the tokenizer's [CLS] and [SEP], "
+    "null where it has none; not in imported attention",
     pa.schema(
         [
             *IDENTITY,

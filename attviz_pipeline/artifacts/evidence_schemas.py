@@ -328,6 +328,54 @@ HEAD_IMPORTANCE = Schema(
     ),
 )
 
+TERM_EVIDENCE = Schema(
+    "term_evidence",
+    1,
+    "compare_terms",
+    "One row per measure, grouping, group and term that is in enough of the group's measured documents, by "
+    "`shrunken_rank`, descending, then by `p`. A document's value is the mean over the occurrences of the term, "
+    "that of an occurrence the sum over its tokens. Facts: `level` of the terms; `label_names`; `removal`: mask, "
+    "delete or hide; "
+    "`measures`: of each measure `n_documents`, those that were measured, `n_predicted`, the same by predicted class, "
+    "`min_document_frequency`, in how many of a group's documents a term must be; `n_draws`: most random draws of a "
+    "test; `seed`",
+    pa.schema(
+        [
+            column(
+                "measure",
+                pa.string(),
+                "leave_one_out: fall of the predicted class's probability without the token, -1..1 (minus `changes` of "
+                "`leave_one_out`); gradient_x_input: as in `gradients`, nats",
+            ),
+            column("grouping", pa.string(), "all, or predicted"),
+            column("group", pa.string(), "Predicted class; empty for all documents"),
+            column("term", pa.string(), "The token, word or lower-cased word; in share-safe mode without its words"),
+            column("count", pa.int64(), "Occurrences in the measured documents of the group"),
+            *_COUNTS,
+            *_mean("mean", "Mean over documents with the term"),
+            column("floor", pa.float64(), "Mean over the same documents of the mean over all terms in each"),
+            *_mean(
+                "rank",
+                "Mean over the same documents of the share of the document's terms that the term exceeds, 0..1; 0.5 "
+                "for random terms",
+            ),
+            column(
+                "shrunken_rank",
+                pa.float64(),
+                "`rank`, drawn towards the mean of all terms of the group: more where documents are few",
+            ),
+            column("shrunken_rank_low", pa.float64(), "Lower bound of its 95 % posterior interval"),
+            column("shrunken_rank_high", pa.float64(), "Upper bound of the same"),
+            column(
+                "p",
+                pa.float64(),
+                "One-sided: as many random occurrences of terms of the same documents have a mean rank as high",
+            ),
+            column("q", pa.float64(), "Benjamini-Hochberg q over all terms and groups of the measure and grouping"),
+        ]
+    ),
+)
+
 ALL: tuple[Schema, ...] = (
     GRADIENTS,
     LEAVE_ONE_OUT,
@@ -338,4 +386,5 @@ ALL: tuple[Schema, ...] = (
     HEAD_ABLATIONS,
     ABLATION_CURVES,
     HEAD_IMPORTANCE,
+    TERM_EVIDENCE,
 )

@@ -99,6 +99,7 @@ class EvidencePaths(_Tables):
     head_ablations: Path
     ablation_curves: Path
     head_importance: Path
+    term_evidence: Path
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ SHARES = {
 }
 """Roles named after a share of attention, and its measure; of equal shares, the first one gives the role."""
 
+DELIMITERS = ("on_cls", "on_sep", "on_punctuation")
+"""Shares of attention on tokens that carry little of the text; they do not overlap."""
+
 ROLES = (*SHARES, "delimiter", "broad", "mixed")
 
 _UNITS = {"entropy": "nats", "distance": "tokens"}
@@ -48,7 +51,9 @@ HEAD_PROFILES = Schema(
     "One row per head, sorted by layer, head: means over documents of the attention of its text tokens, and the role "
     "that follows from them. No rows without full mode, or if no document has text tokens. "
     "Facts: `mode` of the attention, `n_layers`, `n_heads`, `n_documents`, `n_sources` (their input rows), "
-    "`n_documents_without_text` (left out), `least_share` and `least_evenness`, the thresholds of roles",
+    "`n_documents_without_text` (left out), `least_share` and `least_evenness`, the thresholds of roles; `even`: what "
+    "even attention gives in these documents for `on_cls`, `on_sep` and `on_punctuation`, null if the attention does "
+    "not name its `delimiters`",
     pa.schema(
         [
             column("layer", pa.int32(), "Layer, 0-based"),

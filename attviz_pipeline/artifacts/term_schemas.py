@@ -302,16 +302,16 @@ _TEST = [
 _COMPARED = (
     "Facts: `n_permutations` (most that a test got), `smallest_p`, `length_strata`, `seed`, `permuted` (what was "
     "permuted per grouping: rows or documents; documents only if some of one input row differ in group), "
-    "`permutations_wanted` (the number needed, per grouping that has too few for q < 0.05 of a single finding), "
     "`not_compared` (groupings and groups left out, with the reason), `families` (tests that were adjusted together, "
     "each `grouping`, `tests`: heads, attention (of terms) or use, `n_tests`, `simes_p`, `selected`, `n_permutations`, "
+    "`n_wanted`: what q < 0.05 of a single finding of the family needs, null if there were as many, "
     "`floor_sets_q`: true if more permutations would lower the smallest q), `detectable_effect` (per grouping and "
     "group, the g that one test at p < 0.05 finds in 80 % of samples)"
 )
 
 CLASS_HEADS = Schema(
     "class_heads",
-    3,
+    4,
     "compare_classes",
     f"Which heads differ between classes; sorted by grouping, group, layer, head. {_COMPARED}, `winners` (per "
     "grouping, the `group`, `layer` and `head` with the largest significant |`shrunken_effect`|, and `n_won`: in "
@@ -328,7 +328,7 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    3,
+    4,
     "compare_classes",
     f"Which supported terms differ between classes; sorted by grouping, group, `log_odds_z`, descending. {_COMPARED}, "
     "`min_document_frequency` (fewest documents of a compared term)",

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+EVIDENCE_NAMES = {"gradient_x_input": "gradient x input", "leave_one_out": "fall without the token"}
+"""Vectors that are no attention, by the name of their token score."""
+
 
 def head_names(facts: dict[str, Any]) -> list[str]:
     """Name every head, in the order of the rows: as the imported file did, or by layer and head.

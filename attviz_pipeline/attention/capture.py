@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
-from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward
+from attviz_pipeline.attention.diagonal import additive_mask, self_attention_forward, through_interface
 from attviz_pipeline.attention.inputs import ModelInputs
 from attviz_pipeline.attention.matrices import ANOTHER_MODEL, layer_diagonal, matrix_diagonal, reduce_returned_matrices
 from attviz_pipeline.attention.observed_matrices import ObservedAttention, Observer
@@ -134,7 +134,8 @@ class AttentionReader:
     def _register(self) -> None:
         # The registry is global to the process, so another reader may have overwritten the entry.
         AttentionInterface.register(
-            IMPLEMENTATION, self_attention_forward if self._observed is None else self._observed.forward
+            IMPLEMENTATION,
+            self_attention_forward if self._observed is None else through_interface(self._observed.attend),
         )
 
     def _autocast(self) -> torch.autocast:

@@ -45,31 +45,48 @@ Kernel = Callable[[AttentionInputs], tuple[Tensor, Tensor]]
 """Returns the output [document, head, query, size] and the log-sum-exp of the scores [document, head, query]."""
 
 
-def self_attention_forward(  # noqa: PLR0913 - the interface's signature
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
-    **options: Any,  # noqa: ANN401
+Attend = Callable[[torch.nn.Module, AttentionInputs, Mapping[str, Any]], tuple[Tensor, Tensor | None]]
+"""Given a layer's attention module, its inputs, and other arguments of the model, returns the output [document, query,
+head, size], and what the model collects as the layer's attention."""
+
+
+def through_interface(attend: Attend) -> Callable[..., tuple[Tensor, Tensor | None]]:
+    """Return attention as transformers calls it; what its interface leaves implicit is explicit in `AttentionInputs`.
+
+    The arguments of the result: query [document, head, query, size]; key and value [document, key head, key, size],
+    with fewer key heads than heads if the model shares them; attention_mask: added to the scores, or True for visible
+    keys, [document, 1 or head, 1 or query, key], or None; scaling: factor of the scores, 1 / sqrt(size) if None;
+    is_causal: without a mask, whether queries see only earlier tokens; if None, the module's attribute decides.
+    """
+
+    def forward(  # noqa: PLR0913 - the interface's signature
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        scaling: float | None = None,
+        is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
+        **options: Any,  # noqa: ANN401
+    ) -> tuple[Tensor, Tensor | None]:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
+        query, key, value = _same_precision(query, key, value)
+        mask = None if attention_mask is None else _additive(attention_mask, query.dtype)
+        return attend(module, AttentionInputs(query, key, value, mask, causal, scale), options)
+
+    return forward
+
+
+@through_interface
+def self_attention_forward(
+    module: torch.nn.Module, inputs: AttentionInputs, options: Mapping[str, Any]
 ) -> tuple[Tensor, Tensor]:
     """Compute attention, and return the diagonal where transformers expects the attention matrix.
 
     The model then collects one diagonal per layer as its `attentions`. A fused kernel returns the log-sum-exp of each
     query's scores. Together with the score of the token with itself this gives the diagonal without a matrix. If the
     kernel cannot be used, the model's own eager function computes the matrix of this one layer.
-
-    Args:
-        module: The layer's attention module.
-        query: [document, head, query, size].
-        key: [document, key head, key, size]; there are fewer key heads than heads if the model shares them.
-        value: As `key`.
-        attention_mask: Added to the scores, or True for visible keys, [document, 1 or head, 1 or query, key], or None.
-        scaling: Factor of the scores; 1 / sqrt(size) if None.
-        is_causal: Without a mask, whether queries see only earlier tokens; if None, the module's attribute decides.
-        options: Other arguments of the model.
 
     Returns:
         Output [document, query, head, size], and self-attention [document, head, token], 0..1.
@@ -79,31 +96,13 @@ def self_attention_forward(  # noqa: PLR0913 - the interface's signature
 
     Source: Vaswani et al. 2017, eq. 1; the diagonal as in Škrlj et al., section 3; log-sum-exp as in Dao et al. 2022.
     """
-    inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
-    kernel = None
-    if query.shape[-2:] == key.shape[-2:] == value.shape[-2:] and not changes_scores(options):
-        kernel = checked_kernel(query.device.type, inputs.query.dtype, query.shape[-1])
+    query, kernel = inputs.query, None
+    if can_be_fused(inputs, options):
+        kernel = checked_kernel(query.device.type, query.dtype, query.shape[-1])
     if kernel is None:
         output, matrix = eager_attention(module, inputs, options)
         return output, matrix.diagonal(dim1=-2, dim2=-1).contiguous()
     return _fused(kernel, share_keys(inputs))
-
-
-def attention_inputs(  # noqa: PLR0913 - what the interface passes
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None,
-    is_causal: bool | None,  # noqa: FBT001 - the interface's signature
-) -> AttentionInputs:
-    """Make the implicit defaults of the interface explicit; arguments as in `self_attention_forward`."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
-    query, key, value = _same_precision(query, key, value)
-    mask = None if attention_mask is None else _additive(attention_mask, query.dtype)
-    return AttentionInputs(query, key, value, mask, causal, scale)
 
 
 def additive_mask(**arguments: Any) -> Tensor | None:  # noqa: ANN401
@@ -243,6 +242,12 @@ def causal_mask(query: Tensor) -> Tensor:
     n_tokens = query.shape[-2]
     visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=query.device).tril()
     return _additive(visible[None, None], query.dtype)
+
+
+def can_be_fused(inputs: AttentionInputs, options: Mapping[str, Any]) -> bool:
+    """Whether a fused kernel computes a layer: every token attends to every token, and the scores are plain."""
+    same_sizes = inputs.query.shape[-2:] == inputs.key.shape[-2:] == inputs.value.shape[-2:]
+    return same_sizes and not changes_scores(options)
 
 
 def changes_scores(options: Mapping[str, Any]) -> bool:

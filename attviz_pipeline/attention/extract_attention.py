@@ -58,6 +58,7 @@ def extract_attention(settings: ExtractAttention, shard: Path, checkpoint: Path,
         **task_of(model_card).facts,
         "model": model_card["sha256"],
         "offsets": extraction.has_offsets,
+        "delimiters": extraction.delimiters,
         "mode": settings.attention.mode,
         "device": extraction.device,
         "precision": settings.attention.precision,
@@ -94,6 +95,7 @@ class _Extraction:
         self._freed = FreedMemory()
         tokenizer = open_tokenizer(checkpoint)
         self.has_offsets = bool(tokenizer.is_fast)
+        self.delimiters = {"cls": tokenizer.cls_token, "sep": tokenizer.sep_token}
         self._tokenizer, self._unread = tokenizer, Unread.of(tokenizer)
         self._encoder = DocumentEncoder(tokenizer, settings, card["max_tokens"])
         model = open_model(checkpoint, settings)

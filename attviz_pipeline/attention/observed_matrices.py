@@ -1,6 +1,6 @@
 """Attention that passes its matrices to an observer, one part of a layer at a time, without keeping them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from attviz_pipeline.attention.diagonal import (
     AttentionInputs,
-    attention_inputs,
     causal_mask,
     changes_scores,
     eager_attention,
@@ -97,16 +96,8 @@ class ObservedAttention:
                 f"{self._heads_seen or 'no'} heads. {READABLE}"
             )
 
-    def forward(  # noqa: PLR0913 - the interface's signature
-        self,
-        module: torch.nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attention_mask: Tensor | None,
-        scaling: float | None = None,
-        is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
-        **options: Any,  # noqa: ANN401
+    def attend(
+        self, module: torch.nn.Module, inputs: AttentionInputs, options: Mapping[str, Any]
     ) -> tuple[Tensor, Tensor]:
         """Compute attention as `self_attention_forward` does, and pass the matrices to the observer.
 
@@ -116,11 +107,10 @@ class ObservedAttention:
             AttentionError: The layer does not attend from every token to every token, or needs an eager function that
                 the model does not have.
         """
-        inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
         if changes_scores(options):
             output, matrix = eager_attention(module, inputs, options)
             return output, self.reduce(matrix, share_keys(inputs).value, module)
-        with torch.autocast(query.device.type, enabled=False):
+        with torch.autocast(inputs.query.device.type, enabled=False):
             return self._attend(module, share_keys(inputs))
 
     def reduce(self, matrix: Tensor, value: Tensor | None = None, module: torch.nn.Module | None = None) -> Tensor:

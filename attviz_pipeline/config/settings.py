@@ -436,7 +436,10 @@ class EvidenceSettings(Section):
     """Whether attention matters to the prediction: gradients, tokens left out, heads switched off."""
 
     enabled: bool = Field(
-        False, description="Compute the tables of docs/statistics/evidence.md, and show them in the site"
+        False,
+        description="Measure whether attention matters to the prediction (docs/statistics/evidence.md), and show it in "
+        "the site; off by default, because it takes many passes through the model; on in config/config.yaml, with "
+        "smaller samples",
     )
     max_documents: int = Field(
         200, ge=1, description="Documents with gradients and faithfulness, a seeded sample in proportion to the corpus"
@@ -575,7 +578,12 @@ class PublishSettings(Section):
 class ResourcesSettings(Section):
     """What a job requests from the machine or the cluster."""
 
-    threads: int = Field(2, ge=1, description="Cores of a job that runs the model")
+    threads: int = Field(
+        2,
+        ge=1,
+        description="Cores of a job that runs the model; half of them for each stage of evidence, because two run "
+        "side by side",
+    )
     gpu: int = Field(0, ge=0, le=1, description="GPUs of a job that runs the model; each job gets its own")
     memory_mb: int = Field(
         4000,

@@ -120,21 +120,28 @@ def _look_through(files: Sequence[SourceFile], settings: DatasetSettings) -> lis
 
 
 def _plan(file: SourceFile, settings: DatasetSettings) -> tuple[Plan, list[Problem]]:
-    layout = None
-    if file.format == "parquet":
-        columns, problems = _parquet_columns(file)
-        contents = text_files.Contents(columns, 0, problems)
-    elif problems := text_files.encoding_problems(file.path, file.given):
-        return Plan(file, None, {}), problems
-    elif file.format == "jsonl":
-        contents = text_files.look_through_json_lines(file.path, file.given)
-    else:
-        layout = text_files.find_layout(file.path, file.given, file.format, settings.quoting)
-        contents = text_files.look_through_records(file.path, file.given, layout)
+    layout, contents = look_through(file, settings.quoting)
     if contents.problems:
         return Plan(file, layout, {}), contents.problems
     found = find_columns(settings, contents.columns, file.given)
     return Plan(file, layout, found.names), found.problems
+
+
+def look_through(file: SourceFile, quoting: str) -> tuple[text_files.Layout | None, text_files.Contents]:
+    """Check a file that is unpacked, and find its columns; return its layout, too, if it is CSV or TSV.
+
+    Args:
+        file: The file, as `unpack` returns it.
+        quoting: `dataset.quoting`.
+    """
+    if file.format == "parquet":
+        return None, _look_through_parquet(file)
+    if problems := text_files.encoding_problems(file.path, file.given):
+        return None, text_files.Contents([], 0, problems)
+    if file.format == "jsonl":
+        return None, text_files.look_through_json_lines(file.path, file.given)
+    layout = text_files.find_layout(file.path, file.given, file.format, quoting)
+    return layout, text_files.look_through_records(file.path, file.given, layout)
 
 
 def _load_file(plan: Plan, sha256: str, cache: Path) -> Part:
@@ -170,13 +177,14 @@ def _text_cells(
         yield {field: record.fields[place] for field, place in places.items()}
 
 
-def _parquet_columns(file: SourceFile) -> tuple[list[str], list[Problem]]:
+def _look_through_parquet(file: SourceFile) -> text_files.Contents:
     try:
         with pq.ParquetFile(file.path) as table:
             columns, n_rows = table.schema_arrow.names, table.metadata.num_rows
     except (pa.ArrowException, OSError) as fault:
-        return [], [Problem(file.given, f"is no Parquet file, or damaged: {_first_line(fault)}")]
-    return columns, [] if n_rows else [Problem(file.given, "has no rows")]
+        problem = Problem(file.given, f"is no Parquet file, or damaged: {_first_line(fault)}")
+        return text_files.Contents([], 0, [problem])
+    return text_files.Contents(columns, n_rows, [] if n_rows else [Problem(file.given, "has no rows")])
 
 
 def _load_parquet(file: SourceFile, columns: list[str], cache: Path) -> datasets.Dataset:

@@ -10,14 +10,13 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
-from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import EvidenceSettings
 from attviz_pipeline.evidence.ablation import Ablation
-from attviz_pipeline.evidence.classifier import open_classifier
 from attviz_pipeline.evidence.orders import Order, head_orders, numbers_switched_off
-from attviz_pipeline.evidence.sample import SampledDocument, draw_sample, encode_sample, read_sample
+from attviz_pipeline.evidence.sample import SampledDocument, draw_sample
+from attviz_pipeline.evidence.sampled_study import SampledStudy
 from attviz_pipeline.evidence.target import class_probabilities, target
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import AblateHeads
@@ -58,26 +57,20 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
 
     Source: Michel, Levy and Neubig 2019, "Are Sixteen Heads Really Better than One?", sections 3 and 4.
     """
-    model_card = files.read_json(card, model_schemas.MODEL)
-    require_unchanged(checkpoint, model_card["sha256"])
     evidence = settings.evidence
-    sample = read_sample(document_index, [evidence.max_documents], settings.seed)
-    each, many = (
-        list(encode_sample(part, shards, checkpoint, settings.attention, model_card["max_tokens"]))
-        for part in draw_parts(sample, evidence, settings.seed)
-    )
-    classifier = open_classifier(checkpoint, model_card, settings.attention)
+    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    each, many = (list(study.documents(part)) for part in draw_parts(study.sample, evidence, settings.seed))
+    classifier = study.classifier
     windows = [window for document in (*each, *many) for window in document.windows]
     fault = classifier.gates_fault(windows[0]) if windows else ""
     if fault:
         logger.warning("no head is switched off: %s", fault)
     ablation = Ablation(classifier, windows, evidence.ablation) if windows and not fault else None
     facts = {
+        **study.facts,
         "n_layers": classifier.n_layers,
         "n_heads": classifier.n_heads,
         "label_names": files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX)["label_names"],
-        "model": model_card["sha256"],
-        "device": classifier.device_name,
         "ablation": evidence.ablation,
         "gates": fault or None,
         "prefix_cache": ablation is not None and ablation.is_cached,

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from attviz_pipeline.attention.batching import batch_windows, calibrate
 from attviz_pipeline.attention.freeing import FreedMemory
 from attviz_pipeline.attention.inputs import ModelInputs
-from attviz_pipeline.attention.opening import device_name, open_model, open_tokenizer
+from attviz_pipeline.attention.opening import device_name, open_model
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError
@@ -27,11 +27,14 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-def open_classifier(checkpoint: Path, card: Mapping[str, Any], settings: AttentionSettings) -> "GatedClassifier":
+def open_classifier(
+    checkpoint: Path, tokenizer: PreTrainedTokenizerBase, card: Mapping[str, Any], settings: AttentionSettings
+) -> "GatedClassifier":
     """Load a classifier.
 
     Args:
         checkpoint: Folder with the classifier.
+        tokenizer: Its tokenizer.
         card: Its facts (schema `model`).
         settings: Section `attention`: device and size of batches. Precision is always float32, because half precision
             would round away the small changes that are measured.
@@ -39,7 +42,6 @@ def open_classifier(checkpoint: Path, card: Mapping[str, Any], settings: Attenti
     Raises:
         ResourceError: The requested device is not available.
     """
-    tokenizer = open_tokenizer(checkpoint)
     model = open_model(checkpoint, settings.model_copy(update={"precision": "float32"}))
     inputs = ModelInputs(padding_id(model, tokenizer), pads_left(model), takes_type_ids(model, tokenizer))
     return GatedClassifier(model, inputs, card, settings)

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas
-from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.attention.matrices import QUERY_FIRST
 from attviz_pipeline.errors import AttentionError
-from attviz_pipeline.evidence.classifier import GatedClassifier, open_classifier
+from attviz_pipeline.evidence.classifier import GatedClassifier
 from attviz_pipeline.evidence.gates import Setting
-from attviz_pipeline.evidence.sample import SampledDocument, encode_sample, read_sample
+from attviz_pipeline.evidence.sample import SampledDocument
+from attviz_pipeline.evidence.sampled_study import SampledStudy
 from attviz_pipeline.evidence.target import target
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ComputeGradients
@@ -54,11 +54,8 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
     Sources: gradient x input: Shrikumar, Greenside and Kundaje 2017; its norm as a score of a token: Atanasova et al.
     2020; gradients at the gates of heads: Michel, Levy and Neubig 2019.
     """
-    model_card = files.read_json(card, model_schemas.MODEL)
-    require_unchanged(checkpoint, model_card["sha256"])
-    sample = read_sample(document_index, [settings.evidence.max_documents], settings.seed)
-    classifier = open_classifier(checkpoint, model_card, settings.attention)
-    documents = list(encode_sample(sample, shards, checkpoint, settings.attention, model_card["max_tokens"]))
+    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    documents, classifier = list(study.documents()), study.classifier
     windows = [window for document in documents for window in document.windows]
     classifier.log_cost("compute_gradients", PASSES_PER_DOCUMENT * len(windows), windows)
     fault = classifier.gates_fault(windows[0]) if windows else ""
@@ -72,10 +69,9 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
             *(len(not_finite), len(rows), ", ".join(map(repr, not_finite[:3]))),
         )
     facts = {
+        **study.facts,
         "n_layers": classifier.n_layers,
         "n_heads": classifier.n_heads,
-        "model": model_card["sha256"],
-        "device": classifier.device_name,
         "gates": fault or None,
         "n_not_finite": len(not_finite),
     }

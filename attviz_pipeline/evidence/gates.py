@@ -1,7 +1,7 @@
 """A factor at the output of every head: 0 switches the head off, and its gradient says how much the head matters."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,11 +11,12 @@ from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 from attviz_pipeline.attention.diagonal import (
+    AttentionInputs,
     additive_mask,
-    attention_inputs,
-    changes_scores,
+    can_be_fused,
     eager_attention,
     share_keys,
+    through_interface,
 )
 from attviz_pipeline.errors import AttentionError
 
@@ -95,21 +96,12 @@ class HeadGates:
 
     def _register(self) -> None:
         if self._registered:
-            AttentionInterface.register(IMPLEMENTATION, self._attend)
+            AttentionInterface.register(IMPLEMENTATION, through_interface(self._attend))
 
-    def _attend(  # noqa: PLR0913 - the interface's signature
-        self,
-        module: torch.nn.Module,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attention_mask: Tensor | None,
-        scaling: float | None = None,
-        is_causal: bool | None = None,  # noqa: FBT001 - the interface's signature
-        **options: Any,  # noqa: ANN401
+    def _attend(
+        self, module: torch.nn.Module, inputs: AttentionInputs, options: Mapping[str, Any]
     ) -> tuple[Tensor, None]:
-        inputs = attention_inputs(module, query, key, value, attention_mask, scaling, is_causal)
-        if changes_scores(options) or not query.shape[-2:] == key.shape[-2:] == value.shape[-2:]:
+        if not can_be_fused(inputs, options):
             output, _ = eager_attention(module, inputs, options)
         else:
             query, key, value, mask, causal, scale = share_keys(inputs)

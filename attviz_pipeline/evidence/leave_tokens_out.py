@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas
-from attviz_pipeline.artifacts.checksums import require_unchanged
-from attviz_pipeline.attention.opening import open_tokenizer
-from attviz_pipeline.evidence.classifier import open_classifier
+from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.evidence.removal import Remover, Variants
-from attviz_pipeline.evidence.sample import encode_sample, is_too_short, read_sample
+from attviz_pipeline.evidence.sample import is_too_short
+from attviz_pipeline.evidence.sampled_study import SampledStudy
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import LeaveTokensOut
 
@@ -39,25 +37,19 @@ def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
     Source: Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation Erasure"; as a yardstick
     of attention: Jain and Wallace 2019, section 4.1.
     """
-    model_card = files.read_json(card, model_schemas.MODEL)
-    require_unchanged(checkpoint, model_card["sha256"])
     evidence = settings.evidence
-    sizes = [evidence.max_documents, evidence.leave_one_out_documents]
-    sample = read_sample(document_index, sizes, settings.seed)
-    encoded = encode_sample(sample, shards, checkpoint, settings.attention, model_card["max_tokens"])
-    documents = [document for document in encoded if not is_too_short(document)]
-    remover = Remover.of(evidence.removal, open_tokenizer(checkpoint))
-    classifier = open_classifier(checkpoint, model_card, settings.attention)
+    study = SampledStudy(settings, document_index, shards, checkpoint, card, evidence.leave_one_out_documents)
+    documents = [document for document in study.documents() if not is_too_short(document)]
+    remover, classifier = Remover.of(evidence.removal, study.tokenizer), study.classifier
     variants = [
         Variants(document, [[token] for token in document.text_tokens.tolist()], remover) for document in documents
     ]
     n_passes = sum(one.n_passes for one in variants)
     classifier.log_cost("leave_tokens_out", n_passes, [window for one in documents for window in one.windows])
     facts = {
-        "model": model_card["sha256"],
-        "device": classifier.device_name,
+        **study.facts,
         "removal": remover.how,
-        "n_too_short": sample.num_rows - len(documents),
+        "n_too_short": study.sample.num_rows - len(documents),
     }
     with (
         Progress(total=n_passes, label="leave_tokens_out", unit="forward passes") as progress,

@@ -10,18 +10,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
+from transformers import PreTrainedTokenizerBase
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas
-from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.classifier_token import ClassifierToken
-from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer
+from attviz_pipeline.attention.opening import open_model, open_reader
 from attviz_pipeline.config.settings import EvidenceSettings, TokenScore
 from attviz_pipeline.errors import AttentionError
-from attviz_pipeline.evidence.classifier import open_classifier
 from attviz_pipeline.evidence.classifier_rows import ClassifierRows
 from attviz_pipeline.evidence.removal import Remover, Variants
-from attviz_pipeline.evidence.sample import SampledDocument, encode_sample, is_too_short, read_sample
+from attviz_pipeline.evidence.sample import SampledDocument, is_too_short
+from attviz_pipeline.evidence.sampled_study import SampledStudy
 from attviz_pipeline.evidence.token_scores import (
     OF_ATTENTION,
     OF_GRADIENTS,
@@ -76,29 +76,24 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
     Sources: comprehensiveness and sufficiency: DeYoung et al. 2020, "ERASER", section 4; rank correlation with
     leave-one-out: Jain and Wallace 2019, section 4.1.
     """
-    model_card = files.read_json(card, model_schemas.MODEL)
-    require_unchanged(checkpoint, model_card["sha256"])
     evidence = settings.evidence
-    sample = read_sample(document_index, [evidence.max_documents], settings.seed)
-    encoded = encode_sample(sample, shards, checkpoint, settings.attention, model_card["max_tokens"])
-    documents = [document for document in encoded if not is_too_short(document)]
-    tables = _Tables(settings, sample, attention, gradients, leave_one_out, model_card)
-    tables.read_classifier_rows(documents, checkpoint)
-    remover = Remover.of(evidence.removal, open_tokenizer(checkpoint))
+    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    documents = [document for document in study.documents() if not is_too_short(document)]
+    tables = _Tables(settings, study.sample, attention, gradients, leave_one_out, study.card)
+    tables.read_classifier_rows(documents, checkpoint, study.tokenizer)
+    remover, classifier = Remover.of(evidence.removal, study.tokenizer), study.classifier
     trials = [_Trial(document, tables.scores(document), evidence, remover) for document in documents]
-    classifier = open_classifier(checkpoint, model_card, settings.attention)
     n_passes = sum(trial.variants.n_passes for trial in trials)
     classifier.log_cost("measure_faithfulness", n_passes, [window for one in documents for window in one.windows])
     tables.warn_of_unavailable()
     facts = {
-        "n_layers": model_card["n_layers"],
-        "model": model_card["sha256"],
-        "device": classifier.device_name,
+        **study.facts,
+        "n_layers": study.card["n_layers"],
         "fractions": evidence.fractions,
         "random_rankings": evidence.random_rankings,
         "unavailable": tables.unavailable,
         "removal": remover.how,
-        "n_too_short": sample.num_rows - len(documents),
+        "n_too_short": study.sample.num_rows - len(documents),
     }
     schema = evidence_schemas.DOCUMENT_FAITHFULNESS
     with (
@@ -198,11 +193,12 @@ class _Tables:
             elif name in OF_GRADIENTS and all(row[name] is None for row in self._gradients.values()):
                 self.unavailable[name] = "no document has finite gradients"
 
-    def read_classifier_rows(self, documents: Sequence[SampledDocument], checkpoint: Path) -> None:
+    def read_classifier_rows(
+        self, documents: Sequence[SampledDocument], checkpoint: Path, tokenizer: PreTrainedTokenizerBase
+    ) -> None:
         """Compute the score `classifier_row`, which no table holds."""
         if "classifier_row" not in self._settings.evidence.scores or not documents:
             return
-        tokenizer = open_tokenizer(checkpoint)
         attention = self._settings.attention.model_copy(update={"precision": "float32"})
         model = open_model(checkpoint, attention)
         observer = ClassifierRows(ClassifierToken(model.config, tokenizer.cls_token_id))

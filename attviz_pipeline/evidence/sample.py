@@ -1,6 +1,6 @@
 """The sample of documents for which evidence is computed."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,10 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, statistics_schemas
-from attviz_pipeline.attention.documents import encode_document, read_texts
-from attviz_pipeline.attention.opening import open_tokenizer
-from attviz_pipeline.attention.windows import DocumentEncoder, EncodedDocument, Window
-from attviz_pipeline.config.settings import AttentionSettings
+from attviz_pipeline.attention.windows import EncodedDocument, Window
 from attviz_pipeline.strata import apportion, length_thirds, seeded_rank
 
 COLUMNS = ["position", "id", "source_id", "label", "prediction", "n_tokens", "n_windows"]
@@ -102,20 +99,3 @@ def read_sample(document_index: Path, n_documents: Sequence[int], seed: int) -> 
     for number in n_documents:
         sample = draw_sample(sample, number, seed)
     return sample
-
-
-def encode_sample(
-    sample: pa.Table, shards: Sequence[Path], checkpoint: Path, settings: AttentionSettings, max_tokens: int
-) -> Iterator[SampledDocument]:
-    """Yield the documents of a sample as the extraction read them.
-
-    Args:
-        sample: As returned by `draw_sample`.
-        shards: Artifacts `shard`.
-        checkpoint: Folder with the tokenizer.
-        settings: Section `attention` of the extraction.
-        max_tokens: Length of the longest model input.
-    """
-    encoder = DocumentEncoder(open_tokenizer(checkpoint), settings, max_tokens)
-    for row in read_texts(sample, shards):
-        yield SampledDocument(row, encode_document(encoder, row))

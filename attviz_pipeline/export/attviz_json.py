@@ -1,12 +1,12 @@
 """Export to the JSON format of AttViz's viewer (github.com/SkBlaz/attviz)."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts.vector_names import attviz_name
+from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES, attviz_name
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import json_list
 
@@ -20,7 +20,8 @@ def write_attviz_json(
     """Write `attviz.json`, one object per document, with numbers as strings as in AttViz's own files.
 
     The viewer searches every token in the text after the previous token. Therefore `text` is the tokens joined by
-    spaces, as in the published files, and not the document's text.
+    spaces, as in the published files, and not the document's text. What the prediction depends on is no attention, so
+    it is in a set of its own, which only documents have where it was measured.
     """
     n_with_markup = 0
     with json_list(folder / "attviz.json") as write:
@@ -39,15 +40,20 @@ def write_attviz_json(
 
 
 def _content(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, Any]:
-    vectors = [
-        {"name": attviz_name(name), "vectors": [str(float(value)) for value in vector]}
-        for name, vector in zip(vector_names, document.vectors, strict=True)
-    ]
+    vectors = [_vector(attviz_name(name), values) for name, values in zip(vector_names, document.vectors, strict=True)]
+    sets: list[dict[str, Any]] = [{"attention_vectors": vectors, "tokens": document.tokens}]
+    if document.evidence:
+        measured = [_vector(EVIDENCE_NAMES[name], values) for name, values in document.evidence.items()]
+        sets.append({"name": "evidence", "attention_vectors": measured, "tokens": document.tokens})
     return {
         "text": " ".join(document.tokens),
-        "sets": [{"attention_vectors": vectors, "tokens": document.tokens}],
+        "sets": sets,
         "output_activations": [
             {"value": str(float(value)), "name": name}
             for name, value in zip(label_names, document.probabilities, strict=True)
         ],
     }
+
+
+def _vector(name: int | str, values: Iterable[float]) -> dict[str, Any]:
+    return {"name": name, "vectors": [str(float(value)) for value in values]}

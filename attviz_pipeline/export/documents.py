@@ -1,8 +1,8 @@
 """The documents of all shards, in the site's order, with the exported vectors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.rows import Row, iter_rows
-from attviz_pipeline.artifacts.vector_names import head_names, layer_names
+from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
+from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES, head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.progress import track
 
@@ -31,6 +32,7 @@ _SPOOL = pa.schema(
         ("ends", pa.list_(pa.int32())),
         ("special", pa.list_(pa.bool_())),
         ("vectors", pa.list_(pa.float32())),
+        *((name, pa.list_(pa.float32())) for name in EVIDENCE_NAMES),
     ]
 )
 
@@ -55,6 +57,8 @@ class ExportedDocument:
     Attributes:
         label: Gold class, None if unknown.
         vectors: Self-attention, [vector, token], 0..1.
+        evidence: What the prediction depends on, [token], by the names of `EVIDENCE_NAMES`, where it was measured; 0
+            for special tokens that were not left out.
     """
 
     position: int
@@ -68,6 +72,7 @@ class ExportedDocument:
     ends: list[int]
     special: list[bool]
     vectors: NDArray[np.float32]
+    evidence: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -108,7 +113,12 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
 
 @contextmanager
 def ordered_documents(
-    attention: Sequence[Path], vectors: Vectors, folder: Path, *, special_tokens: bool
+    attention: Sequence[Path],
+    vectors: Vectors,
+    folder: Path,
+    *,
+    special_tokens: bool,
+    evidence: EvidenceVectors | None = None,
 ) -> Iterator[Iterator[ExportedDocument]]:
     """Iterate over all documents in the order of their positions.
 
@@ -120,13 +130,16 @@ def ordered_documents(
         vectors: The exported vectors.
         folder: Folder of the temporary file.
         special_tokens: Whether [CLS], [SEP] and the like are kept.
+        evidence: What the predictions depend on; None where that was not measured.
 
     Raises:
-        ArtifactError: A shard is unusable, or two documents share a position.
+        ArtifactError: A shard is unusable, two documents share a position, or the evidence is of other documents.
     """
     with files.scratch_directory(folder / "spool") as place:
         spool = place / "documents.arrow"
-        positions = _write_spool(spool, attention, vectors, special_tokens=special_tokens)
+        rows = (row for path in attention for row in iter_rows(path, attention_schemas.ATTENTION))
+        contents = (_content(row, vectors, evidence, special_tokens=special_tokens) for row in rows)
+        positions = _write_spool(spool, contents)
         if len(set(positions)) < len(positions):
             raise ArtifactError("the attention shards do not belong together: positions repeat.", remedy=files.REBUILD)
         order = sorted(range(len(positions)), key=positions.__getitem__)
@@ -137,30 +150,30 @@ def ordered_documents(
             yield iter(track(documents, total=len(order), label="export_attention", unit="documents"))
 
 
-def _write_spool(spool: Path, attention: Sequence[Path], vectors: Vectors, *, special_tokens: bool) -> list[int]:
+def _write_spool(spool: Path, contents: Iterable[dict[str, Any]]) -> list[int]:
     positions = []
     with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, _SPOOL) as writer:
-        for path in attention:
-            for row in iter_rows(path, attention_schemas.ATTENTION):
-                content = _content(row, vectors, special_tokens=special_tokens)
-                positions.append(content["position"])
-                writer.write_batch(pa.RecordBatch.from_pylist([content], schema=_SPOOL))
+        for content in contents:
+            positions.append(content["position"])
+            writer.write_batch(pa.RecordBatch.from_pylist([content], schema=_SPOOL))
     return positions
 
 
-def _content(row: Row, vectors: Vectors, *, special_tokens: bool) -> dict[str, Any]:
+def _content(row: Row, vectors: Vectors, evidence: EvidenceVectors | None, *, special_tokens: bool) -> dict[str, Any]:
     special = row.array("special").astype(np.bool_)
     kept = np.flatnonzero(np.ones_like(special) if special_tokens else ~special)
     tokens = row.scalar("tokens")
     values = row.array("self_attention").reshape(-1, len(special))[:, kept]
     choice = vectors.choice
     chosen = values[choice] if choice is not None else (vectors.weights @ values).astype(np.float32)
+    measured = evidence.of(row.scalar("position"), row.scalar("id"), special) if evidence else {}
     return {
         **{name: row.scalar(name) for name in ("position", "id", "text", "label", "prediction", "probabilities")},
         "tokens": [tokens[index] for index in kept],
         **{name: row.array(name)[kept] for name in ("starts", "ends")},
         "special": special[kept],
         "vectors": chosen.reshape(-1),
+        **{name: np.nan_to_num(values[kept]) for name, values in measured.items()},
     }
 
 
@@ -168,4 +181,8 @@ def _document(content: dict[str, Any], n_vectors: int) -> ExportedDocument:
     shape = n_vectors, len(content["tokens"])
     content["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
     content["probabilities"] = np.array(content["probabilities"], np.float32)
+    measured = {name: content.pop(name) for name in EVIDENCE_NAMES}
+    content["evidence"] = {
+        name: np.array(values, np.float32) for name, values in measured.items() if values is not None
+    }
     return ExportedDocument(**content)

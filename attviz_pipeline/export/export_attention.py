@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.config.settings import ExportFormat
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.export.attviz_json import write_attviz_json
@@ -25,16 +26,20 @@ FORMATS: Mapping[ExportFormat, Format] = {
 }
 
 
-def export_attention(settings: ExportAttention, attention: Sequence[Path], export: Path) -> None:
+def export_attention(
+    settings: ExportAttention, attention: Sequence[Path], export: Path, evidence: Sequence[Path] | None = None
+) -> None:
     """Write the attention of all documents in formats of other tools, in the site's order.
 
     Args:
         settings: Formats and heads.
         attention: Artifacts `attention` of all shards, read.
         export: Folder, written as a whole; each function of `FORMATS` documents the files that it writes.
+        evidence: Artifacts `gradients` and `leave_one_out`; None where there are none.
 
     Raises:
-        ArtifactError: A shard is unusable, or the shards come from different models.
+        ArtifactError: A shard is unusable, the shards come from different models, or the evidence is of other
+            documents.
         ConfigError: A chosen head does not exist.
     """
     facts = {path: files.read_facts(path, attention_schemas.ATTENTION) for path in attention}
@@ -43,9 +48,12 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
     if problems:
         raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)
     chosen = choose_vectors(first, settings.export.heads)
+    measured = EvidenceVectors(*evidence) if evidence else None
     with files.atomic_directory(export) as folder, ExitStack() as stack:
         documents = stack.enter_context(
-            ordered_documents(attention, chosen, folder, special_tokens=settings.export.special_tokens)
+            ordered_documents(
+                attention, chosen, folder, special_tokens=settings.export.special_tokens, evidence=measured
+            )
         )
         formats = dict.fromkeys(settings.export.formats)
         writers = [stack.enter_context(FORMATS[name](folder, first["label_names"], chosen.names)) for name in formats]

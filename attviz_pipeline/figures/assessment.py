@@ -1,6 +1,6 @@
 """Shared by the figures of the classifier's predictions: the assessment, and intervals as text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attviz_pipeline.artifacts import files, statistics_schemas
@@ -18,11 +18,16 @@ def read_assessment(inputs: Inputs) -> dict[str, Any]:
     return files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)
 
 
-def interval(estimate: Mapping[str, float | None], digits: int = 3) -> str:
-    """Write an estimate: 0.046 (95 % interval 0.036 to 0.057)."""
+def interval(estimate: Mapping[str, float | None], written: Callable[[float], str]) -> str:
+    """Write an estimate: 62 % (95 % interval 53 % to 70 %).
+
+    Args:
+        estimate: Its `value`, and the bounds `low` and `high`, both None where there is no interval.
+        written: Writes each of them.
+    """
     value, low, high = (estimate[name] for name in ("value", "low", "high"))
     if value is None:
         return "not defined"
     if low is None or high is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} (95 % interval {low:.{digits}f} to {high:.{digits}f})"
+        return written(value)
+    return f"{written(value)} (95 % interval {written(low)} to {written(high)})"

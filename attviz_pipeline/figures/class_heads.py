@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_heads"
@@ -62,6 +63,10 @@ def group_name(grouping: str, group: str) -> str:
     return {"wrong": "misclassified", "right": "correctly classified"}[group] if grouping == "correct" else group
 
 
+TESTED = {"heads": "of a head", "attention": "in self-attention", "use": "in use"}
+"""What a test of a family compares."""
+
+
 def found_by_test(n_found: int, n_tests: int, what: str) -> str:
     """Say how many of the tests of a grouping found a difference."""
     if not n_found:
@@ -81,11 +86,10 @@ def limits_of_test(facts: dict[str, Any], grouping: str, *tests: str) -> str:
     limits = ""
     if facts["permuted"][grouping] == "documents":
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
-    if wanted := facts["permutations_wanted"].get(grouping):
-        limits += (
-            f" A single difference would need {wanted:,} permutations to have q < {SIGNIFICANT}; several need fewer."
-        )
     families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
+    wanted = [f"{TESTED[of['tests']]} needs {of['n_wanted']:,} permutations" for of in families if of["n_wanted"]]
+    if wanted:
+        limits += f" Alone, a difference {', one '.join(wanted)} to have q < {SIGNIFICANT}; several need fewer."
     if any(family["floor_sets_q"] for family in families):
         limits += " The number of permutations, not the data, sets the smallest q: more permutations would lower it."
     return limits
@@ -169,7 +173,7 @@ def _alt(maps: dict[str, Map]) -> str:
         verb = "differs" if differs.sum() == 1 else "differ"
         descriptions.append(
             f"{style.legible(group)}: {int(differs.sum())} of {effect.size} heads {verb} (q < {SIGNIFICANT}), most "
-            f"layer {layer}, head {head} (g = {effect[layer, head]:+.2f})"
+            f"layer {layer}, head {head} (g = {signed(effect[layer, head])})"
         )
     return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
 

@@ -25,6 +25,7 @@ from attviz_pipeline.figures.class_heads import (
     not_compared,
 )
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_terms"
@@ -128,9 +129,9 @@ def _named(rows: Columns) -> list[str]:
 
 def _differences(z: float, use_q: float | None, effect: float | None, q: float | None) -> Iterator[str]:
     if use_q is not None and use_q < SIGNIFICANT:
-        yield f"used {'more' if z > 0 else 'less'}, z = {z:.1f}"
+        yield f"used {'more' if z > 0 else 'less'}, z = {signed(z, 1)}"
     if q is not None and effect is not None and q < SIGNIFICANT:
-        yield f"{'higher' if effect > 0 else 'lower'} self-attention, g = {effect:+.2f}"
+        yield f"{'higher' if effect > 0 else 'lower'} self-attention, g = {signed(effect)}"
 
 
 def _plot(shown: dict[str, Columns]) -> Figure:
@@ -165,7 +166,7 @@ def _plot(shown: dict[str, Columns]) -> Figure:
     use.set_yticks([place for place, _ in labels], [label for _, label in labels])
     use.set_ylim(place - 0.9, -0.6)
     use.set_xlabel("use, z of log-odds\n(dot: counts, diamond: attention)")
-    effect.set_xlabel("effect on ln(n a),\nHedges' g")
+    effect.set_xlabel("effect on self-attention,\nHedges' g")
     effect.tick_params(labelleft=False)
     return figure
 

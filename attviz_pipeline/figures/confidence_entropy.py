@@ -11,6 +11,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import signed
 
 KIND = "confidence_entropy"
 HEIGHT_INCHES = 2.7
@@ -138,10 +139,10 @@ def _caption(assessment: Mapping[str, Any], points: Mapping[str, Points]) -> str
     return (
         "One point per document: probability of the predicted class against the mean entropy of self-attention over "
         f"its non-special tokens, by the definition {definition}. {medians}"
-        "Spearman's rank correlation over "
-        f"{found['n_documents']:,} documents {interval(found['spearman'])}; controlling for the number of tokens, on "
-        f"which entropy depends, {interval(found['spearman_at_equal_length'])}{_reading(found)}. Intervals: bootstrap "
-        f"over input rows.{gold}"
+        f"Spearman's rank correlation over {found['n_documents']:,} documents {interval(found['spearman'], signed)}; "
+        "controlling for the number of tokens, on which entropy depends, "
+        f"{interval(found['spearman_at_equal_length'], signed)}{_reading(found)}. Intervals: bootstrap over input rows."
+        f"{gold}"
     )
 
 
@@ -155,8 +156,8 @@ def _reading(found: Mapping[str, Any]) -> str:
 
 def _alt(assessment: Mapping[str, Any], n_shown: int) -> str:
     groups = [
-        f"{WHICH[group['documents']]} ({group['n_documents']:,}) {interval(group['spearman'], 2)}, controlling for "
-        f"length {interval(group['spearman_at_equal_length'], 2)}"
+        f"{WHICH[group['documents']]} ({group['n_documents']:,}) {interval(group['spearman'], signed)}, controlling "
+        f"for length {interval(group['spearman_at_equal_length'], signed)}"
         for group in assessment["confidence_and_entropy"]
     ]
     opening = f"Scatter plot of {n_shown:,} documents, confidence against mean entropy."

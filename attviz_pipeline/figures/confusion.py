@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import percent
 
 KIND = "confusion"
 MOST_CLASSES_WITH_NUMBERS = 15
@@ -58,9 +59,9 @@ def _scores(scores: Mapping[str, Any]) -> str:
     if f1["low"] is None:
         how = ", no interval, as a class has too few input rows, or mistakes are too few"
     return (
-        f"Accuracy {interval(scores['accuracy'])}, by Wilson's method; always predicting the largest class would give "
-        f"{baseline['accuracy']:.3f}. Macro F1 {interval(f1)}{how}; of the "
-        f"largest class {baseline['macro_f1']:.3f}."
+        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting the largest class "
+        f"would give {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; of the "
+        f"largest class {percent(baseline['macro_f1'])}."
     )
 
 

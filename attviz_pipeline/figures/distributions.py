@@ -78,7 +78,7 @@ def _normal_quantiles(name: str, of: str, points: list[tuple[np.ndarray, np.ndar
         kind=QUANTILE_KIND,
         caption=(
             f"Normal Q-Q of {COUNTED[of]}. If the logarithm of self-attention were normally distributed, all points "
-            "would lie on the line through the quartiles (none where a quartile is below 1e-8). One point per tenth of "
+            "would lie on the line through the quartiles (none where a quartile is below 1e−8). One point per tenth of "
             "a decade. Values of one document are not independent: this is a description, not a test."
         ),
         alt=_quantiles_in_words(points),
@@ -141,7 +141,7 @@ def _not_shown(share: float) -> str:
     if share == 0:
         return ""
     sentence = "less than 0.1 %" if share < 0.0005 else f"up to {share * 100:.1f} %"
-    return f" Not shown: {sentence} of a curve lies below 1e-8."
+    return f" Not shown: {sentence} of a curve lies below 1e−8."
 
 
 def _in_words(density: np.ndarray, labels: Sequence[str], by: str) -> str:

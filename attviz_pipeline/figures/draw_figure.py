@@ -68,6 +68,11 @@ def draw_figure(inputs: Inputs, name: str, shape: Shape, output: Path) -> None:
 def _find(inputs: Inputs, name: str) -> Drawing:
     kind = name.partition("-")[0]
     drawings = FIGURES[kind].draw(inputs) if kind in FIGURES else iter(())
+    if kind in FIGURES and FIGURES[kind].needs_evidence and inputs.evidence is None:
+        raise ConfigError(
+            f"figure {name} is drawn from evidence: add `--evidence` with the folder evidence of the study's results. "
+            "If there is no such folder, set evidence.enabled: true and run the workflow again."
+        )
     seen = []
     for drawing in drawings:
         if drawing.name == name:

@@ -1,10 +1,11 @@
 """The stage `draw_figures`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
+from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.figures.provenance import study_provenance
@@ -13,7 +14,14 @@ from attviz_pipeline.provenance import collect_provenance
 from attviz_pipeline.stages import DrawFigures
 
 
-def draw_figures(settings: DrawFigures, dataset_card: Path, model_card: Path, statistics: Path, figures: Path) -> None:
+def draw_figures(  # noqa: PLR0913 - one parameter per file
+    settings: DrawFigures,
+    dataset_card: Path,
+    model_card: Path,
+    statistics: Path,
+    figures: Path,
+    evidence: Sequence[Path] | None = None,
+) -> None:
     """Draw every figure of the study.
 
     Args:
@@ -22,12 +30,14 @@ def draw_figures(settings: DrawFigures, dataset_card: Path, model_card: Path, st
         model_card: Artifact `model`, likewise.
         statistics: Folder of the statistics.
         figures: Directory, written.
+        evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
 
     Raises:
         ArtifactError: An artifact is unusable.
     """
     provenance = study_provenance(dataset_card, model_card, settings.seed, collect_provenance())
-    draw_all(Inputs.below(statistics, settings), provenance, figures)
+    tables = EvidencePaths(*evidence) if evidence else None
+    draw_all(Inputs.below(statistics, settings, tables), provenance, figures)
 
 
 def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> None:
@@ -42,8 +52,9 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
         ArtifactError: An artifact is unusable.
     """
     n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
-    total = sum(kind.n + kind.n_per_head * n_heads for kind in FIGURES.values())
-    drawings = (drawing for kind in FIGURES.values() for drawing in kind.draw(inputs))
+    kinds = {name: kind for name, kind in FIGURES.items() if inputs.evidence or not kind.needs_evidence}
+    total = sum(kind.n + kind.n_per_head * n_heads for kind in kinds.values())
+    drawings = (drawing for kind in kinds.values() for drawing in kind.draw(inputs))
     with files.atomic_directory(output) as folder:
         entries = [
             _save(drawing, folder, provenance)
@@ -51,7 +62,7 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
         ]
         content = {
             "provenance": dict(provenance),
-            "formulas": {name: kind.formula for name, kind in FIGURES.items()},
+            "formulas": {name: kind.formula for name, kind in kinds.items()},
             "figures": entries,
         }
         files.write_json(folder / "figures.json", output_schemas.FIGURES, content)

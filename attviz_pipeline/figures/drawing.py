@@ -13,7 +13,14 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from attviz_pipeline.artifacts.checksums import digest
-from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths, TermPaths, table_path
+from attviz_pipeline.artifacts.layout import (
+    AssessmentPaths,
+    ComparisonPaths,
+    EvidencePaths,
+    StatisticsPaths,
+    TermPaths,
+    table_path,
+)
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.figures import style
 from attviz_pipeline.stages import DrawFigures
@@ -23,7 +30,7 @@ PROVENANCE_KEY = "attviz.provenance"
 
 @dataclass(frozen=True)
 class Inputs:
-    """The artifacts and settings that figures are drawn from."""
+    """The artifacts and settings that figures are drawn from; `evidence` is None where it was not measured."""
 
     tokens: Path
     head_tokens: Path
@@ -32,12 +39,13 @@ class Inputs:
     comparison: ComparisonPaths
     head_profiles: Path
     assessment: AssessmentPaths
+    evidence: EvidencePaths | None
     settings: FiguresSettings
     seed: int
 
     @classmethod
-    def below(cls, folder: Path, settings: DrawFigures) -> Self:
-        """Name the artifacts in the folder of the statistics."""
+    def below(cls, folder: Path, settings: DrawFigures, evidence: EvidencePaths | None = None) -> Self:
+        """Name the artifacts in the folder of the statistics, and take the tables of evidence."""
         statistics = StatisticsPaths.below(folder)
         return cls(
             tokens=statistics.tokens,
@@ -47,6 +55,7 @@ class Inputs:
             comparison=ComparisonPaths.below(folder),
             head_profiles=table_path(folder, "head_profiles"),
             assessment=AssessmentPaths.below(folder),
+            evidence=evidence,
             settings=settings.figures,
             seed=settings.seed,
         )

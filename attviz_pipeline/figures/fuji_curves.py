@@ -56,7 +56,7 @@ def _caption(facts: Mapping[str, Any]) -> str:
         f"documents. Grey: mean and 95 % of {facts['n_permutations']} permutations of the tokens among those of "
         "similar frequency: the range of a pair taken at random. The pairs shown were chosen as the most and the least "
         "similar of all, so part of their distance from it is chance. At full length both lists contain every token, "
-        "so all curves end at 1, including chance. Heads are named layer.head."
+        "so all curves end at 1, including chance."
     )
 
 

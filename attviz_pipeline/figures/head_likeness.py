@@ -12,13 +12,14 @@ from matplotlib.image import AxesImage
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
+from attviz_pipeline.formats import head_name
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "head_likeness"
 MOST_HEADS_WITH_NAMES = 36
 LARGEST_CELL_INCHES = 0.4
 # Inches: margin, strip of layers, names of heads, dendrogram, colour bars with their labels.
-EDGE, STRIP, NAMES, DENDROGRAM, BARS = 0.06, 0.1, 0.24, 0.5, 0.44
+EDGE, STRIP, NAMES, DENDROGRAM, BARS = 0.06, 0.1, 0.34, 0.5, 0.44
 # Left, bottom, width and height in inches.
 VALUE_BAR, CHANCE_BAR, LAYER_BAR = (0.06, 0.31, 1.45, 0.07), (1.85, 0.31, 0.25, 0.07), (2.4, 0.31, 1.0, 0.07)
 
@@ -47,7 +48,7 @@ def _caption(likeness: Likeness) -> str:
 def _alt(likeness: Likeness) -> str:
     n_heads = likeness.heads.num_rows
     return (
-        f"Heat map of {n_heads} by {n_heads} heads, named layer.head, with dendrogram. "
+        f"Heat map of {n_heads} by {n_heads} heads with dendrogram. "
         f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {likeness.compared_with_chance} {groups_in_words(likeness)}"
     )
@@ -126,7 +127,7 @@ def _plot_dendrogram(axes: Axes, likeness: Likeness) -> None:
 
 
 def _write_names(beside: Axes, pairs: Axes, likeness: Likeness, order: np.ndarray) -> None:
-    names = [f"{likeness.column('layer')[row]}.{likeness.column('head')[row]}" for row in order]
+    names = [head_name(likeness.column("layer")[row], likeness.column("head")[row]) for row in order]
     size = min(6.0, 150 / len(names))
     pairs.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
     pairs.tick_params(length=0, pad=1.5)

@@ -10,6 +10,7 @@ from matplotlib.transforms import Bbox
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
+from attviz_pipeline.formats import MINUS, head_name
 
 KIND = "head_map"
 NAME_SIZE = 5
@@ -33,14 +34,14 @@ def draw_head_maps(inputs: Inputs) -> Iterator[Drawing]:
 
 def _caption(likeness: Likeness) -> str:
     stress = likeness.facts["groups"]["stress"]
-    what = "1 - area" if likeness.measure.high_is_similar else "the distances"
+    what = f"1 {MINUS} area" if likeness.measure.high_is_similar else "the distances"
     # Kruskal 1964 calls a fifth poor.
     warning = ", so it is only a rough guide" if stress > 0.2 else ""
     has_groups = likeness.facts["groups"]["outcome"] == "found"
     shapes = "Shapes mark the groups of the dendrogram. " if has_groups else ""
     return (
         f"Map of the heads by {likeness.measure.title}, over {likeness.basis}: similar heads are close to each "
-        f"other (multidimensional scaling of {what}; names are layer.head, omitted where there is no room; the axes "
+        f"other (multidimensional scaling of {what}; names are omitted where there is no room; the axes "
         f"have no meaning). Distances on the map deviate from the true ones by {stress * 100:.0f} % (stress){warning}. "
         f"{shapes}{groups_in_words(likeness)}"
     )
@@ -48,7 +49,7 @@ def _caption(likeness: Likeness) -> str:
 
 def _alt(likeness: Likeness) -> str:
     return (
-        f"Map of {likeness.heads.num_rows} heads, named layer.head, coloured by layer. "
+        f"Map of {likeness.heads.num_rows} heads, coloured by layer. "
         f"Most similar: {likeness.extreme(similar=True)}; "
         f"least similar: {likeness.extreme(similar=False)}. {_layers_in_words(likeness)} {groups_in_words(likeness)}"
     )
@@ -107,7 +108,9 @@ def _write_names(figure: Figure, axes: Axes, likeness: Likeness) -> None:
     figure.draw_without_rendering()
     point = figure.dpi / 72
     dots = axes.transData.transform(np.column_stack([likeness.column("x"), likeness.column("y")]))
-    names = [f"{layer}.{head}" for layer, head in zip(likeness.column("layer"), likeness.column("head"), strict=True)]
+    names = [
+        head_name(layer, head) for layer, head in zip(likeness.column("layer"), likeness.column("head"), strict=True)
+    ]
     taken = [_box(dot, DOT * point, DOT * point) for dot in dots]
     for row in np.argsort(-np.linalg.norm(dots - dots.mean(axis=0), axis=1), kind="stable"):
         width, height = 0.6 * len(names[row]) * NAME_SIZE * point, NAME_SIZE * point

@@ -10,7 +10,9 @@ from attviz_pipeline.figures.confusion import draw_confusion
 from attviz_pipeline.figures.curves import draw_curves
 from attviz_pipeline.figures.distributions import draw_log_distributions, draw_normal_quantiles
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.evidence_curves import draw_faithfulness, draw_head_ablation
 from attviz_pipeline.figures.fuji_curves import draw_fuji_curves
+from attviz_pipeline.figures.head_importance import draw_head_importance
 from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
 from attviz_pipeline.figures.head_means import draw_head_means
@@ -34,6 +36,7 @@ class FigureKind:
         formula: What its numbers are; a is the self-attention of an occurrence of a token in a head, n the number of
             tokens of its window.
         chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
+        needs_evidence: Whether it is drawn only where evidence was measured.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -43,6 +46,7 @@ class FigureKind:
     titles: Mapping[str, str]
     formula: str
     chapter: str | None = None
+    needs_evidence: bool = False
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -139,6 +143,29 @@ FIGURES: Mapping[str, FigureKind] = {
         {"": "Self-attention by position and by length"},
         "mean of a and of ln(n a) by place in the text and by length of the window",
         chapter="tokens",
+    ),
+    "faithfulness": FigureKind(
+        draw_faithfulness,
+        {"": "Predictions without the tokens that a score ranks highest"},
+        "p of the predicted class of the whole document minus p without, or with only, the highest-ranked tokens "
+        "(DeYoung et al. 2020)",
+        chapter="evidence",
+        needs_evidence=True,
+    ),
+    "head_ablation": FigureKind(
+        draw_head_ablation,
+        {"": "Predictions without more and more heads"},
+        "accuracy with the least important heads switched off together (Michel et al. 2019)",
+        chapter="evidence",
+        needs_evidence=True,
+    ),
+    "head_importance": FigureKind(
+        draw_head_importance,
+        {"grid": "Importance of heads", "scatter": "Importance of heads: measured, by gradients, and self-attention"},
+        "mean |change of ln p| of the predicted class without the head; Spearman's rank correlation over heads",
+        chapter="evidence",
+        needs_evidence=True,
+        n=2,
     ),
     "class_heads": FigureKind(
         draw_class_heads,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import head_name
 from attviz_pipeline.significance import SIGNIFICANT
 
 
@@ -184,8 +185,8 @@ def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such 
 
 
 def pair_name(row: Mapping[str, Any]) -> str:
-    """Name the two heads of a row as layer.head."""
-    return f"{row['layer_a']}.{row['head_a']} and {row['layer_b']}.{row['head_b']}"
+    """Name the two heads of a row."""
+    return f"{head_name(row['layer_a'], row['head_a'])} and {head_name(row['layer_b'], row['head_b'])}"
 
 
 def groups_in_words(likeness: Likeness) -> str:

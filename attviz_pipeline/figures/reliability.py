@@ -14,6 +14,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import NO_GOLD, interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.formats import percent, points
 
 KIND = "reliability"
 HEIGHT_INCHES = 3.6
@@ -53,8 +54,8 @@ def _plot(table: pa.Table, scores: Mapping[str, Any]) -> Figure:
     width, mass = _of(table, "equal_width"), _of(table, "equal_mass")
     lowest = float(min(width["lower"][0], width["mean_confidence"][0]))
     top.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label="calibrated")
-    _plot_points(top, width, "o", style.BLUE, f"equal width, ECE {scores['ece_equal_width']['value']:.3f}")
-    _plot_points(top, mass, "s", style.ORANGE, f"equal mass, ECE {scores['ece_equal_mass']['value']:.3f}")
+    _plot_points(top, width, "o", style.BLUE, f"equal width, ECE {_size(scores['ece_equal_width']['value'])}")
+    _plot_points(top, mass, "s", style.ORANGE, f"equal mass, ECE {_size(scores['ece_equal_mass']['value'])}")
     top.set_xlim(lowest - 0.01, 1.012)
     top.set_ylim(-0.02, 1.03)
     top.set_ylabel("accuracy")
@@ -88,17 +89,17 @@ def _plot_counts(axes: Axes, bins: Mapping[str, np.ndarray]) -> None:
 
 
 def _caption(scores: Mapping[str, Any]) -> str:
-    chance = scores["ece_of_a_calibrated_model"]["equal_width"]["quantile_95"]
+    width, mass = (scores["ece_of_a_calibrated_model"][name]["quantile_95"] for name in ("equal_width", "equal_mass"))
     by_chance = scores["overconfidence_of_a_calibrated_model"]
     return (
         "Accuracy by confidence; below the dashed line the classifier is overconfident. Dots: bins of equal width; "
         "squares: bins of equally many documents; lines: 95 % Wilson intervals; "
         "bars: documents per bin of equal width, on a logarithmic scale. Expected calibration error (ECE) "
-        f"{scores['ece_equal_width']['value']:.3f} with bins of equal width and "
-        f"{scores['ece_equal_mass']['value']:.3f} of equal mass, without intervals, since resampling inflates it; for "
-        f"a calibrated model with the same confidences, ECE with equal width is below {chance:.3f} in 95 % of "
-        f"simulations. Mean confidence minus accuracy: {interval(scores['overconfidence'])}; for a "
-        f"calibrated model between {by_chance['low']:.3f} and {by_chance['high']:.3f} in 95 % of simulations."
+        f"{_size(scores['ece_equal_width']['value'])} with bins of equal width and "
+        f"{_size(scores['ece_equal_mass']['value'])} of equal mass, without intervals, since resampling inflates it; "
+        f"for a calibrated model with the same confidences, they are below {_size(width)} and {_size(mass)} in 95 % of "
+        f"simulations. Mean confidence minus accuracy, points: {interval(scores['overconfidence'], points)}; for a "
+        f"calibrated model between {points(by_chance['low'])} and {points(by_chance['high'])} in 95 % of simulations."
     )
 
 
@@ -111,8 +112,12 @@ def _alt(table: pa.Table, scores: Mapping[str, Any]) -> str:
     )
     return (
         f"Reliability diagram of {bins['n_documents'].sum():,} documents in {len(gap)} bins of equal width. "
-        f"Mean confidence minus accuracy: {interval(scores['overconfidence'])}. The bin that contributes most to the "
-        "expected calibration error: "
-        f"confidence {lower:.2f} to {upper:.2f} with {n:,} documents, mean confidence {confidence:.3f}, accuracy "
-        f"{accuracy:.3f}."
+        f"Mean confidence minus accuracy, points: {interval(scores['overconfidence'], points)}. The bin that "
+        "contributes most to the expected calibration error: "
+        f"confidence {percent(lower)} to {percent(upper)} with {n:,} documents, mean confidence {percent(confidence)}, "
+        f"accuracy {percent(accuracy)}."
     )
+
+
+def _size(difference: float) -> str:
+    return f"{difference * 100:.1f} points"

@@ -1,10 +1,23 @@
 """Texts that several figures share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from attviz_pipeline.figures.drawing import Inputs
 from attviz_pipeline.figures.ranking import Ranking
 from attviz_pipeline.figures.style import legible
 
 N_NAMED = 5
+
+
+def counted(n: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def no_head_off(facts: Mapping[str, Any]) -> str:
+    """Say why no head was switched off, given the facts of a table of heads."""
+    return f"No head was switched off: {(facts['gates'] or 'the sample for it has no document').rstrip('.')}."
 
 
 def support(ranking: Ranking, inputs: Inputs) -> str:

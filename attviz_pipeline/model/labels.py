@@ -31,7 +31,7 @@ def name_outputs(id2label: object, given_names: Sequence[str] | None) -> list[st
             raise ModelError("the model's config.json does not name its outputs:", problems, NAME_OUTPUTS)
         return _own_names(id2label)
     own_names = [] if problems else _own_names(id2label)
-    if not _are_generic(own_names) and list(given_names) != own_names:
+    if not are_generic(own_names) and list(given_names) != own_names:
         logger.warning("model.label_names %s replace the model's own %s", list(given_names), own_names)
     return list(given_names)
 
@@ -51,7 +51,7 @@ def match_outputs(names: Sequence[str], label_names: Sequence[str]) -> list[int]
     """
     if sorted(names) == sorted(label_names):
         return [label_names.index(name) for name in names]
-    if _are_generic(names):
+    if are_generic(names):
         raise ModelError(f"the model names its {len(names)} outputs only {', '.join(names)}.", remedy=NAME_OUTPUTS)
     raise _mismatch(names, label_names)
 
@@ -81,7 +81,8 @@ def _as_text(name: object) -> str:
     return json.dumps(name) if isinstance(name, int | float) else ""
 
 
-def _are_generic(names: Sequence[str]) -> bool:
+def are_generic(names: Sequence[str]) -> bool:
+    """Whether outputs are only numbered, LABEL_0, LABEL_1, ..., so that their names say nothing."""
     return all(GENERIC.fullmatch(name) for name in names)
 
 

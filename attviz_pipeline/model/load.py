@@ -86,7 +86,7 @@ def load_classifier(folder: Path, settings: ModelSettings, task: Task[Any], over
             classes.
     """
     config, id2label = load_config(folder)
-    tokenizer = _load_tokenizer(folder, config)
+    tokenizer = load_tokenizer(folder, config)
     names: Sequence[str] = task.output_names
     if settings.mode == "load":
         require_task(config, id2label, settings.source, task)
@@ -163,7 +163,12 @@ def non_finite(model: nn.Module) -> list[str]:
     return [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
 
 
-def _load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path, config: PreTrainedConfig) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of verified files.
+
+    Raises:
+        ModelError: It cannot be loaded or is not supported.
+    """
     with faults_reported(folder, "tokenizer"), as_sentencepiece(folder):
         tokenizer: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
             folder, config=config, use_fast=True, **SAFELY

@@ -73,7 +73,7 @@ def read_published_config(settings: ModelSettings) -> dict[str, Any]:
 
 def _require_own_package(settings: ModelSettings) -> None:
     """Reject a package that remained from a copied study file and would silently replace the model."""
-    package, model = settings.offline_package, _plain(settings.source.rpartition("/")[2])
+    package, model = settings.offline_package, plain_name(settings.source.rpartition("/")[2])
     if package is None:
         return
     remedy = "Remove model.offline_package, and model.revision and model.sha256 if they belong to another model, too."
@@ -81,14 +81,15 @@ def _require_own_package(settings: ModelSettings) -> None:
         raise ModelError(
             f"model.offline_package: model.source {settings.source} is a folder, which needs no package.", remedy=remedy
         )
-    if model not in _plain(package):
+    if model not in plain_name(package):
         raise ModelError(
             f"model.offline_package: {package} is not named after {settings.source}: it may contain another model.",
             remedy=remedy,
         )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a name as package indexes compare names: in lower case, with hyphens only."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -106,10 +107,15 @@ def _copy_in_package(settings: ModelSettings) -> ModelCopy | None:
     _check_revision(settings)
     if not settings.sha256:
         logger.warning("model.sha256 is empty: nothing proves that package %s contains the model it claims", name)
-    return ModelCopy(_model_folder(distribution, name), "package", settings.revision)
+    return ModelCopy(model_folder(distribution, name), "package", settings.revision)
 
 
-def _model_folder(distribution: importlib.metadata.Distribution, name: str) -> Path:
+def model_folder(distribution: importlib.metadata.Distribution, name: str) -> Path:
+    """Return the folder with the model's files in an installed distribution.
+
+    Raises:
+        ModelError: It has no such folder, or several.
+    """
     # The files are located without importing the package, so that none of its code runs.
     files = {Path(str(file.locate())) for file in distribution.files or []}
     wanted = {"config.json", "tokenizer.json"}
@@ -168,12 +174,13 @@ def _hub_copy(settings: ModelSettings) -> ModelCopy:
     if "config.json" not in names:
         what = "has no config.json at its top, so it holds no model of transformers"
         raise ModelError(f"model.source: {settings.source} {what}; there are {', '.join(names[:10]) or 'no files'}.")
-    folder = repository.fetch(name for name in names if _is_read(name) or name in settings.sha256)
+    folder = repository.fetch(name for name in names if is_read(name) or name in settings.sha256)
     _fetch_weights(repository, names, folder)
     return ModelCopy(folder, "hub", repository.commit)
 
 
-def _is_read(name: str) -> bool:
+def is_read(name: str) -> bool:
+    """Whether transformers reads a file of this name besides the weights."""
     return any(fnmatchcase(name, pattern) for pattern in MODEL_FILES)
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from attviz_pipeline import aggregates
+from attviz_pipeline import aggregates, formats
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import formats, links, payload
+from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.sentences import classes as class_sentences
 from attviz_pipeline.report.sentences import head_importance as importance_sentences
 from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
+from attviz_pipeline.report.sentences import term_evidence as term_evidence_sentences
 from attviz_pipeline.report.sentences import terms as term_sentences
 from attviz_pipeline.report.sentences.parts import said
 from attviz_pipeline.report.views.study import StudyView
@@ -62,6 +63,7 @@ class Pages:
         self._environment.globals.update(study_sentences=study_sentences)
         self._environment.globals.update(importance_sentences=importance_sentences)
         self._environment.globals.update(term_sentences=term_sentences)
+        self._environment.globals.update(term_evidence_sentences=term_evidence_sentences)
         self._site = site
         self._folders: set[Path] = set()
 

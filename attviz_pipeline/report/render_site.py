@@ -44,6 +44,7 @@ from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
+from attviz_pipeline.report.views.term_evidence import TermEvidence
 from attviz_pipeline.stages import RenderSite
 
 
@@ -133,6 +134,9 @@ class _SiteWriter:
         self._details = token_details.plan_details(self._tokens, study)
         self._figures = figures.read_figures(inputs.figures)
         self._token_evidence = TokenEvidenceReader(inputs.evidence) if inputs.evidence else None
+        self._term_evidence = (
+            TermEvidence(inputs.evidence.term_evidence, inputs.terms.terms) if inputs.evidence else None
+        )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
 
     def _read_limits(self) -> list[str]:
@@ -151,7 +155,8 @@ class _SiteWriter:
         self._write_index(gathered.scores, gathered.tiers)
         self._write_start(self._write_tokens(gathered.concordance))
         if self._inputs.evidence:
-            view = evidence_page_view(self._inputs.evidence, self._study)
+            shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
+            view = evidence_page_view(self._inputs.evidence, self._study, shown)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         self._pages.write(links.COMPARE, "compare.html", None)
         self._pages.write(links.METHODS, "methods.html", methods.methods_view())
@@ -245,12 +250,13 @@ class _SiteWriter:
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
             self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
-        self._pages.write(links.HEADS, "heads.html", page)
+        shown = figures.address_of("head_importance", self._figures)
+        self._pages.write(links.HEADS, "heads.html", replace(page, figure=shown))
         columns = compare.head_columns(page, self._tokens, self._study)
         assets.write_rows(self._site, "compare-heads", [columns])
 
     def _write_classes(self) -> None:
-        for view in classes.iter_group_pages(self._classes, self._study):
+        for view in classes.iter_group_pages(self._classes, self._study, self._term_evidence):
             self._pages.write(view.page, "class.html", view)
         assessment = self._classes.assessment
         page = classes.classes_view(self._classes, self._study)
@@ -279,7 +285,8 @@ class _SiteWriter:
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:
         details = self._write_details(concordance)
         scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(self._tokens, details)])
-        view = tokens.tokens_view(self._tokens, details, self._study, scripts)
+        evidence = self._term_evidence.of_all() if self._term_evidence else []
+        view = tokens.tokens_view(self._tokens, details, self._study, scripts, evidence)
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
 

@@ -1,7 +1,6 @@
 """What the prediction of a document depends on, token by token, for the documents that this was measured for."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.rows import Row
-from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.token_evidence import of_others, rows_by_position
 from attviz_pipeline.config.settings import Removal
-from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.rows import DocumentRow
 
 TAU_COLUMNS = ["position", "score", "layer", "tau"]
@@ -83,8 +81,8 @@ class TokenEvidenceReader:
             ArtifactError: One is missing or damaged.
         """
         self._paths = paths
-        self._gradients = _rows(paths.gradients, evidence_schemas.GRADIENTS, ["id", "gradient_x_input"])
-        self._left_out = _rows(
+        self._gradients = rows_by_position(paths.gradients, evidence_schemas.GRADIENTS, ["id", "gradient_x_input"])
+        self._left_out = rows_by_position(
             paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT, ["id", "places", "probabilities", "changes"]
         )
         self._taus = _read_taus(paths)
@@ -102,7 +100,7 @@ class TokenEvidenceReader:
             return None
         gradient = row.found("gradient_x_input")
         if row.scalar("id") != document.id or (gradient is not None and len(gradient) != len(document.tokens)):
-            raise _of_others(self._paths.gradients)
+            raise of_others(self._paths.gradients)
         left_out = self._left_out.get(document.position)
         return TokenEvidence(
             gradient=gradient,
@@ -113,19 +111,8 @@ class TokenEvidenceReader:
     def _read_left_out(self, row: Row, document: DocumentRow) -> LeftOut:
         places, probabilities = row.array("places"), row.array("probabilities")
         if row.scalar("id") != document.id or places.tolist() != np.flatnonzero(~document.special).tolist():
-            raise _of_others(self._paths.leave_one_out)
+            raise of_others(self._paths.leave_one_out)
         return LeftOut(places, probabilities, row.array("changes").reshape(len(places), len(probabilities)))
-
-
-def _rows(path: Path, schema: Schema, names: list[str]) -> dict[int, Row]:
-    """Rows by position."""
-    table = files.read_table(path, schema, ["position", *names])
-    columns = {name: table.column(name).combine_chunks() for name in names}
-    return {position: Row(columns, number) for number, position in enumerate(table["position"].to_pylist())}
-
-
-def _of_others(path: Path) -> ArtifactError:
-    return ArtifactError(f"{path} is of other documents.", remedy=files.REBUILD)
 
 
 def _read_taus(paths: EvidencePaths) -> dict[int, list[ScoreTau]]:

@@ -124,11 +124,11 @@ def test_few_permutations_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO)
     study.compare(n_permutations=99)
     # Four heads or terms in two groups that mirror each other, in six families: 2 / 100 * 4 * 6 > 0.05.
-    assert study.facts("class_terms")["permutations_wanted"] == {"gold": 960, "predicted": 960}
-    assert "classes.n_permutations to 960" in caplog.text
+    assert {family["n_wanted"] for family in study.facts("class_terms")["families"]} == {960}
+    assert "in tests of heads by gold (960 needed), attention by gold (960 needed), use by gold" in caplog.text
     caplog.clear()
     study.compare(n_permutations=960)
-    assert study.facts("class_heads")["permutations_wanted"] == {}
+    assert {family["n_wanted"] for family in study.facts("class_heads")["families"]} == {None}
     assert "few permutations" not in caplog.text
     clearest = min(study.rows("class_heads"), key=lambda row: row["q"])
     assert clearest["q"] < 0.05

@@ -104,6 +104,35 @@ class TestAgainstTheTextbook:
         for name, values in found.items():
             assert_allclose(column(rows, name), np.mean(values, axis=0).ravel(), rtol=1e-4, err_msg=name)
 
+    def test_even_attention_to_delimiters(self, tmp_path: Path) -> None:
+        texts = ["Match, goal. Team!", "bank", "film film, film"]
+        attention = extract(tmp_path, texts, mode="full")
+        _, facts = profile([attention], tmp_path / "profiles.parquet")
+
+        # Replace every matrix by an even one: the shares are those of the tokens.
+        expected = []
+        for row in documents_of([attention]):
+            counts = [row["tokens"].count("[CLS]"), row["tokens"].count("[SEP]"), sum(row["punctuation"])]
+            expected.append(np.array(counts) / len(row["tokens"]))
+        assert_allclose(
+            [facts["even"][name] for name in ("on_cls", "on_sep", "on_punctuation")], np.mean(expected, axis=0)
+        )
+        assert min(facts["even"].values()) > 0
+
+    def test_even_attention_in_several_windows(self, tmp_path: Path) -> None:
+        attention = extract(tmp_path, [" ".join(["match", ",", "goal"] * 50)], mode="full", window_overlap=10)
+        [document] = documents_of([attention])
+        _, facts = profile([attention], tmp_path / "profiles.parquet")
+
+        special = np.array(document["special"])
+        parts = [(window["first_token"], window["n_tokens"]) for window in document["windows"]]
+        weights = [(~special[first : first + n]).sum() for first, n in parts]
+        lengths = np.array([window["n_model_tokens"] for window in document["windows"]])
+        assert len(lengths) > 2
+        assert facts["even"]["on_cls"] == pytest.approx(np.average(1 / lengths, weights=weights))
+        expected = np.average((lengths - 2) / lengths / 3, weights=weights)
+        assert facts["even"]["on_punctuation"] == pytest.approx(expected)
+
     def test_evenness_of_several_windows_is_weighted_by_their_text(self, tmp_path: Path) -> None:
         words = ["match", "goal", "team", "bank", "film"] * 30
         attention = extract(tmp_path, [" ".join(words)], mode="full", window_overlap=10, mantissa_bits=23)
@@ -175,6 +204,7 @@ class TestOddInput:
 
         assert rows == []
         assert facts["mode"] == "self_attention"
+        assert facts["even"] is None
         assert [record.levelname for record in caplog.records if "attention.mode" in record.message] == ["INFO"]
 
     def test_documents_without_text_are_counted_and_left_out(self, tmp_path: Path) -> None:

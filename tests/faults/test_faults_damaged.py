@@ -9,7 +9,7 @@ import pytest
 from finished_study import FinishedStudy
 from harm import chance, count
 
-from attviz_pipeline.artifacts import all_schemas, evidence_schemas, files, model_schemas, output_schemas
+from attviz_pipeline.artifacts import all_schemas, files, model_schemas, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -54,8 +54,7 @@ def damaged_copies(path: Path, folder: Path) -> list[Path]:
 def test_damage_to_each_kind_of_artifact_is_noticed(finished_study: FinishedStudy, tmp_path: Path) -> None:
     found = kinds(finished_study)
     unmade = {schema.name for schema in set(all_schemas.ALL) - set(found)}
-    of_evidence = {schema.name for schema in vars(evidence_schemas).values() if isinstance(schema, Schema)}
-    assert unmade == {"exported_tokens", *of_evidence}  # made on request only
+    assert unmade == {"exported_tokens"}  # made on request only
 
     for schema, path in found.items():
         read(path, schema)
@@ -116,3 +115,32 @@ def test_damaged_files_are_named_and_deleting_them_rebuilds_all(finished_study: 
     study.run_calls(study.planned_calls())
     assert study.results_now() == finished_study.undisturbed
     count("damaged files rebuilt by the remedy that the message names", 2)
+
+
+NEEDED = {
+    "gradients": "document_faithfulness",
+    "document_ablations": "head_importance",
+    "cumulative_ablations": "ablation_curves",
+}
+"""Tables of evidence that others are made of, and one of these."""
+
+
+def test_damaged_evidence_is_named_and_deleting_it_rebuilds_all(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
+    evidence = study.results / "evidence"
+    for name, made_of_it in NEEDED.items():
+        flip(evidence / f"{name}.parquet")
+        (evidence / f"{made_of_it}.parquet").unlink()
+
+    said = study.run("--rerun-triggers", "mtime", expect=1)
+    damaged = set(re.findall(r"(\S+) is damaged or truncated: its bytes do not match its checksum", said))
+    assert "results/tiny/evidence/gradients.parquet" in damaged
+    assert damaged <= {f"results/tiny/evidence/{name}.parquet" for name in NEEDED}
+    assert said.count("Delete it and run the workflow again") >= len(damaged)
+    assert "Traceback" not in said
+    for name in NEEDED:
+        (evidence / f"{name}.parquet").unlink()
+
+    study.run_calls(study.planned_calls())
+    assert study.results_now() == finished_study.undisturbed
+    count("damaged tables of evidence rebuilt by the remedy that the message names", len(NEEDED))

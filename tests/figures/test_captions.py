@@ -26,7 +26,7 @@ from attviz_pipeline.figures.likeness import MEASURES, Likeness
     ("q", "sentence"),
     [
         ([[0.01, 0.2]], "a: 1 of 2 heads differs (q < 0.05), most layer 0, head 0 (g = +0.50)"),
-        ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most layer 0, head 1 (g = -0.90)"),
+        ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most layer 0, head 1 (g = −0.90)"),
         ([[0.3, 0.2]], "a: none of 2 heads differs (smallest q 0.2)"),
     ],
 )
@@ -62,9 +62,9 @@ def estimate(low: float | None, high: float | None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("low", "high", "sentence"),
     [
-        (-0.1, 0.4, "(95 % interval -0.100 to 0.400); this interval contains 0."),
-        (0.1, 0.4, "(95 % interval 0.100 to 0.400); this interval does not contain 0."),
-        (None, None, "0.200. Intervals"),
+        (-0.1, 0.4, "(95 % interval −0.10 to +0.40); this interval contains 0."),
+        (0.1, 0.4, "(95 % interval +0.10 to +0.40); this interval does not contain 0."),
+        (None, None, "+0.20. Intervals"),
     ],
 )
 def test_a_correlation_says_whether_its_interval_contains_0(
@@ -80,7 +80,7 @@ def test_a_correlation_says_whether_its_interval_contains_0(
     assert "Lines join" not in caption
     many = {"gold label unknown": (np.arange(60.0), np.arange(60.0))}
     assert "Lines join" in confidence_entropy._caption(assessment, many)
-    assert "all documents (1,234) 0.20" in confidence_entropy._alt(assessment, 59)
+    assert "all documents (1,234) +0.20" in confidence_entropy._alt(assessment, 59)
 
 
 def test_the_reliability_diagram_counts_its_bins() -> None:
@@ -92,7 +92,24 @@ def test_the_reliability_diagram_counts_its_bins() -> None:
     sentence = reliability._alt(pa.table(columns | numbers), scores)
 
     assert sentence.startswith("Reliability diagram of 10 documents in 2 bins of equal width. Mean confidence minus")
-    assert "confidence 0.80 to 1.00 with 7 documents" in sentence
+    assert "accuracy, points: −10.0 (95 % interval −20.0 to +10.0)." in sentence
+    assert "confidence 80 % to 100 % with 7 documents, mean confidence 90 %, accuracy 100 %" in sentence
+
+
+def test_both_calibration_errors_stand_beside_those_of_a_calibrated_model() -> None:
+    scores = {
+        "ece_equal_width": {"value": 0.016},
+        "ece_equal_mass": {"value": 0.1},
+        "ece_of_a_calibrated_model": {"equal_width": {"quantile_95": 0.072}, "equal_mass": {"quantile_95": 0.11}},
+        "overconfidence": {"value": 0.016, "low": -0.062, "high": 0.075},
+        "overconfidence_of_a_calibrated_model": {"low": -0.072, "high": 0.072},
+    }
+
+    sentence = reliability._caption(scores)
+
+    assert "1.6 points with bins of equal width and 10.0 points of equal mass" in sentence
+    assert "with the same confidences, they are below 7.2 points and 11.0 points in 95 % of simulations." in sentence
+    assert "points: +1.6 (95 % interval −6.2 to +7.5); for a calibrated model between −7.2 and +7.2 in 95 %" in sentence
 
 
 def test_what_lies_below_the_axis_is_given_where_something_does() -> None:
@@ -156,11 +173,15 @@ def test_titles_say_what_every_figure_shows() -> None:
 
 FACTS: dict[str, Any] = {
     "permuted": {"gold": "rows", "correct": "documents"},
-    "permutations_wanted": {"correct": 1280},
     "families": [
-        {"grouping": "gold", "tests": "heads", "floor_sets_q": True, "n_tests": 6, "n_permutations": 99},
-        {"grouping": "gold", "tests": "attention", "floor_sets_q": False, "n_tests": 3, "n_permutations": 499},
-        {"grouping": "gold", "tests": "use", "floor_sets_q": False, "n_tests": 4, "n_permutations": 299},
+        {"grouping": by, "tests": tests, "floor_sets_q": floor, "n_tests": n, "n_permutations": 99, "n_wanted": wanted}
+        for by, tests, floor, n, wanted in [
+            ("gold", "heads", True, 6, None),
+            ("gold", "attention", False, 3, None),
+            ("gold", "use", False, 4, None),
+            ("correct", "attention", False, 3, 1280),
+            ("correct", "use", False, 4, 960),
+        ]
     ],
     "not_compared": [
         "gold a: 0 of 0 documents; two inside and two outside are needed",
@@ -183,16 +204,19 @@ def test_not_compared_nothing_found_and_found_are_three_sentences() -> None:
 def test_limits_of_the_permutations_are_told() -> None:
     assert class_heads.limits_of_test(FACTS, "gold", "heads").endswith("more permutations would lower it.")
     assert not class_heads.limits_of_test(FACTS, "gold", "use", "attention")
-    sentence = class_heads.limits_of_test(FACTS, "correct", "heads")
+    sentence = class_heads.limits_of_test(FACTS, "correct", "use", "attention")
     assert "as independent documents" in sentence
-    assert sentence.endswith(" A single difference would need 1,280 permutations to have q < 0.05; several need fewer.")
+    assert sentence.endswith(
+        " Alone, a difference in self-attention needs 1,280 permutations, one in use needs 960 permutations to have "
+        "q < 0.05; several need fewer."
+    )
 
 
 def test_two_groups_that_mirror_each_other_count_once() -> None:
     rows = pa.table({"q": [0.01, 0.2, 0.01, 0.2]})
 
     assert class_heads.counts(rows, "q", {"n_tests": 2}) == (1, 2)
-    assert class_heads.counts(rows, "q", {"n_tests": 4, "n_permutations": 299}) == (2, 4)
+    assert class_heads.counts(rows, "q", {"n_tests": 4, "n_permutations": 299, "n_wanted": None}) == (2, 4)
     assert class_heads.counts(rows.slice(0, 0), "q", {"n_tests": 0}) == (0, 0)
 
 
@@ -233,14 +257,14 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
 
     assert (shown["a"]["term"], n_left_out) == (["more", "attended"], 0)
     assert class_terms._alt(shown) == (
-        "Dot plot of the terms in which groups differ beyond chance. a: “more” (used more, z = 4.0), “attended” "
+        "Dot plot of the terms in which groups differ beyond chance. a: “more” (used more, z = +4.0), “attended” "
         "(higher self-attention, g = +0.50)."
     )
     caption = class_terms._caption("gold", rows, FACTS, 2)
     assert "2 of the 4 differences in use are beyond chance." in caption
     assert "1 of the 3 differences in self-attention is beyond chance." in caption
     assert "2 more are in the CSV" in caption
-    assert "permutation tests with up to 499 permutations" in caption
+    assert "permutation tests with up to 99 permutations" in caption
     class_terms._plot(shown)
 
 

@@ -97,7 +97,8 @@ class TestEveryFigure:
         profiles = ["head_profiles-measures", "head_profiles-roles"]
         heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
         assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *by_class, "word_cloud", *clouds]
-        assert {figure["kind"] for figure in figures.values()} == set(FIGURES)
+        without_evidence = {name for name, kind in FIGURES.items() if not kind.needs_evidence}
+        assert {figure["kind"] for figure in figures.values()} == without_evidence
         assert (figures["word_cloud-L01-H02"]["layer"], figures["word_cloud-L01-H02"]["head"]) == (1, 2)
         assert figures["word_cloud"]["layer"] is None
 
@@ -149,7 +150,8 @@ class TestEveryFigure:
             found = json.loads(table.schema.metadata[b"attviz.provenance"])
             assert found == {"figure": figure["name"], "formula": FIGURES[figure["kind"]].formula, **PROVENANCE}
         content = files.read_json(folder / "figures.json", output_schemas.FIGURES)
-        assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, set(FIGURES))
+        kinds = {figure["kind"] for figure in figures.values()}
+        assert (content["provenance"], set(content["formulas"])) == (PROVENANCE, kinds)
 
     def test_text_is_text(self, folder: Path) -> None:
         tokens = [row["token"] for row in rows_of(folder / "top_tokens.csv")]
@@ -322,7 +324,8 @@ class TestPredictions:
         ]
         counts = [int(row["n_documents"]) for row in rows_of(folder / "confusion.csv")]
         assert counts == list(itertools.chain.from_iterable(scores["confusion"]))
-        assert f"equal width, ECE {scores['ece_equal_width']['value']:.3f}" in texts_in(folder / "reliability.svg")
+        ece = scores["ece_equal_width"]["value"] * 100
+        assert f"equal width, ECE {ece:.1f} points" in texts_in(folder / "reliability.svg")
         assert len(rows_of(folder / "confidence_entropy.csv")) == 30
 
     def test_captions_give_estimates_with_intervals(
@@ -331,7 +334,7 @@ class TestPredictions:
         content = files.read_json(assessment_of(statistics).assessment, statistics_schemas.ASSESSMENT)
         found = content["confidence_and_entropy"][0]["spearman"]
 
-        text = f"{found['value']:.3f} (95 % interval {found['low']:.3f} to {found['high']:.3f})"
+        text = f"{found['value']:+.2f} (95 % interval {found['low']:+.2f} to {found['high']:+.2f})".replace("-", "−")
         assert text in figures["confidence_entropy"]["caption"]
         assert "in 95 % of simulations" in figures["reliability"]["caption"]
         assert "without intervals" in figures["reliability"]["caption"]
@@ -351,7 +354,7 @@ class TestPredictions:
             statistics_schemas.CALIBRATION,
             {name: [] for name in statistics_schemas.CALIBRATION.arrow.names},
         )
-        unknown = {"label": [None] * 30, "right": [None] * 30}
+        unknown = {"label": [None] * 30, "outcome": [None] * 30}
         files.write_table(paths.confidences, statistics_schemas.CONFIDENCES, rows | unknown)
 
         inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))

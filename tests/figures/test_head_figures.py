@@ -52,7 +52,7 @@ def texts_of(drawing: Drawing) -> list[str]:
 
 def names_in_order(likeness: Likeness) -> list[str]:
     rows = sorted(likeness.heads.to_pylist(), key=lambda row: row["order"])
-    return [f"{row['layer']}.{row['head']}" for row in rows]
+    return [f"L{row['layer']}·H{row['head']}" for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,8 @@ class TestWords:
         }
 
         def in_words(row: dict[str, Any]) -> str:
-            return f"{row['layer_a']}.{row['head_a']} and {row['layer_b']}.{row['head_b']} ({row['value']:.3f})"
+            names = [f"L{row[f'layer_{end}']}·H{row[f'head_{end}']}" for end in "ab"]
+            return f"{' and '.join(names)} ({row['value']:.3f})"
 
         most, least = by_value["fuji"][-1], by_value["fuji"][0]
         assert (
@@ -151,7 +152,7 @@ class TestPictures:
     def test_map_names_heads_at_most_once(self, inputs: Inputs, drawings: dict[str, Drawing]) -> None:
         names = sorted(names_in_order(next(read_likeness(inputs))))
 
-        named = sorted(text for text in texts_of(drawings["head_map-fuji"]) if "." in text)
+        named = sorted(text for text in texts_of(drawings["head_map-fuji"]) if "·" in text)
 
         assert named == names
 
@@ -186,7 +187,7 @@ class TestNothingToShow:
     def test_two_heads_are_one_pair(self, tmp_path: Path) -> None:
         drawings = draw_all(make_inputs(tmp_path, n_layers=1, n_heads=2))
 
-        assert "most similar\n0.0 and 0.1" in "\n".join(texts_of(drawings["fuji_curves"]))
+        assert "most similar\nL0·H0 and L0·H1" in "\n".join(texts_of(drawings["fuji_curves"]))
         assert "least similar" not in "\n".join(texts_of(drawings["fuji_curves"]))
         assert "All heads are in one layer." in drawings["head_map-fuji"].alt
 

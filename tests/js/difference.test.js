@@ -19,10 +19,10 @@ test("a measure lies on the axis of all", () => {
 
 test("ratios and differences are written as such", () => {
   assert.equal(apart(0.2, 0.1, true), "× 2.0");
-  assert.equal(apart(0.1, 0.2, false), "-0.10");
+  assert.equal(apart(0.1, 0.2, false), "−0.10");
   assert.equal(apart(1040, 20, false), "+1,020");
   assert.equal(apart(null, 0.2, false), "–");
-  assert.equal(apart(0.04, 0.05, false, true), "-1 point");
+  assert.equal(apart(0.04, 0.05, false, true), "−1 point");
   assert.equal(apart(0.87, 0.5, false, true), "+37 points");
 });
 

@@ -24,7 +24,7 @@ test("a logarithmic axis covers whole decades and sets tiny values apart", () =>
   assert.equal(plain.y(1), 0);
   assert.equal(plain.y(0.001), 300);
   const broken = numberAxis.logarithmic(0, 300);
-  assert.equal(broken.ticks.at(-1).label, "1e-6");
+  assert.equal(broken.ticks.at(-1).label, "1e−6");
   assert.ok(broken.y(0) > broken.y(1e-6));
   assert.ok(broken.y(0) <= 300);
 });

@@ -5,8 +5,14 @@ import { formats } from "../../templates/assets/js/core/formats.js";
 import { palette } from "../../templates/assets/js/core/palette.js";
 
 test("numbers are written as on the pages", () => {
-  const written = [0, 0.0214, 3.4e-6, 0.5, 1, 12.34, 0.996, 9.96, 9.99e-4].map((value) => formats.significant(value));
-  assert.deepEqual(written, ["0", "0.021", "3.4e-6", "0.50", "1.0", "12", "1.0", "10", "0.0010"]);
+  const written = [0, 0.0214, 3.4e-6, 0.5, 1, 12.34, 0.996, 9.96, 9.99e-4, -0.31].map((value) =>
+    formats.significant(value),
+  );
+  assert.deepEqual(written, ["0", "0.021", "3.4e−6", "0.50", "1.0", "12", "1.0", "10", "0.0010", "−0.31"]);
+  assert.deepEqual(
+    [0.031, -1.204, -0.004, 0].map((value) => formats.signed(value)),
+    ["+0.03", "−1.20", "0.00", "0.00"],
+  );
   assert.deepEqual([1, 0.62, 0.9999, 0.0001, 0.996, 0].map(formats.percent), [
     "100 %",
     "62 %",

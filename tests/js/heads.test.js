@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { headsPage } from "../../templates/assets/js/heads/heads_page.js";
+import { importanceTable } from "../../templates/assets/js/heads/importance_table.js";
 import { likenessMatrix } from "../../templates/assets/js/heads/likeness_matrix.js";
 import { tokenDetail } from "../../templates/assets/js/searchable_tables/token_detail.js";
 
@@ -33,7 +34,7 @@ test("a metric of numbers runs over the whole ramp, and a missing one has no col
   assert.equal(words(null), "–");
   assert.deepEqual(
     legend.map(([, text]) => text),
-    ["-1.0", "1.0"],
+    ["−1.0", "1.0"],
   );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(0 0 0\), .*rgb\(255 0 0\)\)$/);
 });
@@ -62,7 +63,7 @@ test("values around 0 have a colour on each side, as strong as they are far from
   assert.equal(words(null), "–");
   assert.deepEqual(
     legend.map(([, text]) => text),
-    ["-0.40", "0.40"],
+    ["−0.40", "0.40"],
   );
   assert.match(legend[1][0], /^linear-gradient\(to right, rgb\(213, 94, 0\), .*rgb\(0, 114, 178\)\)$/);
 });
@@ -88,4 +89,25 @@ test("means of a token in every head are decoded from their codes", () => {
     tokenDetail.decode("0001ff").map((value) => Number(value.toPrecision(6))),
     [0, 1e-6, 1],
   );
+});
+
+test("rows are sorted both ways, and missing values come last", () => {
+  const values = [3, null, -1, 3];
+  assert.deepEqual(importanceTable.ordered([0, 1, 2, 3], values, false), [2, 0, 3, 1]);
+  assert.deepEqual(importanceTable.ordered([0, 1, 2, 3], values, true), [0, 3, 2, 1]);
+});
+
+test("only what can be distinguished from zero falls or rises", () => {
+  const columns = {
+    head: [4, 7, 0, 2, null],
+    change: [-0.5, 0.5, -0.5, 0, -1],
+    clear: [true, true, false, false, true],
+    flips: [0, 1, 2, 0, 3],
+  };
+  const shown = (which) => [...importanceTable.shownHeads(columns, which)];
+  assert.deepEqual(shown(""), [4, 7, 0, 2]);
+  assert.deepEqual(shown("falls"), [4]);
+  assert.deepEqual(shown("rises"), [7]);
+  assert.deepEqual(shown("flips"), [7, 0]);
+  assert.deepEqual(shown("anything else"), shown(""));
 });

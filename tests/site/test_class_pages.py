@@ -9,9 +9,10 @@ from html_page import Page, words
 from synthetic_attention import LABEL_NAMES
 from synthetic_site import HOSTILE_LABELS, site_settings
 
+from attviz_pipeline import formats
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.report import formats, links
+from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.views import classes

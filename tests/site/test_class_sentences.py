@@ -220,7 +220,7 @@ def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     sentence = sentences.largest_difference(found, study_view(), "../")
     assert words(sentence) == (
         "Of the 2 heads that differ beyond chance, L1·H1 differs most: its self-attention relative to even attention "
-        "is lower here, Hedges' g -1.4 after shrinkage (measured -2.1, 95 % interval -1.4 to -2.8)."
+        "is lower here, Hedges' g −1.4 after shrinkage (measured −2.1, 95 % interval −1.4 to −2.8)."
     )
     assert 'href="../heads/4.html"' in sentence
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))

@@ -6,8 +6,8 @@ import pytest
 from site_visits import Visitor, arrive, row_at, until
 
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report import links
-from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.inputs import SiteInputs
 
 pytestmark = pytest.mark.browser

@@ -14,6 +14,7 @@ from study_views import study_view
 from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import site_settings
 
+from attviz_pipeline import formats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.errors import ArtifactError
@@ -98,7 +99,7 @@ def test_pages_say_what_was_measured_and_others_say_nothing(inputs: SiteInputs, 
     taus = files.read_table(paths_of(inputs).document_faithfulness, evidence_schemas.DOCUMENT_FAITHFULNESS).to_pylist()
     for row in taus:
         if row["position"] == SMALLER and row["score"] in {"self_mean", "gradient_x_input"}:
-            assert f"<td>{row['tau']:+.2f}" in smaller
+            assert f"<td>{formats.signed(row['tau'])}" in smaller
     assert "in 8 of the 16 documents with gradients, not in this one" in larger
     assert "agreement-of-scores" not in larger
     assert 'id="evidence"' not in outside
@@ -255,5 +256,5 @@ def test_agreement_stands_beside_random_orders() -> None:
 
     assert "when the token is masked, over 70 tokens of this document." in sentence
     # The standard deviation of tau is sqrt(2 (2 * 70 + 5) / (9 * 70 * 69)).
-    assert sentence.endswith("95 % have a tau between \u22120.16 and 0.16.")
+    assert sentence.endswith("95 % have a tau between −0.16 and +0.16.")
     assert "Of random orders" not in sentences.agreement(9, "mask")

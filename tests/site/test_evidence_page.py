@@ -13,8 +13,8 @@ from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.formats import signed, significant
 from attviz_pipeline.report import links
-from attviz_pipeline.report.formats import signed, significant
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import evidence
@@ -50,7 +50,7 @@ def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> 
         "In 40 of 55 documents, the probability that some/bert gives to the predicted class falls by 45.5 points on "
         "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it falls by 15.3 "
         "points if as many random tokens are masked. The difference is +30.2 points (95 % interval +19.2 to +41.2, "
-        "q = 3e-6). The prediction depends on these tokens more than on random ones."
+        "q = 3e−6). The prediction depends on these tokens more than on random ones."
     )
 
 
@@ -68,7 +68,7 @@ def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> 
 def test_the_answer_claims_no_more_than_was_found(changed: Row, conclusion: str) -> None:
     sentence = said(evidence.answer(score_row(**changed), "mask", STUDY))
     assert sentence.endswith(conclusion)
-    assert ("interval +" in sentence or "interval -" in sentence) == (changed.get("difference_low", 0) is not None)
+    assert ("interval +" in sentence or "interval −" in sentence) == (changed.get("difference_low", 0) is not None)
 
 
 def test_the_answer_says_how_tokens_were_removed_and_that_a_probability_can_rise() -> None:

@@ -475,7 +475,7 @@ def test_words_are_joined_from_the_models_tokens(odd_site: Path, visitor: Visito
 def test_numbers_of_the_sequence_say_what_they_are_in(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.document(MAPPED)}#h=1.2~~~mine,mean&norm=relative")
     open_panel(page)
-    unit = "\u00d7 the head\u2019s mean here"
+    unit = "\u00d7 the head's mean here"
     sequence = rows_of(exported(page, "csv", "sequence"))[0]
     assert list(sequence)[5:] == [f"L0, {unit}", f"L1, {unit}", f"mine, {unit}", "mean"]
     assert f"shown, {unit}" in rows_of(exported(page, "csv", "overview"))[0]

@@ -13,6 +13,7 @@ from site_rows import all_rows
 from synthetic_evidence import NO_GATES, write_evidence
 from synthetic_site import site_settings
 
+from attviz_pipeline import formats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
@@ -26,6 +27,7 @@ from attviz_pipeline.report.views.head_importance import (
     HeadImportance,
     read_importance,
     scatters,
+    table_columns,
 )
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view
@@ -80,6 +82,23 @@ def test_heads_stand_in_the_order_of_need(importance: HeadImportance) -> None:
     changes = [view.change.value for view in importance.by_need()]
     assert len(changes) == 6
     assert changes == sorted(changes, key=lambda value: -math.inf if value is None else value)
+
+
+def test_the_table_is_sorted_and_filtered_by_what_it_shows(importance: HeadImportance, study: StudyView) -> None:
+    columns = table_columns(importance, study)
+    shown = [*importance.by_need(), *importance.layers]
+
+    assert [len(values) for values in columns.values()] == [len(shown)] * len(columns)
+    for i, view in enumerate(shown):
+        assert (columns["change"][i], columns["q"][i]) == (view.change.value, view.change.q)
+        assert (columns["gold_change"][i], columns["gold_q"][i]) == (view.gold_change.value, view.gold_change.q)
+        assert (columns["clear"][i], columns["flips"][i]) == (view.change.significant, view.n_flips)
+        head = columns["head"][i]
+        assert (None if head is None else study.head_of(head)) == view.head
+        for name in ("measured", "gradient"):
+            assert columns[name][i] == (None if head is None else importance.measures[name][head])
+    gateless = table_columns(replace(importance, measures={}), study)
+    assert {*gateless["measured"], *gateless["gradient"]} == {None}
 
 
 def test_a_head_is_compared_with_all(inputs: SiteInputs, importance: HeadImportance) -> None:
@@ -145,7 +164,7 @@ def test_pages_say_what_the_tables_hold(site: Path, inputs: SiteInputs) -> None:
     assert "Spearman's rank correlation of measured importance (16 documents) and gradient importance" in sentence
     of_first = words(site / links.head(0, 0))
     row = next(row for row in table(inputs) if (row["layer"], row["head"], row["grouping"]) == (0, 0, "all"))
-    assert f"the log probability of the predicted class changes by {row['change']:+.2f} nats" in of_first
+    assert f"the log probability of the predicted class changes by {formats.signed(row['change'])} nats" in of_first
     assert "Without it, the model is less sure of its prediction." in of_first
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from html_page import Page
+from html_page import Page, words
 from site_rows import all_rows
 from synthetic_maps import matrices
 from synthetic_site import site_settings, write_site_inputs
@@ -16,6 +16,7 @@ from synthetic_site import site_settings, write_site_inputs
 from attviz_pipeline.artifacts import comparison_schemas, files, map_schemas, term_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES
+from attviz_pipeline.formats import percent
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -23,6 +24,7 @@ from attviz_pipeline.report.views import head, heads
 from attviz_pipeline.report.views.activity import HeadActivity
 from attviz_pipeline.report.views.head import HeadPageView
 from attviz_pipeline.report.views.mean_maps import read_mean_maps
+from attviz_pipeline.report.views.profiles import read_profiles
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
 WIDEST_DIGIT = 8  # of 12 px, in any of the style sheet's fonts
@@ -69,6 +71,26 @@ def test_a_role_is_named_with_its_reason(inputs: SiteInputs, views: list[HeadPag
     assert measures["on_next"].place == pytest.approx(80)
     assert measures["on_next"].rank == 1
     assert (measures["entropy"].low, measures["entropy"].high) == (row["entropy_low"], row["entropy_high"])
+
+
+def test_attention_to_delimiters_is_the_mean_of_each_layer(inputs: SiteInputs, site: Path) -> None:
+    rows = files.read_table(inputs.head_profiles, HEAD_PROFILES).to_pylist()
+    even = files.read_facts(inputs.head_profiles, HEAD_PROFILES)["even"]
+
+    view = read_profiles(inputs.head_profiles).delimiters()
+
+    for layer, shown in enumerate(view.layers):
+        for name, share in shown.shares.items():
+            assert share == pytest.approx(np.mean([row[name] for row in rows if row["layer"] == layer]))
+    assert view.every is not None
+    assert view.every.together == pytest.approx(np.mean([layer.together for layer in view.layers]))
+    assert view.even is not None
+    assert view.even.together == pytest.approx(sum(even.values()))
+    page = words(site / links.HEADS)
+    assert (
+        f"attention to [CLS], [SEP] and punctuation; even attention would give {percent(view.even.together)}." in page
+    )
+    assert f"layer 1{''.join(percent(share) for share in view.layers[1].shares.values())}" in page
 
 
 def test_terms_have_the_intervals_of_the_table(inputs: SiteInputs, views: list[HeadPageView]) -> None:

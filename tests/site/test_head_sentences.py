@@ -11,7 +11,7 @@ from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView
 from attviz_pipeline.report.views.likeness import MEASURES, NeighboursView, PairView
 from attviz_pipeline.report.views.offsets import OffsetRowView, OffsetView
-from attviz_pipeline.report.views.profiles import ProfileView
+from attviz_pipeline.report.views.profiles import DelimitersView, LayerRow, ProfileView
 from attviz_pipeline.report.views.study import HeadRef
 
 OTHER = HeadRef(1, 2, "heads/5.html")
@@ -288,3 +288,36 @@ def test_documents_with_maps_are_named_with_the_reasons_of_their_selection() -> 
     assert "(a random sample of the corpus: 3 sampled at random)" in sentences.mapped_documents(3, sampled)
     assert sentences.mapped_documents(4, some).startswith("4 of the 5 documents")
     assert sentences.mapped_documents(5, replace(some, summary=some.summary | {"n_documents": 5})) == "all 5 documents"
+
+
+def layer_row(cls: float, sep: float, punctuation: float) -> LayerRow:
+    return LayerRow({"on_cls": cls, "on_sep": sep, "on_punctuation": punctuation})
+
+
+DELIMITERS = DelimitersView(
+    mode="full",
+    layers=[layer_row(0.1, 0.1, 0.1), layer_row(0.2, 0.3, 0.1)],
+    every=layer_row(0.15, 0.2, 0.1),
+    even=layer_row(0.05, 0.05, 0.02),
+    n_documents=50,
+)
+
+
+def test_attention_to_delimiters_stands_beside_even_attention() -> None:
+    assert sentences.delimiters(DELIMITERS, study_view()) == (
+        "Over 50 documents and all 6 heads, tokens of text give 45 % of their attention to [CLS], [SEP] and "
+        "punctuation; even attention would give 12 %. It is most in layer 1 (60 %) and least in layer 0 (30 %)."
+    )
+    without = replace(DELIMITERS, even=layer_row(0, 0, 0.02))
+    assert "attention to punctuation; even attention would give 2 %." in sentences.delimiters(without, study_view())
+    alike = replace(DELIMITERS, layers=DELIMITERS.layers[:1], even=None)
+    assert sentences.delimiters(alike, study_view()).endswith("attention to [CLS], [SEP] and punctuation.")
+
+
+def test_it_is_said_if_attention_to_delimiters_was_not_measured() -> None:
+    none = replace(DELIMITERS, layers=[], every=None, even=None, n_documents=0)
+    assert sentences.delimiters(replace(none, mode="self_attention"), study_view()).endswith(
+        "was not measured: attention.mode is self_attention, which records no attention to other tokens."
+    )
+    assert sentences.delimiters(none, study_view()).endswith("was not measured: no document has a token of text.")
+    assert sentences.delimiters(none, imported()).endswith("is not known: the file has self-attention only.")

@@ -57,7 +57,7 @@ def test_importance_colours_the_grid_and_the_plots_and_is_exported(
         assert fills.evaluate_all("all => all.map((point) => getComputedStyle(point).fill)") == cells
     rows = files.read_table(inputs.evidence.head_ablations, evidence_schemas.HEAD_ABLATIONS).to_pylist()
     falls = [-row["change"] for row in rows if row["grouping"] == "all" and row["head"] is not None]
-    assert page.locator("#legend-text span").all_inner_texts() == [f"{sign}{max(falls):.2f}" for sign in ("-", "")]
+    assert page.locator("#legend-text span").all_inner_texts() == [f"{sign}{max(falls):.2f}" for sign in ("−", "")]
     page.locator("#exports summary").press("Enter")
     grid = numbers_of(page, "grid of heads")
     assert [float(line["ablation_fall"]) for line in grid] == pytest.approx(falls, rel=1e-3)
@@ -67,6 +67,52 @@ def test_importance_colours_the_grid_and_the_plots_and_is_exported(
     assert picture.lower().count(first) + picture.count(cells[0]) + picture.count(cells[0].replace(" ", "")) >= 2
     page.locator(".importance-scatter a").nth(4).click()
     arrive(page, f"**/{links.head(1, 1)}")
+
+
+def test_heads_are_sorted_and_selected_by_their_importance(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    assert inputs.evidence is not None
+    rows = files.read_table(inputs.evidence.head_ablations, evidence_schemas.HEAD_ABLATIONS).to_pylist()
+    heads = [row for row in rows if row["grouping"] == "all" and row["head"] is not None]
+    visit = visitor(site)
+    page = visit.open(links.HEADS)
+    table, names = page.locator("#importance-table"), "#importance-table tbody:first-of-type tr:not([hidden]) th"
+
+    def named(found: list[dict[str, Any]]) -> list[str]:
+        return [f"L{row['layer']}·H{row['head']}" for row in found]
+
+    assert table.get_attribute("open") is None
+    table.locator("summary").press("Enter")
+    assert page.locator(names).all_inner_texts() == named(sorted(heads, key=lambda row: row["change"]))
+    page.get_by_role("button", name="Flips").press("Enter")
+    assert page.url.endswith("#sort=-flips")
+    flips = {name: row["flips"] for name, row in zip(named(heads), heads, strict=True)}
+    shown = page.locator(names).all_inner_texts()
+    assert [flips[name] for name in shown] == sorted(flips.values(), reverse=True)
+    assert table.locator("th[aria-sort=descending]").all_inner_texts() == ["Flips"]
+    page.get_by_role("button", name="Flips").press("Enter")
+    assert page.url.endswith("#sort=flips")
+    page.locator("#show").select_option("falls")
+    falls = named([row for row in heads if row["change_q"] < 0.05 and row["change"] < 0])
+    assert 0 < len(falls) < len(heads)
+
+    for _ in range(2):
+        assert sorted(page.locator(names).all_inner_texts()) == sorted(falls)
+        assert page.locator("#n-shown").inner_text() == f"{len(falls)} of {len(heads)} heads"
+        assert page.locator("#head-table a:not(.off)").count() == len(falls)
+        assert page.locator(".importance-scatter").first.locator("circle:not(.off)").count() == len(falls)
+        page = visit.open(f"{links.HEADS}#show=falls&sort=flips")
+        page.reload()
+        until(page, "document.documentElement.dataset.ready !== undefined")
+        assert page.locator("#show").input_value() == "falls"
+        assert page.locator("#importance-table").get_attribute("open") is not None
+
+
+def test_the_page_of_evidence_leads_to_the_importance_of_heads(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.EVIDENCE)
+    page.locator(f"a[href='{links.HEADS}#importance']").click()
+    arrive(page, f"**/{links.HEADS}#importance")
+    until(page, "document.documentElement.dataset.ready !== undefined")
+    until(page, "Math.abs(document.getElementById('importance').getBoundingClientRect().top) < innerHeight / 3")
 
 
 def test_points_of_the_map_have_the_colours_of_the_grid(site: Path, visitor: Visitor) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sentence_views import HOSTILE, study_view, words
 
+from attviz_pipeline.formats import signed
 from attviz_pipeline.report.sentences import head_importance as sentences
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
@@ -96,9 +97,9 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     sentence = sentences.heads_that_matter(found, study_view(), "../")
     assert words(sentence) == (
         "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). Of "
-        "these, it falls most without L1·H1: -0.50 nats (95 % interval -0.70 to -0.30; q = 0.001), which multiplies "
+        "these, it falls most without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies "
         "its "
-        "probability by 0.61 (geometric mean). The median change of all heads is -0.10 nats."
+        "probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats."
     )
     assert 'href="../heads/4.html"' in sentence
     assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
@@ -140,8 +141,8 @@ def test_the_most_flips_are_counted() -> None:
 def test_layers_matter_or_not() -> None:
     found = importance(layers=[ablation(None, UNCLEAR, layer=0), ablation(None)])
     assert words(sentences.layers_that_matter(found)) == (
-        "Without all heads of a layer, it changes for 1 of 2 layers (q < 0.05), most without layer 1: -0.50 nats (95 % "
-        "interval -0.70 to -0.30; q = 0.001), which multiplies its probability by 0.61 (geometric mean)."
+        "Without all heads of a layer, it changes for 1 of 2 layers (q < 0.05), most without layer 1: −0.50 nats (95 % "
+        "interval −0.70 to −0.30; q = 0.001), which multiplies its probability by 0.61 (geometric mean)."
     )
     nothing = importance(layers=[ablation(None, UNCLEAR)])
     assert words(sentences.layers_that_matter(nothing)) == (
@@ -166,9 +167,8 @@ def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
     found = CorrelationView(("measured", "gradient"), 6, value, low, high, by_chance)
     assert words(sentences.correlation(found, importance(), study_view())) == (
         "Over 6 heads, Spearman's rank correlation of measured importance (20 documents) and gradient importance (40 "
-        f"documents) is {value:+.2f} (95 % interval over documents {low:+.2f} to {high:+.2f}); 95 % of random orders "
-        "of "
-        f"heads have at most 0.40, up or down. {end}"
+        f"documents) is {signed(value)} (95 % interval over documents {signed(low)} to {signed(high)}); 95 % of random "
+        f"orders of heads have at most 0.40, up or down. {end}"
     )
 
 
@@ -190,14 +190,14 @@ def test_one_head_changes_both_classes_or_nothing() -> None:
         "probability of the predicted class changes by"
     )
     clear = (
-        "-0.50 nats (95 % interval -0.70 to -0.30; q = 0.001), which multiplies its probability by 0.61 (geometric "
+        "−0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its probability by 0.61 (geometric "
         "mean). "
         "Without it, the model is less sure of its prediction."
     )
     assert words(sentences.without_head(ablation(), importance(ablation()), study_view())) == f"{start} {clear}"
     both = ablation(0, UNCLEAR, gold_change=MeanView(0.3, 0.1, 0.5, 0.03))
     assert words(sentences.without_head(both, importance(both), study_view())) == (
-        f"{start} -0.10 nats (95 % interval -0.30 to +0.10; q = 0.4), which multiplies its probability by 0.90 "
+        f"{start} −0.10 nats (95 % interval −0.30 to +0.10; q = 0.4), which multiplies its probability by 0.90 "
         "(geometric "
         f"mean): {NOTHING} That of the gold class changes by +0.30 nats (95 % interval +0.10 to +0.50; q = 0.03). "
         "Without "
@@ -215,12 +215,12 @@ def test_flips_and_accuracy_of_one_head() -> None:
     )
     unclear = ablation(n_flips=2, accuracy=MeanView(-0.05, -0.15, 0.05, 0.6))
     assert sentences.flips_without_head(unclear) == (
-        "The prediction flips in 2 of 20 documents. The accuracy changes by -5.0 percentage points (95 % interval -15 "
+        "The prediction flips in 2 of 20 documents. The accuracy changes by −5.0 percentage points (95 % interval −15 "
         "to "
         f"+5.0; q = 0.6): {NOTHING}"
     )
     clear = ablation(n_flips=9, accuracy=MeanView(-0.45, -0.7, -0.2, 0.01))
-    assert sentences.flips_without_head(clear).endswith("-45 percentage points (95 % interval -70 to -20; q = 0.01).")
+    assert sentences.flips_without_head(clear).endswith("−45 percentage points (95 % interval −70 to −20; q = 0.01).")
     assert sentences.flips_without_head(ablation(n_flips=9)) == "The prediction flips in 9 of 20 documents."
 
 
@@ -241,14 +241,14 @@ def test_classes_change_or_not() -> None:
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
     assert words(sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right])) == (
         "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
-        "(q < 0.05): world (-0.50 nats, 7 documents)."
+        "(q < 0.05): world (−0.50 nats, 7 documents)."
     )
     assert words(sentences.classes_without_head([gold("sport", UNCLEAR)])) == (
         "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
         f"(q < 0.05): {NOTHING}"
     )
     many = [gold(f"class {number}", CLEAR) for number in range(5)]
-    assert words(sentences.classes_without_head(many)).endswith("class 2 (-0.50 nats, 7 documents) and 2 more.")
+    assert words(sentences.classes_without_head(many)).endswith("class 2 (−0.50 nats, 7 documents) and 2 more.")
     untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
     assert sentences.classes_without_head([untested, right]) == ""
     assert sentences.classes_without_head([replace(gold("sport", CLEAR), n_documents=4)]) == ""
@@ -261,4 +261,9 @@ def test_groups_and_cells_are_written() -> None:
     assert words(sentences.group_without_head(ablation(grouping="correct", group="right"))) == "correctly classified"
     assert words(sentences.group_without_head(ablation(grouping="correct", group="wrong"))) == "misclassified"
     assert HOSTILE not in sentences.group_without_head(ablation(grouping="gold", group=HOSTILE))
-    assert [sentences.cell(value) for value in (None, 0.0, -0.02, 1.5)] == ["\N{EN DASH}", "0", "-0.020", "+1.5"]
+    assert [sentences.cell(value) for value in (None, 0.0, -0.02, 1.5)] == [
+        "\N{EN DASH}",
+        "0",
+        "−0.020",
+        "+1.5",
+    ]

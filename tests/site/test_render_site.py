@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_site import HOSTILE_IDS, HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
-from attviz_pipeline import published
+from attviz_pipeline import formats, published
 from attviz_pipeline.artifacts import (
     attention_schemas,
     corpus_schemas,
@@ -27,7 +27,7 @@ from attviz_pipeline.artifacts import (
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import formats, links, payload, render
+from attviz_pipeline.report import links, payload, render
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
@@ -111,7 +111,14 @@ def test_numbers_are_written_as_the_scripts_write_them() -> None:
     assert written == ["0", "0.021", "3.4e-6", "0.50", "1.0", "12", "1.0", "10", "0.0010"]
     shares = [formats.percent(share) for share in (1, 0.62, 0.9999, 0.0001, 0.996, 0)]
     assert shares == ["100 %", "62 %", "> 99.9 %", "< 0.1 %", "99.6 %", "0 %"]
-    assert [formats.signed(value) for value in (1.2, -0.034, -0.001, 0)] == ["+1.20", "-0.03", "0.00", "0.00"]
+    assert [formats.signed(value) for value in (1.2, -0.034, -0.001, 0)] == [
+        "+1.20",
+        "−0.03",
+        "0.00",
+        "0.00",
+    ]
+    assert [formats.significant(value) for value in (-0.31, 3.4e-6)] == ["−0.31", "3.4e−6"]
+    assert [formats.percent(0.8524), formats.percent(0.8524, 1)] == ["85 %", "85.2 %"]
     assert [formats.plural(n, "entry", "entries") for n in (1, 2000)] == ["1 entry", "2,000 entries"]
 
 

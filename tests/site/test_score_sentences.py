@@ -13,6 +13,7 @@ from synthetic_site import site_settings
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import Study
+from attviz_pipeline.formats import percent
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -61,9 +62,9 @@ def plain(text: Markup | str | None) -> str:
 
 def test_accuracy_is_said_with_its_interval_macro_f1_and_support() -> None:
     said = scores.accuracy(estimate(1, 0.935, 1), estimate(1), 55)
-    assert said == "95 % interval 94 % to 100 % · macro F1 1.000 · 55 documents"
-    assert "(0.812 to 0.911)" in scores.accuracy(estimate(0.9), estimate(0.87, 0.812, 0.911), 55)
-    assert scores.accuracy(estimate(1), estimate(1), 1) == "macro F1 1.000 · 1 document"
+    assert said == "95 % interval 94 % to 100 % · macro F1 100 % · 55 documents"
+    assert "(81 % to 91 %)" in scores.accuracy(estimate(0.9), estimate(0.87, 0.812, 0.911), 55)
+    assert scores.accuracy(estimate(1), estimate(1), 1) == "macro F1 100 % · 1 document"
 
 
 def test_one_prediction_for_all_documents_is_said() -> None:
@@ -96,7 +97,7 @@ def test_accuracy_is_compared_with_the_largest_class(interval: tuple[float, floa
     said = plain(scores.baseline(assessment(0.735, 1, estimate(0.75, *interval))))
     assert said == (
         "Always predicting b<c, the largest class of these documents, would have an accuracy of 74 % and a macro F1 of "
-        f"0.120. {verdict}"
+        f"12 %. {verdict}"
     )
 
 
@@ -126,14 +127,14 @@ def test_overconfidence_is_found_only_beyond_its_interval_and_beyond_chance(
     said = scores.overconfidence(found, {"low": -0.12, "high": 0.13}, 55)
     assert said is not None
     assert "over 55 documents" in said
-    assert "it is between -12.0 and +13.0 points in 95 % of simulations." in said
+    assert "it is between −12.0 and +13.0 points in 95 % of simulations." in said
     assert said.endswith(verdict)
 
 
 def test_overconfidence_without_an_interval_has_no_verdict() -> None:
     said = scores.overconfidence(estimate(-0.3), {"low": -0.1, "high": 0.1}, 4)
     assert said is not None
-    assert said.startswith("Mean confidence minus accuracy, over 4 documents: -30.0 points, without an interval.")
+    assert said.startswith("Mean confidence minus accuracy, over 4 documents: −30.0 points, without an interval.")
     assert "underconfiden" not in said
 
 
@@ -168,7 +169,7 @@ def test_the_kept_epoch_is_said_with_its_reason() -> None:
     assert "Training stopped" not in by_loss
 
     by_f1 = scores.chosen_epoch(training(2, "macro_f1", stopped_early=True), 6)
-    assert "highest validation macro F1 (0.928 over 55 texts)" in by_f1
+    assert "highest validation macro F1 (92.8 % over 55 texts)" in by_f1
     assert "Training stopped after 3 of 6 epochs" in by_f1
     assert "The validation loss is lowest in epoch 3 (0.290 against 0.570)" in by_f1
     assert "still falling" not in by_f1
@@ -214,7 +215,8 @@ def test_baseline_stands_on_the_pages_of_scores(inputs: SiteInputs, site: Path) 
     for page in (links.START, links.CLASSES, links.ABOUT):
         assert said in text_of(site, page), page
     row = next(row for row in found["per_class"] if row["precision_low"] is not None)
-    interval = f"{row['precision']:.3f} {row['precision_low']:.2f}\N{EN DASH}{row['precision_high']:.2f}"
+    value, low, high = (percent(row[f"precision{end}"]) for end in ("", "_low", "_high"))
+    interval = f"{value} {low} to {high}"
     assert interval in text_of(site, links.CLASSES)
 
 
@@ -254,7 +256,7 @@ def test_what_makes_scores_doubtful_stands_before_them(leaky_site: Path) -> None
 def test_about_page_shows_the_training(leaky_site: Path, inputs: SiteInputs) -> None:
     text = text_of(leaky_site, links.ABOUT)
     assert "Epoch 3 is kept" in text
-    assert re.search(r"3, kept\s?0\.2200\s?0\.2900\s?0\.9260\s?0\.9260", text)
+    assert re.search(r"3, kept\s?0\.2200\s?0\.2900\s?92\.6 %\s?92\.6 %", text)
     drawn = {values: name for _, name, values in Page(leaky_site / links.ABOUT).attributes if name == "d"}
     # Losses of 1.6 and 0 lie at the edges of a picture that is 140 high.
     assert "M70.0 0.0L210.0 78.8L350.0 120.8" in drawn

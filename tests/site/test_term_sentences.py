@@ -57,8 +57,8 @@ def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None
     assert sentence == (
         "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention over all 6 heads of "
         "some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has "
-        "1.0 times, and the intervals of 2 words lie above that. It is first in 155 of 500 bootstrap samples of the "
-        "texts, so another word could lead."
+        "1.0 times. The intervals of 2 words lie above that; if all words were alike, fewer than one would by chance. "
+        "It is first in 155 of 500 bootstrap samples of the texts, so another word could lead."
     )
     assert "some/bert" not in sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=False)
     assert "over the only head," in sentences.over_all_heads(
@@ -77,8 +77,8 @@ def test_a_head_names_the_words_that_follow() -> None:
 
     assert words(sentences.of_head(found)) == (
         "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention, corrected for length: "
-        "1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times, and the intervals of 2 "
-        "words lie above that. It is followed by bank and goal."
+        "1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times. The intervals of 2 words "
+        "lie above that; if all words were alike, fewer than one would by chance. It is followed by bank and goal."
     )
 
 
@@ -86,11 +86,23 @@ def test_nothing_found_names_no_highest_word() -> None:
     unclear = ranked(("monday", 0.2, 0.4), ("bank", 0.1, 0.4), ("goal", 0.0, 0.4))
 
     for sentence in (sentences.of_head(unclear), sentences.over_all_heads(unclear, study_view(), of_model=False)):
-        assert "none has an interval above the self-attention of the average word" in sentence
+        assert "none is shown to have more self-attention than the average word" in sentence
+        assert "No interval lies above that; if all words were alike, fewer than one would by chance." in sentence
         assert "The first is monday (95 % interval 0.82 to 1.8)." in words(sentence)
         assert "highest" not in sentence
         assert "bootstrap" not in sentence
         assert "followed" not in sentence
+
+
+@pytest.mark.parametrize("n_above", [0, 1, 2, 3])
+def test_as_many_intervals_as_chance_gives_are_no_finding(n_above: int) -> None:
+    found = replace(ranked(*FOUND), n_terms=80, n_above=n_above)
+    sentence = sentences.of_head(found)
+
+    # 2.5 % of 80.
+    assert "if all words were alike, about 2 would by chance" in sentence
+    assert ("none is shown to have more self-attention" in sentence) == (n_above <= 2)
+    assert ("has the highest self-attention" in sentence) == (n_above > 2)
 
 
 @pytest.mark.parametrize(

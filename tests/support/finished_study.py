@@ -1,6 +1,5 @@
 """A study that has run to its end under Snakemake, beside its own checkout, and the calls of which it was made."""
 
-import fcntl
 import json
 import os
 import shlex
@@ -12,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from shared_folders import built_once
 from stage_processes import StageProcess
-from tiny_workflow import ROOT, content, write_study
+from tiny_workflow import ROOT, SMALL_EVIDENCE, content, write_study
 
 PARTS_OF_A_CHECKOUT = (
     "attviz_pipeline",
@@ -145,28 +145,13 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> FinishedStudy:
     return replace(study, undisturbed=study.results_now())
 
 
-def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Return a folder that the first worker of pytest-xdist to ask for it fills; the others wait for it."""
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder, finished = shared / name, shared / f"{name}.finished"
-    with (shared / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            build(folder)
-            finished.touch()
-    return folder
-
-
 def build(base: Path) -> None:
-    """Run a study of two shards to its end, undisturbed, by a checkout of its own."""
+    """Run a study of two shards with evidence to its end, undisturbed, by a checkout of its own."""
     for part in PARTS_OF_A_CHECKOUT:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, base / "checkout" / part, **_without_caches(part))
     (base / "study").mkdir()
-    write_study(base / "study", n_shards=N_SHARDS)
+    write_study(base / "study", evidence=SMALL_EVIDENCE, n_shards=N_SHARDS)
     study = FinishedStudy(base, base / "checkout", (), {})
     study.run()
     calls = [call.arguments for call in study.planned_calls("--forceall")]

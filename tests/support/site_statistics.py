@@ -118,6 +118,9 @@ def _with_groups(document_heads: Path) -> Path:
     return path
 
 
+DELIMITERS = {"cls": "[CLS]", "sep": "[SEP]"}
+
+
 def add_full_mode(path: Path) -> None:
     """Give the documents of a shard what full mode would, invented; head 0 of layer 0 looks ahead."""
     facts = files.read_facts(path, attention_schemas.ATTENTION)
@@ -134,4 +137,4 @@ def add_full_mode(path: Path) -> None:
         row["value_norm"] = random.uniform(0.1, 3, n_rows * n_tokens)
         row["rollout"] = random.dirichlet(np.ones(n_tokens))
     columns = {name: [row[name] for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
-    files.write_table(path, attention_schemas.ATTENTION, columns, facts | {"mode": "full"})
+    files.write_table(path, attention_schemas.ATTENTION, columns, facts | {"mode": "full", "delimiters": DELIMITERS})

@@ -1,5 +1,6 @@
 """Sites to visit, a Chromium to visit them with, and a visit that notices every fault."""
-# ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
+# ruff: noqa: ANN401, PLC0415 - Playwright is imported late, so that the tests can say that it is missing; what makes
+# sites too, since each process of the tests imports this module and few make one.
 
 import functools
 import os
@@ -12,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_site import HOSTILE_TEXTS, site_settings, write_site_inputs
+from shared_folders import built_once, made_once
 
 from attviz_pipeline.report.inputs import SiteInputs
-from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 
 ARGUMENTS = [
@@ -36,7 +36,7 @@ def required(what: str) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     try:
-        from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 - may be missing
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
         required("playwright is not installed")
     executable = (
@@ -56,34 +56,46 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
-    return write_site_inputs(tmp_path_factory.mktemp("inputs"), n_documents=24)
+    from synthetic_site import write_site_inputs
+
+    return made_once(tmp_path_factory, "inputs", lambda folder: write_site_inputs(folder, n_documents=24))
 
 
 @pytest.fixture(scope="session")
 def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browser") / "site"
-    write_site(site_settings(title="News & views"), inputs, folder)
-    return folder
+    return site_once(tmp_path_factory, "browser", inputs, title="News & views")
 
 
 @pytest.fixture(scope="session")
 def sensitive_site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sensitive") / "site"
-    write_site(site_settings(sensitive=True), inputs, folder)
-    return folder
+    return site_once(tmp_path_factory, "sensitive", inputs, sensitive=True)
 
 
 @pytest.fixture(scope="session")
 def hostile_inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
-    folder = tmp_path_factory.mktemp("hostile-inputs")
-    return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True)
+    from synthetic_site import HOSTILE_TEXTS, write_site_inputs
+
+    def make(folder: Path) -> SiteInputs:
+        return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True)
+
+    return made_once(tmp_path_factory, "hostile-inputs", make)
 
 
 @pytest.fixture(scope="session")
 def hostile_site(hostile_inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("hostile") / "site"
-    write_site(site_settings(title="</title><script>alert(0)</script>"), hostile_inputs, folder)
-    return folder
+    return site_once(tmp_path_factory, "hostile", hostile_inputs, title="</title><script>alert(0)</script>")
+
+
+def site_once(factory: pytest.TempPathFactory, name: str, inputs: SiteInputs, **report: Any) -> Path:
+    """Return the site that one worker writes for all of them: copy it before you change it."""
+    from synthetic_site import site_settings
+
+    from attviz_pipeline.report.render_site import write_site
+
+    def build(folder: Path) -> None:
+        write_site(site_settings(**report), inputs, folder / "site")
+
+    return built_once(factory, name, build) / "site"
 
 
 @pytest.fixture(scope="session")
@@ -163,6 +175,17 @@ def until(page: Any, expression: str) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"never true: {expression}")
+
+
+def accessibility_faults(page: Any, **options: Any) -> list[tuple[str, list[str]]]:
+    """Return the rules of axe that a page breaks, each with the markup of its first elements.
+
+    Of rules that a page keeps, axe is told to describe one element and not all: a page has thousands.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    asked = {"preload": False, "resultTypes": ["violations"], **options}
+    violations = axe.Axe().run(page, options=asked).response["violations"]
+    return [(v["id"], [node["html"][:200] for node in v["nodes"][:3]]) for v in violations]
 
 
 def row_at(inputs: SiteInputs, position: int) -> DocumentRow:

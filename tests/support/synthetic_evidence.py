@@ -9,10 +9,11 @@ import numpy as np
 from attviz_pipeline.artifacts import attention_schemas, evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config.settings import AssessmentSettings
+from attviz_pipeline.config.settings import AssessmentSettings, TermsSettings
+from attviz_pipeline.evidence.compare_terms import compare_terms
 from attviz_pipeline.evidence.rank_heads import rank_heads
 from attviz_pipeline.evidence.summarise_evidence import summarise_evidence
-from attviz_pipeline.stages import RankHeads, SummariseEvidence
+from attviz_pipeline.stages import CompareTerms, RankHeads, SummariseEvidence
 
 FRACTIONS = [0.05, 0.1, 0.2, 0.5]
 N_SAMPLE, N_SMALL = 16, 8
@@ -72,6 +73,8 @@ def write_evidence(folder: Path, attention: Sequence[Path], *, gates: str | None
     ranking = RankHeads(seed=13, assessment=assessment)
     heads = _write_heads(folder / "heads.parquet", attention, shape)
     rank_heads(ranking, paths.document_ablations, paths.gradients, heads, paths.head_importance)
+    terms = CompareTerms(seed=13, terms=TermsSettings())
+    compare_terms(terms, attention, paths.gradients, paths.leave_one_out, paths.term_evidence)
     return paths
 
 

@@ -4,10 +4,10 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from tiny_models import SPECIAL_TOKENS, make_tiny_bert
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,8 +18,20 @@ def read_examples() -> list[dict[str, str]]:
         return list(csv.DictReader(file))[:270]
 
 
-def write_study(folder: Path, **documents: object) -> Path:
-    """Write a study of the bundled corpus and a tiny untrained BERT."""
+SMALL_EVIDENCE = {
+    "enabled": True,
+    "max_documents": 8,
+    "leave_one_out_documents": 2,
+    "ablation_documents": 4,
+    "cumulative_documents": 4,
+    "random_rankings": 1,
+}
+
+
+def write_study(folder: Path, *, evidence: Mapping[str, object] | None = None, **documents: object) -> Path:
+    """Write a study of the bundled corpus and a tiny untrained BERT; without `evidence`, none is measured."""
+    from tiny_models import SPECIAL_TOKENS, make_tiny_bert  # noqa: PLC0415 - seconds, in every process of the tests
+
     rows = read_examples()
     with (folder / "news ünïcode.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["id", "text", "label"])
@@ -34,6 +46,7 @@ def write_study(folder: Path, **documents: object) -> Path:
         "model": {"source": "bert", "max_tokens": 96},
         "training": {"epochs": 1, "batch_size": 32},
         "attention": {"window_overlap": 16},
+        "evidence": dict(evidence or {}),
         "resources": {"threads": 1},
         "figures": {"n_cloud_words": 10, "dpi": 50},
     }

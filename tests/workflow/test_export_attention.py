@@ -21,11 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from synthetic_attention import LABEL_NAMES, write_attention_shards
+from synthetic_evidence import N_SAMPLE, N_SMALL, write_evidence
 from synthetic_site import HOSTILE_TEXTS
 
-from attviz_pipeline.artifacts import attention_schemas, files, output_schemas
+from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, evidence_schemas, files, output_schemas
+from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.config.settings import ExportSettings
-from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
 from attviz_pipeline.export.latex import EAST_ASIAN, ESCAPES, escape, latex_page
@@ -34,9 +36,16 @@ from attviz_pipeline.stages import ExportAttention
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
 
 
-def export(attention: list[Path], output: Path, **settings: Any) -> Path:  # noqa: ANN401 - the settings are checked
+def export(
+    attention: list[Path],
+    output: Path,
+    *,
+    evidence: EvidencePaths | None = None,
+    **settings: Any,  # noqa: ANN401 - the settings are checked
+) -> Path:
     wanted = ExportAttention(export=ExportSettings(**{"formats": list(FORMATS), **settings}))
-    export_attention(wanted, attention, output)
+    tables = [evidence.gradients, evidence.leave_one_out] if evidence else None
+    export_attention(wanted, attention, output, tables)
     return output
 
 
@@ -161,6 +170,123 @@ class TestNeatVision:
         assert [labels[str(sample["label"])]["name"] for sample in samples] == ["unknown", "unknown"]
         assert [labels[str(sample["prediction"])]["name"] for sample in samples] == ["business", "business"]
         assert "neat-vision shows it as unknown, and counts them as misclassified" in caplog.text
+
+
+SAMPLED, LEFT_OUT_TOO = 9, 3
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The attention of a study with evidence."""
+    return write_attention_shards(tmp_path_factory.mktemp("measured"), n_documents=20, n_shards=2)
+
+
+@pytest.fixture(scope="module")
+def evidence(measured: list[Path], tmp_path_factory: pytest.TempPathFactory) -> EvidencePaths:
+    return write_evidence(tmp_path_factory.mktemp("evidence"), measured)
+
+
+@pytest.fixture(scope="module")
+def exported(measured: list[Path], evidence: EvidencePaths, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(measured, tmp_path_factory.mktemp("exported") / "export", evidence=evidence)
+
+
+class TestEvidence:
+    def test_attviz_has_a_second_set_where_it_was_measured(
+        self, measured: list[Path], evidence: EvidencePaths, exported: Path
+    ) -> None:
+        documents = json.loads((exported / "attviz.json").read_text(encoding="utf-8"))
+
+        assert [len(content["sets"]) for content in documents] == [2] * N_SAMPLE + [1] * (20 - N_SAMPLE)
+        for position, names in {
+            LEFT_OUT_TOO: ["gradient x input", "fall without the token"],
+            SAMPLED: ["gradient x input"],
+        }.items():
+            first, second = documents[position]["sets"]
+            row = rows_of(measured)[position]
+            assert second["name"] == "evidence"
+            assert second["tokens"] == first["tokens"] == row["tokens"]
+            vectors = {
+                vector["name"]: np.array(vector["vectors"], np.float32) for vector in second["attention_vectors"]
+            }
+            assert list(vectors) == names
+            expected = {
+                "gradient x input": gradient_of(evidence, position),
+                "fall without the token": falls_of(evidence, row),
+            }
+            for name, values in vectors.items():
+                assert np.array_equal(values, expected[name])
+
+    def test_attviz_comes_back_without_it(self, measured: list[Path], exported: Path, tmp_path: Path) -> None:
+        imported = Imported(tmp_path, None, source=str(exported / "attviz.json"))
+
+        rows = rows_of(list(imported.output.attention))
+        assert [row["tokens"] for row in rows] == [row["tokens"] for row in rows_of(measured)]
+        means = [values_of(row).reshape(2, 3, -1).mean(axis=1) for row in rows_of(measured)]
+        for row, expected in zip(rows, means, strict=True):
+            assert_allclose(values_of(row), expected, rtol=1e-6)
+        ledger = files.read_table(imported.output.ledger, corpus_schemas.LEDGER)["detail"].to_pylist()
+        assert sum("'gradient x input' is what the prediction depends on" in detail for detail in ledger) == N_SAMPLE
+
+    def test_neat_vision_has_a_file_for_each_measure(
+        self, measured: list[Path], evidence: EvidencePaths, exported: Path
+    ) -> None:
+        plain = json.loads((exported / "neat_vision_samples.json").read_text(encoding="utf-8"))
+        assert len(plain) == 20
+        for name, n_documents in {"gradient_x_input": N_SAMPLE, "leave_one_out": N_SMALL}.items():
+            samples = json.loads((exported / f"neat_vision_{name}.json").read_text(encoding="utf-8"))
+            assert [sample["id"] for sample in samples] == [sample["id"] for sample in plain[:n_documents]]
+            for row, sample, other in zip(rows_of(measured), samples, plain, strict=False):
+                values = (
+                    gradient_of(evidence, row["position"]) if name == "gradient_x_input" else falls_of(evidence, row)
+                )
+                assert_allclose(sample["values"], values, rtol=1e-6)
+                assert_allclose(sample["attention"], np.abs(values) / np.abs(values).sum(), rtol=1e-5)
+                unchanged = sample.keys() - {"attention", "values"}
+                assert {key: sample[key] for key in unchanged} == {key: other[key] for key in unchanged}
+
+    def test_special_tokens_are_left_out_there_too(
+        self, measured: list[Path], evidence: EvidencePaths, tmp_path: Path
+    ) -> None:
+        output = export(measured, tmp_path / "x", evidence=evidence, formats=["attviz_json"], special_tokens=False)
+
+        second = json.loads((output / "attviz.json").read_text(encoding="utf-8"))[0]["sets"][1]
+        row = rows_of(measured)[0]
+        kept = ~np.array(row["special"])
+        assert second["tokens"] == [token for token, keep in zip(row["tokens"], kept, strict=True) if keep]
+        for vector, expected in zip(
+            second["attention_vectors"], (gradient_of(evidence, 0), falls_of(evidence, row)), strict=True
+        ):
+            assert np.array_equal(np.array(vector["vectors"], np.float32), expected[kept])
+
+    def test_other_formats_are_the_same_bytes(self, measured: list[Path], exported: Path, tmp_path: Path) -> None:
+        without = export(measured, tmp_path / "export")
+
+        for name in ("tokens.csv", "tokens.parquet", "neat_vision_samples.json", "latex/000003.tex"):
+            assert (without / name).read_bytes() == (exported / name).read_bytes()
+        assert not list(without.glob("neat_vision_*_*.json"))
+
+    def test_evidence_of_other_documents_is_refused(self, evidence: EvidencePaths, tmp_path: Path) -> None:
+        others = write_attention_shards(tmp_path, n_documents=20, n_shards=2, texts=["one word", "two more words here"])
+
+        with pytest.raises(ArtifactError, match=r"gradients\.parquet is of other documents"):
+            export(others, tmp_path / "export", evidence=evidence)
+        assert not (tmp_path / "export").exists()
+
+
+def gradient_of(evidence: EvidencePaths, position: int) -> np.ndarray:
+    rows = files.read_table(evidence.gradients, evidence_schemas.GRADIENTS).to_pylist()
+    return np.array(rows[position]["gradient_x_input"], np.float32)
+
+
+def falls_of(evidence: EvidencePaths, document: dict[str, Any]) -> np.ndarray:
+    """Falls of the predicted class, 0 for special tokens; zeros where they were not measured."""
+    values = np.zeros(len(document["tokens"]), np.float32)
+    for row in files.read_table(evidence.leave_one_out, evidence_schemas.LEAVE_ONE_OUT).to_pylist():
+        if row["position"] == document["position"]:
+            changes = np.array(row["changes"], np.float32).reshape(-1, len(row["probabilities"]))
+            values[row["places"]] = -changes[:, row["prediction"]]
+    return values
 
 
 class TestTables:

@@ -2,15 +2,19 @@
 
 import doctest
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_figures import write_statistics
+from synthetic_attention import write_attention_shards
+from synthetic_evidence import N_SAMPLE, N_SMALL, write_evidence
 
 import attviz_pipeline
 from attviz_pipeline import open_results
 from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.errors import ArtifactError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "library.md"
@@ -23,6 +27,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "attention").mkdir()
     for shard in folder.glob("*-of-*.parquet"):
         shutil.move(shard, folder / "attention" / shard.name)
+    write_evidence(folder / "evidence", sorted((folder / "attention").iterdir()))
     return folder
 
 
@@ -67,6 +72,49 @@ def test_tables_are_named_and_unknown_ones_listed(study: Path) -> None:
         results.table("trems")
     with pytest.raises(ArtifactError, match=r"table heads has no column meen.\nIt has layer, head"):
         results.table("heads", ["meen", "mean"])
+
+
+def test_evidence_is_read_by_table_and_by_document(study: Path) -> None:
+    results = open_results(study)
+    names = {field.name for field in fields(EvidencePaths)}
+    documents = {document.id: document for document in results.documents()}
+
+    assert names <= set(results.tables)
+    assert results.facts("term_evidence")["measures"]["leave_one_out"]["n_documents"] == N_SMALL
+    gradients = {row["id"]: row for row in results.table("gradients", ["id", "gradient_x_input"]).to_pylist()}
+    left_out = {row["id"]: row for row in results.table("leave_one_out").to_pylist()}
+    assert (len(gradients), len(left_out)) == (N_SAMPLE, N_SMALL)
+    for name, document in documents.items():
+        assert (document.gradient_x_input is not None) == (name in gradients)
+        assert (document.leave_one_out is not None) == (name in left_out)
+    for name, row in gradients.items():
+        assert np.array_equal(documents[name].gradient_x_input, np.array(row["gradient_x_input"], np.float32))
+    for name, row in left_out.items():
+        document = documents[name]
+        changes = np.array(row["changes"], np.float32).reshape(-1, len(results.label_names))
+        assert np.array_equal(np.isnan(document.leave_one_out), document.special)
+        falls = -changes[:, results.label_names.index(document.prediction)]
+        assert np.array_equal(document.leave_one_out[~document.special], falls)
+
+
+def test_a_study_without_evidence_has_documents_without_it(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "news", ignore=shutil.ignore_patterns("evidence"))
+    results = open_results(tmp_path / "news")
+
+    document = next(results.documents())
+    assert document.gradient_x_input is document.leave_one_out is None
+    assert not set(results.tables) & {field.name for field in fields(EvidencePaths)}
+    with pytest.raises(ArtifactError, match=r"gradients\.parquet"):
+        results.table("gradients")
+
+
+def test_evidence_of_another_study_is_refused(study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "news")
+    shards = write_attention_shards(tmp_path / "other", n_documents=20, n_shards=1, texts=["a text of other words"])
+    write_evidence(tmp_path / "news" / "evidence", shards)
+
+    with pytest.raises(ArtifactError, match=r"gradients\.parquet is of other documents"):
+        list(open_results(tmp_path / "news").documents())
 
 
 def test_a_folder_without_attention_or_of_two_runs_is_refused(study: Path, tmp_path: Path) -> None:

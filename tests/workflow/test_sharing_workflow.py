@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 from share_safe import KEY, SECRETS, leaks
-from tiny_workflow import ROOT, planned, snakemake, write_study
+from tiny_workflow import ROOT, SMALL_EVIDENCE, planned, snakemake, write_study
+
+from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.leftovers import remove_unredacted
 
 pytestmark = pytest.mark.slow
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
@@ -55,8 +58,7 @@ def shared_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     study["redaction"] = {"mode": "hash", "key_file": "study.key", "min_document_frequency": 2}
     study["publish"] = {"forbidden": ["Wolpertinger"]}
-    study["evidence"] = {"enabled": True, "max_documents": 8, "leave_one_out_documents": 2, "ablation_documents": 4}
-    study["evidence"] |= {"cumulative_documents": 4, "random_rankings": 1}
+    study["evidence"] = SMALL_EVIDENCE
     (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     git(folder, "init", "--quiet", "--bare", "remote.git")
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -75,6 +77,25 @@ def test_no_file_of_the_site_holds_a_planted_word(shared_study: Path) -> None:
     assert leaks(results / "evidence", SECRETS) == []
     assert len(list((results / "redacted").glob("*.parquet"))) == 2
     assert not (results / "maps").exists()
+
+
+def test_the_table_of_terms_holds_no_planted_word(shared_study: Path, tmp_path: Path) -> None:
+    results = shared_study / "results" / "tiny"
+    table = results / "evidence" / "term_evidence.parquet"
+    terms = files.read_table(table, evidence_schemas.TERM_EVIDENCE)["term"].to_pylist()
+    assert terms
+    # Parquet is compressed: the search needs the words themselves.
+    (tmp_path / "terms.txt").write_text("\n".join(terms), encoding="utf-8")
+    assert leaks(tmp_path, [*SECRETS, "zurnberg42"]) == []
+
+
+def test_the_table_of_terms_goes_when_evidence_is_switched_off(tmp_path: Path) -> None:
+    table = tmp_path / "evidence" / "term_evidence.parquet"
+    table.parent.mkdir()
+    table.touch()
+    assert remove_unredacted(tmp_path, [], evidence=True) == []
+    assert remove_unredacted(tmp_path, [], evidence=False) == [table]
+    assert not table.exists()
 
 
 def test_rules_behind_the_model_read_no_words() -> None:
@@ -105,6 +126,8 @@ def test_what_was_exported_with_words_goes_when_a_share_safe_run_starts(shared_s
     assert not (results / "export").exists()
     assert not sums.exists()
     assert leaks(results / "redacted_export", SECRETS) == []
+    exported = json.loads((results / "redacted_export" / "attviz.json").read_text(encoding="utf-8"))
+    assert sum(len(document["sets"]) == 2 for document in exported) == 8
     assert (results / "attention").is_dir()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slurm_cluster import SlurmCluster, wait, why_not
-from tiny_workflow import ROOT, command, content
+from tiny_workflow import ROOT, SMALL_EVIDENCE, command, content
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -42,6 +42,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     study = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     study["resources"] = {"threads": 1, "gpu": 1}  # a node has one core, and as many threads give the same last bits
     study["training"] |= {"epochs": 1}
+    study["evidence"] |= SMALL_EVIDENCE
     study["attention"] |= {"device": "cpu"}  # the cluster's GPUs are pretended
     (here / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
     there = tmp_path_factory.mktemp("there") / "study"
@@ -118,7 +119,7 @@ def test_a_cancelled_job_and_a_dead_node_leave_the_same_site(cluster: SlurmClust
     asked = sorted((job.memory, job.gpus) for job in cluster.jobs("extract_attention"))
     assert [memory for memory, _ in asked[2:]] == [2 * memory for memory, _ in asked[:2]]
     assert {gpus for _, gpus in asked} == {"gres:gpu:1"}
-    for part in ("dataset", "shards", "model", "attention", "aggregates", "statistics", "figures", "site"):
+    for part in ("dataset", "shards", "model", "attention", "aggregates", "statistics", "evidence", "figures", "site"):
         assert content(there / "results" / NAME / part) == content(here / "results" / NAME / part), part
     assert not list(there.rglob("*.partial"))
     assert GPU_OF_SLURM in (logs / "00000-of-00002.log").read_text(encoding="utf-8")

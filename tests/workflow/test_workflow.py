@@ -38,16 +38,11 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
         "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
         "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
     }
-    expected["evidence={enabled: true}"] = {
-        *(
-            "compute_gradients",
-            "leave_tokens_out",
-            "measure_faithfulness",
-            "ablate_heads",
-            "summarise_evidence",
-            "rank_heads",
-        ),
-        "render_site",
+    summaries = {"summarise_evidence", "draw_figures", "render_site"}
+    expected |= {
+        "evidence={enabled: false}": {"draw_figures", "render_site"},
+        "evidence={removal: delete}": {"leave_tokens_out", "measure_faithfulness", "compare_terms", *summaries},
+        "evidence={cumulative_sizes: 3}": {"ablate_heads", "rank_heads", *summaries},
     }
     changes = [*expected, "documents={n_shards: 3}", "training={epochs: 2}"]
     with ThreadPoolExecutor(2) as pool:
@@ -63,8 +58,7 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
 @pytest.mark.slow
 def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: FinishedStudy) -> None:
     profile = str(ROOT / "workflow" / "profiles" / "gpu")
-    changes = ("--config", "evidence={enabled: true}")
-    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile, *changes)
+    listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile)
 
     jobs = [job for job in listing.split("\nrule ")[1:] if "gpu=1" in job]
     assert {job.partition(":")[0] for job in jobs} == {name for name, stage in STAGES.items() if stage.uses_model}
@@ -113,7 +107,7 @@ def made_by(study: FinishedStudy, folders: tuple[str, ...]) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: FinishedStudy, tmp_path: Path) -> None:
-    shared = ("statistics", "figures", "maps")
+    shared = ("statistics", "figures", "maps", "evidence")
     two = made_by(finished_study, shared)
     assert {name.partition("/")[0] for name in two} == {*shared}
 
@@ -125,6 +119,15 @@ def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: FinishedSt
         study.run_calls(study.planned_calls("--config", documents, "--omit-from", "render_site"))
         assert len(list((study.results / "attention").glob(f"*-of-{n_shards:05d}.parquet"))) == n_shards
         assert made_by(study, shared) == two
+
+
+@pytest.mark.slow
+def test_evidence_measured_again_has_the_same_bytes(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
+    shutil.rmtree(study.results / "evidence")
+    assert {call.stage for call in study.planned_calls()} >= {"compute-gradients", "measure-faithfulness", "rank-heads"}
+    study.run_calls(study.planned_calls())
+    assert made_by(study, ("evidence", "figures", "site")) == made_by(finished_study, ("evidence", "figures", "site"))
 
 
 def test_misspelt_config_stops_before_any_job_with_exit_code_2(finished_study: FinishedStudy) -> None:

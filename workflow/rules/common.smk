@@ -123,7 +123,8 @@ def model_runtime_minutes(wildcards, input, attempt):
 def remove_unredacted_results():
     """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
     if STUDY.redaction.mode != "none":
-        for path in remove_unredacted(Path(RESULTS), SHARDS):
+        evidence = STUDY.evidence.enabled
+        for path in remove_unredacted(Path(RESULTS), SHARDS, evidence=evidence):
             logger.warning(f"{path} was made without redaction: deleted.")
 
 
@@ -141,6 +142,9 @@ N_SHARDS = STUDY.documents.n_shards
 SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
+
+# Cores of a stage of evidence. Two of them run side by side, which is faster than one after the other on all cores.
+SIDE_BY_SIDE = max(1, STUDY.resources.threads // 2)
 
 # What evidence adds to the results of a study.
 EVIDENCE = (

@@ -7,6 +7,7 @@ REQUIRED INPUTS
     model/checkpoint/           the classifier
     model/model.json            facts of the classifier
     statistics/                 document_index, heads
+    attention/<shard>.parquet   self-attention and words; in share-safe mode redacted/<shard>.parquet
 OUTPUTS
     evidence/gradients.parquet              gradients at token embeddings and heads
     evidence/leave_one_out.parquet          changes of the probabilities without each token
@@ -15,6 +16,7 @@ OUTPUTS
     evidence/cumulative_ablations.parquet   changes without more and more heads
     evidence/                               faithfulness, head_ablations, ablation_curves: means over documents
     evidence/head_importance.parquet        importance of heads by three measures
+    evidence/term_evidence.parquet          words on which the prediction depends, beside random words
 """
 
 
@@ -32,9 +34,10 @@ rule compute_gradients:
         f"{RESULTS}/logs/compute_gradients.log",
     benchmark:
         f"{RESULTS}/benchmarks/compute_gradients.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -59,9 +62,10 @@ rule leave_tokens_out:
         f"{RESULTS}/logs/leave_tokens_out.log",
     benchmark:
         f"{RESULTS}/benchmarks/leave_tokens_out.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -90,9 +94,10 @@ rule measure_faithfulness:
         f"{RESULTS}/logs/measure_faithfulness.log",
     benchmark:
         f"{RESULTS}/benchmarks/measure_faithfulness.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -120,9 +125,10 @@ rule ablate_heads:
         f"{RESULTS}/logs/ablate_heads.log",
     benchmark:
         f"{RESULTS}/benchmarks/ablate_heads.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
@@ -175,3 +181,25 @@ rule rank_heads:
         settings=stage_settings("rank_heads"),
     shell:
         command("rank_heads")
+
+
+rule compare_terms:
+    "Compare how far the predicted class depends on each word and on random words of the same documents."
+    input:
+        code=stage_code("compare_terms"),
+        # The only table of evidence with words: in share-safe mode, without them.
+        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+    output:
+        term_evidence=f"{RESULTS}/evidence/term_evidence.parquet",
+    log:
+        f"{RESULTS}/logs/compare_terms.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_terms.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("compare_terms"),
+    shell:
+        command("compare_terms")

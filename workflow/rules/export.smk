@@ -3,6 +3,7 @@ Attention in the formats of other tools; runs only on request, with `make export
 
 REQUIRED INPUTS
     attention/<shard>.parquet   self-attention
+    evidence/                   gradients, leave_one_out; with `evidence.enabled`
 OUTPUTS
     export/                     the formats in `export.formats`; in share-safe mode redacted_export/
 """
@@ -18,6 +19,7 @@ rule export_attention:
     input:
         code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        evidence=EVIDENCE[:2],
     output:
         export=directory(EXPORT),
     log:
@@ -28,5 +30,6 @@ rule export_attention:
         "../../environment.yml"
     params:
         settings=stage_settings("export_attention"),
+        evidence="--evidence" if EVIDENCE else "",
     shell:
         command("export_attention")

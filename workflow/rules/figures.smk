@@ -1,12 +1,13 @@
 """
 Figures: the paper's Figure 5 (top tokens) and Figure 6 (a word cloud per head), self-attention and similarity of heads,
-terms with intervals, distributions, differences between classes, accuracy and calibration of the classifier.
+terms with intervals, distributions, differences between classes, accuracy and calibration of the classifier, evidence.
 
 REQUIRED INPUTS
     dataset/dataset.json        facts of the corpus, for the provenance
     model/model.json            facts of the classifier, for the provenance
     statistics/                 tokens, head_tokens, heads; terms, distributions, curves, class_heads, class_terms;
                                 head_pairs, head_clusters, fuji_curves; head_profiles; assessment, calibration, confidences
+    evidence/                   with `evidence.enabled`, all of its tables
 OUTPUTS
     figures/figures.json        name, files, caption and alt text of each figure
     figures/*.svg *.png         the figures
@@ -28,6 +29,7 @@ rule draw_figures:
         comparison=rules.compare_heads.output,
         profiles=rules.profile_heads.output,
         assessment=rules.assess_predictions.output,
+        evidence=EVIDENCE,
     output:
         figures=directory(f"{RESULTS}/figures"),
     log:
@@ -39,5 +41,6 @@ rule draw_figures:
     params:
         settings=stage_settings("draw_figures"),
         statistics=subpath(input.tokens, parent=True),
+        evidence="--evidence" if EVIDENCE else "",
     shell:
         command("draw_figures")

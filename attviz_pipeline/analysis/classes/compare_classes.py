@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.classes.comparison import Comparison, Study, compare
 from attviz_pipeline.analysis.classes.effects import detectable_effect
-from attviz_pipeline.analysis.classes.families import Adjusted
+from attviz_pipeline.analysis.classes.families import Adjusted, Family
 from attviz_pipeline.analysis.classes.groups import Grouping
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
@@ -64,47 +64,30 @@ def compare_classes(
         "not_compared": left_out,
     }
     q = {(of.family.grouping, of.family.tests): of.q for of in adjusted}
-    wanted_of_heads = _permutations_wanted(adjusted, {"heads"})
-    wanted_of_terms = _permutations_wanted(adjusted, {"attention", "use"})
-    _log_few_permutations("heads", wanted_of_heads)
-    _log_few_permutations("terms", wanted_of_terms)
+    _log_few_permutations([of.family for of in adjusted])
     _write(
         statistics.class_heads,
         term_schemas.CLASS_HEADS,
         [_head_columns(comparison, q, documents.facts["n_heads"]) for comparison in compared],
-        facts
-        | {"permutations_wanted": wanted_of_heads}
-        | {"winners": _winners(compared, study.heads, q, documents.facts["n_heads"])},
+        facts | {"winners": _winners(compared, study.heads, q, documents.facts["n_heads"])},
     )
     _write(
         statistics.class_terms,
         term_schemas.CLASS_TERMS,
         [_term_columns(comparison, q, terms) for comparison in compared],
-        facts
-        | {"permutations_wanted": wanted_of_terms}
-        | {"min_document_frequency": described.facts["min_document_frequency"]},
+        facts | {"min_document_frequency": described.facts["min_document_frequency"]},
     )
 
 
-def _permutations_wanted(adjusted: list[Adjusted], tests: set[str]) -> dict[str, int]:
-    """Return, by grouping with too few, the permutations with which q of a single test can fall below 0.05."""
-    wanted: dict[str, int] = {}
-    for family in (of.family for of in adjusted if of.family.tests in tests):
-        if family.n_wanted is not None:
-            wanted[family.grouping] = max(family.n_wanted, wanted.get(family.grouping, 0))
-    return wanted
-
-
-def _log_few_permutations(what: str, groups: dict[str, int]) -> None:
+def _log_few_permutations(families: list[Family]) -> None:
     # Not a warning: many differences together reach a small q with few permutations, and captions mention it, too.
-    if groups:
+    wanted = {f"{of.tests} by {of.grouping}": of.n_wanted for of in families if of.n_wanted is not None}
+    if wanted:
         log.info(
-            "few permutations: by %s, one of the %s alone cannot reach q < %g, however clearly it differs; to allow "
-            "it, set classes.n_permutations to %d, which takes longer in proportion",
-            ", ".join(groups),
-            what,
+            "few permutations: a single difference cannot reach q < %g, however clear it is, in tests of %s; to allow "
+            "it, set classes.n_permutations to these numbers, which takes longer in proportion",
             SIGNIFICANT,
-            max(groups.values()),
+            ", ".join(f"{name} ({n:,} needed)" for name, n in wanted.items()),
         )
 
 
@@ -125,6 +108,7 @@ def _facts(compared: list[Comparison], adjusted: list[Adjusted]) -> dict[str, An
                 "simes_p": of.simes_p,
                 "selected": of.selected,
                 "n_permutations": of.family.n_permutations,
+                "n_wanted": of.family.n_wanted,
                 "floor_sets_q": of.floor_sets_q,
             }
             for of in adjusted

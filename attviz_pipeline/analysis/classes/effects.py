@@ -37,7 +37,8 @@ def effect_interval(effect: Floats, std: Floats, left: Floats, inside: Side, out
     The variance of g is that of the difference of means, in units of the pooled standard deviation, plus that of the
     standard deviation itself, g^2 / (2 df). The variance of the means is that between input rows. It is estimated
     twice: for each side by itself (Welch 1947), as the sides may vary differently, and for both together, as the
-    variance of few rows is uncertain. The wider interval counts.
+    variance of few rows is uncertain. The wider interval counts. It contains the variation between documents of
+    different length, which permutations within strata of length do not.
 
     Args:
         effect: Hedges' g, [feature, group].

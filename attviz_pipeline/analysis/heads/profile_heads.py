@@ -1,6 +1,7 @@
 """The stage `profile_heads`: what each head attends to on average, and its role."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from attviz_pipeline.analysis.heads.numbering import Heads, read_heads
 from attviz_pipeline.analysis.heads.profile_sums import Estimates, ProfileSums
 from attviz_pipeline.analysis.heads.roles import LEAST_EVENNESS, LEAST_SHARE, name_roles
 from attviz_pipeline.artifacts import attention_schemas, files
-from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, MEASURES
+from attviz_pipeline.artifacts.profile_schemas import DELIMITERS, EVENNESS, HEAD_PROFILES, MEASURES
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.progress import track
 
@@ -39,11 +40,13 @@ class Profile(NamedTuple):
         source: Id of the document's input row.
         values: Measures in the order of `NAMES`, divided by `SCALE`, [measure, head], 0..1; 0 if undefined.
         defined: 1 if the measure is defined in the document, else 0, [measure].
+        even: What even attention gives for each of `DELIMITERS`; None if it is not known which tokens these are.
     """
 
     source: str
     values: Floats
     defined: Integers
+    even: tuple[float, ...] | None
 
 
 def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
@@ -60,8 +63,8 @@ def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
         ArtifactError: A file is unusable, or the shards come from different models or modes.
     """
     heads, mode = read_heads(attention), _read_mode(attention)
-    sums = ProfileSums(len(NAMES), heads.n_rows)
-    n_without_text = _add_documents(sums, attention, heads) if mode == "full" else 0
+    sums, evens = ProfileSums(len(NAMES), heads.n_rows), _Evens()
+    n_without_text = _add_documents(sums, evens, attention, heads) if mode == "full" else 0
     n_documents, n_sources = int(sums.n_documents[0]), int(sums.n_sources[0])
     facts = {
         **heads._asdict(),
@@ -71,6 +74,7 @@ def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
         "n_documents_without_text": n_without_text,
         "least_share": LEAST_SHARE,
         "least_evenness": LEAST_EVENNESS,
+        "even": evens.means(),
     }
     if mode != "full":
         log.info("no head profiles: attention.mode is %s; set `full` to record what heads attend to", mode)
@@ -78,6 +82,25 @@ def profile_heads(attention: Sequence[Path], head_profiles: Path) -> None:
         log.warning("no head profiles: no document has a token of text")
     columns = _columns(heads, sums) if n_documents else {name: [] for name in HEAD_PROFILES.arrow.names}
     files.write_table(head_profiles, HEAD_PROFILES, columns, facts)
+
+
+class _Evens:
+    """Even attention of all documents; exactly rounded sums, so that their order changes nothing."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[float, ...] | None] = []
+
+    def add(self, even: tuple[float, ...] | None) -> None:
+        """Add one document."""
+        self._found.append(even)
+
+    def means(self) -> dict[str, float] | None:
+        """Return the mean over documents of each of `DELIMITERS`; None where one is not known, or without documents."""
+        known = [even for even in self._found if even is not None]
+        if not known or len(known) < len(self._found):
+            return None
+        sums = (math.fsum(values) for values in zip(*known, strict=True))
+        return {name: total / len(known) for name, total in zip(DELIMITERS, sums, strict=True)}
 
 
 def _read_mode(attention: Sequence[Path]) -> str:
@@ -93,13 +116,14 @@ def _mode(path: Path) -> str:
     return str(files.read_facts(path, attention_schemas.ATTENTION).get("mode", "self_attention"))
 
 
-def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -> int:
+def _add_documents(sums: ProfileSums, evens: _Evens, attention: Sequence[Path], heads: Heads) -> int:
     """Add all documents; return the number of documents without a token of text, which have no profile."""
     sources = files.concatenate(attention, attention_schemas.ATTENTION, ["source_id"])["source_id"].to_pylist()
     n_segments = Counter(sources)
     open_sums: dict[str, tuple[Integers, Integers]] = {}
     for path in track(attention, total=len(attention), label="profile_heads", unit="shards"):
         for profile in _profiles(path, heads):
+            evens.add(profile.even)
             limbs, count = exact_sums.to_limbs(profile.values, exact_sums.SUM_LIMBS), profile.defined
             if n_segments[profile.source] == 1:
                 sums.add(limbs, count)
@@ -113,30 +137,53 @@ def _add_documents(sums: ProfileSums, attention: Sequence[Path], heads: Heads) -
 
 def _profiles(path: Path, heads: Heads) -> Iterator[Profile]:
     """Yield the profiles of a shard's documents with tokens of text."""
-    columns = ["id", "source_id", "special", "windows", "profile"]
+    columns = ["id", "source_id", "tokens", "special", "punctuation", "windows", "profile"]
+    delimiters = files.read_facts(path, attention_schemas.ATTENTION).get("delimiters")
     for table in files.iter_tables(path, attention_schemas.ATTENTION, columns):
         with_text = table.filter(pc.is_valid(table["profile"]))
         measured = _measured(path, with_text, heads.n_rows)
-        light = with_text.select(["source_id", "special", "windows"]).to_pylist()
+        light = with_text.drop_columns(["id", "profile"]).to_pylist()
         for row, values in zip(light, measured, strict=True):
-            yield _profile(row, values)
+            yield _profile(row, values, delimiters)
 
 
-def _profile(row: dict[str, Any], values: Floats) -> Profile:
+def _profile(row: dict[str, Any], values: Floats, delimiters: dict[str, str | None] | None) -> Profile:
     maximum = _maximum_entropy(row)
     defined = np.ones(len(NAMES), np.int64)
     defined[-1] = maximum > 0
     evenness = values[:1] / maximum if maximum else np.zeros_like(values[:1])
     scaled = np.concatenate([values, evenness]) / SCALE
-    return Profile(row["source_id"], np.clip(scaled, 0, 1), defined)
+    even = None if delimiters is None else _even(row, delimiters)
+    return Profile(row["source_id"], np.clip(scaled, 0, 1), defined, even)
+
+
+def _even(row: dict[str, Any], delimiters: dict[str, str | None]) -> tuple[float, ...]:
+    """Return what attention that is even over a window gives for each of `DELIMITERS`; see `_of_windows`.
+
+    Every window has the special tokens of the whole document, and its share of punctuation.
+    """
+    special = np.array(row["special"])
+    of_special = [token for token, flag in zip(row["tokens"], row["special"], strict=True) if flag]
+    n_cls, n_sep = (of_special.count(delimiters[name]) for name in ("cls", "sep"))
+    share = np.array(row["punctuation"])[~special].mean()
+    shares = [(n_cls / n, n_sep / n, share * (n - special.sum()) / n) for n in _lengths(row)]
+    return tuple(_of_windows(row, list(values)) for values in zip(*shares, strict=True))
 
 
 def _maximum_entropy(row: dict[str, Any]) -> float:
-    """Return ln n, n the number of tokens of the window; for several windows the mean over tokens of text."""
+    """Return ln n, n the number of tokens of the window."""
+    return _of_windows(row, [float(np.log(n)) for n in _lengths(row)])
+
+
+def _lengths(row: dict[str, Any]) -> list[int]:
+    return [window["n_model_tokens"] for window in row["windows"]]
+
+
+def _of_windows(row: dict[str, Any], values: Sequence[float]) -> float:
+    """Return a document's mean of values of its windows, weighted by the tokens of text that it keeps of each."""
     special = np.array(row["special"])
     kept = [~special[window["first_token"] :][: window["n_tokens"]] for window in row["windows"]]
-    logs = [np.log(window["n_model_tokens"]) for window in row["windows"]]
-    return float(np.average(logs, weights=[tokens.sum() for tokens in kept]))
+    return float(np.average(values, weights=[tokens.sum() for tokens in kept]))
 
 
 def _measured(path: Path, table: pa.Table, n_rows: int) -> Floats:

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.artifacts.profile_schemas import EVENNESS, SHARES
+from attviz_pipeline.artifacts.profile_schemas import DELIMITERS, EVENNESS, SHARES
 
 LEAST_SHARE = 0.5
 """Minimum share of attention for a role that is named after the target: at least as much as on all other tokens."""
 
 LEAST_EVENNESS = 0.8
 """Minimum share of the maximum entropy for the role `broad`."""
-
-DELIMITERS = ("on_cls", "on_sep", "on_punctuation")
 
 
 def name_roles(means: Mapping[str, NDArray[np.float64]]) -> list[str]:

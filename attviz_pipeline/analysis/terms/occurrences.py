@@ -9,17 +9,50 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis import quantities
-from attviz_pipeline.analysis.batches import AttentionBatch, iter_batches
+from attviz_pipeline.analysis.batches import AttentionBatch, TextBatch, iter_batches
 from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import TermsSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.words import NO_WORD, merge_by_word
 
-COLUMNS = [
-    *("position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "text"),
-    *("starts", "ends", "words", "punctuation", "windows"),
-]
+SPELLING_COLUMNS = ["text", "starts", "ends", "words", "punctuation"]
+COLUMNS = ["position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "windows", *SPELLING_COLUMNS]
+
+
+@dataclass(frozen=True)
+class TermTokens:
+    """Which tokens make up each occurrence of a term, ordered by document and position in the text.
+
+    Attributes:
+        groups: Number of the occurrence that each token belongs to; `NO_WORD` for none, [token].
+        first: First token, [occurrence].
+        terms: Spelling, [occurrence].
+        special: True for special tokens, and for words with a part that the model reads as [UNK], [occurrence].
+    """
+
+    groups: NDArray[np.int64]
+    first: NDArray[np.intp]
+    terms: list[str]
+    special: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, path: Path, batch: TextBatch, settings: TermsSettings) -> "TermTokens":
+        """Find the terms of some documents.
+
+        Args:
+            path: Their shard, for messages.
+            batch: The documents, with `SPELLING_COLUMNS`.
+            settings: The definition of a term.
+
+        Raises:
+            ArtifactError: The shard is damaged.
+        """
+        groups = _groups(path, batch, settings)
+        first = merge_by_word(np.arange(len(groups)), groups, "first").astype(np.intp)
+        unread = merge_by_word(batch.unknown, groups, "max").astype(np.bool_)
+        terms = _spellings(path, batch, groups, first, settings)
+        return cls(groups, first, terms, batch.special[first] | unread)
 
 
 @dataclass(frozen=True)
@@ -62,17 +95,16 @@ def iter_occurrences(path: Path, settings: TermsSettings) -> Iterator[Occurrence
 
 
 def _occurrences(path: Path, batch: AttentionBatch, settings: TermsSettings) -> Occurrences:
-    groups = _groups(path, batch, settings)
+    found = TermTokens.of(path, batch, settings)
+    groups, first = found.groups, found.first
     n_tokens = window_lengths(path, batch)
     attention = batch.values.astype(np.float64)
-    first = merge_by_word(np.arange(len(groups)), groups, "first").astype(np.intp)
     document = batch.document[first]
-    unread = merge_by_word(batch.unknown, groups, "max").astype(np.bool_)
     return Occurrences(
         documents=batch.documents,
         n_document_tokens=batch.n_tokens,
-        terms=_spellings(path, batch, groups, first, settings),
-        special=batch.special[first] | unread,
+        terms=found.terms,
+        special=found.special,
         document=document,
         position=first - np.searchsorted(batch.document, document, side="left"),
         n_tokens=n_tokens[first],
@@ -82,7 +114,7 @@ def _occurrences(path: Path, batch: AttentionBatch, settings: TermsSettings) -> 
     )
 
 
-def _groups(path: Path, batch: AttentionBatch, settings: TermsSettings) -> NDArray[np.int64]:
+def _groups(path: Path, batch: TextBatch, settings: TermsSettings) -> NDArray[np.int64]:
     """Return the number of the term of each token, over all documents of the batch; `NO_WORD` for none."""
     n_tokens = len(batch.document)
     words = _flat(path, batch, "words").astype(np.int64)
@@ -117,7 +149,7 @@ def _merged(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[n
 
 
 def _spellings(
-    path: Path, batch: AttentionBatch, groups: NDArray[np.int64], first: NDArray[np.intp], settings: TermsSettings
+    path: Path, batch: TextBatch, groups: NDArray[np.int64], first: NDArray[np.intp], settings: TermsSettings
 ) -> list[str]:
     tokens: list[str] = batch.tokens.take(pa.array(first)).to_pylist()
     if settings.level == "token":
@@ -152,7 +184,7 @@ def window_lengths(path: Path, batch: AttentionBatch) -> NDArray[np.int64]:
     return n_tokens
 
 
-def _flat(path: Path, batch: AttentionBatch, name: str) -> NDArray[np.generic]:
+def _flat(path: Path, batch: TextBatch, name: str) -> NDArray[np.generic]:
     flat = batch.documents[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     if len(flat) != len(batch.document):
         raise ArtifactError(f"{path} is damaged: `{name}` does not hold one value per token.", remedy=files.REBUILD)

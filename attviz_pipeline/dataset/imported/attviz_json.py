@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES
 from attviz_pipeline.dataset.imported.token_places import join_pieces
 from attviz_pipeline.dataset.rows import Fault, name_fault, text_fault
 
@@ -123,6 +124,9 @@ def _read_vectors(document: ImportedDocument, vectors: object, key: str, rows: l
         name = str(vector.get("name", len(rows)))
         if AGGREGATE.fullmatch(name):
             document.oddities.append(f"vector {name!r} is an aggregate that the viewer saved: left out")
+            continue
+        if name in EVIDENCE_NAMES.values():
+            document.oddities.append(f"vector {name!r} is what the prediction depends on, no attention: left out")
             continue
         row = np.array([_number(value) for value in values], np.float64)
         n_numbers += sum(not isinstance(value, str) for value in values)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from attviz_pipeline.report.formats import count, percent, plural, signed
+from attviz_pipeline.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said, token
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, literal, percent, plural, significant
+from attviz_pipeline.formats import count, literal, percent, plural, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.sentences.study import documents_with_maps, kept_whole
 from attviz_pipeline.report.tiers import Tiers
@@ -142,14 +142,14 @@ def left_to_right() -> str:
 def windows(n_windows: int) -> str:
     """Say how a text that is longer than the model's input was read."""
     return (
-        f"This text is longer than the model\u2019s input. It was read in {n_windows} overlapping windows. Dashed "
+        f"This text is longer than the model's input. It was read in {n_windows} overlapping windows. Dashed "
         "lines mark where the values change from one window to the next; the probabilities are means over the windows."
     )
 
 
 def truncated() -> str:
     """Say that a text was cut."""
-    return "This text is longer than the model\u2019s input and was truncated: the grey part was not read."
+    return "This text is longer than the model's input and was truncated: the grey part was not read."
 
 
 def no_map(study: StudyView) -> Markup:
@@ -170,7 +170,7 @@ def no_map(study: StudyView) -> Markup:
 def layers_only(tiers: Tiers, study: StudyView) -> Markup:
     """Say why a page shows the means of layers, and which pages show every head."""
     sentence = Markup(
-        "To keep the site small, this page shows the mean of each layer\u2019s heads, not single heads. {} of {} have "
+        "To keep the site small, this page shows the mean of each layer's heads, not single heads. {} of {} have "
         "every head: {}. A larger <code>site.max_megabytes</code> allows more."
     )
     documents = plural(tiers.n_documents, "document")

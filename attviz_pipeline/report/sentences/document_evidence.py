@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Removal
-from attviz_pipeline.report.formats import count, literal, percent, plural
+from attviz_pipeline.evidence_words import REMOVAL
+from attviz_pipeline.formats import count, literal, percent, plural, signed
 from attviz_pipeline.report.sentences import parts
-from attviz_pipeline.report.sentences.evidence import REMOVAL
 from attviz_pipeline.report.token_evidence import EvidenceSample
 
 FEWEST_ORDERED = 10
@@ -109,13 +109,13 @@ def changes_of_classes(removal: Removal, n_shown: int, n_classes: int) -> str:
 def agreement(n_tokens: int, removal: Removal) -> str:
     """Say what the table of tau compares, beside what random orders give."""
     sentence = (
-        "Kendall\u2019s tau of each score with the fall of the predicted class\u2019s probability when the token is "
+        "Kendall's tau of each score with the fall of the predicted class's probability when the token is "
         f"{REMOVAL[removal]}, over {plural(n_tokens, 'token')} of this document."
     )
     if n_tokens < FEWEST_ORDERED:
         return f"{sentence} So few tokens agree by chance at almost any tau."
     spread = NORMAL_95 * math.sqrt(2 * (2 * n_tokens + 5) / (9 * n_tokens * (n_tokens - 1)))
-    return f"{sentence} Of random orders, 95 % have a tau between \u2212{spread:.2f} and {spread:.2f}."
+    return f"{sentence} Of random orders, 95 % have a tau between {signed(-spread)} and {signed(spread)}."
 
 
 def _points(change: float) -> str:

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.formats import count, percent, plural, signed, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.sentences.study import kept_whole
 from attviz_pipeline.report.tiers import Tiers
@@ -38,7 +38,7 @@ def source(study: StudyView) -> Markup:
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
     """Say which pages hold every head, where not all do."""
     sentence = Markup(
-        "{} of {} pages contain every head: {}. The others contain only the mean of each layer\u2019s heads, so that "
+        "{} of {} pages contain every head: {}. The others contain only the mean of each layer's heads, so that "
         "the site stays within <code>site.max_megabytes</code>."
     )
     return sentence.format(count(tiers.n_full), count(tiers.n_documents), kept_whole(study))
@@ -81,7 +81,7 @@ def score(title: str, note: str, with_length: float | None) -> str:
         note: Its definition.
         with_length: Spearman's correlation with the number of tokens, None where it is not defined or of few documents.
     """
-    beside = "" if with_length is None else f"; Spearman with the number of tokens {with_length:.2f}"
+    beside = "" if with_length is None else f"; Spearman with the number of tokens {signed(with_length)}"
     return f"{title}: {note}{beside}."
 
 

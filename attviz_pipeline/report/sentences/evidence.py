@@ -10,33 +10,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural, signed, significant
+from attviz_pipeline.evidence_words import ORDERS, REMOVAL, SCORES
+from attviz_pipeline.formats import count, percent, plural, points, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
 Row = Mapping[str, Any]
 
-SCORES = {
-    "self_mean": "mean self-attention over heads",
-    "self_max": "largest self-attention over heads",
-    "self_layers": "mean self-attention in layer {}",
-    "received": "attention received",
-    "rollout": "attention rollout",
-    "norm_weighted": "norm-weighted attention",
-    "classifier_row": "attention from the token that the classifier reads",
-    "gradient_x_input": "gradient x input",
-    "gradient_norm": "norm of gradient x input",
-    "leave_one_out": "leaving out one token",
-    "random": "random order",
-}
-ORDERS = {
-    "measured": "measured importance",
-    "gradient": "gradient importance",
-    "self_attention": "mean self-attention",
-    "random": "random order",
-}
-REMOVAL = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
 REMOVED = {
     "mask": "Each removed token is replaced by the tokenizer's mask token.",
     "delete": "Each removed token is taken out of the text.",
@@ -246,20 +227,16 @@ def _conclusion(row: Row, above: str, below: str) -> str:
 
 def _difference(row: Row, name: str) -> str:
     low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
-    sentence = f"{_points(row[name])} points"
+    sentence = f"{points(row[name])} points"
     if low is None or high is None:
         return sentence
     tested = "" if q is None else f", q = {significant(q, 1)}"
-    return f"{sentence} (95 % interval {_points(low)} to {_points(high)}{tested})"
+    return f"{sentence} (95 % interval {points(low)} to {points(high)}{tested})"
 
 
 def _falls(fall: float) -> str:
     size = f"{abs(fall) * 100:.1f} points"
     return f"rises by {size}" if fall < 0 and size != "0.0 points" else f"falls by {size}"
-
-
-def _points(share: float) -> str:
-    return signed(share * 100, 1)
 
 
 def _point(number: int) -> str:

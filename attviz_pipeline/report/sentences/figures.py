@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import plural
+from attviz_pipeline.formats import plural
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
 

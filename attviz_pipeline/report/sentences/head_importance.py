@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, plural, significant
+from attviz_pipeline.formats import MINUS, count, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
@@ -136,9 +136,9 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
             over, first, second
         )
     sentence = Markup(
-        "Over {}, Spearman's rank correlation of {} and {} is {:+.2f}{}; 95 % of random orders of heads have at most "
+        "Over {}, Spearman's rank correlation of {} and {} is {}{}; 95 % of random orders of heads have at most "
         "{:.2f}, up or down."
-    ).format(over, first, second, found.value, _range(found), found.by_chance)
+    ).format(over, first, second, signed(found.value), _range(found), found.by_chance)
     if found.low is None or found.high is None:
         return sentence
     beyond = abs(found.value) > found.by_chance
@@ -269,7 +269,7 @@ def _uncertainty(mean: MeanView) -> str:
 def _range(found: CorrelationView) -> str:
     if found.low is None or found.high is None:
         return ", without an interval"
-    return f" (95 % interval over documents {found.low:+.2f} to {found.high:+.2f})"
+    return f" (95 % interval over documents {signed(found.low)} to {signed(found.high)})"
 
 
 def _verdict(mean: MeanView, n_documents: int, consequence: str) -> str:
@@ -298,7 +298,7 @@ def _value(mean: MeanView) -> float:
 
 def _signed(value: float) -> str:
     written = significant(abs(value))
-    return written if written == "0" else f"{'-' if value < 0 else '+'}{written}"
+    return written if written == "0" else f"{MINUS if value < 0 else '+'}{written}"
 
 
 def _median(values: Sequence[float]) -> float:

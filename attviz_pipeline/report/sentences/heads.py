@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.artifacts.profile_schemas import SHARES
-from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.classes import TEST
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
 from attviz_pipeline.report.views.offsets import OffsetView
-from attviz_pipeline.report.views.profiles import ProfileView
+from attviz_pipeline.report.views.profiles import DelimitersView, ProfileView
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 
@@ -321,3 +321,34 @@ def active_documents(n_shown: int, study: StudyView) -> str:
         f"Each text is shown around the token with the highest self-attention in this head. Short texts have an "
         f"advantage: under even attention, each of n tokens gets 1/n."
     )
+
+
+def delimiters(view: DelimitersView, study: StudyView) -> str:
+    """Say how much attention goes to [CLS], [SEP] and punctuation, beside even attention; or why that is not known."""
+    if study.imported:
+        return "How much attention goes to [CLS], [SEP] and punctuation is not known: the file has self-attention only."
+    if view.every is None:
+        why = (
+            "no document has a token of text"
+            if view.mode == "full"
+            else f"attention.mode is {view.mode}, which records no attention to other tokens"
+        )
+        return f"How much attention goes to [CLS], [SEP] and punctuation was not measured: {why}."
+    shares = [percent(row.together) for row in view.layers]
+    beside = "" if view.even is None else f"; even attention would give {percent(view.even.together)}"
+    sentence = (
+        f"Over {plural(view.n_documents, 'document')} and all {heads_of(study.n_rows, study)}, tokens of text give "
+        f"{percent(view.every.together)} of their attention to {listed(_targets(view))}{beside}."
+    )
+    if len(set(shares)) == 1:
+        return sentence
+    together = [row.together for row in view.layers]
+    most, least = together.index(max(together)), together.index(min(together))
+    return f"{sentence} It is most in layer {most} ({shares[most]}) and least in layer {least} ({shares[least]})."
+
+
+def _targets(view: DelimitersView) -> list[str]:
+    """Name the kinds of tokens that the documents have; all where that is not known."""
+    names = {"on_cls": "[CLS]", "on_sep": "[SEP]", "on_punctuation": "punctuation"}
+    there = view.even.shares if view.even else dict.fromkeys(names, 1.0)
+    return [name for key, name in names.items() if there[key]] or list(names.values())

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import clip, literal, plural
+from attviz_pipeline.formats import clip, literal, plural
 from attviz_pipeline.report.views.study import StudyView
 
 LONGEST_TOKEN = 40

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Study
-from attviz_pipeline.report.formats import count, percent, plural
+from attviz_pipeline.formats import count, percent, plural, points, signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 MOST_NAMES = 5
@@ -20,9 +20,9 @@ CRITERIA = {"validation_loss": "lowest validation loss", "macro_f1": "highest va
 
 def accuracy(found: Estimate, macro_f1: Estimate, n_documents: int) -> str:
     """Say an accuracy's interval, the macro F1 beside it, and how many documents they are of."""
-    low, high, f1 = found["low"], found["high"], f"macro F1 {macro_f1['value']:.3f}"
+    low, high, f1 = found["low"], found["high"], f"macro F1 {percent(_value(macro_f1))}"
     if macro_f1["low"] is not None and macro_f1["high"] is not None:
-        f1 += f" ({macro_f1['low']:.3f} to {macro_f1['high']:.3f})"
+        f1 += f" ({percent(macro_f1['low'])} to {percent(macro_f1['high'])})"
     bounds = "" if low is None or high is None else f"95 % interval {percent(low)} to {percent(high)} · "
     return f"{bounds}{f1} · {plural(n_documents, 'document')}"
 
@@ -69,7 +69,7 @@ def baseline(assessment: Mapping[str, Any]) -> Markup | None:
         subject = Markup("Always predicting one of the {} largest classes").format(ties)
     else:
         subject = Markup("Always predicting {}, the largest class of these documents,").format(_name(found["label"]))
-    reaches = f"would have an accuracy of {percent(found['accuracy'])} and a macro F1 of {found['macro_f1']:.3f}."
+    reaches = f"would have an accuracy of {percent(found['accuracy'])} and a macro F1 of {percent(found['macro_f1'])}."
     return Markup("{} {} {}").format(subject, reaches, _against_baseline(scores["accuracy"], found["accuracy"]))
 
 
@@ -96,14 +96,14 @@ def overconfidence(found: Estimate, calibrated: Mapping[str, float], n_documents
     value, low, high = found["value"], found["low"], found["high"]
     if value is None:
         return None
-    said = f"Mean confidence minus accuracy, over {plural(n_documents, 'document')}: {_points(value)} points"
+    said = f"Mean confidence minus accuracy, over {plural(n_documents, 'document')}: {points(value)} points"
     beside = (
-        f"For a calibrated model with the same confidences, it is between {_points(calibrated['low'])} and "
-        f"{_points(calibrated['high'])} points in 95 % of simulations."
+        f"For a calibrated model with the same confidences, it is between {points(calibrated['low'])} and "
+        f"{points(calibrated['high'])} points in 95 % of simulations."
     )
     if low is None or high is None:
         return f"{said}, without an interval. {beside}"
-    said += f" (95 % interval {_points(low)} to {_points(high)}). {beside}"
+    said += f" (95 % interval {points(low)} to {points(high)}). {beside}"
     if low > 0 and value > calibrated["high"]:
         return f"{said} The model is overconfident on these documents."
     if high < 0 and value < calibrated["low"]:
@@ -183,7 +183,8 @@ def chosen_epoch(metrics: Mapping[str, Any], epochs: int) -> str:
     history, best, criterion = metrics["history"], metrics["best_epoch"], metrics["best_epoch_by"]
     n = metrics["splits"]["validation"]["n"]
     kept = history[best - 1]
-    scored = f"{CRITERIA[criterion]} ({kept[criterion]:.3f} over {plural(n, 'text')})"
+    best_value = percent(kept[criterion], 1) if criterion == "macro_f1" else f"{kept[criterion]:.3f}"
+    scored = f"{CRITERIA[criterion]} ({best_value} over {plural(n, 'text')})"
     said = [f"Epoch {best} is kept: of {plural(len(history), 'epoch')} that ran, it has the {scored}."]
     if metrics["stopped_early"]:
         said.append(f"Training stopped after {len(history)} of {epochs} epochs, since it no longer got better.")
@@ -253,13 +254,18 @@ def _excludes_zero(found: Estimate) -> bool:
 
 
 def _correlation(found: Estimate) -> str:
-    if found["low"] is None or found["high"] is None:
-        return f"{found['value']:+.2f}, without an interval"
-    return f"{found['value']:+.2f} (95 % interval {found['low']:+.2f} to {found['high']:+.2f})"
+    value, low, high = signed(_value(found)), found["low"], found["high"]
+    return (
+        f"{value}, without an interval"
+        if low is None or high is None
+        else f"{value} (95 % interval {signed(low)} to {signed(high)})"
+    )
 
 
-def _points(share: float) -> str:
-    return f"{share * 100:+.1f}"
+def _value(found: Estimate) -> float:
+    value = found["value"]
+    assert value is not None  # noqa: S101 - only the bounds can be missing here
+    return value
 
 
 def _are(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, percent, plural, significant
+from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.views.study import StudyView
 
 

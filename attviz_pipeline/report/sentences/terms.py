@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import count, plural, significant
+from attviz_pipeline.formats import count, plural, significant
 from attviz_pipeline.report.sentences.parts import listed, model_name, said, token
 from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.study import StudyView
@@ -30,7 +30,7 @@ def over_all_heads(ranked: RankedView, study: StudyView, *, of_model: bool) -> M
 def of_head(ranked: RankedView) -> Markup:
     """Say which word has the highest self-attention in a head, beside the average word, and which words follow."""
     followed = ""
-    if ranked.n_above and len(ranked.rows) >= N_NAMED:
+    if ranked.is_beyond_chance and len(ranked.rows) >= N_NAMED:
         names = [token(row.term) for row in ranked.rows[1:N_NAMED]]
         followed = Markup("It is followed by {}.").format(listed(names))
     return said([_first(ranked, Markup()), followed])
@@ -46,21 +46,28 @@ def _first(ranked: RankedView, where: Markup) -> Markup:
         return Markup("{} is the only {} {}, so {}s were not ranked.").format(name, noun, support, noun)
     among = f"Of the {count(ranked.n_terms)} {noun}s {support}"
     average = significant(ranked.average)
-    if not ranked.n_above:
+    if not ranked.is_beyond_chance:
         return Markup(
-            "{}, none has an interval above the self-attention of the average {}{}, {}: {} times even attention. The "
+            "{}, none is shown to have more self-attention than the average {}{}, {}: {} times even attention. {}. The "
             "first is {} ({})."
-        ).format(among, noun, where, corrected, average, name, interval)
+        ).format(among, noun, where, corrected, average, _above(ranked), name, interval)
     return Markup(
-        "{}, {} has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} times, and "
-        "the intervals of {} lie above that."
-    ).format(
-        among, name, where, corrected, significant(first.times), interval, noun, average, plural(ranked.n_above, noun)
+        "{}, {} has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} times. {}."
+    ).format(among, name, where, corrected, significant(first.times), interval, noun, average, _above(ranked))
+
+
+def _above(ranked: RankedView) -> str:
+    """Say how many intervals lie above the average, beside how many would if all words were alike."""
+    expected = ranked.n_above_by_chance
+    chance = f"about {count(round(expected))}" if expected >= 1 else "fewer than one"
+    found = {0: "No interval lies", 1: f"The interval of 1 {ranked.noun} lies"}.get(
+        ranked.n_above, f"The intervals of {count(ranked.n_above)} {ranked.noun}s lie"
     )
+    return f"{found} above that; if all {ranked.noun}s were alike, {chance} would by chance"
 
 
 def _first_again(ranked: RankedView) -> str:
-    if not ranked.n_above or ranked.n_first is None:
+    if not ranked.is_beyond_chance or ranked.n_first is None:
         return ""
     again = f"It is first in {count(ranked.n_first)} of {count(ranked.n_replicates)} bootstrap samples of the texts"
     return f"{again}." if 2 * ranked.n_first > ranked.n_replicates else f"{again}, so another {ranked.noun} could lead."

@@ -17,6 +17,7 @@ from attviz_pipeline.report.views.document_columns import SOURCES
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.term_evidence import TermEvidence, TermMeasureView
 
 N_HEADS = 15
 N_DOCUMENTS = 5
@@ -77,6 +78,7 @@ class GroupView:
         documents: Lists of its documents.
         previous: The class before it.
         next: The class after it.
+        evidence: Words on which the prediction of the class depends, by measure; empty where that was not measured.
     """
 
     name: str
@@ -91,6 +93,7 @@ class GroupView:
     documents: list[DocumentListView]
     previous: ClassScoreView | None
     next: ClassScoreView | None
+    evidence: list[TermMeasureView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -239,8 +242,16 @@ def differences_view(evidence: ClassEvidence, study: StudyView) -> DifferencesVi
     )
 
 
-def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[GroupView]:
-    """Put together the page of every class, and of misclassified documents where there are any."""
+def iter_group_pages(
+    evidence: ClassEvidence, study: StudyView, words: TermEvidence | None = None
+) -> Iterator[GroupView]:
+    """Put together the page of every class, and of misclassified documents where there are any.
+
+    Args:
+        evidence: Statistics of classes.
+        study: Facts of the study.
+        words: Words on which the prediction depends; None where that was not measured.
+    """
     scores = _scores(evidence, study)
     for label, score in enumerate(scores):
         yield GroupView(
@@ -250,6 +261,7 @@ def iter_group_pages(evidence: ClassEvidence, study: StudyView) -> Iterator[Grou
             documents=_document_lists(evidence, study, label),
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
+            evidence=words.of_class(label) if words else [],
             **_compared(evidence, study, evidence.grouping, score.name),
         )
     if study.n_wrong:

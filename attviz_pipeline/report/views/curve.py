@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 
 WIDTH, HEIGHT = 640, 140
 Point = tuple[int, float]

@@ -20,7 +20,7 @@ class NumberColumn:
     Args:
         title: Title of the column.
         of: Computes the number from the `SOURCES` of one document; None if `DocumentScores` has it.
-        written: How the number is written: a filter of `report/formats.py`, and a function of `core/formats.js`.
+        written: How the number is written: a filter of `formats.py`, and a function of `core/formats.js`.
         rounded: Rounds the number for the rows of the script.
         is_score: Whether the reader can choose it for the last column.
         note: Its definition, for the sentence above the table.
@@ -71,7 +71,7 @@ NUMBERS: Mapping[str, NumberColumn] = {
         note="probability of the predicted class minus that of the second class",
     ),
     "entropy": NumberColumn(
-        "Entropy", is_score=True, note="entropy of a token\u2019s self-attention over heads, averaged over tokens"
+        "Entropy", is_score=True, note="entropy of a token's self-attention over heads, averaged over tokens"
     ),
     "special": NumberColumn(
         "On special",

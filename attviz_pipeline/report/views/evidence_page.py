@@ -10,7 +10,8 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.report.formats import percent, plural
+from attviz_pipeline.evidence_words import ORDERS, RANDOM
+from attviz_pipeline.formats import percent, plural
 from attviz_pipeline.report.sentences import evidence as sentences
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import StudyView
@@ -21,7 +22,6 @@ Row = dict[str, Any]
 USUAL_FRACTION = 0.1
 OF_ATTENTION = ("self_mean", "self_max", "received", "rollout", "norm_weighted", "classifier_row")
 """Scores that the first sentence can be about, the first that there is."""
-RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,18 @@ class EvidencePageView:
     ablation: AblationView
     sample: str
     parts: list[PartView]
+    figures: Mapping[str, str]
 
 
-def evidence_page_view(paths: EvidencePaths, study: StudyView) -> EvidencePageView:
+def evidence_page_view(
+    paths: EvidencePaths, study: StudyView, figures: Mapping[str, str] | None = None
+) -> EvidencePageView:
     """Put together the page.
+
+    Args:
+        paths: The tables of evidence.
+        study: Whose evidence it is.
+        figures: Where the gallery shows the figures of evidence, by kind.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -135,6 +143,7 @@ def evidence_page_view(paths: EvidencePaths, study: StudyView) -> EvidencePageVi
         ablation=_ablation(paths.ablation_curves),
         sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
         parts=[part for part in parts if part.n_documents],
+        figures=figures or {},
     )
 
 
@@ -271,9 +280,7 @@ def _ablation(path: Path) -> AblationView:
     of_random = [row for row in by_left if row["order"] == RANDOM]
     chart = line_chart(
         [
-            Line(
-                sentences.ORDERS[order], order, [(row["n_left"], row[what]) for row in by_left if row["order"] == order]
-            )
+            Line(ORDERS[order], order, [(row["n_left"], row[what]) for row in by_left if row["order"] == order])
             for order in orders
         ],
         # Student's t can reach beyond what a share can be.
@@ -293,9 +300,7 @@ def _ablation(path: Path) -> AblationView:
         replaced=replaced,
         chart=chart,
         rows=[
-            AblationRowView(
-                sentences.ORDERS[row["order"]], row["n_left"], row["accuracy"], row["agreement"], row["change"]
-            )
+            AblationRowView(ORDERS[row["order"]], row["n_left"], row["accuracy"], row["agreement"], row["change"])
             for row in rows
         ],
     )

@@ -1,6 +1,6 @@
 """The gallery of figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,12 @@ def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
     """Where the gallery shows the first figure of a kind; None where there is none."""
     shown = (figure for figure in figures if figure.kind == kind and not figure.reason)
     return next((f"{links.FIGURES}#{figure.name}" for figure in shown), None)
+
+
+def addresses_of(kinds: Iterable[str], figures: Sequence[FigureView]) -> dict[str, str]:
+    """Where the gallery shows the first figure of each of some kinds, without those that there are not."""
+    found = {kind: address_of(kind, figures) for kind in kinds}
+    return {kind: address for kind, address in found.items() if address}
 
 
 def file_names(figures: Sequence[FigureView]) -> list[str]:

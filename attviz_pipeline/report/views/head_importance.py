@@ -10,7 +10,7 @@ import numpy as np
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report.views.curve import TickView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -211,6 +211,34 @@ def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
 
 def _mean(row: dict[str, Any], name: str) -> MeanView:
     return MeanView(row[name], row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_q"])
+
+
+def table_columns(importance: HeadImportance, study: StudyView) -> dict[str, list[Any]]:
+    """Put together what the table of heads and layers is sorted and filtered by, column by column.
+
+    Returns:
+        One value per row of the table, heads before layers, None where there is none: `head` (its row number), `change`
+        and `gold_change` (nats) with their `q` and `gold_q`, `clear` (q of the change is below the level), `flips`, and
+        the importances `measured` and `gradient`.
+    """
+    rows = [*importance.by_need(), *importance.layers]
+    heads = [None if row.head is None else row.layer * study.n_heads + row.head.head for row in rows]
+
+    def measure(name: str) -> list[float | None]:
+        values = importance.measures.get(name)
+        return [None if values is None or head is None else values[head] for head in heads]
+
+    return {
+        "head": heads,
+        "change": [row.change.value for row in rows],
+        "q": [row.change.q for row in rows],
+        "clear": [row.change.significant for row in rows],
+        "gold_change": [row.gold_change.value for row in rows],
+        "gold_q": [row.gold_change.q for row in rows],
+        "flips": [row.n_flips for row in rows],
+        "measured": measure("measured"),
+        "gradient": measure("gradient"),
+    }
 
 
 def scatters(importance: HeadImportance, study: StudyView) -> list[ScatterView]:

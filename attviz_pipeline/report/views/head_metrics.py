@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, term_schemas
-from attviz_pipeline.report.formats import plural
+from attviz_pipeline.formats import plural
 from attviz_pipeline.report.views.head_importance import HeadImportance
 from attviz_pipeline.report.views.heads import HeadView
 from attviz_pipeline.report.views.likeness import Likeness
@@ -81,7 +81,7 @@ def _of_self_attention(heads: Sequence[HeadView], intervals: Path) -> Iterator[M
     rows = files.read_table(intervals, term_schemas.HEAD_INTERVALS).to_pylist()
     if len(rows) == len(heads):
         yield MetricView(
-            "log_ratio", "relative to even attention, mean ln(n a)", group, [row["log_ratio"] for row in rows]
+            "log_ratio", "relative to even attention, logarithm (0: even)", group, [row["log_ratio"] for row in rows]
         )
         spread = "evenness of self-attention over a document"
         yield MetricView("spread", spread, group, [row["evenness"] for row in rows])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, LOWEST_DECADE, bin_edges
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 
 
 @dataclass(frozen=True)

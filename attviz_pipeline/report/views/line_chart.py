@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import MINUS, significant
 from attviz_pipeline.report.views.curve import TickView
 
 WIDTH, HEIGHT = 560, 220
@@ -125,4 +125,4 @@ def _step(spread: float) -> float:
 
 def _hundredths(share: float) -> str:
     value = share * 100
-    return f"{value:.0f}" if abs(value - round(value)) < 1e-6 else significant(value, 2)
+    return f"{value:.0f}".replace("-", MINUS) if abs(value - round(value)) < 1e-6 else significant(value, 2)

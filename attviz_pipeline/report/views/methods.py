@@ -1,5 +1,6 @@
 """The page Methods: the chapters of docs/statistics/ as HTML."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.formats import MINUS
 
 PACKAGE = Path(__file__).parents[2]
 CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model", "evidence")
 """Files in docs/statistics/, in the order of the page."""
+HYPHEN_FOR_MINUS = re.compile(r"(?<= )-(?= )|(?<![\w-])-(?=\d)|(?<=\de)-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def _chapter(path: Path) -> Chapter:
     _name_headings(text, path.stem)
     for token in text:
         _stay_on_the_page(token.children or [])
+        _write_minus(token.children or [])
     return Chapter(title, path.stem, Markup(markdown.renderer.render(text, markdown.options, {})))  # noqa: S704 - ours
 
 
@@ -64,6 +68,13 @@ def _name_headings(tokens: Sequence[Token], chapter: str) -> None:
             opening.tag = closing.tag = f"h{int(opening.tag[1]) + 1}"  # the page has a title of its own
             words = "".join(letter if letter.isalnum() else " " for letter in inline.content.lower()).split()
             opening.attrSet("id", "-".join([chapter, *words]))
+
+
+def _write_minus(children: Sequence[Token]) -> None:
+    """Write a true minus in formulas and numbers, and leave code as it is."""
+    for token in children:
+        if token.type == "text":
+            token.content = HYPHEN_FOR_MINUS.sub(MINUS, token.content)
 
 
 def _stay_on_the_page(children: Sequence[Token]) -> None:

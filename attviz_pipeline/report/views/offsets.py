@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.offsets import ALONE, OFFSET_BINS
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report.views.curve import TickView
 
 WIDTH, HEIGHT = 640, 150

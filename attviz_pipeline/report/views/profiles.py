@@ -1,11 +1,12 @@
 """What heads attend to, and the role that follows; known in full mode only."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from attviz_pipeline.artifacts import files
-from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES, SHARES
+from attviz_pipeline.artifacts.profile_schemas import DELIMITERS, EVENNESS, HEAD_PROFILES, SHARES
 
 ROLE_NAMES = {
     "self": "itself",
@@ -73,6 +74,36 @@ class ProfileView:
     n_documents: int
 
 
+class LayerRow(NamedTuple):
+    """Shares of attention on the tokens of `DELIMITERS`, 0..1."""
+
+    shares: dict[str, float]
+
+    @property
+    def together(self) -> float:
+        """Their sum: these shares do not overlap."""
+        return sum(self.shares.values())
+
+
+@dataclass(frozen=True)
+class DelimitersView:
+    """Attention of text tokens to [CLS], [SEP] and punctuation.
+
+    Args:
+        mode: Mode of the attention; in others than `full`, this was not measured.
+        layers: Means over heads, [layer]; none where it was not measured, or without documents.
+        every: Mean over all heads; None without layers.
+        even: What even attention gives in the same documents; None if that is not known.
+        n_documents: Documents in the means.
+    """
+
+    mode: str
+    layers: list[LayerRow]
+    every: LayerRow | None
+    even: LayerRow | None
+    n_documents: int
+
+
 @dataclass(frozen=True)
 class Profiles:
     """Rows of schema HEAD_PROFILES by layer and head; none unless in full mode."""
@@ -88,6 +119,18 @@ class Profiles:
         """Means of one measure of all heads, None where one has none."""
         found = [row[name] for row in self.rows]
         return found if found and None not in found else None
+
+    def delimiters(self) -> DelimitersView:
+        """Average over heads how much attention goes to [CLS], [SEP] and punctuation."""
+        known = [row for row in self.rows if row["entropy"] is not None]
+        numbers = sorted({row["layer"] for row in known})
+        return DelimitersView(
+            mode=self.facts["mode"],
+            layers=[_mean_shares([row for row in known if row["layer"] == layer]) for layer in numbers],
+            every=_mean_shares(known) if known else None,
+            even=LayerRow(self.facts["even"]) if self.facts.get("even") else None,
+            n_documents=self.facts["n_documents"],
+        )
 
     def view(self, row: int) -> ProfileView | None:
         """Put together the profile of one head."""
@@ -141,6 +184,10 @@ def read_profiles(path: Path) -> Profiles:
         ArtifactError: The table is missing or damaged.
     """
     return Profiles(files.read_table(path, HEAD_PROFILES).to_pylist(), files.read_facts(path, HEAD_PROFILES))
+
+
+def _mean_shares(rows: Sequence[Mapping[str, Any]]) -> LayerRow:
+    return LayerRow({name: sum(row[name] for row in rows) / len(rows) for name in DELIMITERS})
 
 
 def _top(name: str, largest: float) -> float:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 N_ROWS = 25
+ABOVE_BY_CHANCE = 0.025
 COLUMNS = [
     *("term", "count", "document_frequency", "mean"),
     *("shrunken_log_ratio", "shrunken_log_ratio_low", "shrunken_log_ratio_high"),
@@ -85,6 +86,16 @@ class RankedView:
     corrected: bool
     n_first: int | None
     n_replicates: int
+
+    @property
+    def n_above_by_chance(self) -> float:
+        """How many intervals would lie above the average, if all terms were as the average: the upper tail of 95 %."""
+        return self.n_terms * ABOVE_BY_CHANCE
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether more intervals lie above the average than that."""
+        return self.n_above > self.n_above_by_chance
 
 
 def ranked_view(table: pa.Table, facts: Mapping[str, Any], prior: Mapping[str, float]) -> RankedView:

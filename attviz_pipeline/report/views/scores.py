@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.report.formats import plural
+from attviz_pipeline.formats import percent, plural
 from attviz_pipeline.report.sentences import scores as sentences
 from attviz_pipeline.report.views.study import StudyView
 
@@ -74,7 +74,7 @@ def _scores(study: StudyView, assessment: Mapping[str, Any]) -> list[ScoreView]:
     if test := study.metrics.get("splits", {}).get("test"):
         why = sentences.why_test_differs(test, splits, study.settings)
         if why is not None or not found:
-            macro_f1 = f"macro F1 {test['macro_f1']:.3f} · {why or plural(test['n'], 'text')}"
+            macro_f1 = f"macro F1 {percent(test['macro_f1'])} · {why or plural(test['n'], 'text')}"
             scores.append(ScoreView("test split", test["accuracy"], macro_f1))
     return scores
 

@@ -17,6 +17,7 @@ from attviz_pipeline.artifacts import (
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.formats import head_name
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.token_measures import measures_of_study
@@ -101,8 +102,8 @@ class StudyView:
         return HeadRef(layer, head, links.head(layer, head))
 
     def head_name(self, layer: int, head: int) -> str:
-        """Short name of a head; `attention.js` writes it the same way."""
-        return f"V{head}" if self.imported else f"L{layer}·H{head}"
+        """Short name of a head, or of a vector."""
+        return f"V{head}" if self.imported else head_name(layer, head)
 
     def head_in_words(self, layer: int, head: int) -> str:
         """Long name of a head."""

@@ -13,6 +13,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.ranked_terms import RankedView, ranked_view
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.term_evidence import TermMeasureView
 
 N_STATIC_ROWS = 100
 _MOMENTS = ("mean", "std", "min", "max")
@@ -40,10 +41,12 @@ class TokenView:
 class TokensView:
     """The page of all tokens: `ranked` are terms with intervals, `rows` the frequent tokens of highest mean.
 
-    `n_words` are no vocabulary entries.
+    `n_words` are no vocabulary entries; `evidence` are the words on which the prediction depends, by measure, empty
+    where that was not measured.
     """
 
     ranked: RankedView
+    evidence: list[TermMeasureView]
     rows: list[TokenView]
     n_tokens: int
     n_words: int
@@ -121,7 +124,13 @@ def _read_means(
             means[places[keep], rows[keep]] = group["mean"].to_numpy()[keep]
 
 
-def tokens_view(tokens: TokenTable, details: list[int], study: StudyView, scripts: list[str]) -> TokensView:
+def tokens_view(
+    tokens: TokenTable,
+    details: list[int],
+    study: StudyView,
+    scripts: list[str],
+    evidence: list[TermMeasureView],
+) -> TokensView:
     """Put together the page of all tokens.
 
     Args:
@@ -129,12 +138,14 @@ def tokens_view(tokens: TokenTable, details: list[int], study: StudyView, script
         details: Number of the script with the details of each, -1 for none.
         study: Facts of the study.
         scripts: Files that hold the rows.
+        evidence: Words on which the prediction depends, by measure; empty where that was not measured.
     """
     support = study.settings.figures.min_document_frequency
     frequent = _frequent(tokens.table, support)
     n_words = int(tokens.is_word.sum())
     return TokensView(
         ranked=tokens.ranked,
+        evidence=evidence,
         rows=[_token(tokens, row, study.n_heads) for row in frequent[:N_STATIC_ROWS]],
         n_tokens=tokens.table.num_rows - n_words,
         n_words=n_words,

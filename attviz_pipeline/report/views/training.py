@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attviz_pipeline.report.formats import significant
+from attviz_pipeline.formats import significant
 from attviz_pipeline.report.sentences.scores import chosen_epoch
 from attviz_pipeline.report.views.curve import TickView
 from attviz_pipeline.report.views.study import StudyView

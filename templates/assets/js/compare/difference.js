@@ -24,8 +24,8 @@ const apart = (left, right, logarithmic, share = false) => {
   if (left === null || right === null) return "–";
   if (logarithmic) return right > 0 ? `× ${formats.significant(left / right)}` : "–";
   if (share) {
-    const points = Math.round((left - right) * 100);
-    return `${points > 0 ? "+" : ""}${points} point${Math.abs(points) === 1 ? "" : "s"}`;
+    const points = formats.signed((left - right) * 100, 0);
+    return `${points} point${/^[+−]1$/.test(points) ? "" : "s"}`;
   }
   const counted = Number.isInteger(left) && Number.isInteger(right);
   return `${left > right ? "+" : ""}${counted ? formats.count(left - right) : formats.significant(left - right)}`;

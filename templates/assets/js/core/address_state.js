@@ -29,15 +29,13 @@ const create = (defaults, place = globalThis) => {
     const changed = Object.keys(changes).filter((key) => String(values[key]) !== String(changes[key]));
     if (!changed.length) return;
     values = { ...values, ...changes };
-    const { pathname, search } = place.location;
-    place.history.replaceState(
-      place.history.state,
-      "",
-      serialise(values, defaults) || pathname.split("/").pop() + search || ".",
-    );
+    // The whole address: in the frame of a notebook, a relative one belongs to the page around it.
+    const address = place.location.href.split("#")[0];
+    place.history.replaceState(place.history.state, "", address + serialise(values, defaults));
     notify(changed);
     // Beside another page, a choice here is made there too.
-    if (place.parent && place.parent !== place) place.parent.postMessage({ attviz: serialise(values, defaults) }, "*");
+    if (place.parent && place.parent !== place && !pageData.single)
+      place.parent.postMessage({ attviz: serialise(values, defaults) }, "*");
   };
   place.addEventListener("hashchange", () => {
     const next = { ...defaults, ...parse(place.location.hash) };

@@ -3,6 +3,7 @@
 import { element } from "./element.js";
 import { late } from "./late.js";
 import { load } from "./load.js";
+import { pageData } from "../early/page_data.js";
 import { pages } from "./pages.js";
 
 const documentSummary = late("documentSummary");
@@ -30,7 +31,8 @@ const start = async () => {
     report(fault);
   }
   document.documentElement.dataset.ready = "";
-  if (parent === self) return;
+  // A page that is a single file, as in a notebook, is alone in its frame.
+  if (parent === self || pageData.single) return;
   await load("assets/framed.js");
   // Only a page of the same site may read it. Files have no origin, and no site can frame them.
   parent.postMessage(

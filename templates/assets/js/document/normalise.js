@@ -21,9 +21,9 @@ const WAYS = {
   __proto__: null,
   value: (doc, [low, high]) => logarithmic(low, high, () => doc.values, ""),
   relative: (doc) =>
-    relative((row) => scaled(doc, doc.headMeans[row] ? 1 / doc.headMeans[row] : 0), "the head’s mean here"),
+    relative((row) => scaled(doc, doc.headMeans[row] ? 1 / doc.headMeans[row] : 0), "the head's mean here"),
   median: (doc) =>
-    relative((row) => scaled(doc, doc.usual[row] ? 1 / doc.usual[row] : 0), "the head’s median in the dataset"),
+    relative((row) => scaled(doc, doc.usual[row] ? 1 / doc.usual[row] : 0), "the head's median in the dataset"),
   length: (doc, [low, high]) =>
     logarithmic(
       low * doc.length,

@@ -59,7 +59,7 @@ const axes = (plot, axis, colours, height, absolute) => {
   }
   if (axis.below === null) return;
   // After normalising, values below 1e-6 become a different multiple in every head.
-  base.fillText(absolute ? "< 1e-6" : "near 0", left - 8, top + height - 7);
+  base.fillText(absolute ? "< 1e−6" : "near 0", left - 8, top + height - 7);
   base.fillStyle = colours.line;
   base.globalAlpha = 0.45;
   base.fillRect(left, top + axis.below, plot.width - left - plot.right, height - axis.below);

@@ -2,6 +2,7 @@
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
+import { formats } from "../core/formats.js";
 import { tokenEvidence } from "./token_evidence.js";
 
 const WAYS = { mask: "masked", delete: "deleted", hide: "hidden from attention" };
@@ -9,10 +10,7 @@ const WIDE = "(min-width: 64.01rem)";
 const NAME = 28;
 
 // Percentage points with a sign: "+0.3", "−61.9", "0.0".
-const points = (change) => {
-  const text = Math.abs(change * 100).toFixed(1);
-  return Number(text) ? (change > 0 ? "+" : "−") + text : text;
-};
+const points = (change) => formats.signed(change * 100, 1);
 
 // Where a bar begins and how wide it is, in percent; no change is in the middle.
 const span = (change, most) => {

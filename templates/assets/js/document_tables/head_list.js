@@ -62,7 +62,7 @@ export const headList = {
       element(
         "p",
         "hint",
-        "Special tokens are left out. All values are approximate (≈): they come from the page’s packed values.",
+        "Special tokens are left out. All values are approximate (≈): they come from the page's packed values.",
       ),
       scroll,
     );

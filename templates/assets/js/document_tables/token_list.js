@@ -49,6 +49,6 @@ export const tokenList = {
     scroll.setAttribute("role", "group");
     scroll.setAttribute("aria-label", "Every token");
     scroll.append(table);
-    details.append(element("p", "hint", "≈, from the page’s packed values."), scroll);
+    details.append(element("p", "hint", "≈, from the page's packed values."), scroll);
   },
 };

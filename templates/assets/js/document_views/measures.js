@@ -1,6 +1,7 @@
 // The measures to choose from, including those of full mode, and the rank correlation of a measure with self-attention.
 
 import { element } from "../core/element.js";
+import { formats } from "../core/formats.js";
 import { late } from "../core/late.js";
 import { attention } from "../document/attention.js";
 import { headStats } from "./head_stats.js";
@@ -52,7 +53,7 @@ const agreement = ({ doc, words }, measure) => {
   const rho = headStats.spearman(...counted);
   return measure === "mean" || Number.isNaN(rho)
     ? ""
-    : `Spearman with the mean of self-attention ${rho.toFixed(2)} ` +
+    : `Spearman with the mean of self-attention ${formats.signed(rho)} ` +
         `over ${counted[0].length} ${words ? "words" : "tokens"}`;
 };
 

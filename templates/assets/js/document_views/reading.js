@@ -5,7 +5,7 @@ import { attention } from "../document/attention.js";
 
 // Packed numbers have an error of up to 2.8 %.
 const number = (value, packed) => {
-  if (packed && value === 0) return "< 1e-6";
+  if (packed && value === 0) return "< 1e−6";
   return `${packed ? "≈ " : ""}${formats.significant(value, packed ? 2 : 3)}`;
 };
 
@@ -25,7 +25,7 @@ const ofHead = (doc, row, token) => {
   return number(known ?? doc.value(row, token), known === undefined);
 };
 
-const signed = (value) => (Number.isNaN(value) ? "–" : formats.significant(value).replace(/^-/, "−"));
+const signed = (value) => (Number.isNaN(value) ? "–" : formats.significant(value));
 
 // The value of a measure ("mean", ...) or a head ("5.7").
 const of = (doc, measure, token) => {

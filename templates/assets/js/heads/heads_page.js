@@ -10,12 +10,14 @@ import { pages } from "../core/pages.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
 import { diverging } from "./diverging.js";
+import { importanceTable } from "./importance_table.js";
 import { likenessMatrix } from "./likeness_matrix.js";
 
 const headFiles = late("headFiles");
 const meanMaps = late("meanMaps");
 
 const SKIPPED = 0.03;
+const SORT = "change";
 
 const finite = (values) => values.filter((value) => value !== null);
 
@@ -85,6 +87,25 @@ const showLegend = (place, legend) =>
     }),
   );
 
+// What the reader chooses of the importance of heads: only those are in the grid, in the plots and in the table.
+const showImportance = ({ columns, links, points, state }) => {
+  const chooser = document.getElementById("show");
+  const place = document.getElementById("importance-table");
+  const table = importanceTable.create(place.querySelector("table"), columns, state);
+  const draw = () => {
+    const shown = importanceTable.shownHeads(columns, state.get("show"));
+    links.forEach((link, row) => link.classList.toggle("off", !shown.has(row)));
+    points.forEach((point) => point.classList.toggle("off", !shown.has(Number(point.dataset.row))));
+    document.getElementById("n-shown").textContent = `${shown.size} of ${links.length} heads`;
+    chooser.value = state.get("show");
+    table.draw();
+    if (state.get("show") || state.get("sort") !== SORT) place.open = true;
+  };
+  chooser.addEventListener("change", () => state.set({ show: chooser.value }));
+  state.subscribe(draw);
+  draw();
+};
+
 // The export panel of the page. Its scripts load when the reader opens it.
 const handOut = async (panel, page) => {
   try {
@@ -104,7 +125,7 @@ const start = () => {
   const names = links.map((link) => link.getAttribute("aria-label")?.replace(/, mean [^,]*$/, ""));
   const points = [...document.querySelectorAll(".head-map circle")];
   const chooser = document.getElementById("metric");
-  const state = addressState.create({ metric: "mean" });
+  const state = addressState.create({ metric: "mean", show: "", sort: SORT });
   const draw = () => {
     const metric = metrics.find(({ name }) => name === state.get("metric")) ?? metrics[0];
     const now = palette.current();
@@ -128,6 +149,7 @@ const start = () => {
   state.subscribe(draw);
   redraw.on(draw);
   draw();
+  if (payload.importance) showImportance({ columns: payload.importance, links, points, state });
   const maps = document.getElementById("mean-maps");
   if (maps) meanMaps().all(maps, payload.mean_maps, payload);
   const matrices = Object.fromEntries(

@@ -24,7 +24,7 @@ const HINTS = {
   lines:
     "Point at a token: on the left, to see what it attends to; on the right, what attends to it. " +
     "Grey bars are what a token gives to keys not shown.",
-  matrix: "Queries down, keys across; colours are logarithmic from 1 %. Blank: not among a query’s strongest keys.",
+  matrix: "Queries down, keys across; colours are logarithmic from 1 %. Blank: not among a query's strongest keys.",
   neuron:
     "Click a token to make it the query. Blue numbers are above zero, orange ones below. " +
     "The score is their scaled sum of products; its softmax over the keys is the attention.",

@@ -60,13 +60,12 @@ const headGrid = (values, { heads, vectors }) => {
   return table;
 };
 
-const number = (value, digits, sign = true) =>
-  value === null ? "–" : `${sign && value > 0 ? "+" : ""}${value.toFixed(digits)}`;
+const number = (value, digits) => (value === null ? "–" : formats.signed(value, digits));
 
 const classTable = (rows, labels) =>
   tableOf(
     "numbers",
-    ["Class", "Docs", "mean ln(n a)", "g of attention", "q of attention", "z of use", "q of use"],
+    ["Class", "Docs", "Times even attention", "g of attention", "q of attention", "z of use", "q of use"],
     rows.map(([label, n, mean, effect, q, z, useQ]) => {
       const name = cell("th", undefined, "text");
       name.scope = "row";
@@ -77,7 +76,7 @@ const classTable = (rows, labels) =>
       return [
         name,
         cell("td", formats.count(n)),
-        cell("td", number(mean, 2)),
+        cell("td", mean === null ? "–" : formats.significant(Math.exp(mean))),
         cell("td", number(effect, 2)),
         cell("td", q === null ? "–" : formats.significant(q, 1)),
         cell("td", number(z, 1)),
@@ -134,9 +133,11 @@ const views = (rows, i, detail, study) => {
       ),
     );
   const sentence = tokenSentences.classes(detail.classes, study.labels);
-  if (detail.classes.length)
-    place.append(section("In every class", sentence, classTable(detail.classes, study.labels)));
-  else place.append(cell("p", sentence, "hint"));
+  if (detail.classes.length) {
+    const classes = section("In every class", sentence, classTable(detail.classes, study.labels));
+    classes.append(cell("p", tokenSentences.COLUMNS, "hint"));
+    place.append(classes);
+  } else place.append(cell("p", sentence, "hint"));
   const hint = tokenSentences.sample(detail.lines.length, rows.count[i]);
   return [place, section("Where it occurs", hint, concordance(detail.lines))];
 };

@@ -33,6 +33,11 @@ const classes = (rows, labels) => {
   return sentence + missing;
 };
 
+const COLUMNS =
+  "Times even attention: the word's self-attention as a multiple of 1/n, in texts of n tokens (geometric mean, not " +
+  "corrected for length). g: Hedges' g, above 0 if the word has more self-attention in the class than elsewhere. " +
+  "z: above 0 if the class uses it more. q: false discovery rate.";
+
 const sample = (shown, n) =>
   `${shown < n ? `A random sample of ${formats.count(shown)} of ${formats.count(n)}, by` : "By"} mean self-attention ` +
   "over all heads. Each links to its document.";
@@ -42,4 +47,4 @@ const missing = (known) =>
     ? "It occurs in too few documents for details; the table below has a row for it."
     : "This corpus has no such token.";
 
-export const tokenSentences = { occurrences, classes, sample, missing };
+export const tokenSentences = { COLUMNS, occurrences, classes, sample, missing };

@@ -1,4 +1,4 @@
-"""How numbers are written on the pages; `formats.js` writes them the same way."""
+"""How numbers are written on the pages and in captions; `formats.js` writes them the same way."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 from markupsafe import Markup, escape
 
 SMALLEST_PLAIN = 1e-3
+MINUS = "−"
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """Write a number with few significant digits: 0.021, 3.4e-6, 0."""
+    """Write a number with few significant digits: 0.021, −0.30, 3.4e−6, 0."""
     if value == 0:
         return "0"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")  # of the rounded number: 0.996 is 1.0, as 1 is
     if abs(float(f"{mantissa}e{exponent}")) < SMALLEST_PLAIN:
-        return f"{mantissa}e{int(exponent)}"
-    return f"{value:.{max(0, digits - 1 - int(exponent))}f}"
+        return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
+    return f"{value:.{max(0, digits - 1 - int(exponent))}f}".replace("-", MINUS)
 
 
 def count(number: int) -> str:
@@ -23,22 +24,32 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def percent(share: float) -> str:
+def percent(share: float, decimals: int = 0) -> str:
     """Write a share in percent: 62 %, 99.6 %; never 100 % for what is less, never 0 % for what is more."""
     hundredths = share * 100
     if hundredths == round(hundredths):
         return f"{hundredths:.0f} %"
     if 1 <= hundredths < 99:
-        return f"{hundredths:.0f} %"
+        return f"{hundredths:.{decimals}f} %"
     if 0.1 <= hundredths <= 99.9:
         return f"{hundredths:.1f} %"
     return "> 99.9 %" if share > 0.5 else "< 0.1 %"
 
 
 def signed(value: float, decimals: int = 2) -> str:
-    """Write a number with its sign: +1.20, -0.03; 0.00 for what rounds to 0."""
+    """Write a number with its sign: +1.20, −0.03; 0.00 for what rounds to 0."""
     rounded = round(value, decimals)
-    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
+    return f"{rounded:+.{decimals}f}".replace("-", MINUS) if rounded else f"{0:.{decimals}f}"
+
+
+def points(difference: float) -> str:
+    """Write a difference of two shares in percentage points, without the unit: +3.1, −0.4."""
+    return signed(difference * 100, 1)
+
+
+def head_name(layer: int, head: int) -> str:
+    """Return the short name of a head: L5·H7. `head_name.js` writes it the same way."""
+    return f"L{layer}·H{head}"
 
 
 def plural(number: int, noun: str, many: str = "") -> str:

@@ -1,0 +1,68 @@
+"""What every stage of evidence begins with: the classifier, its facts, and a sample of the documents."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from attviz_pipeline.artifacts import files, model_schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
+from attviz_pipeline.attention.documents import encode_document, read_texts
+from attviz_pipeline.attention.opening import open_tokenizer
+from attviz_pipeline.attention.windows import DocumentEncoder
+from attviz_pipeline.evidence.classifier import GatedClassifier, open_classifier
+from attviz_pipeline.evidence.sample import SampledDocument, read_sample
+from attviz_pipeline.stages import OnSample
+
+
+class SampledStudy:
+    """The classifier of a study, and a sample of its documents.
+
+    Args:
+        settings: Seed, sample, and how documents become model inputs.
+        document_index: All analysed documents with their predictions (schema `document_index`).
+        shards: The texts of the same documents (schema `shard`).
+        checkpoint: Folder with the classifier.
+        card: Facts of the classifier (schema `model`).
+        smaller: Size of a sample within the sample; none if left out.
+
+    Raises:
+        ArtifactError: An input is missing, damaged, or made with other settings.
+    """
+
+    def __init__(
+        self,
+        settings: OnSample,
+        document_index: Path,
+        shards: Sequence[Path],
+        checkpoint: Path,
+        card: Path,
+        *smaller: int,
+    ) -> None:
+        self.card = files.read_json(card, model_schemas.MODEL)
+        require_unchanged(checkpoint, self.card["sha256"])
+        self._settings, self._shards, self._checkpoint = settings, shards, checkpoint
+        self.tokenizer = open_tokenizer(checkpoint)
+        self.sample = read_sample(document_index, [settings.evidence.max_documents, *smaller], settings.seed)
+        self._encoder = DocumentEncoder(self.tokenizer, settings.attention, self.card["max_tokens"])
+
+    @cached_property
+    def classifier(self) -> GatedClassifier:
+        """The classifier with gates.
+
+        Raises:
+            ResourceError: The requested device is not available.
+        """
+        return open_classifier(self._checkpoint, self.tokenizer, self.card, self._settings.attention)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The facts that every table of evidence has: the digests of the model, and the device."""
+        return {"model": self.card["sha256"], "device": self.classifier.device_name}
+
+    def documents(self, part: pa.Table | None = None) -> Iterator[SampledDocument]:
+        """Yield the documents of the sample, or of a part of it, as the extraction read them."""
+        for row in read_texts(self.sample if part is None else part, self._shards):
+            yield SampledDocument(row, encode_document(self._encoder, row))

@@ -1,0 +1,154 @@
+"""What the pages say about words on which the prediction depends: docs/statistics/sentences.md lists the rules.
+
+A word is compared with random words of the same documents, and found only if q < 0.05. Changes of a probability are in
+points, which are hundredths.
+"""
+
+from markupsafe import Markup
+
+from attviz_pipeline.evidence_words import REMOVAL
+from attviz_pipeline.formats import count, percent, plural, signed
+from attviz_pipeline.report.sentences.parts import class_name, said, token
+from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
+from attviz_pipeline.significance import SIGNIFICANT
+
+TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+
+
+def not_measured(study: StudyView) -> str:
+    """Say that a study did not measure on which words the prediction depends, and why."""
+    why = "the study has no model" if study.imported else "evidence.enabled is false"
+    return f"On which words the prediction depends was not measured: {why}."
+
+
+def dependence(view: TermMeasureView) -> Markup:
+    """Say on which words the prediction depends more than on random words of the same documents.
+
+    Not compared, nothing found, and found are three sentences.
+    """
+    return _left_out(view) if view.in_points else _gradient(view)
+
+
+def most_attended(view: TermMeasureView) -> str:
+    """Say how many of the words that were found have the most self-attention; nothing where none was found."""
+    n, share = len(view.found), view.n_attended / max(view.n_terms, 1)
+    if not n or n == view.n_terms:
+        return ""
+    among = f"among the {N_MOST_ATTENDED} {view.noun}s with the highest self-attention"
+    if n == 1:
+        verb = "is" if view.n_found_attended else "is not"
+        return f"This {view.noun} {verb} {among}; the chance of a random one is {percent(share)}."
+    verb = "is" if view.n_found_attended == 1 else "are"
+    return (
+        f"Of these {count(n)} {view.noun}s, {view.n_found_attended} {verb} {among}; of as many random ones, "
+        f"{n * share:.1f} would be on average."
+    )
+
+
+def title(view: TermMeasureView) -> str:
+    """Name a measure."""
+    return f"{REMOVAL[view.removal].capitalize()} one by one" if view.in_points else "Gradient x input"
+
+
+def rows_of(view: TermMeasureView) -> str:
+    """Name a table of words so that the name holds for each of its rows."""
+    shown = count(len(view.rows))
+    some = f"{shown} of {count(view.n_terms)}" if len(view.rows) < view.n_terms else f"All {shown}"
+    order = f"{view.noun}s, the highest rank first"
+    return f"{some} {order}" if view.n_terms > 1 else f"The only {view.noun}"
+
+
+def columns(view: TermMeasureView) -> str:
+    """Explain the table of a measure."""
+    if view.in_points:
+        measured = (
+            f"Fall: mean over documents of the fall of the predicted class's probability if one occurrence is "
+            f"{REMOVAL[view.removal]}, in points, with its 95 % interval."
+        )
+        pieces = "" if view.noun == "token" else f" Pieces of a word are {REMOVAL[view.removal]} one by one, and added."
+    else:
+        measured = (
+            "Mean over documents of gradient x input, in nats of the predicted class's log probability, with its "
+            "95 % interval."
+        )
+        pieces = "" if view.noun == "token" else " Pieces of a word are added."
+    return (
+        f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Rank: share of the "
+        f"{view.noun}s of the same document that it exceeds, 50 % for random ones; mean over documents, drawn towards "
+        f"the mean of all {view.noun}s where documents are few. Grey: q\u00a0\u2265\u00a0{SIGNIFICANT:g}."
+    )
+
+
+def value(number: float, view: TermMeasureView) -> str:
+    """Write a number of the table: points, or nats."""
+    return signed(number * 100, 1) if view.in_points else signed(number, 4)
+
+
+def _left_out(view: TermMeasureView) -> Markup:
+    documents = Markup("{} in which tokens were {} one by one").format(_documents(view), REMOVAL[view.removal])
+    more = Markup("the probability of {} more than random {}s of the same documents if {} ({})").format(
+        _class(view), view.noun, REMOVAL[view.removal], TEST
+    )
+    return _outcome(view, documents, ("lower", "lowers"), more, "mean fall {} points")
+
+
+def _gradient(view: TermMeasureView) -> Markup:
+    more = Markup("gradient x input for {} than random {}s of the same documents ({})").format(
+        _class(view), view.noun, TEST
+    )
+    return _outcome(
+        view, Markup("{} with gradients").format(_documents(view)), ("have more", "has more"), more, "mean {} nats"
+    )
+
+
+def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], more: Markup, mean: str) -> Markup:
+    """Say that words were not compared, that none was found, or which were.
+
+    Args:
+        view: The measure.
+        documents: Those that were measured.
+        verb: What several words do, and what one does.
+        more: What they do it to, and more than what.
+        mean: How a mean is written.
+    """
+    if not view.n_documents:
+        return Markup("{}s were not compared: there are {}.").format(view.noun.capitalize(), documents)
+    support = Markup("in at least {} of {}").format(view.least, documents)
+    if not view.n_terms:
+        return Markup("No {} is {}, so {}s were not compared.").format(view.noun, support, view.noun)
+    of, n = Markup("Of the {} {}").format(plural(view.n_terms, view.noun), support), len(view.found)
+    if not n:
+        return Markup("{}, none {} {}.").format(of, verb[1], more)
+    lead = "It is" if n == 1 else "The highest rank is that of"
+    first = view.found[0]
+    strongest = Markup(
+        "{} {}, above {} of the {}s in the same documents on average (after shrinkage): {} over {} ({}random {}s {})."
+    ).format(
+        lead,
+        token(first.term),
+        percent(first.rank),
+        view.noun,
+        mean.format(value(first.mean, view)),
+        plural(first.n_documents, "document"),
+        _interval(first, view),
+        view.noun,
+        value(first.floor, view),
+    )
+    return said([Markup("{}, {} {} {}.").format(of, count(n), verb[n == 1], more), strongest])
+
+
+def _documents(view: TermMeasureView) -> Markup:
+    number = plural(view.n_documents, "document") if view.n_documents else "no documents"
+    return Markup("{}{}").format(number, "" if view.group is None else Markup(" predicted as {}").format(_class(view)))
+
+
+def _class(view: TermMeasureView) -> Markup:
+    return Markup("the predicted class") if view.group is None else class_name(view.group)
+
+
+def _interval(row: TermRowView, view: TermMeasureView) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    return f"95 % interval {value(row.low, view)} to {value(row.high, view)}; "

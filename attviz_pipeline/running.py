@@ -1,0 +1,109 @@
+"""Run the stages of a study in this process, one after the other, as the workflow runs them, without Snakemake."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tqdm import tqdm
+
+from attviz_pipeline.config.settings import Study
+from attviz_pipeline.faults import explained
+from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, slice_for
+
+ON_REQUEST = {"export_attention", "publish"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a stage: for all shards, or for one.
+
+    Args:
+        stage: The stage.
+        places: The path of each of its arguments by name, or the list of its paths.
+    """
+
+    stage: Stage
+    places: Mapping[str, Path | list[Path]]
+
+    def run(self, study: Study) -> None:
+        """Call the function of the stage."""
+        function = getattr(import_module(self.stage.module), self.stage.name)
+        values = {one.name: one.value(self.places[one.name]) for one in self.stage.arguments if one.name in self.places}
+        settings = {} if self.stage.settings is None else {"settings": slice_for(study, self.stage.settings)}
+        function(**settings, **values)
+
+
+def run_study(study: Study, results: Path, site: Path | None = None, *, progress: bool = False) -> None:
+    """Run all stages that lead to the site of a study.
+
+    Args:
+        study: The configuration.
+        results: Folder of the results; files of an earlier run are replaced.
+        site: Folder of the site; `site` below the results if it is None.
+        progress: Show on stderr which stage runs.
+
+    Raises:
+        AttvizError: As the stages, or the machine lacks memory, disk or packages.
+    """
+    calls = list(calls_of(study, results, site))
+    with explained(), tqdm(calls, file=sys.stderr, disable=not progress, unit="stage", leave=False) as bar:
+        for call in bar:
+            bar.set_description(call.stage.command)
+            call.run(study)
+
+
+def calls_of(study: Study, results: Path, site: Path | None = None) -> Iterator[Call]:
+    """Yield the calls that lead to the site of a study, in an order in which they can run.
+
+    Args:
+        study: The configuration.
+        results: Folder of the results.
+        site: Folder of the site; `site` below the results if it is None.
+    """
+    stages = list(_stages_of(study))
+    written = {place for stage in stages for one in stage.writes for place in one.places}
+    for stage in stages:
+        given = [one for one in stage.arguments if not one.optional or written.issuperset(one.places)]
+        for shards in _rounds(stage, shard_names(study)):
+            places = {one.name: _paths(one, shards, study, results) for one in given}
+            if site is not None and "site" in places:
+                places["site"] = site
+            yield Call(stage, places)
+
+
+def shard_names(study: Study) -> list[str]:
+    """Return the names of a study's shards; they contain the number of shards, so that files of another never match."""
+    n_shards = study.documents.n_shards
+    return [f"{index:05d}-of-{n_shards:05d}" for index in range(n_shards)]
+
+
+def _stages_of(study: Study) -> Iterator[Stage]:
+    for name, stage in STAGES.items():
+        needs_model = stage.settings in LACKING_WITHOUT_MODEL
+        left_out = (
+            name in ON_REQUEST
+            or (needs_model if study.imported else name == "import_attention")
+            or (stage.part == "evidence" and not study.evidence.enabled)
+            or name == ("redact_attention" if study.redaction.mode == "none" else "extract_maps")
+        )
+        if not left_out:
+            yield stage
+
+
+def _rounds(stage: Stage, shards: list[str]) -> list[list[str]]:
+    """Return the shards of each call of a stage: one, or all in one call."""
+    by_shard = any("{shard}" in place for one in stage.arguments if not one.many for place in one.places)
+    return [[shard] for shard in shards] if by_shard else [shards]
+
+
+def _paths(one: Argument, shards: list[str], study: Study, results: Path) -> Path | list[Path]:
+    redacted = study.redaction.mode != "none"
+    folders = {
+        "shown": "redacted" if redacted else "attention",
+        "exported": "redacted_export" if redacted else "export",
+    }
+    names = shards if one.many else shards[:1]
+    paths = [results / place.format(shard=shard, **folders) for shard in names for place in one.places]
+    return paths if one.many or one.optional else paths[0]

@@ -1,0 +1,133 @@
+"""Formulas of effects and shrinkage: small cases worked out by hand, or by SciPy."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from attviz_pipeline.analysis import exact_sums
+from attviz_pipeline.analysis.classes.effects import Side, effect_interval, effect_variance
+from attviz_pipeline.analysis.classes.log_odds import log_odds
+from attviz_pipeline.analysis.heads import tail
+from attviz_pipeline.analysis.shrinkage import shrink, shrink_to_zero
+
+FEW, MANY = [0.1, 0.9, 0.4, 0.7], [1.0, 1.2, 1.1, 0.9, 1.3, 1.0, 1.15]
+
+
+def side(values: list[float]) -> Side:
+    """One document per input row."""
+    squares = [[len(values) * np.var(values)]]
+    return Side(*(np.array(column) for column in ([[float(len(values))]], [[len(values)]], squares, [[1.0]])))
+
+
+class TestIntervalsOfEffects:
+    @pytest.mark.parametrize(("first", "second"), [(FEW, MANY), (MANY, FEW), (FEW[:2], FEW[2:])])
+    def test_the_wider_of_a_welch_and_a_student_interval(self, first: list[float], second: list[float]) -> None:
+        n, freedom, left, effect = (len(first), len(second)), len(first) + len(second) - 2, 0.8, -0.6
+        variances = [np.var(values, ddof=1) for values in (first, second)]
+        pooled = ((n[0] - 1) * variances[0] + (n[1] - 1) * variances[1]) / freedom
+
+        low, high = effect_interval(
+            np.array([[effect]]), np.array([[pooled**0.5]]), np.array([[left]]), side(first), side(second)
+        )
+
+        of_g = effect**2 / (2 * freedom)
+        of_means = {
+            stats.ttest_ind(first, second, equal_var=False).df: variances[0] / n[0] + variances[1] / n[1],
+            freedom: pooled * (1 / n[0] + 1 / n[1]),
+        }
+        half = max(stats.t.ppf(0.975, df) * (v / pooled / left + of_g) ** 0.5 for df, v in of_means.items())
+        assert_allclose([low[0, 0], high[0, 0]], [effect - half, effect + half])
+
+    def test_one_row_has_no_interval_and_neither_has_a_group_that_length_determines(self) -> None:
+        for first, second, left in ((FEW[:1], MANY, 0.8), (MANY, FEW[:1], 0.8), (FEW, MANY, 0.0)):
+            bounds = effect_interval(
+                np.array([[0.3]]), np.array([[0.2]]), np.array([[left]]), side(first), side(second)
+            )
+            assert np.isnan(bounds).all()
+
+    def test_equal_values_have_the_effect_as_their_bounds(self) -> None:
+        zero = np.array([[0.0]])
+        equal = side([0.5, 0.5, 0.5])
+        assert [b.tolist() for b in effect_interval(zero, zero, zero + 1, equal, equal)] == [[[0.0]], [[0.0]]]
+
+    def test_variance_of_an_effect(self) -> None:
+        # Of means, a quarter and a twelfth over 0.8; of g, half of its square over 14 degrees of freedom.
+        effect, left = np.array([[0.5]]), np.array([[0.8]])
+        assert_allclose(effect_variance(effect, left, np.array([[4.0]]), np.array([[12.0]])), 5 / 12 + 1 / 112)
+        # Nothing is left of the group: no inflation, as no effect is told. A side is worth at least one row.
+        assert_allclose(effect_variance(effect, left * 0, np.array([[0.5]]), np.array([[4.0]])), 1.25 + 0.25 / 6)
+
+
+class TestShrinkage:
+    def test_equal_variances(self) -> None:
+        """Pooled variance 1, so v = 0.5; 2.5 between means, so 2 are left for the prior, and B is 0.2."""
+        means, n = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), np.full(5, 2)
+
+        found = shrink(means, np.full(5, 0.25), np.full(5, 0.5), n)
+
+        assert_allclose([found.centre, found.spread, found.std], [0, 2**0.5, 1], atol=1e-9)
+        assert_allclose(found.trust, 0.8)
+        assert_allclose(found.means, 0.8 * means, atol=1e-9)
+        # Morris: v (1 - (n - 1)/n B') + 2/(n - 3) B'^2 d^2 with B' = (n - 3)/(n - 1) B.
+        assert_allclose(found.errors**2, 0.5 * (1 - 4 / 5 * 0.1) + 0.1**2 * means**2)
+
+    def test_three_terms_are_too_few_to_correct_the_share_of_the_prior(self) -> None:
+        means = np.array([-1.0, 0.0, 1.0])
+        found = shrink(means, np.full(3, 0.25), np.full(3, 0.5), np.full(3, 2))
+        assert_allclose(found.errors**2, 0.5 * (1 - 2 / 3 * 0.5) + 2 * 0.5**2 * means**2)
+
+    def test_no_terms_have_a_prior_of_nothing(self) -> None:
+        none = np.array([])
+        found = shrink(none, none, none, np.array([], np.int64))
+        assert (found.centre, found.spread, found.std) == (0.0, 0.0, 0.0)
+        assert [len(part) for part in (found.means, found.errors, found.trust)] == [0, 0, 0]
+
+    def test_effects_of_equal_variance(self) -> None:
+        # Mean square 3, of which 1 is error: two thirds of each effect are kept.
+        assert_allclose(shrink_to_zero(np.array([1.0, -2.0, 2.0]), np.ones(3)), np.array([1.0, -2.0, 2.0]) * 2 / 3)
+
+    def test_the_unit_of_measurement_changes_nothing(self) -> None:
+        rng = np.random.default_rng(5)
+        v = rng.uniform(0.1, 2, 40)
+        values, n = rng.normal(0, np.sqrt(1 + v)), np.full(40, 3)
+
+        assert_allclose(shrink_to_zero(1e-4 * values, 1e-8 * v), 1e-4 * shrink_to_zero(values, v), rtol=1e-6)
+        small, plain = shrink(1e-4 * values, 1e-8 * v, v, n), shrink(values, v, v, n)
+        assert_allclose(small.means, 1e-4 * plain.means, rtol=1e-6)
+        assert_allclose(small.errors, 1e-4 * plain.errors, rtol=1e-6)
+
+
+def test_log_odds_of_some_terms_need_the_size_of_all() -> None:
+    counts = np.array([[8.0, 2.0], [12.0, 18.0], [5.0, 5.0]])
+    every = log_odds(counts, counts.sum(axis=1), 20)
+    some = log_odds(counts[:2], counts[:2].sum(axis=1), 20, np.array([*counts.sum(axis=0), counts.sum()]))
+    assert_allclose(some.ratio, every.ratio[:2])
+    assert_allclose(some.z, every.z[:2])
+
+
+def test_log_odds_without_any_attention_are_zero() -> None:
+    assert [part.tolist() for part in log_odds(np.zeros((2, 2)), np.zeros(2), 20)] == [[[0.0, 0.0]] * 2] * 2
+
+
+class TestGeneralisedPareto:
+    def test_survival(self) -> None:
+        excess = np.array([[0.0, 0.0], [0.5, 0.5], [4.0, 4.0]])
+        shape, scale = np.array([0.0, 0.3]), np.array([2.0, 1.5])
+        assert_allclose(tail._survival(excess, shape, scale), stats.genpareto.sf(excess, shape, scale=scale))
+
+    def test_shape_and_scale_of_quantiles(self) -> None:
+        p = (np.arange(1, 4001) - 0.35) / 4000
+        quantiles = np.column_stack([stats.genpareto.ppf(p, 0.2, scale=3), stats.expon.ppf(p, scale=0.5), 0 * p])
+        shape, scale = tail._fit(quantiles)
+        assert_allclose(shape, [0.2, 0, 0], atol=0.02)
+        assert_allclose(scale, [3, 0.5, 0], rtol=0.02)
+
+
+@pytest.mark.parametrize("values", [[0.25, 0.75], [0.1, 0.2, 0.7, 0.4], [0.3], []])
+def test_standard_deviation_of_exact_sums(values: list[float]) -> None:
+    x = np.array(values)
+    sums = exact_sums.to_limbs(x, exact_sums.SUM_LIMBS).sum(axis=1)
+    squares = exact_sums.to_limbs(x * x, exact_sums.SQUARE_LIMBS).sum(axis=1)
+    expected = np.std(x, ddof=1) if len(x) > 1 else 0.0
+    assert_allclose(exact_sums.std(sums, squares, np.array(len(x))), expected, rtol=1e-9)
