@@ -23,6 +23,7 @@ from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.views import documents
 from attviz_pipeline.report.views.document_groups import DocumentGroups, DocumentGroupView
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.tasks import SingleLabel
 
 LABELS = ["neutral", "offensive", "hateful"]
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
@@ -57,9 +58,9 @@ def write_index(folder: Path, n_documents: int, n_words: int) -> tuple[Path, Pat
         "mean": random.random(n_documents), "text": texts,
     }  # fmt: skip
     index, confidences = folder / "document_index.parquet", folder / "confidences.parquet"
-    files.write_table(index, statistics_schemas.DOCUMENT_INDEX, columns)
+    files.write_table(index, statistics_schemas.DOCUMENT_INDEX, columns, SingleLabel(tuple(LABELS)).facts)
     measured = {"position": numbers, "label": columns["label"], "prediction": prediction,
-                "right": columns["label"] == prediction, "confidence": probabilities.max(axis=1),
+                "outcome": np.where(columns["label"] == prediction, "right", "wrong"), "confidence": probabilities.max(axis=1),
                 "mean_entropy": random.random(n_documents), "n_tokens": n_tokens}  # fmt: skip
     files.write_table(confidences, statistics_schemas.CONFIDENCES, measured)
     return index, confidences
@@ -125,7 +126,13 @@ def _groups(n_documents: int) -> DocumentGroups:
 def _study(n_documents: int) -> StudyView:
     settings = {"name": "index", "dataset": {"source": "tweets.csv"}, "model": {"source": "model"}}
     confusion = [[n_documents // 3, 0, 0], [0, n_documents // 3, 0], [0, 0, n_documents // 3]]
-    summary = {"label_names": LABELS, "n_documents": n_documents, "n_labelled": n_documents, "confusion": confusion}
+    summary = {
+        "task": "single_label",
+        "label_names": LABELS,
+        "n_documents": n_documents,
+        "n_labelled": n_documents,
+        "confusion": confusion,
+    }
     parts: dict[str, Any] = {
         name: {} for name in ("dataset", "model", "metrics", "provenance", "extraction", "measures", "map_reasons")
     }

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from attviz_procedure import extract_like_attviz
@@ -21,6 +20,7 @@ from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, 
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.tasks import SingleLabel
 
 ROWS_PER_GROUP = 1_024  # as shards are written
 TOKENS_AT_ONCE = 1_024
@@ -188,8 +188,8 @@ def prepare_stage(
         "pair_start": [None] * len(texts),
         "block": [index // BLOCK_SIZE for index in range(len(texts))],
     }
-    table = pa.table({f.name: pa.array(columns[f.name], f.type) for f in corpus_schemas.SHARD.arrow})
-    with files.TableWriter(place / "shard.parquet", corpus_schemas.SHARD, {"label_names": ["a", "b"]}) as writer:
+    table, facts = corpus_schemas.SHARD.table(columns), SingleLabel(("a", "b")).facts
+    with files.TableWriter(place / "shard.parquet", corpus_schemas.SHARD, facts) as writer:
         for first in range(0, len(texts), ROWS_PER_GROUP):
             writer.write_table(table.slice(first, ROWS_PER_GROUP))
     return _stage(place, mantissa_bits)

@@ -58,8 +58,8 @@ def _classifier(model: object) -> PreTrainedModel:
         )
     if getattr(model, "is_quantized", False):
         raise ModelError("the weights of the model are quantised.", remedy="Give the model before it was quantised.")
-    expected: object = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None)
-    if type(model) is not expected:
+    classifier: object = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(model.config), None)
+    if type(model) is not classifier:
         raise ModelError(
             f"{type(model).__name__} is no text classifier of transformers.",
             remedy="Load it with AutoModelForSequenceClassification.from_pretrained(...).",

@@ -117,7 +117,7 @@ class TestOutcomes:
         assert CLASSES.fit(2, 0, [0.8, 0.1, 0.1]) == 0.1
         assert CLASSES.fit(None, 0, [0.8, 0.1, 0.1]) == 0.8
         assert SETS.fit((1,), (0,), [0.9, 0.2, 0.0]) == pytest.approx(0.1)
-        assert sorted([(1.0, 1.5), (0.0, -3.0), (2.0, 2.0)], key=lambda pair: VALUES.fit(*pair, [])) == [
+        assert sorted([(1.0, 1.5), (0.0, -3.0), (2.0, 2.0)], key=lambda pair: VALUES.fit(pair[0], pair[1], [])) == [
             (0.0, -3.0),
             (1.0, 1.5),
             (2.0, 2.0),
