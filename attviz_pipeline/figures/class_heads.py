@@ -101,7 +101,7 @@ def found_by_test(n_found: int, n_tests: int, what: str) -> str:
     return f" {n_found:,} of the {n_tests:,} differences {what} {verb} beyond chance."
 
 
-def limits_of_test(facts: dict[str, Any], grouping: str, *tests: str) -> str:
+def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
     """Name the limits of the permutations behind p and q of a grouping; empty where there are none.
 
     Args:
