@@ -155,7 +155,7 @@ def _together_in_words(names: Sequence[str], panels: Mapping[str, np.ndarray]) -
         if not pairs.any():
             found.append(f"No two {title} labels occur together.")
             continue
-        first, second = map(int, np.unravel_index(int(pairs.argmax()), pairs.shape))
+        first, second = divmod(int(pairs.argmax()), len(names))
         n = f"{pairs.max():,} {'document' if pairs.max() == 1 else 'documents'}"
         found.append(
             f"The two {title} labels most often together: “{style.legible(names[first])}” and "

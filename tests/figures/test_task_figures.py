@@ -113,7 +113,7 @@ def test_without_gold_values_no_figure_speaks_of_them(task: TaskName, tmp_path: 
 
 
 def test_terms_of_a_value_are_drawn_with_both_correlations() -> None:
-    shown = {
+    shown: dict[str, list[Any]] = {
         "term": ["good", "bad", "rare"],
         "use_rho": [0.5, -0.4, 0.1],
         "use_q": [0.01, 0.02, None],

@@ -131,7 +131,7 @@ class LabelScores:
         enough = [_is_enough(gold[:, label], predicted[:, label], row) for label in range(gold.shape[1])]
         trusted = dict(zip(map(str, range(len(enough))), enough, strict=True)) | {
             "macro_f1": all(enough),
-            "micro_f1": _is_enough(gold.max(axis=1), predicted.max(axis=1), row, (gold != predicted).any(axis=1)),
+            "micro_f1": _is_enough(_any(gold), _any(predicted), row, _any(gold != predicted)),
         }
         return {name: value if trusted[name] else Estimate(value.value, None, None) for name, value in found.items()}
 
@@ -196,6 +196,11 @@ def _is_enough(gold: Mask, predicted: Mask, row: NDArray[np.intp], wrong: Mask |
     wrong = gold != predicted if wrong is None else wrong
     n_gold, n_wrong, n_hits = (len(np.unique(row[chosen])) for chosen in (gold, wrong, gold & predicted))
     return n_gold >= FEWEST_ROWS_PER_CLASS and min(n_wrong, n_hits) >= FEWEST_MISTAKES
+
+
+def _any(members: Mask) -> Mask:
+    """Return which documents have any of the labels, [document]."""
+    return np.asarray(members.any(axis=1), np.bool_)
 
 
 def _together(first: Mask, second: Mask) -> list[list[int]]:
