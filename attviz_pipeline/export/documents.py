@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.rows import Row, iter_rows
+from attviz_pipeline.artifacts.schema import GOLD, GOLD_NAMES, PREDICTED, PREDICTED_NAMES, PROBABILITIES
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.progress import track
+from attviz_pipeline.tasks import Task
 
 Heads = Literal["all", "layer_means"] | Sequence[str]
 
@@ -23,9 +25,7 @@ _SPOOL = pa.schema(
         ("position", pa.int64()),
         ("id", pa.string()),
         ("text", pa.large_string()),
-        ("label", pa.int32()),
-        ("prediction", pa.int32()),
-        ("probabilities", pa.list_(pa.float32())),
+        *((field.name, field.type) for field in (*GOLD, *PREDICTED, PROBABILITIES)),
         ("tokens", pa.list_(pa.string())),
         ("starts", pa.list_(pa.int32())),
         ("ends", pa.list_(pa.int32())),
@@ -33,6 +33,9 @@ _SPOOL = pa.schema(
         ("vectors", pa.list_(pa.float32())),
     ]
 )
+
+
+_IDENTITY = ("position", "id", "text", *GOLD_NAMES, *PREDICTED_NAMES, PROBABILITIES.name)
 
 
 class Vectors(NamedTuple):
@@ -53,16 +56,17 @@ class ExportedDocument:
     """The exported part of one document.
 
     Attributes:
-        label: Gold class, None if unknown.
+        gold: Gold value, as the task has it; None if it is not known.
+        predicted: Prediction, likewise.
         vectors: Self-attention, [vector, token], 0..1.
     """
 
     position: int
     id: str
     text: str
-    label: int | None
-    prediction: int
-    probabilities: NDArray[np.float32]
+    gold: Any
+    predicted: Any
+    probabilities: list[float]
     tokens: list[str]
     starts: list[int]
     ends: list[int]
@@ -108,7 +112,7 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
 
 @contextmanager
 def ordered_documents(
-    attention: Sequence[Path], vectors: Vectors, folder: Path, *, special_tokens: bool
+    attention: Sequence[Path], task: Task[Any], vectors: Vectors, folder: Path, *, special_tokens: bool
 ) -> Iterator[Iterator[ExportedDocument]]:
     """Iterate over all documents in the order of their positions.
 
@@ -117,6 +121,7 @@ def ordered_documents(
 
     Args:
         attention: Artifacts `attention` of all shards.
+        task: The task of the study.
         vectors: The exported vectors.
         folder: Folder of the temporary file.
         special_tokens: Whether [CLS], [SEP] and the like are kept.
@@ -133,7 +138,7 @@ def ordered_documents(
         with pa.memory_map(str(spool)) as source, pa.ipc.open_file(source) as reader:
             batches = (reader.get_batch(index).to_pylist()[0] for index in order)
             n_vectors = len(vectors.names)
-            documents = (_document(content, n_vectors) for content in batches)
+            documents = (_document(content, task, n_vectors) for content in batches)
             yield iter(track(documents, total=len(order), label="export_attention", unit="documents"))
 
 
@@ -156,7 +161,7 @@ def _content(row: Row, vectors: Vectors, *, special_tokens: bool) -> dict[str, A
     choice = vectors.choice
     chosen = values[choice] if choice is not None else (vectors.weights @ values).astype(np.float32)
     return {
-        **{name: row.scalar(name) for name in ("position", "id", "text", "label", "prediction", "probabilities")},
+        **{name: row.scalar(name) for name in _IDENTITY},
         "tokens": [tokens[index] for index in kept],
         **{name: row.array(name)[kept] for name in ("starts", "ends")},
         "special": special[kept],
@@ -164,8 +169,8 @@ def _content(row: Row, vectors: Vectors, *, special_tokens: bool) -> dict[str, A
     }
 
 
-def _document(content: dict[str, Any], n_vectors: int) -> ExportedDocument:
+def _document(content: dict[str, Any], task: Task[Any], n_vectors: int) -> ExportedDocument:
+    kept = {name: value for name, value in content.items() if name not in {*GOLD_NAMES, *PREDICTED_NAMES}}
     shape = n_vectors, len(content["tokens"])
-    content["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
-    content["probabilities"] = np.array(content["probabilities"], np.float32)
-    return ExportedDocument(**content)
+    kept["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
+    return ExportedDocument(gold=task.gold(content), predicted=task.predicted(content), **kept)

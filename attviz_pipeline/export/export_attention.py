@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.config.settings import ExportFormat
@@ -13,8 +14,9 @@ from attviz_pipeline.export.latex import write_latex
 from attviz_pipeline.export.neat_vision import write_neat_vision
 from attviz_pipeline.export.tables import write_csv, write_parquet
 from attviz_pipeline.stages import ExportAttention
+from attviz_pipeline.tasks import Task, task_of
 
-Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
+Format = Callable[[Path, Task[Any], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 
 FORMATS: Mapping[ExportFormat, Format] = {
     "attviz_json": write_attviz_json,
@@ -42,13 +44,14 @@ def export_attention(settings: ExportAttention, attention: Sequence[Path], expor
     problems = [Problem(str(path), "is of another model or corpus") for path in attention if facts[path] != first]
     if problems:
         raise ArtifactError(f"these shards do not fit {attention[0]}:", problems, files.REBUILD)
+    task = task_of(first)
     chosen = choose_vectors(first, settings.export.heads)
     with files.atomic_directory(export) as folder, ExitStack() as stack:
         documents = stack.enter_context(
-            ordered_documents(attention, chosen, folder, special_tokens=settings.export.special_tokens)
+            ordered_documents(attention, task, chosen, folder, special_tokens=settings.export.special_tokens)
         )
         formats = dict.fromkeys(settings.export.formats)
-        writers = [stack.enter_context(FORMATS[name](folder, first["label_names"], chosen.names)) for name in formats]
+        writers = [stack.enter_context(FORMATS[name](folder, task, chosen.names)) for name in formats]
         for document in documents:
             for write in writers:
                 write(document)

@@ -15,11 +15,14 @@ class MultiLabel(Task[tuple[int, ...]]):
 
     name = "multi_label"
     title = "multi-label classification"
+    noun, nouns = "label", "labels"
     problem_type = "multi_label_classification"
     activation = "sigmoid"
     gold_column = "labels"
     predicted_column = "predictions"
     outcomes = ("right", "partly_right", "wrong")
+    outcome_names = ("correct", "partly correct", "wrong")
+    many_labels = True
 
     @property
     def facts(self) -> dict[str, Any]:

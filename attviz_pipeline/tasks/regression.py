@@ -1,6 +1,7 @@
 """Regression: every document has a number."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ class Regression(Task[float]):
 
     name = "regression"
     title = "regression"
+    noun, nouns = "value", "values"
     problem_type = "regression"
     activation = "identity"
     gold_column = "value"
     predicted_column = "predicted_value"
+    has_labels = False
+    compared = MappingProxyType({"gold": "gold value", "predicted": "predicted value", "error": "absolute error"})
     has_confidence = False
 
     @property
@@ -47,6 +51,10 @@ class Regression(Task[float]):
     def error(self, gold: float | None, predicted: float) -> float | None:
         """Return the predicted minus the gold value."""
         return None if gold is None else predicted - gold
+
+    def outputs(self, predicted: float, probabilities: Sequence[float]) -> list[float]:  # noqa: ARG002 - it has none
+        """Return the predicted value, the only output."""
+        return [predicted]
 
     def confidence(self, predicted: float, probabilities: Sequence[float]) -> None:
         """Return None: the model does not say how certain it is."""

@@ -11,11 +11,13 @@ class SingleLabel(Task[int]):
 
     name = "single_label"
     title = "single-label classification"
+    noun, nouns = "class", "classes"
     problem_type = "single_label_classification"
     activation = "softmax"
     gold_column = "label"
     predicted_column = "prediction"
     outcomes = ("right", "wrong")
+    outcome_names = ("correct", "misclassified")
 
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
         """Predict the most probable class, the first of equals."""

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from attviz_pipeline.config.settings import TaskName
@@ -26,11 +27,16 @@ class Task(ABC, Generic[Value]):
         thresholds: Probability from which a label is predicted, [label]; only in multi-label classification.
         name: Value of the setting `task`.
         title: What the field calls it.
+        noun, nouns: What a gold value is made of.
         problem_type: What transformers calls it, in a model's config.json.
         activation: What makes the model's outputs probabilities, or the predicted value.
         gold_column: Column of the gold value.
         predicted_column: Column of the prediction.
         outcomes: What a prediction can be, the best first; empty if it has no outcome but an error.
+        outcome_names: What readers call them, in the same order.
+        compared: In regression, the values that documents are compared by: names of the groupings, and what they are.
+        has_labels: Whether gold values are made of labels, which have names.
+        many_labels: Whether a document can have several labels, or none.
         has_confidence: Whether a prediction has a confidence.
     """
 
@@ -39,11 +45,17 @@ class Task(ABC, Generic[Value]):
 
     name: ClassVar[TaskName]
     title: ClassVar[str]
+    noun: ClassVar[str]
+    nouns: ClassVar[str]
     problem_type: ClassVar[str]
     activation: ClassVar[Activation]
     gold_column: ClassVar[str]
     predicted_column: ClassVar[str]
     outcomes: ClassVar[tuple[Outcome, ...]] = ()
+    outcome_names: ClassVar[tuple[str, ...]] = ()
+    compared: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    has_labels: ClassVar[bool] = True
+    many_labels: ClassVar[bool] = False
     has_confidence: ClassVar[bool] = True
 
     @property
@@ -90,9 +102,17 @@ class Task(ABC, Generic[Value]):
         """Return whether a prediction is right; None for unlabelled documents, and in regression."""
         return None if gold is None else "right" if gold == predicted else "wrong"
 
+    def spell_outcome(self, outcome: Outcome) -> str:
+        """Return what readers call an outcome."""
+        return self.outcome_names[self.outcomes.index(outcome)]
+
     def error(self, gold: Value | None, predicted: Value) -> float | None:  # noqa: ARG002 - only regression has one
         """Return the predicted minus the gold value; None for unlabelled documents, and in classification."""
         return None
+
+    def outputs(self, predicted: Value, probabilities: Sequence[float]) -> list[float]:  # noqa: ARG002 - regression
+        """Return the activated outputs of a prediction, in the order of `output_names`, [output]."""
+        return list(probabilities)
 
     @abstractmethod
     def confidence(self, predicted: Value, probabilities: Sequence[float]) -> float | None:

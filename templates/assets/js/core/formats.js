@@ -15,6 +15,10 @@ const percent = (share) => {
   return share > 0.5 ? "> 99.9 %" : "< 0.1 %";
 };
 
+// A difference with few significant digits and its sign.
+const signed = (value, digits = 3) =>
+  `${value === 0 ? "" : value > 0 ? "+" : "−"}${significant(Math.abs(value), digits)}`;
+
 const count = (number) => number.toLocaleString("en");
 
-export const formats = { significant, percent, count };
+export const formats = { significant, percent, signed, count };
