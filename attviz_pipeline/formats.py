@@ -52,6 +52,12 @@ def head_name(layer: int, head: int) -> str:
     return f"L{layer}·H{head}"
 
 
+def difference(value: float, digits: int = 3) -> str:
+    """Write a difference with few significant digits and its sign: +1.20, \u22120.031, 0."""
+    sign = "" if value == 0 else "+" if value > 0 else "\N{MINUS SIGN}"
+    return f"{sign}{significant(abs(value), digits)}"
+
+
 def plural(number: int, noun: str, many: str = "") -> str:
     """Write a count and its noun: 1 token, 2,000 tokens."""
     return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
@@ -68,8 +74,8 @@ def literal(text: str) -> Markup:
 
 
 def written(value: float, how: str) -> str:
-    """Write a number of a table by the name of its format: `percent`, `count`, or three significant digits."""
-    formats: Mapping[str, Callable[[Any], str]] = {"percent": percent, "count": count}
+    """Write a number of a table by the name of its format; three significant digits where it has no other."""
+    formats: Mapping[str, Callable[[Any], str]] = {"percent": percent, "count": count, "signed": difference}
     return formats[how](value) if how in formats else significant(value, 3)
 
 

@@ -60,7 +60,8 @@ def write_index(folder: Path, n_documents: int, n_words: int) -> tuple[Path, Pat
     index, confidences = folder / "document_index.parquet", folder / "confidences.parquet"
     files.write_table(index, statistics_schemas.DOCUMENT_INDEX, columns, SingleLabel(tuple(LABELS)).facts)
     measured = {"position": numbers, "label": columns["label"], "prediction": prediction,
-                "outcome": np.where(columns["label"] == prediction, "right", "wrong"), "confidence": probabilities.max(axis=1),
+                "outcome": np.where(columns["label"] == prediction, "right", "wrong"),
+                "confidence": probabilities.max(axis=1),
                 "mean_entropy": random.random(n_documents), "n_tokens": n_tokens}  # fmt: skip
     files.write_table(confidences, statistics_schemas.CONFIDENCES, measured)
     return index, confidences

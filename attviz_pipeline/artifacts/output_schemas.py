@@ -27,15 +27,16 @@ RUN = Schema(
 
 EXPORTED_TOKENS = Schema(
     "exported_tokens",
-    2,
+    3,
     "export_attention",
-    "One row per document, vector and token, sorted by `position`. Facts: `label_names`, `vector_names`",
+    "One row per document, vector and token, sorted by `position`. Facts: `task`, `label_names`, "
+    "`thresholds` of multi_label, `vector_names`",
     pa.schema(
         [
             IDENTITY[0],
             IDENTITY[1],
-            column("gold", pa.string(), "Gold class; null if unknown", nullable=True),
-            column("prediction", pa.string(), "Predicted class"),
+            column("gold", pa.string(), "Gold class, labels joined by `; `, or value; null if unknown", nullable=True),
+            column("prediction", pa.string(), "Predicted class, labels or value, likewise"),
             column("token_index", pa.int32(), "Position of the token in the document, 0-based"),
             column("token", pa.string(), "Vocabulary entry as text"),
             column("start", pa.int32(), "First character in the document's text, code points"),

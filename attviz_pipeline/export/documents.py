@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.rows import Row, iter_rows
+from attviz_pipeline.artifacts.schema import GOLD, GOLD_NAMES, PREDICTED, PREDICTED_NAMES, PROBABILITIES
 from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES, head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.progress import track
+from attviz_pipeline.tasks import Task, task_of
 
 Heads = Literal["all", "layer_means"] | Sequence[str]
 
@@ -24,9 +26,7 @@ _SPOOL = pa.schema(
         ("position", pa.int64()),
         ("id", pa.string()),
         ("text", pa.large_string()),
-        ("label", pa.int32()),
-        ("prediction", pa.int32()),
-        ("probabilities", pa.list_(pa.float32())),
+        *((field.name, field.type) for field in (*GOLD, *PREDICTED, PROBABILITIES)),
         ("tokens", pa.list_(pa.string())),
         ("starts", pa.list_(pa.int32())),
         ("ends", pa.list_(pa.int32())),
@@ -37,11 +37,15 @@ _SPOOL = pa.schema(
 )
 
 
+_IDENTITY = ("position", "id", "text", *GOLD_NAMES, *PREDICTED_NAMES, PROBABILITIES.name)
+
+
 class Vectors(NamedTuple):
-    """The exported vectors: their names, and their weights of all heads (layer x head), [vector, row]."""
+    """The exported vectors: their names, their weights of all heads (layer x head), [vector, row], and the task."""
 
     names: list[str]
     weights: NDArray[np.float64]
+    task: Task[Any]
 
     @property
     def choice(self) -> NDArray[np.intp] | None:
@@ -55,7 +59,8 @@ class ExportedDocument:
     """The exported part of one document.
 
     Attributes:
-        label: Gold class, None if unknown.
+        gold: Gold value, as the task has it; None if it is not known.
+        predicted: Prediction, likewise.
         vectors: Self-attention, [vector, token], 0..1.
         evidence: What the prediction depends on, [token], by the names of `EVIDENCE_NAMES`, where it was measured; 0
             for special tokens that were not left out.
@@ -64,9 +69,9 @@ class ExportedDocument:
     position: int
     id: str
     text: str
-    label: int | None
-    prediction: int
-    probabilities: NDArray[np.float32]
+    gold: Any
+    predicted: Any
+    probabilities: list[float]
     tokens: list[str]
     starts: list[int]
     ends: list[int]
@@ -91,14 +96,15 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
     Raises:
         ConfigError: A chosen head does not exist.
     """
+    task = task_of(facts)
     n_layers, n_heads = facts["n_layers"], facts["n_heads"]
     one_each = np.eye(n_layers * n_heads)
     names = head_names(facts)
     if heads == "all":
-        return Vectors(names, one_each)
+        return Vectors(names, one_each, task)
     if heads == "layer_means":
         means = one_each.reshape(n_layers, n_heads, -1).mean(axis=1)
-        return Vectors(layer_names(facts), means)
+        return Vectors(layer_names(facts), means, task)
     pairs = [(head, *map(int, head.split("."))) for head in heads]
     problems = [
         Problem(f"export.heads {head}", f"does not exist: layers are 0 to {n_layers - 1}, heads 0 to {n_heads - 1}")
@@ -108,7 +114,7 @@ def choose_vectors(facts: dict[str, Any], heads: Heads) -> Vectors:
     if problems:
         raise ConfigError("these heads cannot be exported:", problems)
     rows = [layer * n_heads + number for _, layer, number in pairs]
-    return Vectors([names[row] for row in rows], one_each[rows])
+    return Vectors([names[row] for row in rows], one_each[rows], task)
 
 
 @contextmanager
@@ -146,7 +152,7 @@ def ordered_documents(
         with pa.memory_map(str(spool)) as source, pa.ipc.open_file(source) as reader:
             batches = (reader.get_batch(index).to_pylist()[0] for index in order)
             n_vectors = len(vectors.names)
-            documents = (_document(content, n_vectors) for content in batches)
+            documents = (_document(content, vectors.task, n_vectors) for content in batches)
             yield iter(track(documents, total=len(order), label="export_attention", unit="documents"))
 
 
@@ -168,7 +174,7 @@ def _content(row: Row, vectors: Vectors, evidence: EvidenceVectors | None, *, sp
     chosen = values[choice] if choice is not None else (vectors.weights @ values).astype(np.float32)
     measured = evidence.of(row.scalar("position"), row.scalar("id"), special) if evidence else {}
     return {
-        **{name: row.scalar(name) for name in ("position", "id", "text", "label", "prediction", "probabilities")},
+        **{name: row.scalar(name) for name in _IDENTITY},
         "tokens": [tokens[index] for index in kept],
         **{name: row.array(name)[kept] for name in ("starts", "ends")},
         "special": special[kept],
@@ -177,12 +183,10 @@ def _content(row: Row, vectors: Vectors, evidence: EvidenceVectors | None, *, sp
     }
 
 
-def _document(content: dict[str, Any], n_vectors: int) -> ExportedDocument:
+def _document(content: dict[str, Any], task: Task[Any], n_vectors: int) -> ExportedDocument:
+    kept = {name: value for name, value in content.items() if name not in {*GOLD_NAMES, *PREDICTED_NAMES}}
     shape = n_vectors, len(content["tokens"])
-    content["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
-    content["probabilities"] = np.array(content["probabilities"], np.float32)
-    measured = {name: content.pop(name) for name in EVIDENCE_NAMES}
-    content["evidence"] = {
-        name: np.array(values, np.float32) for name, values in measured.items() if values is not None
-    }
-    return ExportedDocument(**content)
+    kept["vectors"] = np.array(content["vectors"], np.float32).reshape(shape)
+    measured = {name: kept.pop(name) for name in EVIDENCE_NAMES}
+    kept["evidence"] = {name: np.array(values, np.float32) for name, values in measured.items() if values is not None}
+    return ExportedDocument(gold=task.gold(content), predicted=task.predicted(content), **kept)

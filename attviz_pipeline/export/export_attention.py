@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
@@ -14,8 +15,9 @@ from attviz_pipeline.export.latex import write_latex
 from attviz_pipeline.export.neat_vision import write_neat_vision
 from attviz_pipeline.export.tables import write_csv, write_parquet
 from attviz_pipeline.stages import ExportAttention
+from attviz_pipeline.tasks import Task
 
-Format = Callable[[Path, list[str], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
+Format = Callable[[Path, Task[Any], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 
 FORMATS: Mapping[ExportFormat, Format] = {
     "attviz_json": write_attviz_json,
@@ -56,7 +58,7 @@ def export_attention(
             )
         )
         formats = dict.fromkeys(settings.export.formats)
-        writers = [stack.enter_context(FORMATS[name](folder, first["label_names"], chosen.names)) for name in formats]
+        writers = [stack.enter_context(FORMATS[name](folder, chosen.task, chosen.names)) for name in formats]
         for document in documents:
             for write in writers:
                 write(document)

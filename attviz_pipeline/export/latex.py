@@ -8,10 +8,12 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.tasks import Task
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -51,9 +53,7 @@ CTEX = "\\usepackage[scheme=plain,fontset=fandol]{ctex} % other fontsets: see th
 
 
 @contextmanager
-def write_latex(
-    folder: Path, label_names: list[str], vector_names: list[str]
-) -> Iterator[Callable[[ExportedDocument], None]]:
+def write_latex(folder: Path, task: Task[Any], vector_names: list[str]) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `latex/<position>.tex` for every document.
 
     Colour is the mean over the vectors, from 0 (white) to the maximum over the document's non-special tokens.
@@ -62,20 +62,22 @@ def write_latex(
     target.mkdir()
 
     def add(document: ExportedDocument) -> None:
-        text = latex_page(document, label_names[document.prediction], len(vector_names))
+        text = latex_page(document, task, len(vector_names))
         (target / f"{document.position:06d}.tex").write_text(text, encoding="utf-8", newline="\n")
 
     yield add
 
 
-def latex_page(document: ExportedDocument, prediction: str, n_vectors: int) -> str:
+def latex_page(document: ExportedDocument, task: Task[Any], n_vectors: int) -> str:
     """Return a complete LaTeX file with one document."""
-    largest = _largest(document)
+    largest, prediction = _largest(document), task.spell(document.predicted)
+    confidence = task.confidence(document.predicted, document.probabilities)
+    certain = "" if confidence is None or task.many_labels else f" ({100 * confidence:.1f}\\,\\%)"
     body = "".join(_pieces(document, largest)).strip() or "(no text)"
     scale = "\\,".join(f"\\tok{{{weight}}}{{~}}" for weight in range(0, 101, 20))
     legend = (
         f"\\par\\bigskip\\footnotesize self-attention, mean of {n_vectors}: 0 {scale} {largest:.3g}; "
-        f"predicted {escape(prediction)} ({100 * float(document.probabilities[document.prediction]):.1f}\\,\\%)\n"
+        f"predicted {escape(prediction)}{certain}\n"
     )
     east_asian = CTEX if EAST_ASIAN.search(document.text + prediction + "".join(document.tokens)) else ""
     return PREAMBLE.replace("%(east_asian)s", east_asian) + body + "\n" + legend + "\\end{document}\n"

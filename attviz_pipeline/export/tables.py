@@ -12,6 +12,7 @@ import pyarrow as pa
 from attviz_pipeline.artifacts import output_schemas
 from attviz_pipeline.artifacts.files import TableWriter
 from attviz_pipeline.export.documents import ExportedDocument
+from attviz_pipeline.tasks import Task
 
 ROWS_PER_GROUP = 500_000
 # Characters with which a formula begins in spreadsheets.
@@ -19,9 +20,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
-def write_csv(
-    folder: Path, label_names: list[str], vector_names: list[str]
-) -> Iterator[Callable[[ExportedDocument], None]]:
+def write_csv(folder: Path, task: Task[Any], vector_names: list[str]) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `tokens.csv`.
 
     A cell that a spreadsheet would run as a formula is prefixed with an apostrophe; `tokens.parquet` has none.
@@ -31,7 +30,7 @@ def write_csv(
         writer.writerow(output_schemas.EXPORTED_TOKENS.arrow.names)
 
         def add(document: ExportedDocument) -> None:
-            columns = _columns(document, label_names, vector_names)
+            columns = _columns(document, task, vector_names)
             harmless = [[_harmless(cell) for cell in column] for column in columns.values()]
             writer.writerows(zip(*harmless, strict=True))
 
@@ -40,15 +39,15 @@ def write_csv(
 
 @contextmanager
 def write_parquet(
-    folder: Path, label_names: list[str], vector_names: list[str]
+    folder: Path, task: Task[Any], vector_names: list[str]
 ) -> Iterator[Callable[[ExportedDocument], None]]:
     """Write `tokens.parquet`, an artifact of schema EXPORTED_TOKENS."""
-    facts = {"label_names": label_names, "vector_names": vector_names}
+    facts = {**task.facts, "vector_names": vector_names}
     pending: list[pa.Table] = []
     with TableWriter(folder / "tokens.parquet", output_schemas.EXPORTED_TOKENS, facts) as writer:
 
         def add(document: ExportedDocument) -> None:
-            pending.append(pa.table(_columns(document, label_names, vector_names), schema=_PLAIN))
+            pending.append(pa.table(_columns(document, task, vector_names), schema=_PLAIN))
             if sum(table.num_rows for table in pending) >= ROWS_PER_GROUP:
                 flush()
 
@@ -64,15 +63,15 @@ def write_parquet(
 _PLAIN = output_schemas.EXPORTED_TOKENS.arrow.remove_metadata()
 
 
-def _columns(document: ExportedDocument, label_names: list[str], vector_names: list[str]) -> dict[str, list[Any]]:
+def _columns(document: ExportedDocument, task: Task[Any], vector_names: list[str]) -> dict[str, list[Any]]:
     n_vectors, n_tokens = document.vectors.shape
     n = n_vectors * n_tokens
-    gold = None if document.label is None else label_names[document.label]
+    gold = None if document.gold is None else task.spell(document.gold)
     return {
         "position": [document.position] * n,
         "id": [document.id] * n,
         "gold": [gold] * n,
-        "prediction": [label_names[document.prediction]] * n,
+        "prediction": [task.spell(document.predicted)] * n,
         "token_index": list(range(n_tokens)) * n_vectors,
         "token": document.tokens * n_vectors,
         "start": document.starts * n_vectors,

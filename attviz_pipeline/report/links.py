@@ -43,9 +43,15 @@ PAGES = (
 """In the order of the navigation and of the list of keys."""
 
 
-def pages_of(*, evidence: bool) -> list[Page]:
-    """Leave out the page that a site without evidence does not have."""
-    return [page for page in PAGES if evidence or not page.needs_evidence]
+def pages_of(*, evidence: bool, groups: str) -> list[Page]:
+    """Leave out the page that a site without evidence does not have.
+
+    Args:
+        evidence: Whether the study has evidence.
+        groups: Name of the page of classes: Classes, Labels or Values.
+    """
+    named = (page._replace(name=groups) if page.address == CLASSES else page for page in PAGES)
+    return [page for page in named if evidence or not page.needs_evidence]
 
 
 RUN = "run.json"
@@ -72,7 +78,7 @@ def head(layer: int, head: int) -> str:
 
 
 def class_page(label: int) -> str:
-    """Page of the class with a 0-based index."""
+    """Page of the class, label or value with a 0-based index."""
     return f"classes/{label:03d}.html"
 
 

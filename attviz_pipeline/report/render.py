@@ -11,9 +11,11 @@ from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.sentences import classes as class_sentences
 from attviz_pipeline.report.sentences import head_importance as importance_sentences
 from attviz_pipeline.report.sentences import heads as head_sentences
+from attviz_pipeline.report.sentences import labels as label_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
 from attviz_pipeline.report.sentences import term_evidence as term_evidence_sentences
 from attviz_pipeline.report.sentences import terms as term_sentences
+from attviz_pipeline.report.sentences import values as value_sentences
 from attviz_pipeline.report.sentences.parts import said
 from attviz_pipeline.report.views.study import StudyView
 
@@ -64,6 +66,7 @@ class Pages:
         self._environment.globals.update(importance_sentences=importance_sentences)
         self._environment.globals.update(term_sentences=term_sentences)
         self._environment.globals.update(term_evidence_sentences=term_evidence_sentences)
+        self._environment.globals.update(label_sentences=label_sentences, value_sentences=value_sentences)
         self._site = site
         self._folders: set[Path] = set()
 

@@ -17,7 +17,6 @@ from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.sentences.heads import even_attention
-from attviz_pipeline.report.sentences.scores import baseline
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.token_evidence import TokenEvidenceReader
 from attviz_pipeline.report.views import (
@@ -34,6 +33,7 @@ from attviz_pipeline.report.views import (
     start,
     token_details,
     tokens,
+    values,
 )
 from attviz_pipeline.report.views.activity import HeadActivity
 from attviz_pipeline.report.views.concordance import Concordance
@@ -128,7 +128,8 @@ class _SiteWriter:
         self._study, self._inputs, self._site, self._pages = study, inputs, site, pages
         self._heads = heads.read_heads(inputs.statistics.heads)
         self._evidence = head.read_evidence(self._heads, inputs, study)
-        self._classes = classes.read_class_evidence(inputs, self._evidence.separation)
+        self._classes = classes.read_class_evidence(inputs, self._evidence.separation, study)
+        self._values = values.read_values(inputs.statistics.document_index, study)
         self._first = self._read_limits()
         self._tokens = tokens.read_token_table(inputs, study)
         self._details = token_details.plan_details(self._tokens, study)
@@ -151,7 +152,7 @@ class _SiteWriter:
         self._write_figures()
         gathered = self._write_documents()
         self._write_heads(gathered.activity)
-        self._write_classes()
+        self._write_groups()
         self._write_index(gathered.scores, gathered.tiers)
         self._write_start(self._write_tokens(gathered.concordance))
         if self._inputs.evidence:
@@ -181,7 +182,9 @@ class _SiteWriter:
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
             evidence = self._evidence_of(row)
-            view = document.document_view(row, study, maps.get(row.position, []), usual, evidence=evidence, lite=lite)
+            view = document.document_view(
+                row, study, maps.get(row.position, []), usual, evidence=evidence, values=self._values, lite=lite
+            )
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -255,12 +258,27 @@ class _SiteWriter:
         columns = compare.head_columns(page, self._tokens, self._study)
         assets.write_rows(self._site, "compare-heads", [columns])
 
+    def _write_groups(self) -> None:
+        if self._study.task.has_labels:
+            self._write_classes()
+        else:
+            self._write_values()
+
+    def _write_values(self) -> None:
+        index = self._inputs.statistics.document_index
+        for view in values.iter_value_pages(self._classes, index, self._study):
+            self._pages.write(view.group.page, "value.html", view)
+        figure = figures.address_of("values", self._figures)
+        page = values.values_page_view(self._classes, self._study, figure)
+        self._pages.write(links.CLASSES, "values.html", page)
+
     def _write_classes(self) -> None:
         for view in classes.iter_group_pages(self._classes, self._study, self._term_evidence):
             self._pages.write(view.page, "class.html", view)
         assessment = self._classes.assessment
         page = classes.classes_view(self._classes, self._study)
-        page = replace(page, baseline=baseline(assessment), intervals=intervals_of_classes(assessment))
+        stands_beside = scores_view(self._study, assessment).baseline
+        page = replace(page, baseline=stands_beside, intervals=intervals_of_classes(assessment))
         self._pages.write(links.CLASSES, "classes.html", page)
         columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
@@ -276,7 +294,7 @@ class _SiteWriter:
         scripts = assets.write_rows(
             self._site,
             "documents",
-            documents.iter_chunks(index, searchable, marks, scores),
+            documents.iter_chunks(index, self._study, searchable, marks, scores),
         )
         view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._first)
         view = replace(view, n_measured=len(self._measured()))
@@ -306,7 +324,8 @@ class _SiteWriter:
         head_view = heads.heads_view(self._heads, self._evidence.relative, self._evidence.evenness, self._study)
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
-        calibration = figures.address_of("reliability", self._figures)
+        kinds = ("reliability", "label_reliability")
+        calibration = next((found for kind in kinds if (found := figures.address_of(kind, self._figures))), None)
         self._pages.write(links.START, "index.html", replace(view, calibration=calibration, evidence=self._answer))
 
     def _write_about(self) -> None:

@@ -13,6 +13,7 @@ from attviz_pipeline.artifacts import attention_schemas, files, statistics_schem
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.token_measures import measures_of_document
+from attviz_pipeline.tasks import Outcome, Task, task_of
 
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)
 
@@ -22,6 +23,10 @@ class DocumentRow:
     """One document as extracted and aggregated.
 
     Args:
+        gold: Gold value, as the task of the study has it; None if it is not known.
+        predicted: Prediction, likewise.
+        outcome: Whether the prediction is right; None if this is not known, and in regression.
+        error: Predicted minus gold value; None if this is not known, and in classification.
         tokens: Vocabulary entries as text, [token].
         starts: First character of each token, code points, [token].
         ends: Character behind each token, [token].
@@ -41,9 +46,11 @@ class DocumentRow:
     id: str
     source_id: str
     split: str
-    label: int | None
+    gold: Any
+    predicted: Any
+    outcome: Outcome | None
+    error: float | None
     text: str
-    prediction: int
     truncated: bool
     tokens: list[str]
     windows: list[dict[str, Any]]
@@ -67,10 +74,11 @@ def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
     Raises:
         ArtifactError: A file is missing or damaged, or the two hold different documents.
     """
+    task = task_of(files.read_facts(attention, attention_schemas.ATTENTION))
     summaries = _iter_aggregates(aggregates)
     for row in iter_rows(attention, attention_schemas.ATTENTION):
         position, values = next(summaries, (-1, _NONE))
-        document = _document(row, values)
+        document = _document(row, values, task)
         if position != document.position or values.shape[1] != len(document.tokens):
             raise _mismatch(attention, aggregates)
         yield document
@@ -83,17 +91,21 @@ def _iter_aggregates(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
         yield row.scalar("position"), np.stack([row.array(name) for name in AGGREGATES])
 
 
-def _document(row: Row, aggregates: NDArray[np.float32]) -> DocumentRow:
+def _document(row: Row, aggregates: NDArray[np.float32], task: Task[Any]) -> DocumentRow:
     tokens = row.scalar("tokens")
     self_attention = row.array("self_attention").reshape(-1, len(tokens))
+    values = {name: row.scalar(name) for name in (task.gold_column, task.predicted_column)}
+    gold, predicted = task.gold(values), task.predicted(values)
     return DocumentRow(
         position=row.scalar("position"),
         id=row.scalar("id"),
         source_id=row.scalar("source_id"),
         split=row.scalar("split"),
-        label=row.scalar("label"),
+        gold=gold,
+        predicted=predicted,
+        outcome=task.outcome(gold, predicted),
+        error=task.error(gold, predicted),
         text=row.scalar("text"),
-        prediction=row.scalar("prediction"),
         truncated=row.scalar("truncated"),
         tokens=tokens,
         windows=row.scalar("windows"),

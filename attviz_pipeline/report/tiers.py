@@ -5,6 +5,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +14,17 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
 from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
+from attviz_pipeline.tasks import Task
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ["id", "text", "label", "prediction", "probabilities", "n_tokens"]
+COLUMNS = ["id", "text", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities", "n_tokens"]
 BYTES_PER_VALUE = 1.25
 """Most that a coded value takes, deflated and in base64; measured are 1.1."""
 BYTES_PER_MEASURE = 2.8
@@ -56,9 +59,9 @@ def choose_tiers(
     """Choose the documents whose pages hold every head, as many as `site.max_megabytes` has room for.
 
     Every document has a page. The values of all heads, which are nearly all of its bytes, go to those that have maps,
-    which show every head; then to the misclassified documents, least confidence in the gold class first; a third of
-    what then remains to those with the least confidence; the rest to a seeded sample in which every class and length
-    has its turn.
+    which show every head; then to the documents whose prediction is not right, least confidence in the gold class
+    first; a third of what then remains to those with the least confidence, or in regression the largest errors; the
+    rest to a seeded sample in which every class (rarest label, quantile of the value) and length has its turn.
 
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
@@ -79,7 +82,7 @@ def choose_tiers(
     if budget < 0:
         raise _too_small(study, smallest, table.num_rows)
     extra[list(mapped)] = 0  # counted already
-    chosen = frozenset(mapped) | _fill(table, extra, budget, study.settings.seed)
+    chosen = frozenset(mapped) | _fill(table, study.task, extra, budget, study.settings.seed)
     tiers = Tiers(chosen, table.num_rows)
     if tiers.n_full < tiers.n_documents:
         logger.warning(
@@ -112,17 +115,23 @@ def _too_small(study: StudyView, smallest: float, n_documents: int) -> ConfigErr
     )
 
 
-def _fill(table: pa.Table, extra: NDArray[np.float64], budget: float, seed: int) -> set[int]:
+def _fill(table: pa.Table, task: Task[Any], extra: NDArray[np.float64], budget: float, seed: int) -> set[int]:
     if extra.sum() <= budget:
         return set(range(table.num_rows))
-    wrong, least_certain = _wrong(table), np.argsort(_confidence(table), kind="stable").tolist()
+    rows = table.select([*GOLD_NAMES, *PREDICTED_NAMES, "probabilities"]).to_pylist()
+    golds, predicted = [task.gold(row) for row in rows], [task.predicted(row) for row in rows]
+    wrong = [task.outcome(*pair) not in {None, "right"} for pair in zip(golds, predicted, strict=True)]
+    fits = [task.fit(g, p, row["probabilities"]) for g, p, row in zip(golds, predicted, rows, strict=True)]
+    worst_first = np.argsort(fits, kind="stable").tolist()
+    # Without a gold value, a value that is predicted has neither an error nor a confidence.
+    ordered = [row for row in worst_first if not wrong[row] and (task.has_confidence or golds[row] is not None)]
     chosen: set[int] = set()
-    for rows, one_in in (
-        ([row for row in least_certain if wrong[row]], 1),
-        ([row for row in least_certain if not wrong[row]], LOW_CONFIDENCE_SHARE),
-        (_sample(table, seed), 1),
+    for candidates, one_in in (
+        ([row for row in worst_first if wrong[row]], 1),
+        (ordered, LOW_CONFIDENCE_SHARE),
+        (_sample(table, task.strata(golds), seed), 1),
     ):
-        for row in _fitting((row for row in rows if row not in chosen), extra, budget / one_in):
+        for row in _fitting((row for row in candidates if row not in chosen), extra, budget / one_in):
             chosen.add(row)
             budget -= extra[row]
     return chosen
@@ -137,18 +146,7 @@ def _fitting(rows: Iterator[int], extra: NDArray[np.float64], budget: float) -> 
     return found
 
 
-def _wrong(table: pa.Table) -> list[bool]:
-    pairs = zip(table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True)
-    return [label is not None and label != prediction for label, prediction in pairs]
-
-
-def _confidence(table: pa.Table) -> NDArray[np.float64]:
-    """Probability of the gold class, or where there is none of the predicted one, [row]."""
-    triples = (table[name].to_pylist() for name in ("label", "prediction", "probabilities"))
-    return np.array([p[prediction if gold is None else gold] for gold, prediction, p in zip(*triples, strict=True)])
-
-
-def _sample(table: pa.Table, seed: int) -> Sequence[int]:
+def _sample(table: pa.Table, golds: Sequence[int], seed: int) -> Sequence[int]:
     ranks = [seeded_rank(seed, name.encode()) for name in table["id"].to_pylist()]
-    strata = list(zip(table["label"].to_pylist(), length_thirds(table["n_tokens"].to_numpy()), strict=True))
+    strata = list(zip(golds, length_thirds(table["n_tokens"].to_numpy()), strict=True))
     return round_robin(range(table.num_rows), strata, ranks)

@@ -21,6 +21,7 @@ class MultiLabel(Task[tuple[int, ...]]):
     gold_column = "labels"
     predicted_column = "predictions"
     outcomes = ("right", "partly_right", "wrong")
+    outcome_names = ("correct", "partly correct", "wrong")
     many_labels = True
 
     @property

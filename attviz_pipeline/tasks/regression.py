@@ -1,6 +1,7 @@
 """Regression: every document has a number."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Regression(Task[float]):
     gold_column = "value"
     predicted_column = "predicted_value"
     has_labels = False
+    compared = MappingProxyType({"gold": "gold value", "predicted": "predicted value", "error": "absolute error"})
     has_confidence = False
     criterion = "r2"
 
@@ -55,6 +57,10 @@ class Regression(Task[float]):
     def error(self, gold: float | None, predicted: float) -> float | None:
         """Return the predicted minus the gold value."""
         return None if gold is None else predicted - gold
+
+    def outputs(self, predicted: float, probabilities: Sequence[float]) -> list[float]:  # noqa: ARG002 - it has none
+        """Return the predicted value, the only output."""
+        return [predicted]
 
     def confidence(self, predicted: float, probabilities: Sequence[float]) -> None:
         """Return None: the model does not say how certain it is."""

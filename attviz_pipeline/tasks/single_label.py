@@ -17,6 +17,7 @@ class SingleLabel(Task[int]):
     gold_column = "label"
     predicted_column = "prediction"
     outcomes = ("right", "wrong")
+    outcome_names = ("correct", "misclassified")
 
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
         """Predict the most probable class, the first of equals."""

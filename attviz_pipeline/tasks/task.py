@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from attviz_pipeline.config.settings import EpochCriterion, TaskName
@@ -32,6 +33,8 @@ class Task(ABC, Generic[Value]):
         gold_column: Column of the gold value.
         predicted_column: Column of the prediction.
         outcomes: What a prediction can be, the best first; empty if it has no outcome but an error.
+        outcome_names: What readers call them, in the same order.
+        compared: In regression, the values that documents are compared by: names of the groupings, and what they are.
         has_labels: Whether gold values are made of labels, which have names.
         many_labels: Whether a document can have several labels, or none.
         has_confidence: Whether a prediction has a confidence.
@@ -50,6 +53,8 @@ class Task(ABC, Generic[Value]):
     gold_column: ClassVar[str]
     predicted_column: ClassVar[str]
     outcomes: ClassVar[tuple[Outcome, ...]] = ()
+    outcome_names: ClassVar[tuple[str, ...]] = ()
+    compared: ClassVar[Mapping[str, str]] = MappingProxyType({})
     has_labels: ClassVar[bool] = True
     many_labels: ClassVar[bool] = False
     has_confidence: ClassVar[bool] = True
@@ -104,9 +109,17 @@ class Task(ABC, Generic[Value]):
         """Return whether a prediction is right; None for unlabelled documents, and in regression."""
         return None if gold is None else "right" if gold == predicted else "wrong"
 
+    def spell_outcome(self, outcome: Outcome) -> str:
+        """Return what readers call an outcome."""
+        return self.outcome_names[self.outcomes.index(outcome)]
+
     def error(self, gold: Value | None, predicted: Value) -> float | None:  # noqa: ARG002 - only regression has one
         """Return the predicted minus the gold value; None for unlabelled documents, and in classification."""
         return None
+
+    def outputs(self, predicted: Value, probabilities: Sequence[float]) -> list[float]:  # noqa: ARG002 - regression
+        """Return the activated outputs of a prediction, in the order of `output_names`, [output]."""
+        return list(probabilities)
 
     @abstractmethod
     def confidence(self, predicted: Value, probabilities: Sequence[float]) -> float | None:

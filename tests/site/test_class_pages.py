@@ -29,7 +29,7 @@ def study(inputs: SiteInputs) -> StudyView:
 
 @pytest.fixture(scope="module")
 def evidence(inputs: SiteInputs, study: StudyView) -> ClassEvidence:
-    return classes.read_class_evidence(inputs, read_separation(inputs.terms.class_heads, study))
+    return classes.read_class_evidence(inputs, read_separation(inputs.terms.class_heads, study), study)
 
 
 @pytest.fixture(scope="module")
@@ -156,20 +156,21 @@ def test_documents_are_the_most_confident_of_their_kind(inputs: SiteInputs, grou
     assert groups[3].documents[0].n_documents == len(wrong)
 
 
-def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs) -> None:
+def test_document_lists_do_not_depend_on_the_order(inputs: SiteInputs, study: StudyView) -> None:
     rows = files.read_table(inputs.statistics.document_index, statistics_schemas.DOCUMENT_INDEX).to_pylist()
-    forward, backward = DocumentLists(), DocumentLists()
+    forward, backward = DocumentLists(study.task), DocumentLists(study.task)
     for row in rows:
         forward.add([row])
     backward.add(rows[::-1])
-    assert forward.most_confident({0, 1, 2}, {0, 1}) == backward.most_confident({0, 1, 2}, {0, 1})
-    assert forward.n_predicted == backward.n_predicted
+    for kind in (("hits", 1), ("missed", 0), ("added", 2), DocumentLists.MISTAKES):
+        assert forward.most_confident(kind) == backward.most_confident(kind) != []
+    assert forward.n_documents == backward.n_documents
 
 
 def test_one_prediction_is_known_where_there_is_one(evidence: ClassEvidence, study: StudyView) -> None:
     assert evidence.only_prediction(study) is None
-    one = DocumentLists()
-    one.n_predicted[2] = 24
+    one = DocumentLists(study.task)
+    one.add([{"position": n, "label": None, "prediction": 2, "probabilities": [0.1, 0.2, 0.7]} for n in range(24)])
     assert replace(evidence, documents=one).only_prediction(study) == LABEL_NAMES[2]
 
 

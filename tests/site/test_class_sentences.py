@@ -122,7 +122,7 @@ def test_scores_name_the_documents_that_have_labels() -> None:
         sentences.class_scores(score(), study_view(n_labelled=50))
     )
     unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
-    assert words(unknown) == "This class is predicted for 22 of 55 documents by some/bert; no gold label is known."
+    assert words(unknown) == "This class is predicted for 22 of 55 documents by some/bert."
 
 
 def test_misclassified_documents_are_counted() -> None:
@@ -137,7 +137,7 @@ def test_misclassified_documents_are_counted() -> None:
         "All 55 documents with a known gold label are correctly classified by some/bert."
     )
     assert words(sentences.misclassified(study_view(n_labelled=0, confusion=None))) == (
-        "No gold label is known: the classes are those that some/bert predicts."
+        "The classes are those that some/bert predicts."
     )
 
 
@@ -285,13 +285,13 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
     assert words(sentences.class_differences(left_out, study_view())) == (
         "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
     )
-    assert sentences.words_differ(left_out) == ""
+    assert sentences.words_differ(left_out, study_view()) == ""
     same = differences(n_heads_differing=0, winner=None, n_words_differing=0)
     assert words(sentences.class_differences(same, study_view())) == (
         "None of 6 heads differs beyond chance between one gold class and the other documents, over 55 documents "
         "(permutation test, q < 0.05)."
     )
-    assert words(sentences.words_differ(same)) == (
+    assert words(sentences.words_differ(same, study_view())) == (
         "The use of none of the 500 words that are in at least 3 documents differs between one class and the other "
         "documents beyond chance (permutation test, q < 0.05)."
     )
@@ -299,8 +299,10 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
         "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
         "(permutation test, q < 0.05)."
     )
-    assert words(sentences.words_differ(differences())).startswith("The use of 3 of the 500 words")
-    assert "No word is in at least 3 documents" in sentences.words_differ(differences(n_words=0, n_words_differing=0))
+    assert words(sentences.words_differ(differences(), study_view())).startswith("The use of 3 of the 500 words")
+    assert "No word is in at least 3 documents" in sentences.words_differ(
+        differences(n_words=0, n_words_differing=0), study_view()
+    )
     assert "one predicted class" in sentences.class_differences(differences(grouping="predicted"), study_view())
 
 

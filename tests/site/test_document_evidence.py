@@ -84,7 +84,7 @@ def test_the_page_holds_the_numbers_of_the_tables(inputs: SiteInputs, site: Path
     n_classes = len(row.probabilities)
 
     assert decoded(held["gradient"]) == pytest.approx(gradients["gradient_x_input"], abs=1e-4)
-    assert held["left_out"]["classes"][0] == row.prediction
+    assert held["left_out"]["classes"][0] == row.predicted
     assert sorted(held["left_out"]["classes"]) == list(range(n_classes))
     changes = decoded(held["left_out"]).reshape(n_classes, len(row.tokens))
     assert not changes[:, row.special].any()
@@ -167,12 +167,12 @@ def view_of(inputs: SiteInputs, evidence: TokenEvidence) -> DocumentEvidenceView
 def test_the_token_with_the_largest_fall_is_named(inputs: SiteInputs) -> None:
     row = row_at(inputs, SMALLER)
     places = np.flatnonzero(~row.special).astype(np.int32)
-    others = [index for index in range(len(row.probabilities)) if index != row.prediction]
+    others = [index for index in range(len(row.probabilities)) if index != row.predicted]
     whole = np.full(len(row.probabilities), 0.2 / max(1, len(others)))
-    whole[row.prediction] = 0.8
+    whole[row.predicted] = 0.8
     changes = np.zeros((len(places), len(whole)), np.float32)
-    changes[4, row.prediction], changes[4, others[0]] = -0.6, 0.6
-    changes[7, row.prediction] = 0.01
+    changes[4, row.predicted], changes[4, others[0]] = -0.6, 0.6
+    changes[7, row.predicted] = 0.01
 
     sentence = view_of(inputs, TokenEvidence(None, LeftOut(places, whole, changes))).sentence
 

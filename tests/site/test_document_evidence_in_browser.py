@@ -24,7 +24,7 @@ def test_tokens_are_shaded_by_sign_and_pointing_shows_each_class(
     evidence = TokenEvidenceReader(inputs.evidence).of(row)
     assert evidence is not None
     assert evidence.left_out is not None
-    changes = evidence.left_out.changes[:, row.prediction]
+    changes = evidence.left_out.changes[:, row.predicted]
     falling, rising = (int(evidence.left_out.places[place]) for place in (changes.argmin(), changes.argmax()))
     page = visitor(site).open(links.document(MEASURED))
     page.locator("#measure").select_option("without")

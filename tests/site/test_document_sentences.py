@@ -39,16 +39,16 @@ WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
     ],
 )
 def test_the_heading_counts_only_what_is_known(counts: tuple[int, int, int], sentence: str) -> None:
-    assert documents.heading(*counts) == sentence
+    n_documents, n_labelled, n_wrong = counts
+    assert documents.heading(study_view(n_documents=n_documents, n_labelled=n_labelled, n_wrong=n_wrong)) == sentence
 
 
 def test_the_source_of_the_predictions_is_named() -> None:
     loaded = {"model": {"source": "bert", "mode": "load"}}
 
     assert documents.source(study_view(settings=loaded)) == "Predictions of <bdi>bert</bdi>."
-    assert documents.source(study_view(settings=loaded, n_labelled=0)).endswith("</bdi>. No gold label is known.")
     assert "fine-tuned" in documents.source(study_view())
-    assert "names no model and has no gold labels" in documents.source(study_view(imported=True))
+    assert "which names no model." in documents.source(study_view(imported=True))
 
 
 def groups(**changed: object) -> DocumentGroups:
@@ -297,9 +297,11 @@ def _row() -> DocumentRow:
         id="a",
         source_id="a",
         split="test",
-        label=0,
+        gold=0,
+        predicted=0,
+        outcome="right",
+        error=None,
         text="a b c",
-        prediction=0,
         truncated=False,
         tokens=["a", "b", "c"],
         windows=[{"first_token": 0, "n_model_tokens": 3}],

@@ -323,11 +323,11 @@ def test_a_document_view_states_the_artifact(inputs: SiteInputs) -> None:
     study = read_study_view(site_settings().study, inputs)
     for row in iter_documents(inputs.attention[0], inputs.aggregates[0]):
         view = document.document_view(row, study)
-        assert f"with {formats.percent(max(row.probabilities))}" in view.heading
-        assert view.right == (row.label == row.prediction)
+        assert f"with {formats.percent(max(row.probabilities))}" in view.prediction.heading
+        assert view.outcome == ("right" if row.gold == row.predicted else "wrong")
         ordered = sorted(row.probabilities, reverse=True)
-        assert f"is second, {(ordered[0] - ordered[1]) * 100:.1f} percentage points lower" in view.finding
-        assert [p.probability for p in view.probabilities] == ordered
+        assert f"is second, {(ordered[0] - ordered[1]) * 100:.1f} percentage points lower" in view.prediction.finding
+        assert [p.probability for p in view.prediction.probabilities] == ordered
         means = np.where(row.special, -1, row.aggregates[0])
         assert view.strongest[0].index == means.argmax()
         assert view.strongest[0].aggregates["max"] == pytest.approx(row.self_attention[:, means.argmax()].max())

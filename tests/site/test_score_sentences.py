@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from html_page import Page
 from markupsafe import Markup
+from sentence_views import study_view
 from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
@@ -194,12 +195,12 @@ def test_an_association_is_found_only_at_equal_length(
 
 
 def test_heads_not_compared_without_difference_and_with_one_are_told_apart() -> None:
-    assert "no gold label is known" in scores.heads_that_differ(None, 0, 0, 0)
+    study = study_view()
     assert "7 misclassified documents and 48 correctly classified could not be" in scores.heads_that_differ(
-        None, 0, 7, 55
+        None, 0, study
     )
-    assert "none of 72 heads is shown to differ" in scores.heads_that_differ(0, 72, 7, 55)
-    assert "1 of 72 heads differs (permutation" in scores.heads_that_differ(1, 72, 7, 55)
+    assert "none of 72 heads is shown to differ" in scores.heads_that_differ(0, 72, study)
+    assert "1 of 72 heads differs (permutation" in scores.heads_that_differ(1, 72, study)
 
 
 # The pages

@@ -20,6 +20,7 @@ def study_view(**summary: Any) -> StudyView:
         "n_documents": 55,
         "n_labelled": 55,
         "confusion": [[40, 3], [4, 8]],
+        "task": "single_label",
         "label_names": ["sport", "world"],
         "n_layers": 2,
         "n_heads": 3,

@@ -25,6 +25,7 @@ def study_view(
     known = 0 if imported else 55 if n_labelled is None else n_labelled
     source = IMPORTED if imported else CLASSIFIER
     counts = {
+        "task": "single_label",
         "label_names": ["culture", "<b>sport</b>"],
         "n_labelled": known,
         "confusion": [[known - n_wrong, n_wrong], [0, 0]] if known else None,

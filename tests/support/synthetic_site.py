@@ -105,7 +105,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             sha256={"a": "b"},
             **task,
         ),
-        metrics=_card(folder / "metrics.json", model_schemas.METRICS, **_METRICS),
+        metrics=_card(folder / "metrics.json", model_schemas.METRICS, **_metrics(task["task"])),
         attention=attention,
         figures=_write_figures(folder / "figures"),
         provenance={"git commit": "0" * 40, "python": "3.11"},
@@ -141,16 +141,27 @@ def site_settings(max_megabytes: float = 900, **report: Any) -> RenderSite:
     return RenderSite(study=parse_study(study, "test"))
 
 
-_METRICS = {
-    "splits": {"validation": {"n": 40}, "test": {"n": 40, "n_truncated": 0, "accuracy": 0.875, "macro_f1": 0.861}},
-    "history": [
-        {"epoch": n, "train_loss": 1 / n, "validation_loss": 0.5 + 0.1 * abs(n - 2), "macro_f1": 0.8, "accuracy": 0.8}
-        for n in (1, 2, 3)
-    ],
-    "best_epoch": 2,
-    "best_epoch_by": "validation_loss",
-    "stopped_early": False,
+_SCORES = {
+    "single_label": {"accuracy": 0.875, "macro_f1": 0.861},
+    "multi_label": {"macro_f1": 0.71, "micro_f1": 0.78, "exact_match": 0.55, "hamming_loss": 0.125},
+    "regression": {"mse": 1.21, "mae": 0.9, "r2": 0.62, "spearman": 0.8},
 }
+
+
+def _metrics(task: str) -> dict[str, Any]:
+    return {
+        "splits": {"validation": {"n": 40}, "test": {"n": 40, "n_truncated": 0, **_SCORES[task]}},
+        "history": [
+            {"epoch": n, "train_loss": 1 / n, "validation_loss": 0.5 + 0.1 * abs(n - 2)}
+            | {name: round(score - 0.06, 3) for name, score in _SCORES[task].items()}
+            for n in (1, 2, 3)
+        ],
+        "best_epoch": 2,
+        "best_epoch_by": "validation_loss",
+        "stopped_early": False,
+    }
+
+
 _SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200"><rect width="320" height="99"/></svg>'
 # A single grey pixel.
 _PNG = (

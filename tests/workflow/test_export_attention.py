@@ -32,6 +32,7 @@ from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
 from attviz_pipeline.export.latex import EAST_ASIAN, ESCAPES, escape, latex_page
 from attviz_pipeline.stages import ExportAttention
+from attviz_pipeline.tasks import SingleLabel
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
 
@@ -321,11 +322,11 @@ class TestTables:
 def latex_body(text: str, spans: list[tuple[int, int]]) -> str:
     """What stands in a page for a text whose tokens have the given spans."""
     document = ExportedDocument(
-        *(0, "doc", text, 0, 0, np.ones(1, np.float32), ["t"] * len(spans)),
+        *(0, "doc", text, 0, 0, [1.0], ["t"] * len(spans)),
         *([start for start, _ in spans], [end for _, end in spans], [False] * len(spans)),
         vectors=np.full((1, len(spans)), 0.5, np.float32),
     )
-    return latex_page(document, "news", 1).partition("\\begin{document}\n")[2].partition("\n\\par")[0]
+    return latex_page(document, SingleLabel(("news",)), 1).partition("\\begin{document}\n")[2].partition("\n\\par")[0]
 
 
 def printed(text: str, spans: list[tuple[int, int]]) -> str:

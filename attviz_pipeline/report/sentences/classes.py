@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 from attviz_pipeline.formats import count, percent, plural, signed
+from attviz_pipeline.report.sentences import labels
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said, token
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
@@ -26,6 +27,10 @@ def one_prediction(only: str | None, study: StudyView) -> Markup:
     """Warn that all documents are predicted as one class; nothing where there are several."""
     if only is None:
         return Markup()
+    if study.task.many_labels:
+        return Markup("All {} have the same predicted labels: {}.").format(
+            plural(study.n_documents, "document"), class_name(only)
+        )
     n = study.n_documents
     documents = "The only document is" if n == 1 else f"All {count(n)} documents are"
     return Markup("{} predicted as {}.").format(documents, class_name(only))
@@ -34,11 +39,11 @@ def one_prediction(only: str | None, study: StudyView) -> Markup:
 def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
     """Say how many documents a class has, and how well it is predicted, beside what random predictions reach."""
     model = model_name(study)
+    if study.task.many_labels:
+        return said([_label_counts(score, study), _recall_and_precision(score, study)])
     if not study.n_labelled or score.n_gold is None:
         of = plural(study.n_documents, "document")
-        return Markup("This class is predicted for {} of {} by {}; no gold label is known.").format(
-            count(score.n_predicted), of, model
-        )
+        return Markup("This class is predicted for {} of {} by {}.").format(count(score.n_predicted), of, model)
     known = "" if study.n_labelled == study.n_documents else " with a known gold label"
     counts = Markup("Of {}{}, {} {} this gold label, and {} predicts this class for {}.").format(
         plural(study.n_labelled, "document"),
@@ -48,14 +53,26 @@ def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
         model,
         count(score.n_predicted_labelled),
     )
-    return said([counts, _recall_and_precision(score, study.n_labelled)])
+    return said([counts, _recall_and_precision(score, study)])
 
 
-def _recall_and_precision(score: ClassScoreView, n_labelled: int) -> str:
+def _label_counts(score: ClassScoreView, study: StudyView) -> Markup:
+    known = study.n_labelled > 0
+    n_predicted = score.n_predicted_labelled if known else score.n_predicted
+    return labels.label_scores(score.n_gold, n_predicted, study)
+
+
+def _recall_and_precision(score: ClassScoreView, study: StudyView) -> str:
+    n_labelled, noun = study.n_labelled, study.task.noun
+    if not n_labelled:
+        return ""
     if score.recall is None or score.precision is None:
         missing = {
             "recall": (score.recall, "no document has this gold label"),
-            "precision": (score.precision, "no document is predicted as this class"),
+            "precision": (
+                score.precision,
+                f"no document is predicted {'as' if noun == 'class' else 'with'} this {noun}",
+            ),
         }
         found = [f"{name} is {percent(value)}" for name, (value, _) in missing.items() if value is not None]
         found += [f"{name} is not defined, because {why}" for name, (value, why) in missing.items() if value is None]
@@ -73,7 +90,9 @@ def misclassified(study: StudyView, page: str = "") -> Markup:
     """Say how many documents are misclassified; `page` is the address of their page, empty on that page itself."""
     model = model_name(study)
     if not study.n_labelled:
-        return Markup("No gold label is known: the classes are those that {} predicts.").format(model)
+        return Markup("The {} are those that {} predicts.").format(study.task.nouns, model)
+    if study.task.many_labels:
+        return _with_mistakes(study, page)
     known = plural(study.n_labelled, "document")
     if not study.n_wrong:
         subject = (
@@ -86,8 +105,20 @@ def misclassified(study: StudyView, page: str = "") -> Markup:
     )
 
 
+def _with_mistakes(study: StudyView, page: str) -> Markup:
+    words = Markup('<a href="{}">with mistakes</a>').format(page) if page and study.n_wrong else "with mistakes"
+    sentence = Markup("The labels that {} predicts for {} of {} with known gold labels are all right; {} {} {}.")
+    n_right = study.n_labelled - study.n_wrong
+    are = "is" if study.n_wrong == 1 else "are"
+    return sentence.format(
+        model_name(study), count(n_right), plural(study.n_labelled, "document"), count(study.n_wrong), are, words
+    )
+
+
 def misclassified_group(study: StudyView) -> Markup:
-    """Introduce the page of misclassified documents."""
+    """Introduce the page of misclassified documents, or of those with mistakes."""
+    if study.task.many_labels:
+        return Markup("{}").format(labels.group_of_mistakes(study.n_labelled, study.summary["outcomes"]))
     n_right = study.n_labelled - study.n_wrong
     return Markup("{} This page compares {} with the {}.").format(
         misclassified(study),
@@ -115,13 +146,16 @@ def groups_not_compared(reasons: Sequence[str], study: StudyView) -> list[str]:
     for reason in reasons:
         grouping, _, rest = reason.partition(" ")
         if grouping == "correct" and study.n_labelled:
-            right = rest.startswith("right")
-            sentences.append(
-                f"{'Correctly classified' if right else 'Misclassified'} documents: {rest.partition(': ')[2]}."
-            )
+            sentences.append(f"{_group_of_outcome(rest.startswith('right'), study)}: {rest.partition(': ')[2]}.")
         elif grouping == "predicted" or (grouping == "gold" and study.n_labelled):
-            sentences.append(f"{grouping.capitalize()} class {rest}.")
+            sentences.append(f"{grouping.capitalize()} {study.task.noun} {rest}.")
     return sentences
+
+
+def _group_of_outcome(right: bool, study: StudyView) -> str:  # noqa: FBT001 - one of two names
+    if study.task.many_labels:
+        return "Correct documents" if right else "Documents with mistakes"
+    return "Correctly classified documents" if right else "Misclassified documents"
 
 
 def others(comparison: ComparisonView) -> str:
@@ -208,7 +242,7 @@ def largest_difference(comparison: ComparisonView, study: StudyView, root: str) 
     largest = Markup("{}: its self-attention relative to even attention is {} here, {}.").format(
         lead, "higher" if effect.effect > 0 else "lower", effect_size(effect)
     )
-    return said([largest, winner(comparison.winner)])
+    return said([largest, winner(comparison.winner, study)])
 
 
 def effect_size(effect: EffectView) -> str:
@@ -289,12 +323,14 @@ def words_of_class(words: Sequence[str] | None) -> Markup:
 def class_differences(view: DifferencesView, study: StudyView) -> Markup:
     """Say how many heads differ between classes."""
     if not view.n_compared:
+        if study.task.many_labels:
+            return Markup("Labels were not compared: a comparison needs two documents with a label and two without it.")
         return Markup(
             "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
         )
     kind = "predicted" if view.grouping == "predicted" else "gold"
-    between = Markup("between one {} class and the other documents, over {} ({})").format(
-        kind, plural(view.n_documents, "document"), TEST
+    between = Markup("between one {} {} and the other documents, over {} ({})").format(
+        kind, study.task.noun, plural(view.n_documents, "document"), TEST
     )
     of = heads_of(view.n_heads, study)
     if view.winner is None:
@@ -316,21 +352,21 @@ def largest_class_difference(view: DifferencesView, study: StudyView, root: str)
         class_name(effect.group),
         effect_size(effect),
     )
-    return said([largest, winner(view.winner)])
+    return said([largest, winner(view.winner, study)])
 
 
-def winner(view: WinnerView | None) -> str:
+def winner(view: WinnerView | None, study: StudyView) -> str:
     """Say in how many random halves of the documents the largest difference is the largest again."""
     if view is None:
         return ""
-    over = "heads" if view.effect.grouping == "correct" else "heads and classes"
+    over = "heads" if view.effect.grouping == "correct" else f"heads and {study.task.nouns}"
     return (
         f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the documents, this is again the largest "
         f"difference of all {over}."
     )
 
 
-def words_differ(view: DifferencesView) -> Markup:
+def words_differ(view: DifferencesView, study: StudyView) -> Markup:
     """Say how many words classes use differently; nothing where classes were not compared."""
     if not view.n_compared:
         return Markup()
@@ -339,11 +375,11 @@ def words_differ(view: DifferencesView) -> Markup:
     of = f"{count(view.n_words)} words that are in at least {plural(view.support, 'document')}"
     if not view.n_words_differing:
         return Markup(
-            "The use of none of the {} differs between one class and the other documents beyond chance ({})."
-        ).format(of, TEST)
-    return Markup(
-        "The use of {} of the {} differs between one class and the other documents beyond chance ({})."
-    ).format(count(view.n_words_differing), of, TEST)
+            "The use of none of the {} differs between one {} and the other documents beyond chance ({})."
+        ).format(of, study.task.noun, TEST)
+    return Markup("The use of {} of the {} differs between one {} and the other documents beyond chance ({}).").format(
+        count(view.n_words_differing), of, study.task.noun, TEST
+    )
 
 
 def listed_documents(n_shown: int, n_documents: int) -> str:

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, percent, plural, signed, significant
-from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences import labels, parts
 from attviz_pipeline.report.sentences.study import kept_whole
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document_groups import DocumentGroups
@@ -15,10 +15,13 @@ FEWEST_RANKED = 10
 """Documents from which on a rank correlation with their length is given."""
 
 
-def heading(n_documents: int, n_labelled: int, n_wrong: int) -> str:
+def heading(study: StudyView) -> str:
     """Count the documents, and the misclassified ones among those with a gold label."""
+    n_documents, n_labelled, n_wrong = study.n_documents, study.n_labelled, study.n_wrong
     documents = plural(n_documents, "document")
-    if not n_labelled:
+    if study.task.many_labels:
+        return labels.index_heading(n_documents, n_labelled, study.summary["outcomes"] or {})
+    if not n_labelled or not study.task.outcomes:
         return documents
     among = "" if n_labelled == n_documents else f" of the {count(n_labelled)} with a gold label"
     return f"{documents}, {count(n_wrong) if n_wrong else 'none'}{among} misclassified"
@@ -27,12 +30,9 @@ def heading(n_documents: int, n_labelled: int, n_wrong: int) -> str:
 def source(study: StudyView) -> Markup:
     """Say whose predictions the page lists."""
     if study.imported:
-        sentence = Markup(
-            "Texts and predictions are those of <bdi>{}</bdi>, which names no model and has no gold labels."
-        )
+        sentence = Markup("Texts and predictions are those of <bdi>{}</bdi>, which names no model.")
         return sentence.format(study.dataset["source"] or "local files")
-    gold = "" if study.n_labelled else " No gold label is known."
-    return Markup("Predictions of {}.{}").format(parts.model_as_used(study), gold)
+    return Markup("Predictions of {}.").format(parts.model_as_used(study))
 
 
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:

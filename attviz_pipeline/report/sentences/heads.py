@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.formats import count, percent, plural, significant
+from attviz_pipeline.report.sentences import values
 from attviz_pipeline.report.sentences.classes import TEST
 from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
 from attviz_pipeline.report.views.head_map import LikenessView
@@ -177,7 +178,9 @@ def nearest_head(view: NeighboursView, study: StudyView, root: str) -> Markup:
 
 
 def differences_of_head(effects: Sequence[EffectView]) -> Markup:
-    """Say in which groups of documents a head differs from all other documents."""
+    """Say in which groups of documents a head differs from all other documents, or with which values it goes."""
+    if effects and effects[0].measure == "rho":
+        return Markup("{}").format(values.correlations_of_head(effects))
     if not effects:
         return Markup(
             "It was not compared between groups of documents: a comparison needs two documents inside a group and two "
@@ -207,7 +210,9 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
 def group_name(effect: EffectView) -> Markup:
     """Name a group of documents."""
     if effect.grouping == "correct":
-        return Markup("misclassified documents")
+        return Markup("{}").format("misclassified documents" if effect.group == "wrong" else "documents with mistakes")
+    if effect.measure == "rho":
+        return Markup("{}").format(effect.group)
     predicted = "predicted " if effect.grouping == "predicted" else ""
     return Markup("{}{}").format(predicted, class_name(effect.group))
 

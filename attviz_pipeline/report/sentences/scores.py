@@ -3,28 +3,45 @@
 Estimates are mappings with `value` and the bounds `low` and `high` of a 95 % interval, both None where there is none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.formats import count, percent, plural, points, signed
+from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
 MOST_NAMES = 5
 Estimate = Mapping[str, float | None]
 
-CRITERIA = {"validation_loss": "lowest validation loss", "macro_f1": "highest validation macro F1"}
+CRITERIA = {
+    "validation_loss": "lowest validation loss",
+    "macro_f1": "highest validation macro F1",
+    "r2": "highest validation R\u00b2",
+}
 
 
 def accuracy(found: Estimate, macro_f1: Estimate, n_documents: int) -> str:
     """Say an accuracy's interval, the macro F1 beside it, and how many documents they are of."""
-    low, high, f1 = found["low"], found["high"], f"macro F1 {percent(_value(macro_f1))}"
+    f1 = f"macro F1 {percent(_value(macro_f1))}"
     if macro_f1["low"] is not None and macro_f1["high"] is not None:
         f1 += f" ({percent(macro_f1['low'])} to {percent(macro_f1['high'])})"
-    bounds = "" if low is None or high is None else f"95 % interval {percent(low)} to {percent(high)} · "
-    return f"{bounds}{f1} · {plural(n_documents, 'document')}"
+    return interval(found, percent, f"{f1} · {plural(n_documents, 'document')}")
+
+
+def interval(found: Estimate, written: Callable[[float], str], rest: str) -> str:
+    """Say the interval of a score, if it has one, and then the rest.
+
+    Args:
+        found: The score.
+        written: Writes its bounds.
+        rest: What follows: support, or what the score is.
+    """
+    low, high = found["low"], found["high"]
+    bounds = "" if low is None or high is None else f"95 % interval {written(low)} to {written(high)} · "
+    return f"{bounds}{rest}"
 
 
 def predictions(counts: Sequence[int], label_names: Sequence[str]) -> Markup | None:
@@ -189,10 +206,11 @@ def chosen_epoch(metrics: Mapping[str, Any], epochs: int) -> str:
     if metrics["stopped_early"]:
         said.append(f"Training stopped after {len(history)} of {epochs} epochs, since it no longer got better.")
     lowest = min(history, key=lambda epoch: epoch["validation_loss"])
-    if criterion == "macro_f1" and lowest["epoch"] != best:
+    if criterion != "validation_loss" and lowest["epoch"] != best:
+        what = "values" if criterion == "r2" else "probabilities"
         said.append(
             f"The validation loss is lowest in epoch {lowest['epoch']} ({lowest['validation_loss']:.3f} against "
-            f"{kept['validation_loss']:.3f}): the probabilities of the kept epoch fit the validation texts less well."
+            f"{kept['validation_loss']:.3f}): the {what} of the kept epoch fit the validation texts less well."
         )
     if lowest["epoch"] == len(history) == epochs > 1:
         said.append("The validation loss was still falling in the last epoch: more epochs might lower it further.")
@@ -200,21 +218,24 @@ def chosen_epoch(metrics: Mapping[str, Any], epochs: int) -> str:
     return " ".join(said)
 
 
-def association(n_documents: int, spearman: Estimate | None, at_equal_length: Estimate | None) -> str:
-    """Say whether confidence and the entropy of self-attention go together.
+def association(
+    n_documents: int, spearman: Estimate | None, at_equal_length: Estimate | None, what: str = "confidence"
+) -> str:
+    """Say whether confidence, or in regression the absolute error, and the entropy of self-attention go together.
 
     Args:
         n_documents: Documents behind the correlations.
         spearman: Rank correlation of the two; None where it could not be estimated.
         at_equal_length: The same, controlling for the number of tokens; None where it could not be estimated.
+        what: Confidence, or the absolute error.
     """
     if spearman is None:
         return (
-            f"No correlation of confidence with attention was estimated over {plural(n_documents, 'document')}: they "
+            f"No correlation of {what} with attention was estimated over {plural(n_documents, 'document')}: they "
             "are fewer than three, or one of the two does not vary."
         )
     said = (
-        f"Over {plural(n_documents, 'document')}, Spearman's rank correlation between confidence and the mean entropy "
+        f"Over {plural(n_documents, 'document')}, Spearman's rank correlation between {what} and the mean entropy "
         f"of self-attention over heads is {_correlation(spearman)}"
     )
     if at_equal_length is None:
@@ -227,18 +248,21 @@ def association(n_documents: int, spearman: Estimate | None, at_equal_length: Es
     return f"{said} Both intervals include 0: no association is shown."
 
 
-def heads_that_differ(n_differ: int | None, n_compared: int, n_wrong: int, n_labelled: int) -> str:
-    """Say how many heads differ between misclassified and correctly classified documents.
+def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -> str:
+    """Say how many heads differ between documents with mistakes and correctly classified ones.
 
     Args:
         n_differ: Heads that differ; None where they were not compared.
         n_compared: Heads in the comparison.
-        n_wrong: Misclassified documents.
-        n_labelled: Documents with a gold label.
+        study: Facts of the study, which has gold labels.
     """
-    if not n_labelled:
-        return "Misclassified documents were not compared with the others: no gold label is known."
-    documents = f"{plural(n_wrong, 'misclassified document')} and {count(n_labelled - n_wrong)} correctly classified"
+    n_wrong, n_labelled = study.n_wrong, study.n_labelled
+    if study.task.many_labels:
+        documents = f"{plural(n_wrong, 'document')} with mistakes and {count(n_labelled - n_wrong)} correct ones"
+    else:
+        documents = (
+            f"{plural(n_wrong, 'misclassified document')} and {count(n_labelled - n_wrong)} correctly classified"
+        )
     if n_differ is None:
         return f"The {documents} could not be compared: one of the groups is too small."
     test = f"permutation test within strata of length, q < {SIGNIFICANT:g}"

@@ -40,20 +40,30 @@ def documents_with_maps(study: StudyView) -> str:
         return ""
     have = "has" if n_mapped == 1 else "have"
     of_all = f"{count(n_mapped)} of {plural(study.n_documents, 'document')} {have} token-to-token maps"
-    return f"{of_all}: {_in_order(_MAP_ORDER, set(study.map_reasons.values()))}."
+    return f"{of_all}: {_in_order(_MAP_ORDER, {_reason(reason, study) for reason in study.map_reasons.values()})}."
 
 
 _MAP_ORDER = {
     "named": "those that the configuration names",
     "misclassified": "misclassified ones",
+    "mistakes": "those with mistakes",
+    "large_error": "those with the largest errors",
     "low_confidence": "the least confident ones",
     "sample": "a sample",
 }
 
 
+def _reason(reason: str, study: StudyView) -> str:
+    """A document whose labels are not all right is not misclassified: it can be partly right."""
+    return "mistakes" if reason == "misclassified" and study.task.many_labels else reason
+
+
 def kept_whole(study: StudyView) -> str:
     """Name, in order of preference, the documents whose pages hold every head where not all fit."""
-    kinds = {"low_confidence", "sample"} | ({"misclassified"} if study.n_wrong else set())
+    task = study.task
+    kinds = {"sample", *(["low_confidence"] if task.has_confidence else [])}
+    kinds |= {_reason("misclassified", study)} if study.n_wrong else set()
+    kinds |= {"large_error"} if study.n_labelled and not task.outcomes else set()
     names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
     return ", then ".join((["those with maps"] if study.map_reasons else []) + names)
 

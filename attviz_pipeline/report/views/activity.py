@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.tasks import Outcome
 
 N_TOP_DOCUMENTS = 5
 EXCERPT_CHARACTERS = 60
@@ -30,7 +31,7 @@ class ActiveDocumentView:
     mean: float
     page: str
     excerpt: ExcerptView
-    right: bool | None
+    outcome: Outcome | None
 
 
 class HeadActivity:
@@ -39,7 +40,7 @@ class HeadActivity:
     def __init__(self, n_rows: int) -> None:
         self._means = np.full((n_rows, N_TOP_DOCUMENTS), -1.0)
         self._positions = np.full((n_rows, N_TOP_DOCUMENTS), -1)
-        self._shown: list[dict[int, tuple[ExcerptView, bool | None]]] = [{} for _ in range(n_rows)]
+        self._shown: list[dict[int, tuple[ExcerptView, Outcome | None]]] = [{} for _ in range(n_rows)]
 
     def add(self, document: DocumentRow, means: NDArray[np.float64]) -> None:
         """Count a document in.
@@ -55,8 +56,7 @@ class HeadActivity:
             order = np.lexsort((positions, -means_of_row))[:N_TOP_DOCUMENTS]
             self._means[row], self._positions[row] = means_of_row[order], positions[order]
             if document.position in positions[order]:
-                right = None if document.label is None else document.label == document.prediction
-                kept = {**self._shown[row], document.position: (_excerpt(document, row), right)}
+                kept = {**self._shown[row], document.position: (_excerpt(document, row), document.outcome)}
                 self._shown[row] = {position: kept[position] for position in positions[order].tolist() if position >= 0}
 
     def top(self, row: int) -> list[ActiveDocumentView]:

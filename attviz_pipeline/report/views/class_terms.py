@@ -23,6 +23,7 @@ _COLUMNS = [
     "q",
     "use_q",
     "log_odds_z",
+    "use_rho",
     "attention_log_odds_z",
 ]
 GroupKey = tuple[str, str]
@@ -30,7 +31,10 @@ GroupKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class GroupTermView:
-    """One term in one group; `width` draws its z of use, `start` and `effect_width` its effect, in percent."""
+    """One term in one group; `width` draws its use, `start` and `effect_width` its effect, in percent.
+
+    `use` is the z of its log-odds ratio; in regression the rank correlation of its share with the value.
+    """
 
     term: str
     n_inside: int
@@ -39,8 +43,8 @@ class GroupTermView:
     effect_high: float | None
     q: float | None
     use_q: float | None
-    log_odds_z: float
-    attention_log_odds_z: float
+    use: float
+    attention_log_odds_z: float | None
     width: float
     start: float
     effect_width: float
@@ -92,18 +96,25 @@ def read_group_terms(path: Path) -> dict[GroupKey, GroupTerms]:
         for grouping in pc.unique(table["grouping"]).to_pylist():
             mine = table.filter(pc.equal(table["grouping"], grouping))
             for group in pc.unique(mine["group"]).to_pylist():
-                found[grouping, group] = _group(mine.filter(pc.equal(mine["group"], group)).select(_COLUMNS))
+                found[grouping, group] = _group(_with_use(mine.filter(pc.equal(mine["group"], group)).select(_COLUMNS)))
     return found
+
+
+def _with_use(table: pa.Table) -> pa.Table:
+    use = pc.coalesce(table["log_odds_z"], table["use_rho"], 0.0)
+    by_value = pa.array([table["log_odds_z"].null_count == table.num_rows] * table.num_rows, pa.bool_())
+    kept = table.drop_columns(["log_odds_z", "use_rho"])
+    return kept.append_column("use", use).append_column("by_value", by_value)
 
 
 def _group(table: pa.Table) -> GroupTerms:
     used = table.filter(pc.less(table["use_q"], SIGNIFICANT))
-    more, less = (used.filter(compare(used["log_odds_z"], 0)).to_pylist() for compare in (pc.greater, pc.less))
+    more, less = (used.filter(compare(used["use"], 0)).to_pylist() for compare in (pc.greater, pc.less))
     attended = table.filter(pc.less(table["q"], SIGNIFICANT)).to_pylist()
     tested = [] if more or less else table.filter(pc.is_valid(table["use_q"])).to_pylist()
     return GroupTerms(
-        used_more=_views(sorted(more, key=lambda row: (-row["log_odds_z"], row["term"]))),
-        used_less=_views(sorted(less, key=lambda row: (row["log_odds_z"], row["term"]))),
+        used_more=_views(sorted(more, key=lambda row: (-row["use"], row["term"]))),
+        used_less=_views(sorted(less, key=lambda row: (row["use"], row["term"]))),
         attended=_views(sorted(attended, key=lambda row: (row["q"], -abs(row["effect"]), row["term"]))),
         unclear=_views(sorted(tested, key=_by_use)[:N_UNCLEAR]),
         used_differently=frozenset(row["term"] for row in more + less),
@@ -114,15 +125,16 @@ def _group(table: pa.Table) -> GroupTerms:
 
 
 def _by_use(row: dict[str, Any]) -> tuple[float, str]:
-    return -abs(row["log_odds_z"]), row["term"]
+    return -abs(row["use"]), row["term"]
 
 
 def _views(rows: Sequence[dict[str, Any]]) -> list[GroupTermView]:
     shown = rows[:N_TERMS]
-    largest = max((abs(row["log_odds_z"]) for row in shown), default=1.0) or 1.0
+    largest = max((abs(row["use"]) for row in shown), default=1.0) or 1.0
     return [_view(row, largest) for row in shown]
 
 
 def _view(row: dict[str, Any], largest: float) -> GroupTermView:
-    start, width = effect_bar(row["effect"] or 0.0)
-    return GroupTermView(**row, width=round(100 * abs(row["log_odds_z"]) / largest, 2), start=start, effect_width=width)
+    measure = "rho" if row.pop("by_value") else "g"
+    start, width = effect_bar(row["effect"] or 0.0, measure)
+    return GroupTermView(**row, width=round(100 * abs(row["use"]) / largest, 2), start=start, effect_width=width)

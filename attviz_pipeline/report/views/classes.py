@@ -1,7 +1,7 @@
 """Classes: scores, and the words and heads in which they differ; misclassified documents are a group of their own."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,18 @@ from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
-from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
-from attviz_pipeline.report.views.document_columns import SOURCES
+from attviz_pipeline.report.views.document_columns import SOURCES, confidence
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
+from attviz_pipeline.report.views.errors import ErrorsView, errors_view
+from attviz_pipeline.report.views.scores import scores_by_label
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermEvidence, TermMeasureView
+from attviz_pipeline.tasks import Task
 
 N_HEADS = 15
 N_DOCUMENTS = 5
+Kind = tuple[str, int]
 Rows = list[dict[str, Any]]
 
 
@@ -129,7 +132,7 @@ class DifferencesView:
 
 @dataclass(frozen=True)
 class ClassesView:
-    """The page of all classes; `confusion` is None where no gold class is known.
+    """The page of all classes or labels; `errors` is None where no gold class is known.
 
     `not_compared` are the reasons why groups of documents were not compared; `baseline` says what always predicting the
     largest class gives; `intervals` are those of precision and recall, by name of the class.
@@ -137,7 +140,7 @@ class ClassesView:
 
     classes: list[ClassScoreView]
     differences: DifferencesView
-    confusion: ConfusionView | None
+    errors: ErrorsView | None
     not_compared: list[str]
     baseline: Markup | None = None
     intervals: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
@@ -145,13 +148,14 @@ class ClassesView:
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """Statistics of classes, read once; `support` as in `GroupView`."""
+    """Statistics of classes, labels or values, read once; `support` as in `GroupView`."""
 
     assessment: dict[str, Any]
     terms: dict[tuple[str, str], GroupTerms]
     separation: Separation
     documents: "DocumentLists"
     support: int
+    errors: ErrorsView | None = None
 
     @property
     def grouping(self) -> str:
@@ -166,49 +170,83 @@ class ClassEvidence:
         return [term.term for term in terms.used_more[:3]] if terms else []
 
     def only_prediction(self, study: StudyView) -> str | None:
-        """The class that all documents are predicted as; None where there are several."""
-        predicted = [label for label, n in self.documents.n_predicted.items() if n]
-        return study.label_names[predicted[0]] if len(predicted) == 1 and len(study.label_names) > 1 else None
+        """The prediction that all documents have; None where there are several, or one class alone, or values."""
+        return study.spelled(self.documents.only_prediction) if len(study.label_names) > 1 else None
 
 
 class DocumentLists:
-    """The most confident documents of each gold and predicted class, kept while the index streams by."""
+    """The most confident documents of each kind, kept while the index streams by.
 
-    def __init__(self) -> None:
-        self.n_predicted: Counter[int] = Counter()
-        self._best: dict[tuple[int | None, int], Rows] = {}
+    Of a class or label, the kinds are hits (it is gold and predicted), missed (only gold), added (only predicted), and
+    predicted, of any document; `MISTAKES` are the documents whose prediction is not right.
+    """
+
+    MISTAKES: Kind = ("mistakes", 0)
+
+    def __init__(self, task: Task[Any]) -> None:
+        """Begin with none.
+
+        Args:
+            task: The task of the study.
+        """
+        self._task = task
+        self.n_documents: Counter[Kind] = Counter()
+        self._best: dict[Kind, Rows] = {}
+        self._predictions: set[Any] = set()
 
     def add(self, rows: Rows) -> None:
         """Count rows of the index in."""
-        self.n_predicted.update(row["prediction"] for row in rows)
+        task = self._task
         for row in rows:
-            self._best.setdefault((row["label"], row["prediction"]), []).append(row)
-        for key, found in self._best.items():
-            self._best[key] = _most_confident(found)
+            gold, predicted = task.gold(row), task.predicted(row)
+            if len(self._predictions) <= 1:
+                self._predictions.add(predicted)
+            for kind in self._kinds(gold, predicted):
+                self.n_documents[kind] += 1
+                self._best.setdefault(kind, []).append(row)
+        self._best = {kind: self._most_confident(found) for kind, found in self._best.items()}
 
-    def most_confident(self, gold: Collection[int | None], predicted: Collection[int], *, wrong: bool = False) -> Rows:
-        """The most confident documents of some gold and some predicted classes."""
-        found = [
-            row
-            for (label, guess), rows in self._best.items()
-            if label in gold and guess in predicted and not (wrong and label == guess)
-            for row in rows
-        ]
-        return _most_confident(found)
+    @property
+    def only_prediction(self) -> Any:  # noqa: ANN401 - a prediction of any task
+        """The prediction that all documents have; None where there are several."""
+        return next(iter(self._predictions)) if len(self._predictions) == 1 else None
+
+    def most_confident(self, kind: Kind) -> Rows:
+        """The most confident documents of a kind."""
+        return self._best.get(kind, [])
+
+    def _kinds(self, gold: Any, predicted: Any) -> Iterator[Kind]:  # noqa: ANN401 - values of any task
+        guessed = set(self._task.labels_in(predicted))
+        yield from (("predicted", label) for label in guessed)
+        if gold is None:
+            return
+        known = set(self._task.labels_in(gold))
+        for name, labels in (("hits", known & guessed), ("missed", known - guessed), ("added", guessed - known)):
+            yield from ((name, label) for label in labels)
+        if self._task.outcome(gold, predicted) not in {None, "right"}:
+            yield self.MISTAKES
+
+    def _most_confident(self, rows: Rows) -> Rows:
+        def rank(row: dict[str, Any]) -> tuple[float, int]:
+            return -(confidence(self._task, row) or 0.0), row["position"]
+
+        return sorted(rows, key=rank)[:N_DOCUMENTS]
 
 
-def read_class_evidence(inputs: SiteInputs, separation: Separation) -> ClassEvidence:
+def read_class_evidence(inputs: SiteInputs, separation: Separation, study: StudyView) -> ClassEvidence:
     """Read the statistics of classes.
 
     Raises:
         ArtifactError: A table is missing or damaged.
     """
+    assessment = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)
     return ClassEvidence(
-        assessment=files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT),
+        assessment=assessment,
         terms=read_group_terms(inputs.terms.class_terms),
         separation=separation,
-        documents=_read_documents(inputs.statistics.document_index),
+        documents=_read_documents(inputs.statistics.document_index, study),
         support=files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)["min_document_frequency"],
+        errors=errors_view(study, assessment, inputs.assessment.confidences),
     )
 
 
@@ -217,7 +255,7 @@ def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
     return ClassesView(
         classes=_scores(evidence, study),
         differences=differences_view(evidence, study),
-        confusion=confusion_view(study),
+        errors=evidence.errors,
         not_compared=evidence.separation.facts["not_compared"],
     )
 
@@ -265,19 +303,19 @@ def iter_group_pages(
             **_compared(evidence, study, evidence.grouping, score.name),
         )
     if study.n_wrong:
-        every = set(range(len(study.label_names)))
-        rows = evidence.documents.most_confident(every, every, wrong=True)
-        all_wrong = f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence"
+        rows = evidence.documents.most_confident(DocumentLists.MISTAKES)
+        many = study.task.many_labels
+        title = f"{'With mistakes' if many else 'Misclassified'}, most confident first"
+        outcome = "not_right" if many else "wrong"
+        all_wrong = f"{links.DOCUMENTS}#outcome={outcome}&sort=-confidence"
         yield GroupView(
             page=links.WRONG,
             label=None,
             score=None,
-            documents=[
-                DocumentListView("Misclassified, most confident first", all_wrong, _views(rows, study), study.n_wrong)
-            ],
+            documents=[DocumentListView(title, all_wrong, _views(rows, study), study.n_wrong)],
             previous=None,
             next=None,
-            **_compared(evidence, study, "correct", "wrong"),
+            **_compared(evidence, study, "correct", "not right" if many else "wrong"),
         )
 
 
@@ -295,41 +333,34 @@ def _compared(evidence: ClassEvidence, study: StudyView, grouping: str, name: st
 
 
 def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> list[DocumentListView]:
-    every = set(range(len(study.label_names)))
-    index, lists = links.DOCUMENTS, evidence.documents
-    if not study.n_labelled:
-        rows = lists.most_confident({None}, {label})
-        return [
-            DocumentListView(
-                "Predicted as this class, most confident first",
-                f"{index}#predicted={label}&sort=-confidence",
-                _views(rows, study),
-                lists.n_predicted[label],
-            )
-        ]
-    confusion: list[list[int]] = study.summary["confusion"]
-    n_right = confusion[label][label]
-    found = [
-        (
-            "Correctly classified, most confident first",
-            f"#gold={label}&outcome=right&sort=-confidence",
-            lists.most_confident({label}, {label}),
-            n_right,
-        ),
-        (
-            "False negatives, most confident first",
-            f"#gold={label}&outcome=wrong&sort=-confidence",
-            lists.most_confident({label}, every - {label}),
-            sum(confusion[label]) - n_right,
-        ),
-        (
-            "False positives, most confident first",
-            f"#outcome=wrong&predicted={label}&sort=-confidence",
-            lists.most_confident(every - {label}, {label}),
-            sum(row[label] for row in confusion) - n_right,
-        ),
+    lists = evidence.documents
+    return [
+        DocumentListView(
+            f"{title}, most confident first",
+            f"{links.DOCUMENTS}#{state.format(label)}&sort=-confidence",
+            _views(lists.most_confident((kind, label)), study),
+            lists.n_documents[kind, label],
+        )
+        for kind, title, state in _lists_of(study)
     ]
-    return [DocumentListView(title, index + state, _views(rows, study), n) for title, state, rows, n in found]
+
+
+def _lists_of(study: StudyView) -> Sequence[tuple[str, str, str]]:
+    """Kinds of documents of a class or label, what they are called, and the address state that filters for them."""
+    noun = study.task.noun
+    if not study.n_labelled:
+        return [("predicted", f"Predicted {'with' if study.task.many_labels else 'as'} this {noun}", "predicted={}")]
+    if study.task.many_labels:
+        return [
+            ("hits", "True positives", "gold={0}&predicted={0}"),
+            ("missed", "False negatives", "gold={0}&predicted=not-{0}"),
+            ("added", "False positives", "gold=not-{0}&predicted={0}"),
+        ]
+    return [
+        ("hits", "Correctly classified", "gold={}&outcome=right"),
+        ("missed", "False negatives", "gold={}&outcome=wrong"),
+        ("added", "False positives", "outcome=wrong&predicted={}"),
+    ]
 
 
 def _views(rows: Rows, study: StudyView) -> list[DocumentRowView]:
@@ -337,15 +368,15 @@ def _views(rows: Rows, study: StudyView) -> list[DocumentRowView]:
 
 
 def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
-    per_class = {row["label"]: row for row in evidence.assessment["per_class"]}
-    confusion = study.summary["confusion"] or []
+    per_class = {row["label"]: row for row in scores_by_label(evidence.assessment)}
+    n_documents = evidence.documents.n_documents
     return [
         ClassScoreView(
             name=name,
             page=links.class_page(label),
             n_gold=per_class[name]["n_gold"] if name in per_class else None,
-            n_predicted=evidence.documents.n_predicted[label],
-            n_predicted_labelled=sum(row[label] for row in confusion),
+            n_predicted=n_documents["predicted", label],
+            n_predicted_labelled=n_documents["hits", label] + n_documents["added", label],
             **{score: per_class.get(name, {}).get(score) for score in ("precision", "recall", "f1")},
             words=evidence.words(name),
         )
@@ -353,12 +384,8 @@ def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
     ]
 
 
-def _read_documents(index: Path) -> DocumentLists:
-    lists = DocumentLists()
+def _read_documents(index: Path, study: StudyView) -> DocumentLists:
+    lists = DocumentLists(study.task)
     for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
         lists.add(table.to_pylist())
     return lists
-
-
-def _most_confident(rows: Rows) -> Rows:
-    return sorted(rows, key=lambda row: (-max(row["probabilities"]), row["position"]))[:N_DOCUMENTS]

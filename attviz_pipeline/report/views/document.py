@@ -18,8 +18,10 @@ from attviz_pipeline.report.sentences import document as sentences
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document_evidence import DocumentEvidenceView
+from attviz_pipeline.report.views.prediction import PredictionView, Values, prediction_view
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.tasks import Outcome
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
 
 N_STRONGEST = 10
@@ -35,16 +37,6 @@ _COMMON: dict[str, Any] = {
     "maps": [],
 }
 """Values that most pages have: they are in the shared payload, and omitted from those of the pages."""
-
-
-@dataclass(frozen=True)
-class ProbabilityView:
-    """One class in the prediction table."""
-
-    label: str
-    probability: float
-    predicted: bool
-    gold: bool
 
 
 @dataclass(frozen=True)
@@ -64,9 +56,9 @@ class StrongTokenView:
 class DocumentView:
     """Everything that the page of a document shows.
 
-    `first_name` and `last_name` are [CLS] and [SEP], or empty; `right` is None where the gold label is unknown; `lite`
-    is a page with the means of layers, not every head; `shared` is the script that its tier shares. `heading`,
-    `finding`, `strongest_of_all` and `notes` are sentences.
+    `first_name` and `last_name` are [CLS] and [SEP], or empty; `outcome` is None where the gold label is unknown, and
+    in regression; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier
+    shares. `strongest_of_all` and `notes` are sentences.
     """
 
     position: int
@@ -76,12 +68,10 @@ class DocumentView:
     text: str
     first_name: str
     last_name: str
-    right: bool | None
-    heading: Markup
-    finding: Markup
+    outcome: Outcome | None
+    prediction: PredictionView
     strongest_of_all: Markup
     notes: list[str]
-    probabilities: list[ProbabilityView]
     n_tokens: int
     strongest: list[StrongTokenView]
     previous_page: str | None
@@ -136,7 +126,7 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
         "names": [attviz_name(name) for name in (study.layer_names if lite else study.vector_names)],
         "heads": 1 if lite else study.n_heads,
         "lite": lite,
-        "labels": study.label_names,
+        "labels": list(study.task.output_names),
         "definition": study.settings.aggregates.definition,
         "range": list(scale.value_range),
         "codes": {
@@ -158,6 +148,7 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
     usual: parts.Head | None = None,
     *,
     evidence: DocumentEvidenceView | None = None,
+    values: Values | None = None,
     lite: bool = False,
 ) -> DocumentView:
     """Put together the page of one document.
@@ -168,13 +159,12 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
         maps: Its token-to-token maps, window by window; empty where it has none.
         usual: The head with the highest mean over all documents; None if this is the only document.
         evidence: What its prediction depends on; None where it was not measured.
+        values: Gold and predicted values of all documents; only regression has them.
         lite: Whether the page holds the means of layers, not every head.
 
     Raises:
         ArtifactError: The maps are of other tokens.
     """
-    names = study.label_names
-    order = np.argsort(-np.asarray(row.probabilities), kind="stable")
     last = study.n_documents - 1
     return DocumentView(
         position=row.position,
@@ -184,14 +174,10 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
         text=row.text,
         first_name=_special_name(row, 0),
         last_name=_special_name(row, -1),
-        right=None if row.label is None else row.label == row.prediction,
-        heading=sentences.heading(names[row.prediction], row.probabilities[row.prediction], len(names)),
-        finding=_compared_with_others(row, study),
+        outcome=row.outcome,
+        prediction=prediction_view(row, study, values),
         strongest_of_all=_strongest_of_all(row, study, usual),
         notes=_notes(row),
-        probabilities=[
-            ProbabilityView(names[i], row.probabilities[i], i == row.prediction, i == row.label) for i in order.tolist()
-        ],
         n_tokens=len(row.tokens),
         strongest=_strongest(row, study.n_heads),
         previous_page=links.document_name(row.position - 1) if row.position > 0 else None,
@@ -241,18 +227,6 @@ def _strongest_of_all(row: DocumentRow, study: StudyView, usual: parts.Head | No
             sentences.strongest_tokens(_ranked_tokens(row), study, _even_share(row, study)),
             _strongest_head(row, study, usual),
         ]
-    )
-
-
-def _compared_with_others(row: DocumentRow, study: StudyView) -> Markup:
-    others = [(-probability, i) for i, probability in enumerate(row.probabilities) if i != row.prediction]
-    less, second = min(others, default=(0.0, None))
-    return sentences.runner_up(
-        study.class_name(row.label),
-        study.label_names[row.prediction],
-        study.class_name(second),
-        row.probabilities[row.prediction] + less,
-        labelled=study.n_labelled > 0,
     )
 
 
@@ -310,7 +284,7 @@ def _payload(row: DocumentRow, study: StudyView, maps: Sequence[WindowMap], *, l
         "special": np.flatnonzero(row.special).tolist(),
         "punctuation": np.flatnonzero(row.punctuation).tolist(),
         "continues": _continuations(row),
-        "probabilities": [float(f"{probability:.6g}") for probability in row.probabilities],
+        "probabilities": [float(f"{value:.6g}") for value in study.task.outputs(row.predicted, row.probabilities)],
         "named": _named_tokens(row),
         **_spelling(row),
         "length": int(row.windows[0]["n_model_tokens"]) if row.windows else len(row.tokens),

@@ -89,13 +89,13 @@ def _sentences(row: DocumentRow, evidence: TokenEvidence, sample: EvidenceSample
 
 
 def _changes(row: DocumentRow, left_out: LeftOut, study: StudyView) -> sentences.Changes:
-    of_prediction = left_out.changes[:, row.prediction]
+    of_prediction = left_out.changes[:, row.predicted]
     strongest = int(of_prediction.argmin())
     place = int(left_out.places[strongest])
     without = left_out.probabilities + left_out.changes
     return sentences.Changes(
-        prediction=study.label_names[row.prediction],
-        probability=float(left_out.probabilities[row.prediction]),
+        prediction=study.label_names[row.predicted],
+        probability=float(left_out.probabilities[row.predicted]),
         token=parts.token(row.text[row.starts[place] : row.ends[place]] or row.tokens[place]),
         lowest=float(of_prediction[strongest]),
         median=float(np.median(np.abs(of_prediction))),
@@ -118,6 +118,6 @@ def _payload(row: DocumentRow, evidence: TokenEvidence, removal: Removal) -> dic
 
 def _shown_classes(row: DocumentRow) -> list[int]:
     """The predicted class, the gold class, then the most probable others."""
-    known = [row.prediction, *([row.label] if row.label is not None else [])]
+    known = [row.predicted, *([row.gold] if row.gold is not None else [])]
     order = np.argsort(-np.asarray(row.probabilities), kind="stable").tolist()
     return list(dict.fromkeys([*known, *order]))[:N_CLASSES]

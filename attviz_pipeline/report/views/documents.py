@@ -18,15 +18,25 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
-from attviz_pipeline.report.views.document_columns import NUMBERS, SOURCES, STATIC, NumberColumn, headings, rows_of
+from attviz_pipeline.report.views.document_columns import (
+    SOURCES,
+    NumberColumn,
+    headings,
+    numbers_of,
+    rows_of,
+    static_of,
+)
 from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.tasks import Outcome, Task
 
 N_STATIC_ROWS = 100
 SNIPPET_CHARACTERS = 160
 FEWEST_CHARACTERS = 40
 CHUNK_CHARACTERS = 4_000_000
 ROWS_PER_PIECE = 1000
+NOT_RIGHT = "not_right"
+FEWEST_TO_JOIN = 2
 BYTES_PER_ROW = 60  # of its other columns
 
 
@@ -72,16 +82,28 @@ def _rounded(value: float) -> float | None:
 
 @dataclass(frozen=True)
 class DocumentRowView:
-    """One row of the index; `numbers` are those of `STATIC`."""
+    """One row of the index; `numbers` are those of `static_of`, None where the document has none."""
 
     position: int
     id: str
     snippet: str
     gold: str | None
     prediction: str
-    right: bool | None
-    numbers: dict[str, float]
+    outcome: Outcome | None
+    numbers: dict[str, float | None]
     page: str
+
+
+@dataclass(frozen=True)
+class RangeView:
+    """A number to filter by: title, bounds, and unit as written and as spoken; `decimal` if it need not be whole."""
+
+    title: str
+    least: int | None = None
+    most: int | None = None
+    unit: str = ""
+    spoken_unit: str = ""
+    decimal: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,8 @@ class DocumentsView:
     Args:
         heading: Its title; `hints`, `about_scores` and `about_groups` are sentences too.
         n_labelled: Documents with a gold label.
+        outcomes: What a prediction can be, to filter by; the names of `task.outcomes` and their words.
+        ranges: Numbers to filter by: names and titles.
         n_measured: Documents whose pages show what their prediction depends on.
     """
 
@@ -106,6 +130,8 @@ class DocumentsView:
     scores: dict[str, NumberColumn]
     groups: DocumentGroups
     columns: dict[str, Any]
+    outcomes: dict[str, str]
+    ranges: dict[str, RangeView]
     n_measured: int = 0
 
 
@@ -154,25 +180,29 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         first: Sentences that the page begins with.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
-    found = {name: one for name, one in NUMBERS.items() if one.is_score and (one.of or name in scores.names())}
+    found = {
+        name: one for name, one in numbers_of(study).items() if one.is_score and (one.of or name in scores.names())
+    }
     return DocumentsView(
-        heading=sentences.heading(study.n_documents, study.n_labelled, study.n_wrong),
+        heading=sentences.heading(study),
         hints=[*first, *_hints(study, searchable, tiers)],
         about_groups=sentences.groups(scores.groups),
-        about_scores=list(_about_scores(index, found, scores)),
+        about_scores=list(_about_scores(index, found, scores, study)),
         n_labelled=study.n_labelled,
         rows=rows,
         n_documents=study.n_documents,
         scripts=scripts,
-        numbers={name: NUMBERS[name] for name in STATIC},
+        numbers=static_of(study),
         scores=found,
         groups=scores.groups,
         columns={
             "labels": study.label_names,
             "labelled": study.n_labelled > 0,
             "total": study.n_documents,
-            "numbers": headings(),
+            "numbers": headings(study),
         },
+        outcomes=_outcomes(study),
+        ranges=_ranges(study),
     )
 
 
@@ -184,12 +214,34 @@ def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Ite
         yield sentences.search(searchable)
 
 
-def _about_scores(index: Path, wanted: dict[str, NumberColumn], scores: DocumentScores) -> Iterator[str]:
-    columns = [name for name in SOURCES if name not in {"id", "text", "label"}]
+def _outcomes(study: StudyView) -> dict[str, str]:
+    """The outcomes to filter by, with their words; with three of them also those that are not right."""
+    names = study.task.outcomes if study.n_labelled else ()
+    several = {NOT_RIGHT: "with mistakes"} if len(names) > FEWEST_TO_JOIN else {}
+    return {name: study.task.spell_outcome(name) for name in names} | several
+
+
+def _ranges(study: StudyView) -> dict[str, RangeView]:
+    """The numbers to filter by."""
+    task, known = study.task, study.n_labelled > 0
+    shown: dict[str, RangeView] = {}
+    if not task.has_labels:
+        shown = {"gold": RangeView("Gold", decimal=True)} if known else {}
+        shown["predicted"] = RangeView("Predicted", decimal=True)
+        shown |= {"error": RangeView("Absolute error", 0, decimal=True)} if known else {}
+    confidence = {"confidence": RangeView("Confidence", 0, 100, ", %", ", percent")} if task.has_confidence else {}
+    return shown | confidence | {"length": RangeView("Tokens", 0)}
+
+
+def _about_scores(
+    index: Path, wanted: dict[str, NumberColumn], scores: DocumentScores, study: StudyView
+) -> Iterator[str]:
+    columns = [name for name in SOURCES if name not in {"id", "text"}]
     rows = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, columns).to_pylist()
     lengths = np.array([row["n_tokens"] for row in rows], np.float64)
     for name, column in wanted.items():
-        values = np.array([column.of(row) for row in rows], np.float64) if column.of else scores.values(name)
+        of = column.of
+        values = np.array([of(study.task, row) for row in rows], np.float64) if of else scores.values(name)
         yield sentences.score(column.title, column.note, _rank_correlation(values, lengths))
 
 
@@ -215,11 +267,14 @@ def searchable_characters(index: Path) -> int | None:
     return min(SNIPPET_CHARACTERS, max(FEWEST_CHARACTERS, room * n_characters // (n_bytes * n_rows)))
 
 
-def iter_chunks(index: Path, searchable: int | None, marks: Marks, scores: DocumentScores) -> Iterator[dict[str, Any]]:
+def iter_chunks(
+    index: Path, study: StudyView, searchable: int | None, marks: Marks, scores: DocumentScores
+) -> Iterator[dict[str, Any]]:
     """Cut the index into pieces of bounded size, as columns for the page's script.
 
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
+        study: Facts of the study.
         searchable: Characters of each text that the search covers, None for all.
         marks: Which documents have maps, every head, and evidence.
         scores: Further scores to sort documents by.
@@ -233,11 +288,11 @@ def iter_chunks(index: Path, searchable: int | None, marks: Marks, scores: Docum
             size += _text_size(piece, searchable)
             if size >= CHUNK_CHARACTERS:
                 chunk = pa.concat_tables(pending)
-                yield _chunk(chunk, first, searchable, marks, scores)
+                yield _chunk(chunk, first, study, searchable) | _scored(chunk, marks, scores)
                 first, pending, size = first + chunk.num_rows, [], 0
     if pending:
         chunk = pa.concat_tables(pending)
-        yield _chunk(chunk, first, searchable, marks, scores)
+        yield _chunk(chunk, first, study, searchable) | _scored(chunk, marks, scores)
 
 
 def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
@@ -259,17 +314,27 @@ def _text(table: pa.Table, searchable: int | None) -> pa.ChunkedArray:
     return text if searchable is None else pc.utf8_slice_codeunits(text, 0, searchable)
 
 
-def _chunk(table: pa.Table, first: int, searchable: int | None, marks: Marks, scores: DocumentScores) -> dict[str, Any]:
+def _chunk(table: pa.Table, first: int, study: StudyView, searchable: int | None) -> dict[str, Any]:
+    task, rows = study.task, table.drop_columns(["id", "text"]).to_pylist()
+    pairs = [(task.gold(row), task.predicted(row)) for row in rows]
+    outcomes = {"outcome": [_number_of_outcome(task.outcome(*pair), task) for pair in pairs]} if task.outcomes else {}
     return {
         "first": first,
         "id": table["id"].to_pylist(),
         "text": [" ".join(text.split()) for text in _text(table, searchable).to_pylist()],
-        "label": table["label"].to_pylist(),
-        "prediction": table["prediction"].to_pylist(),
-        **marks.columns(table["position"].to_pylist()),
-        **rows_of(table.drop_columns(["id", "text"]).to_pylist()),
-        **scores.columns(table["position"].to_numpy()),
+        "label": [gold for gold, _ in pairs],
+        "prediction": [predicted for _, predicted in pairs],
+        **outcomes,
+        **rows_of(rows, study),
     }
+
+
+def _number_of_outcome(outcome: Outcome | None, task: Task[Any]) -> int | None:
+    return None if outcome is None else task.outcomes.index(outcome)
+
+
+def _scored(table: pa.Table, marks: Marks, scores: DocumentScores) -> dict[str, Any]:
+    return marks.columns(table["position"].to_pylist()) | scores.columns(table["position"].to_numpy())
 
 
 def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
@@ -280,15 +345,16 @@ def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
 
 def row_view(row: dict[str, Any], study: StudyView) -> DocumentRowView:
     """Put together one row of the index from the columns of schema DOCUMENT_INDEX."""
-    gold = row["label"]
+    task = study.task
+    gold, predicted = task.gold(row), task.predicted(row)
     return DocumentRowView(
         position=row["position"],
         id=row["id"],
         snippet=snippet(row["text"]),
-        gold=study.class_name(gold),
-        prediction=study.label_names[row["prediction"]],
-        right=None if gold is None else gold == row["prediction"],
-        numbers={name: of(row) for name in STATIC if (of := NUMBERS[name].of)},
+        gold=study.spelled(gold),
+        prediction=task.spell(predicted),
+        outcome=task.outcome(gold, predicted),
+        numbers={name: column.of(task, row) for name, column in static_of(study).items() if column.of},
         page=links.document(row["position"]),
     )
 

@@ -139,7 +139,16 @@ def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyVie
         relative=read_relative(inputs.terms.head_intervals),
         evenness=read_evenness(inputs.comparison.head_clusters),
         importance=importance,
-        metrics=head_metrics(heads, inputs.terms.head_intervals, likeness, profiles, separation, offsets, importance),
+        metrics=head_metrics(
+            heads,
+            inputs.terms.head_intervals,
+            likeness,
+            profiles,
+            separation,
+            offsets,
+            importance,
+            noun=study.task.noun,
+        ),
     )
 
 

@@ -58,8 +58,9 @@ def head_metrics(  # noqa: PLR0913 - one parameter per statistic
     separation: Separation,
     offsets: Offsets,
     importance: HeadImportance | None = None,
+    noun: str = "class",
 ) -> list[MetricView]:
-    """Put together all metrics of a study.
+    """Put together all metrics of a study; `noun` is what groups of documents are: class, label or value.
 
     Raises:
         ArtifactError: The table of intervals (schema HEAD_INTERVALS) is missing or damaged.
@@ -68,7 +69,7 @@ def head_metrics(  # noqa: PLR0913 - one parameter per statistic
         *_of_self_attention(heads, intervals),
         *_of_profiles(profiles),
         *_of_offsets(offsets),
-        *_of_classes(len(heads), separation),
+        *_of_classes(len(heads), separation, noun),
         *_of_importance(importance),
         *(_clusters(measure) for measure in likeness if measure.facts["outcome"] == "found"),
     ]
@@ -106,12 +107,16 @@ def _of_offsets(offsets: Offsets) -> Iterator[MetricView]:
             yield MetricView("before" if offset < 0 else "after", title, group, values, logarithmic=True)
 
 
-def _of_classes(n_rows: int, separation: Separation) -> Iterator[MetricView]:
+def _of_classes(n_rows: int, separation: Separation, noun: str) -> Iterator[MetricView]:
     largest = separation.largest_effects(n_rows)
     if any(value is not None for value in largest):
-        yield MetricView(
-            "effect", "largest difference between a class and the others, |g| after shrinkage", "classes", largest
-        )
+        titles = {
+            "class": "largest difference between a class and the others, |g| after shrinkage",
+            "label": "largest difference between a label and the others, |g| after shrinkage",
+            "value": f"correlation with the {separation.main_grouping} value, |\u03c1| after shrinkage",
+        }
+        group = {"class": "classes", "label": "labels", "value": "values"}[noun]
+        yield MetricView("effect", titles[noun], group, largest)
 
 
 def _of_importance(importance: HeadImportance | None) -> Iterator[MetricView]:

@@ -11,7 +11,8 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
-WIDEST_EFFECT = 2.0  # of the drawn axis; Cohen calls 0.8 large
+WIDEST_EFFECT = {"g": 2.0, "rho": 1.0}
+"""Of the drawn axis, by measure; Cohen calls a g of 0.8 large."""
 _SHOWN = (
     "grouping",
     "group",
@@ -27,7 +28,11 @@ _SHOWN = (
 
 @dataclass(frozen=True)
 class EffectView:
-    """One head in the documents of one group against all others; `start` and `width` draw a bar, in percent."""
+    """One head in the documents of one group against all others; `start` and `width` draw a bar, in percent.
+
+    `measure` says what `effect` is: g, or in regression rho, the rank correlation with a value over `n_inside`
+    documents.
+    """
 
     grouping: str
     group: str
@@ -43,6 +48,7 @@ class EffectView:
     q: float
     start: float
     width: float
+    measure: str = "g"
 
     @property
     def significant(self) -> bool:
@@ -77,12 +83,12 @@ class ComparisonView:
     """One group of documents compared with all others, head by head.
 
     Args:
-        grouping: gold, predicted or correct.
+        grouping: gold, predicted or correct; in regression gold, predicted or error.
         effects: Of all heads; none if the group was not compared.
         reason: Why the group was not compared; None if it was.
         winner: The largest difference of all groups and heads, if it is of this group.
         families: Tests of the grouping, with their permutations.
-        detectable_effect: Hedges' g that one test detects with 80 % power; None if nothing was compared.
+        detectable_effect: Effect that one test detects with 80 % power; None if nothing was compared.
         q_too_small: True if p and q come from permutations that treat documents of one input row as independent.
     """
 
@@ -118,9 +124,9 @@ class Separation:
         return "gold" if any(effect.grouping == "gold" for effect in self.effects) else "predicted"
 
     def of_head(self, row: int) -> list[EffectView]:
-        """Effects of one head by class and for misclassified documents, the smallest q first."""
+        """Effects of one head by class and for documents with mistakes, or by every value; the smallest q first."""
         wanted = {self.main_grouping, "correct"}
-        mine = [effect for effect in self.effects if effect.row == row and effect.grouping in wanted]
+        mine = [e for e in self.effects if e.row == row and (e.grouping in wanted or e.measure == "rho")]
         return _by_q([e for e in mine if e.group != "right" or e.grouping != "correct"])
 
     def largest_effects(self, n_rows: int) -> list[float | None]:
@@ -137,11 +143,11 @@ class Separation:
         if grouping not in facts:
             return None
         fact = facts[grouping]
-        # Correct and wrong predictions mirror each other; only wrong ones have a page.
-        group = "wrong" if grouping == "correct" else fact["group"]
         head = (fact["layer"], fact["head"])
-        mine = (effect for effect in self.of_group(grouping, group) if (effect.head.layer, effect.head.head) == head)
-        return WinnerView(next(mine), fact["n_halves"], fact["n_won"])
+        mine = [e for e in self.effects if e.grouping == grouping and (e.head.layer, e.head.head) == head]
+        # Right and other predictions mirror each other; only the others have a page.
+        wanted = {e.group for e in mine} - {"right"} if grouping == "correct" else {fact["group"]}
+        return WinnerView(next(e for e in mine if e.group in wanted), fact["n_halves"], fact["n_won"])
 
     def heads_that_differ(self, grouping: str) -> set[int]:
         """Numbers of the heads that differ significantly in some group."""
@@ -184,17 +190,18 @@ def read_separation(path: Path, study: StudyView) -> Separation:
     """
     table = files.read_table(path, term_schemas.CLASS_HEADS)
     rows = table.filter(pc.and_(pc.is_valid(table["effect"]), pc.is_valid(table["q"]))).to_pylist()
-    return Separation([_effect(row, study) for row in rows], files.read_facts(path, term_schemas.CLASS_HEADS))
+    facts = files.read_facts(path, term_schemas.CLASS_HEADS)
+    return Separation([_effect(row, study, facts["effects"].get(row["grouping"], "g")) for row in rows], facts)
 
 
-def effect_bar(effect: float) -> tuple[float, float]:
+def effect_bar(effect: float, measure: str) -> tuple[float, float]:
     """Where a bar from the middle of its axis begins, and how wide it is, in percent."""
-    reach = 50 * min(abs(effect) / WIDEST_EFFECT, 1)
+    reach = 50 * min(abs(effect) / WIDEST_EFFECT[measure], 1)
     return round(50 - reach if effect < 0 else 50, 2), round(reach, 2)
 
 
-def _effect(row: dict[str, Any], study: StudyView) -> EffectView:
-    start, width = effect_bar(row["effect"])
+def _effect(row: dict[str, Any], study: StudyView, measure: str) -> EffectView:
+    start, width = effect_bar(row["effect"], measure)
     number = row["layer"] * study.n_heads + row["head"]
     return EffectView(
         page=study.group_page(row["grouping"], row["group"]),
@@ -202,6 +209,7 @@ def _effect(row: dict[str, Any], study: StudyView) -> EffectView:
         head=study.head_of(number),
         start=start,
         width=width,
+        measure=measure,
         **{name: row[name] for name in _SHOWN},
     )
 

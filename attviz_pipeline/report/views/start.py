@@ -1,5 +1,6 @@
 """The start page: the run, the scores of the model, and the most notable results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -7,37 +8,50 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.artifacts import files, statistics_schemas
-from attviz_pipeline.report.sentences import documents
+from attviz_pipeline.report import links
+from attviz_pipeline.report.sentences import documents, labels, values
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
-from attviz_pipeline.report.views.confusion import ConfusionView, confusion_view
-from attviz_pipeline.report.views.document_columns import SOURCES
+from attviz_pipeline.report.views.document_columns import SOURCES, confidence, error
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
+from attviz_pipeline.report.views.errors import ErrorsView
 from attviz_pipeline.report.views.heads import HeadsView
 from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.scores import ScoresView, scores_view
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView
+from attviz_pipeline.report.views.values import ValueGroupView, value_groups
 
 N_TERMS = 10
 N_MISTAKES = 5
 
 
 @dataclass(frozen=True)
-class StartView:
-    """The start page; `confusion` is None where no gold class is known.
+class MistakesView:
+    """The documents that the model predicts worst: `sentence` is about all of them, `all` lists them in order."""
 
+    title: str
+    all: str
+    sentence: str
+    rows: list[DocumentRowView]
+
+
+@dataclass(frozen=True)
+class StartView:
+    """The start page; `errors` and `mistakes` are None where no gold value is known.
+
+    `classes` and `differences` are of classes or labels, `values` of a regression; the others have none.
     `calibration` is the address of the reliability diagram, `evidence` the sentence whether attention matters to the
     prediction; each is None where there is none.
     """
 
     scores: ScoresView
-    confusion: ConfusionView | None
+    errors: ErrorsView | None
     ranked: RankedView
-    mistakes: list[DocumentRowView]
-    about_mistakes: str
+    mistakes: MistakesView | None
     heads: HeadsView
     classes: list[ClassScoreView]
-    differences: DifferencesView
+    differences: DifferencesView | None
+    values: list[ValueGroupView]
     calibration: str | None = None
     evidence: Markup | None = None
 
@@ -46,33 +60,55 @@ def start_view(
     study: StudyView, index: Path, heads: HeadsView, tokens: TokensView, evidence: ClassEvidence
 ) -> StartView:
     """Put together the start page."""
-    mistakes = [row_view(row, study) for row in _most_confident_mistakes(index)]
-    compared = classes_view(evidence, study)
+    task = study.task
+    compared = classes_view(evidence, study) if task.has_labels else None
     return StartView(
         scores=scores_view(study, evidence.assessment),
-        confusion=confusion_view(study),
+        errors=evidence.errors,
         ranked=replace(tokens.ranked, rows=tokens.ranked.rows[:N_TERMS]),
-        mistakes=mistakes,
-        about_mistakes=_about_mistakes(study, mistakes),
+        mistakes=_mistakes(study, index, evidence.assessment) if study.n_labelled else None,
         heads=heads,
-        classes=compared.classes,
-        differences=compared.differences,
+        classes=compared.classes if compared else [],
+        differences=compared.differences if compared else None,
+        values=value_groups(evidence, study),
     )
 
 
-def _about_mistakes(study: StudyView, shown: list[DocumentRowView]) -> str:
+def _mistakes(study: StudyView, index: Path, assessment: Mapping[str, Any]) -> MistakesView:
+    rows = _worst(study, index)
+    views = [row_view(row, study) for row in rows]
+    if not study.task.outcomes:
+        first, scores = rows[0], assessment["scores"]
+        quantiles = scores["absolute_error_quantiles"]
+        known = (study.n_labelled, study.n_documents)
+        sentence = values.largest_errors(*known, first["value"], first["predicted_value"], quantiles)
+        return MistakesView("Largest errors", f"{links.DOCUMENTS}#sort=-error", sentence, views)
+    if study.task.many_labels:
+        highest = views[0].numbers["confidence"] if views else None
+        sentence = labels.mistakes(study.n_labelled, study.n_documents, study.summary["outcomes"], highest)
+        address = f"{links.DOCUMENTS}#outcome=not_right&sort=-confidence"
+        return MistakesView("Most confident predictions with mistakes", address, sentence, views)
+    address = f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence"
+    return MistakesView("Most confident misclassifications", address, _about_misclassified(study, views), views)
+
+
+def _about_misclassified(study: StudyView, shown: list[DocumentRowView]) -> str:
     if not shown:
         return documents.no_mistakes(study.n_documents, study.n_labelled)
-    return documents.mistakes(study, shown[0].prediction, shown[0].numbers["confidence"])
+    return documents.mistakes(study, shown[0].prediction, shown[0].numbers["confidence"] or 0.0)
 
 
-def _most_confident_mistakes(index: Path) -> list[dict[str, Any]]:
+def _worst(study: StudyView, index: Path) -> list[dict[str, Any]]:
+    """Return the most confident documents that are not right; in regression those with the largest errors."""
+    task = study.task
     best: list[dict[str, Any]] = []
+
+    def rank(row: dict[str, Any]) -> tuple[float, int]:
+        size = confidence(task, row) if task.has_confidence else abs(error(task, row) or 0.0)
+        return -(size or 0.0), row["position"]
+
     for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
-        wrong = [
-            label is not None and label != guess
-            for label, guess in zip(table["label"].to_pylist(), table["prediction"].to_pylist(), strict=True)
-        ]
-        rows = table.filter(wrong).to_pylist()
-        best = sorted([*best, *rows], key=lambda row: (-max(row["probabilities"]), row["position"]))[:N_MISTAKES]
+        known = [row for row in table.to_pylist() if task.gold(row) is not None]
+        wrong = [row for row in known if task.outcome(task.gold(row), task.predicted(row)) != "right"]
+        best = sorted([*best, *wrong], key=rank)[:N_MISTAKES]
     return best

@@ -1,7 +1,8 @@
 """What every page knows about the study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from attviz_pipeline.formats import head_name
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.token_measures import measures_of_study
+from attviz_pipeline.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class StudyView:
     @property
     def pages(self) -> list[links.Page]:
         """Pages that every page leads to."""
-        return links.pages_of(evidence=self.has_evidence)
+        return links.pages_of(evidence=self.has_evidence, groups=self.task.nouns.capitalize())
 
     @property
     def title(self) -> str:
@@ -83,8 +85,13 @@ class StudyView:
 
     @property
     def label_names(self) -> list[str]:
-        """Names of the classes, by index."""
+        """Names of the classes or labels, by index; none in regression."""
         return list(self.summary["label_names"])
+
+    @cached_property
+    def task(self) -> Task[Any]:
+        """What gold values, predictions and outcomes are."""
+        return task_of(self.summary)
 
     @property
     def n_documents(self) -> int:
@@ -111,24 +118,29 @@ class StudyView:
 
     @property
     def n_labelled(self) -> int:
-        """Number of analysed documents whose gold class is known."""
+        """Number of analysed documents whose gold value is known."""
         return int(self.summary["n_labelled"])
 
     @property
     def n_wrong(self) -> int:
-        """Number of labelled documents that are misclassified."""
-        confusion: list[list[int]] = self.summary["confusion"] or []
-        return self.n_labelled - sum(row[index] for index, row in enumerate(confusion))
+        """Number of labelled documents whose prediction is not right, or only partly; 0 in regression."""
+        n_right = n_right_of(self.summary)
+        return 0 if n_right is None else self.n_labelled - n_right
 
-    def class_name(self, label: int | None) -> str | None:
-        """Name of a gold class, None where it is not known."""
-        return None if label is None else self.label_names[label]
+    def spelled(self, value: Any) -> str | None:  # noqa: ANN401 - a gold value or a prediction of any task
+        """A gold value or a prediction as text, None where it is not known."""
+        return None if value is None else self.task.spell(value)
+
+    @property
+    def groups(self) -> list[str]:
+        """What has a page of its own: the classes or labels, or the values of a regression."""
+        return self.label_names or list(self.task.compared.values())
 
     def group_page(self, grouping: str, group: str) -> str | None:
-        """Page of a group of documents: a class, or the misclassified ones; the correctly classified have none."""
+        """Page of a group of documents: a class, label or value, or those with mistakes; those without have none."""
         if grouping == "correct":
-            return links.WRONG if group == "wrong" else None
-        return links.class_page(self.label_names.index(group)) if group in self.label_names else None
+            return None if group == "right" else links.WRONG
+        return links.class_page(self.groups.index(group)) if group in self.groups else None
 
     @property
     def n_layers(self) -> int:
@@ -169,6 +181,14 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         corpus_paths=published.corpus_paths(dataset),
         has_evidence=inputs.evidence is not None,
     )
+
+
+def n_right_of(summary: Mapping[str, Any]) -> int | None:
+    """Number of documents whose prediction is right, from the summary; None where no prediction is right or wrong."""
+    if outcomes := summary.get("outcomes"):
+        return int(outcomes["right"])
+    confusion: list[list[int]] | None = summary.get("confusion")
+    return sum(row[index] for index, row in enumerate(confusion)) if confusion else None
 
 
 def run_facts(study: StudyView) -> dict[str, Any]:

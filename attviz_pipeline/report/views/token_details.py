@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, term_schemas
@@ -20,7 +21,7 @@ BYTES_OF_SCRIPT = 200_000
 BYTES_OF_OCCURRENCE = 130
 MOST_OCCURRENCES = 20
 FEWEST_OCCURRENCES = 4
-_CLASS_COLUMNS = ["n_inside", "mean_inside", "effect", "q", "log_odds_z", "use_q"]
+_CLASS_COLUMNS = ["n_inside", "mean_inside", "effect", "q", "use", "use_q"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def plan_details(tokens: TokenTable, study: StudyView) -> DetailPlan:
     support = min(study.settings.figures.min_document_frequency, tokens.ranked.least)
     frequency = tokens.table["document_frequency"].to_numpy()
     special = tokens.table["special"].to_numpy(zero_copy_only=False)
-    bytes_of_item = 200 + 2 * study.n_rows + 40 * len(study.label_names)
+    bytes_of_item = 200 + 2 * study.n_rows + 40 * len(study.groups)
     n_most = BYTES_OF_ALL // (bytes_of_item + FEWEST_OCCURRENCES * BYTES_OF_OCCURRENCE)
     by_frequency = np.argsort(-frequency, kind="stable")
     wanted = [item for item in by_frequency.tolist() if frequency[item] >= support and not special[item]][:n_most]
@@ -90,13 +91,15 @@ def _line(occurrence: OccurrenceView) -> list[Any]:
 
 
 def _classes_of_terms(path: Path, study: StudyView) -> dict[str, list[list[Any]]]:
-    """Per term and class: number of the class, documents, mean ln(n a), effect, q, z and q of use."""
+    """Per term and class or value: its number, documents, mean ln(n a), effect, q, z or rho of use, and q of use."""
     table = files.read_table(path, term_schemas.CLASS_TERMS)
+    table = table.append_column("use", pc.coalesce(table["log_odds_z"], table["use_rho"]))
     groupings = pc.unique(table["grouping"]).to_pylist()
-    wanted = "gold" if "gold" in groupings else "predicted"
-    numbers = {name: number for number, name in enumerate(study.label_names)}
+    main = {"gold" if "gold" in groupings else "predicted"}
+    wanted = pa.array(sorted(main if study.task.has_labels else set(study.task.compared)))
+    numbers = {name: number for number, name in enumerate(study.groups)}
     found: dict[str, list[list[Any]]] = defaultdict(list)
-    for row in table.filter(pc.equal(table["grouping"], wanted)).to_pylist():
+    for row in table.filter(pc.is_in(table["grouping"], wanted)).to_pylist():
         values = [None if row[name] is None else float(f"{row[name]:.3g}") for name in _CLASS_COLUMNS]
         found[row["term"]].append([numbers[row["group"]], *values])
     return {term: sorted(rows, key=lambda row: row[0]) for term, rows in found.items()}

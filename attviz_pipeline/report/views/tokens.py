@@ -157,7 +157,9 @@ def tokens_view(
             "vectors": study.imported,
             "support": support,
             "total": tokens.table.num_rows,
-            "labels": study.label_names,
+            "labels": study.groups,
+            **({} if study.task.has_labels else {"by_value": True}),
+            **({"nouns": [study.task.noun, study.task.nouns.capitalize()]} if study.task.many_labels else {}),
             "details": max(details, default=-1) >= 0,
         },
     )

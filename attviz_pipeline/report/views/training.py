@@ -10,6 +10,21 @@ from attviz_pipeline.report.views.study import StudyView
 
 WIDTH, HEIGHT = 420, 140
 N_STEPS = 4
+_SCORES = {
+    "macro_f1": "Macro F1",
+    "accuracy": "Accuracy",
+    "micro_f1": "Micro F1",
+    "exact_match": "Exact match",
+    "hamming_loss": "Hamming loss",
+    "mae": "Mean absolute error",
+    "r2": "R\u00b2",
+    "spearman": "Spearman\u2019s \u03c1",
+}
+_LOSSES = {
+    "softmax": "Mean cross-entropy per text in nats",
+    "sigmoid": "Mean binary cross-entropy per label in nats",
+    "identity": "Mean squared error per text",
+}
 
 
 @dataclass(frozen=True)
@@ -19,16 +34,20 @@ class EpochView:
     number: int
     train_loss: float
     validation_loss: float
-    macro_f1: float
-    accuracy: float
+    scores: list[float | None]
     kept: bool
 
 
 @dataclass(frozen=True)
 class TrainingView:
-    """The curves of training and validation loss, as two paths, and their table; the axis of losses begins at 0."""
+    """The curves of training and validation loss, as two paths, and their table; the axis of losses begins at 0.
+
+    `loss` says what the losses are, `titles` names the scores on the validation split.
+    """
 
     sentence: str
+    loss: str
+    titles: list[str]
     epochs: list[EpochView]
     width: int
     height: int
@@ -49,10 +68,14 @@ def training_view(study: StudyView) -> TrainingView | None:
     every = -(-len(history) // 12)
     return TrainingView(
         sentence=chosen_epoch(metrics, study.settings.training.epochs),
+        loss=_LOSSES[study.task.activation],
+        titles=[title for name, title in _SCORES.items() if name in history[0]],
         epochs=[
             EpochView(
                 number=epoch["epoch"],
-                **{name: epoch[name] for name in ("train_loss", "validation_loss", "macro_f1", "accuracy")},
+                train_loss=epoch["train_loss"],
+                validation_loss=epoch["validation_loss"],
+                scores=[epoch[name] for name in _SCORES if name in history[0]],
                 kept=epoch["epoch"] == best,
             )
             for epoch in history

@@ -43,6 +43,8 @@ const start = () => {
   const hashes = { a: "", b: "" };
   const shown = {};
   const summaries = {};
+  // Values have no pages of classes to choose from.
+  const kinds = Object.keys(ADDRESSES).filter((kind) => byId(`a-${kind}`));
   const fields = (kind) => SIDES.map((side) => byId(`${side}-${kind}`));
 
   // A choice that the link omits, or that the page does not offer, becomes the first or the second option.
@@ -56,10 +58,10 @@ const start = () => {
       : String(Math.min(fallback + 1, field.max));
   };
   const draw = (_, changed = ["kind"]) => {
-    const kind = ADDRESSES[state.get("kind")] ? state.get("kind") : "documents";
+    const kind = kinds.includes(state.get("kind")) ? state.get("kind") : "documents";
     byId("kind").value = kind;
     byId("difference").open = state.get("difference") !== "closed";
-    for (const other of Object.keys(ADDRESSES))
+    for (const other of kinds)
       fields(other).forEach((field) => {
         field.hidden = other !== kind;
       });
@@ -129,7 +131,7 @@ const start = () => {
     });
     state.set({ kind: event.target.value, a: "", b: "", view: "" });
   });
-  for (const kind of Object.keys(ADDRESSES))
+  for (const kind of kinds)
     fields(kind).forEach((field, i) => field.addEventListener("change", () => state.set({ [SIDES[i]]: field.value })));
   byId("swap").addEventListener("click", () => {
     const [a, b] = fields(byId("kind").value).map((field) => field.value);

@@ -6,6 +6,7 @@ import { formats } from "../core/formats.js";
 import { pages } from "../core/pages.js";
 import { readingList } from "../core/reading_list.js";
 import { tableRows } from "../rows/table_rows.js";
+import { documentValues } from "./document_values.js";
 import { longTable } from "./long_table.js";
 import { search } from "./search.js";
 
@@ -14,27 +15,43 @@ const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
 
+const size = (number) => (number === null ? null : Math.abs(number));
+
+// A range that is open at an end, and a number that is not null.
+const between =
+  (of, [least, most]) =>
+  (i) => {
+    const value = of(i);
+    return value !== null && (least === null || value >= least) && (most === null || value <= most);
+  };
+
+const set = (wanted) => wanted !== "" && wanted !== null;
+
 // One test per filter that is set. The search, which reads texts, comes last.
-const tests = (rows, lower, query, { gold, predicted, outcome, group, maps, evidence, confidence, length }) => {
-  const [surest, least] = [(confidence?.[1] ?? 100) / 100, (confidence?.[0] ?? 0) / 100];
-  const [shortest, longest] = [length?.[0] ?? 0, length?.[1] ?? Infinity];
+const tests = (rows, outcomes, lower, query, { gold, predicted, outcome, group, maps, evidence, ...ranges }) => {
+  const is = (column, wanted) => {
+    if (Array.isArray(wanted)) return between((i) => rows[column][i], wanted);
+    const fits = documentValues.asked(wanted);
+    return (i) => fits(rows[column][i]);
+  };
+  const outcomeFits = documentValues.outcomeTest(outcome, outcomes);
   return [
-    gold !== "" && ((i) => rows.label[i] === Number(gold)),
-    predicted !== "" && ((i) => rows.prediction[i] === Number(predicted)),
-    outcome !== "" &&
-      ((i) => rows.label[i] !== null && (rows.label[i] === rows.prediction[i]) === (outcome === "right")),
+    set(gold) && is("label", gold),
+    set(predicted) && is("prediction", predicted),
+    outcome !== "" && ((i) => outcomeFits(rows.outcome[i])),
     group && ((i) => rows.group[i] === group - 1),
     maps && ((i) => rows.maps[i]),
     evidence && ((i) => rows.evidence[i]),
-    confidence && ((i) => rows.confidence[i] >= least && rows.confidence[i] <= surest),
-    length && ((i) => rows.tokens[i] >= shortest && rows.tokens[i] <= longest),
+    ranges.confidence && between((i) => rows.confidence[i] * 100, ranges.confidence),
+    ranges.length && between((i) => rows.tokens[i], ranges.length),
+    ranges.error && between((i) => size(rows.error[i]), ranges.error),
     query && ((i) => lower.at(i).includes(query)),
   ].filter(Boolean);
 };
 
 // Finds the rows that pass all tests, by a plain scan, which is fast enough for 100,000 texts. While a query grows, the
 // scan covers only the rows found before: every text that contains the longer query also contains the shorter one.
-const finder = (rows, lower) => {
+const finder = (rows, lower, outcomes = ["right", "wrong"]) => {
   const all = Array.from(rows.id, (_, i) => i);
   let last = { found: all, query: "" };
   return ({ q, ...filter }) => {
@@ -43,7 +60,7 @@ const finder = (rows, lower) => {
     last = {
       filters,
       query,
-      found: tests(rows, lower, query, filter).reduce((found, test) => found.filter(test), among),
+      found: tests(rows, outcomes, lower, query, filter).reduce((found, test) => found.filter(test), among),
     };
     return last.found;
   };
@@ -71,27 +88,30 @@ const folded = (rows) => {
   };
 };
 
-// "10-200", "10-" and "-200" are ranges; anything else is not.
+// "10-200", "10-" and "-200" are ranges, and so is "-3--1" between negative numbers; anything else is not.
 const range = (text) => {
-  const match = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(text);
+  const match = /^(-?\d+(?:\.\d+)?)?-(-?\d+(?:\.\d+)?)?$/.exec(text);
   return match && (match[1] || match[2])
     ? [match[1] === undefined ? null : Number(match[1]), match[2] === undefined ? null : Number(match[2])]
     : null;
 };
 
-const goldName = (rows, labels, i) => (rows.label[i] === null ? "unknown" : labels[rows.label[i]]);
+// Names sort as texts, values by their size.
+const sorted = (labels) => (labels.length ? documentValues.spell(labels) : (value) => value);
 
 const columnsOf = (rows, { labels, labelled, numbers }, score) => [
   { name: "number", title: "No.", className: "c-number", sort: (i) => i },
   { name: "text", title: "Text", className: "c-text" },
   { name: "id", title: "Id", className: "c-id", sort: (i) => rows.id[i] },
-  ...(labelled ? [{ name: "gold", title: "Gold", className: "c-gold", sort: (i) => goldName(rows, labels, i) }] : []),
-  { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => labels[rows.prediction[i]] },
-  ...numbers.map(({ name, title, key }) => ({
+  ...(labelled
+    ? [{ name: "gold", title: "Gold", className: "c-gold", sort: (i) => sorted(labels)(rows.label[i]) }]
+    : []),
+  { name: "predicted", title: "Predicted", className: "c-predicted", sort: (i) => sorted(labels)(rows.prediction[i]) },
+  ...numbers.map(({ name, title, key, by_size: bySize }) => ({
     name,
     title,
     className: `c-${name}`,
-    sort: (i) => rows[key][i],
+    sort: (i) => (bySize ? (size(rows[key][i]) ?? -1) : rows[key][i]),
     falling: true,
   })),
   ...Object.entries(score).map(([name, title]) => ({
@@ -103,17 +123,20 @@ const columnsOf = (rows, { labels, labelled, numbers }, score) => [
   })),
 ];
 
-const outcome = (right) => {
-  const made = element("span", `outcome ${right ? "right" : "wrong"}`);
-  const sign = element("span", "", right ? "✓" : "✗");
+const SIGNS = { right: "✓", partly_right: "◐", wrong: "✗" };
+
+const outcomeOf = ([name, words]) => {
+  const made = element("span", `outcome ${name.replace("_", "-")}`);
+  const sign = element("span", "", SIGNS[name]);
   sign.setAttribute("aria-hidden", "true");
-  made.append(sign, ` ${right ? "correct" : "misclassified"}`);
+  made.append(sign, ` ${words}`);
   return made;
 };
 
 const cellsOf =
-  (rows, { labels, labelled, numbers }, query, score) =>
+  (rows, { labels, labelled, numbers }, outcomes, query, score) =>
   (i) => {
+    const spelled = documentValues.spell(labels);
     const { marked, excerpt } = longTable;
     const link = element("a", "row-link", String(i + 1));
     link.href = readingList.page(i);
@@ -124,20 +147,23 @@ const cellsOf =
     text.dir = "auto";
     text.append(marked(shown, query));
     const predicted = element("span", "c-predicted");
-    predicted.append(element("bdi", "", labels[rows.prediction[i]]));
-    if (rows.label[i] !== null) predicted.append(" ", outcome(rows.label[i] === rows.prediction[i]));
+    predicted.append(element("bdi", "", spelled(rows.prediction[i])));
+    const outcome = rows.outcome?.[i] ?? null;
+    if (outcome !== null) predicted.append(" ", outcomeOf(outcomes[outcome]));
     const id = element("span", "c-id");
     id.append(element("bdi", "", rows.id[i]));
     if (rows.full && !rows.full[i]) id.append(" ", element("span", "subject", "· layers only"));
     const gold = element("span", "c-gold");
-    gold.append(element("bdi", "", goldName(rows, labels, i)));
+    gold.append(element("bdi", "", spelled(rows.label[i])));
     return [
       number,
       text,
       id,
       ...(labelled ? [gold] : []),
       predicted,
-      ...numbers.map(({ name, key, written }) => element("span", `c-${name}`, formats[written](rows[key][i], 3))),
+      ...numbers.map(({ name, key, written }) =>
+        element("span", `c-${name}`, rows[key][i] === null ? "–" : formats[written](rows[key][i], 3)),
+      ),
       element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),
     ];
   };
@@ -155,7 +181,11 @@ const leaveTrail = (found, active) => {
   }
 };
 
-const RANGES = { confidence: ["confidence-from", "confidence-to"], length: ["length-from", "length-to"] };
+// The ranges that the page offers: gold and predicted values are ranges where there are no labels to choose from.
+const RANGES = Object.fromEntries(
+  ["gold", "predicted", "error", "confidence", "length"].map((name) => [name, [`${name}-from`, `${name}-to`]]),
+);
+const ranges = () => Object.entries(RANGES).filter(([, [from]]) => byId(from));
 
 // The filters that the page offers. A link may ask for a class that does not exist.
 const asked = (state, fields, boxes) => {
@@ -165,7 +195,7 @@ const asked = (state, fields, boxes) => {
       fields[key] ? offered(fields[key], state.get(key)) : "",
     ]),
   );
-  for (const key of Object.keys(RANGES)) filter[key] = range(state.get(key));
+  for (const [key] of ranges()) filter[key] = range(state.get(key));
   for (const [key, box] of Object.entries(boxes)) filter[key] = box !== null && state.get(key) === "yes";
   return filter;
 };
@@ -173,7 +203,7 @@ const asked = (state, fields, boxes) => {
 const showFilter = (filter, fields, boxes) => {
   for (const [key, box] of Object.entries(boxes)) if (box) box.checked = filter[key];
   for (const [key, field] of Object.entries(fields)) if (field.value !== filter[key]) field.value = filter[key];
-  for (const [key, ids] of Object.entries(RANGES))
+  for (const [key, ids] of ranges())
     ids.forEach((id, end) => {
       const value = String(filter[key]?.[end] ?? "");
       if (byId(id).value !== value && document.activeElement !== byId(id)) byId(id).value = value;
@@ -185,7 +215,7 @@ const listen = (state, fields, boxes, scores) => {
     field.addEventListener("input", () => state.set({ [key]: field.value }));
   for (const [key, box] of Object.entries(boxes))
     box?.addEventListener("change", () => state.set({ [key]: box.checked ? "yes" : "" }));
-  for (const [key, ids] of Object.entries(RANGES))
+  for (const [key, ids] of ranges())
     for (const id of ids)
       byId(id).addEventListener("input", () => {
         const [from, to] = ids.map((end) => byId(end).value);
@@ -201,7 +231,15 @@ const start = () => {
   const { labels, total } = shown;
   if (!rows || rows.id.length !== total) return;
   const lower = folded(rows);
-  const find = finder(rows, lower);
+  // The filter of outcomes has their names and words, the best first; without gold labels there is none.
+  const outcomes = [...(byId("filter-outcome")?.options ?? [])]
+    .slice(1)
+    .map(({ value, text: words }) => [value, words]);
+  const find = finder(
+    rows,
+    lower,
+    outcomes.map(([name]) => name),
+  );
   const state = addressState.create({
     q: "",
     gold: "",
@@ -210,6 +248,7 @@ const start = () => {
     group: "",
     maps: "",
     evidence: "",
+    error: "",
     confidence: "",
     length: "",
     sort: "",
@@ -227,7 +266,8 @@ const start = () => {
   // Without gold labels, maps or evidence there is nothing to filter by, and the page has no such fields.
   const fields = Object.fromEntries(Object.entries(places).filter(([, field]) => field));
   for (const select of [fields.gold, fields.predicted].filter(Boolean))
-    labels.forEach((name, i) => select.append(new Option(name, i)));
+    for (const choice of documentValues.choices(labels, Array.isArray(rows.prediction[0])))
+      select.append(new Option(...choice));
   const columns = columnsOf(rows, shown, titles);
   const nameOf = (sort) => sort.replace("-", "");
   const order = longTable.sorter(total);
@@ -236,7 +276,7 @@ const start = () => {
   const table = longTable.create(place, {
     label: "Documents",
     columns,
-    cells: (i) => cellsOf(rows, shown, query, score)(i),
+    cells: (i) => cellsOf(rows, shown, outcomes, query, score)(i),
     onSort: (name) =>
       state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
   });

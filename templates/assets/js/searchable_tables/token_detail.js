@@ -62,10 +62,13 @@ const headGrid = (values, { heads, vectors }) => {
 
 const number = (value, digits) => (value === null ? "–" : formats.signed(value, digits));
 
-const classTable = (rows, labels) =>
+const CLASS_COLUMNS = ["mean ln(n a)", "g of attention", "q of attention", "z of use", "q of use"];
+const VALUE_COLUMNS = ["mean ln(n a)", "ρ of attention", "q of attention", "ρ of use", "q of use"];
+
+const classTable = (rows, { labels, noun, by_value: byValue }) =>
   tableOf(
     "numbers",
-    ["Class", "Docs", "Times even attention", "g of attention", "q of attention", "z of use", "q of use"],
+    [noun, "Docs", ...(byValue ? VALUE_COLUMNS : CLASS_COLUMNS)],
     rows.map(([label, n, mean, effect, q, z, useQ]) => {
       const name = cell("th", undefined, "text");
       name.scope = "row";
@@ -79,7 +82,7 @@ const classTable = (rows, labels) =>
         cell("td", mean === null ? "–" : formats.significant(Math.exp(mean))),
         cell("td", number(effect, 2)),
         cell("td", q === null ? "–" : formats.significant(q, 1)),
-        cell("td", number(z, 1)),
+        cell("td", number(z, byValue ? 2 : 1)),
         cell("td", useQ === null ? "–" : formats.significant(useQ, 1)),
       ];
     }),
@@ -132,12 +135,20 @@ const views = (rows, i, detail, study) => {
         headGrid(means, study),
       ),
     );
-  const sentence = tokenSentences.classes(detail.classes, study.labels);
-  if (detail.classes.length) {
-    const classes = section("In every class", sentence, classTable(detail.classes, study.labels));
-    classes.append(cell("p", tokenSentences.COLUMNS, "hint"));
-    place.append(classes);
-  } else place.append(cell("p", sentence, "hint"));
+  const noun = study.by_value ? "value" : (study.nouns?.[0] ?? "class");
+  const sentence = study.by_value
+    ? tokenSentences.values(detail.classes, study.labels)
+    : tokenSentences.classes(detail.classes, study.labels, study.nouns);
+  const capital = `${noun[0].toUpperCase()}${noun.slice(1)}`;
+  if (detail.classes.length)
+    place.append(
+      section(
+        study.by_value ? "By value" : `In every ${noun}`,
+        sentence,
+        classTable(detail.classes, { ...study, noun: capital }),
+      ),
+    );
+  else place.append(cell("p", sentence, "hint"));
   const hint = tokenSentences.sample(detail.lines.length, rows.count[i]);
   return [place, section("Where it occurs", hint, concordance(detail.lines))];
 };

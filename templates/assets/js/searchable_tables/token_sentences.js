@@ -17,10 +17,10 @@ const occurrences = ({ count, documents, mean, std, best }) => {
 };
 
 // Rows of the table of classes; of each, what differs from all other documents beyond chance.
-const classes = (rows, labels) => {
+const classes = (rows, labels, [noun, nouns] = ["class", "Classes"]) => {
   const use = rows.some(([, , , , , , useQ]) => useQ !== null);
   const attention = rows.some(([, , , , q]) => q !== null);
-  if (!use && !attention) return "Classes were not compared: too few documents contain a word of this spelling.";
+  if (!use && !attention) return `${nouns} were not compared: too few documents contain a word of this spelling.`;
   const found = rows.flatMap(([label, , , effect, q, z, useQ]) => [
     ...(useQ !== null && useQ < SIGNIFICANT ? [`${z > 0 ? "more" : "less"} use in ${labels[label]}`] : []),
     ...(q !== null && q < SIGNIFICANT ? [`${effect > 0 ? "higher" : "lower"} self-attention in ${labels[label]}`] : []),
@@ -29,7 +29,25 @@ const classes = (rows, labels) => {
   const nowhere = use && attention ? ", neither in use nor in self-attention" : "";
   const sentence = found.length
     ? `Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: ${found.join("; ")}.`
-    : `The word of this spelling differs beyond chance (q < 0.05) in no class${nowhere}.`;
+    : `The word of this spelling differs beyond chance (q < 0.05) in no ${noun}${nowhere}.`;
+  return sentence + missing;
+};
+
+// Rows of the table of values; of each, whether the use of the word or its self-attention goes with it.
+const values = (rows, names) => {
+  const use = rows.some(([, , , , , , useQ]) => useQ !== null);
+  const attention = rows.some(([, , , , q]) => q !== null);
+  if (!use && !attention) return "Values were not compared: too few documents contain a word of this spelling.";
+  const found = rows.flatMap(([value, , , effect, q, rho, useQ]) => [
+    ...(useQ !== null && useQ < SIGNIFICANT ? [`${rho > 0 ? "more" : "less"} use with a larger ${names[value]}`] : []),
+    ...(q !== null && q < SIGNIFICANT
+      ? [`${effect > 0 ? "higher" : "lower"} self-attention with a larger ${names[value]}`]
+      : []),
+  ]);
+  const missing = use && attention ? "" : ` Its ${use ? "self-attention" : "use"} was not compared.`;
+  const sentence = found.length
+    ? `Beyond chance (q < 0.05), the word of this spelling has ${found.join("; ")}.`
+    : "The word of this spelling goes with no value beyond chance (q < 0.05).";
   return sentence + missing;
 };
 
@@ -47,4 +65,4 @@ const missing = (known) =>
     ? "It occurs in too few documents for details; the table below has a row for it."
     : "This corpus has no such token.";
 
-export const tokenSentences = { COLUMNS, occurrences, classes, sample, missing };
+export const tokenSentences = { COLUMNS, occurrences, classes, values, sample, missing };
