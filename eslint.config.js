@@ -49,5 +49,5 @@ export default [
       ],
     },
   },
-  { files: ["tests/js/**"], languageOptions: { globals: known("Buffer") } },
+  { files: ["tests/js/**"], languageOptions: { globals: known("Buffer URL") } },
 ];
