@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import yaml
 
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings, Split, Study
+from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings, Split, TaskName
 from attviz_pipeline.dataset.names import bare, quoted
-from attviz_pipeline.dataset.survey import Column, Survey, Task, sample_texts, survey_files, task_of
+from attviz_pipeline.dataset.survey import Column, Survey, sample_texts, survey_files, task_of
 from attviz_pipeline.errors import AttvizError, ConfigError, Problem
 from attviz_pipeline.model.survey import ModelFacts, survey_model
 
@@ -291,7 +291,7 @@ class _Labels(NamedTuple):
         reason: Why this mode.
     """
 
-    task: Task | None
+    task: TaskName | None
     mode: str
     names: list[str] | dict[str, str] | None
     reason: str
@@ -312,7 +312,7 @@ def _match_labels(column: Column | None, model: ModelFacts, wanted: Wanted, prob
 
 
 def _finished(
-    column: Column | None, task: Task | None, model: ModelFacts, wanted: Wanted, problems: list[Problem]
+    column: Column | None, task: TaskName | None, model: ModelFacts, wanted: Wanted, problems: list[Problem]
 ) -> _Labels:
     outputs = list(wanted.output_names or model.label_names)
     loaded = _Labels(task or model.task, "load", None, "the model is a finished classifier")
@@ -351,15 +351,6 @@ def _names_of_outputs(column: Column, outputs: Sequence[str]) -> list[str] | dic
 def _unsupported(labels: _Labels, column: Column | None) -> Iterator[Problem]:
     if column is None and labels.mode == "fine_tune":
         yield Problem("label_column", "no column holds labels to learn from; name one, or a finished classifier")
-    elif column is None and not _allows_none("label_column"):
-        yield Problem("label_column", "no column holds labels: this version needs them")
-    elif labels.task not in {None, "single_label"} and "task" not in Study.model_fields:
-        where = "" if column is None else f" in column {quoted(column.name)}"
-        yield Problem("label_column", f"the labels{where} are for {labels.task}: this version reads classes only")
-
-
-def _allows_none(key: str) -> bool:
-    return type(None) in get_args(DatasetSettings.model_fields[key].annotation)
 
 
 @dataclass(frozen=True)
@@ -376,7 +367,7 @@ class _Writer:
         longest = max(n_tokens)
         max_tokens = self._max_tokens(longest)
         content: dict[str, Any] = {"name": self.wanted.name}
-        if "task" in Study.model_fields and self.labels.task not in {None, "single_label"}:
+        if self.labels.task not in {None, "single_label"}:
             content["task"] = self.labels.task
         content |= {
             "dataset": self._dataset(dataset),

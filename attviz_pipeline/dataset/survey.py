@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attviz_pipeline.config.settings import DatasetSettings, Split
+from attviz_pipeline.config.settings import DatasetSettings, Split, TaskName
 from attviz_pipeline.dataset import text_files
 from attviz_pipeline.dataset.classes import distinct_names
 from attviz_pipeline.dataset.labels import FRACTION, LIST_AS_TEXT, MOST_CLASSES_OF_FRACTIONS, read_label
@@ -24,7 +23,6 @@ from attviz_pipeline.dataset.sources import SourceFile, list_files
 from attviz_pipeline.dataset.unpacking import unpack
 from attviz_pipeline.errors import DatasetError
 
-Task = Literal["single_label", "multi_label", "regression"]
 MOST_VALUES = 2000
 """Different values of a column that are kept; a column with more is no column of classes."""
 MOST_SAMPLED = 500
@@ -119,7 +117,7 @@ class Column:
         return list(self.class_names) or distinct_names(value for value in self.counts if not isinstance(value, float))
 
 
-def task_of(column: Column) -> Task | None:
+def task_of(column: Column) -> TaskName | None:
     """Return what a classifier of these labels would learn, or None if the column holds no labels.
 
     Lists are several labels per row, and numbers are quantities if some are not whole and there are many of them;

@@ -14,7 +14,7 @@ from tiny_workflow import ROOT, snakemake, write_study
 
 from attviz_pipeline import cli
 from attviz_pipeline.config.reading import read_study
-from attviz_pipeline.config.settings import DatasetSettings, Study
+from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.dataset.survey import Column, survey_files, task_of
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.new_study import NewStudy, Wanted, as_yaml, begin_study, plan_study
@@ -251,14 +251,17 @@ class TestLabels:
 
         assert task_of(column) == task
 
-    @pytest.mark.skipif("task" in Study.model_fields, reason="the settings know other tasks")
-    def test_other_tasks_and_no_labels_are_refused(self, classifier: str, tmp_path: Path) -> None:
+    def test_the_study_says_its_task(self, encoder: str, classifier: str, tmp_path: Path) -> None:
         lists = tmp_path / "lists.jsonl"
         lists.write_text("".join(json.dumps({"text": text, "label": [label]}) + "\n" for _, text, label in ROWS))
-
-        assert "this version reads classes only" in refusal(str(lists), classifier)["label_column"]
         unlabelled = write_rows(tmp_path / "a.csv", [row[:2] for row in ROWS], ("id", "text"))
-        assert "no column holds labels" in refusal(unlabelled, classifier)["label_column"]
+
+        assert (planned(str(lists), encoder).content["task"], "task" in planned(unlabelled, classifier).content) == (
+            "multi_label",
+            False,
+        )
+        assert planned(unlabelled, classifier).content["dataset"]["label_column"] is None
+        assert "no column holds labels to learn from" in refusal(unlabelled, encoder)["label_column"]
 
 
 def test_parquet_files_name_their_classes(tmp_path: Path) -> None:
