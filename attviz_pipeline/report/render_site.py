@@ -324,7 +324,7 @@ class _SiteWriter:
         head_view = heads.heads_view(self._heads, self._evidence.relative, self._evidence.evenness, self._study)
         index = self._inputs.statistics.document_index
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
-        kinds = ("reliability", "label_reliability")
+        kinds = ("reliability", "label_reliability") if self._study.task.has_confidence else ()
         calibration = next((found for kind in kinds if (found := figures.address_of(kind, self._figures))), None)
         self._pages.write(links.START, "index.html", replace(view, calibration=calibration, evidence=self._answer))
 

@@ -149,9 +149,12 @@ def predictions(found: Mapping[str, Any], study: StudyView) -> Markup | None:
     shown = [class_name(literal(name)) for name in never[:MOST_NAMES]]
     if len(never) > MOST_NAMES:
         shown.append(Markup("{} more").format(len(never) - MOST_NAMES))
+    subject = "It" if never else "The model"
     parts = [
         Markup("The model never predicts {}.").format(listed(shown)) if never else "",
-        f"It predicts no label for {count(without)} of {plural(n, 'document')}." if without else "",
+        Markup("{} predicts no label for {} of {}.").format(subject, count(without), plural(n, "document"))
+        if without
+        else "",
     ]
     return said(parts) or None
 

@@ -174,9 +174,9 @@ def largest_correlation(comparison: ComparisonView, name: str, study: StudyView,
     if not comparison.differing:
         return Markup()
     effect = comparison.differing[0]
-    sentence = Markup("{} most: the larger the {}, the {} its self-attention relative to even attention, {}.").format(
-        head_link(effect.head, study, root), name, "higher" if effect.effect > 0 else "lower", effect_size(effect)
-    )
+    sentence = Markup(
+        "{} goes with it most: the larger the {}, the {} its self-attention relative to even attention, {}."
+    ).format(head_link(effect.head, study, root), name, "higher" if effect.effect > 0 else "lower", effect_size(effect))
     return said([sentence, winner(comparison.winner)])
 
 
@@ -268,23 +268,6 @@ def correlations_of_head(effects: Sequence[EffectView]) -> str:
     return (
         f"Beyond chance, its self-attention relative to even attention {listed(sides)} (compared with {names}; {over})."
     )
-
-
-def values_not_compared(reasons: Sequence[str], study: StudyView) -> list[str]:
-    """Name the values by which documents were not compared, with the reason of each.
-
-    Args:
-        reasons: As the comparison gives them: grouping, value, and why.
-        study: Facts of the study; without gold values, those that need them are left out.
-    """
-    wanted = study.task.compared if study.n_labelled else {"predicted": study.task.compared["predicted"]}
-    starts = {f"{grouping} {name}: ": name for grouping, name in wanted.items()}
-    return [
-        f"{name[:1].upper()}{name[1:]}: {reason.removeprefix(start)}."
-        for reason in reasons
-        for start, name in starts.items()
-        if reason.startswith(start)
-    ]
 
 
 def _signed(value: float | None) -> str:

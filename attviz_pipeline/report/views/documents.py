@@ -352,7 +352,7 @@ def row_view(row: dict[str, Any], study: StudyView) -> DocumentRowView:
         id=row["id"],
         snippet=snippet(row["text"]),
         gold=study.spelled(gold),
-        prediction=task.spell(predicted),
+        prediction=study.spelled(predicted) or "",
         outcome=task.outcome(gold, predicted),
         numbers={name: column.of(task, row) for name, column in static_of(study).items() if column.of},
         page=links.document(row["position"]),

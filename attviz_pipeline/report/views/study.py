@@ -20,9 +20,12 @@ from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.formats import head_name
 from attviz_pipeline.report import links
+from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.token_measures import measures_of_study
 from attviz_pipeline.tasks import Task, task_of
+
+DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,17 @@ class StudyView:
         return 0 if n_right is None else self.n_labelled - n_right
 
     def spelled(self, value: Any) -> str | None:  # noqa: ANN401 - a gold value or a prediction of any task
-        """A gold value or a prediction as text, None where it is not known."""
-        return None if value is None else self.task.spell(value)
+        """A gold value or a prediction as text, None where it is not known; numbers have four significant digits."""
+        if value is None:
+            return None
+        return self.task.spell(value) if self.task.has_labels else significant(value, DIGITS)
 
     @property
     def groups(self) -> list[str]:
-        """What has a page of its own: the classes or labels, or the values of a regression."""
-        return self.label_names or list(self.task.compared.values())
+        """What has a page of its own: the classes or labels, or the known values of a regression."""
+        compared = self.task.compared
+        known = compared if self.n_labelled else [name for name in compared if name == "predicted"]
+        return self.label_names or [compared[name] for name in known]
 
     def group_page(self, grouping: str, group: str) -> str | None:
         """Page of a group of documents: a class, label or value, or those with mistakes; those without have none."""

@@ -96,7 +96,8 @@ def _classes_of_terms(path: Path, study: StudyView) -> dict[str, list[list[Any]]
     table = table.append_column("use", pc.coalesce(table["log_odds_z"], table["use_rho"]))
     groupings = pc.unique(table["grouping"]).to_pylist()
     main = {"gold" if "gold" in groupings else "predicted"}
-    wanted = pa.array(sorted(main if study.task.has_labels else set(study.task.compared)))
+    compared = {grouping for grouping, name in study.task.compared.items() if name in study.groups}
+    wanted = pa.array(sorted(main if study.task.has_labels else compared))
     numbers = {name: number for number, name in enumerate(study.groups)}
     found: dict[str, list[list[Any]]] = defaultdict(list)
     for row in table.filter(pc.is_in(table["grouping"], wanted)).to_pylist():

@@ -67,12 +67,11 @@ class ValuePageView:
 
 @dataclass(frozen=True)
 class ValuesPageView:
-    """The page of all values; `not_compared` are the reasons why documents were not compared by some of them."""
+    """The page of all values; `figure` is the address of the figure of values, None where there is none."""
 
     groups: list[ValueGroupView]
     scores: ScoresView
     errors: ErrorsView | None
-    not_compared: list[str]
     figure: str | None
 
 
@@ -91,7 +90,6 @@ def read_values(index: Path, study: StudyView) -> Values | None:
 
 def value_groups(evidence: ClassEvidence, study: StudyView) -> list[ValueGroupView]:
     """Put together the values that documents are compared by; none in classification."""
-    compared = study.task.compared if study.n_labelled else _PREDICTED_ALONE
     return [
         ValueGroupView(
             name=name,
@@ -101,11 +99,8 @@ def value_groups(evidence: ClassEvidence, study: StudyView) -> list[ValueGroupVi
             support=evidence.support,
         )
         for grouping, name in study.task.compared.items()
-        if grouping in compared
+        if name in study.groups
     ]
-
-
-_PREDICTED_ALONE = frozenset({"predicted"})
 
 
 def values_page_view(evidence: ClassEvidence, study: StudyView, figure: str | None) -> ValuesPageView:
@@ -114,7 +109,6 @@ def values_page_view(evidence: ClassEvidence, study: StudyView, figure: str | No
         groups=value_groups(evidence, study),
         scores=scores_view(study, evidence.assessment),
         errors=evidence.errors,
-        not_compared=evidence.separation.facts["not_compared"],
         figure=figure,
     )
 
