@@ -18,9 +18,8 @@ from attviz_pipeline.artifacts import (
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.formats import head_name
+from attviz_pipeline.formats import head_name, significant
 from attviz_pipeline.report import links
-from attviz_pipeline.report.formats import significant
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.token_measures import measures_of_study
 from attviz_pipeline.tasks import Task, task_of
