@@ -23,7 +23,7 @@ from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.views import documents
 from attviz_pipeline.report.views.document_groups import DocumentGroups, DocumentGroupView
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 LABELS = ["neutral", "offensive", "hateful"]
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"

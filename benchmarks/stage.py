@@ -20,7 +20,7 @@ from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, 
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 ROWS_PER_GROUP = 1_024  # as shards are written
 TOKENS_AT_ONCE = 1_024

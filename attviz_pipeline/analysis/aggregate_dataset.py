@@ -14,7 +14,8 @@ from attviz_pipeline.analysis.token_sums import TokenRows, TokenSums
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import StatisticsPaths
 from attviz_pipeline.errors import ArtifactError, Problem
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 
 def aggregate_dataset(

@@ -15,7 +15,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.progress import track
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 COPIED = [
     *("position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES),

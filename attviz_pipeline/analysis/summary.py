@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from attviz_pipeline.analysis.lists import members
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]

@@ -23,7 +23,7 @@ from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ExtractAttention
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 from attviz_pipeline.unread import Unread
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from attviz_pipeline.tasks import Activation
+from attviz_pipeline.tasks.task import Activation
 
 ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     "softmax": lambda logits: logits.softmax(dim=-1),

@@ -13,7 +13,7 @@ from attviz_pipeline.attention.full_statistics import PROFILE, FullReading
 from attviz_pipeline.attention.outputs import activated_outputs
 from attviz_pipeline.attention.rounding import round_mantissa
 from attviz_pipeline.attention.windows import EncodedDocument
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 Row = dict[str, Any]
 

@@ -13,7 +13,11 @@ from attviz_pipeline.dataset.labels import FRACTION, Form, form_of_labels, read_
 from attviz_pipeline.dataset.names import quoted
 from attviz_pipeline.dataset.rows import Fault, Row, kind_of, label_fault
 from attviz_pipeline.errors import DatasetError, Problem
-from attviz_pipeline.tasks import TASKS, MultiLabel, Regression, SingleLabel, Task
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.registry import TASKS
+from attviz_pipeline.tasks.regression import Regression
+from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import Task
 
 UNLABELLED = "-1"
 TRUTH = {"0": False, "1": True, "false": False, "true": True}

@@ -28,7 +28,8 @@ from attviz_pipeline.model.source import read_published_config
 from attviz_pipeline.model_inputs import join_pair
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import PrepareDataset
-from attviz_pipeline.tasks import Task, task_of_config
+from attviz_pipeline.tasks.registry import task_of_config
+from attviz_pipeline.tasks.task import Task
 
 ROWS_PER_GROUP = 1000
 Item = TypeVar("Item")
@@ -53,11 +54,11 @@ def prepare_dataset(settings: PrepareDataset, documents: Path, ledger: Path, car
         corpus = load_corpus(settings.dataset, cache)
         rows = _read_rows(corpus.parts, settings.dataset)
         source = _label_source(corpus.parts, settings)
+        _require_usable(rows, corpus.parts)
         name = find_task(rows, source, settings.task, _task_of_model(settings))
         task = read_gold(rows, name, source)
         _mark_repeated_ids(rows, corpus.parts, settings.dataset)
-        if not _usable(rows):
-            raise _bad_rows(rows, corpus.parts)
+        _require_usable(rows, corpus.parts)
         _report_bad_rows(rows, corpus.parts, settings.dataset)
         _mark_repeated_texts(rows, settings.dataset)
         kept = _usable(rows)
@@ -155,6 +156,11 @@ def _warn_of_alike_ids(ids: Sequence[str]) -> None:
             sum(map(len, same)),
             " and ".join(quoted(name) for name in same[0][:2]),
         )
+
+
+def _require_usable(rows: Sequence[Row], parts: Sequence[Part]) -> None:
+    if not _usable(rows):
+        raise _bad_rows(rows, parts)
 
 
 def _report_bad_rows(rows: Sequence[Row], parts: Sequence[Part], settings: DatasetSettings) -> None:

@@ -19,7 +19,8 @@ from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.stages import ShardDocuments
 from attviz_pipeline.strata import apportion, seeded_rank
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 BLANK_LINE = re.compile(r"\n\s*\n")
 LEAST_ROWS_PER_GROUP = 32

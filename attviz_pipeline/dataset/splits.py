@@ -10,7 +10,7 @@ from attviz_pipeline.dataset.rows import Row
 from attviz_pipeline.dataset.sources import SPLITS
 from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.strata import apportion, divide_sets, seeded_rank
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES, attviz_name
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import json_list
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

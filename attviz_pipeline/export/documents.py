@@ -17,7 +17,8 @@ from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.artifacts.vector_names import EVIDENCE_NAMES, head_names, layer_names
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.progress import track
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 Heads = Literal["all", "layer_means"] | Sequence[str]
 

@@ -15,7 +15,7 @@ from attviz_pipeline.export.latex import write_latex
 from attviz_pipeline.export.neat_vision import write_neat_vision
 from attviz_pipeline.export.tables import write_csv, write_parquet
 from attviz_pipeline.stages import ExportAttention
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 Format = Callable[[Path, Task[Any], list[str]], AbstractContextManager[Callable[[ExportedDocument], None]]]
 

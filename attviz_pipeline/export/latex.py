@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from attviz_pipeline.export.documents import ExportedDocument
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 ESCAPES = {
     "\\": r"\textbackslash{}",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts.files import write_text
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import dump, json_list
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 LEAST_PROBABILITY = 1e-30
 LEAST_ODDS = 1e-12

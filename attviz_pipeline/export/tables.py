@@ -12,7 +12,7 @@ import pyarrow as pa
 from attviz_pipeline.artifacts import output_schemas
 from attviz_pipeline.artifacts.files import TableWriter
 from attviz_pipeline.export.documents import ExportedDocument
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 ROWS_PER_GROUP = 500_000
 # Characters with which a formula begins in spreadsheets.

@@ -12,7 +12,7 @@ from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.formats import signed
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 KIND = "confidence_entropy"
 HEIGHT_INCHES = 2.7

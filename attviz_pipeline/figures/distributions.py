@@ -14,7 +14,7 @@ from attviz_pipeline.artifacts.histogram import BINS_PER_DECADE, bin_edges
 from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 KIND = "log_distributions"
 QUANTILE_KIND = "normal_quantiles"

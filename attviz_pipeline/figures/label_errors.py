@@ -17,7 +17,11 @@ TOGETHER_KIND = "co_occurrence"
 MOST_LABELS = 30
 MOST_LABELS_WITH_NUMBERS = 8
 INCHES_PER_LABEL = 0.2
-BARS = (("n_hits", "found", style.BLUE), ("missed", "missed", style.ORANGE), ("added", "wrongly predicted", "#E69F00"))
+BARS = (
+    ("n_hits", "found", style.BLUE),
+    ("missed", "missed", style.ORANGE),
+    ("added", "wrongly predicted", style.YELLOW),
+)
 
 
 def draw_label_errors(inputs: Inputs) -> Iterator[Drawing]:

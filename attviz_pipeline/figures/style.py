@@ -31,9 +31,10 @@ ORANGE = "#D55E00"
 GREEN = "#009E73"
 LIGHT_BLUE = "#9ecae1"
 SKY_BLUE = "#56B4E9"
+YELLOW = "#E69F00"
 FONT_FAMILY = "DejaVu Sans"
 # Okabe and Ito's colours, distinct for all kinds of colour vision; the line styles differ in grey.
-CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", SKY_BLUE, INK)
+CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", YELLOW, SKY_BLUE, INK)
 # Roles of heads: shades of one colour for similar roles.
 ROLE_COLOURS = (BLUE, SKY_BLUE, "#A9D9F5", ORANGE, "#F0A202", "#F7D070", "#8C3B00", GREEN, PALE)
 # Words of a cloud, from the strongest to the weakest.

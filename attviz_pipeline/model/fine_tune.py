@@ -22,7 +22,7 @@ from attviz_pipeline.model.load import Classifier, non_finite
 from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, predictions_of, score
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import PrepareModel
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

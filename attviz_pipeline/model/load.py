@@ -28,7 +28,7 @@ from attviz_pipeline.model.padding import Padding, agree_on_padding
 from attviz_pipeline.model.safely import SAFELY, faults_reported
 from attviz_pipeline.model.sentencepiece_files import as_sentencepiece, require_agreement, reread, sentencepiece_files
 from attviz_pipeline.model_inputs import vocabulary_rows
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from attviz_pipeline.errors import ModelError
 from attviz_pipeline.model.safely import SAFELY, faults_reported
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

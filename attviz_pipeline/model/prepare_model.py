@@ -24,7 +24,8 @@ from attviz_pipeline.model.scoring import predict, score
 from attviz_pipeline.model.source import ModelCopy, find_copy
 from attviz_pipeline.model.verify import digest_files, verify_copy
 from attviz_pipeline.stages import PrepareModel
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 from attviz_pipeline.unread import add_up
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,10 @@ from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier
 from attviz_pipeline.progress import Progress
-from attviz_pipeline.tasks import MultiLabel, Regression, SingleLabel, Task
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.regression import Regression
+from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import Task
 
 TEXTS_PER_BATCH = 32
 Scores = dict[str, Any]

@@ -13,7 +13,8 @@ from attviz_pipeline.artifacts import attention_schemas, files, statistics_schem
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.token_measures import measures_of_document
-from attviz_pipeline.tasks import Outcome, Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Outcome, Task
 
 _NONE = np.empty((len(AGGREGATES), 0), np.float32)
 

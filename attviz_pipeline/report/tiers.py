@@ -20,7 +20,7 @@ from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.token_details import BYTES_OF_ALL, BYTES_OF_OCCURRENCE
 from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 

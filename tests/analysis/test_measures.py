@@ -115,7 +115,8 @@ def test_a_reader_sees_how_a_measure_ranks_tokens_beside_the_mean(
     page.locator("#measure").select_option(measure)
     until(page, f"location.hash.includes('m={measure}') && document.querySelector('#agreement').textContent")
     shown = page.locator("#agreement").inner_text()
-    found = re.fullmatch(r"Spearman with the mean of self-attention (-?\d\.\d\d) over (\d+) tokens", shown)
+    rule = r"Spearman with the mean of self-attention ([+-]?\d\.\d\d) over (\d+) tokens"
+    found = re.fullmatch(rule, shown.replace("−", "-"))
     assert found is not None
     assert float(found[1]) == pytest.approx(rho, abs=0.006)
     assert int(found[2]) == counted.sum()

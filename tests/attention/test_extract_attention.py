@@ -431,7 +431,7 @@ def test_card_of_another_version_is_refused(tmp_path: Path) -> None:
     card = tmp_path / "model.json"
     card.write_text(json.dumps({"schema": "attviz/model/99"}))
 
-    with pytest.raises(ArtifactError, match=r"is attviz/model/99; this version reads attviz/model/1"):
+    with pytest.raises(ArtifactError, match=r"is attviz/model/99; this version reads attviz/model/2"):
         extract_attention(
             ExtractAttention(attention=AttentionSettings()), tmp_path, tmp_path, card, tmp_path / "attention.parquet"
         )

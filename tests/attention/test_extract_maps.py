@@ -35,7 +35,7 @@ from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
 from attviz_pipeline.stages import ExtractMaps
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 N_TOKENS = 40
 SMALL_MAPS = MapsSettings(thumbnail_size=16, entries_per_row=8)

@@ -13,7 +13,7 @@ from attviz_pipeline.attention.maps.selection import Selection, select_documents
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 BYTES = 1_000_000
 

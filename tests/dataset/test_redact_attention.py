@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from share_safe import KEY, SECRETS, leaks, readable
 from site_statistics import compute_statistics
 from synthetic_attention import write_attention_shards
+from synthetic_evidence import write_evidence
 from synthetic_site import site_settings, write_site_inputs
 from tiny_extraction import extract
 from tokenizers.pre_tokenizers import ByteLevel
@@ -329,7 +330,9 @@ def render(folder: Path, settings: RenderSite, inputs: SiteInputs, attention: li
     statistics = compute_statistics(folder, attention, folder / "inputs" / "ledger.parquet")
     draw(StatisticsPaths.below(statistics.folder), folder / "figures", dpi=50, n_cloud_words=10)
     site = folder / "site"
-    inputs = replace(inputs, attention=attention, figures=folder / "figures", maps=None, **statistics.fields())
+    evidence = write_evidence(folder / "evidence", attention)
+    changed = {"attention": attention, "figures": folder / "figures", "maps": None, "evidence": evidence}
+    inputs = replace(inputs, **changed, **statistics.fields())
     write_site(settings, inputs, site)
     return site
 

@@ -25,7 +25,7 @@ from attviz_pipeline.model.load import Classifier, check_fit, load_classifier, p
 from attviz_pipeline.model.scoring import predict
 from attviz_pipeline.model_inputs import pads_left, takes_type_ids
 from attviz_pipeline.stages import ExtractAttention
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 UNLIMITED = 2**31 - 1
 LABELS = {"id2label": dict(enumerate(LABEL_NAMES)), "label2id": {name: n for n, name in enumerate(LABEL_NAMES)}}

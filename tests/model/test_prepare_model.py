@@ -23,7 +23,7 @@ from attviz_pipeline.model.encoding import Collator, encode
 from attviz_pipeline.model.fine_tune import best_epoch, deterministic
 from attviz_pipeline.model.load import load_classifier, position_limit
 from attviz_pipeline.model.scoring import score
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 ENOUGH: dict[str, object] = {"epochs": 6, "early_stopping_patience": None, "learning_rate": 1e-2, "batch_size": 4}
 

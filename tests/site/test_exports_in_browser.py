@@ -485,7 +485,7 @@ def test_numbers_of_the_sequence_say_what_they_are_in(inputs: SiteInputs, site: 
     assert len(rows_of(exported(page, "csv", "text"))) == len(row.tokens)
 
 
-FLOORS = {"": "< 1e-6", "normed=1": "near 0", "normed=1&norm=value": "< 1e-6"}
+FLOORS = {"": "< 1e−6", "normed=1": "near 0", "normed=1&norm=value": "< 1e−6"}
 
 
 @pytest.mark.parametrize(("state", "label"), FLOORS.items())
@@ -495,7 +495,7 @@ def test_the_floor_of_an_axis_is_in_what_the_axis_is_in(
     page = visitor(odd_site).open(f"{links.document(0)}#{state}")
     open_panel(page)
     root = ET.fromstring(exported(page, "svg", "series").decode("utf-8"))  # noqa: S314 - made by the page under test
-    found = {text.text for text in root.iter(f"{SVG}text")} & {"< 1e-6", "near 0"}
+    found = {text.text for text in root.iter(f"{SVG}text")} & {"< 1e−6", "near 0"}
     assert found == {label}
 
 

@@ -109,7 +109,7 @@ def test_heads_are_sorted_and_selected_by_their_importance(inputs: SiteInputs, s
 
 def test_the_page_of_evidence_leads_to_the_importance_of_heads(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(links.EVIDENCE)
-    page.locator(f"a[href='{links.HEADS}#importance']").click()
+    page.locator(f"a[href='{links.HEADS}#importance']").first.click()
     arrive(page, f"**/{links.HEADS}#importance")
     until(page, "document.documentElement.dataset.ready !== undefined")
     until(page, "Math.abs(document.getElementById('importance').getBoundingClientRect().top) < innerHeight / 3")

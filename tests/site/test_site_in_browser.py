@@ -102,7 +102,7 @@ def test_search_and_filters_narrow_the_index(inputs: SiteInputs, site: Path, vis
     page.locator("#filter-outcome").select_option("right")
     page.locator("#filter-gold").select_option("1")
     shown = page.locator("#document-table .row-link").all_inner_texts()
-    assert shown == [str(row.position + 1) for row in rows if row.label == row.prediction == 1]
+    assert shown == [str(row.position + 1) for row in rows if row.gold == row.predicted == 1]
     assert page.url.endswith("#gold=1&outcome=right")
 
 
@@ -135,7 +135,7 @@ def test_without_groups_the_index_offers_none_and_says_so(inputs: SiteInputs, tm
 
 def test_sorting_goes_both_ways_and_a_link_restores_it(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.DOCUMENTS}#sort=-confidence&outcome=wrong")
-    wrong = [row for row in (row_at(inputs, p) for p in range(24)) if row.label != row.prediction]
+    wrong = [row for row in (row_at(inputs, p) for p in range(24)) if row.gold != row.predicted]
     falling = sorted(wrong, key=lambda row: (-round(max(row.probabilities), 4), row.position))
     links_shown = page.locator("#document-table .row-link")
     assert links_shown.all_inner_texts() == [str(row.position + 1) for row in falling]
@@ -181,7 +181,7 @@ def test_documents_are_stepped_through_in_the_readers_own_list(
     inputs: SiteInputs, site: Path, visitor: Visitor
 ) -> None:
     page = visitor(site).open(f"{links.DOCUMENTS}#outcome=wrong")
-    wrong = [p for p in range(24) if (row := row_at(inputs, p)).label != row.prediction]
+    wrong = [p for p in range(24) if (row := row_at(inputs, p)).gold != row.predicted]
     page.locator("#document-table .row-link").first.click()
     arrive(page, f"**/{links.document(wrong[0])}*")
     page.keyboard.press("j")

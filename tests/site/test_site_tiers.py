@@ -82,9 +82,9 @@ def test_a_site_with_room_has_every_head_everywhere(many_heads: SiteInputs) -> N
 
 def test_mistakes_come_first_then_the_least_certain_then_a_sample(many_heads: SiteInputs) -> None:
     rows = [row_at(many_heads, position) for position in range(N_DOCUMENTS)]
-    gold = {row.position: row.probabilities[row.label] for row in rows if row.label is not None}
-    wrong = sorted((row.position for row in rows if row.label != row.prediction), key=lambda p: gold[p])
-    right = sorted((row.position for row in rows if row.label == row.prediction), key=lambda p: gold[p])
+    gold = {row.position: row.probabilities[row.gold] for row in rows if row.gold is not None}
+    wrong = sorted((row.position for row in rows if row.gold != row.predicted), key=lambda p: gold[p])
+    right = sorted((row.position for row in rows if row.gold == row.predicted), key=lambda p: gold[p])
     assert full_with(many_heads, needed(many_heads, wrong[:1]) + 10) == {wrong[0]}
     assert full_with(many_heads, needed(many_heads, wrong) + 10) >= set(wrong)
     more = full_with(many_heads, needed(many_heads, wrong) + needed(many_heads, right) / 2)

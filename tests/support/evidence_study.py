@@ -19,7 +19,7 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 Array = NDArray[np.float64]
 LONG_TEXT = " ".join(["match", "goal", "team", "bank", "film", "."] * 20)

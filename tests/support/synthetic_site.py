@@ -27,7 +27,7 @@ from attviz_pipeline.dataset.imported.import_attention import ImportedFiles
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.stages import RenderSite
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 HOSTILE_TEXTS = [
     "</script><script>alert('script')</script> closes <!-- the element",

@@ -16,7 +16,10 @@ from synthetic_site import write_site_inputs
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.report.inputs import SiteInputs
-from attviz_pipeline.tasks import MultiLabel, Regression, SingleLabel, Task
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.regression import Regression
+from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import Task
 
 LABEL_NAMES = ("economy", "people", "technology", "opinion")
 THRESHOLDS = (0.5, 0.5, 0.4, 0.5)

@@ -22,7 +22,11 @@ from attviz_pipeline.config.settings import TASKS_OF_CRITERIA, TASKS_OF_KEYS, Ta
 from attviz_pipeline.dataset.gold import FITTING, READERS
 from attviz_pipeline.model.scoring import SCORES, score
 from attviz_pipeline.strata import divide_sets
-from attviz_pipeline.tasks import TASKS, UNLABELLED, MultiLabel, Regression, SingleLabel, Task, task_of, task_of_config
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.registry import TASKS, task_of, task_of_config
+from attviz_pipeline.tasks.regression import Regression
+from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import UNLABELLED, Task
 
 NAMES = ("a", "b", "c")
 CLASSES: Task[Any] = SingleLabel(NAMES)

@@ -46,8 +46,8 @@ def test_nullable_column_that_is_left_out_is_null_and_no_other_may_be(tmp_path: 
         None,
         None,
     ]
-    del rows["label"]
-    with pytest.raises(KeyError, match="label"):
+    del rows["split"]
+    with pytest.raises(KeyError, match="split"):
         files.write_table(tmp_path / "documents.parquet", corpus_schemas.DOCUMENTS, rows)
 
 
@@ -190,8 +190,8 @@ def test_missing_file_names_the_stage_that_writes_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('{"schema": "attviz/model/1", "n_layers"', "is damaged or truncated"),
-        ('{"schema": "attviz/model/2"}', "is attviz/model/2; this version reads attviz/model/1"),
+        ('{"schema": "attviz/model/2", "n_layers"', "is damaged or truncated"),
+        ('{"schema": "attviz/model/1"}', "is attviz/model/1; this version reads attviz/model/2"),
         ("[]", "names no schema"),
     ],
 )

@@ -61,5 +61,7 @@ def test_the_imports_at_the_top_are_all_there_are(module: Path) -> None:
 
 def test_packages_hold_no_code_that_a_stage_runs() -> None:
     for module in MODULES:
-        if module.name == "__init__.py" and module.parent != ROOT / "attviz_pipeline":
+        # `attviz_pipeline` finds its names, and `attviz_pipeline.report` can be called: no stage does either.
+        names = module.parent in {ROOT / "attviz_pipeline", ROOT / "attviz_pipeline" / "report"}
+        if module.name == "__init__.py" and not names:
             assert [type(node) for node in ast.parse(module.read_text(encoding="utf-8")).body] == [ast.Expr], module

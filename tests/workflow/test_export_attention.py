@@ -32,7 +32,7 @@ from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
 from attviz_pipeline.export.latex import EAST_ASIAN, ESCAPES, escape, latex_page
 from attviz_pipeline.stages import ExportAttention
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
 

@@ -15,7 +15,8 @@ from attviz_pipeline.artifacts import attention_schemas, files, statistics_schem
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

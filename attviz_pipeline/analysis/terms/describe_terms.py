@@ -16,7 +16,7 @@ from attviz_pipeline.analysis.terms.sums import TermSums
 from attviz_pipeline.analysis.terms.tables import write_head_intervals, write_head_terms, write_terms
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.stages import DescribeTerms
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from attviz_pipeline.analysis.terms.occurrences import Occurrences
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.histogram import N_BINS, bin_edges
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -16,7 +16,7 @@ from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ListTerms
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 ROWS_PER_GROUP = 65_536
 UNSUPPORTED = -1

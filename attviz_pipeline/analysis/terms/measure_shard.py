@@ -13,7 +13,7 @@ from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import MeasureShard
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 
 def measure_shard(settings: MeasureShard, attention: Path, vocabulary: Path, measures: MeasurePaths) -> None:

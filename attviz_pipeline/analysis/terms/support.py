@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 FEWEST = 3
 MOST = 10

@@ -22,7 +22,7 @@ from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ExtractMaps
-from attviz_pipeline.tasks import task_of
+from attviz_pipeline.tasks.registry import task_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import MAX_LISTED, ConfigError, Problem
 from attviz_pipeline.strata import length_thirds, round_robin, seeded_rank
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 COLUMNS = ["position", "id", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities", "n_tokens", "n_windows"]
 

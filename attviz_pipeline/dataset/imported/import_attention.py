@@ -22,7 +22,7 @@ from attviz_pipeline.errors import DatasetError, Problem
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import ImportAttention
 from attviz_pipeline.strata import seeded_rank
-from attviz_pipeline.tasks import SingleLabel
+from attviz_pipeline.tasks.single_label import SingleLabel
 from attviz_pipeline.token_texts import UNKNOWN
 from attviz_pipeline.words import is_punctuation, word_of_each_token
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
-from attviz_pipeline.tasks import Outcome
+from attviz_pipeline.tasks.task import Outcome
 
 N_TOP_DOCUMENTS = 5
 EXCERPT_CHARACTERS = 60

@@ -19,7 +19,7 @@ from attviz_pipeline.report.views.scores import scores_by_label
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermEvidence, TermMeasureView
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 N_HEADS = 15
 N_DOCUMENTS = 5

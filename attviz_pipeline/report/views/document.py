@@ -21,7 +21,7 @@ from attviz_pipeline.report.views.document_evidence import DocumentEvidenceView
 from attviz_pipeline.report.views.prediction import PredictionView, Values, prediction_view
 from attviz_pipeline.report.views.scale import DatasetScale
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.tasks import Outcome
+from attviz_pipeline.tasks.task import Outcome
 from attviz_pipeline.token_texts import GOES_ON, SPACE, unmarked
 
 N_STRONGEST = 10

@@ -10,7 +10,7 @@ from typing import Any
 
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.tasks import Task
+from attviz_pipeline.tasks.task import Task
 
 Row = Mapping[str, Any]
 AnyTask = Task[Any]

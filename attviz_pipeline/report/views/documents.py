@@ -28,7 +28,7 @@ from attviz_pipeline.report.views.document_columns import (
 )
 from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.tasks import Outcome, Task
+from attviz_pipeline.tasks.task import Outcome, Task
 
 N_STATIC_ROWS = 100
 SNIPPET_CHARACTERS = 160

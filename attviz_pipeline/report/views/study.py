@@ -22,7 +22,8 @@ from attviz_pipeline.formats import head_name, significant
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.token_measures import measures_of_study
-from attviz_pipeline.tasks import Task, task_of
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 DIGITS = 4
 
