@@ -187,7 +187,8 @@ class TestDocumentIndex:
 
         assert [row["position"] for row in rows] == list(range(N_DOCUMENTS))
         assert files.read_facts(study.output.document_index, statistics_schemas.DOCUMENT_INDEX) == {
-            "label_names": LABEL_NAMES
+            "task": "single_label",
+            "label_names": LABEL_NAMES,
         }
         for row in rows:
             document, matrix = raw[row["id"]]

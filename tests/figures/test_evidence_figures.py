@@ -12,7 +12,7 @@ from drawn_figures import PROVENANCE
 from synthetic_attention import write_attention_shards
 from synthetic_evidence import NO_GATES, write_evidence
 
-from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import FiguresSettings
@@ -225,10 +225,15 @@ def test_nothing_measured_is_a_reason(paths: EvidencePaths, tmp_path: Path) -> N
     assert found["faithfulness"].reason.startswith("The faithfulness of token scores was not measured")
 
 
+def assessed_single_labels(folder: Path) -> None:
+    files.write_json(folder / "assessment.json", statistics_schemas.ASSESSMENT, {"task": "single_label"})
+
+
 def test_only_drawn_kinds_have_a_formula(paths: EvidencePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = {name: FIGURES[name] for name in ("faithfulness", "head_ablation", "head_importance")}
     monkeypatch.setattr("attviz_pipeline.figures.draw_figures.FIGURES", kinds)
     monkeypatch.setattr("attviz_pipeline.figures.draw_figures.files.count_rows", lambda *_: 6)
+    assessed_single_labels(tmp_path)
     for name, tables, expected in (("with", paths, set(kinds)), ("without", None, set())):
         draw_all(Inputs.below(tmp_path, SETTINGS, tables), PROVENANCE, tmp_path / name)
         content = (tmp_path / name / "figures.json").read_text(encoding="utf-8")
@@ -236,11 +241,13 @@ def test_only_drawn_kinds_have_a_formula(paths: EvidencePaths, tmp_path: Path, m
 
 
 def test_a_single_figure_without_its_evidence_names_the_remedy(tmp_path: Path) -> None:
+    assessed_single_labels(tmp_path)
     inputs = Inputs.below(tmp_path, SETTINGS)
     with pytest.raises(ConfigError, match=r"figure faithfulness is drawn from evidence: add `--evidence`"):
         draw_figure(inputs, "faithfulness", Shape(8.9), tmp_path / "figure.svg")
 
 
 def test_a_single_figure_is_drawn_for_a_paper(paths: EvidencePaths, tmp_path: Path) -> None:
+    assessed_single_labels(tmp_path)
     draw_figure(Inputs.below(tmp_path, SETTINGS, paths), "head_importance-grid", Shape(12), tmp_path / "figure.pdf")
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")

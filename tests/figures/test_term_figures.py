@@ -134,7 +134,8 @@ def hostile(folder: Path) -> TermStudy:
 def test_hardly_any_input_still_gives_a_figure(tmp_path: Path, make: Callable[[Path], TermStudy]) -> None:
     figures = drawn(make(tmp_path).measure().describe().compare())
 
-    assert len(figures) == 13
+    # Documents without a term belong to no group, so nothing is drawn of groups.
+    assert len(figures) == (8 if make is punctuation_only else 13)
     for figure in figures.values():
         assert figure.alt
         assert figure.caption

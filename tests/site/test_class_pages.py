@@ -59,7 +59,7 @@ def test_only_words_beyond_chance_are_listed(inputs: SiteInputs, tmp_path: Path)
 def test_without_words_beyond_chance_those_with_the_largest_z_are_set_apart(inputs: SiteInputs, tmp_path: Path) -> None:
     found = read_group_terms(_with_q(inputs, tmp_path, {}).terms.class_terms)["gold", LABEL_NAMES[1]]
     assert (found.used_more, found.used_less, found.attended) == ([], [], [])
-    z = [abs(term.log_odds_z) for term in found.unclear]
+    z = [abs(term.use) for term in found.unclear]
     assert z == sorted(z, reverse=True)
     assert z
 
@@ -229,5 +229,6 @@ def test_the_about_page_gives_the_associations(inputs: SiteInputs, site: Path) -
         0
     ]["spearman"]
     text = " ".join(Page(site / links.ABOUT).text.split())
-    assert f"{assessed['value']:+.2f} (95 % interval {assessed['low']:+.2f} to {assessed['high']:+.2f})" in text
+    said = f"{assessed['value']:+.2f} (95 % interval {assessed['low']:+.2f} to {assessed['high']:+.2f})"
+    assert said.replace("-", "−") in text
     assert f"{n_differ or 'none'} of 6 heads" in text

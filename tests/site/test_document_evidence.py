@@ -150,7 +150,7 @@ def test_a_page_holds_the_changes_of_few_classes(inputs: SiteInputs) -> None:
     whole = np.linspace(0.3, 0.01, 9)
     changes = np.zeros((len(places), 9), np.float32)
     evidence = TokenEvidence(None, LeftOut(places, whole, changes))
-    row = replace(row, probabilities=whole.tolist(), prediction=0, label=8)
+    row = replace(row, probabilities=whole.tolist(), predicted=0, gold=8)
 
     view = document_evidence_view(row, evidence, SAMPLE, study_view(label_names=[str(n) for n in range(9)]))
 

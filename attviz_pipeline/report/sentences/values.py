@@ -18,7 +18,7 @@ from attviz_pipeline.significance import SIGNIFICANT
 
 TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
-AT_EQUAL_LENGTH = "Spearman\u2019s \u03c1 at equal length"
+AT_EQUAL_LENGTH = "Spearman's \u03c1 at equal length"
 
 
 def number(value: float) -> str:
@@ -124,7 +124,7 @@ def mean_error(found: Estimate, n_documents: int) -> str:
 
 def chart(n_labelled: int, spearman: float | None) -> str:
     """Say what the chart of gold and predicted values counts."""
-    rho = "" if spearman is None else f" Spearman\u2019s \u03c1 is {spearman:.2f}."
+    rho = "" if spearman is None else f" Spearman's \u03c1 is {spearman:.2f}."
     return (
         f"{plural(n_labelled, 'document')} by gold value (horizontal) and predicted value (vertical); darker squares "
         f"hold more. On the line, both are equal.{rho}"

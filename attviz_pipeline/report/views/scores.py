@@ -144,7 +144,7 @@ def _scores_of_values(found: Mapping[str, Any], n: int) -> Iterator[ScoreView]:
     )
     for name, title, note in (
         ("r2", "R²", "share of the variance explained"),
-        ("spearman", "Spearman\u2019s \u03c1", "of gold and predicted value"),
+        ("spearman", "Spearman's \u03c1", "of gold and predicted value"),
     ):
         if found[name]["value"] is not None:
             yield ScoreView(title, f"{found[name]['value']:.3f}", sentences.interval(found[name], _three, note))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attviz_pipeline.formats import significant
+from attviz_pipeline.formats import percent, significant
 from attviz_pipeline.report.sentences.scores import chosen_epoch
 from attviz_pipeline.report.views.curve import TickView
 from attviz_pipeline.report.views.study import StudyView
@@ -18,8 +18,9 @@ _SCORES = {
     "hamming_loss": "Hamming loss",
     "mae": "Mean absolute error",
     "r2": "R\u00b2",
-    "spearman": "Spearman\u2019s \u03c1",
+    "spearman": "Spearman's \u03c1",
 }
+_NO_SHARES = {"mae", "r2", "spearman"}
 _LOSSES = {
     "softmax": "Mean cross-entropy per text in nats",
     "sigmoid": "Mean binary cross-entropy per label in nats",
@@ -34,7 +35,7 @@ class EpochView:
     number: int
     train_loss: float
     validation_loss: float
-    scores: list[float | None]
+    scores: list[str]
     kept: bool
 
 
@@ -75,7 +76,7 @@ def training_view(study: StudyView) -> TrainingView | None:
                 number=epoch["epoch"],
                 train_loss=epoch["train_loss"],
                 validation_loss=epoch["validation_loss"],
-                scores=[epoch[name] for name in _SCORES if name in history[0]],
+                scores=[_written(name, epoch[name]) for name in _SCORES if name in history[0]],
                 kept=epoch["epoch"] == best,
             )
             for epoch in history
@@ -103,3 +104,10 @@ def _x(number: int, n_epochs: int) -> float:
 
 def _y(loss: float, highest: float) -> float:
     return round(HEIGHT * (1 - loss / highest), 1) if highest > 0 else float(HEIGHT)
+
+
+def _written(name: str, score: float | None) -> str:
+    """Write a score: shares in percent, the others with three digits."""
+    if score is None:
+        return "\N{EN DASH}"
+    return significant(score, 3) if name in _NO_SHARES else percent(score, 1)
