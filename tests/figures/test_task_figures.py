@@ -20,6 +20,7 @@ from attviz_pipeline.config.settings import AssessmentSettings, FiguresSettings,
 from attviz_pipeline.figures import label_errors, value_heads, value_terms, values
 from attviz_pipeline.figures.drawing import Drawing
 from attviz_pipeline.figures.kinds import FIGURES, kinds_of
+from attviz_pipeline.formats import percent, significant
 from attviz_pipeline.stages import AssessPredictions, DrawFigures
 
 OF_PREDICTIONS = {"multi_label": ["label_errors", "co_occurrence", "label_reliability", "confidence_entropy"]}
@@ -76,8 +77,8 @@ def test_figures_of_labels_are_those_of_the_tables(labels: tuple[StatisticsPaths
     assert list(figures) == [*OF_PREDICTIONS["multi_label"], *distributions, *groups]
     errors = figures["label_errors"]
     assert errors.columns["label"] == list(LABEL_NAMES)
-    assert f"All labels right in {scores['exact_match']['value']:.3f}" in errors.caption
-    assert f"would give {scores['majority_baseline']['exact_match']:.3f}" in errors.caption
+    assert f"All labels right in {percent(scores['exact_match']['value'])}" in errors.caption
+    assert f"would give {percent(scores['majority_baseline']['exact_match'])}" in errors.caption
     together = figures["co_occurrence"]
     assert together.columns["n_gold"] == np.array(scores["co_occurrence"]).ravel().tolist()
     assert "“people” and “technology”" in together.alt
@@ -94,8 +95,8 @@ def test_figures_of_values_are_those_of_the_tables(regression: tuple[StatisticsP
     groups = [f"{kind}-{by}" for kind in ("value_heads", "value_terms") for by in ("gold", "predicted", "error")]
     distributions = [f"log_distributions-{by}" for by in ("term", "layer")]
     assert list(figures) == [*OF_PREDICTIONS["regression"], *distributions, *groups]
-    assert f"R² {scores['r2']['value']:.3f}" in figures["predicted_against_gold"].caption
-    assert f"of the mean {scores['mean_baseline']['mae']:.3f}" in figures["predicted_against_gold"].caption
+    assert f"R² {significant(scores['r2']['value'], 3)}" in figures["predicted_against_gold"].caption
+    assert f"of the mean {significant(scores['mean_baseline']['mae'], 3)}" in figures["predicted_against_gold"].caption
     assert len(figures["residuals"].columns["error"]) == 60
     assert "gold value: 1 of 6 heads is correlated with it" in figures["value_heads-gold"].alt
     assert "1 of the 6 correlations of heads is beyond chance." in figures["value_heads-gold"].caption
@@ -123,7 +124,7 @@ def test_terms_of_a_value_are_drawn_with_both_correlations() -> None:
 
     assert value_terms._alt(shown, "the gold value") == (
         "Dot plot of 3 terms that go with the gold value beyond chance: “good” (use, rho = +0.50), “bad” (use, rho = "
-        "-0.40), “rare” (self-attention, rho = -0.60)."
+        "−0.40), “rare” (self-attention, rho = −0.60)."
     )
     assert value_terms._plot(shown).axes
 

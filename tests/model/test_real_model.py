@@ -46,8 +46,9 @@ def test_72_heads_of_real_texts_equal_eager_attention(checkpoint: Path, tmp_path
         columns | {"text": texts, "block": zeros},
         {"task": "single_label", "label_names": label_names},
     )
+    task = {"task": "single_label", "label_names": label_names}
     facts = {"n_layers": 6, "n_heads": 12, "max_tokens": 256, "output_to_label": [0, 1, 2, 3, 4], "sha256": {}}
-    files.write_json(card, model_schemas.MODEL, facts)
+    files.write_json(card, model_schemas.MODEL, facts | task)
     extract_attention(ExtractAttention(attention=AttentionSettings(device="cpu")), shard, checkpoint, card, output)
 
     rows = files.read_table(output, attention_schemas.ATTENTION).to_pylist()
