@@ -1,6 +1,7 @@
-"""A plugin of pytest that records which functions of some packages each test calls, and how long it takes."""
+"""A plugin of pytest that records which functions of some packages each test calls, and its processor time."""
 
 import json
+import os
 import sys
 import threading
 from collections import defaultdict
@@ -26,7 +27,7 @@ class CallRecorder:
         self._now: list[set[str]] = []
         self._of_fixtures: defaultdict[int, set[str]] = defaultdict(set)
         self._of_tests: dict[str, set[str]] = {}
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._seconds: dict[str, float] = {}
         self._failed: set[str] = set()
 
     def write(self, path: Path) -> None:
@@ -48,7 +49,7 @@ class CallRecorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Iterator[None]:
-        self._now = [set()]
+        self._now, start = [set()], _processor_seconds()
         threading.settrace(self._trace)
         sys.settrace(self._trace)
         try:
@@ -57,6 +58,7 @@ class CallRecorder:
             sys.settrace(None)
             threading.settrace(None)
             fixtures = [fixture for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found]
+            self._seconds[item.nodeid] = _processor_seconds() - start
             self._of_tests[item.nodeid] = self._now[0].union(*(self._of_fixtures[id(found)] for found in fixtures))
 
     @pytest.hookimpl(wrapper=True)
@@ -69,6 +71,10 @@ class CallRecorder:
             self._of_fixtures[id(fixturedef)] |= self._now.pop()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._seconds[report.nodeid] += report.duration
         if not report.passed:
             self._failed.add(report.nodeid)
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
