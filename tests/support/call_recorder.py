@@ -23,7 +23,7 @@ class CallRecorder:
     def __init__(self, places: tuple[str, ...]) -> None:
         self._places = places
         self._here = f"{Path.cwd()}/"
-        self._names: dict[CodeType, str] = {}
+        self._names: dict[int, tuple[str, CodeType]] = {}
         self._now: list[set[str]] = []
         self._of_fixtures: defaultdict[int, set[str]] = defaultdict(set)
         self._of_tests: dict[str, set[str]] = {}
@@ -41,11 +41,11 @@ class CallRecorder:
 
     def _trace(self, frame: FrameType, _event: str, _argument: object) -> None:
         code = frame.f_code
-        if code not in self._names:
+        if id(code) not in self._names:  # the identity, since equality of code takes long to check
             path, function = code.co_filename.removeprefix(self._here), code.co_qualname.partition(".<locals>")[0]
-            self._names[code] = f"{path}::{function}" if path.startswith(self._places) else ""
-        if self._now and self._names[code]:
-            self._now[-1].add(self._names[code])
+            self._names[id(code)] = f"{path}::{function}" if path.startswith(self._places) else "", code
+        if self._now and (name := self._names[id(code)][0]):
+            self._now[-1].add(name)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Iterator[None]:

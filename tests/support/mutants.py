@@ -236,7 +236,8 @@ def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
         files = {named.path, *importers(named.path)}
         paths = {name: {called.partition("::")[0] for called in test["functions"]} for name, test in recorded.items()}
         names = [name for name in recorded if not files.isdisjoint(paths[name])]
-    chosen, seconds = [], 0.0
+    chosen: list[str] = []
+    seconds = 0.0
     for name in sorted(names, key=lambda name: (len(recorded[name]["functions"]), recorded[name]["seconds"])):
         seconds += recorded[name]["seconds"]
         if chosen and seconds > SECONDS_OF_TESTS:
