@@ -273,7 +273,8 @@ def functions_in_memory() -> dict[str, list[FunctionType]]:
     """Return the functions that were loaded from each file of the working directory, by its path."""
     here, found = f"{Path.cwd()}/", defaultdict(list)
     for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(here):
+        # isinstance would ask other objects for their class, which some answer with a warning.
+        if type(function) is FunctionType and function.__code__.co_filename.startswith(here):
             found[function.__code__.co_filename.removeprefix(here)].append(function)
     return found
 
