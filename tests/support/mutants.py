@@ -5,8 +5,8 @@ of the checkout, in the folder `.mutants`, and meets the tests that call the fun
 tests says. Results are kept there too: a run that was stopped goes on, and only what has changed since is tried again.
 
 Most of the time of a few tests is the start of pytest. So pytest collects all tests once, and each fault is put into
-functions in a fork of that process. What no test notices there, and what is outside of functions, is tried in a pytest
-of its own.
+functions in a fork of that process. What is outside of functions, or in functions that are not loaded then, is tried in
+a pytest of its own.
 `tests/mutants.toml` lists the mutants that no test need notice, each with the reason.
 """
 
@@ -50,7 +50,7 @@ TESTS = (
     *(f"tests/workflow/test_{name}.py" for name in ("artifacts", "config", "documents", "library")),
 )
 N_MUTANTS, LEAST_NOTICED, SEED = 300, 0.9, 13
-SECONDS_OF_TESTS = 60.0
+SECONDS_OF_TESTS = 10.0
 """Most time of tests that one mutant meets: a function that all stages call has hundreds."""
 QUIET = [
     *("-q", "--no-header", "--tb=no", "-m", "not slow and not browser"),
@@ -303,7 +303,7 @@ def outcome_of(code: int | None) -> str:
 
 
 class Results:
-    """What came of mutants in earlier runs and in this one, each in a way: in memory or anew.
+    """What came of mutants in earlier runs and in this one.
 
     A mutant of a file that has not changed is not tried again if it was noticed, or if its tests have not changed.
     """
@@ -313,18 +313,18 @@ class Results:
         lines = self._path.read_text("utf-8").splitlines() if self._path.is_file() else []
         self._known = {(entry["key"], entry["code"]): entry for entry in map(json.loads, lines)}
 
-    def find(self, named: Named, tests: Sequence[str], way: str) -> str:
-        """Return what came of a mutant, or nothing if it must be tried in this way."""
+    def find(self, named: Named, tests: Sequence[str]) -> str:
+        """Return what came of a mutant, or nothing if it must be tried."""
         entry = self._known.get((named.key, digest(Path(named.path))))
         if entry is None:
             return ""
-        same = entry["tests"] == _digest_of(tests) and entry["way"] in (way, "anew")
+        same = entry["tests"] == _digest_of(tests)
         return entry["outcome"] if same or not survived(entry["outcome"]) else ""
 
-    def add(self, named: Named, tests: Sequence[str], way: str, outcome: str) -> None:
+    def add(self, named: Named, tests: Sequence[str], outcome: str) -> None:
         """Keep what came of a mutant."""
         code = digest(Path(named.path))
-        entry = {"key": named.key, "code": code, "tests": _digest_of(tests), "way": way, "outcome": outcome}
+        entry = {"key": named.key, "code": code, "tests": _digest_of(tests), "outcome": outcome}
         self._known[named.key, code] = entry
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
@@ -348,8 +348,8 @@ class InMemory:
         gc.freeze()  # so that forks do not copy what they do not change
         for number, named in enumerate(self._mutants, 1):
             tests = tests_of(named, recorded)
-            if named.mutant.function and tests and not results.find(named, tests, "in memory"):
-                changed = changed_functions(named, functions[named.path])
+            changed = changed_functions(named, functions[named.path])
+            if changed and tests and not results.find(named, tests):
 
                 def run(
                     changed: Sequence[tuple[FunctionType, CodeType]] = changed, tests: Sequence[str] = tests
@@ -361,7 +361,7 @@ class InMemory:
                 # The file is changed too, for programs that tests start.
                 with fault_in_place(named):
                     code = in_a_fork(FOLDER / "mutant.log", time_for(tests, recorded), run)
-                results.add(named, tests, "in memory", outcome_of(code))
+                results.add(named, tests, outcome_of(code))
                 say(f"{number}/{len(self._mutants)} {outcome_of(code)}{where_of(named)}")
         return True
 
@@ -376,11 +376,11 @@ def time_for(tests: Sequence[str], recorded: dict[str, Any]) -> float:
 
 
 def try_anew(mutants: list[Named], recorded: dict[str, Any]) -> dict[str, str]:
-    """Try what was not noticed in memory in a pytest of its own; return what came of each mutant, by its key."""
+    """Try what was not tried in memory in a pytest of its own; return what came of each mutant, by its key."""
     outcomes, results = {}, Results()
     for number, named in enumerate(mutants, 1):
         tests = tests_of(named, recorded)
-        outcome = results.find(named, tests, "anew") or ("" if tests else "without a test")
+        outcome = results.find(named, tests) or ("" if tests else "without a test")
         if not outcome:
 
             def run(tests: Sequence[str] = tests) -> int:
@@ -389,7 +389,7 @@ def try_anew(mutants: list[Named], recorded: dict[str, Any]) -> dict[str, str]:
             with fault_in_place(named):
                 code = in_a_fork(FOLDER / "mutant.log", time_for(tests, recorded), run)
             outcome = outcome_of(code)
-            results.add(named, tests, "anew", outcome)
+            results.add(named, tests, outcome)
             say(f"{number}/{len(mutants)} {outcome} anew{where_of(named)}")
         outcomes[named.key] = outcome
     return outcomes
