@@ -1,6 +1,7 @@
-"""A plugin of pytest that records which functions of some packages each test calls, and how long it takes."""
+"""A plugin of pytest that records which functions of some packages each test calls, and its processor time."""
 
 import json
+import os
 import sys
 import threading
 from collections import defaultdict
@@ -22,11 +23,11 @@ class CallRecorder:
     def __init__(self, places: tuple[str, ...]) -> None:
         self._places = places
         self._here = f"{Path.cwd()}/"
-        self._names: dict[CodeType, str] = {}
+        self._names: dict[int, tuple[str, CodeType]] = {}
         self._now: list[set[str]] = []
         self._of_fixtures: defaultdict[int, set[str]] = defaultdict(set)
         self._of_tests: dict[str, set[str]] = {}
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._seconds: dict[str, float] = {}
         self._failed: set[str] = set()
 
     def write(self, path: Path) -> None:
@@ -40,15 +41,15 @@ class CallRecorder:
 
     def _trace(self, frame: FrameType, _event: str, _argument: object) -> None:
         code = frame.f_code
-        if code not in self._names:
+        if id(code) not in self._names:  # the identity, since equality of code takes long to check
             path, function = code.co_filename.removeprefix(self._here), code.co_qualname.partition(".<locals>")[0]
-            self._names[code] = f"{path}::{function}" if path.startswith(self._places) else ""
-        if self._now and self._names[code]:
-            self._now[-1].add(self._names[code])
+            self._names[id(code)] = f"{path}::{function}" if path.startswith(self._places) else "", code
+        if self._now and (name := self._names[id(code)][0]):
+            self._now[-1].add(name)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Iterator[None]:
-        self._now = [set()]
+        self._now, start = [set()], _processor_seconds()
         threading.settrace(self._trace)
         sys.settrace(self._trace)
         try:
@@ -57,6 +58,7 @@ class CallRecorder:
             sys.settrace(None)
             threading.settrace(None)
             fixtures = [fixture for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found]
+            self._seconds[item.nodeid] = _processor_seconds() - start
             self._of_tests[item.nodeid] = self._now[0].union(*(self._of_fixtures[id(found)] for found in fixtures))
 
     @pytest.hookimpl(wrapper=True)
@@ -69,6 +71,10 @@ class CallRecorder:
             self._of_fixtures[id(fixturedef)] |= self._now.pop()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._seconds[report.nodeid] += report.duration
         if not report.passed:
             self._failed.add(report.nodeid)
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])

@@ -3,25 +3,37 @@
 The faults are a seeded sample of those that `mutations.py` finds in the packages of the numbers. Each is made in a copy
 of the checkout, in the folder `.mutants`, and meets the tests that call the function it is in, as a recording of the
 tests says. Results are kept there too: a run that was stopped goes on, and only what has changed since is tried again.
+
+Most of the time of a few tests is the start of pytest. So pytest collects all tests once, and each fault is put into
+functions in a fork of that process. What is outside of functions, or in functions that are not loaded then, is tried in
+a pytest of its own.
 `tests/mutants.toml` lists the mutants that no test need notice, each with the reason.
 """
 
 import argparse
 import ast
+import gc
 import hashlib
 import importlib.util
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
 
 import pytest
 from call_recorder import CallRecorder
@@ -31,20 +43,25 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".mutants"
 MUTATED = tuple(f"attviz_pipeline/{name}/" for name in ("analysis", "attention", "artifacts"))
 RECORDED = ("attviz_pipeline/",)
+NOT_RECORDED = ("mutants", "mutations")
+"""Modules of this program, on which no recording depends."""
 TESTS = (
     *(f"tests/{name}" for name in ("analysis", "attention", "dataset", "figures", "model")),
     *(f"tests/workflow/test_{name}.py" for name in ("artifacts", "config", "documents", "library")),
 )
 N_MUTANTS, LEAST_NOTICED, SEED = 300, 0.9, 13
-SECONDS_OF_TESTS = 60.0
+SECONDS_OF_TESTS = 10.0
 """Most time of tests that one mutant meets: a function that all stages call has hundreds."""
-QUIET = (
+QUIET = [
     *("-q", "--no-header", "--tb=no", "-m", "not slow and not browser"),
     *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:anyio"),
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of plugins that the libraries below import
-)
+]
 NO_END = 70
 """Exit code of a run of pytest that broke off."""
+TIMES_SLOWER = 10
+"""How much longer a run may take than its processor time, where other programs need the processor too."""
+CONSOLE = os.dup(1)
 LIBRARIES = ("numpy", "pyarrow.parquet", "scipy.stats", "sklearn.cluster", "torch", "transformers")
 """What most tests import, imported once: mutants meet their tests in forks of this process."""
 
@@ -61,8 +78,7 @@ class Named(NamedTuple):
 
 
 def say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    os.write(CONSOLE, f"{line}\n".encode())
 
 
 def copy_checkout() -> Path:
@@ -88,57 +104,99 @@ def digest(*paths: Path) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
 
 
-def in_a_fork(log: Path, timeout: float, arguments: list[str], recording: Path | None = None) -> int | None:
-    """Run pytest in a process of its own; return its exit code, or None if it took longer than the timeout."""
+def in_a_fork(log: Path, seconds: float | None, run: Callable[[], int]) -> int | None:
+    """Return what a function returns in a process of its own, or None if it needs more processor time than that."""
     child = os.fork()
     if child == 0:
-        _run_pytest(log, arguments, recording)
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+        code = NO_END
+        try:
+            if seconds is not None:
+                os.setpgrp()
+                resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
+            with log.open("wb") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            code = run()
+        except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    if seconds is None:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    end = time.monotonic() + TIMES_SLOWER * seconds
+    try:
+        while time.monotonic() < end:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                return None if code in (-signal.SIGKILL, -signal.SIGXCPU) else code
+            time.sleep(0.02)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    except KeyboardInterrupt:
+        os.killpg(child, signal.SIGKILL)
+        raise
     return None
 
 
-def _run_pytest(log: Path, arguments: list[str], recording: Path | None) -> NoReturn:
-    code = NO_END
-    try:
-        os.setsid()
-        with log.open("wb") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        recorder = CallRecorder(RECORDED) if recording else None
-        code = int(pytest.main([*QUIET, *arguments], [recorder] if recorder else []))
-        if recorder and recording:
-            recorder.write(recording)
-    except Exception:  # noqa: BLE001 - a fork must not go on as its parent
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+def run_items(items: Sequence[pytest.Item], *, to_the_end: bool = False) -> int:
+    """Run collected tests in this order, until one fails; return 1 if one did."""
+    session = items[0].session
+    for item, following in zip_longest(items, items[1:]):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed and not to_the_end:
+            break
+    return int(session.testsfailed > 0)
 
 
-def record(places: list[str]) -> dict[str, Any]:
-    """Return functions and seconds of every test that passes, by its name; only changed files of tests run again."""
-    code = digest(Path("attviz_pipeline"), Path("tests/support"), Path("tests/conftest.py"))
-    found: dict[str, Any] = {}
-    for file in [
+@cache
+def digest_of_code() -> str:
+    support = {*Path("tests/support").glob("*.py")} - {Path(f"tests/support/{name}.py") for name in NOT_RECORDED}
+    return digest(Path("attviz_pipeline"), *support, Path("tests/conftest.py"))
+
+
+def recording_of(file: Path) -> Path:
+    return FOLDER / "recordings" / f"{file.stem}-{digest(file)}-{digest_of_code()}.json"
+
+
+def record(items: Sequence[pytest.Item]) -> dict[str, Any]:
+    """Record tests in forks; return functions and seconds of every test that passes, by its name.
+
+    Only changed files of tests run again.
+    """
+    by_file: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        by_file[item.nodeid.partition("::")[0]].append(item)
+    for file, mine in by_file.items():
+        recording = recording_of(Path(file))
+        if not recording.is_file():
+            recording.parent.mkdir(exist_ok=True)
+
+            def run(recording: Path = recording, mine: Sequence[pytest.Item] = mine) -> int:
+                recorder = CallRecorder(RECORDED)
+                mine[0].config.pluginmanager.register(recorder)
+                run_items(mine, to_the_end=True)
+                recorder.write(recording)
+                return 0
+
+            if in_a_fork(FOLDER / "recording.log", 1800, run) != 0:
+                sys.exit(f"ERROR: {file} cannot be recorded: see {FOLDER / 'recording.log'}")
+            say(f"recorded {file}")
+    return recordings([*by_file])
+
+
+def recordings(places: Sequence[str]) -> dict[str, Any]:
+    """Return what was recorded of files and folders of tests."""
+    files = [
         file
         for place in map(Path, places)
         for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))
-    ]:
-        recording = FOLDER / "recordings" / f"{file.stem}-{digest(file)}-{code}.json"
-        if not recording.is_file():
-            recording.parent.mkdir(exist_ok=True)
-            log = FOLDER / "recording.log"
-            if in_a_fork(log, 1800, [str(file)], recording) not in (0, 1, 5):
-                sys.exit(f"ERROR: {file} cannot be recorded: see {log}")
-            say(f"recorded {file}")
-        found |= json.loads(recording.read_text(encoding="utf-8"))
+    ]
+    found: dict[str, Any] = {}
+    for recording in [recording_of(file) for file in files]:
+        if recording.is_file():
+            found |= json.loads(recording.read_text(encoding="utf-8"))
     return found
 
 
@@ -178,50 +236,161 @@ def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
         files = {named.path, *importers(named.path)}
         paths = {name: {called.partition("::")[0] for called in test["functions"]} for name, test in recorded.items()}
         names = [name for name in recorded if not files.isdisjoint(paths[name])]
-    chosen, seconds = [], 0.0
+    chosen: list[str] = []
+    seconds = 0.0
     for name in sorted(names, key=lambda name: (len(recorded[name]["functions"]), recorded[name]["seconds"])):
         seconds += recorded[name]["seconds"]
         if chosen and seconds > SECONDS_OF_TESTS:
             break
         chosen.append(name)
-    return chosen
+    files_in_order = list(dict.fromkeys(name.partition("::")[0] for name in chosen))  # so that fixtures are set up once
+    return sorted(chosen, key=lambda name: files_in_order.index(name.partition("::")[0]))
 
 
-def try_mutant(named: Named, tests: list[str], seconds: float) -> str:
-    """Put the fault into the copy, run the tests, take it out again; return what came of it."""
-    if not tests:
-        return "without a test"
+@contextmanager
+def fault_in_place(named: Named) -> Iterator[None]:
+    """Put the fault into the file of the copy, and take it out again."""
     file = Path(named.path)
     before, compiled = file.read_bytes(), Path(importlib.util.cache_from_source(str(file)))
     compiled.unlink(missing_ok=True)
     file.write_text(named.mutant.source, encoding="utf-8")
     try:
-        code = in_a_fork(FOLDER / "mutant.log", 60 + 5 * seconds, ["-x", *tests])
+        yield
     finally:
         file.write_bytes(before)
         compiled.unlink(missing_ok=True)
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    """Yield the code of a module, and that of all its functions and classes."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes_in(constant)
+
+
+def functions_in_memory() -> dict[str, list[FunctionType]]:
+    """Return the functions that were loaded from each file of the working directory, by its path."""
+    here, found = f"{Path.cwd()}/", defaultdict(list)
+    for function in gc.get_objects():
+        # isinstance would ask other objects for their class, which some answer with a warning.
+        if type(function) is FunctionType and function.__code__.co_filename.startswith(here):
+            found[function.__code__.co_filename.removeprefix(here)].append(function)
+    return found
+
+
+def changed_functions(named: Named, functions: Sequence[FunctionType]) -> list[tuple[FunctionType, CodeType]]:
+    """Return functions of the file, which is still without the fault, with the code that they have with it."""
+    path = str(Path(named.path).resolve())
+    before, after = (
+        list(codes_in(compile(text, path, "exec", dont_inherit=True)))
+        for text in (Path(named.path).read_bytes(), named.mutant.source)
+    )
+    if len(before) != len(after):
+        return []
+    # Code that has run need not equal the code it was compiled to, but stands in the same place.
+    places = [(code.co_qualname, code.co_firstlineno, code.co_linetable) for code in before]
+    changed = {place: new for place, old, new in zip(places, before, after, strict=True) if old != new}
+    codes = [(function, function.__code__) for function in functions]
+    found = [(function, (code.co_qualname, code.co_firstlineno, code.co_linetable)) for function, code in codes]
+    return [(function, changed[place]) for function, place in found if place in changed]
+
+
+def outcome_of(code: int | None) -> str:
+    if code == NO_END:
+        sys.exit(f"ERROR: a run of tests broke off: see {FOLDER / 'mutant.log'}")
     return "timeout" if code is None else "survived" if code == 0 else "noticed"
 
 
-def try_all(mutants: list[Named], recorded: dict[str, Any]) -> dict[str, str]:
-    """Return what came of each mutant, by its key.
+class Results:
+    """What came of mutants in earlier runs and in this one.
 
     A mutant of a file that has not changed is not tried again if it was noticed, or if its tests have not changed.
     """
-    results = FOLDER / "results.jsonl"
-    kept = [json.loads(line) for line in results.read_text("utf-8").splitlines()] if results.is_file() else []
-    known = {(entry["key"], entry["code"]): (entry["tests"], entry["outcome"]) for entry in kept}
-    outcomes = {}
+
+    def __init__(self) -> None:
+        self._path = FOLDER / "results.jsonl"
+        lines = self._path.read_text("utf-8").splitlines() if self._path.is_file() else []
+        self._known = {(entry["key"], entry["code"]): entry for entry in map(json.loads, lines)}
+
+    def find(self, named: Named, tests: Sequence[str]) -> str:
+        """Return what came of a mutant, or nothing if it must be tried."""
+        entry = self._known.get((named.key, digest(Path(named.path))))
+        if entry is None:
+            return ""
+        same = entry["tests"] == _digest_of(tests)
+        return entry["outcome"] if same or not survived(entry["outcome"]) else ""
+
+    def add(self, named: Named, tests: Sequence[str], outcome: str) -> None:
+        """Keep what came of a mutant."""
+        code = digest(Path(named.path))
+        entry = {"key": named.key, "code": code, "tests": _digest_of(tests), "outcome": outcome}
+        self._known[named.key, code] = entry
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def _digest_of(tests: Sequence[str]) -> str:
+    return digest(*{Path(name.partition("::")[0]) for name in tests})
+
+
+class InMemory:
+    """A plugin of pytest that records the collected tests and tries mutants, instead of running the tests."""
+
+    def __init__(self, mutants: list[Named]) -> None:
+        self._mutants = mutants
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if session.testsfailed:
+            return None
+        recorded = record(session.items)
+        items, functions, results = {item.nodeid: item for item in session.items}, functions_in_memory(), Results()
+        gc.freeze()  # so that forks do not copy what they do not change
+        for number, named in enumerate(self._mutants, 1):
+            tests = tests_of(named, recorded)
+            changed = changed_functions(named, functions[named.path])
+            if changed and tests and not results.find(named, tests):
+
+                def run(
+                    changed: Sequence[tuple[FunctionType, CodeType]] = changed, tests: Sequence[str] = tests
+                ) -> int:
+                    for function, code in changed:
+                        function.__code__ = code
+                    return run_items([items[name] for name in tests])
+
+                # The file is changed too, for programs that tests start.
+                with fault_in_place(named):
+                    code = in_a_fork(FOLDER / "mutant.log", time_for(tests, recorded), run)
+                results.add(named, tests, outcome_of(code))
+                say(f"{number}/{len(self._mutants)} {outcome_of(code)}{where_of(named)}")
+        return True
+
+
+def where_of(named: Named) -> str:
+    return f": {named.path}:{named.mutant.line} {named.mutant.becomes}"
+
+
+def time_for(tests: Sequence[str], recorded: dict[str, Any]) -> float:
+    """Return the most seconds of processor time that tests of a mutant may need."""
+    return 60 + 5 * sum(float(recorded[name]["seconds"]) for name in tests)
+
+
+def try_anew(mutants: list[Named], recorded: dict[str, Any]) -> dict[str, str]:
+    """Try what was not tried in memory in a pytest of its own; return what came of each mutant, by its key."""
+    outcomes, results = {}, Results()
     for number, named in enumerate(mutants, 1):
         tests = tests_of(named, recorded)
-        code, of_tests = digest(Path(named.path)), digest(*{Path(name.partition("::")[0]) for name in tests})
-        before, outcome = known.get((named.key, code), ("", ""))
-        if not outcome or (survived(outcome) and before != of_tests):
-            outcome = try_mutant(named, tests, sum(recorded[name]["seconds"] for name in tests))
-            entry = {"key": named.key, "code": code, "tests": of_tests, "outcome": outcome}
-            with results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-            say(f"{number}/{len(mutants)} {outcome}: {named.path}:{named.mutant.line} {named.mutant.becomes}")
+        outcome = results.find(named, tests) or ("" if tests else "without a test")
+        if not outcome:
+
+            def run(tests: Sequence[str] = tests) -> int:
+                return int(pytest.main([*QUIET, "-x", *tests]))
+
+            with fault_in_place(named):
+                code = in_a_fork(FOLDER / "mutant.log", time_for(tests, recorded), run)
+            outcome = outcome_of(code)
+            results.add(named, tests, outcome)
+            say(f"{number}/{len(mutants)} {outcome} anew{where_of(named)}")
         outcomes[named.key] = outcome
     return outcomes
 
@@ -267,11 +436,13 @@ def main() -> int:
         return run_in(copy_checkout())
     for name in LIBRARIES:
         importlib.import_module(name)
-    recorded = record([*options.tests])
-    if in_a_fork(FOLDER / "mutant.log", 600, ["--collect-only", *recorded]) != 0:
-        sys.exit(f"ERROR: the recorded tests are not found: see {FOLDER / 'mutant.log'}")
-    mutants = sample([*options.files], options.mutants)
-    return report(mutants, try_all(mutants, recorded))
+    mutants, log = sample([*options.files], options.mutants), FOLDER / "collection.log"
+    with tempfile.TemporaryDirectory() as folder:
+        QUIET.append(f"--basetemp={folder}/tests")
+        arguments = [*QUIET, "--capture=no", *options.tests]
+        if in_a_fork(log, None, lambda: int(pytest.main(arguments, [InMemory(mutants)]))) != 0:
+            sys.exit(f"ERROR: the tests cannot be collected or tried: see {log}")
+        return report(mutants, try_anew(mutants, recordings(options.tests)))
 
 
 if __name__ == "__main__":
