@@ -86,6 +86,8 @@ def test_attention_to_delimiters_is_the_mean_of_each_layer(inputs: SiteInputs, s
     assert view.every.together == pytest.approx(np.mean([layer.together for layer in view.layers]))
     assert view.even is not None
     assert view.even.together == pytest.approx(sum(even.values()))
+    # Facts are read in the order of their names, columns stand in that of the layers.
+    assert list(view.even.shares) == list(view.every.shares)
     page = words(site / links.HEADS)
     assert (
         f"attention to [CLS], [SEP] and punctuation; even attention would give {percent(view.even.together)}." in page

@@ -75,7 +75,7 @@ class ProfileView:
 
 
 class LayerRow(NamedTuple):
-    """Shares of attention on the tokens of `DELIMITERS`, 0..1."""
+    """Shares of attention on the tokens of `DELIMITERS`, 0..1, in their order."""
 
     shares: dict[str, float]
 
@@ -128,7 +128,7 @@ class Profiles:
             mode=self.facts["mode"],
             layers=[_mean_shares([row for row in known if row["layer"] == layer]) for layer in numbers],
             every=_mean_shares(known) if known else None,
-            even=LayerRow(self.facts["even"]) if self.facts.get("even") else None,
+            even=_mean_shares([self.facts["even"]]) if self.facts.get("even") else None,
             n_documents=self.facts["n_documents"],
         )
 
