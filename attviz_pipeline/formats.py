@@ -5,6 +5,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from attviz_pipeline.significance import SIGNIFICANT
+
 SMALLEST_PLAIN = 1e-3
 MINUS = "−"
 
@@ -17,6 +19,12 @@ def significant(value: float, digits: int = 2) -> str:
     if abs(float(f"{mantissa}e{exponent}")) < SMALLEST_PLAIN:
         return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
     return f"{value:.{max(0, digits - 1 - int(exponent))}f}".replace("-", MINUS)
+
+
+def probability(p: float) -> str:
+    """Write a p or q: with one significant digit, or as many as it takes to stay on its side of 0.05."""
+    digits = next(n for n in range(1, 18) if (float(f"{p:.{n - 1}e}") < SIGNIFICANT) == (p < SIGNIFICANT))
+    return significant(p, digits)
 
 
 def count(number: int) -> str:
@@ -81,6 +89,7 @@ def written(value: float, how: str) -> str:
 
 FILTERS = {
     "significant": significant,
+    "probability": probability,
     "count": count,
     "percent": percent,
     "signed": signed,

@@ -23,6 +23,13 @@ test("numbers are written as on the pages", () => {
   ]);
 });
 
+test("a p or q stays on its side of 0.05", () => {
+  assert.deepEqual(
+    [0.0463, 0.04996, 0.05, 0.0512, 0.003, 0.3, 1, 4e-6].map((p) => formats.probability(p)),
+    ["0.046", "0.04996", "0.05", "0.05", "0.003", "0.3", "1", "4e−6"],
+  );
+});
+
 test("clipping counts characters, not halves of them", () => {
   assert.equal(clip("short", 10), "short");
   assert.equal(clip("😀😀😀😀", 3), "😀😀…");

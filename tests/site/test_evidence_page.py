@@ -13,7 +13,7 @@ from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
-from attviz_pipeline.formats import signed, significant
+from attviz_pipeline.formats import probability, signed
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -168,6 +168,11 @@ def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: 
     assert sentence.endswith(conclusion)
 
 
+def test_what_is_left_without_any_head_is_said() -> None:
+    none_left = order_row(None, None) | {"accuracy": 0.76}
+    assert evidence.without_heads(none_left, 72) == "With all 72 heads switched off, accuracy is 76 %."
+
+
 def test_without_gold_labels_predictions_are_compared_with_those_of_the_whole_model() -> None:
     sentence = evidence.head_order(order_row(0.1, 0.5, "agreement"), 72, 1)
     assert "the share of predictions like those of the whole model is 95 % over 20 documents" in sentence
@@ -255,7 +260,7 @@ def test_tables_of_the_page_have_the_numbers_of_the_artifacts(paths: EvidencePat
             )
             assert row.n_documents == wanted["n_documents"]
     assert [row.n_documents for row in view.agreement] == [N_SMALL] * 3
-    assert {row.title for row in view.groups} >= {"right predictions", "wrong predictions"}
+    assert {row.title for row in view.groups} >= {"correctly classified", "misclassified"}
     assert {row.detail for row in view.shares} == {"5 %", "10 %", "20 %", "50 %"}
 
 
@@ -271,8 +276,10 @@ def test_heads_are_compared_at_half_of_them_and_parts_are_counted(paths: Evidenc
     view = evidence_page_view(paths, study_view(n_documents=24))
     table = files.read_table(paths.ablation_curves, evidence_schemas.ABLATION_CURVES).to_pylist()
     half = {row["order"]: row for row in table if row["n_switched_off"] == 3}
-    assert len(view.ablation.sentences) == 3
-    assert all("3 of 6 heads" in sentence for sentence in view.ablation.sentences)
+    *of_orders, without_heads = view.ablation.sentences
+    assert len(of_orders) == 3
+    assert all("3 of 6 heads" in sentence for sentence in of_orders)
+    assert without_heads.startswith("With all 6 heads switched off, accuracy is ")
     assert f"{signed(half['measured']['accuracy_difference'] * 100, 1)} points" in view.ablation.sentences[0]
     assert "gradient importance, which therefore looks better" in view.ablation.judged
     assert [part.n_documents for part in view.parts] == [N_SAMPLE, N_SMALL, N_SAMPLE, N_SAMPLE, N_SMALL]
@@ -287,7 +294,7 @@ def test_the_page_start_and_about_say_the_same(paths: EvidencePaths, site: Path)
     text = words(site / links.EVIDENCE)
     assert "The difference is +" in text
     q = next(cell.q for row in view.scores for cell in row.cells.values() if cell.q is not None)
-    assert significant(q, 1) in text
+    assert probability(q) in text
     assert "Not measured: attention rollout (only in full mode)." in text
     assert "This site does not show that attention explains" not in words(site / links.ABOUT)
 

@@ -127,11 +127,29 @@ def test_a_large_change_without_q_below_the_bound_is_not_the_largest_finding() -
     assert "falls most without L0·H1" in words(sentences.heads_that_matter(found, study_view(), ""))
 
 
+@pytest.mark.parametrize(
+    ("change", "factor"),
+    [(-0.0043, "0.9957"), (-4e-5, "0.999960"), (0.5, "1.65"), (0.02, "1.020"), (-3.0, "0.05"), (0.0, "1.00")],
+)
+def test_a_small_change_does_not_multiply_by_one(change: float, factor: str) -> None:
+    view = ablation(change=MeanView(change, change - 1e-9, change + 1e-9, 0.001))
+    said = words(sentences.without_head(view, importance(view), study_view()))
+    assert f"which multiplies its probability by {factor} (geometric mean)" in said
+
+
 def test_the_most_flips_are_counted() -> None:
     several = importance(ablation(0, n_flips=2), ablation(1, n_flips=3))
     assert (
         words(sentences.most_flips(several, study_view(), ""))
         == "Most predictions flip without L0·H1: 3 of 20 documents."
+    )
+    two = importance(ablation(0, n_flips=3), ablation(1, n_flips=3), ablation(2))
+    assert words(sentences.most_flips(two, study_view(), "")) == (
+        "Most predictions flip without L0·H0 or L0·H1: 3 of 20 documents each."
+    )
+    many = importance(*[ablation(number, n_flips=1) for number in range(4)])
+    assert words(sentences.most_flips(many, study_view(), "")) == (
+        "Without one head, at most 1 prediction of 20 flips; so many without each of 4 heads."
     )
     assert words(sentences.most_flips(importance(ablation()), study_view(), "")) == (
         "No prediction of 20 documents flips without one head."
@@ -197,7 +215,7 @@ def test_one_head_changes_both_classes_or_nothing() -> None:
     assert words(sentences.without_head(ablation(), importance(ablation()), study_view())) == f"{start} {clear}"
     both = ablation(0, UNCLEAR, gold_change=MeanView(0.3, 0.1, 0.5, 0.03))
     assert words(sentences.without_head(both, importance(both), study_view())) == (
-        f"{start} −0.10 nats (95 % interval −0.30 to +0.10; q = 0.4), which multiplies its probability by 0.90 "
+        f"{start} −0.10 nats (95 % interval −0.30 to +0.10; q = 0.4), which multiplies its probability by 0.905 "
         "(geometric "
         f"mean): {NOTHING} That of the gold class changes by +0.30 nats (95 % interval +0.10 to +0.50; q = 0.03). "
         "Without "

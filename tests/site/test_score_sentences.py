@@ -14,7 +14,7 @@ from synthetic_site import site_settings
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import Study
-from attviz_pipeline.formats import percent
+from attviz_pipeline.formats import percent, probability
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -100,6 +100,17 @@ def test_accuracy_is_compared_with_the_largest_class(interval: tuple[float, floa
         "Always predicting b<c, the largest class of these documents, would have an accuracy of 74 % and a macro F1 of "
         f"12 %. {verdict}"
     )
+
+
+def test_an_interval_near_the_largest_class_has_the_decimals_that_tell_them_apart() -> None:
+    """Of the hate-speech comments: 87 % would seem to lie within 87 % to 90 %."""
+    near = plain(scores.baseline(assessment(0.8688, 1, estimate(0.884, 0.8716, 0.8956))))
+    assert "an accuracy of 86.9 % and a macro F1 of 12 %" in near
+    assert near.endswith(f"{INTERVAL} 87.2 % to 89.6 %, lies above this.")
+
+    nearer = plain(scores.baseline(assessment(0.87131, 1, estimate(0.884, 0.87142, 0.8956))))
+    assert "of 87.13 %" in nearer
+    assert nearer.endswith(" 87.14 % to 89.56 %, lies above this.")
 
 
 def test_no_class_is_called_the_largest_among_equals() -> None:
@@ -264,3 +275,19 @@ def test_about_page_shows_the_training(leaky_site: Path, inputs: SiteInputs) -> 
     study = read_study_view(site_settings().study, inputs)
     assert training_view(study) is not None
     assert training_view(replace(study, metrics={"splits": {}})) is None
+
+
+@pytest.mark.parametrize(
+    ("p", "written"),
+    [
+        (0.0463, "0.046"),
+        (0.04996, "0.04996"),
+        (0.05, "0.05"),
+        (0.0512, "0.05"),
+        (0.3, "0.3"),
+        (1.0, "1"),
+        (4e-6, "4e−6"),
+    ],
+)
+def test_a_p_or_q_stays_on_its_side_of_the_level(p: float, written: str) -> None:
+    assert probability(p) == written

@@ -112,7 +112,10 @@ def test_the_overlap_with_attention_stands_beside_that_of_random_words() -> None
         "be on average."
     )
     assert "2 are among" in sentences.most_attended(replace(several, n_found_attended=2))
-    assert "0 are among" in sentences.most_attended(replace(several, n_found_attended=0))
+    assert "none is among" in sentences.most_attended(replace(several, n_found_attended=0))
+    assert "; of as many random ones, 0.030 would" in sentences.most_attended(
+        replace(several, n_terms=100, n_attended=1)
+    )
     assert sentences.most_attended(measure(row())) == (
         "This word is among the 25 words with the highest self-attention; the chance of a random one is 47 %."
     )

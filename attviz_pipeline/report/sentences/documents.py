@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, percent, plural, signed, significant
+from attviz_pipeline.formats import count, percent, plural, probability, signed
 from attviz_pipeline.report.sentences import labels, parts
 from attviz_pipeline.report.sentences.study import kept_whole
 from attviz_pipeline.report.tiers import Tiers
@@ -59,7 +59,7 @@ def groups(found: DocumentGroups) -> str:
         return f"Documents were grouped {by}: no groups were found."
     numbers = (
         f"mean silhouette {found.silhouette:.2f}; 95 % of clouds without groups are below "
-        f"{found.silhouette_by_chance:.2f}; p {significant(found.p, 1)}"
+        f"{found.silhouette_by_chance:.2f}; p {probability(found.p)}"
     )
     if found.outcome == "nothing_found":
         return f"Documents were grouped {by}: no groups were found that are beyond chance ({numbers})."

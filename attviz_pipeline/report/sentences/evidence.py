@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.evidence_words import ORDERS, REMOVAL, SCORES
-from attviz_pipeline.formats import count, percent, plural, points, significant
+from attviz_pipeline.formats import count, percent, plural, points, probability
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -168,6 +168,18 @@ def head_order(row: Row, total: int, n_random: int) -> str:
     return f"{sentence} {_UNCLEAR}"
 
 
+def without_heads(row: Row, total: int) -> str:
+    """Say what is left with all heads switched off: what the model reaches without attention.
+
+    Args:
+        row: The row with no head left of the table `ablation_curves`, with the key `what`: accuracy or agreement.
+        total: Heads of the model.
+    """
+    what = row["what"]
+    measured = "accuracy" if what == "accuracy" else "the share of predictions like those of the whole model"
+    return f"With all {plural(total, 'head')} switched off, {measured} is {percent(row[what])}."
+
+
 def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:
     """Say whether the documents of the curves also decided the orders.
 
@@ -202,7 +214,9 @@ def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
     else:
         sentence = (
             f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to the gold classes "
-            "and to thirds of length. The smaller samples are drawn from it in the same way."
+            "and to thirds of length, with at least one document of each class and third where there are enough: the "
+            "smaller a sample, the larger the part of rare classes. The smaller samples are drawn from it in the same "
+            "way."
         )
     if not n_too_short:
         return sentence
@@ -230,7 +244,7 @@ def _difference(row: Row, name: str) -> str:
     sentence = f"{points(row[name])} points"
     if low is None or high is None:
         return sentence
-    tested = "" if q is None else f", q = {significant(q, 1)}"
+    tested = "" if q is None else f", q = {probability(q)}"
     return f"{sentence} (95 % interval {points(low)} to {points(high)}{tested})"
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import MINUS, count, plural, signed, significant
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
+from attviz_pipeline.formats import MINUS, count, plural, probability, signed, significant
+from attviz_pipeline.report.sentences.parts import alternatives, class_name, head_link, listed, model_name, said
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
     CorrelationView,
@@ -95,15 +95,26 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
 
 
 def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Markup:
-    """Say without which head most predictions flip."""
+    """Say without which heads most predictions flip."""
     if not importance.heads:
         return Markup()
-    most = max(importance.heads, key=lambda one: one.n_flips)
-    documents = plural(most.n_documents, "document")
-    if not most.n_flips or most.head is None:
+    n_flips = max(one.n_flips for one in importance.heads)
+    documents = plural(importance.heads[0].n_documents, "document")
+    if not n_flips:
         return Markup("No prediction of {} flips without one head.").format(documents)
-    return Markup("Most predictions flip without {}: {} of {}.").format(
-        head_link(most.head, study, root), count(most.n_flips), documents
+    most = [one.head for one in importance.heads if one.head is not None and one.n_flips == n_flips]
+    if len(most) > N_NAMED:
+        return Markup("Without one head, at most {} of {} {}; so many without each of {}.").format(
+            plural(n_flips, "prediction"),
+            count(importance.heads[0].n_documents),
+            "flips" if n_flips == 1 else "flip",
+            plural(len(most), "head"),
+        )
+    return Markup("Most predictions flip without {}: {} of {}{}.").format(
+        alternatives([head_link(head, study, root) for head in most]),
+        count(n_flips),
+        documents,
+        " each" if len(most) > 1 else "",
     )
 
 
@@ -256,13 +267,16 @@ def _change(mean: MeanView) -> str:
 
 
 def _factor(change: float) -> str:
-    return f"{math.exp(change):.2f}"
+    """Write what a change of a log probability multiplies the probability by; not 1 unless the change is 0."""
+    away = abs(math.expm1(change))
+    decimals = 2 if away >= 0.1 or not away else 1 - math.floor(math.log10(away))
+    return f"{math.exp(change):.{decimals}f}"
 
 
 def _uncertainty(mean: MeanView) -> str:
     if mean.low is None or mean.high is None:
         return ""
-    q = "" if mean.q is None else f"; q = {significant(mean.q, 1)}"
+    q = "" if mean.q is None else f"; q = {probability(mean.q)}"
     return f" (95 % interval {_signed(mean.low)} to {_signed(mean.high)}{q})"
 
 

@@ -65,6 +65,12 @@ def listed(parts: Sequence[str]) -> Markup:
     return Markup(" and ").join([Markup(", ").join(first), last]) if first else Markup("{}").format(last)
 
 
+def alternatives(parts: Sequence[str]) -> Markup:
+    """List words of which one is meant: one; one or two; one, two or three."""
+    *first, last = parts
+    return Markup(" or ").join([Markup(", ").join(first), last]) if first else Markup("{}").format(last)
+
+
 def said(sentences: Iterable[str]) -> Markup:
     """Put sentences one after the other, without those that are empty."""
     return Markup(" ").join(sentence for sentence in sentences if sentence)

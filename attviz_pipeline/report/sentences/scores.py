@@ -86,15 +86,27 @@ def baseline(assessment: Mapping[str, Any]) -> Markup | None:
         subject = Markup("Always predicting one of the {} largest classes").format(ties)
     else:
         subject = Markup("Always predicting {}, the largest class of these documents,").format(_name(found["label"]))
-    reaches = f"would have an accuracy of {percent(found['accuracy'])} and a macro F1 of {percent(found['macro_f1'])}."
-    return Markup("{} {} {}").format(subject, reaches, _against_baseline(scores["accuracy"], found["accuracy"]))
+    decimals = _decimals_to_tell(found["accuracy"], scores["accuracy"])
+    reaches = (
+        f"would have an accuracy of {percent(found['accuracy'], decimals)} and a macro F1 of "
+        f"{percent(found['macro_f1'])}."
+    )
+    return Markup("{} {} {}").format(
+        subject, reaches, _against_baseline(scores["accuracy"], found["accuracy"], decimals)
+    )
 
 
-def _against_baseline(found: Estimate, chance: float) -> str:
+def _decimals_to_tell(chance: float, found: Estimate) -> int:
+    """Decimals of a percentage that are needed to see on which side of an accuracy's bounds the baseline lies."""
+    bounds = [bound for bound in (found["low"], found["high"]) if bound is not None and bound != chance]
+    return next((n for n in range(3) if all(percent(bound, n) != percent(chance, n) for bound in bounds)), 3)
+
+
+def _against_baseline(found: Estimate, chance: float, decimals: int) -> str:
     low, high = found["low"], found["high"]
     if low is None or high is None:
         return "The accuracy has no interval to compare this with."
-    interval = f"The 95 % interval of the accuracy, {percent(low)} to {percent(high)},"
+    interval = f"The 95 % interval of the accuracy, {percent(low, decimals)} to {percent(high, decimals)},"
     if low > chance:
         return f"{interval} lies above this."
     if high < chance:

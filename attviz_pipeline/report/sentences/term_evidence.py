@@ -7,7 +7,7 @@ points, which are hundredths.
 from markupsafe import Markup
 
 from attviz_pipeline.evidence_words import REMOVAL
-from attviz_pipeline.formats import count, percent, plural, signed
+from attviz_pipeline.formats import count, percent, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView
@@ -40,10 +40,11 @@ def most_attended(view: TermMeasureView) -> str:
     if n == 1:
         verb = "is" if view.n_found_attended else "is not"
         return f"This {view.noun} {verb} {among}; the chance of a random one is {percent(share)}."
-    verb = "is" if view.n_found_attended == 1 else "are"
+    attended = count(view.n_found_attended) if view.n_found_attended else "none"
+    verb = "is" if view.n_found_attended < 2 else "are"
     return (
-        f"Of these {count(n)} {view.noun}s, {view.n_found_attended} {verb} {among}; of as many random ones, "
-        f"{n * share:.1f} would be on average."
+        f"Of these {count(n)} {view.noun}s, {attended} {verb} {among}; of as many random ones, "
+        f"{significant(n * share)} would be on average."
     )
 
 
@@ -118,7 +119,10 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
     support = Markup("in at least {} of {}").format(view.least, documents)
     if not view.n_terms:
         return Markup("No {} is {}, so {}s were not compared.").format(view.noun, support, view.noun)
-    of, n = Markup("Of the {} {}").format(plural(view.n_terms, view.noun), support), len(view.found)
+    n = len(view.found)
+    if view.n_terms == 1 and not n:
+        return Markup("Only one {} is {}; it is not shown to {} {}.").format(view.noun, support, verb[0], more)
+    of = Markup("Of the {} {}").format(plural(view.n_terms, view.noun), support)
     if not n:
         return Markup("{}, none {} {}.").format(of, verb[1], more)
     lead = "It is" if n == 1 else "The highest rank is that of"

@@ -212,10 +212,10 @@ def _share_rows(rows: Iterable[Row]) -> list[RowView]:
 
 
 def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row]) -> list[RowView]:
-    """One row per gold class, and for right and wrong predictions, of the chosen score over all shares."""
+    """One row per gold class, and for correct and wrong predictions, of the chosen score over all shares."""
     if not chosen:
         return []
-    names = {"right": "right predictions", "wrong": "wrong predictions"}
+    names = {"right": "correctly classified", "wrong": "misclassified"}
     of_group: dict[tuple[str, str], dict[str, Row]] = {}
     for row in _averages(rows):
         if _key(row) == _key(chosen["comprehensiveness"]) and row["grouping"] != "all" and row["measure"] != "tau":
@@ -295,7 +295,8 @@ def _ablation(path: Path) -> AblationView:
             sentences.head_order(row | {"what": what, "floor": floors[half][what]}, total, n_random)
             for row in rows
             if row["n_switched_off"] == half and row["order"] != RANDOM
-        ],
+        ]
+        + [sentences.without_heads(row | {"what": what}, total) for row in of_random if row["n_left"] == 0],
         judged=sentences.judged_by(facts["held_out"], orders),
         replaced=replaced,
         chart=chart,

@@ -81,9 +81,9 @@ const classTable = (rows, { labels, noun, by_value: byValue }) =>
         cell("td", formats.count(n)),
         cell("td", mean === null ? "–" : formats.significant(Math.exp(mean))),
         cell("td", number(effect, 2)),
-        cell("td", q === null ? "–" : formats.significant(q, 1)),
+        cell("td", q === null ? "–" : formats.probability(q)),
         cell("td", number(z, byValue ? 2 : 1)),
-        cell("td", useQ === null ? "–" : formats.significant(useQ, 1)),
+        cell("td", useQ === null ? "–" : formats.probability(useQ)),
       ];
     }),
   );
