@@ -139,6 +139,7 @@ def test_as_many_shards_as_may_be_fit_one_command(finished_study: FinishedStudy)
 
 CHANGES = [
     "seed=14",
+    "task=single_label",
     "dataset={max_characters: 100000}",
     "documents={max_documents: 40}",
     "model={max_tokens: 64}",
