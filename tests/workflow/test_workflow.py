@@ -124,7 +124,8 @@ def test_one_two_and_seven_shards_give_the_same_bytes(finished_study: FinishedSt
 @pytest.mark.slow
 def test_evidence_measured_again_has_the_same_bytes(finished_study: FinishedStudy, tmp_path: Path) -> None:
     study = finished_study.copy(tmp_path / "study")
-    shutil.rmtree(study.results / "evidence")
+    for folder in ("evidence", "figures", "site"):
+        shutil.rmtree(study.results / folder)
     assert {call.stage for call in study.planned_calls()} >= {"compute-gradients", "measure-faithfulness", "rank-heads"}
     study.run_calls(study.planned_calls())
     assert made_by(study, ("evidence", "figures")) == made_by(finished_study, ("evidence", "figures"))
