@@ -268,7 +268,7 @@ class _SiteWriter:
         index = self._inputs.statistics.document_index
         for view in values.iter_value_pages(self._classes, index, self._study):
             self._pages.write(view.group.page, "value.html", view)
-        figure = figures.address_of("values", self._figures)
+        figure = figures.address_of("residuals", self._figures)
         page = values.values_page_view(self._classes, self._study, figure)
         self._pages.write(links.CLASSES, "values.html", page)
 

@@ -29,6 +29,7 @@ ROUGH_STRESS = 0.2
 _REASONS = {
     "named": "named in the configuration",
     "misclassified": "misclassified",
+    "large_error": "with a large error",
     "low_confidence": "with low confidence",
     "sample": "sampled at random",
 }
