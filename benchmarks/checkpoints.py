@@ -43,6 +43,8 @@ def make_card(shape: str) -> dict[str, Any]:
         "n_layers": config.num_hidden_layers,
         "n_heads": config.num_attention_heads,
         "max_tokens": MAX_TOKENS,
+        "task": "single_label",
+        "label_names": ["a", "b"],
         "output_to_label": [0, 1],
         "sha256": {},
     }
