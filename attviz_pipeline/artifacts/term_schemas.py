@@ -358,7 +358,7 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    4,
+    5,
     "compare_classes",
     "Which supported terms differ between classes or labels, or go with a value; sorted by grouping, group, and "
     f"`log_odds_z` (in regression `use_rho`), descending. {_COMPARED}, "
@@ -383,7 +383,13 @@ CLASS_TERMS = Schema(
                 "document's terms, given the number of tokens, -1..1; null in other tasks",
                 nullable=True,
             ),
-            column("use_p", pa.float64(), "Two-sided permutation p of `log_odds_z` or `use_rho`", nullable=True),
+            column(
+                "use_p",
+                pa.float64(),
+                "Two-sided permutation p of the occurrences, 1 where these and `log_odds` differ in direction; or of "
+                "`use_rho`",
+                nullable=True,
+            ),
             column("use_q", pa.float64(), "False discovery rate of `use_p`, adjusted like `q`", nullable=True),
             column(
                 "attention_log_odds",

@@ -148,6 +148,32 @@ class TestPlanted:
         assert gold.use.z[4, 1] > 2
         assert not (q["attention"] < 0.05).any()
 
+    def test_rare_words_are_not_found_missing_in_a_small_group_with_few_terms(self) -> None:
+        """Such as texts in another language. The z of words that are absent was once extreme in all of them."""
+        rng = np.random.default_rng(6)
+        labels = (np.arange(400) < 4).astype(np.int64)
+        counts = np.zeros((400, 60), np.int64)
+        counts[:, 0] = np.where(labels == 1, 1, 10 + rng.integers(5, size=400))
+        for term in range(1, 60):
+            counts[rng.choice(np.arange(4, 400), 2, replace=False), term] = 1
+
+        (gold, *_), _ = compared(invented_study(rng.normal(-2, 0.5, (400, 2)), labels, counts=counts))
+
+        assert gold.family("use").p[1:, 1].tolist() == [1.0] * 59
+
+    def test_a_word_used_less_at_equal_length_is_not_found_used_more(self) -> None:
+        """In a group with few terms, a word can be a larger part of the terms, and yet rarer than in other texts."""
+        rng = np.random.default_rng(7)
+        labels = np.arange(60) % 2
+        counts = np.where(labels == 1, 1, 6)[:, None] + rng.poisson(0.2, (60, 2))
+        counts[labels == 1, 1] = 0
+
+        (gold, *_), _ = compared(invented_study(rng.normal(-2, 0.5, (60, 2)), labels, counts=counts))
+
+        assert gold.use.ratio[0, 1] > 0
+        assert gold.family("use").p[0].tolist() == [1.0, 1.0]
+        assert gold.family("use").p[1, 1] < 0.01
+
     def test_a_word_that_is_bursty_but_not_of_a_class_is_not_found(self) -> None:
         """One document repeats it: z of the log-odds is above 2, which was once the test."""
         rng = np.random.default_rng(5)

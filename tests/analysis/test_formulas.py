@@ -98,14 +98,6 @@ class TestShrinkage:
         assert_allclose(small.errors, 1e-4 * plain.errors, rtol=1e-6)
 
 
-def test_log_odds_of_some_terms_need_the_size_of_all() -> None:
-    counts = np.array([[8.0, 2.0], [12.0, 18.0], [5.0, 5.0]])
-    every = log_odds(counts, counts.sum(axis=1), 20)
-    some = log_odds(counts[:2], counts[:2].sum(axis=1), 20, np.array([*counts.sum(axis=0), counts.sum()]))
-    assert_allclose(some.ratio, every.ratio[:2])
-    assert_allclose(some.z, every.z[:2])
-
-
 def test_log_odds_without_any_attention_are_zero() -> None:
     assert [part.tolist() for part in log_odds(np.zeros((2, 2)), np.zeros(2), 20)] == [[[0.0, 0.0]] * 2] * 2
 

@@ -66,6 +66,7 @@ class Found:
         use: Log-odds of the use of terms, [term, group]; None of a value.
         attention: The same with occurrences weighted by their self-attention.
         use_rho: Rank correlation of the use of terms with a value, [term, 1]; None of groups.
+        use_agrees: Where the tested use of a term and what describes it have one direction, [term, group].
         is_tested: Which features and groups are tested, by family, each [feature, group].
     """
 
@@ -74,6 +75,7 @@ class Found:
     use: LogOdds | None
     attention: LogOdds | None
     use_rho: Floats | None
+    use_agrees: NDArray[np.bool_]
     is_tested: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
 
     def columns_of_use(self) -> dict[str, Floats]:
@@ -177,16 +179,15 @@ class _ByGroup:
         grouping, terms = permutations.grouping, study.terms
         self._known = grouping.known[:, None].astype(np.float64)
         self._counts = terms.occurrences(self._known)[:, 0]
-        lengths = terms.occurrences_of_documents() * grouping.known
-        self._use = Use(terms, self._counts, lengths, settings.prior_count)
+        self._of_all_terms = terms.sums(self._known)
 
     @property
     def statistics(self) -> list[Statistic]:
         heads, terms = self._study.heads, self._study.terms
         return [
             MeanDifference(heads, heads.sums(self._known)),
-            MeanDifference(terms, terms.sums(self._known)),
-            self._use,
+            MeanDifference(terms, self._of_all_terms),
+            Use(terms, self._counts, self._of_all_terms.n[:, 0]),
         ]
 
     def describe(self, first: Sequence[Tested]) -> Found:
@@ -195,14 +196,17 @@ class _ByGroup:
         of_heads = differences(self._study.heads, self._permutations, self._units, first[0].expected)
         of_terms = differences(terms, self._permutations, self._units, first[1].expected)
         # With one document of a term there is nothing to infer about its use.
-        is_used = np.broadcast_to(terms.sums(self._known).n > 1, first[2].p.shape)
+        is_used = np.broadcast_to(self._of_all_terms.n > 1, first[2].p.shape)
+        of_groups = terms.occurrences(members)
+        use = log_odds(of_groups, self._counts, self._settings.prior_count)
         attention = rescaled(terms.attention(members), terms.attention(self._known)[:, 0], self._counts.sum())
         return Found(
             of_heads,
             of_terms,
-            self._use.log_odds(members),
+            use,
             log_odds(*attention, self._settings.prior_count),
             None,
+            (of_groups - first[2].expected) * use.ratio > 0,
             (~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used),
         )
 
@@ -237,7 +241,13 @@ class _ByValue:
         use = self._use.correlations(self._weights, lengths)[:, None]
         is_used = of_terms.n_inside > 1
         return Found(
-            of_heads, of_terms, None, None, use, (~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used)
+            of_heads,
+            of_terms,
+            None,
+            None,
+            use,
+            np.ones(use.shape, np.bool_),
+            (~np.isnan(of_heads.effect), ~np.isnan(of_terms.effect), is_used),
         )
 
 
@@ -262,6 +272,8 @@ def _compared(permutations: Permutations, study: Study, settings: ClassesSetting
         results = [
             Result(of.p, of.at_floor, chosen, is_cut_off=chosen < n) for of, n in zip(first, n_wanted, strict=True)
         ]
+    # What is said to be used more is so at equal length, and as a share of the terms.
+    results[2] = results[2]._replace(p=np.where(found.use_agrees, results[2].p, 1.0))
     return Comparison(
         permutations,
         units,

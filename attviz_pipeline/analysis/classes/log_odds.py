@@ -17,7 +17,7 @@ class LogOdds(NamedTuple):
     z: Floats
 
 
-def log_odds(counts: Floats, total: Floats, prior_count: float, size: Floats | None = None) -> LogOdds:
+def log_odds(counts: Floats, total: Floats, prior_count: float) -> LogOdds:
     """Compare the use of terms in each group with that in all other documents.
 
     Args:
@@ -25,12 +25,10 @@ def log_odds(counts: Floats, total: Floats, prior_count: float, size: Floats | N
         total: Occurrences in all compared documents, [term].
         prior_count: Sum of the prior's pseudo-counts, which are distributed to terms in proportion to `total`. The
             larger it is, the more occurrences are needed to deviate from equal use in all groups.
-        size: Occurrences of all terms in each group and, last, in all compared documents, [group + 1]; left out if
-            `counts` has all terms.
 
     Source: Monroe, Colaresi & Quinn 2008, Fightin' Words: log-odds ratio and z under a Dirichlet prior.
     """
-    of_groups, of_all = (counts.sum(axis=0), total.sum()) if size is None else (size[:-1], size[-1])
+    of_groups, of_all = counts.sum(axis=0), total.sum()
     prior = (prior_count * total / max(of_all, 1))[:, None]
     inside, outside = counts + prior, total[:, None] - counts + prior
     of_prior = prior_count * of_all / max(of_all, 1)

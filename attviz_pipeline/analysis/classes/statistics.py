@@ -5,13 +5,12 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.classes.log_odds import LogOdds, log_odds
 from attviz_pipeline.analysis.classes.values import Rows, Sums, TermValues, Values
 
 Floats = NDArray[np.float64]
 
 NANOSECONDS_OF_MEANS = 15.0
-NANOSECONDS_OF_LOG_ODDS = 30.0
+NANOSECONDS_OF_COUNTS = 10.0
 
 
 class Compared(NamedTuple):
@@ -75,35 +74,30 @@ class MeanDifference:
 
 
 class Use:
-    """Log-odds of the use of terms, see `log_odds`; the statistic is z.
+    """Occurrences of terms in the group, among documents of similar length.
+
+    Not `log_odds_z`: it compares with the other terms of the group. In a group of which many words are in too few
+    documents to be terms, such as texts in another language, every term that does occur would be extreme, and so would
+    the z of each that does not.
 
     Args:
         values: Terms of documents.
         total: Occurrences of each term in all documents that belong to any group, [term].
-        lengths: Occurrences of all terms in each document, 0 in those of no group, [document].
-        prior_count: Weight of the prior.
+        n_documents: Documents with the term among these, [term].
     """
 
-    def __init__(self, values: TermValues, total: Floats, lengths: Floats, prior_count: float) -> None:
-        self._values, self._total, self._lengths, self._prior_count = values, total, lengths, prior_count
-
-    def log_odds(self, members: Floats) -> LogOdds:
-        """Compare the use of each term in each group with that in all others, [term, group]."""
-        size = np.append(self._lengths @ members, self._lengths.sum())
-        return log_odds(self._values.occurrences(members), self._total, self._prior_count, size)
+    def __init__(self, values: TermValues, total: Floats, n_documents: Floats) -> None:
+        self._values, self._total, self._n_documents = values, total, n_documents
 
     def compare(self, members: Floats) -> Compared:
-        """Return log-odds ratios and z; undefined for terms that do not occur."""
-        occurs = (self._total > 0)[:, None]
-        return Compared(*(np.where(occurs, column, np.nan) for column in self.log_odds(members)))
+        """Return occurrences, as the difference and as the statistic; undefined for terms that do not occur."""
+        occurrences = np.where((self._total > 0)[:, None], self._values.occurrences(members), np.nan)
+        return Compared(occurrences, occurrences)
 
     def only(self, features: Rows) -> Self:
         """Return the use of some terms."""
-        return type(self)(self._values.only(features), self._total[features], self._lengths, self._prior_count)
+        return type(self)(self._values.only(features), self._total[features], self._n_documents[features])
 
     def nanoseconds(self) -> Floats:
         """Estimate the time of each term in one group, [term]."""
-        # No term is in more documents than it has occurrences.
-        return NANOSECONDS_OF_LOG_ODDS + self._values.nanoseconds_of_document * np.minimum(
-            self._total, np.count_nonzero(self._lengths)
-        )
+        return NANOSECONDS_OF_COUNTS + self._values.nanoseconds_of_document * self._n_documents
