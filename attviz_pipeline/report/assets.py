@@ -15,7 +15,7 @@ EXPORT = re.compile(r"^export const (\w+) = ", re.MULTILINE)
 PANELS = "panels.js"
 SOURCES = "sources.js"
 PORTABLE = (
-    *(f"{name}.css" for name in ("core", "document", "document_views", "maps", "help")),
+    *(f"{name}.css" for name in ("core", "document", "document_values", "document_views", "maps", "help")),
     "early.js",
     PANELS,
     *(f"{name}.js" for name in ("core", "document", "document_views", "page_controls", "document_evidence")),

@@ -3,6 +3,7 @@ import test from "node:test";
 import { clip } from "../../templates/assets/js/core/clip.js";
 import { formats } from "../../templates/assets/js/core/formats.js";
 import { palette } from "../../templates/assets/js/core/palette.js";
+import { probability } from "../../templates/assets/js/token_table/probability.js";
 
 test("numbers are written as on the pages", () => {
   const written = [0, 0.0214, 3.4e-6, 0.5, 1, 12.34, 0.996, 9.96, 9.99e-4, -0.31].map((value) =>
@@ -25,7 +26,7 @@ test("numbers are written as on the pages", () => {
 
 test("a p or q stays on its side of 0.05", () => {
   assert.deepEqual(
-    [0.0463, 0.04996, 0.05, 0.0512, 0.003, 0.3, 1, 4e-6].map((p) => formats.probability(p)),
+    [0.0463, 0.04996, 0.05, 0.0512, 0.003, 0.3, 1, 4e-6].map((p) => probability(p)),
     ["0.046", "0.04996", "0.05", "0.05", "0.003", "0.3", "1", "4e−6"],
   );
 });

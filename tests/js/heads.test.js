@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { headsPage } from "../../templates/assets/js/heads/heads_page.js";
 import { importanceTable } from "../../templates/assets/js/heads/importance_table.js";
 import { likenessMatrix } from "../../templates/assets/js/heads/likeness_matrix.js";
-import { tokenDetail } from "../../templates/assets/js/searchable_tables/token_detail.js";
+import { tokenDetail } from "../../templates/assets/js/token_table/token_detail.js";
 
 const palette = { css: Array.from({ length: 256 }, (_, i) => `rgb(${i} 0 0)`), line: "none" };
 

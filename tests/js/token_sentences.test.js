@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { tokenSentences } from "../../templates/assets/js/searchable_tables/token_sentences.js";
+import { tokenSentences } from "../../templates/assets/js/token_table/token_sentences.js";
 
 const { occurrences, classes, sample, missing } = tokenSentences;
 const LABELS = ["sport", "tech"];

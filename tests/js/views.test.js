@@ -7,10 +7,10 @@ import { documentText } from "../../templates/assets/js/document/document_text.j
 import { sequence } from "../../templates/assets/js/document_views/sequence.js";
 import { zoomKeys } from "../../templates/assets/js/document_views/zoom_keys.js";
 import { tableRows } from "../../templates/assets/js/rows/table_rows.js";
-import { documentTable } from "../../templates/assets/js/searchable_tables/document_table.js";
+import { documentTable } from "../../templates/assets/js/document_table/document_table.js";
 import { longTable } from "../../templates/assets/js/searchable_tables/long_table.js";
 import { search } from "../../templates/assets/js/searchable_tables/search.js";
-import { tokenTable } from "../../templates/assets/js/searchable_tables/token_table.js";
+import { tokenTable } from "../../templates/assets/js/token_table/token_table.js";
 
 test("tokens fill lines in order and never leave the room", () => {
   const { x, firsts } = sequence.layOut([40, 40, 40, 90, 10], 100);

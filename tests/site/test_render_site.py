@@ -228,7 +228,7 @@ def test_style_and_scripts_of_each_page_keep_to_their_budget(which: str, request
     assert (b"data-heard" in loaded_code(site / links.START)) == (which == "sensitive_site")
     for page in pages(site):
         code = loaded_code(page)
-        assert 10_000 < len(code) < 66_000, f"{page.name} loads {len(code)} bytes of style and scripts"
+        assert 10_000 < len(code) < 60_000, f"{page.name} loads {len(code)} bytes of style and scripts"
         assert len(gzip.compress(code)) < 20_000, page.name
 
 

@@ -1,7 +1,6 @@
 // Formats numbers in the same way as formats.py.
 
 const MINUS = "−";
-const SIGNIFICANT = 0.05;
 const withMinus = (written) => written.replaceAll("-", MINUS);
 
 const significant = (value, digits = 2) => {
@@ -10,12 +9,6 @@ const significant = (value, digits = 2) => {
   if (Math.abs(Number(rounded)) < 1e-3) return withMinus(rounded.replace("e+", "e"));
   return withMinus(value.toFixed(Math.max(0, digits - 1 - Number(rounded.split("e")[1]))));
 };
-
-// A p or q: one significant digit, or as many as it takes to stay on its side of 0.05.
-const probability = (p, digits = 1) =>
-  Number(p.toExponential(digits - 1)) < SIGNIFICANT === p < SIGNIFICANT
-    ? significant(p, digits)
-    : probability(p, digits + 1);
 
 // With its sign; 0.00 for what rounds to 0.
 const signed = (value, decimals = 2) => {
@@ -33,4 +26,4 @@ const percent = (share) => {
 
 const count = (number) => withMinus(number.toLocaleString("en"));
 
-export const formats = { significant, probability, signed, percent, count };
+export const formats = { significant, signed, percent, count };

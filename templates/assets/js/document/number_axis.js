@@ -6,7 +6,7 @@ const linearAxis = late("linearAxis");
 
 const FLOOR = 1e-6;
 const decade = (value) => Math.floor(Math.log10(value) + 1e-9);
-const decadeName = (exponent) => (exponent < -4 ? `1e−${-exponent}` : String(Number((10 ** exponent).toPrecision(1))));
+const decadeName = (power) => (power < -4 ? `1e−${-power}` : String(Number((10 ** power).toPrecision(1))));
 
 // Whole decades, with a band for values below the floor if there are any.
 const logarithmic = (lowest, height, highest = 1, floor = FLOOR) => {

@@ -7,6 +7,7 @@ import { load } from "../core/load.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
 import { tableRows } from "../rows/table_rows.js";
+import { probability } from "./probability.js";
 import { tokenSentences } from "./token_sentences.js";
 
 const LOW = 1e-6;
@@ -81,9 +82,9 @@ const classTable = (rows, { labels, noun, by_value: byValue }) =>
         cell("td", formats.count(n)),
         cell("td", mean === null ? "–" : formats.significant(Math.exp(mean))),
         cell("td", number(effect, 2)),
-        cell("td", q === null ? "–" : formats.probability(q)),
+        cell("td", q === null ? "–" : probability(q)),
         cell("td", number(z, byValue ? 2 : 1)),
-        cell("td", useQ === null ? "–" : formats.probability(useQ)),
+        cell("td", useQ === null ? "–" : probability(useQ)),
       ];
     }),
   );

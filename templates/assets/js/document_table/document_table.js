@@ -7,8 +7,8 @@ import { pages } from "../core/pages.js";
 import { readingList } from "../core/reading_list.js";
 import { tableRows } from "../rows/table_rows.js";
 import { documentValues } from "./document_values.js";
-import { longTable } from "./long_table.js";
-import { search } from "./search.js";
+import { longTable } from "../searchable_tables/long_table.js";
+import { search } from "../searchable_tables/search.js";
 
 const EXCERPT = 220;
 const PIECE = 4000;

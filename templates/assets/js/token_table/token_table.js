@@ -6,8 +6,8 @@ import { formats } from "../core/formats.js";
 import { headName } from "../core/head_name.js";
 import { pages } from "../core/pages.js";
 import { tableRows } from "../rows/table_rows.js";
-import { longTable } from "./long_table.js";
-import { search } from "./search.js";
+import { longTable } from "../searchable_tables/long_table.js";
+import { search } from "../searchable_tables/search.js";
 import { tokenDetail } from "./token_detail.js";
 
 const byId = (id) => document.getElementById(id);
