@@ -85,7 +85,7 @@ def report(  # noqa: PLR0913 - one argument per choice, all named
             "attention": {"mode": mode},
             "evidence": {"enabled": evidence},
             "report": {
-                "title": title or f"What {Path(source).name} attends to",
+                "title": title or f"Self-attention of {Path(source).name}",
                 "description": description,
                 "sensitive": sensitive,
             },

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.attention.windows import EncodedDocument, Window
+from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.strata import apportion, length_thirds, seeded_rank
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 COLUMNS = ["position", "id", "source_id", "label", "prediction", "n_tokens", "n_windows"]
 LEAST_TOKENS = 2
@@ -94,7 +97,13 @@ def read_sample(document_index: Path, n_documents: Sequence[int], seed: int) -> 
         document_index: Artifact `document_index`.
         n_documents: Sizes, the largest sample first.
         seed: As in `draw_sample`.
+
+    Raises:
+        ConfigError: The task is not single-label classification.
     """
+    task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
+    if not isinstance(task, SingleLabel):
+        raise ConfigError(f"evidence.enabled: evidence needs one class per document; the study's task is {task.title}.")
     sample = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS).combine_chunks()
     for number in n_documents:
         sample = draw_sample(sample, number, seed)

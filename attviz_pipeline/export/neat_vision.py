@@ -21,16 +21,16 @@ UNKNOWN = -1
 logger = logging.getLogger(__name__)
 
 
-class _Samples:
-    """What a task's samples say of gold value and prediction; `sample` is None for a document that has no place."""
+class _Classes:
+    """What samples say of gold class and prediction; the tool applies a softmax to `posterior`: logarithms."""
 
-    told: ClassVar[str] = "neat-vision shows it as unknown, and counts them as misclassified"
+    unlabelled: ClassVar[str] = "neat-vision shows it as unknown, and counts them as misclassified"
 
     def __init__(self, task: Task[Any]) -> None:
         self.task = task
 
     def sample(self, document: ExportedDocument) -> dict[str, Any] | None:
-        """Return `label`, `prediction` and `posterior`."""
+        """Return `label`, `prediction` and `posterior`; None for a document that has no place in the tool."""
         return {
             "label": UNKNOWN if document.gold is None else document.gold,
             "prediction": document.predicted,
@@ -42,14 +42,10 @@ class _Samples:
         return {str(index): _named(name) for index, name in enumerate(self.task.label_names)}
 
 
-class _Classes(_Samples):
-    """The tool applies a softmax to `posterior`, which therefore contains logarithms."""
-
-
-class _Labels(_Samples):
+class _Labels(_Classes):
     """Gold labels and predictions are vectors of 0 and 1; the tool applies a sigmoid to `posterior`: log odds."""
 
-    told = "neat-vision shows -1 for each of their labels, and counts them as misclassified"
+    unlabelled = "neat-vision shows -1 for each of their labels, and counts them as misclassified"
 
     def sample(self, document: ExportedDocument) -> dict[str, Any]:
         """Return vectors, [label]."""
@@ -63,17 +59,17 @@ class _Labels(_Samples):
         }
 
 
-class _Values(_Samples):
+class _Values(_Classes):
     """Gold and predicted values are numbers, which the tool compares: a document without a gold value has no place."""
 
-    told = "neat-vision compares values, so the documents are left out"
+    unlabelled = "neat-vision compares values, so the documents are left out"
 
     def sample(self, document: ExportedDocument) -> dict[str, Any] | None:
         """Return numbers, or None without a gold value."""
         return None if document.gold is None else {"label": document.gold, "prediction": document.predicted}
 
 
-SAMPLES: Mapping[str, type[_Samples]] = {"single_label": _Classes, "multi_label": _Labels, "regression": _Values}
+SAMPLES: Mapping[str, type[_Classes]] = {"single_label": _Classes, "multi_label": _Labels, "regression": _Values}
 
 
 @contextmanager
@@ -111,7 +107,7 @@ def write_neat_vision(
         yield add
     if n_unknown:
         logger.warning(
-            "%d documents have no gold %s: %s", n_unknown, "label" if task.has_labels else "value", of_task.told
+            "%d documents have no gold %s: %s", n_unknown, "label" if task.has_labels else "value", of_task.unlabelled
         )
     if names := of_task.names():
         unknown = {str(UNKNOWN): _named("unknown")} if n_unknown and not task.many_labels else {}

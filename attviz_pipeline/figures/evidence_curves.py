@@ -13,6 +13,7 @@ from attviz_pipeline.evidence_words import ORDERS, RANDOM, REMOVAL, SCORES
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.wording import counted, no_head_off
+from attviz_pipeline.formats import points
 from attviz_pipeline.significance import SIGNIFICANT
 
 Row = Mapping[str, Any]
@@ -277,25 +278,20 @@ def _at_half(rows: Sequence[Row], what: str, total: int) -> str:
         return "No number of heads between none and all was tried."
     half = min(between, key=lambda n_left: abs(n_left - total / 2))
     differences = [
-        f"{ORDERS[row['order']]} {_points(row, f'{what}_difference')}"
+        f"{ORDERS[row['order']]} {_with_interval(row, f'{what}_difference')}"
         for row in rows
         if row["n_left"] == half and row["order"] != RANDOM
     ]
     return f"Differences from random with {counted(half, 'head')} left, in points: {'; '.join(differences)}."
 
 
-def _points(row: Row, name: str) -> str:
+def _with_interval(row: Row, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    value = _signed(row[name])
+    value = points(row[name])
     if low is None:
         return f"{value}, without an interval"
     shown = "" if low > 0 or high < 0 else ", not distinguished from zero"
-    return f"{value} (95 % interval {_signed(low)} to {_signed(high)}{shown})"
-
-
-def _signed(share: float) -> str:
-    value = f"{100 * share:+.1f}"
-    return "0.0" if value in ("+0.0", "-0.0") else value
+    return f"{value} (95 % interval {points(low)} to {points(high)}{shown})"
 
 
 def _ablation_alt(rows: Sequence[Row]) -> str:

@@ -11,9 +11,10 @@ from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import class_heads
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.regression import Regression
 
 KIND = "value_heads"
-VALUES = {"gold": "the gold value", "predicted": "the predicted value", "error": "the absolute error"}
+VALUES = {grouping: f"the {name}" for grouping, name in Regression.compared.items()}
 log = logging.getLogger(__name__)
 
 

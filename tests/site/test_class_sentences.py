@@ -308,9 +308,9 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
 
 def test_the_largest_difference_between_classes_is_said_only_if_there_is_one() -> None:
     assert words(sentences.largest_class_difference(differences(), study_view(), "")) == (
-        "The largest difference is that of L1·H2: its self-attention relative to even attention is higher in sport, "
-        "Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 random halves of the "
-        "documents, this is again the largest difference of all heads and classes."
+        "The largest difference is that of L1·H2: its self-attention relative to even attention is higher in the 11 "
+        "documents of sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 "
+        "random halves of the documents, this is again the largest difference of all heads and classes."
     )
     only = words(sentences.largest_class_difference(differences(n_heads_differing=1), study_view(), ""))
     assert only.startswith("The one that differs is L1·H2: its")

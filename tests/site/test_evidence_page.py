@@ -107,10 +107,11 @@ def test_scores_are_counted_by_what_was_found() -> None:
     rows = [score_row(), score_row(**LESS), score_row(**UNCLEAR)]
     shares = "On average over 5 % and 20 % of the tokens, "
     assert evidence.scores_found(rows, [0.05, 0.2]) == (
-        f"{shares}1 of 3 scores points at tokens on which the prediction depends more than on random ones, 1 at tokens "
-        "on which it depends less (q < 0.05)."
+        f"{shares}1 of 3 scores points at tokens on which the prediction depends more than on random ones (mean "
+        "self-attention over heads), 1 at tokens on which it depends less (mean self-attention over heads) (q < 0.05)."
     )
     assert evidence.scores_found(rows[:1] * 2, [0.1]).startswith("At 10 % of the tokens, 2 of 2 scores point at")
+    assert "(mean" not in evidence.scores_found(rows[:1] * 4, [0.1])
     assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score is shown to point at")
     assert evidence.scores_found([], [0.1]) == "No score of tokens was compared with random tokens."
 

@@ -10,6 +10,7 @@ from scipy import stats
 from attviz_pipeline.analysis.classes.groups import NO_GROUP, Grouping
 from attviz_pipeline.analysis.lists import members
 from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.tasks.regression import Regression
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -64,10 +65,11 @@ def of_values(documents: Documents) -> list[Grouping]:
     )
     has_terms = _has_terms(documents)
     values = {"gold": gold, "predicted": predicted, "error": np.abs(predicted - gold)}
-    return [by_value(name, VALUES[name], value, has_terms & ~np.isnan(value)) for name, value in values.items()]
+    return [
+        by_value(name, Regression.compared[name], value, has_terms & ~np.isnan(value)) for name, value in values.items()
+    ]
 
 
-VALUES = {"gold": "gold value", "predicted": "predicted value", "error": "absolute error"}
 """What the values of a regression are called, by grouping."""
 
 BY_TASK: Mapping[str, Callable[[Documents], list[Grouping]]] = {

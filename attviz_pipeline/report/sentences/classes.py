@@ -345,10 +345,11 @@ def largest_class_difference(view: DifferencesView, study: StudyView, root: str)
     if view.winner is None:
         return Markup()
     effect = view.winner.effect
-    largest = Markup("{} {}: its self-attention relative to even attention is {} in {}, {}.").format(
+    largest = Markup("{} {}: its self-attention relative to even attention is {} in the {} of {}, {}.").format(
         "The one that differs is" if view.n_heads_differing == 1 else "The largest difference is that of",
         head_link(effect.head, study, root),
         "higher" if effect.effect > 0 else "lower",
+        plural(effect.n_inside, "document"),
         class_name(effect.group),
         effect_size(effect),
     )

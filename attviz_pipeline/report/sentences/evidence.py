@@ -23,6 +23,7 @@ REMOVED = {
     "delete": "Each removed token is taken out of the text.",
     "hide": "Each removed token stays in its place, but no token can attend to it.",
 }
+MOST_NAMED = 3
 _UNCLEAR = "The difference cannot be distinguished from zero."
 
 
@@ -103,10 +104,19 @@ def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
             f"{over}none {of} is shown to point at tokens on which the prediction depends more than on random ones "
             f"(q < {SIGNIFICANT:g})."
         )
-    counts = [f"{count(more)} {of} {_point(more)} at tokens on which the prediction depends more than on random ones"]
+    what = "at tokens on which the prediction depends more than on random ones"
+    counts = [f"{count(more)} {of} {_point(more)} {what}{_named(found, more, above=True)}"]
     if less:
-        counts.append(f"{count(less)} at tokens on which it depends less")
+        counts.append(f"{count(less)} at tokens on which it depends less{_named(found, less, above=False)}")
     return f"{over}{', '.join(counts)} (q < {SIGNIFICANT:g})."
+
+
+def _named(found: Sequence[Row], n: int, *, above: bool) -> str:
+    """Name the scores above or below random tokens, in brackets; empty if they are none or many."""
+    if not 0 < n <= MOST_NAMED:
+        return ""
+    names = [score_title(row["score"], row["layer"]) for row in found if (row["difference"] > 0) is above]
+    return f" ({parts.listed(names)})"
 
 
 def not_measured(unavailable: Mapping[str, str]) -> str | None:

@@ -13,7 +13,7 @@ from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences import values
 from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said
+from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, reason_of, said
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -29,6 +29,7 @@ ROUGH_STRESS = 0.2
 _REASONS = {
     "named": "named in the configuration",
     "misclassified": "misclassified",
+    "mistakes": "with mistakes",
     "large_error": "with a large error",
     "low_confidence": "with low confidence",
     "sample": "sampled at random",
@@ -310,7 +311,7 @@ def mapped_documents(n_documents: int, study: StudyView) -> str:
         n_documents: Documents in the mean: all with maps, or fewer, because some have one token.
         study: Facts of the study.
     """
-    reasons = Counter(study.map_reasons.values())
+    reasons = Counter(reason_of(reason, study) for reason in study.map_reasons.values())
     n = reasons.total()
     some = f"{count(n_documents)} of " if n_documents < n else ""
     if n == study.n_documents:

@@ -54,6 +54,11 @@ def model_as_used(study: StudyView) -> Markup:
     return Markup("{}{}").format(model_name(study), ", fine-tuned for this study" if tuned else "")
 
 
+def reason_of(reason: str, study: StudyView) -> str:
+    """Name why a document has maps: one whose labels are not all right is not misclassified, it can be partly right."""
+    return "mistakes" if reason == "misclassified" and study.task.many_labels else reason
+
+
 def heads_of(number: int, study: StudyView) -> str:
     """Count heads, or vectors where the file does not say that they are heads."""
     return plural(number, "vector" if study.imported else "head")

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, percent, plural, significant
+from attviz_pipeline.report.sentences.parts import reason_of
 from attviz_pipeline.report.views.study import StudyView
 
 
@@ -40,7 +41,7 @@ def documents_with_maps(study: StudyView) -> str:
         return ""
     have = "has" if n_mapped == 1 else "have"
     of_all = f"{count(n_mapped)} of {plural(study.n_documents, 'document')} {have} token-to-token maps"
-    return f"{of_all}: {_in_order(_MAP_ORDER, {_reason(reason, study) for reason in study.map_reasons.values()})}."
+    return f"{of_all}: {_in_order(_MAP_ORDER, {reason_of(reason, study) for reason in study.map_reasons.values()})}."
 
 
 _MAP_ORDER = {
@@ -53,16 +54,11 @@ _MAP_ORDER = {
 }
 
 
-def _reason(reason: str, study: StudyView) -> str:
-    """A document whose labels are not all right is not misclassified: it can be partly right."""
-    return "mistakes" if reason == "misclassified" and study.task.many_labels else reason
-
-
 def kept_whole(study: StudyView) -> str:
     """Name, in order of preference, the documents whose pages hold every head where not all fit."""
     task = study.task
     kinds = {"sample", *(["low_confidence"] if task.has_confidence else [])}
-    kinds |= {_reason("misclassified", study)} if study.n_wrong else set()
+    kinds |= {reason_of("misclassified", study)} if study.n_wrong else set()
     kinds |= {"large_error"} if study.n_labelled and not task.outcomes else set()
     names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
     return ", then ".join((["those with maps"] if study.map_reasons else []) + names)

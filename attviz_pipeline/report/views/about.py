@@ -120,8 +120,8 @@ def remarkable_rows(ledger: Path, study: StudyView) -> dict[str, list[Any]]:
 
 def _columns_alone(detail: str, settings: DatasetSettings) -> str:
     # What is wrong with a cell quotes it. Names are taken from the settings, since a cell can hold anything.
-    names = (settings.text_column, settings.pair_column, settings.label_column, settings.id_column)
-    return ", ".join(f"column {name}" for name in names if name is not None and f"column {name}: " in detail)
+    names = settings.columns.values()
+    return ", ".join(f"column {name}" for name in names if f"column {name}: " in detail)
 
 
 def _configuration(study: StudyView) -> str:
