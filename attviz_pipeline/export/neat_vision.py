@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts.files import write_text
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.json_list import dump, json_list
+from attviz_pipeline.formats import plural
 from attviz_pipeline.tasks.task import Task
 
 LEAST_PROBABILITY = 1e-30
@@ -106,9 +107,8 @@ def write_neat_vision(
 
         yield add
     if n_unknown:
-        logger.warning(
-            "%d documents have no gold %s: %s", n_unknown, "label" if task.has_labels else "value", of_task.unlabelled
-        )
+        which = f"{plural(n_unknown, 'document')} {'has' if n_unknown == 1 else 'have'}"
+        logger.warning("%s no gold %s: %s", which, "label" if task.has_labels else "value", of_task.unlabelled)
     if names := of_task.names():
         unknown = {str(UNKNOWN): _named("unknown")} if n_unknown and not task.many_labels else {}
         write_text(folder / "neat_vision_labels.json", dump(names | unknown) + "\n")

@@ -160,7 +160,8 @@ class TestCaptions:
         caption = drawn["head_ablation"].caption
         assert "Accuracy over 8 documents" in caption
         assert "The floor is 2 random orders of the 6 heads." in caption
-        assert f"measured importance {100 * row['accuracy_difference']:+.1f} (95 % interval {low:+.1f} to" in caption
+        said = f"measured importance {100 * row['accuracy_difference']:+.1f} (95 % interval {low:+.1f} to"
+        assert said.replace("-", "−") in caption
         assert ("not distinguished from zero" in caption) == any(
             one["accuracy_difference_low"] <= 0 <= one["accuracy_difference_high"]
             for one in table(paths, "ablation_curves")

@@ -28,10 +28,14 @@ from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, evidenc
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.config.settings import ExportSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
+from attviz_pipeline.export.attviz_json import write_attviz_json
 from attviz_pipeline.export.documents import ExportedDocument
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
 from attviz_pipeline.export.latex import EAST_ASIAN, ESCAPES, escape, latex_page
+from attviz_pipeline.export.neat_vision import write_neat_vision
 from attviz_pipeline.stages import ExportAttention
+from attviz_pipeline.tasks.multi_label import MultiLabel
+from attviz_pipeline.tasks.regression import Regression
 from attviz_pipeline.tasks.single_label import SingleLabel
 
 FORMULAS = ["=1+1 text", "+cmd text", "-2 text", "@SUM(A1) text", "plain text"]
@@ -413,3 +417,60 @@ def why_no_latex(needed: tuple[str, ...]) -> str:
         name for name in needed if subprocess.run(["kpsewhich", name], capture_output=True, check=False).returncode
     ]
     return f"LaTeX has no {', '.join(missing)} (tests/support/provide_latex.sh)" if missing else ""
+
+
+def invented(position: int, gold: Any, predicted: Any, probabilities: list[float]) -> ExportedDocument:  # noqa: ANN401 - of each task
+    tokens = ["[CLS]", "bank", "[SEP]"]
+    vectors = np.array([[0.25, 0.5, 0.25]], np.float32)
+    places = [0, 0, 4], [0, 4, 4], [True, False, True]
+    return ExportedDocument(position, f"d{position}", "bank", gold, predicted, probabilities, tokens, *places, vectors)
+
+
+class TestNeatVisionOfOtherTasks:
+    def test_label_sets_are_vectors_and_the_posterior_is_log_odds(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        task = MultiLabel(("sport", "tech"), (0.5, 0.5))
+        with write_neat_vision(tmp_path, task, ["mean"]) as write, caplog.at_level(logging.WARNING):
+            write(invented(0, (1,), (0, 1), [0.75, 0.5]))
+            write(invented(1, None, (), [0.0, 1.0]))
+        one, two = json.loads((tmp_path / "neat_vision_samples.json").read_text(encoding="utf-8"))
+
+        assert (one["label"], one["prediction"], one["attention"]) == ([0, 1], [1, 1], [0.25, 0.5, 0.25])
+        assert_allclose(one["posterior"], [math.log(3), 0])
+        assert (two["label"], two["prediction"]) == ([-1, -1], [0, 0])
+        assert np.isfinite(two["posterior"]).all()
+        assert json.loads((tmp_path / "neat_vision_labels.json").read_text(encoding="utf-8")) == {
+            "0": {"name": "sport", "desc": "sport"},
+            "1": {"name": "tech", "desc": "tech"},
+        }
+        assert "1 document has no gold label: neat-vision shows -1 for each of their labels" in caplog.text
+
+    def test_values_are_numbers_and_documents_without_one_are_left_out(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with write_neat_vision(tmp_path, Regression(), ["mean"]) as write, caplog.at_level(logging.WARNING):
+            write(invented(0, 2.5, 3.0, []))
+            write(invented(1, None, 1.0, []))
+        [sample] = json.loads((tmp_path / "neat_vision_samples.json").read_text(encoding="utf-8"))
+
+        assert (sample["label"], sample["prediction"], "posterior" in sample) == (2.5, 3.0, False)
+        assert not (tmp_path / "neat_vision_labels.json").exists()
+        assert "no gold value: neat-vision compares values, so the documents are left out" in caplog.text
+
+
+def test_attviz_has_the_activation_of_each_label_or_the_value(tmp_path: Path) -> None:
+    for name, task, made in (
+        ("labels", MultiLabel(("sport", "tech"), (0.5, 0.5)), invented(0, (1,), (0, 1), [0.75, 0.5])),
+        ("value", Regression(), invented(0, 2.5, 3.0, [])),
+    ):
+        (tmp_path / name).mkdir()
+        with write_attviz_json(tmp_path / name, task, ["mean"]) as write:
+            write(made)
+    activations = {
+        name: json.loads((tmp_path / name / "attviz.json").read_text(encoding="utf-8"))[0]["output_activations"]
+        for name in ("labels", "value")
+    }
+
+    assert activations["labels"] == [{"value": "0.75", "name": "sport"}, {"value": "0.5", "name": "tech"}]
+    assert activations["value"] == [{"value": "3.0", "name": "value"}]
