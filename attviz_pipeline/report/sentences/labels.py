@@ -127,8 +127,8 @@ def label_scores(n_gold: int | None, n_predicted: int, study: StudyView) -> Mark
 
 def macro_f1(found: Estimate) -> str:
     """Say the macro F1 with its interval."""
-    bounds = "" if found["low"] is None else f" ({found['low']:.3f} to {found['high']:.3f})"
-    return f"over all labels together · macro F1 {found['value']:.3f}{bounds}"
+    bounds = "" if found["low"] is None else f" ({percent(found['low'])} to {percent(found['high'])})"
+    return f"over all labels together · macro F1 {percent(found['value'])}{bounds}"
 
 
 def predictions(found: Mapping[str, Any], study: StudyView) -> Markup | None:
@@ -170,7 +170,7 @@ def baseline(scores: Mapping[str, Any]) -> Markup:
     of = "one of the most frequent sets" if ties > 1 else "the most frequent set"
     always = Markup("Always predicting {}, {} of gold labels of these documents,").format(names(found["labels"]), of)
     reaches = (
-        f"would have an exact match of {percent(found['exact_match'])}, a micro F1 of {found['micro_f1']:.3f} and a "
+        f"would have an exact match of {percent(found['exact_match'])}, a micro F1 of {percent(found['micro_f1'])} and a "
         f"Hamming loss of {percent(found['hamming_loss'])}."
     )
     return Markup("{} {} {}").format(always, reaches, _against(scores["exact_match"], found["exact_match"]))
