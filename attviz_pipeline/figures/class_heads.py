@@ -118,9 +118,16 @@ def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
     if facts["permuted"][grouping] == "documents":
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
-    wanted = [f"{TESTED[of['tests']]} needs {of['n_wanted']:,} permutations" for of in families if of["n_wanted"]]
+    wanted = [
+        f"{TESTED[of['tests']]} needs {of['n_wanted']:,} permutations ({of['n_permutations']:,} were made)"
+        for of in families
+        if of["n_wanted"]
+    ]
     if wanted:
-        limits += f" Alone, a difference {', one '.join(wanted)} to have q < {SIGNIFICANT}; several need fewer."
+        limits += (
+            f" If it were the only difference of the study, one {', one '.join(wanted)} to have q < {SIGNIFICANT}; "
+            "several need fewer."
+        )
     if any(family["floor_sets_q"] for family in families):
         limits += " The number of permutations, not the data, sets the smallest q: more permutations would lower it."
     return limits

@@ -11,6 +11,7 @@ const said = (found) =>
     .join("");
 const points = (...rows) => rows.map(([name, left, right, clear]) => ({ name, left, right, clear }));
 const cloudOf = (rows, logarithmic, others) => ({ ...difference.cloud(points(...rows), logarithmic), ...others });
+const UNTESTED = "The two classes were not tested against each other. ";
 const use = (...rows) => cloudOf(rows, false, { title: "Words", tested: "use" });
 
 test("numbers without a test say so", () => {
@@ -28,11 +29,24 @@ test("of classes only what is beyond chance is named", () => {
   assert.equal(
     said({ clouds: [use(["a", 4, 1, true], ["b", 9, 1, false], ["c", 1, 4, true])] }),
     "Of the words whose use in one of the classes differs beyond chance from that of all other documents (q < 0.05), " +
-      "A uses more a; B uses more c. ",
+      `A uses more of a; B uses more of c. ${UNTESTED}`,
   );
-  assert.ok(said({ clouds: [use(["a", 4, 1, true], ["b", 1, 9, false])] }).endsWith(", A uses more a. "));
+  assert.ok(said({ clouds: [use(["a", 4, 1, true], ["b", 1, 9, false])] }).endsWith(`, A uses more of a. ${UNTESTED}`));
   const heads = cloudOf([["L0·H1", 1, 2, true]], false, { title: "Heads", tested: "self-attention" });
-  assert.ok(said({ clouds: [heads] }).endsWith(", B has more self-attention in L0·H1. "));
+  assert.ok(said({ clouds: [heads] }).endsWith(`, B has more self-attention in L0·H1. ${UNTESTED}`));
+});
+
+test("of many, their number and the first ones are named", () => {
+  const [left, right] = [[9, 8, 7, 6, 5], [1, 1, 1, 1, 1]]; // prettier-ignore
+  const rows = left.map((value, i) => ["abcde"[i], value, right[i], true]);
+  assert.ok(said({ clouds: [use(...rows)] }).includes(", A uses more of 5, most of a, b, c. "));
+  const heads = cloudOf([...rows, ["f", 1, 90], ["g", 1, 80], ["h", 1, 70], ["i", 1, 60]], true, {
+    title: "Heads",
+    place: "in",
+  });
+  assert.ok(
+    said({ clouds: [heads] }).endsWith("A has more self-attention in 4, most in a, b, c; B in 4, most in f, g, h. "),
+  );
 });
 
 test("not compared and nothing found are two sentences", () => {
@@ -60,5 +74,12 @@ test("the line of the picture is explained", () => {
   assert.equal(level({ logarithmic: false }, names), "On the line both sides are equal.");
   assert.ok(level({ logarithmic: true, level: -Math.log(2) }, names).endsWith("B has 2.0 times as much as A."));
   assert.ok(level({ logarithmic: true, level: 0.001 }, names).endsWith("both have as much."));
+  const even = Math.log(121 / 96);
+  assert.ok(
+    level({ logarithmic: true, level: 0.001, even }, names).endsWith(
+      "both have as much. Because of their lengths, even attention gives A 1.3 times as much.",
+    ),
+  );
+  assert.ok(level({ logarithmic: true, level: 0.001, even: 0 }, names).endsWith("Their lengths give both as much."));
   assert.equal(nothing({ title: "Heads" }), "Nothing to compare: fewer than two heads have a value on both sides.");
 });

@@ -10,6 +10,10 @@ const LIKENESS = {
 
 const listed = (points) => points.slice(0, N_SAID).flatMap((point, i) => (i ? [", ", point] : [point]));
 
+// Where something is so: all places if they are few, else their number and the first of them.
+const most = (points, n, place = "") =>
+  n <= N_SAID ? [place, ...listed(points)] : [`${place}${formats.count(n)}, most ${place}`, ...listed(points)];
+
 const counted = ({ points, title }) => {
   const [noun, ...others] = title.toLowerCase().split(" ");
   return [formats.count(points.length), points.length === 1 ? noun.slice(0, -1) : noun, ...others].join(" ");
@@ -17,14 +21,13 @@ const counted = ({ points, title }) => {
 
 // Numbers without a test: what is highest on each side once the level of each is removed.
 const described = (cloud, names) => {
-  const { more, less, place, points } = cloud;
+  const { more, less, place, points, counts } = cloud;
   if (points.length < 2 || !more.length || !less.length) return [];
   return [
-    `Not tested against chance: of ${counted(cloud)}, at the same overall level, ${names[0]} has more self-attention ` +
-      `${place} `,
-    ...listed(more),
-    `; ${names[1]} ${place} `,
-    ...listed(less),
+    `Not tested against chance: of ${counted(cloud)}, at the same overall level, ${names[0]} has more self-attention `,
+    ...most(more, counts[0], `${place} `),
+    `; ${names[1]} `,
+    ...most(less, counts[1], `${place} `),
     ". ",
   ];
 };
@@ -45,10 +48,10 @@ const tested = ({ points, tested: what, title }, names) => {
     `Of the ${noun} whose ${what} in one of the classes differs beyond chance from that of all other documents ` +
       "(q < 0.05), ",
     ...sides.flatMap(([name, side], i) => [
-      `${i ? "; " : ""}${name} ${what === "use" ? "uses more" : "has more self-attention in"} `,
-      ...listed(side),
+      `${i ? "; " : ""}${name} ${what === "use" ? "uses more " : "has more self-attention "}`,
+      ...most(side, side.length, what === "use" ? "of " : "in "),
     ]),
-    ". ",
+    ". The two classes were not tested against each other. ",
   ];
 };
 
@@ -71,13 +74,23 @@ const finding = ({ names, likeness, clouds }) => [
 const nothing = ({ title }) => `Nothing to compare: fewer than two ${title.toLowerCase()} have a value on both sides.`;
 
 // What the line of a picture marks.
-const level = ({ logarithmic, level: by }, names) => {
-  if (!logarithmic) return "On the line both sides are equal.";
+const ratio = (by, names) => {
   const times = formats.significant(Math.exp(Math.abs(by)));
   const [higher, lower] = by < 0 ? [names[1], names[0]] : names;
-  return times === formats.significant(1)
-    ? "The line marks equal level: overall, both have as much."
-    : `The line marks equal level: overall, ${higher} has ${times} times as much as ${lower}.`;
+  return times === formats.significant(1) ? null : { higher, lower, times };
+};
+const level = ({ logarithmic, level: by, even }, names) => {
+  if (!logarithmic) return "On the line both sides are equal.";
+  const found = ratio(by, names);
+  const line = found
+    ? `The line marks equal level: overall, ${found.higher} has ${found.times} times as much as ${found.lower}.`
+    : "The line marks equal level: overall, both have as much.";
+  // Documents of different length differ even if all tokens have equal attention.
+  if (even === undefined) return line;
+  const ofLength = ratio(even, names);
+  return ofLength
+    ? `${line} Because of their lengths, even attention gives ${ofLength.higher} ${ofLength.times} times as much.`
+    : `${line} Their lengths give both as much.`;
 };
 
 export const compareSentences = { finding, nothing, level };

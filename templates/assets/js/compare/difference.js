@@ -57,15 +57,14 @@ const cloud = (points, logarithmic) => {
   const ranked = usable
     .map((point) => ({ ...point, apart: distance(point) - level }))
     .sort((a, b) => b.apart - a.apart);
+  const [more, less] = [ranked.filter((point) => point.apart > 0), ranked.filter((point) => point.apart < 0).reverse()];
   return {
     logarithmic,
     level,
     points: ranked,
-    more: ranked.filter((point) => point.apart > 0).slice(0, N_MOST),
-    less: ranked
-      .filter((point) => point.apart < 0)
-      .slice(-N_MOST)
-      .reverse(),
+    counts: [more.length, less.length],
+    more: more.slice(0, N_MOST),
+    less: less.slice(0, N_MOST),
   };
 };
 
@@ -172,6 +171,8 @@ const ofDocuments = (left, right, { heads, vectors }) => {
     right.classes.find(([other]) => other === label)?.[1] ?? null,
   ]);
   const whole = left.heads.length === right.heads.length;
+  // With even attention, each of n tokens has 1/n.
+  const even = Math.log(right.tokens / left.tokens);
   const name = (row) => (left.lite ? `L${row}` : headName(row, heads, vectors));
   return {
     names: [left.name, right.name],
@@ -190,6 +191,7 @@ const ofDocuments = (left, right, { heads, vectors }) => {
               title: left.lite ? "Layers" : vectors ? "Vectors" : "Heads",
               unit: "mean self-attention",
               place: "in",
+              even,
               ...cloud(
                 left.heads.map((value, row) => ({
                   name: name(row),
@@ -202,7 +204,7 @@ const ofDocuments = (left, right, { heads, vectors }) => {
             },
           ]
         : []),
-      { title: "Words of both", unit: "mean self-attention", place: "at", ...cloud(both, true) },
+      { title: "Words of both", unit: "mean self-attention", place: "at", even, ...cloud(both, true) },
     ],
   };
 };

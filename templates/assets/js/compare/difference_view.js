@@ -92,11 +92,13 @@ const said = ({ logarithmic }, value) =>
   logarithmic ? `× ${formats.significant(Math.exp(Math.abs(value)))}` : formats.significant(Math.abs(value));
 
 const ranking = (cloud, names, side, name) =>
-  side.length ? rankingTable(cloud, names, side, name) : element("p", "hint", `None is higher in ${name}.`);
+  side.length
+    ? rankingTable(cloud, names, side, name)
+    : element("p", "hint", `None is higher in ${name}${cloud.logarithmic ? ", at equal level" : ""}.`);
 
 const rankingTable = (cloud, names, side, name) =>
   tableOf(
-    `Higher in ${name}`,
+    `Higher in ${name}${cloud.logarithmic ? ", at equal level" : ""}`,
     [
       ["Name", "text"],
       [names[0], "of-left"],
