@@ -14,6 +14,7 @@ from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.head_grid import head_matrix, plot_grid
 from attviz_pipeline.figures.wording import counted, no_head_off
+from attviz_pipeline.formats import signed
 
 Columns = Mapping[str, Sequence[Any]]
 Row = Mapping[str, Any]
@@ -126,8 +127,8 @@ def _short(row: Row | None) -> str:
     if row is None or row["value"] is None:
         return "no rank correlation"
     if row["low"] is None:
-        return f"Spearman's rho {row['value']:+.2f}"
-    return f"Spearman's rho {row['value']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f})"
+        return f"Spearman's rho {signed(row['value'])}"
+    return f"Spearman's rho {signed(row['value'])} ({signed(row['low'])} to {signed(row['high'])})"
 
 
 def _scatter_caption(facts: Row) -> str:
@@ -145,16 +146,17 @@ def _finding(row: Row | None, name: str) -> str:
     if row is None or row["value"] is None or row["by_chance"] is None:
         return f"The ranks by {pair} were not compared: one of them is missing or the same for all heads."
     heads = counted(row["n_heads"], "head")
-    interval = "" if row["low"] is None else f" ({row['low']:+.2f} to {row['high']:+.2f})"
+    interval = "" if row["low"] is None else f" ({signed(row['low'])} to {signed(row['high'])})"
     sentence = (
-        f"Spearman's rank correlation of {pair} over {heads} is {row['value']:+.2f}{interval}; 95 % of random orders "
-        f"have at most {row['by_chance']:.2f}, up or down"
+        f"Spearman's rank correlation of {pair} over {heads} is {signed(row['value'])}{interval}; for 95 % of random "
+        f"orders it is between {signed(-row['by_chance'])} and {signed(row['by_chance'])}"
     )
     if row["low"] is None:
         return f"{sentence}."
     apart = row["low"] > 0 or row["high"] < 0
     if apart and abs(row["value"]) > row["by_chance"]:
-        return f"{sentence}: {'the same' if row['value'] > 0 else 'the opposite'} order, more than by chance."
+        how = "alike" if row["value"] > 0 else "in opposite order"
+        return f"{sentence}: they rank heads {how}, more than by chance."
     return f"{sentence}: no association is shown."
 
 

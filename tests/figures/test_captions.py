@@ -211,8 +211,8 @@ def test_limits_of_the_permutations_are_told() -> None:
     sentence = class_heads.limits_of_test(FACTS, "correct", "use", "attention")
     assert "as independent documents" in sentence
     assert sentence.endswith(
-        " Alone, a difference in self-attention needs 1,280 permutations, one in use needs 960 permutations to have "
-        "q < 0.05; several need fewer."
+        " If it were the only difference of the study, one in self-attention needs 1,280 permutations (99 were made), "
+        "one in use needs 960 permutations (99 were made) to have q < 0.05; several need fewer."
     )
 
 

@@ -173,9 +173,9 @@ class TestCaptions:
     @pytest.mark.parametrize(
         ("interval", "verdict"),
         [
-            ((0.3, 0.8), ": the same order, more than by chance."),
+            ((0.3, 0.8), ": they rank heads alike, more than by chance."),
             ((-0.1, 0.8), ": no association is shown."),
-            ((None, None), "up or down. "),
+            ((None, None), "and +0.40. "),
         ],
     )
     def test_correlations_are_beside_chance(
@@ -188,7 +188,7 @@ class TestCaptions:
         tables = changed(paths, tmp_path, "head_importance", correlations=[found])
         caption = drawings(tables)["head_importance-scatter"].caption
         assert "over 16 documents" in caption
-        assert "at most 0.40" in caption
+        assert "for 95 % of random orders it is between −0.40 and +0.40" in caption
         assert verdict in caption
         assert "measured importance and mean self-attention were not compared" in caption
 

@@ -288,18 +288,18 @@ def test_classes_are_not_compared_or_the_same_or_different() -> None:
     assert sentences.words_differ(left_out, study_view()) == ""
     same = differences(n_heads_differing=0, winner=None, n_words_differing=0)
     assert words(sentences.class_differences(same, study_view())) == (
-        "None of 6 heads differs beyond chance between one gold class and the other documents, over 55 documents "
+        "None of 6 heads differs beyond chance between any gold class and the other documents, over 55 documents "
         "(permutation test, q < 0.05)."
     )
     assert words(sentences.words_differ(same, study_view())) == (
-        "The use of none of the 500 words that are in at least 3 documents differs between one class and the other "
-        "documents beyond chance (permutation test, q < 0.05)."
+        "None of the 500 words that are in at least 3 documents is used more or less in one class than in the other "
+        "documents, beyond chance (permutation test, q < 0.05)."
     )
     assert words(sentences.class_differences(differences(), study_view())) == (
-        "2 of 6 heads differ beyond chance between one gold class and the other documents, over 55 documents "
-        "(permutation test, q < 0.05)."
+        "2 of 6 heads differ beyond chance between at least one gold class and the other documents, over 55 "
+        "documents (permutation test, q < 0.05)."
     )
-    assert words(sentences.words_differ(differences(), study_view())).startswith("The use of 3 of the 500 words")
+    assert words(sentences.words_differ(differences(), study_view())).startswith("3 of the 500 words")
     assert "No word is in at least 3 documents" in sentences.words_differ(
         differences(n_words=0, n_words_differing=0), study_view()
     )

@@ -126,7 +126,8 @@ def test_maps_and_whole_pages_name_the_kinds_of_documents_that_there_are() -> No
     labelled, unlabelled = study_view(map_reasons=reasons), study_view(imported=True)
 
     assert documents_with_maps(labelled) == (
-        "4 of 55 documents have token-to-token maps: those that the configuration names, then misclassified ones, then "
+        "4 of 55 documents have token-to-token maps: those that the configuration names, then 1 of the 7 "
+        "misclassified ones, then "
         "the least confident ones, then a sample."
     )
     assert documents_with_maps(study_view(map_reasons={5: "sample"})).startswith("1 of 55 documents has")
@@ -256,7 +257,7 @@ def test_a_page_without_maps_says_why() -> None:
 
 def test_the_grid_counts_what_is_pinned() -> None:
     assert document.grid_of_heads(study_view(), 3, lite=False).endswith(
-        "the 3 that vary most between tokens are pinned."
+        "the 3 with the largest standard deviation over tokens are pinned."
     )
     assert document.grid_of_heads(study_view(n_layers=3), 3, lite=True).endswith("At first, all are pinned.")
     one = study_view(imported=True, n_layers=1, n_heads=1)

@@ -185,8 +185,8 @@ def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
     found = CorrelationView(("measured", "gradient"), 6, value, low, high, by_chance)
     assert words(sentences.correlation(found, importance(), study_view())) == (
         "Over 6 heads, Spearman's rank correlation of measured importance (20 documents) and gradient importance (40 "
-        f"documents) is {signed(value)} (95 % interval over documents {signed(low)} to {signed(high)}); 95 % of random "
-        f"orders of heads have at most 0.40, up or down. {end}"
+        f"documents) is {signed(value)} (95 % interval over documents {signed(low)} to {signed(high)}); for 95 % of "
+        f"random orders of heads it is between −0.40 and +0.40. {end}"
     )
 
 
@@ -194,7 +194,7 @@ def test_a_correlation_may_have_no_interval_or_no_value() -> None:
     found = CorrelationView(("measured", "self_attention"), 6, 0.9, None, None, 0.4)
     sentence = words(sentences.correlation(found, importance(), study_view()))
     assert "and mean self-attention (55 documents) is +0.90, without an interval;" in sentence
-    assert sentence.endswith("up or down."), "without an interval nothing is concluded"
+    assert sentence.endswith("and +0.40."), "without an interval nothing is concluded"
     undefined = replace(found, value=None)
     assert words(sentences.correlation(undefined, importance(), study_view())) == (
         "The ranks of 6 heads by measured importance (20 documents) and by mean self-attention (55 documents) were not "

@@ -329,8 +329,12 @@ def class_differences(view: DifferencesView, study: StudyView) -> Markup:
             "Classes were not compared: a comparison needs two documents that are in a class and two that are not."
         )
     kind = "predicted" if view.grouping == "predicted" else "gold"
-    between = Markup("between one {} {} and the other documents, over {} ({})").format(
-        kind, study.task.noun, plural(view.n_documents, "document"), TEST
+    between = Markup("between {} {} {} and the other documents, over {} ({})").format(
+        "any" if view.winner is None else "at least one",
+        kind,
+        study.task.noun,
+        plural(view.n_documents, "document"),
+        TEST,
     )
     of = heads_of(view.n_heads, study)
     if view.winner is None:
@@ -376,11 +380,12 @@ def words_differ(view: DifferencesView, study: StudyView) -> Markup:
     of = f"{count(view.n_words)} words that are in at least {plural(view.support, 'document')}"
     if not view.n_words_differing:
         return Markup(
-            "The use of none of the {} differs between one {} and the other documents beyond chance ({})."
+            "None of the {} is used more or less in one {} than in the other documents, beyond chance ({})."
         ).format(of, study.task.noun, TEST)
-    return Markup("The use of {} of the {} differs between one {} and the other documents beyond chance ({}).").format(
-        count(view.n_words_differing), of, study.task.noun, TEST
-    )
+    is_are = "is" if view.n_words_differing == 1 else "are"
+    return Markup(
+        "{} of the {} {} used more or less in at least one {} than in the other documents, beyond chance ({})."
+    ).format(count(view.n_words_differing), of, is_are, study.task.noun, TEST)
 
 
 def listed_documents(n_shown: int, n_documents: int) -> str:

@@ -96,7 +96,12 @@ def strongest_tokens(tokens: Ranked, study: StudyView, even: float | None) -> Ma
             "All {} tokens other than special and unknown ones have the same mean self-attention {} ({})."
         )
         return sentence.format(count(tokens.n), heads, value)
-    others = Markup(", then {}").format(parts.listed(tokens.names[1:N_NAMED])) if tokens.n >= N_NAMED else ""
+    # A token can occur several times; its name is written once.
+    next_ones = [name for name in dict.fromkeys(tokens.names[1:N_NAMED]) if name != tokens.names[0]]
+    is_repeated = len(next_ones) < N_NAMED - 1
+    others: Markup | str = ""
+    if tokens.n >= N_NAMED and next_ones:
+        others = Markup(", then {}{}").format("among others " if is_repeated else "", parts.listed(next_ones))
     sentence = Markup(
         "Of its {} tokens other than special and unknown ones, {} has the highest mean self-attention {} ({}){}."
     )
@@ -187,5 +192,5 @@ def grid_of_heads(study: StudyView, n_pinned: int, *, lite: bool) -> str:
     if n_rows <= n_pinned:
         first = "At first, all are pinned." if n_rows > 1 else "At first, it is pinned."
     else:
-        first = f"At first, the {n_pinned} that vary most between tokens are pinned."
+        first = f"At first, the {n_pinned} with the largest standard deviation over tokens are pinned."
     return f"{cells} Click to pin up to {MOST_PINS}. {first}"

@@ -11,6 +11,8 @@ from attviz_pipeline.report.views.study import StudyView
 
 FEWEST_GROUPED = 20
 """Documents that the stage `group_documents` needs."""
+WEAK = 0.25
+"""Silhouette up to which there is no substantial structure: Kaufman and Rousseeuw 1990, table 4."""
 FEWEST_RANKED = 10
 """Documents from which on a rank correlation with their length is given."""
 
@@ -67,9 +69,10 @@ def groups(found: DocumentGroups) -> str:
     if found.length_share is not None and found.length_share_by_chance is not None:
         share, by_chance = percent(found.length_share), percent(found.length_share_by_chance)
         length = f" They account for {share} of the variance of log length, random groups for {by_chance}."
+    weak = " So they overlap: a silhouette of at most 0.25 is weak." if found.silhouette <= WEAK else ""
     return (
         f"{len(found.groups)} groups of {plural(found.n_documents, 'document')}, {by}, are separated beyond chance "
-        f"({numbers}).{length}"
+        f"({numbers}).{weak}{length}"
     )
 
 

@@ -147,9 +147,17 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
             over, first, second
         )
     sentence = Markup(
-        "Over {}, Spearman's rank correlation of {} and {} is {}{}; 95 % of random orders of heads have at most "
-        "{:.2f}, up or down."
-    ).format(over, first, second, signed(found.value), _range(found), found.by_chance)
+        "Over {}, Spearman's rank correlation of {} and {} is {}{}; for 95 % of random orders of heads it is between "
+        "{} and {}."
+    ).format(
+        over,
+        first,
+        second,
+        signed(found.value),
+        _range(found),
+        signed(-found.by_chance),
+        signed(found.by_chance),
+    )
     if found.low is None or found.high is None:
         return sentence
     beyond = abs(found.value) > found.by_chance

@@ -113,7 +113,7 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
 
 def _relative_to_even(relative: RelativeViews, head: HeadView) -> str:
     found = relative.get((head.layer, head.head))
-    return f"; {significant(found.times)} times even attention in the geometric mean" if found else ""
+    return f"; in the geometric mean over documents {significant(found.times)} times even attention" if found else ""
 
 
 def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:

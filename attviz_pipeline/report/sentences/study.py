@@ -1,5 +1,7 @@
 """What several pages say of the study as a whole, and of their plots."""
 
+from collections import Counter
+
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, percent, plural, significant
@@ -41,7 +43,15 @@ def documents_with_maps(study: StudyView) -> str:
         return ""
     have = "has" if n_mapped == 1 else "have"
     of_all = f"{count(n_mapped)} of {plural(study.n_documents, 'document')} {have} token-to-token maps"
-    return f"{of_all}: {_in_order(_MAP_ORDER, {reason_of(reason, study) for reason in study.map_reasons.values()})}."
+    chosen = Counter(reason_of(reason, study) for reason in study.map_reasons.values())
+    in_order = [_chosen(kind, chosen[kind], study) for kind in _MAP_ORDER if kind in chosen]
+    return f"{of_all}: {', then '.join(in_order)}."
+
+
+def _chosen(kind: str, n: int, study: StudyView) -> str:
+    """Name documents with maps of one kind; where only some of those with mistakes have maps, say how many."""
+    some = kind in ("misclassified", "mistakes") and n < study.n_wrong
+    return f"{count(n)} of the {count(study.n_wrong)} {_MAP_ORDER[kind]}" if some else _MAP_ORDER[kind]
 
 
 _MAP_ORDER = {
@@ -77,7 +87,3 @@ def by_position(study: StudyView) -> str:
         else ("for the layer of this head: they are recorded per layer, not per head")
     )
     return f"Mean self-attention by position in the document, {whose}."
-
-
-def _in_order(names: dict[str, str], kinds: set[str]) -> str:
-    return ", then ".join(name for kind, name in names.items() if kind in kinds)

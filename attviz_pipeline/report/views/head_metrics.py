@@ -101,7 +101,7 @@ def _of_profiles(profiles: Profiles) -> Iterator[MetricView]:
 
 def _of_offsets(offsets: Offsets) -> Iterator[MetricView]:
     group = f"in {plural(offsets.n_mapped, 'document')} with maps"
-    titles = {-1: "attention to the token before", 1: "attention to the token after"}
+    titles = {-1: "attention to the token before (maps)", 1: "attention to the token after (maps)"}
     for offset, title in titles.items():
         if values := offsets.at(offset):
             yield MetricView("before" if offset < 0 else "after", title, group, values, logarithmic=True)
