@@ -137,7 +137,8 @@ def test_tables_are_named_and_explained() -> None:
         "Gradient x input",
     ]
     assert sentences.value(-0.0213, view) == signed(-2.1, 1)
-    assert sentences.value(-0.0213, replace(view, measure="gradient_x_input")) == signed(-0.0213, 4)
+    assert sentences.value(-0.0213, replace(view, measure="gradient_x_input")) == "−0.021"
+    assert sentences.value(3.42e-5, replace(view, measure="gradient_x_input")) == "+3.4e−5"
 
 
 @pytest.fixture(scope="module")

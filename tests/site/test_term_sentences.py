@@ -55,10 +55,10 @@ def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None
     sentence = words(sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=True))
 
     assert sentence == (
-        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention over all 6 heads of "
-        "some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has "
-        "1.0 times. The intervals of 2 words lie above that; if all words were alike, fewer than one would by chance. "
-        "It is first in 155 of 500 bootstrap samples of the texts, so another word could lead."
+        "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) has the highest self-attention over "
+        "all 6 heads of some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the "
+        "average word has 1.0 times. The intervals of 2 words lie above that; if all words were alike, fewer than one"
+        " would by chance. It is first in 155 of 500 bootstrap samples of the texts, so another word could lead."
     )
     assert "some/bert" not in sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=False)
     assert "over the only head," in sentences.over_all_heads(
@@ -76,9 +76,10 @@ def test_a_head_names_the_words_that_follow() -> None:
     found = replace(ranked(*FOUND), n_first=None)
 
     assert words(sentences.of_head(found)) == (
-        "Of the 4 words in at least 3 of 55 documents, monday has the highest self-attention, corrected for length: "
-        "1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times. The intervals of 2 words "
-        "lie above that; if all words were alike, fewer than one would by chance. It is followed by bank and goal."
+        "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) has the highest self-attention, "
+        "corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times. "
+        "The intervals of 2 words lie above that; if all words were alike, fewer than one would by chance. It is "
+        "followed by bank and goal."
     )
 
 

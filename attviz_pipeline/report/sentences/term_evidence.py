@@ -83,8 +83,8 @@ def columns(view: TermMeasureView) -> str:
 
 
 def value(number: float, view: TermMeasureView) -> str:
-    """Write a number of the table: points, or nats."""
-    return signed(number * 100, 1) if view.in_points else signed(number, 4)
+    """Write a number of the table: points, or nats, which can be tiny."""
+    return signed(number * 100, 1) if view.in_points else f"{'+' if number > 0 else ''}{significant(number)}"
 
 
 def _left_out(view: TermMeasureView) -> Markup:

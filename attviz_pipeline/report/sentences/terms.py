@@ -52,8 +52,20 @@ def _first(ranked: RankedView, where: Markup) -> Markup:
             "first is {} ({})."
         ).format(among, noun, where, corrected, average, _above(ranked), name, interval)
     return Markup(
-        "{}, {} has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} times. {}."
-    ).format(among, name, where, corrected, significant(first.times), interval, noun, average, _above(ranked))
+        "{}, {} (in {}) has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} "
+        "times. {}."
+    ).format(
+        among,
+        name,
+        plural(first.document_frequency, "document"),
+        where,
+        corrected,
+        significant(first.times),
+        interval,
+        noun,
+        average,
+        _above(ranked),
+    )
 
 
 def _above(ranked: RankedView) -> str:

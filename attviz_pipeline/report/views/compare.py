@@ -16,7 +16,8 @@ from attviz_pipeline.significance import SIGNIFICANT
 
 MOST_NUMBERS = 100_000
 MOST_WORDS = 800
-_SCORES = {"n_gold": "documents", "n_predicted": "predicted", "precision": "precision", "recall": "recall", "f1": "F1"}
+_SHARES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+_SCORES = {"n_gold": "documents", "n_predicted": "predicted", **_SHARES}
 
 
 def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> dict[str, Any]:
@@ -49,16 +50,16 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
     """Numbers of all classes, as columns for the page's script.
 
     Returns:
-        `scores`, each a title and a value per class; `effects`, Hedges' g of every head, [class][row], null where it
-        was not tested; `items`, the words that some class uses most beyond the others, and `values`, their z,
-        [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the heads and items
-        that differ beyond chance, [class].
+        `scores`, each a title, a value per class, and whether they are shares; `effects`, Hedges' g of every head,
+        [class][row], null where it was not tested; `items`, the words that some class uses most beyond the others, and
+        `values`, their z, [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the
+        heads and items that differ beyond chance, [class].
 
     Raises:
         ArtifactError: The table of terms (schema CLASS_TERMS) is missing or damaged.
     """
     views = classes_view(evidence, study).classes
-    scores = [(title, [getattr(view, name) for view in views]) for name, title in _SCORES.items()]
+    scores = [(title, [getattr(view, name) for view in views], name in _SHARES) for name, title in _SCORES.items()]
     effects: list[list[float | None]] = [[None] * study.n_rows for _ in views]
     clear: list[list[int]] = [[] for _ in views]
     for number, name in enumerate(study.label_names):
@@ -67,7 +68,7 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
             clear[number] += [effect.row] if effect.significant else []
     items, values, clear_items = _terms(class_terms, evidence.grouping, study)
     return {
-        "scores": [{"title": title, "values": found} for title, found in scores if any(found)],
+        "scores": [{"title": title, "values": found, "share": share} for title, found, share in scores if any(found)],
         "effects": effects,
         "items": items,
         "values": values,

@@ -139,7 +139,9 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   });
   return {
     names: [labels[a], labels[b]],
-    measures: scores.map((score) => measure(score.title, score.values[a], score.values[b], [0, ...score.values])),
+    measures: scores.map((score) =>
+      measure(score.title, score.values[a], score.values[b], [0, ...score.values], score),
+    ),
     words: [],
     likeness: null,
     clouds: [
