@@ -61,8 +61,8 @@ def test_words_that_were_found_stand_beside_random_ones_and_their_support() -> N
     assert words(sentences.dependence(measure(row(), measure="gradient_x_input", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport with gradients, 1 has more gradient x input "
         "for sport than random words of the same documents (permutation test of ranks, q < 0.05). It is goal, above "
-        "93 % of the words in the same documents on average (after shrinkage): mean +0.1230 nats over 5 "
-        "documents (95 % interval +0.0310 to +0.2150; random words +0.0080)."
+        "93 % of the words in the same documents on average (after shrinkage): mean +0.12 nats over 5 "
+        "documents (95 % interval +0.031 to +0.21; random words +0.0080)."
     )
 
 
