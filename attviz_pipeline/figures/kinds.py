@@ -223,7 +223,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "head_ablation": FigureKind(
         draw_head_ablation,
         {"": "Predictions without more and more heads"},
-        "accuracy with the least important heads switched off together (Michel et al. 2019)",
+        "predictions with the least important heads switched off together (Michel et al. 2019)",
         chapter="evidence",
         needs_evidence=True,
     ),

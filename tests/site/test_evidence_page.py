@@ -200,8 +200,12 @@ def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:
 def test_the_sample_is_named() -> None:
     assert evidence.sample(55, 0, STUDY) == "All 55 documents were measured."
     sentence = evidence.sample(40, 1, STUDY)
-    assert sentence.startswith("40 of 55 documents are the sample")
+    assert sentence.startswith(
+        "40 of 55 documents are the sample, drawn in proportion to the gold classes and to thirds"
+    )
     assert sentence.endswith("1 document with fewer than two tokens of text has no faithfulness.")
+    unlabelled = evidence.sample(40, 0, study_view(n_labelled=0))
+    assert unlabelled.startswith("40 of 55 documents are the sample, drawn in proportion to thirds of length. The")
 
 
 def test_a_chart_puts_its_points_where_their_numbers_are() -> None:

@@ -14,7 +14,6 @@ from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
 N_DOCUMENTS = 30
-ABOUT_GOLD = re.compile(r"\b(gold|misclassif\w*|mistakes?|accuracy|correctly|recall|errors?)\b", re.IGNORECASE)
 
 
 def study_and_site(folder: Path, task: str, labelled: float) -> tuple[SiteInputs, Path]:
@@ -93,15 +92,3 @@ def test_values_have_pages_in_place_of_classes(values: tuple[SiteInputs, Path]) 
     assert {links.class_page(n) for n in range(3)} <= addresses
     assert not (site / links.WRONG).exists()
     assert "of-classes" not in (site / links.COMPARE).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
-def test_without_gold_labels_no_page_speaks_of_them(task: str, tmp_path: Path) -> None:
-    _, site = study_and_site(tmp_path, task, 0)
-    pages = [page for page in site.rglob("*.html") if page.name != links.METHODS]
-    # The maps of the invented study were chosen as misclassified, which no page of such a study can be.
-    # The about page lists the settings, of which one is `bad_rows: error`.
-    chosen = re.compile(r"\d misclassified, |misclassified ones|bad_rows: error")
-    said = {page.name: ABOUT_GOLD.findall(chosen.sub("", words(page))) for page in pages}
-    assert {name: found for name, found in said.items() if found} == {}
-    assert words(site / links.START).count("unlabelled") == 1
