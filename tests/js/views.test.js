@@ -36,7 +36,7 @@ test("a head's key is read back, and nonsense is no head", () => {
   for (const key of ["6.0", "0.12", "-1.0", "a.b", "", "1.2.3"]) assert.equal(attention.rowOf(doc, key), -1);
 });
 
-const rows = { id: ["a", "b", "news-3"], label: [0, 1, 1], prediction: [0, 0, 1] };
+const rows = { id: ["a", "b", "news-3"], label: [0, 1, 1], prediction: [0, 0, 1], outcome: [0, 1, 0] };
 const lower = ["the bank\na", "the match\nb", "the phone\nnews-3"];
 const nothing = { q: "", gold: "", predicted: "", outcome: "" };
 const find = (filter) => documentTable.finder(rows, lower)({ ...nothing, ...filter });
@@ -47,6 +47,7 @@ test("documents are found by text, id, class and outcome", () => {
   assert.deepEqual(find({ q: "news-3" }), [2]);
   assert.deepEqual(find({ gold: "1", predicted: "0" }), [1]);
   assert.deepEqual(find({ outcome: "right" }), [0, 2]);
+  assert.deepEqual(find({ outcome: "not_right" }), [1]);
   assert.deepEqual(find({ q: "nowhere" }), []);
   assert.deepEqual(find({ q: '"the match"' }), [1]);
   assert.deepEqual(find({ q: "Mátch" }), [1]);
@@ -105,7 +106,7 @@ test("an order found once serves every search", () => {
 });
 
 test("a document without a gold label is neither right nor wrong", () => {
-  const unknown = { id: ["a", "b"], label: [null, 0], prediction: [0, 0] };
+  const unknown = { id: ["a", "b"], label: [null, 0], prediction: [0, 0], outcome: [null, 0] };
   const among = (filter) => documentTable.finder(unknown, ["x", "y"])({ ...nothing, ...filter });
   assert.deepEqual(among({}), [0, 1]);
   assert.deepEqual(among({ outcome: "right" }), [1]);

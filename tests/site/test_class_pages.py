@@ -92,7 +92,7 @@ def test_what_differs_is_named_on_every_page(inputs: SiteInputs, tmp_path: Path)
         assert "1 of 6 heads differs beyond chance" in text
         assert "The one that differs is L1·H2: its self-attention" in text
         assert "In 43 of 100 random halves of the documents" in text
-        assert f" in {LABEL_NAMES[1]}, Hedges' g " in text
+        assert f" documents of {LABEL_NAMES[1]}, Hedges' g " in text
         assert "The use of 1 of the " in text
     assert f"use {mine[0]['term']} more than other documents do" in words(tmp_path / "site" / links.class_page(1))
     assert f"in {LABEL_NAMES[1]} than in the other documents" in words(tmp_path / "site" / links.head(1, 2))

@@ -126,9 +126,11 @@ def label_scores(n_gold: int | None, n_predicted: int, study: StudyView) -> Mark
 
 
 def macro_f1(found: Estimate) -> str:
-    """Say the macro F1 with its interval."""
-    bounds = "" if found["low"] is None else f" ({found['low']:.3f} to {found['high']:.3f})"
-    return f"over all labels together · macro F1 {found['value']:.3f}{bounds}"
+    """Say the macro F1 with its interval, where it is defined: without a gold or predicted label it is not."""
+    value, low, high = found["value"], found["low"], found["high"]
+    of_labels = "" if value is None else f" · macro F1 {percent(value)}"
+    bounds = "" if low is None or high is None else f" ({percent(low)} to {percent(high)})"
+    return f"over all labels together{of_labels}{bounds}"
 
 
 def predictions(found: Mapping[str, Any], study: StudyView) -> Markup | None:
@@ -170,8 +172,8 @@ def baseline(scores: Mapping[str, Any]) -> Markup:
     of = "one of the most frequent sets" if ties > 1 else "the most frequent set"
     always = Markup("Always predicting {}, {} of gold labels of these documents,").format(names(found["labels"]), of)
     reaches = (
-        f"would have an exact match of {percent(found['exact_match'])}, a micro F1 of {found['micro_f1']:.3f} and a "
-        f"Hamming loss of {percent(found['hamming_loss'])}."
+        f"would have an exact match of {percent(found['exact_match'])}, a micro F1 of {percent(found['micro_f1'])} "
+        f"and a Hamming loss of {percent(found['hamming_loss'])}."
     )
     return Markup("{} {} {}").format(always, reaches, _against(scores["exact_match"], found["exact_match"]))
 

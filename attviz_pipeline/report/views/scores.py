@@ -82,7 +82,7 @@ def _of_classes(study: StudyView, assessment: Mapping[str, Any]) -> _OfTask:
         baseline=sentences.baseline(assessment),
         overconfidence=sentences.overconfidence(found["overconfidence"], calibrated, n) if found else None,
         of_test=lambda test, why: ScoreView(
-            "Accuracy, test split", percent(test["accuracy"]), f"macro F1 {test['macro_f1']:.3f} · {why}"
+            "Accuracy, test split", percent(test["accuracy"]), f"macro F1 {percent(test['macro_f1'])} · {why}"
         ),
     )
 
@@ -97,7 +97,7 @@ def _of_labels(study: StudyView, assessment: Mapping[str, Any]) -> _OfTask:
         of_test=lambda test, why: ScoreView(
             "Exact match, test split",
             percent(test["exact_match"]),
-            f"micro F1 {test['micro_f1']:.3f} · macro F1 {test['macro_f1']:.3f} · {why}",
+            f"micro F1 {percent(test['micro_f1'])} · macro F1 {percent(test['macro_f1'])} · {why}",
         ),
     )
 
@@ -111,8 +111,8 @@ def _scores_of_labels(found: Mapping[str, Any], n: int) -> Iterator[ScoreView]:
     )
     yield ScoreView(
         "Micro F1",
-        f"{found['micro_f1']['value']:.3f}",
-        sentences.interval(found["micro_f1"], _three, labels.macro_f1(found["macro_f1"])),
+        percent(found["micro_f1"]["value"]),
+        sentences.interval(found["micro_f1"], percent, labels.macro_f1(found["macro_f1"])),
     )
     yield ScoreView(
         "Hamming loss",
