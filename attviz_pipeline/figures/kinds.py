@@ -193,6 +193,7 @@ FIGURES: Mapping[str, FigureKind] = {
         {
             "term": "Distribution of self-attention over terms",
             "class": "Distribution of self-attention by gold class",
+            "label": "Distribution of self-attention by gold label",
             "layer": "Distribution of self-attention by layer",
         },
         "occurrences of terms by log10 of the max, mean and min of a over heads (Škrlj et al. 2021)",

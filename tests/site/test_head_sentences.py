@@ -74,7 +74,8 @@ def distance(strongest: OffsetRowView | None) -> OffsetView:
 
 def test_self_attention_stands_beside_even_attention() -> None:
     mean = (
-        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is 0.0215 (standard deviation "
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in the fine-tuned "
+        "some/bert is 0.0215 (standard deviation "
         "0.0400)."
     )
     assert words(sentences.self_attention(head(), RELATIVE, study_view())) == (
@@ -90,7 +91,8 @@ def test_self_attention_stands_beside_even_attention() -> None:
 def test_extremes_are_said_where_heads_differ() -> None:
     sentence = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
     assert words(sentence) == (
-        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; 2.3 "
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in the fine-tuned "
+        "some/bert is highest in L0·H0 (0.200; 2.3 "
         "times even attention in the geometric mean) and lowest in L1·H1 (0.0200; 2.3 times even attention in the "
         "geometric mean)."
     )
