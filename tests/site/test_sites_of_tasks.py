@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page, words
+from site_visits import Visitor, faults_of_looks
 from synthetic_site import site_settings
 from task_studies import LABEL_NAMES, write_task_study
 
@@ -92,3 +93,19 @@ def test_values_have_pages_in_place_of_classes(values: tuple[SiteInputs, Path]) 
     assert {links.class_page(n) for n in range(3)} <= addresses
     assert not (site / links.WRONG).exists()
     assert "of-classes" not in (site / links.COMPARE).read_text(encoding="utf-8")
+
+
+OF_VALUES = [links.START, links.DOCUMENTS, links.document(0), links.CLASSES, links.class_page(0), links.head(0, 1)]
+OF_LABELS = [*OF_VALUES, links.WRONG, f"{links.COMPARE}#kind=classes"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("address", OF_LABELS)
+def test_pages_of_labels_are_accessible(address: str, labels: tuple[SiteInputs, Path], visitor: Visitor) -> None:
+    assert faults_of_looks(visitor(labels[1]).open(address)) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("address", OF_VALUES)
+def test_pages_of_values_are_accessible(address: str, values: tuple[SiteInputs, Path], visitor: Visitor) -> None:
+    assert faults_of_looks(visitor(values[1]).open(address)) == []

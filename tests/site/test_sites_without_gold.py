@@ -1,12 +1,16 @@
 """No page of a study without gold values speaks of gold values, mistakes or scores."""
 
+import functools
+import io
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from attviz_files import Imported, document
 from html_page import Page, words
+from site_visits import Visitor, faults_of_looks
 from synthetic_site import site_of_import
 from task_studies import write_task_study
 
@@ -53,17 +57,50 @@ def said_of_gold(site: Path) -> Iterator[tuple[str, str]]:
             yield page.relative_to(site).as_posix(), text[max(found.start() - 60, 0) : found.end() + 40]
 
 
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TaskName], tuple[Path, str]]:
+    """The site of a task without gold values, and what its stages logged; each is written once."""
+
+    @functools.cache
+    def write(task: TaskName) -> tuple[Path, str]:
+        logged = io.StringIO()
+        handler = logging.StreamHandler(logged)
+        logging.getLogger("attviz_pipeline").addHandler(handler)
+        site = study_without_gold(tmp_path_factory.mktemp(task), task)
+        logging.getLogger("attviz_pipeline").removeHandler(handler)
+        return site, logged.getvalue()
+
+    return write
+
+
 @pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
-def test_no_page_speaks_of_gold_values(task: TaskName, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    site = study_without_gold(tmp_path, task)
+def test_no_page_speaks_of_gold_values(task: TaskName, sites: Callable[[TaskName], tuple[Path, str]]) -> None:
+    site, logged = sites(task)
 
     assert list(said_of_gold(site)) == []
     assert words(site / links.START).count("unlabelled") == 1
-    assert ABOUT_GOLD.findall("\n".join(record.getMessage() for record in caplog.records)) == []
-    targets = {
-        address for page in site.rglob("*.html") for _, address in Page(page).addresses if "methods.html#" in address
-    }
-    assert {target.split("#")[1] for target in targets} <= Page(site / links.METHODS).ids
+    assert ABOUT_GOLD.findall(logged) == []
+    addresses = {address for page in site.rglob("*.html") for _, address in Page(page).addresses}
+    parts = {address.split("#")[1] for address in addresses if f"{links.METHODS}#" in address}
+    assert parts <= Page(site / links.METHODS).ids
+
+
+OF_ALL = [links.START, links.DOCUMENTS, links.document(0), links.CLASSES, links.class_page(0), links.HEADS]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("task", "address"),
+    [
+        *(("single_label", address) for address in [*OF_ALL, links.EVIDENCE]),
+        *(("multi_label", address) for address in OF_ALL[:-1]),
+        *(("regression", address) for address in OF_ALL[:-1]),
+    ],
+)
+def test_pages_without_gold_values_are_accessible(
+    task: TaskName, address: str, sites: Callable[[TaskName], tuple[Path, str]], visitor: Visitor
+) -> None:
+    assert faults_of_looks(visitor(sites(task)[0]).open(address)) == []
 
 
 def test_no_page_of_imported_attention_speaks_of_gold_values(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
