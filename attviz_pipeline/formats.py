@@ -44,6 +44,11 @@ def percent(share: float, decimals: int = 0) -> str:
     return "> 99.9 %" if share > 0.5 else "< 0.1 %"
 
 
+def decimal(value: float, decimals: int = 2) -> str:
+    """Write a number with so many decimals: 0.62, −0.30; 0.00 for what rounds to 0."""
+    return f"{round(value, decimals) or 0.0:.{decimals}f}".replace("-", MINUS)
+
+
 def signed(value: float, decimals: int = 2) -> str:
     """Write a number with its sign: +1.20, −0.03; 0.00 for what rounds to 0."""
     rounded = round(value, decimals)

@@ -20,22 +20,21 @@ KIND = "log_distributions"
 QUANTILE_KIND = "normal_quantiles"
 STATISTICS = ("max", "mean", "min")
 MOST_LINES = len(style.CATEGORY_COLOURS)
-WHOSE = {"term": "over terms", "class": "one per class", "layer": "one per layer"}
+WHOSE = {"term": "over terms", "class": "one per class", "label": "one per label", "layer": "one per layer"}
 _OCCURRENCE = "the largest, mean and smallest self-attention of every occurrence of a term over"
 COUNTED = {
     "term": "the largest, mean and smallest self-attention of every term in enough documents, over its occurrences and "
     "all heads",
     "occurrence": f"{_OCCURRENCE} all heads",
     "class": f"{_OCCURRENCE} all heads, by gold class",
+    "label": f"{_OCCURRENCE} all heads, by gold label",
     "layer": f"{_OCCURRENCE} the heads of a layer",
 }
 WITHOUT = {"single_label": "unknown", "multi_label": "no label, or unknown", "regression": "all"}
 """What documents of no class or label are called, by task."""
-NOTES = {
-    "single_label": "",
-    "multi_label": "A class is a label here: documents with several labels count for each. ",
-    "regression": "",
-}
+GROUPS = ("class", "label")
+"""What documents are divided by: their gold class, or each of their gold labels."""
+OVERLAP = "Documents with several labels count for each. "
 NEGLIGIBLE = 0.002
 """A density below this, per decade, is no reason to widen the axis."""
 REASON = "No term occurs in the documents."
@@ -43,27 +42,28 @@ log = logging.getLogger(__name__)
 
 
 def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
-    """Draw the distributions over terms as in the paper, then those over occurrences by gold class and by layer.
+    """Draw the distributions over terms as in the paper, then those over occurrences by class or label and by layer.
 
-    Documents with several gold labels count for each. Without gold labels there is no figure by class.
+    Documents with several gold labels count for each. Without gold labels there is no figure by class or label.
 
     Raises:
         ArtifactError: A table is unusable.
     """
     task, names, histograms = _read(inputs)
+    group = "label" if task == "multi_label" else "class"
     for by, found in (
         ("term", _of_terms(inputs)[None]),
-        ("class", histograms[:-1, -1]),
+        (group, histograms[:-1, -1]),
         ("layer", histograms[-1, :-1]),
     ):
         name = f"{KIND}-{by}"
-        if by == "class" and not found[:-1].sum():
+        if by == group and not found[:-1].sum():
             continue
         if not found.sum():
             log.warning("figure %s is empty: %s", name, REASON)
             yield empty(REASON, name=name, kind=KIND, dpi=inputs.settings.dpi, columns=[by])
             continue
-        yield _distributions(name, by, found, names, inputs.settings.dpi, NOTES[task] if by == "class" else "")
+        yield _distributions(name, by, found, names, inputs.settings.dpi, OVERLAP if by == "label" else "")
 
 
 def draw_normal_quantiles(inputs: Inputs) -> Iterator[Drawing]:
@@ -127,9 +127,9 @@ def _distributions(  # noqa: PLR0913 - each is a part of the figure
     name: str, by: str, found: np.ndarray, label_names: list[str], dpi: int, note: str
 ) -> Drawing:
     sizes = found[:, 0].sum(axis=1)
-    order = np.argsort(-sizes, kind="stable")[:MOST_LINES] if by == "class" else np.arange(len(found))
+    order = np.argsort(-sizes, kind="stable")[:MOST_LINES] if by in GROUPS else np.arange(len(found))
     shown = np.sort(order[sizes[order] > 0])
-    names = {"term": ["all terms"], "class": label_names, "layer": [str(layer) for layer in range(len(found))]}[by]
+    names = {"term": ["all terms"], "layer": [str(layer) for layer in range(len(found))]}.get(by, label_names)
     labels = [style.class_labels(names)[row] for row in shown]
     density = found[shown] / sizes[shown, None, None] * BINS_PER_DECADE
     left_out = int((sizes > 0).sum()) - len(shown)
@@ -141,7 +141,7 @@ def _distributions(  # noqa: PLR0913 - each is a part of the figure
         caption=(
             f"Distribution of {COUNTED[by]}. {note}Not corrected for length. Densities per decade."
             + _not_shown(density[:, :, 0].max() / BINS_PER_DECADE)
-            + (f" The {MOST_LINES} largest classes are shown; {left_out} more are in the CSV." if left_out else "")
+            + _left_out(left_out, by)
         ),
         alt=_in_words(density, labels, by),
         columns={
@@ -152,6 +152,11 @@ def _distributions(  # noqa: PLR0913 - each is a part of the figure
         },
         dpi=dpi,
     )
+
+
+def _left_out(n_left_out: int, by: str) -> str:
+    groups = "labels" if by == "label" else "classes"
+    return f" The {MOST_LINES} largest {groups} are shown; {n_left_out} more are in the CSV." if n_left_out else ""
 
 
 def _not_shown(share: float) -> str:
@@ -181,7 +186,7 @@ def _plot_distributions(density: np.ndarray, labels: list[str], by: str) -> Figu
         _plot_densities(axes, density[:, index, 1:], labels, by)
         axes.set_ylabel(f"{statistic}\ndensity")
     panels[-1].set_xlabel("self-attention (log scale)")
-    if by == "class":
+    if by in GROUPS:
         figure.legend(
             *panels[0].get_legend_handles_labels(),
             loc="outside upper center",

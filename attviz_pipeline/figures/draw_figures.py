@@ -62,7 +62,7 @@ def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> Non
         ]
         content = {
             "provenance": dict(provenance),
-            "formulas": {name: kind.formula for name, kind in kinds.items()},
+            "formulas": {entry["kind"]: kinds[entry["kind"]].formula for entry in entries},
             "figures": entries,
         }
         files.write_json(folder / "figures.json", output_schemas.FIGURES, content)

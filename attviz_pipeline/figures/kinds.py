@@ -193,6 +193,7 @@ FIGURES: Mapping[str, FigureKind] = {
         {
             "term": "Distribution of self-attention over terms",
             "class": "Distribution of self-attention by gold class",
+            "label": "Distribution of self-attention by gold label",
             "layer": "Distribution of self-attention by layer",
         },
         "occurrences of terms by log10 of the max, mean and min of a over heads (Škrlj et al. 2021)",
@@ -223,7 +224,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "head_ablation": FigureKind(
         draw_head_ablation,
         {"": "Predictions without more and more heads"},
-        "accuracy with the least important heads switched off together (Michel et al. 2019)",
+        "predictions with the least important heads switched off together (Michel et al. 2019)",
         chapter="evidence",
         needs_evidence=True,
     ),

@@ -160,7 +160,10 @@ class _SiteWriter:
             view = evidence_page_view(self._inputs.evidence, self._study, shown)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         self._pages.write(links.COMPARE, "compare.html", None)
-        self._pages.write(links.METHODS, "methods.html", methods.methods_view())
+        about_methods = methods.methods_view(
+            labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes
+        )
+        self._pages.write(links.METHODS, "methods.html", about_methods)
         self._write_about()
         facts = run_facts(self._study) | {"digests": checksums.folder_digests(self._site, self._names_written())}
         files.write_json(self._site / links.RUN, output_schemas.RUN, facts)

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ HEADER = ["id", "text", "label"]
 HARD = [["007", "NA", "NA/UK"], ["08", "null", "None"], ["1e3", "nan", "NA/UK"], ["1.0", " true", "None"]]
 ROWS = [[str(i), f"text {i}", ("news", "sport")[i % 2]] for i in range(40)]
 LABEL = datasets.ClassLabel(names=["bad", "good"])
+CARD_OF_SETS = (
+    "---\ndataset_info:\n  features:\n  - name: id\n    dtype: string\n  - name: text\n    dtype: string\n"
+    "  - name: label\n    sequence:\n      class_label:\n        names:\n"
+    "          '0': music\n          '1': sport\n          '2': art\n---\n"
+)
 COLUMNS = {"id_column": "id", "splits": {"train": "train", "test": "test"}}
 
 
@@ -56,7 +61,7 @@ def delimited(rows: list[list[str]], delimiter: str = ",", header: list[str] = H
     return "".join(delimiter.join(row) + "\n" for row in [header, *rows]).encode()
 
 
-def json_lines(rows: list[list[str]]) -> bytes:
+def json_lines(rows: Sequence[Sequence[Any]]) -> bytes:
     return "".join(json.dumps(dict(zip(HEADER, row, strict=True))) + "\n" for row in rows).encode()
 
 
@@ -64,7 +69,7 @@ def json_array(rows: list[list[str]]) -> bytes:
     return json.dumps([dict(zip(HEADER, row, strict=True)) for row in rows], indent=1).encode()
 
 
-def parquet(rows: list[list[str]], features: datasets.Features | None = None) -> bytes:
+def parquet(rows: Sequence[Sequence[Any]], features: datasets.Features | None = None) -> bytes:
     target = io.BytesIO()
     columns = {name: [row[i] for row in rows] for i, name in enumerate(HEADER)}
     pq.write_table(datasets.Dataset.from_dict(columns, features=features).with_format("arrow")[:], target)
@@ -225,10 +230,59 @@ class TestSplits:
                 "label": datasets.ClassLabel(names=["bad", "good"]),
             }
         )
-        add(hub, "typed", {"train.parquet": parquet([[*row[:2], int(row[2])] for row in rows], features)})  # type: ignore[list-item]
+        add(hub, "typed", {"train.parquet": parquet([[*row[:2], int(row[2])] for row in rows], features)})
         expected = [[*row[:2], ("bad", "good")[int(row[2])]] for row in rows]
         for name in ("named", "typed"):
             assert rows_of(prepare(client, hub, tmp_path, name, id_column="id")) == expected
+
+
+class TestTasks:
+    """Lists of classes are sets of labels, and numbers are values, in a Parquet file and by the card alone."""
+
+    def test_lists_of_classes_are_sets_of_labels(self, client: Client, hub: Hub, tmp_path: Path) -> None:
+        rows = [[str(i), f"text {i}", [[], [0], [1, 2], [2]][i % 4]] for i in range(20)]
+        names = ["music", "sport", "art"]
+        features = datasets.Features(
+            {
+                "id": datasets.Value("string"),
+                "text": datasets.Value("string"),
+                "label": datasets.Sequence(datasets.ClassLabel(names=names)),
+            }
+        )
+        add(hub, "typed-sets", {"train.parquet": parquet(rows, features)})
+        add(hub, "named-sets", {"README.md": CARD_OF_SETS, "train.jsonl": json_lines(rows)})
+        for repository in ("typed-sets", "named-sets"):
+            found = prepare(client, hub, tmp_path, repository, id_column="id")
+            assert found["error"] is None
+            assert (found["card"]["task"], found["card"]["label_names"]) == ("multi_label", names)
+            assert [[row["id"], row["text"], row["labels"]] for row in found["documents"]] == rows
+            assert {row["label"] for row in found["documents"]} == {None}
+            assert "task: multi-label classification" in found["log"]
+
+    def test_numbers_that_are_not_whole_are_values(self, client: Client, hub: Hub, tmp_path: Path) -> None:
+        rows = [[str(i), f"text {i}", 0.25 * i - 1] for i in range(20)]
+        features = datasets.Features(
+            {
+                "id": datasets.Value("string"),
+                "text": datasets.Value("string"),
+                "label": datasets.Value("float32"),
+            }
+        )
+        add(hub, "typed-values", {"train.parquet": parquet(rows, features)})
+        add(hub, "plain-values", {"train.jsonl": json_lines(rows)})
+        for repository in ("typed-values", "plain-values"):
+            found = prepare(client, hub, tmp_path, repository, id_column="id")
+            assert found["error"] is None
+            assert (found["card"]["task"], found["card"]["label_names"]) == ("regression", [])
+            assert [[row["id"], row["text"], row["value"]] for row in found["documents"]] == rows
+            assert "task: regression" in found["log"]
+
+    def test_a_number_that_is_no_class_is_named(self, client: Client, hub: Hub, tmp_path: Path) -> None:
+        rows = [[str(i), f"text {i}", [i % 2, 3] if i == 4 else [i % 2]] for i in range(20)]
+        add(hub, "odd-sets", {"README.md": CARD_OF_SETS, "train.jsonl": json_lines(rows)})
+        message = prepare(client, hub, tmp_path, "odd-sets", id_column="id")["error"]
+        assert "train row 5, column label" in message
+        assert "3" in message.split("column label")[1].split("\n")[0]
 
 
 class TestRefused:

@@ -73,7 +73,7 @@ def test_figures_of_labels_are_those_of_the_tables(labels: tuple[StatisticsPaths
     scores = content(statistics)["scores"]
 
     groups = [f"{kind}-{by}" for kind in ("label_heads", "label_terms") for by in ("gold", "predicted", "correct")]
-    distributions = [f"log_distributions-{by}" for by in ("term", "class", "layer")]
+    distributions = [f"log_distributions-{by}" for by in ("term", "label", "layer")]
     assert list(figures) == [*OF_PREDICTIONS["multi_label"], *distributions, *groups]
     errors = figures["label_errors"]
     assert errors.columns["label"] == list(LABEL_NAMES)
@@ -85,7 +85,11 @@ def test_figures_of_labels_are_those_of_the_tables(labels: tuple[StatisticsPaths
     assert set(figures["label_reliability"].columns["label"]) == set(LABEL_NAMES)
     assert "people: 1 of 6 heads differs" in figures["label_heads-gold"].alt
     assert "some label wrong" in figures["label_heads-correct"].alt
-    assert set(figures["log_distributions-class"].columns["class"]) == {*LABEL_NAMES, "no label, or unknown"}
+    by_label = figures["log_distributions-label"]
+    assert set(by_label.columns["label"]) == {*LABEL_NAMES, "no label, or unknown"}
+    assert FIGURES["log_distributions"].title(by_label) == "Distribution of self-attention by gold label"
+    assert "by gold label. Documents with several labels count for each." in by_label.caption
+    assert "one per label" in by_label.alt
 
 
 def test_figures_of_values_are_those_of_the_tables(regression: tuple[StatisticsPaths, dict[str, Drawing]]) -> None:
@@ -109,7 +113,7 @@ def test_without_gold_values_no_figure_speaks_of_them(task: TaskName, tmp_path: 
     about_gold = re.compile(r"\b(gold|misclassified|accuracy|errors?|correct|correctly|mistakes?)\b")
     for name, drawing in figures.items():
         assert not about_gold.search((drawing.caption + drawing.alt).lower()), name
-        assert not any(name.endswith(end) for end in ("-gold", "-correct", "-error", "-class"))
+        assert not any(name.endswith(end) for end in ("-gold", "-correct", "-error", "-class", "-label"))
     assert any(name.endswith("_heads-predicted") for name in figures)
 
 

@@ -92,21 +92,24 @@ def test_one_prediction_is_said_first() -> None:
         (
             score(),
             (
-                "Of 55 documents, 11 have this gold label, and some/bert predicts this class for 22. Recall is "
+                "Of 55 documents, 11 have this gold label, and the fine-tuned "
+                "some/bert predicts this class for 22. Recall is "
                 "100 %, precision 50 %; as many predictions at random reach 40 % and 20 % on average."
             ),
         ),
         (
             score(n_gold=1, n_predicted_labelled=0, precision=None, recall=0.0),
             (
-                "Of 55 documents, 1 has this gold label, and some/bert predicts this class for 0. Recall is "
+                "Of 55 documents, 1 has this gold label, and the fine-tuned "
+                "some/bert predicts this class for 0. Recall is "
                 "0 %; precision is not defined, because no document is predicted as this class."
             ),
         ),
         (
             score(n_gold=0, n_predicted_labelled=0, precision=None, recall=None),
             (
-                "Of 55 documents, 0 have this gold label, and some/bert predicts this class for 0. Recall is "
+                "Of 55 documents, 0 have this gold label, and the fine-tuned "
+                "some/bert predicts this class for 0. Recall is "
                 "not defined, because no document has this gold label; precision is not defined, because no document "
                 "is predicted as this class."
             ),
@@ -122,22 +125,22 @@ def test_scores_name_the_documents_that_have_labels() -> None:
         sentences.class_scores(score(), study_view(n_labelled=50))
     )
     unknown = sentences.class_scores(score(n_gold=None), study_view(n_labelled=0, confusion=None))
-    assert words(unknown) == "This class is predicted for 22 of 55 documents by some/bert."
+    assert words(unknown) == "This class is predicted for 22 of 55 documents by the fine-tuned some/bert."
 
 
 def test_misclassified_documents_are_counted() -> None:
     sentence = sentences.misclassified(study_view(), "classes/wrong.html")
-    assert words(sentence) == "7 of 55 documents with a known gold label are misclassified by some/bert."
+    assert words(sentence) == "7 of 55 documents with a known gold label are misclassified by the fine-tuned some/bert."
     assert '<a href="classes/wrong.html">' in sentence
     one = study_view(confusion=[[44, 1], [0, 10]])
     assert words(sentences.misclassified_group(one)).endswith("This page compares it with the 54 correctly classified "
                                                               "documents.")  # fmt: skip
     right = study_view(confusion=[[45, 0], [0, 10]])
     assert words(sentences.misclassified(right)) == (
-        "All 55 documents with a known gold label are correctly classified by some/bert."
+        "All 55 documents with a known gold label are correctly classified by the fine-tuned some/bert."
     )
     assert words(sentences.misclassified(study_view(n_labelled=0, confusion=None))) == (
-        "The classes are those that some/bert predicts."
+        "The classes are those that the fine-tuned some/bert predicts."
     )
 
 

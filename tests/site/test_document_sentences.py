@@ -196,7 +196,7 @@ def test_the_prediction_is_compared(
             1 / 96,
             (
                 "Of its 94 tokens other than special and unknown ones, tax has the highest mean self-attention "
-                "over all 72 heads of bert (0.0507; even attention: 0.0104), then <i>vote</i> and law."
+                "over all 72 heads of the fine-tuned bert (0.0507; even attention: 0.0104), then <i>vote</i> and law."
             ),
         ),
         (
@@ -204,7 +204,7 @@ def test_the_prediction_is_compared(
             None,
             (
                 "Of its 2 tokens other than special and unknown ones, tax has the highest mean self-attention "
-                "over all 72 heads of bert (0.300)."
+                "over all 72 heads of the fine-tuned bert (0.300)."
             ),
         ),
         (
@@ -212,7 +212,7 @@ def test_the_prediction_is_compared(
             1 / 3,
             (
                 "Its only token other than special and unknown ones, tax, has the mean self-attention over "
-                "all 72 heads of bert (0.300; even attention: 0.333)."
+                "all 72 heads of the fine-tuned bert (0.300; even attention: 0.333)."
             ),
         ),
         (
@@ -220,7 +220,7 @@ def test_the_prediction_is_compared(
             1 / 96,
             (
                 "All 94 tokens other than special and unknown ones have the same mean self-attention over "
-                "all 72 heads of bert (0.0104; even attention: 0.0104)."
+                "all 72 heads of the fine-tuned bert (0.0104; even attention: 0.0104)."
             ),
         ),
         (Ranked([], 0, 1, 0), 1 / 2, "It has no tokens other than special and unknown ones, which are not ranked."),

@@ -47,7 +47,8 @@ LESS: Row = {"difference": -0.05, "difference_low": -0.08, "difference_high": -0
 
 def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> None:
     assert said(evidence.answer(score_row(), "mask", STUDY)) == (
-        "In 40 of 55 documents, the probability that some/bert gives to the predicted class falls by 45.5 points on "
+        "In 40 of 55 documents, the probability that the fine-tuned "
+        "some/bert gives to the predicted class falls by 45.5 points on "
         "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it falls by 15.3 "
         "points if as many random tokens are masked. The difference is +30.2 points (95 % interval +19.2 to +41.2, "
         "q = 3e−6). The prediction depends on these tokens more than on random ones."
@@ -200,8 +201,12 @@ def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:
 def test_the_sample_is_named() -> None:
     assert evidence.sample(55, 0, STUDY) == "All 55 documents were measured."
     sentence = evidence.sample(40, 1, STUDY)
-    assert sentence.startswith("40 of 55 documents are the sample")
+    assert sentence.startswith(
+        "40 of 55 documents are the sample, drawn in proportion to the gold classes and to thirds"
+    )
     assert sentence.endswith("1 document with fewer than two tokens of text has no faithfulness.")
+    unlabelled = evidence.sample(40, 0, study_view(n_labelled=0))
+    assert unlabelled.startswith("40 of 55 documents are the sample, drawn in proportion to thirds of length. The")
 
 
 def test_a_chart_puts_its_points_where_their_numbers_are() -> None:

@@ -160,7 +160,9 @@ def test_axes_are_linear_where_a_value_is_zero(importance: HeadImportance, study
 
 def test_pages_say_what_the_tables_hold(site: Path, inputs: SiteInputs) -> None:
     sentence = words(site / links.HEADS)
-    assert "In 16 of 24 documents, synthetic/bert was also run without each head, one at a time" in sentence
+    assert (
+        "In 16 of 24 documents, the fine-tuned synthetic/bert was also run without each head, one at a time" in sentence
+    )
     assert "Spearman's rank correlation of measured importance (16 documents) and gradient importance" in sentence
     of_first = words(site / links.head(0, 0))
     row = next(row for row in table(inputs) if (row["layer"], row["head"], row["grouping"]) == (0, 0, "all"))

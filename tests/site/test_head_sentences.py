@@ -74,8 +74,8 @@ def distance(strongest: OffsetRowView | None) -> OffsetView:
 
 def test_self_attention_stands_beside_even_attention() -> None:
     mean = (
-        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is 0.0215 (standard deviation "
-        "0.0400)."
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in the fine-tuned some/bert is 0.0215 "
+        "(standard deviation 0.0400)."
     )
     assert words(sentences.self_attention(head(), RELATIVE, study_view())) == (
         f"{mean} In the geometric mean over 54 documents, it is 2.3 times even attention, 1/n for n tokens (95 % "
@@ -90,9 +90,9 @@ def test_self_attention_stands_beside_even_attention() -> None:
 def test_extremes_are_said_where_heads_differ() -> None:
     sentence = sentences.extremes(grid(head(0, 0.2), head(4, 0.02), head(2, 0.1)), study_view(), "../")
     assert words(sentence) == (
-        "Over 3,421 tokens of text in 55 documents, mean self-attention in some/bert is highest in L0·H0 (0.200; in "
-        "the geometric mean over documents 2.3 times even attention) and lowest in L1·H1 (0.0200; in the geometric "
-        "mean over documents 2.3 times even attention)."
+        "Over 3,421 tokens of text in 55 documents, mean self-attention in the fine-tuned some/bert is highest in "
+        "L0·H0 (0.200; in the geometric mean over documents 2.3 times even attention) and lowest in L1·H1 (0.0200; in "
+        "the geometric mean over documents 2.3 times even attention)."
     )
     assert 'href="../heads/4.html"' in sentence
     assert "even" not in sentences.extremes(grid(head(0, 0.2), head(1), relative=False), study_view(), "")

@@ -81,11 +81,13 @@ def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
 
 def test_the_sample_is_named_with_what_replaces_a_head() -> None:
     assert words(sentences.sample(importance(ablation()), study_view())) == (
-        "In 20 of 55 documents, some/bert was also run without each head, one at a time (its output set to 0)."
+        "In 20 of 55 documents, the fine-tuned "
+        "some/bert was also run without each head, one at a time (its output set to 0)."
     )
     everything = importance(ablation(), n_measured=55, ablation="mean")
     assert words(sentences.sample(everything, study_view())) == (
-        "In all 55 documents, some/bert was also run without each head, one at a time (its output replaced by its mean "
+        "In all 55 documents, the fine-tuned "
+        "some/bert was also run without each head, one at a time (its output replaced by its mean "
         "over tokens)."
     )
     assert "In the only document, " in sentences.sample(importance(ablation(), n_measured=1), study_view(n_documents=1))
@@ -204,7 +206,8 @@ def test_a_correlation_may_have_no_interval_or_no_value() -> None:
 
 def test_one_head_changes_both_classes_or_nothing() -> None:
     start = (
-        "In 20 of 55 documents, some/bert was also run without this head (its output set to 0). On average, the log "
+        "In 20 of 55 documents, the fine-tuned "
+        "some/bert was also run without this head (its output set to 0). On average, the log "
         "probability of the predicted class changes by"
     )
     clear = (

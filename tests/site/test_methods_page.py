@@ -40,6 +40,19 @@ def test_links_stay_in_the_site_and_names_occur_once() -> None:
     assert {target.removeprefix("#") for target in re.findall(r'href="([^"]+)"', page)} <= set(methods.CHAPTERS)
 
 
+def test_parts_that_hold_only_for_some_studies_are_left_out_of_others() -> None:
+    every, none = (
+        "".join(chapter.body for chapter in methods.methods_view(labelled=given, fine_tuned=given).chapters)
+        for given in (True, False)
+    )
+
+    for part in ("model-confusion-matrix", "model-the-epoch-that-is-kept"):
+        assert f'id="{part}"' in every
+        assert f'id="{part}"' not in none
+    assert 'id="model-confidence-and-the-entropy-of-attention"' in none
+    assert "&lt;!--" not in every + none
+
+
 def test_markup_in_a_description_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tokens.md").write_text("# Title\n\n<script>alert(1)</script> [x](javascript:alert(1))\n")
     monkeypatch.setattr(methods, "_folder", lambda: tmp_path)

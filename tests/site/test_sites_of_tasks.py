@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page, words
+from site_visits import Visitor, faults_of_looks
 from synthetic_site import site_settings
 from task_studies import LABEL_NAMES, write_task_study
 
@@ -14,7 +15,6 @@ from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
 N_DOCUMENTS = 30
-ABOUT_GOLD = re.compile(r"\b(gold|misclassif\w*|mistakes?|accuracy|correctly|recall|errors?)\b", re.IGNORECASE)
 
 
 def study_and_site(folder: Path, task: str, labelled: float) -> tuple[SiteInputs, Path]:
@@ -95,13 +95,17 @@ def test_values_have_pages_in_place_of_classes(values: tuple[SiteInputs, Path]) 
     assert "of-classes" not in (site / links.COMPARE).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
-def test_without_gold_labels_no_page_speaks_of_them(task: str, tmp_path: Path) -> None:
-    _, site = study_and_site(tmp_path, task, 0)
-    pages = [page for page in site.rglob("*.html") if page.name != links.METHODS]
-    # The maps of the invented study were chosen as misclassified, which no page of such a study can be.
-    # The about page lists the settings, of which one is `bad_rows: error`.
-    chosen = re.compile(r"\d misclassified, |misclassified ones|(?:\d|those) with mistakes|bad_rows: error")
-    said = {page.name: ABOUT_GOLD.findall(chosen.sub("", words(page))) for page in pages}
-    assert {name: found for name, found in said.items() if found} == {}
-    assert words(site / links.START).count("unlabelled") == 1
+OF_VALUES = [links.START, links.DOCUMENTS, links.document(0), links.CLASSES, links.class_page(0), links.head(0, 1)]
+OF_LABELS = [*OF_VALUES, links.WRONG, f"{links.COMPARE}#kind=classes"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("address", OF_LABELS)
+def test_pages_of_labels_are_accessible(address: str, labels: tuple[SiteInputs, Path], visitor: Visitor) -> None:
+    assert faults_of_looks(visitor(labels[1]).open(address)) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("address", OF_VALUES)
+def test_pages_of_values_are_accessible(address: str, values: tuple[SiteInputs, Path], visitor: Visitor) -> None:
+    assert faults_of_looks(visitor(values[1]).open(address)) == []

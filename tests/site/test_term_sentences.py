@@ -56,9 +56,10 @@ def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None
 
     assert sentence == (
         "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) has the highest self-attention over "
-        "all 6 heads of some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the "
-        "average word has 1.0 times. The intervals of 2 words lie above that; if all words were alike, fewer than one"
-        " would by chance. It is first in 155 of 500 bootstrap samples of the texts, so another word could lead."
+        "all 6 heads of the fine-tuned some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5"
+        " to 2.2); the average word has 1.0 times. The intervals of 2 words lie above that; if all words were "
+        "alike, fewer than one would by chance. It is first in 155 of 500 bootstrap samples of the texts, so "
+        "another word could lead."
     )
     assert "some/bert" not in sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=False)
     assert "over the only head," in sentences.over_all_heads(

@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -186,6 +186,21 @@ def accessibility_faults(page: Any, **options: Any) -> list[tuple[str, list[str]
     asked = {"preload": False, "resultTypes": ["violations"], **options}
     violations = axe.Axe().run(page, options=asked).response["violations"]
     return [(v["id"], [node["html"][:200] for node in v["nodes"][:3]]) for v in violations]
+
+
+LOOKS = (("light", 1440), ("dark", 390))
+"""Themes and widths that `faults_of_looks` tries."""
+
+
+def faults_of_looks(page: Any, looks: Iterable[tuple[str, int]] = LOOKS) -> list[tuple[str, int, str, list[str]]]:
+    """Return the rules of axe that a page breaks in each look, without loading it again."""
+    found = []
+    for theme, width in looks:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)  # pages draw their canvases again
+        found += [(theme, width, *fault) for fault in accessibility_faults(page, iframes=False)]
+    return found
 
 
 def row_at(inputs: SiteInputs, position: int) -> DocumentRow:

@@ -1,7 +1,7 @@
 """A whole site from an invented corpus and model: attention is invented, statistics are computed by the real stages."""
 # ruff: noqa: ANN401 - keywords are handed on to functions that type them
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
     evidence: bool = True,
     change: Callable[[Path], object] | None = None,
     n_permutations: int | str = 99,
+    map_reasons: Mapping[int, str] = MAPPED,
     **options: Any,
 ) -> SiteInputs:
     """Write every artifact that a site needs.
@@ -70,6 +71,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
         evidence: Whether there is evidence.
         change: Changes each shard of attention before anything is computed from it.
         n_permutations: Of the tests of classes.
+        map_reasons: Why documents have maps, by position.
         options: Passed to `write_attention_shards`.
     """
     if hostile:
@@ -86,7 +88,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
         _rename(ledger, corpus_schemas.LEDGER, {})
     for path in attention if full else ():
         add_full_mode(path)
-    mapped = {position: reason for position, reason in MAPPED.items() if position < n_documents}
+    mapped = {position: reason for position, reason in map_reasons.items() if position < n_documents}
     return SiteInputs(
         dataset=_card(
             folder / "dataset.json",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from synthetic_attention import write_attention_shards
-from synthetic_site import write_site_inputs
+from synthetic_site import MAPPED, write_site_inputs
 
 from attviz_pipeline.artifacts import attention_schemas, files
 from attviz_pipeline.config.settings import TaskName
@@ -46,11 +46,13 @@ def write_task_study(
         labelled: Share of the documents with a gold value: 1 all, 0 none.
         options: Passed to `write_site_inputs`, for example `full=False`.
     """
+    if not labelled:
+        options.setdefault("map_reasons", dict.fromkeys(MAPPED, "low_confidence" if task != "regression" else "sample"))
+    options.setdefault("evidence", False)
     return write_site_inputs(
         folder,
         n_documents=n_documents,
         n_shards=n_shards,
-        evidence=False,
         change=lambda path: give_task(path, TASKS[task], labelled),
         n_permutations="auto",
         **options,

@@ -150,7 +150,9 @@ def _comparisons(settings: CompareClasses, study: Study, every: list[Grouping]) 
     n_strata = study.n_strata(settings.classes)
     for index, grouping in enumerate(track(every, total=len(every), label="compare_classes", unit="groupings")):
         if not grouping.groups:
-            log.warning("nothing to compare by %s: %s", grouping.name, "; ".join(grouping.left_out))
+            # Without gold values there is nothing to know about them, and nothing to warn of.
+            level = logging.WARNING if grouping.known.any() or grouping.name == "predicted" else logging.DEBUG
+            log.log(level, "nothing to compare by %s: %s", grouping.name, "; ".join(grouping.left_out))
             continue
         permutations = Permutations.of(grouping, study.documents, n_strata, (settings.seed, index))
         yield _compared(permutations, study, settings.classes, n_families)

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, percent, plural, probability, signed
+from attviz_pipeline.formats import count, decimal, percent, plural, probability, signed
 from attviz_pipeline.report.sentences import labels, parts
 from attviz_pipeline.report.sentences.study import kept_whole
 from attviz_pipeline.report.tiers import Tiers
@@ -60,8 +60,8 @@ def groups(found: DocumentGroups) -> str:
     if found.silhouette is None or found.silhouette_by_chance is None or found.p is None:
         return f"Documents were grouped {by}: no groups were found."
     numbers = (
-        f"mean silhouette {found.silhouette:.2f}; 95 % of clouds without groups are below "
-        f"{found.silhouette_by_chance:.2f}; p {probability(found.p)}"
+        f"mean silhouette {decimal(found.silhouette)}; 95 % of clouds without groups are below "
+        f"{decimal(found.silhouette_by_chance)}; p {probability(found.p)}"
     )
     if found.outcome == "nothing_found":
         return f"Documents were grouped {by}: no groups were found that are beyond chance ({numbers})."

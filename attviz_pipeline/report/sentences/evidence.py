@@ -142,7 +142,7 @@ def removal_shows(removal: str) -> str:
         "sure. It does not show that the model used their attention, nor in what way it used them. Texts with removed "
         "tokens are unlike those that the model was trained on, and a part of each fall is due to that, for random "
         "tokens, too. So only the difference from random tokens speaks for a score. A score that does no better than "
-        "random can still describe the attention correctly."
+        "random can still describe where the heads attend."
     )
 
 
@@ -222,12 +222,15 @@ def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
     if n_sampled == n:
         sentence = f"All {plural(n, 'document')} were measured."
     else:
-        sentence = (
-            f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to the gold classes "
-            "and to thirds of length, with at least one document of each class and third where there are enough: the "
-            "smaller a sample, the larger the part of rare classes. The smaller samples are drawn from it in the same "
-            "way."
-        )
+        sentence = f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to "
+        if study.n_labelled:
+            sentence += (
+                "the gold classes and to thirds of length, with at least one document of each class and third where "
+                "there are enough: the smaller a sample, the larger the part of rare classes."
+            )
+        else:
+            sentence += "thirds of length."
+        sentence += " The smaller samples are drawn from it in the same way."
     if not n_too_short:
         return sentence
     short = plural(n_too_short, "document")

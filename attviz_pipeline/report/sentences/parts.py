@@ -44,14 +44,15 @@ def class_name(name: str) -> Markup:
 
 
 def model_name(study: StudyView) -> Markup:
-    """Show the name of the model."""
-    return Markup("<bdi>{}</bdi>").format(study.model["source"])
+    """Show the name of the model; one that this study fine-tuned is not the one that has the name."""
+    tuned = "the fine-tuned " if study.settings.fine_tunes else ""
+    return Markup("{}<bdi>{}</bdi>").format(tuned, study.model["source"])
 
 
 def model_as_used(study: StudyView) -> Markup:
     """Show the name of the model, and say if this study fine-tuned it."""
-    tuned = study.settings.model is not None and study.settings.model.mode == "fine_tune"
-    return Markup("{}{}").format(model_name(study), ", fine-tuned for this study" if tuned else "")
+    tuned = ", fine-tuned for this study" if study.settings.fine_tunes else ""
+    return Markup("<bdi>{}</bdi>{}").format(study.model["source"], tuned)
 
 
 def reason_of(reason: str, study: StudyView) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Study
-from attviz_pipeline.formats import count, percent, plural, points, signed
+from attviz_pipeline.formats import count, decimal, percent, plural, points, signed
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -212,7 +212,7 @@ def chosen_epoch(metrics: Mapping[str, Any], epochs: int) -> str:
     history, best, criterion = metrics["history"], metrics["best_epoch"], metrics["best_epoch_by"]
     n = metrics["splits"]["validation"]["n"]
     kept = history[best - 1]
-    best_value = percent(kept[criterion], 1) if criterion == "macro_f1" else f"{kept[criterion]:.3f}"
+    best_value = percent(kept[criterion], 1) if criterion == "macro_f1" else decimal(kept[criterion], 3)
     scored = f"{CRITERIA[criterion]} ({best_value} over {plural(n, 'text')})"
     said = [f"Epoch {best} is kept: of {plural(len(history), 'epoch')} that ran, it has the {scored}."]
     if metrics["stopped_early"]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, difference, percent, plural, signed, significant
+from attviz_pipeline.formats import count, decimal, difference, percent, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import head_link, heads_of, listed, model_name, said, token
 from attviz_pipeline.report.sentences.scores import Estimate
 from attviz_pipeline.report.views.class_terms import GroupTerms
@@ -106,7 +106,7 @@ def baseline(scores: Mapping[str, Any]) -> Markup:
     else:
         place = "lies above 0" if low > 0 else "lies below 0" if high < 0 else "includes 0"
         shown = "" if low > 0 else ": the model is not shown to be better"
-        against = f"The 95 % interval of R\u00b2, {low:.2f} to {high:.2f}, {place}{shown}."
+        against = f"The 95 % interval of R\u00b2, {decimal(low)} to {decimal(high)}, {place}{shown}."
     return Markup("{} and an R\u00b2 of 0. {}").format(always, against)
 
 
@@ -124,7 +124,7 @@ def mean_error(found: Estimate, n_documents: int) -> str:
 
 def chart(n_labelled: int, spearman: float | None) -> str:
     """Say what the chart of gold and predicted values counts."""
-    rho = "" if spearman is None else f" Spearman's \u03c1 is {spearman:.2f}."
+    rho = "" if spearman is None else f" Spearman's \u03c1 is {decimal(spearman)}."
     return (
         f"{plural(n_labelled, 'document')} by gold value (horizontal) and predicted value (vertical); darker squares "
         f"hold more. On the line, both are equal.{rho}"

@@ -73,6 +73,11 @@ class AblationView:
     chart: LineChartView | None
     rows: list[AblationRowView]
 
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether the gold class of any document of the curve is known."""
+        return any(row.accuracy is not None for row in self.rows)
+
 
 @dataclass(frozen=True)
 class PartView:

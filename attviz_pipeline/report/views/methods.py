@@ -1,7 +1,7 @@
 """The page Methods: the chapters of docs/statistics/ as HTML."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from attviz_pipeline.formats import MINUS
 PACKAGE = Path(__file__).parents[2]
 CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model", "evidence")
 """Files in docs/statistics/, in the order of the page."""
+PART = re.compile(r"<!-- only with (?P<condition>[a-z -]+) -->\n(?P<text>.*?)<!-- end -->\n", re.DOTALL)
+"""A part of a description that holds only for some studies; GitHub does not show the comments."""
 HYPHEN_FOR_MINUS = re.compile(r"(?<= )-(?= )|(?<![\w-])-(?=\d)|(?<=\de)-(?=\d)")
 
 
@@ -34,14 +36,18 @@ class MethodsView:
     chapters: list[Chapter]
 
 
-def methods_view() -> MethodsView:
-    """Read the descriptions of all statistics.
+def methods_view(*, labelled: bool = True, fine_tuned: bool = True) -> MethodsView:
+    """Read the descriptions of all statistics that a study can have.
+
+    Args:
+        labelled: Whether any document of the study has a gold value.
+        fine_tuned: Whether the study fine-tunes its model.
 
     Raises:
         ArtifactError: They are not there, neither in the package nor in the checkout.
     """
-    folder = _folder()
-    return MethodsView([_chapter(folder / f"{name}.md") for name in CHAPTERS])
+    folder, holds = _folder(), {"gold values": labelled, "fine-tuning": fine_tuned}
+    return MethodsView([_chapter(folder / f"{name}.md", holds) for name in CHAPTERS])
 
 
 def _folder() -> Path:
@@ -51,9 +57,10 @@ def _folder() -> Path:
     raise ArtifactError(f"the descriptions of the statistics are missing: install attviz-pipeline again ({PACKAGE}).")
 
 
-def _chapter(path: Path) -> Chapter:
+def _chapter(path: Path, holds: Mapping[str, bool]) -> Chapter:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+    written = path.read_text(encoding="utf-8")
+    tokens = markdown.parse(PART.sub(lambda part: part["text"] if holds[part["condition"]] else "", written))
     title, text = tokens[1].content, tokens[3:]
     _name_headings(text, path.stem)
     for token in text:

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import percent, plural, significant
+from attviz_pipeline.formats import decimal, percent, plural, significant
 from attviz_pipeline.report.sentences import labels, values
 from attviz_pipeline.report.sentences import scores as sentences
 from attviz_pipeline.report.views.study import StudyView
@@ -131,7 +131,7 @@ def _of_values(study: StudyView, assessment: Mapping[str, Any]) -> _OfTask:  # n
         of_test=lambda test, why: ScoreView(
             "Mean absolute error, test split",
             significant(test["mae"], 3),
-            " · ".join([*([f"R² {test['r2']:.3f}"] if test["r2"] is not None else []), why]),
+            " · ".join([*([f"R² {_three(test['r2'])}"] if test["r2"] is not None else []), why]),
         ),
     )
 
@@ -147,7 +147,7 @@ def _scores_of_values(found: Mapping[str, Any], n: int) -> Iterator[ScoreView]:
         ("spearman", "Spearman's \u03c1", "of gold and predicted value"),
     ):
         if found[name]["value"] is not None:
-            yield ScoreView(title, f"{found[name]['value']:.3f}", sentences.interval(found[name], _three, note))
+            yield ScoreView(title, _three(found[name]["value"]), sentences.interval(found[name], _three, note))
 
 
 BY_TASK: Mapping[str, Callable[[StudyView, Mapping[str, Any]], _OfTask]] = {
@@ -186,7 +186,7 @@ def _warnings(study: StudyView, splits: Mapping[str, int]) -> list[str]:
 
 
 def _three(value: float) -> str:
-    return f"{value:.3f}"
+    return decimal(value, 3)
 
 
 def _significant(value: float) -> str:
