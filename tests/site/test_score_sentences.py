@@ -207,11 +207,11 @@ def test_an_association_is_found_only_at_equal_length(
 
 def test_heads_not_compared_without_difference_and_with_one_are_told_apart() -> None:
     study = study_view()
-    assert "7 misclassified documents and 48 correctly classified could not be" in scores.heads_that_differ(
+    assert "7 misclassified documents and the 48 correctly classified ones could not be" in scores.heads_that_differ(
         None, 0, study
     )
-    assert "none of 72 heads is shown to differ" in scores.heads_that_differ(0, 72, study)
-    assert "1 of 72 heads differs (permutation" in scores.heads_that_differ(1, 72, study)
+    assert "none of 72 heads differs beyond chance" in scores.heads_that_differ(0, 72, study)
+    assert "1 of 72 heads differs beyond chance (permutation" in scores.heads_that_differ(1, 72, study)
 
 
 # The pages

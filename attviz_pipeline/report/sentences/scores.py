@@ -272,16 +272,15 @@ def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -
     if study.task.many_labels:
         documents = f"{plural(n_wrong, 'document')} with mistakes and {count(n_labelled - n_wrong)} correct ones"
     else:
-        documents = (
-            f"{plural(n_wrong, 'misclassified document')} and {count(n_labelled - n_wrong)} correctly classified"
-        )
+        right = f"the {count(n_labelled - n_wrong)} correctly classified ones"
+        documents = f"{plural(n_wrong, 'misclassified document')} and {right}"
     if n_differ is None:
         return f"The {documents} could not be compared: one of the groups is too small."
     test = f"permutation test within strata of length, q < {SIGNIFICANT:g}"
     if not n_differ:
-        return f"Between the {documents}, none of {plural(n_compared, 'head')} is shown to differ ({test})."
+        return f"Between the {documents}, none of {plural(n_compared, 'head')} differs beyond chance ({test})."
     differ = "differs" if n_differ == 1 else "differ"
-    return f"Between the {documents}, {n_differ} of {plural(n_compared, 'head')} {differ} ({test})."
+    return f"Between the {documents}, {n_differ} of {plural(n_compared, 'head')} {differ} beyond chance ({test})."
 
 
 def _excludes_zero(found: Estimate) -> bool:
