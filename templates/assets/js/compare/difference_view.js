@@ -176,7 +176,7 @@ const clouded = (cloud, names) => {
   const figure = cell("figure", "histogram", picture, under);
   const tables = cell(
     "div",
-    "pair-tables",
+    cloud.tested ? "pair-tables tested" : "pair-tables",
     ranking(cloud, names, cloud.more, names[0]),
     ranking(cloud, names, cloud.less, names[1]),
   );
