@@ -17,6 +17,7 @@ from attviz_pipeline.significance import SIGNIFICANT
 MOST_NUMBERS = 100_000
 MOST_WORDS = 800
 _SCORES = {"n_gold": "documents", "n_predicted": "predicted", "precision": "precision", "recall": "recall", "f1": "F1"}
+_COUNTS = {_SCORES["n_gold"], _SCORES["n_predicted"]}
 
 
 def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> dict[str, Any]:
@@ -49,10 +50,10 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
     """Numbers of all classes, as columns for the page's script.
 
     Returns:
-        `scores`, each a title and a value per class; `effects`, Hedges' g of every head, [class][row], null where it
-        was not tested; `items`, the words that some class uses most beyond the others, and `values`, their z,
-        [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the heads and items
-        that differ beyond chance, [class].
+        `scores`, each a title, a value per class, and whether it is a share; `effects`, Hedges' g of every head,
+        [class][row], null where it was not tested; `items`, the words that some class uses most beyond the others, and
+        `values`, their z, [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the
+        heads and items that differ beyond chance, [class].
 
     Raises:
         ArtifactError: The table of terms (schema CLASS_TERMS) is missing or damaged.
@@ -67,7 +68,9 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
             clear[number] += [effect.row] if effect.significant else []
     items, values, clear_items = _terms(class_terms, evidence.grouping, study)
     return {
-        "scores": [{"title": title, "values": found} for title, found in scores if any(found)],
+        "scores": [
+            {"title": title, "values": found, "share": title not in _COUNTS} for title, found in scores if any(found)
+        ],
         "effects": effects,
         "items": items,
         "values": values,
