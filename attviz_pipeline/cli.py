@@ -103,17 +103,24 @@ def check_config(options: argparse.Namespace) -> None:
 
 def init(options: argparse.Namespace) -> None:
     """Begin a study: look at texts and a model, and write NAME.yaml with the settings that fit them."""
-    from attviz_pipeline.new_study import Wanted, begin_study
+    from attviz_pipeline.new_study import Wanted, begin_study, command_for
 
     columns = {key: name for key in COLUMNS if (name := getattr(options, key)) is not None}
     wanted = Wanted(
-        options.name, options.data, options.model, options.revision, columns, options.output_names, options.mode
+        options.name,
+        options.data,
+        options.model,
+        options.revision,
+        columns,
+        options.output_names,
+        options.mode,
+        options.label_columns or (),
     )
     path, study = begin_study(wanted, Path())
     print(f"{path}: study `{options.name}`")
     for title, lines in {"found": study.found, "assumed": study.assumed}.items():
         print(f"{title}:", *lines, sep="\n  ")
-    print(f"next: make report CONFIG={path}")
+    print(f"next: {command_for(path)}")
 
 
 def write_reference(options: argparse.Namespace) -> None:
@@ -184,6 +191,8 @@ def _add_init(command: argparse.ArgumentParser) -> None:
     for key, description in COLUMNS.items():
         flag = f"--{key.replace('_', '-')}"
         command.add_argument(flag, metavar="NAME", help=f"{description} (default: found out)")
+    labels = "columns of 0 and 1, one for each label that a document can have"
+    command.add_argument("--label-columns", nargs="+", metavar="NAME", help=labels)
     names = "names of the model's outputs in order, if it only numbers them"
     command.add_argument("--output-names", nargs="+", metavar="NAME", help=names)
     mode = "load a finished classifier, or fine-tune a model (default: found out)"

@@ -1,6 +1,8 @@
 """Begin a study: from files with texts and a model to a study file, with what was found and what was assumed."""
 
 import re
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -11,9 +13,11 @@ import yaml
 
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import SPLIT_FRACTIONS, DatasetSettings, Split, TaskName
+from attviz_pipeline.dataset.gold import TRUTH
 from attviz_pipeline.dataset.names import bare, quoted
 from attviz_pipeline.dataset.survey import Column, Survey, sample_texts, survey_files, task_of
 from attviz_pipeline.errors import AttvizError, ConfigError, Problem
+from attviz_pipeline.formats import plural
 from attviz_pipeline.model.survey import ModelFacts, survey_model
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -45,7 +49,10 @@ REMEDY = "Nothing was written. What each option says: attviz-pipeline init --hel
 
 OPTIONS = {
     key: f"--{key.replace('_', '-')}"
-    for key in ("data", "model", "mode", "output_names", "text_column", "pair_column", "label_column", "id_column")
+    for key in (
+        *("data", "model", "mode", "output_names"),
+        *("text_column", "pair_column", "label_column", "label_columns", "id_column"),
+    )
 }
 """Options of the command `init` by the names that problems have."""
 
@@ -64,6 +71,7 @@ class Wanted:
         columns: Names of columns by their keys in `dataset`, for example `text_column`; what is missing is found out.
         output_names: Names of the model's outputs in order, if its config only numbers them.
         mode: `load` or `fine_tune`; found out if it is None.
+        label_columns: Columns of 0 and 1, one for each label; empty if the labels are in one column, or nowhere.
     """
 
     name: str
@@ -73,6 +81,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)
     output_names: Sequence[str] | None = None
     mode: str | None = None
+    label_columns: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,10 @@ def plan_study(wanted: Wanted, problems: Sequence[Problem] = ()) -> NewStudy:
     dataset = _tried(faults, "data", lambda: DatasetSettings(**_sources(wanted.data)))
     survey = None if dataset is None else _tried(faults, "data", lambda: survey_files(dataset))
     model = _tried(faults, "model", lambda: survey_model(wanted.model, wanted.revision))
-    columns = None if survey is None else _choose_columns(survey, wanted.columns, faults)
+    columns = None if survey is None else _choose_columns(survey, wanted, faults)
     if dataset is None or survey is None or model is None or columns is None:
         raise _refusal(faults)
-    labels = _match_labels(columns.label, model, wanted, faults)
+    labels = _match_labels(columns, model, wanted, faults)
     if faults:
         raise _refusal(faults)
     texts = sample_texts(dataset, columns.texts, sum(survey.n_rows.values()))
@@ -196,11 +205,12 @@ def _split_of_name(path: str) -> Split | None:
 
 
 class _Columns(NamedTuple):
-    """The chosen columns, and the sentences that say why."""
+    """The chosen columns, and the sentences that say why; `labels` are of one label each."""
 
     text: Column
     pair: Column | None
     label: Column | None
+    labels: list[Column]
     id: Column | None
     assumed: list[str]
 
@@ -209,35 +219,54 @@ class _Columns(NamedTuple):
         return [one.name for one in (self.text, self.pair) if one is not None]
 
 
-def _choose_columns(survey: Survey, given: Mapping[str, str], problems: list[Problem]) -> _Columns | None:
-    """Choose the columns of text, second text, label and id; what cannot be found out becomes a problem."""
+def _choose_columns(survey: Survey, wanted: Wanted, problems: list[Problem]) -> _Columns | None:
+    """Choose the columns of text, second text, labels and id; what cannot be found out becomes a problem."""
     there = survey.columns
-    missing = {key: name for key, name in given.items() if name not in there}
+    named = [*wanted.columns.items(), *(("label_columns", name) for name in wanted.label_columns)]
+    missing = [(key, name) for key, name in named if name not in there]
     problems += [
-        Problem(key, f"there is no column {quoted(name)}; there are {_listed(there)}") for key, name in missing.items()
+        Problem(key, f"there is no column {quoted(name)}; there are {_listed(there)}") for key, name in missing
     ]
-    if missing:
+    labels = [there[name] for name in wanted.label_columns if name in there]
+    problems += _unfit_label_columns(labels, wanted)
+    if problems:
         return None
-    chosen = {key: there[name] for key, name in given.items()}
+    chosen = {key: there[name] for key, name in wanted.columns.items()}
     assumed: list[str] = []
     text, pair = chosen.get("text_column"), chosen.get("pair_column")
     if text is None:
-        others = [column for column in there.values() if column not in chosen.values()]
+        others = [column for column in there.values() if column not in [*chosen.values(), *labels]]
         text, second = _choose_text(others, problems, assumed)
         pair = pair or second
     if text is None:
         return None
-    taken = [text, pair, *chosen.values()]
+    taken = [text, pair, *chosen.values(), *labels]
     rest = [column for column in there.values() if column not in taken]
     known = [column for column in rest if _is(column, NAMES_OF_IDS) and column.unique and not column.n_missing]
     key = chosen.get("id_column") or (known[0] if len(known) == 1 else None)
     label = chosen.get("label_column")
-    if label is None:
+    if label is None and not labels:
         n_problems = len(problems)
         label = _choose_label([column for column in rest if column is not key], problems)
         if len(problems) > n_problems:
             return None
-    return _Columns(text, pair, label, key, assumed)
+    return _Columns(text, pair, label, labels, key, assumed)
+
+
+def _unfit_label_columns(labels: Sequence[Column], wanted: Wanted) -> Iterator[Problem]:
+    if labels and "label_column" in wanted.columns:
+        yield Problem("label_columns", "labels are in one column (--label-column), or in several: name either")
+    for column in labels:
+        if not _is_truth(column):
+            what = f"column {quoted(column.name)} must hold 0 and 1, and holds {_listed(dict.fromkeys(column.names))}"
+            yield Problem("label_columns", what)
+    if len(wanted.label_columns) == 1:
+        yield Problem("label_columns", "name two columns or more; a single one is --label-column")
+
+
+def _is_truth(column: Column) -> bool:
+    """Return whether the cells of a column say if a document has a label."""
+    return bool(column.names) and {name.strip().lower() for name in column.names} <= TRUTH.keys()
 
 
 def _choose_text(
@@ -268,7 +297,9 @@ def _choose_label(columns: Sequence[Column], problems: list[Problem]) -> Column 
         return (named if len(named) == 1 else able)[0]
     if able:
         which = ", ".join(f"{quoted(c.name)} ({c.n_values:,} different values)" for c in able[:MOST_SHOWN])
-        problems.append(Problem("label_column", f"several columns can be labels, {which}: say which"))
+        several = [column.name for column in able if _is_truth(column)]
+        each = f"; if each is one label, --label-columns {' '.join(several)}" if len(several) > 1 else ""
+        problems.append(Problem("label_column", f"several columns can be labels, {which}: say which{each}"))
     return None
 
 
@@ -297,18 +328,38 @@ class _Labels(NamedTuple):
     reason: str
 
 
-def _match_labels(column: Column | None, model: ModelFacts, wanted: Wanted, problems: list[Problem]) -> _Labels:
+def _match_labels(columns: _Columns, model: ModelFacts, wanted: Wanted, problems: list[Problem]) -> _Labels:
     """Compare the labels of the files with the model's outputs; what does not fit becomes a problem."""
-    task = None if column is None else task_of(column) or "single_label"
+    column = columns.label
+    task: TaskName | None = None if column is None else task_of(column) or "single_label"
+    task = "multi_label" if columns.labels else task
     labels = _Labels(task, "fine_tune", None, "the model has no trained classification head")
-    if model.finished and wanted.mode != "fine_tune":
+    if model.finished and wanted.mode != "fine_tune" and columns.labels:
+        labels = _finished_of_columns([label.name for label in columns.labels], model, wanted, problems)
+    elif model.finished and wanted.mode != "fine_tune":
         labels = _finished(column, task, model, wanted, problems)
     elif model.finished:
         labels = labels._replace(reason="--mode fine_tune was given")
     elif wanted.mode == "load":
         problems.append(Problem("mode", f"load needs a finished classifier, and {model.source} is none"))
-    problems += _unsupported(labels, column)
+    problems += _unsupported(labels)
     return labels
+
+
+def _finished_of_columns(names: Sequence[str], model: ModelFacts, wanted: Wanted, problems: list[Problem]) -> _Labels:
+    outputs = list(wanted.output_names or model.label_names)
+    if model.task != "multi_label":
+        reason = f"the model was trained for another task ({model.task}) than the labels are (multi_label)"
+        return _Labels("multi_label", "fine_tune", None, reason)
+    if set(names) == set(outputs):
+        return _Labels("multi_label", "load", None, "the model is a finished classifier")
+    if model.generic and not wanted.output_names and len(names) == len(outputs):
+        what = f"the model only numbers its outputs ({', '.join(outputs[:MOST_SHOWN])}): name them in their order"
+        problems.append(Problem("output_names", f"{what}, with {_listed(dict.fromkeys(names))}"))
+    if wanted.mode == "load":
+        what = f"the model's labels ({_listed(dict.fromkeys(outputs))}) are not the columns"
+        problems.append(Problem("mode", f"{what} ({_listed(dict.fromkeys(names))})"))
+    return _Labels("multi_label", "fine_tune", None, "the model's labels are not the columns of the files")
 
 
 def _finished(
@@ -348,8 +399,8 @@ def _names_of_outputs(column: Column, outputs: Sequence[str]) -> list[str] | dic
     return list(outputs) if set(names) <= indices else None
 
 
-def _unsupported(labels: _Labels, column: Column | None) -> Iterator[Problem]:
-    if column is None and labels.mode == "fine_tune":
+def _unsupported(labels: _Labels) -> Iterator[Problem]:
+    if labels.task is None and labels.mode == "fine_tune":
         yield Problem("label_column", "no column holds labels to learn from; name one, or a finished classifier")
 
 
@@ -380,7 +431,8 @@ class _Writer:
         text, label = self.columns.text, self.columns.label
         remarks = {
             "dataset.text_column": f"{text.words_per_text:.0f} words on average",
-            "dataset.label_column": "none" if label is None else f"{label.n_values:,} different values",
+            "dataset.label_column": "no gold values" if label is None else f"{label.n_values:,} different values",
+            "dataset.label_columns": "0 or 1, one column for each label",
             "documents.n_shards": "jobs of the extraction; results do not depend on it",
             "model.mode": self.labels.reason,
             "model.max_tokens": f"the longest of {len(n_tokens):,} sampled texts has {longest:,} tokens",
@@ -399,6 +451,8 @@ class _Writer:
             "label_names": self.labels.names,
         }
         settings = given | {key: value for key, value in chosen.items() if value is not None}
+        if self.columns.labels:
+            return settings | {"label_columns": [label.name for label in self.columns.labels]}
         return settings | {"label_column": None if column is None else column.name}
 
     def _documents(self) -> dict[str, Any]:
@@ -442,6 +496,8 @@ class _Writer:
         files = " and ".join(quoted(name) for name in _file_names(dataset))
         model, column = self.model.source, self.columns.label
         labels = "" if column is None else f", labelled in column {quoted(column.name)}"
+        if self.columns.labels:
+            labels = f", labelled in columns {_listed(label.name for label in self.columns.labels)}"
         how = "reads" if self.labels.mode == "load" else "is fine-tuned on texts, and reads those it has not seen"
         title = f"{Path(model).name} on {Path(_file_names(dataset)[0]).stem}"
         return {
@@ -458,7 +514,9 @@ class _Writer:
         second = "" if pair is None else f", and the second text in {quoted(pair.name)}"
         length = f"{text.words_per_text:.0f} words on average, up to {longest:,} tokens"
         yield f"text: column {quoted(text.name)}, {length}{second}"
-        if label is None:
+        if self.columns.labels:
+            yield f"labels: columns {_listed(one.name for one in self.columns.labels)}, one label each"
+        elif label is None:
             yield "labels: none"
         elif self.labels.task == "single_label":
             names = _listed(dict.fromkeys(label.names[:MOST_SHOWN])) + (
@@ -471,19 +529,22 @@ class _Writer:
         yield f"ids: column {quoted(ids.name)}" if ids is not None else "ids: none, rows are numbered"
         where = {"package": f"the package {self.model.offline_package}", "folder": "a folder", "hub": "the hub"}
         limit = "no limit" if self.model.limit is None else f"at most {self.model.limit:,} tokens"
-        kind = (
-            f"a finished classifier of {len(self.model.label_names)} outputs"
-            if self.model.finished
-            else "no classifier yet"
-        )
-        yield f"model: {self.model.source}, from {where[self.model.where]}, {kind}, {limit}"
+        yield f"model: {self.model.source}, from {where[self.model.where]}, {self._kind_of_model()}, {limit}"
+
+    def _kind_of_model(self) -> str:
+        if not self.model.finished:
+            return "no classifier yet"
+        if self.model.task == "regression":
+            return "a finished model that gives a number"
+        return f"a finished classifier of {plural(len(self.model.label_names), 'output')}"
 
     def _assumed(self, longest: int) -> Iterator[str]:
         yield from self.columns.assumed
         yield f"model.mode is {self.labels.mode}: {self.labels.reason} (--mode)"
         if isinstance(self.labels.names, list):
             yield "labels that are numbers are indices of the model's outputs"
-        cells = [column for column in (self.columns.text, self.columns.pair, self.columns.label) if column is not None]
+        chosen = (self.columns.text, self.columns.pair, self.columns.label, *self.columns.labels)
+        cells = [column for column in chosen if column is not None]
         if lacking := [f"{column.n_missing:,} of {quoted(column.name)}" for column in cells if column.n_missing]:
             rows = f"empty cells stop the run ({', '.join(lacking)})"
             yield f"{rows}: fill them, or set dataset.bad_rows: skip"
@@ -491,6 +552,26 @@ class _Writer:
             yield f"texts of over {self.model.limit:,} tokens are read in overlapping windows (attention.long_texts)"
         if self.model.revision is not None and self.wanted.revision is None:
             yield f"model.revision is the newest commit, {self.model.revision[:12]} (--revision)"
+
+
+def in_repository(folder: Path) -> bool:
+    """Return whether `make` in this folder runs the workflow."""
+    return (folder / "Snakefile").is_file() and (folder / "Makefile").is_file()
+
+
+def command_for(path: Path) -> str:
+    """Return the command that runs a study, given from the folder in which its paths hold.
+
+    Args:
+        path: The study file, in the working directory.
+    """
+    repository, snakemake = Path(__file__).parents[1], Path(sys.executable).with_name("snakemake")
+    if in_repository(path.parent) or not in_repository(repository):
+        return f"make report CONFIG={path}"
+    profile = repository / "workflow" / "profiles" / "local"
+    options = ("--snakefile", repository / "Snakefile", "--workflow-profile", profile, "--configfile", path)
+    command = [snakemake if snakemake.is_file() else "snakemake", *options, "--quiet", "rules"]
+    return shlex.join(map(str, command))
 
 
 def _file_names(dataset: DatasetSettings) -> list[str]:
@@ -508,9 +589,12 @@ def as_yaml(study: NewStudy, path: Path) -> str:
         study: The study.
         path: Where the file will be; comments name it.
     """
+    run = f"Run it in the repository's top folder: make report CONFIG={path.name}"
+    if not in_repository(path.parent):
+        run = "Run it in this folder; how: README.md of AttViz Pipeline, Your own study"
     lines = [
         f"# The study `{study.content['name']}`, begun with `attviz-pipeline init`. Every setting: config/README.md",
-        f"# Run it in the repository's top folder: make report CONFIG={path.name}",
+        f"# {run}",
     ]
     if (path.parent / "config" / "schema.json").is_file():
         lines.insert(0, "# yaml-language-server: $schema=config/schema.json")

@@ -182,7 +182,7 @@ def sample_texts(settings: DatasetSettings, names: Sequence[str], n_rows: int) -
         n_rows: Number of rows of all files.
 
     Returns:
-        The cells of those columns, for each chosen row: first those from all over the files, then the longest.
+        The cells of those columns, for each chosen row: first those from all over the files, then the longest others.
     """
     step = max(1, n_rows // MOST_SAMPLED)
     sample: list[tuple[str, ...]] = []
@@ -196,7 +196,7 @@ def sample_texts(settings: DatasetSettings, names: Sequence[str], n_rows: int) -
             heapq.heappush(longest, (sum(map(len, texts)), number, texts))
             if len(longest) > MOST_LONGEST:
                 heapq.heappop(longest)
-    return [*sample, *(texts for _, _, texts in longest)]
+    return [*sample, *(texts for _, number, texts in longest if number % step)]
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,40 @@ test("two documents share words, and heads where both pages hold all of them", (
   );
 });
 
+test("two documents of a regression have values on the scale of all, and errors", () => {
+  const document = (rows) => ({
+    name: "Document",
+    tokens: 5,
+    lite: false,
+    heads: [0.1],
+    words: [],
+    classes: [],
+    values: { scale: [0, 10], rows },
+  });
+  const known = document([
+    ["predicted", 5],
+    ["gold", 7.5],
+    ["error", -2.5],
+  ]);
+  const of = (right) => ofDocuments(known, right, { heads: 1, vectors: false }).measures;
+  const [predicted, gold, error, tokens] = of(document([["predicted", 2]]));
+  assert.deepEqual(
+    [predicted, gold, error, tokens].map(({ title, left, right }) => [title, left, right]),
+    [
+      ["predicted value", 5, 2],
+      ["gold value", 7.5, null],
+      ["error", -2.5, null],
+      ["tokens", 5, 5],
+    ],
+  );
+  assert.equal(gold.axis.place(7.5), 75);
+  assert.deepEqual([error.axis.place(-2.5), error.axis.place(0)], [0, 100]);
+  assert.deepEqual(
+    of({ ...known, values: null }).map(({ title }) => title),
+    ["tokens"],
+  );
+});
+
 test("both axes of a scatter are one, and its ticks are round", () => {
   const scale = scatter.scaleOf({
     points: points([

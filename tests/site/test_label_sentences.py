@@ -75,6 +75,22 @@ def test_the_least_certain_decision_is_one_of_several() -> None:
 
 
 @pytest.mark.parametrize(
+    ("probability", "shown"),
+    [
+        (0.5, "50 %"),
+        (0.496, "49.6 %"),
+        (0.4996, "49.96 %"),
+        (0.5004, "50.04 %"),
+        (0.506, "51 %"),
+        (0.5000001, "50.0000 %"),
+    ],
+)
+def test_a_probability_beside_its_threshold_has_as_many_decimals_as_it_takes(probability: float, shown: str) -> None:
+    said = labels.least_certain("a", probability, 0.5, 2)
+    assert words(said).endswith(f"probability {shown}, threshold 50 %.")
+
+
+@pytest.mark.parametrize(
     ("numbers", "said"),
     [
         ((55, 55, SOME_WRONG), "55 documents, 1 partly correct and 4 wrong"),

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from html_page import Page, words
@@ -10,6 +11,7 @@ from synthetic_site import site_settings
 from task_studies import LABEL_NAMES, write_task_study
 
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
+from attviz_pipeline.formats import count, significant
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -36,7 +38,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> tuple[SiteInputs, Path]:
     return study_and_site(tmp_path_factory.mktemp("values"), "regression", 0.8)
 
 
-def index_of(inputs: SiteInputs) -> list[dict[str, object]]:
+def index_of(inputs: SiteInputs) -> list[dict[str, Any]]:
     return files.read_table(inputs.statistics.document_index, statistics_schemas.DOCUMENT_INDEX).to_pylist()
 
 
@@ -109,3 +111,19 @@ def test_pages_of_labels_are_accessible(address: str, labels: tuple[SiteInputs, 
 @pytest.mark.parametrize("address", OF_VALUES)
 def test_pages_of_values_are_accessible(address: str, values: tuple[SiteInputs, Path], visitor: Visitor) -> None:
     assert faults_of_looks(visitor(values[1]).open(address)) == []
+
+
+@pytest.mark.browser
+def test_two_documents_are_compared_by_their_values(values: tuple[SiteInputs, Path], visitor: Visitor) -> None:
+    inputs, site = values
+    known = [row for row in index_of(inputs) if row["value"] is not None][:2]
+    a, b = (row["position"] + 1 for row in known)
+    page = visitor(site).open(f"{links.COMPARE}#a={a}&b={b}")
+    table = page.locator("#difference-views table").first
+    table.get_by_role("rowheader", name="gold value").wait_for()
+    for title, name in (("predicted value", "predicted_value"), ("gold value", "value")):
+        row = table.locator("tr").filter(has=page.get_by_role("rowheader", name=title)).inner_text()
+        for one in known:
+            assert significant(float(one[name]), 3) in row or count(int(one[name])) in row
+    assert table.get_by_role("rowheader", name="error").is_visible()
+    assert "probability" not in table.inner_text()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from attviz_pipeline.config.reading import read_study
 from attviz_pipeline.config.settings import DatasetSettings
 from attviz_pipeline.dataset.survey import Column, survey_files, task_of
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.new_study import NewStudy, Wanted, as_yaml, begin_study, plan_study
+from attviz_pipeline.new_study import NewStudy, Wanted, as_yaml, begin_study, command_for, plan_study
 
 WORDS = ("the bank plays a match .", "shares of the market , a profit !", "the coach played the team in a film .")
 ROWS = [(f"r{number}", WORDS[number % 3] + " a" * (number % 7), LABEL_NAMES[number % 2]) for number in range(40)]
@@ -303,7 +304,10 @@ def test_the_yaml_says_what_the_study_is(classifier: str, tmp_path: Path) -> Non
     text = as_yaml(study, tmp_path / "mine.yaml")
 
     assert yaml.safe_load(text) == study.content
-    assert "make report CONFIG=mine.yaml" in text
+    assert "Run it in this folder" in text
+    for name in ("Snakefile", "Makefile"):
+        (tmp_path / name).touch()
+    assert "make report CONFIG=mine.yaml" in as_yaml(study, tmp_path / "mine.yaml")
     assert "# 2 different values" in text
 
 
@@ -316,12 +320,90 @@ def test_the_command_says_what_it_found(
     assert cli.main(["init", "mine", "--data", data, "--model", classifier]) == 0
     said = capsys.readouterr().out
     assert said.startswith("mine.yaml: study `mine`\nfound:\n  data: 40 rows")
-    assert said.endswith("next: make report CONFIG=mine.yaml\n")
+    command = shlex.split(said.split("next: ")[1])
+    assert command[1:3] == ["--snakefile", str(ROOT / "Snakefile")]
+    assert command[-4:] == ["--configfile", "mine.yaml", "--quiet", "rules"]
+    monkeypatch.chdir(ROOT)
+    assert command_for(Path("mine.yaml")) == "make report CONFIG=mine.yaml"
+    monkeypatch.chdir(tmp_path)
     assert cli.main(["init", "mine", "--data", data, "--model", classifier, "--label-column", "labl"]) == 2
     shown = capsys.readouterr().err
     assert "mine.yaml       exists already" in shown
     assert "--label-column  there is no column 'labl'" in shown
     assert "Traceback" not in shown
+
+
+ROWS_OF_LABELS = [(text, number % 2, "true" if number % 3 else "false") for number, (_, text, _) in enumerate(ROWS)]
+FOOD_AND_STAFF = ("food", "staff")
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("columns") / "rows.csv"
+    return write_rows(path, ROWS_OF_LABELS, ("text", *FOOD_AND_STAFF))
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = make_tiny_bert(tmp_path_factory.mktemp("models") / "labels", label_names=("staff", "food"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["problem_type"] = "multi_label_classification"
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return str(folder)
+
+
+class TestLabelColumns:
+    """Several columns of 0 and 1, one for each label."""
+
+    def test_they_are_offered(self, columns: str, tagger: str) -> None:
+        found = refusal(columns, tagger)
+        assert found["label_column"].endswith("say which; if each is one label, --label-columns food staff")
+
+    def test_a_finished_classifier_of_these_labels_is_loaded(self, columns: str, tagger: str) -> None:
+        study = planned(columns, tagger, label_columns=FOOD_AND_STAFF)
+        assert study.content["task"] == "multi_label"
+        assert study.content["dataset"]["label_columns"] == ["food", "staff"]
+        assert "label_column" not in study.content["dataset"]
+        assert study.content["model"]["mode"] == "load"
+        assert "labels: columns 'food', 'staff', one label each" in study.found
+
+    def test_an_encoder_is_fine_tuned(self, columns: str, encoder: str) -> None:
+        study = planned(columns, encoder, label_columns=FOOD_AND_STAFF)
+        assert (study.content["task"], study.content["model"]["mode"]) == ("multi_label", "fine_tune")
+
+    def test_another_model_is_fine_tuned_with_a_reason(self, columns: str, classifier: str) -> None:
+        study = planned(columns, classifier, label_columns=FOOD_AND_STAFF)
+        assert study.content["model"]["mode"] == "fine_tune"
+        assert "another task (single_label) than the labels are (multi_label)" in study.remarks["model.mode"]
+
+    def test_columns_that_do_not_fit_are_named(self, columns: str, tagger: str, tmp_path: Path) -> None:
+        other = write_rows(
+            tmp_path / "a.csv",
+            [(text, number % 3, 1) for number, (text, *_) in enumerate(ROWS_OF_LABELS)],
+            ("text", *FOOD_AND_STAFF),
+        )
+        assert (
+            "column 'food' must hold 0 and 1, and holds '0', '1', '2'"
+            in refusal(other, tagger, label_columns=FOOD_AND_STAFF)["label_columns"]
+        )
+        assert (
+            "there is no column 'drinks'" in refusal(columns, tagger, label_columns=("food", "drinks"))["label_columns"]
+        )
+        assert "name two columns or more" in refusal(columns, tagger, label_columns=("food",))["label_columns"]
+        both = {"label_columns": FOOD_AND_STAFF, "columns": {"label_column": "food"}}
+        assert "name either" in refusal(columns, tagger, **both)["label_columns"]
+
+
+def test_a_model_that_gives_a_number_is_named_so(tmp_path: Path) -> None:
+    folder = make_tiny_bert(tmp_path / "stars", label_names=("LABEL_0",))
+    data = write_rows(
+        tmp_path / "a.csv", [(text, f"{number / 7:.2f}") for number, (_, text, _) in enumerate(ROWS)], ("text", "stars")
+    )
+    study = planned(data, str(folder))
+    assert study.content["task"] == "regression"
+    assert "a finished model that gives a number" in study.found[-1]
+    assert "sampled texts" in study.remarks["model.max_tokens"]
+    assert study.remarks["model.max_tokens"].startswith("the longest of 40 sampled texts")
 
 
 @pytest.mark.slow

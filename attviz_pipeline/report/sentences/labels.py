@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the view imports the scores, whose sentences are here
     from attviz_pipeline.report.views.errors import LabelErrorsView
 
 MOST_NAMES = 5
+MOST_DECIMALS = 4
 NO_LABEL = "no label"
 
 
@@ -53,7 +54,10 @@ def least_certain(label: str, probability: float, threshold: float, n_labels: in
     if n_labels < 2:
         return Markup()
     sentence = Markup("The least certain of {} decisions is that on {}: probability {}, threshold {}.")
-    return sentence.format(n_labels, class_name(literal(label)), percent(probability), percent(threshold))
+    # A probability that is not the threshold is not written as if it were.
+    apart = (n for n in range(MOST_DECIMALS) if round(100 * probability, n) != round(100 * threshold, n))
+    decimals = 0 if probability == threshold else next(apart, MOST_DECIMALS)
+    return sentence.format(n_labels, class_name(literal(label)), percent(probability, decimals), percent(threshold))
 
 
 def index_heading(n_documents: int, n_labelled: int, outcomes: Mapping[str, int]) -> str:

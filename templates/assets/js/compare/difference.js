@@ -156,6 +156,18 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   };
 };
 
+// Values of two documents of a regression, on the scale of all documents; the error of both from 0.
+const ofValues = (left, right) => {
+  if (!left || !right) return [];
+  const [mine, theirs] = [left, right].map(({ rows }) => new Map(rows));
+  return Object.entries({ predicted: "predicted value", gold: "gold value", error: "error" })
+    .filter(([name]) => mine.has(name) || theirs.has(name))
+    .map(([name, title]) => {
+      const both = [mine.get(name) ?? null, theirs.get(name) ?? null];
+      return measure(title, ...both, name === "error" ? [0, ...both] : left.scale);
+    });
+};
+
 // Two documents, by the summaries that their pages send.
 const ofDocuments = (left, right, { heads, vectors }) => {
   const both = left.words
@@ -182,6 +194,7 @@ const ofDocuments = (left, right, { heads, vectors }) => {
       ...chances.map(([label, mine, theirs]) =>
         measure(`probability of ${label}`, mine, theirs, [0, 1], { share: true }),
       ),
+      ...ofValues(left.values, right.values),
       measure("tokens", left.tokens, right.tokens, [0, left.tokens, right.tokens]),
     ],
     words: [],

@@ -20,6 +20,17 @@ const classes = () =>
     parseFloat(row.cells[2].textContent.replace(/[<>]/, "")) / 100,
   ]);
 
+// In a regression: predicted and gold value and their difference, and the scale of all documents; else null.
+const values = () => {
+  const table = document.querySelector("table.values");
+  return table
+    ? {
+        scale: [Number(table.dataset.low), Number(table.dataset.high)],
+        rows: [...table.rows].map((row) => [row.cells[0].textContent.trim(), Number(row.cells[1].dataset.value)]),
+      }
+    : null;
+};
+
 export const documentSummary = () => {
   const doc = shownDocument.get()?.doc;
   return doc
@@ -30,6 +41,7 @@ export const documentSummary = () => {
         heads: [...doc.headMeans],
         words: words(doc),
         classes: classes(),
+        values: values(),
       }
     : null;
 };
