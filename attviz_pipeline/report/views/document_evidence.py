@@ -92,15 +92,15 @@ def _changes(row: DocumentRow, left_out: LeftOut, study: StudyView) -> sentences
     of_prediction = left_out.changes[:, row.predicted]
     strongest = int(of_prediction.argmin())
     place = int(left_out.places[strongest])
-    without = left_out.probabilities + left_out.changes
+    without = left_out.outputs + left_out.changes
     return sentences.Changes(
         prediction=study.label_names[row.predicted],
-        probability=float(left_out.probabilities[row.predicted]),
+        probability=float(left_out.outputs[row.predicted]),
         token=parts.token(row.text[row.starts[place] : row.ends[place]] or row.tokens[place]),
         lowest=float(of_prediction[strongest]),
         median=float(np.median(np.abs(of_prediction))),
         n=len(of_prediction),
-        n_flips=int((without.argmax(axis=1) != left_out.probabilities.argmax()).sum()),
+        n_flips=int((without.argmax(axis=1) != left_out.outputs.argmax()).sum()),
     )
 
 
