@@ -26,12 +26,22 @@ class Scale(NamedTuple):
     """What changes without a head."""
     gold_log: str
     """What changes without a head, where the gold value is known."""
+    log_short: str
+    """The same in few words."""
     log_name: str
     """What formulas call it."""
     log_unit: str
     """nats, or empty: the unit of the value."""
     measures: dict[str, str]
     """Names of the measures of the table `ablation_curves` by which orders of heads are judged."""
+    strata: str
+    """What samples are in proportion to, besides length."""
+    towards: tuple[str, str]
+    """What tokens with a positive gradient x input, or a fall without them, do; and those with a negative one."""
+    groups: dict[str, str]
+    """Names of the groups of documents with right and with other predictions."""
+    flip: tuple[str, str, str]
+    """What can become another one without a head or a token, what one does, and what several do."""
     shares: bool = True
     """Whether falls are differences of probabilities, which are written in points, and measures are shares."""
 

@@ -35,9 +35,14 @@ class MultiLabel(Task[tuple[int, ...]]):
         fall="fall",
         log="the log probability of the predicted label set",
         gold_log="the log probability of the gold label set",
+        log_short="log probability",
         log_name="ln p",
         log_unit="nats",
         measures={"accuracy": "exact match", "agreement": "the share of predictions like those of the whole model"},
+        strata="the rarest gold label of each document",
+        towards=("speak for the predicted label set", "against it"),
+        groups={"right": "all labels right", "wrong": "not all labels right"},
+        flip=("predicted label set", "changes", "change"),
     )
     evidence = EvidenceColumns(without_head="head_predictions")
 

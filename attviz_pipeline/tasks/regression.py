@@ -38,9 +38,14 @@ class Regression(Task[float]):
         fall="absolute change",
         log="the predicted value",
         gold_log="the absolute error",
+        log_short="the value",
         log_name="the value",
         log_unit="",
-        measures={"error": "mean absolute error", "change": "the mean absolute change of the value"},
+        measures={"error": "the mean absolute error", "change": "the mean absolute change of the predicted value"},
+        strata="quantiles of the gold value",
+        towards=("raise the predicted value", "lower it"),
+        groups={},
+        flip=("", "", ""),
         shares=False,
     )
     evidence = EvidenceColumns("outputs", "whole_predicted_value", "whole_predicted_value", "")

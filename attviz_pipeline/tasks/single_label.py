@@ -28,9 +28,14 @@ class SingleLabel(Task[int]):
         fall="fall",
         log="the log probability of the predicted class",
         gold_log="the log probability of the gold class",
+        log_short="log probability",
         log_name="ln p",
         log_unit="nats",
         measures={"accuracy": "accuracy", "agreement": "the share of predictions like those of the whole model"},
+        strata="the gold classes",
+        towards=("speak for the predicted class", "against it"),
+        groups={"right": "correctly classified", "wrong": "misclassified"},
+        flip=("prediction", "flips", "flip"),
     )
 
     @property

@@ -2,14 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from document_pages import page_payload
 from html_page import Page, words
 from synthetic_site import site_settings
-from task_studies import LABEL_NAMES, write_task_study
+from task_studies import LABEL_NAMES, TASKS, write_task_study
 
-from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
-from attviz_pipeline.report import links
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.formats import difference
+from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
@@ -18,7 +22,7 @@ ABOUT_GOLD = re.compile(r"\b(gold|misclassif\w*|mistakes?|accuracy|correctly|rec
 
 
 def study_and_site(folder: Path, task: str, labelled: float) -> tuple[SiteInputs, Path]:
-    inputs = write_task_study(folder, task, n_documents=N_DOCUMENTS, labelled=labelled, full=False)
+    inputs = write_task_study(folder, task, n_documents=N_DOCUMENTS, labelled=labelled, full=False, evidence=True)
     if not labelled:
         # A finished model reads these texts, and nothing has been scored.
         files.write_json(inputs.metrics, model_schemas.METRICS, {"splits": {}})
@@ -95,13 +99,87 @@ def test_values_have_pages_in_place_of_classes(values: tuple[SiteInputs, Path]) 
     assert "of-classes" not in (site / links.COMPARE).read_text(encoding="utf-8")
 
 
+def left_out(inputs: SiteInputs) -> list[dict[str, Any]]:
+    assert inputs.evidence is not None
+    return files.read_table(inputs.evidence.leave_one_out, evidence_schemas.LEAVE_ONE_OUT).to_pylist()
+
+
+def decoded(part: dict[str, Any]) -> np.ndarray:
+    return payload.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
+
+
+@pytest.mark.parametrize("name", ["labels", "values"])
+def test_no_page_speaks_of_a_class_that_the_task_does_not_have(name: str, request: pytest.FixtureRequest) -> None:
+    _, site = request.getfixturevalue(name)
+    pages = [page for page in site.rglob("*.html") if page.name != links.METHODS]
+    wrong = re.compile(r"(predicted|gold) class|points" if name == "values" else r"(predicted|gold) class")
+    assert len(pages) > N_DOCUMENTS
+    assert {page.name: found for page in pages if (found := wrong.findall(words(page)))} == {}
+
+
+def test_evidence_of_label_sets_is_of_all_labels_together(labels: tuple[SiteInputs, Path]) -> None:
+    _, site = labels
+    text = words(site / links.EVIDENCE)
+    assert "the probability that synthetic/bert gives to the predicted label set falls by" in text
+    assert "exact match is" in text
+    assert "not all labels right" in text
+    heads = words(site / links.HEADS)
+    assert "The log probability of the predicted label set falls without" in heads
+    assert "predicted label sets change without" in heads
+    assert "Gold label set" in heads
+    assert "exact match changes by" in words(site / links.head(0, 1)).lower()
+    assert "documents with the predicted label people" in words(site / links.class_page(LABEL_NAMES.index("people")))
+
+
+def test_evidence_of_a_value_is_of_its_absolute_change_and_error(values: tuple[SiteInputs, Path]) -> None:
+    _, site = values
+    text = words(site / links.EVIDENCE)
+    assert "the value that synthetic/bert predicts changes by" in text
+    assert "the mean absolute error is" in text
+    assert "As the whole model" not in text
+    heads = words(site / links.HEADS)
+    assert "The absolute error falls without 3 of 6 heads (q < 0.05)." in heads
+    assert "Flips" not in heads
+    assert "|change| of the value without the head" in heads
+    assert "On average, the predicted value changes by" in words(site / links.head(0, 0))
+
+
+def test_bars_are_of_labels_and_the_fall_is_of_the_set(labels: tuple[SiteInputs, Path]) -> None:
+    inputs, site = labels
+    task = TASKS["multi_label"]
+    for row in left_out(inputs):
+        held = page_payload(site, row["position"])["evidence"]
+        changes = np.reshape(row["changes"], (-1, len(LABEL_NAMES)))
+        expected = task.falls(np.array(row["probabilities"]), changes, tuple(row["predictions"]))
+        assert decoded(held["fall"])[row["places"]] == pytest.approx(expected, abs=1e-4)
+        assert held["of"] == "predicted label set"
+        assert set(held["left_out"]["classes"]) == set(range(len(LABEL_NAMES)))
+        assert held["left_out"]["classes"][: len(row["predictions"])] == row["predictions"]
+        fall = max(expected)
+        text = words(site / links.document(row["position"]))
+        assert f"the probability of the predicted label set falls most: by {100 * fall:.1f} percentage points" in text
+
+
+def test_the_bar_of_a_value_is_its_change(values: tuple[SiteInputs, Path]) -> None:
+    inputs, site = values
+    for row in left_out(inputs):
+        held = page_payload(site, row["position"])["evidence"]
+        assert decoded(held["left_out"])[row["places"]] == pytest.approx(row["changes"], abs=1e-4)
+        assert (held["left_out"]["classes"], held["of"]) == ([0], "predicted value")
+        assert "fall" not in held
+        largest = max(row["changes"], key=abs)
+        text = words(site / links.document(row["position"]))
+        assert f"the predicted value changes most: by {difference(largest)}, from" in text
+        assert "changes the predicted" not in text
+
+
 @pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
 def test_without_gold_labels_no_page_speaks_of_them(task: str, tmp_path: Path) -> None:
     _, site = study_and_site(tmp_path, task, 0)
     pages = [page for page in site.rglob("*.html") if page.name != links.METHODS]
     # The maps of the invented study were chosen as misclassified, which no page of such a study can be.
     # The about page lists the settings, of which one is `bad_rows: error`.
-    chosen = re.compile(r"\d misclassified, |misclassified ones|bad_rows: error")
+    chosen = re.compile(r"\d misclassified, |\d with mistakes, |misclassified ones|bad_rows: error")
     said = {page.name: ABOUT_GOLD.findall(chosen.sub("", words(page))) for page in pages}
     assert {name: found for name, found in said.items() if found} == {}
     assert words(site / links.START).count("unlabelled") == 1
