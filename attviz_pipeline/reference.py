@@ -8,7 +8,7 @@ docs/artifacts.md       the formats of all files
 
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -174,8 +174,23 @@ def _artifact(schema: Schema) -> str:
     heading = f"\n## `{schema.identifier}`\n\nWritten by {schema.stage}. {schema.description}.\n"
     if not len(schema.arrow):
         return heading
-    rows = [f"| `{field.name}` | {_arrow_type(field.type)} | {_description(field)} |" for field in schema.arrow]
-    return "\n".join([heading, "| column | type | meaning |", "|---|---|---|", *rows]) + "\n"
+    return "".join(
+        [f"{heading}\n{_columns(list(schema.arrow))}", *(_of_task(schema, task) for task in schema.of_tasks)]
+    )
+
+
+def _of_task(schema: Schema, task: str) -> str:
+    """Return what differs in the tables of another task."""
+    base, own = schema.arrow, schema.of_tasks[task]
+    fields = [field for field in own if not any(field.equals(one, check_metadata=True) for one in base)]
+    gone = [f"`{name}`" for name in base.names if name not in own.names]
+    without = f" There is no {', '.join(gone)}." if gone else ""
+    return f"\nOf the task `{task}`, in place of these or besides them:{without}\n\n{_columns(fields)}"
+
+
+def _columns(fields: Sequence[pa.Field]) -> str:
+    rows = [f"| `{field.name}` | {_arrow_type(field.type)} | {_description(field)} |" for field in fields]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
 def _arrow_type(kind: pa.DataType) -> str:

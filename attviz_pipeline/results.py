@@ -20,6 +20,8 @@ from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.single_file import single_file
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -64,24 +66,25 @@ class Document:
     Attributes:
         id: Identifier in the corpus; that of a segment ends in `#<number>`.
         split: train, validation or test; empty if the source defines none.
-        label: Gold class, or None if it is not known.
-        prediction: Predicted class.
-        probabilities: Softmax of the logits, [class], 0..1.
+        label: Gold class, gold labels, or gold value, as the task has it; None if it is not known.
+        prediction: Predicted class, labels or value.
+        probabilities: Softmax of the logits, [class], or sigmoid of each, [label], 0..1; empty in regression.
         text: The text, unchanged.
         tokens: Vocabulary entries as text, [token].
         special: True for [CLS], [SEP] and the like, [token].
         self_attention: Diagonal of the softmaxed attention matrices, [layer, head, token], 0..1.
-        gradient_x_input: Gradient x input of the predicted class, [token], nats; None if it was not measured.
-        leave_one_out: Fall of the predicted class's probability without each token, [token], -1..1, NaN for special
-            tokens; None if it was not measured.
+        gradient_x_input: Gradient x input of the log probability of the predicted class or label set, nats, or of the
+            predicted value, [token]; None if it was not measured.
+        leave_one_out: Fall of the probability of the predicted class or label set, -1..1, or of the predicted value,
+            without each token, [token], NaN for special tokens; None if it was not measured.
         site: Folder of the site.
         position: Place among all documents, which names its page.
     """
 
     id: str
     split: str
-    label: str | None
-    prediction: str
+    label: str | tuple[str, ...] | float | None
+    prediction: str | tuple[str, ...] | float
     probabilities: NDArray[np.float32]
     text: str
     tokens: list[str]
@@ -176,7 +179,7 @@ class Results:
 
     @cached_property
     def label_names(self) -> list[str]:
-        """Names of the classes, in the order of the probabilities."""
+        """Names of the classes or labels, in the order of the probabilities; none in regression."""
         return list(self._facts["label_names"])
 
     def documents(self) -> Iterator[Document]:
@@ -209,15 +212,21 @@ class Results:
         raise ArtifactError(f"there is no document {id!r}.", remedy=f"There are {', '.join(map(repr, near))}, ...")
 
     def _document(self, row: Row) -> Document:
-        label = row.scalar("label")
+        gold, predicted = (
+            self._task.named(read({column: row.scalar(column)}))
+            for read, column in (
+                (self._task.gold, self._task.gold_column),
+                (self._task.predicted, self._task.predicted_column),
+            )
+        )
         shape = self._facts["n_layers"], self._facts["n_heads"], -1
         place = row.scalar("position"), row.scalar("id"), row.array("special")
         evidence = self._evidence.of(*place) if self._evidence else {}
         return Document(
             id=row.scalar("id"),
             split=row.scalar("split"),
-            label=None if label is None else self.label_names[label],
-            prediction=self.label_names[row.scalar("prediction")],
+            label=gold,
+            prediction=predicted,
             probabilities=row.array("probabilities"),
             text=row.scalar("text"),
             tokens=row.scalar("tokens"),
@@ -234,6 +243,10 @@ class Results:
         paths = EvidencePaths.below(self.folder / "evidence")
         tables = paths.gradients, paths.leave_one_out
         return EvidenceVectors(*tables) if any(path.exists() for path in tables) else None
+
+    @cached_property
+    def _task(self) -> Task[Any]:
+        return task_of(self._facts)
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -258,7 +271,7 @@ class Results:
         if name not in _SCHEMAS:
             raise ArtifactError(f"there is no table {name!r}.", remedy=f"There are {', '.join(self.tables)}.")
         folder = "evidence" if name in _EVIDENCE else "statistics"
-        return table_path(self.folder / folder, name), _SCHEMAS[name]
+        return table_path(self.folder / folder, name), _SCHEMAS[name].of(self._task.name)
 
 
 def _page(site: Path, address: str, title: str, height: int) -> Page:

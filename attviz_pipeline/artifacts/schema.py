@@ -1,7 +1,7 @@
 """The type of a file format, and columns that several formats share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -9,18 +9,27 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Schema:
-    """One artifact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty)."""
+    """One artifact: a Parquet table (`arrow` lists its columns) or a JSON file (`arrow` is empty).
+
+    A table whose columns depend on the task has those of single-label classification in `arrow`, and all columns of
+    each other task in `of_tasks`, by its name.
+    """
 
     name: str
     version: int
     stage: str
     description: str
     arrow: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    of_tasks: Mapping[str, pa.Schema] = field(default_factory=dict)
 
     @property
     def identifier(self) -> str:
         """Name and version as written into the file, for example `attviz/attention/1`."""
         return f"attviz/{self.name}/{self.version}"
+
+    def of(self, task: str) -> "Schema":
+        """Return the schema with the columns of a task."""
+        return replace(self, arrow=self.of_tasks.get(task, self.arrow), of_tasks={})
 
     def table(self, columns: Mapping[str, Any]) -> pa.Table:
         """Return rows, given as columns in any order; a nullable one that is left out is all null."""

@@ -9,6 +9,7 @@ from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.rows import Row
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.tasks.registry import task_of
 
 Vector = NDArray[np.float32]
 
@@ -28,7 +29,8 @@ class EvidenceVectors:
         """
         self._paths = gradients, leave_one_out
         self._gradients = rows_by_position(gradients, evidence_schemas.GRADIENTS, ["id", "gradient_x_input"])
-        columns = ["id", "prediction", "places", "probabilities", "changes"]
+        self._task = task_of(files.read_facts(leave_one_out, evidence_schemas.LEAVE_ONE_OUT))
+        columns = ["id", self._task.predicted_column, "places", self._task.evidence.outputs, "changes"]
         self._left_out = rows_by_position(leave_one_out, evidence_schemas.LEAVE_ONE_OUT, columns)
 
     def of(self, position: int, identifier: str, special: NDArray[np.bool_]) -> dict[str, Vector]:
@@ -40,9 +42,9 @@ class EvidenceVectors:
             special: True for special tokens, [token].
 
         Returns:
-            `gradient_x_input` of the predicted class, [token], where it was measured and is finite; and
-            `leave_one_out`, the fall of the predicted class's probability without each token, [token], -1..1, NaN for
-            special tokens, where it was measured.
+            `gradient_x_input` of the prediction's log probability, or of the predicted value, [token], where it was
+            measured and is finite; and `leave_one_out`, the fall of the prediction's probability, -1..1, or of the
+            predicted value, without each token, [token], NaN for special tokens, where it was measured.
 
         Raises:
             ArtifactError: A table is of other documents.
@@ -67,9 +69,10 @@ class EvidenceVectors:
         places = row.array("places")
         if row.scalar("id") != identifier or places.tolist() != np.flatnonzero(~special).tolist():
             raise of_others(self._paths[1])
-        changes = row.array("changes").reshape(len(places), len(row.array("probabilities")))
+        whole = row.array(self._task.evidence.outputs)
+        predicted = self._task.predicted({self._task.predicted_column: row.scalar(self._task.predicted_column)})
         values = np.full(len(special), np.nan, np.float32)
-        values[places] = -changes[:, row.scalar("prediction")]
+        values[places] = self._task.falls(whole, row.array("changes").reshape(len(places), len(whole)), predicted)
         return values
 
 

@@ -777,7 +777,6 @@ TASKS_OF_KEYS: Mapping[str, set[TaskName]] = {
     "dataset.label_separator": {"multi_label"},
     "dataset.label_names": {"single_label", "multi_label"},
     "model.thresholds": {"multi_label"},
-    "evidence.enabled": {"single_label"},
 }
 """Settings that fit only some tasks."""
 

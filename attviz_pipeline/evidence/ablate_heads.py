@@ -17,13 +17,16 @@ from attviz_pipeline.evidence.ablation import Ablation
 from attviz_pipeline.evidence.orders import Order, head_orders, numbers_switched_off
 from attviz_pipeline.evidence.sample import SampledDocument, draw_sample
 from attviz_pipeline.evidence.sampled_study import SampledStudy
-from attviz_pipeline.evidence.target import class_probabilities, target
+from attviz_pipeline.evidence.target import outputs_of, predictions_of, target
 from attviz_pipeline.progress import Progress
 from attviz_pipeline.stages import AblateHeads
+from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+Logits = tuple[Tensor, Tensor, Tensor]
+"""Of one document: whole, without each head, without each layer; [..., window, output]."""
 
 
 def ablate_heads(  # noqa: PLR0913 - one parameter per file
@@ -59,8 +62,8 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
     """
     evidence = settings.evidence
     study = SampledStudy(settings, document_index, shards, checkpoint, card)
-    each, many = (list(study.documents(part)) for part in draw_parts(study.sample, evidence, settings.seed))
-    classifier = study.classifier
+    task, classifier = study.task, study.classifier
+    each, many = (list(study.documents(part)) for part in draw_parts(study.sample, task, evidence, settings.seed))
     windows = [window for document in (*each, *many) for window in document.windows]
     fault = classifier.gates_fault(windows[0]) if windows else ""
     if fault:
@@ -78,12 +81,12 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
     if ablation is not None:
         classifier.log_cost("ablate_heads", _n_passes(each, many, ablation, evidence), windows)
     rows = [] if ablation is None else list(_each_rows(each, ablation))
-    _write(ablations, evidence_schemas.DOCUMENT_ABLATIONS, rows, facts)
+    _write(ablations, evidence_schemas.DOCUMENT_ABLATIONS.of(task.name), rows, facts)
 
     held_out = {document.row["position"] for document in many}
     mean = files.read_table(heads, statistics_schemas.HEADS, ["mean"])["mean"].to_numpy()
     of_gradients = files.read_table(gradients, evidence_schemas.GRADIENTS).to_pylist()
-    orders = list(head_orders(rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
+    orders = list(head_orders(task, rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
     cut = [] if ablation is None else list(_cut_rows(many, orders, ablation, classifier.n_heads, evidence))
     facts |= {
         "orders": [_described(order, classifier.n_heads) for order in orders],
@@ -92,10 +95,10 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
             "gradient": any(row["position"] not in held_out for row in of_gradients),
         },
     }
-    _write(cumulative, evidence_schemas.CUMULATIVE_ABLATIONS, cut, facts)
+    _write(cumulative, evidence_schemas.CUMULATIVE_ABLATIONS.of(task.name), cut, facts)
 
 
-def draw_parts(sample: pa.Table, evidence: EvidenceSettings, seed: int) -> tuple[pa.Table, pa.Table]:
+def draw_parts(sample: pa.Table, task: Task[Any], evidence: EvidenceSettings, seed: int) -> tuple[pa.Table, pa.Table]:
     """Draw the documents without each head, and those without more and more heads.
 
     If the sample is large enough, no document is in both: an importance that was measured on the same documents would
@@ -103,13 +106,14 @@ def draw_parts(sample: pa.Table, evidence: EvidenceSettings, seed: int) -> tuple
 
     Args:
         sample: The sample of all evidence.
+        task: The task of the study.
         evidence: Sizes of the two parts.
         seed: The same seed gives the same parts.
     """
-    many = draw_sample(sample, evidence.cumulative_documents, seed)
+    many = draw_sample(sample, task, evidence.cumulative_documents, seed)
     others = sample.filter(pc.invert(pc.is_in(sample["position"], many["position"].combine_chunks())))
     enough = others.num_rows >= min(evidence.ablation_documents, sample.num_rows)
-    return draw_sample(others if enough else sample, evidence.ablation_documents, seed), many
+    return draw_sample(others if enough else sample, task, evidence.ablation_documents, seed), many
 
 
 def _n_passes(
@@ -135,22 +139,37 @@ def _each_rows(documents: Sequence[SampledDocument], ablation: Ablation) -> Iter
         for document in documents:
             readings = [ablation.each_head(window, progress.advance) for window in document.windows]
             whole, heads, layers = (torch.stack(parts, dim=-2) for parts in zip(*readings, strict=True))
-            row = {**document.identity, "whole_prediction": int(class_probabilities(whole).argmax())}
-            for prefix, label in (("", document.row["prediction"]), ("gold_", document.row["label"])):
-                row |= _changes(prefix, label, whole, heads, layers)
-            row["predictions"] = class_probabilities(heads).argmax(axis=-1).reshape(-1)
-            row["layer_predictions"] = class_probabilities(layers).argmax(axis=-1)
+            task = document.task
+            [prediction] = predictions_of(outputs_of(whole, task), task)
+            row = {**document.identity, f"whole_{task.predicted_column}": prediction}
+            row |= _changes("", document.predicted, task, (whole, heads, layers))
+            row |= _gold_changes(document, (whole, heads, layers))
+            if task.outcomes:
+                row[task.evidence.without_head] = predictions_of(outputs_of(heads, task), task)
+                row["layer_predictions"] = predictions_of(outputs_of(layers, task), task)
             yield row
 
 
-def _changes(prefix: str, label: int | None, whole: Tensor, heads: Tensor, layers: Tensor) -> Row:
-    """Return the columns of one class; all are null if it is unknown."""
-    names = (f"{prefix}log_probability", f"{prefix}changes", f"layer_{prefix}changes")
-    if label is None:
-        return dict.fromkeys(names)
-    before = target(whole, label)
-    changes = (target(heads, label) - before).reshape(-1), target(layers, label) - before
+def _changes(prefix: str, value: Any, task: Task[Any], logits: Logits) -> Row:  # noqa: ANN401 - a value of any task
+    """Return the columns of the target of one value: a class, a label set, or a number."""
+    whole, heads, layers = logits
+    names = (f"{prefix}{task.evidence.target}", f"{prefix}changes", f"layer_{prefix}changes")
+    before = target(whole, value, task)
+    changes = (target(heads, value, task) - before).reshape(-1), target(layers, value, task) - before
     return dict(zip(names, (float(before), *(values.numpy() for values in changes)), strict=True))
+
+
+def _gold_changes(document: SampledDocument, logits: Logits) -> Row:
+    """Return the columns of the gold value, all null if it is unknown; of a number, the changes of the error."""
+    task, gold = document.task, document.gold
+    if gold is None:
+        return dict.fromkeys((f"gold_{task.evidence.target}", "gold_changes", "layer_gold_changes"))
+    if task.outcomes:
+        return _changes("gold_", gold, task, logits)
+    whole, *without = logits
+    before = (target(whole, gold, task) - gold).abs()
+    changes = [(target(cut, gold, task) - gold).abs() - before for cut in without]
+    return {"gold_changes": changes[0].reshape(-1).numpy(), "layer_gold_changes": changes[1].numpy()}
 
 
 def _cut_rows(
@@ -182,13 +201,14 @@ def _cut_rows(
             for document, whole, cut in zip(
                 documents, found[frozenset()], found[frozenset(order.heads[:size])], strict=True
             ):
-                label = document.row["prediction"]
+                task, value = document.task, document.predicted
+                before, after = (predictions_of(outputs_of(logits, task), task)[0] for logits in (whole, cut))
                 yield {
                     "order": order.name,
                     "draw": order.draw,
                     "n_switched_off": size,
                     **document.identity,
-                    "whole_prediction": int(class_probabilities(whole).argmax()),
-                    "cut_prediction": int(class_probabilities(cut).argmax()),
-                    "change": float(target(cut, label) - target(whole, label)),
+                    f"whole_{task.predicted_column}": before,
+                    f"cut_{task.predicted_column}": after,
+                    "change": float(target(cut, value, task) - target(whole, value, task)),
                 }

@@ -21,6 +21,8 @@ from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.evidence.paired import mean_of
 from attviz_pipeline.evidence.random_terms import MOST_DRAWS, DocumentTerms, RandomTerms
 from attviz_pipeline.stages import CompareTerms
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 from attviz_pipeline.words import merge_by_word
 
 Floats = NDArray[np.float64]
@@ -35,13 +37,13 @@ class Measured(NamedTuple):
     places: list[int]
     """Places of the measured tokens in the document, [measured]."""
     values: Floats
-    """How far the predicted class depends on each of them, [measured]."""
+    """What was measured of the prediction at each of them, [measured]."""
 
 
 def compare_terms(
     settings: CompareTerms, attention: Sequence[Path], gradients: Path, leave_one_out: Path, term_evidence: Path
 ) -> None:
-    """Average over documents how far the predicted class depends on each term, beside random terms.
+    """Average over documents how far the prediction depends on each term, beside random terms.
 
     Args:
         settings: What a term is, in how many documents it must be, and the seed of random terms.
@@ -54,6 +56,7 @@ def compare_terms(
         ArtifactError: An input is missing, damaged, or of other documents.
     """
     slopes, falls = read_gradients(gradients), read_falls(leave_one_out)
+    task = task_of(files.read_facts(gradients, evidence_schemas.GRADIENTS))
     positions = sorted({document.row["position"] for document in (*slopes, *falls)})
     terms = read_terms(attention, positions, settings.terms)
     names = files.read_facts(attention[0], attention_schemas.ATTENTION)["label_names"]
@@ -67,8 +70,8 @@ def compare_terms(
     }
     rows: list[Row] = []
     for measure, path, measured in (("leave_one_out", leave_one_out, falls), ("gradient_x_input", gradients, slopes)):
-        documents = [_document(document, terms, path) for document in measured]
-        size = _size(measured)
+        documents = [_document(document, task, terms, path) for document in measured]
+        size = _size(measured, task)
         least = size.least_documents(settings.terms.min_document_frequency)
         facts["measures"][measure] = {
             "n_documents": len(documents),
@@ -78,12 +81,14 @@ def compare_terms(
         found = list(term_rows(documents, names, least, settings.seed))
         rows += [{"measure": measure, **row} for row in found]
     columns = {name: [row[name] for row in rows] for name in evidence_schemas.TERM_EVIDENCE.arrow.names}
-    files.write_table(term_evidence, evidence_schemas.TERM_EVIDENCE, columns, facts)
+    schema = evidence_schemas.TERM_EVIDENCE.of(task.name)
+    files.write_table(term_evidence, schema, columns, facts | task.evidence_facts)
 
 
 def read_gradients(path: Path) -> list[Measured]:
-    """Read gradient x input of the predicted class; documents without finite gradients are left out."""
-    columns = ["position", "id", "source_id", "label", "prediction", "gradient_x_input"]
+    """Read gradient x input of the prediction; documents without finite gradients are left out."""
+    task = task_of(files.read_facts(path, evidence_schemas.GRADIENTS))
+    columns = ["position", "id", "source_id", task.gold_column, task.predicted_column, "gradient_x_input"]
     rows = files.read_table(path, evidence_schemas.GRADIENTS, columns).to_pylist()
     known = [row for row in rows if row["gradient_x_input"] is not None]
     return [
@@ -93,11 +98,13 @@ def read_gradients(path: Path) -> list[Measured]:
 
 
 def read_falls(path: Path) -> list[Measured]:
-    """Read how far the probability of the predicted class falls without each token of text."""
+    """Read how far the prediction falls without each token of text: its probability, or the predicted value."""
+    task = task_of(files.read_facts(path, evidence_schemas.LEAVE_ONE_OUT))
     documents = []
     for row in files.read_table(path, evidence_schemas.LEAVE_ONE_OUT).to_pylist():
-        changes = np.asarray(row["changes"], np.float64).reshape(-1, len(row["probabilities"]))
-        documents.append(Measured(row, row["places"], -changes[:, row["prediction"]]))
+        whole = np.asarray(row[task.evidence.outputs], np.float64)
+        changes = np.asarray(row["changes"], np.float64).reshape(-1, len(whole))
+        documents.append(Measured(row, row["places"], task.falls(whole, changes, task.predicted(row))))
     return documents
 
 
@@ -143,8 +150,8 @@ def read_terms(attention: Sequence[Path], positions: Sequence[int], settings: Te
     return found
 
 
-def _document(document: Measured, terms: Mapping[int, _Text], path: Path) -> DocumentTerms:
-    """Sum what was measured over the tokens of each occurrence of a term.
+def _document(document: Measured, task: Task[Any], terms: Mapping[int, _Text], path: Path) -> DocumentTerms:
+    """Sum what was measured over the tokens of each occurrence of a term; in regression, sums have no sign.
 
     Raises:
         ArtifactError: The document is in no shard, or has other tokens there.
@@ -156,16 +163,17 @@ def _document(document: Measured, terms: Mapping[int, _Text], path: Path) -> Doc
         raise ArtifactError(f"{path} is of other documents:", [problem], files.REBUILD)
     of_tokens = np.zeros(len(text.groups))
     of_tokens[places] = values
-    of_terms = merge_by_word(of_tokens, text.groups, "sum")
-    return DocumentTerms(row["source_id"], row["prediction"], text.terms, of_terms)
+    of_terms = task.dependence(merge_by_word(of_tokens, text.groups, "sum"))
+    return DocumentTerms(row["source_id"], task.labels_in(task.predicted(row)), text.terms, of_terms)
 
 
-def _size(documents: Sequence[Measured]) -> CorpusSize:
-    labels = [document.row["label"] for document in documents]
+def _size(documents: Sequence[Measured], task: Task[Any]) -> CorpusSize:
+    golds = [task.gold(document.row) for document in documents]
+    predictions = [task.predicted(document.row) for document in documents]
     return CorpusSize(
         len(documents),
-        Counter(label for label in labels if label is not None),
-        Counter(document.row["prediction"] for document in documents),
+        Counter(label for gold in golds if gold is not None for label in task.labels_in(gold)),
+        Counter(label for prediction in predictions for label in task.labels_in(prediction)),
     )
 
 
@@ -174,14 +182,16 @@ def term_rows(documents: Sequence[DocumentTerms], label_names: Sequence[str], le
 
     Args:
         documents: The measured documents.
-        label_names: Names of the classes.
+        label_names: Names of the classes or labels.
         least: In how many documents of a group a term must be.
         seed: Of random terms.
     """
-    predictions = np.array([document.prediction for document in documents], np.int64)
     groupings = {
         "all": [("", np.ones(len(documents), np.bool_))],
-        "predicted": [(name, predictions == label) for label, name in enumerate(label_names)],
+        "predicted": [
+            (name, np.array([label in document.labels for document in documents], np.bool_))
+            for label, name in enumerate(label_names)
+        ],
     }
     random = RandomTerms(documents, seed)
     for grouping, groups in groupings.items():

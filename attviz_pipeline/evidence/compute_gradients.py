@@ -36,7 +36,7 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
     card: Path,
     gradients: Path,
 ) -> None:
-    """Compute gradients of the log probabilities of the predicted and the gold class for a sample of documents.
+    """Compute gradients of the log probabilities of prediction and gold value, or of the value, for a sample.
 
     Args:
         settings: The sample.
@@ -75,14 +75,15 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
         "gates": fault or None,
         "n_not_finite": len(not_finite),
     }
-    columns = {name: [row[name] for row in rows] for name in evidence_schemas.GRADIENTS.arrow.names}
-    files.write_table(gradients, evidence_schemas.GRADIENTS, columns, facts)
+    schema = evidence_schemas.GRADIENTS.of(study.task.name)
+    columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
+    files.write_table(gradients, schema, columns, facts)
 
 
 class _OfWindow(NamedTuple):
     """Gradients of one window for each target."""
 
-    log_probabilities: Tensor
+    values: Tensor
     """[target]."""
     products: NDArray[np.float64]
     """Gradient times embedding, [target, token, size]."""
@@ -111,10 +112,8 @@ def gradient_rows(
                 progress.advance(len(some), sum(len(document.encoded.tokens) for document in some))
 
 
-def _targets(document: SampledDocument) -> list[int]:
-    """Return the predicted class, and the gold class where it is another one."""
-    prediction, gold = document.row["prediction"], document.row["label"]
-    return [prediction] if gold is None or gold == prediction else [prediction, gold]
+def _targets(document: SampledDocument) -> list[Any]:
+    return document.task.targets(document.gold, document.predicted)
 
 
 def _block_rows(
@@ -152,7 +151,7 @@ def _of_batch(
     own = logits.detach().cpu()
     values, pulls = zip(
         *[
-            _pull(own[row], number, known.get(document.row["position"]), _targets(document))
+            _pull(own[row], number, known.get(document.row["position"]), document)
             for row, (document, number) in enumerate(places)
         ],
         strict=True,
@@ -204,13 +203,13 @@ def _embeddings(classifier: GatedClassifier) -> Iterator[list[Tensor]]:
         )
 
 
-def _pull(own: Tensor, number: int, known: Tensor | None, labels: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Return the targets of a document, [target], and their gradients at the logits of one window, [target, class]."""
+def _pull(own: Tensor, number: int, known: Tensor | None, document: SampledDocument) -> tuple[Tensor, Tensor]:
+    """Return the targets of a document, [target], and their gradients at the logits of one window, [target, output]."""
     logits = own[None].clone() if known is None else known.clone()
     number = 0 if known is None else number
     logits[number] = own
     logits.requires_grad_()
-    values = torch.stack([target(logits, label) for label in labels])
+    values = torch.stack([target(logits, value, document.task) for value in _targets(document)])
     pulls = [torch.autograd.grad(value, logits, retain_graph=True)[0][number] for value in values]
     return values.detach(), torch.stack(pulls)
 
@@ -225,9 +224,9 @@ def _row(document: SampledDocument, parts: Sequence[_OfWindow]) -> dict[str, Any
     of_windows = [part.gates for part in parts if part.gates is not None]
     gates = np.sum(of_windows, axis=0) if of_windows else None
     is_finite = bool(np.isfinite(products).all() and (gates is None or np.isfinite(gates).all()))
-    gold = document.row["label"]
-    row = {**document.identity, "log_probability": float(parts[0].log_probabilities[0])}
-    row["gold_log_probability"] = None if gold is None else float(parts[0].log_probabilities[-1])
+    gold, values = document.gold, parts[0].values
+    row = {**document.identity, document.task.evidence.target: float(values[0])}
+    row["gold_log_probability"] = None if gold is None else float(values[-1])
     for prefix, rank in (("", 0), ("gold_", n_targets - 1)):
         wanted = is_finite and (not prefix or gold is not None)
         row[f"{prefix}gradient_x_input"] = products[rank].sum(axis=-1) if wanted else None

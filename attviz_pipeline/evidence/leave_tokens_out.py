@@ -46,6 +46,7 @@ def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
     ]
     n_passes = sum(one.n_passes for one in variants)
     classifier.log_cost("leave_tokens_out", n_passes, [window for one in documents for window in one.windows])
+    schema = evidence_schemas.LEAVE_ONE_OUT.of(study.task.name)
     facts = {
         **study.facts,
         "removal": remover.how,
@@ -53,14 +54,14 @@ def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
     }
     with (
         Progress(total=n_passes, label="leave_tokens_out", unit="forward passes") as progress,
-        files.TableWriter(leave_one_out, evidence_schemas.LEAVE_ONE_OUT, facts) as writer,
+        files.TableWriter(leave_one_out, schema, facts) as writer,
     ):
         for document, of_document in zip(documents, variants, strict=True):
             whole, without = of_document.read(classifier, progress.advance)
             row = {
                 **document.identity,
                 "places": document.text_tokens,
-                "probabilities": whole,
+                study.task.evidence.outputs: whole,
                 "changes": (without - whole).reshape(-1),
             }
             writer.write({name: [value] for name, value in row.items()})

@@ -95,7 +95,7 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
         "removal": remover.how,
         "n_too_short": study.sample.num_rows - len(documents),
     }
-    schema = evidence_schemas.DOCUMENT_FAITHFULNESS
+    schema = evidence_schemas.DOCUMENT_FAITHFULNESS.of(study.task.name)
     with (
         Progress(total=n_passes, label="measure_faithfulness", unit="forward passes") as progress,
         files.TableWriter(faithfulness, schema, facts) as writer,
@@ -128,9 +128,9 @@ class _Trial:
         self.variants = Variants(document, [sorted(removal) for removal in self._number], remover)
 
     def rows(self, whole: Floats, without: Floats, leave_one_out: Floats | None) -> Iterator[dict[str, Any]]:
-        """Yield one row per score, given the probabilities of the whole document and of each variant."""
-        label = self.document.row["prediction"]
-        falls = whole[label] - without[:, label]
+        """Yield one row per score, given the outputs of the whole document and of each variant."""
+        task, predicted = self.document.task, self.document.predicted
+        falls = task.dependence(task.falls(whole, without - whole, predicted))
         for score, places in zip(self._scores, self._places, strict=True):
             removed, kept = zip(*places, strict=True)
             yield {
@@ -139,7 +139,7 @@ class _Trial:
                 "layer": score.layer,
                 "draw": score.draw,
                 "n_text_tokens": len(self.document.text_tokens),
-                "probability": whole[label],
+                task.evidence.strength: float(task.strength(whole, predicted)),
                 "comprehensiveness": falls[list(removed)],
                 "sufficiency": falls[list(kept)],
                 "tau": None if score.name == "leave_one_out" else kendall_tau(score.values, leave_one_out),
@@ -221,7 +221,7 @@ class _Tables:
         found = list(attention_scores(self._attention[position], evidence.scores, self._card["n_layers"]))
         row = self._gradients.get(position, {})
         found += [
-            Score(name, None, None, np.asarray(row[name], np.float64))
+            Score(name, None, None, document.task.dependence(np.asarray(row[name], np.float64)))
             for name in OF_GRADIENTS
             if name in evidence.scores and row.get(name) is not None
         ]
@@ -236,13 +236,14 @@ class _Tables:
         return [*found, *random_scores(document.row["id"], len(text), evidence.random_rankings, seed)]
 
     def leave_one_out(self, document: SampledDocument) -> Floats | None:
-        """Return how much the predicted class's probability falls without each text token; None outside the sample."""
+        """Return how far the prediction depends on each text token alone; None outside the sample."""
         row = self._leave_one_out.get(document.row["position"])
         if row is None:
             return None
         changes = np.asarray(row["changes"], np.float64).reshape(len(row["places"]), -1)
-        fall: Floats = -changes[:, document.row["prediction"]]
-        return fall
+        task = document.task
+        whole = np.asarray(row[task.evidence.outputs], np.float64)
+        return task.dependence(task.falls(whole, changes, document.predicted))
 
     def _is_there(self, name: TokenScore) -> bool:
         n_layers = self._card["n_layers"]

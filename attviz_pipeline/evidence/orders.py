@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.strata import seeded_rank
+from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -25,7 +26,8 @@ class Order(NamedTuple):
     """layer * n_heads + head, the first to be switched off first."""
 
 
-def head_orders(
+def head_orders(  # noqa: PLR0913 - one argument per importance
+    task: Task[Any],
     ablations: Sequence[Row],
     gradients: Sequence[Row],
     self_attention: Floats,
@@ -35,21 +37,24 @@ def head_orders(
     """Yield the orders of all importances that there are.
 
     Args:
-        ablations: Rows of the table `document_ablations`; the importance `measured` is the mean fall of the log
-            probability without the head, of the gold class where it is known, else of the predicted class.
+        task: The task of the study.
+        ablations: Rows of the table `document_ablations`; the importance `measured` is the mean harm of switching off
+            the head: the fall of the log probability of the gold value where it is known, else of the prediction; in
+            regression the rise of the absolute error, else the absolute change of the value.
         gradients: Rows of the table `gradients`; the importance `gradient` is the mean absolute gradient at the head's
-            gate, of the same class.
+            gate, of the same log probability, or of the value.
         self_attention: Mean self-attention of each head, [head].
         held_out: Positions of documents that must not decide, unless there are no others.
         random: Number of random orders, and their seed.
 
     Source: Michel, Levy and Neubig 2019, sections 2.2 and 4.
     """
-    falls = mean_of_documents(ablations, "changes", "gold_changes", held_out)
-    if falls is not None:
-        yield Order("measured", None, _ascending(-falls))
-    slopes = mean_of_documents(gradients, "head_gradients", "gold_head_gradients", held_out, absolute=True)
-    if slopes is not None:
+    harms = [(row["position"], task.harm(row["changes"], row["gold_changes"])) for row in ablations]
+    if (harm := mean_of_documents(harms, held_out)) is not None:
+        yield Order("measured", None, _ascending(harm))
+    gates = [(row["position"], row.get("gold_head_gradients") or row["head_gradients"]) for row in gradients]
+    sizes = [(position, np.abs(np.asarray(values, np.float64))) for position, values in gates if values is not None]
+    if (slopes := mean_of_documents(sizes, held_out)) is not None:
         yield Order("gradient", None, _ascending(slopes))
     yield Order("self_attention", None, _ascending(self_attention))
     (n_random, seed), n_heads = random, len(self_attention)
@@ -58,24 +63,17 @@ def head_orders(
         yield Order(RANDOM, draw, sorted(range(n_heads), key=keys.__getitem__))
 
 
-def mean_of_documents(
-    rows: Sequence[Row], predicted: str, gold: str, held_out: Collection[int], *, absolute: bool = False
-) -> Floats | None:
-    """Return the mean over documents of a column of heads, [head], or None if no document has one.
+def mean_of_documents(found: Sequence[tuple[int, Floats]], held_out: Collection[int]) -> Floats | None:
+    """Return the mean over documents of what each head has, [head], or None without documents.
 
     Args:
-        rows: Rows with `position`.
-        predicted: Column of the predicted class.
-        gold: Column of the gold class, taken where it is not null.
+        found: Positions of documents, and the values of their heads, [head].
         held_out: Positions of documents that are left out, unless there are no others.
-        absolute: Whether the mean is of absolute values.
     """
-    found = [(row["position"], row[predicted] if row[gold] is None else row[gold]) for row in rows]
-    there = [(position, np.asarray(values, np.float64)) for position, values in found if values is not None]
-    chosen = [values for position, values in there if position not in held_out] or [values for _, values in there]
+    chosen = [values for position, values in found if position not in held_out] or [values for _, values in found]
     if not chosen:
         return None
-    means: Floats = np.mean(np.abs(chosen) if absolute else chosen, axis=0)
+    means: Floats = np.mean(chosen, axis=0)
     return means
 
 

@@ -1,13 +1,14 @@
 """Means over documents with 95 % intervals, and tests of paired differences."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from attviz_pipeline.analysis.inference import ratio_variance, t_interval
+from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
 
@@ -29,9 +30,9 @@ class Group(NamedTuple):
     """Documents that are described together."""
 
     grouping: str
-    """all, gold, or correct (right against wrong predictions)."""
+    """all, gold, or correct (right predictions against all others)."""
     group: str
-    """Empty, the class, or `right` or `wrong`."""
+    """Empty, the class or label, or `right` or `wrong`."""
     members: NDArray[np.bool_]
     """[document]."""
 
@@ -68,17 +69,20 @@ def mean_of(values: Floats, sources: Sequence[str]) -> Mean:
     return Mean(float(mean), float(low), float(high), p)
 
 
-def groups_of(labels: Sequence[int | None], predictions: Sequence[int], label_names: Sequence[str]) -> Iterator[Group]:
-    """Yield all documents, those of each gold class, and those with right and with wrong predictions; none is empty.
+def groups_of(task: Task[Any], golds: Sequence[Any], predictions: Sequence[Any]) -> Iterator[Group]:
+    """Yield all documents, those with each gold class or label, and those with right and other predictions.
+
+    None is empty. In regression, there are all documents only.
 
     Args:
-        labels: Gold classes, None where unknown, [document].
-        predictions: Predicted classes, [document].
-        label_names: Names of the classes.
+        task: The task of the study.
+        golds: Gold values, None where unknown, [document].
+        predictions: Predictions, [document].
     """
-    gold = np.array([-1 if label is None else label for label in labels])
-    right = gold == np.asarray(predictions)
-    yield Group("all", "", np.ones(len(gold), dtype=bool))
-    found = [Group("gold", name, gold == label) for label, name in enumerate(label_names)]
-    found += [Group("correct", "right", right), Group("correct", "wrong", ~right & (gold >= 0))]
-    yield from (group for group in found if group.members.any())
+    members = [() if gold is None else task.labels_in(gold) for gold in golds]
+    outcomes = [task.outcome(gold, predicted) for gold, predicted in zip(golds, predictions, strict=True)]
+    yield Group("all", "", np.ones(len(golds), dtype=bool))
+    groups = [("gold", name, [label in labels for labels in members]) for label, name in enumerate(task.label_names)]
+    groups.append(("correct", "right", [outcome == "right" for outcome in outcomes]))
+    groups.append(("correct", "wrong", [outcome not in ("right", None) for outcome in outcomes]))
+    yield from (Group(grouping, name, np.array(found)) for grouping, name, found in groups if any(found))

@@ -22,7 +22,8 @@ class DocumentTerms(NamedTuple):
     """The terms of one document, with what was measured of each."""
 
     source_id: str
-    prediction: int
+    labels: tuple[int, ...]
+    """The predicted class or labels; none in regression."""
     terms: list[str]
     """[occurrence]."""
     values: Floats

@@ -14,6 +14,7 @@ from attviz_pipeline.analysis.predictions.resampling import LEAST_SHARE_DEFINED,
 from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.stages import RankHeads
+from attviz_pipeline.tasks.registry import task_of
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -44,18 +45,21 @@ def rank_heads(
     self_attention = np.asarray(statistics["mean"], np.float64)
     importance = Importance(switched_off, slopes, self_attention)
     measures = importance.measures(np.ones(importance.n_documents))
+    measured = files.read_facts(document_ablations, evidence_schemas.DOCUMENT_ABLATIONS)
+    task = task_of(measured)
     facts = {
-        "gates": files.read_facts(document_ablations, evidence_schemas.DOCUMENT_ABLATIONS)["gates"],
+        "gates": measured["gates"],
         "n_measured": len(switched_off),
         "n_gradient": len(slopes),
         "n_resamples": settings.assessment.n_resamples,
         "seed": settings.seed,
         "correlations": importance.correlations(settings.assessment.n_resamples, settings.seed),
+        **task.evidence_facts,
     }
     columns: dict[str, Any] = {"layer": statistics["layer"], "head": statistics["head"]}
     for name, values in zip(MEASURES, measures, strict=True):
         columns[name] = [None if np.isnan(value) else value for value in values.tolist()]
-    files.write_table(head_importance, evidence_schemas.HEAD_IMPORTANCE, columns, facts)
+    files.write_table(head_importance, evidence_schemas.HEAD_IMPORTANCE.of(task.name), columns, facts)
 
 
 class Importance:

@@ -15,7 +15,7 @@ from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import Removal
 from attviz_pipeline.evidence.classifier import GatedClassifier
 from attviz_pipeline.evidence.sample import SampledDocument
-from attviz_pipeline.evidence.target import class_probabilities
+from attviz_pipeline.evidence.target import outputs_of
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Variants:
         return sum(map(len, self._changed))
 
     def read(self, classifier: GatedClassifier, advance: Callable[[int], None]) -> tuple[Floats, Floats]:
-        """Return probabilities of the whole document, [class], and of each variant, [variant, class].
+        """Return activated outputs of the whole document, [output], and of each variant, [variant, output].
 
         Args:
             classifier: The classifier.
@@ -100,4 +100,4 @@ class Variants:
         logits = whole.expand(len(self._changed), *whole.shape).clone()
         for (variant, number), found in zip(places, classifier.in_batches(windows, run), strict=True):
             logits[variant, number] = found
-        return class_probabilities(whole), class_probabilities(logits)
+        return outputs_of(whole, self._document.task), outputs_of(logits, self._document.task)

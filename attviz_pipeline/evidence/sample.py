@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.attention.windows import EncodedDocument, Window
-from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.strata import apportion, length_thirds, seeded_rank
-from attviz_pipeline.tasks.registry import task_of
-from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import UNLABELLED, Task
 
-COLUMNS = ["position", "id", "source_id", "label", "prediction", "n_tokens", "n_windows"]
+IDENTITY = ["position", "id", "source_id"]
 LEAST_TOKENS = 2
 """A document of a single token of text has no ranking of tokens, and with some models nothing is left without it."""
 
@@ -29,10 +27,12 @@ class SampledDocument:
     Attributes:
         row: Its row of the table `document_index`, with the text.
         encoded: Its tokens and windows.
+        task: The task of the study.
     """
 
     row: Mapping[str, Any]
     encoded: EncodedDocument
+    task: Task[Any]
 
     @property
     def windows(self) -> list[Window]:
@@ -47,7 +47,17 @@ class SampledDocument:
     @property
     def identity(self) -> dict[str, Any]:
         """The columns that every table of evidence begins with."""
-        return {name: self.row[name] for name in ("position", "id", "source_id", "label", "prediction")}
+        return {name: self.row[name] for name in (*IDENTITY, self.task.gold_column, self.task.predicted_column)}
+
+    @property
+    def gold(self) -> Any:  # noqa: ANN401 - a value of any task
+        """The gold value; None if it is unknown."""
+        return self.task.gold(self.row)
+
+    @property
+    def predicted(self) -> Any:  # noqa: ANN401 - a value of any task
+        """The prediction of the study."""
+        return self.task.predicted(self.row)
 
     def token_places(self, window: int) -> NDArray[np.intp]:
         """Return the token of the document at each place of a window, -1 for special tokens that it does not keep.
@@ -67,11 +77,12 @@ def is_too_short(document: SampledDocument) -> bool:
     return len(document.text_tokens) < LEAST_TOKENS
 
 
-def draw_sample(index: pa.Table, n_documents: int, seed: int) -> pa.Table:
-    """Draw documents in proportion to classes and, within each class, thirds of length.
+def draw_sample(index: pa.Table, task: Task[Any], n_documents: int, seed: int) -> pa.Table:
+    """Draw documents in proportion to the task's strata of gold values and, within each, thirds of length.
 
     Args:
         index: Rows of the table `document_index`.
+        task: The task of the study.
         n_documents: Size of the sample; one that is larger than the corpus is the corpus.
         seed: The same seed gives the same sample.
 
@@ -82,7 +93,9 @@ def draw_sample(index: pa.Table, n_documents: int, seed: int) -> pa.Table:
     ranks = [seeded_rank(seed, name.encode()) for name in index["id"].to_pylist()]
     strata: dict[Hashable, list[int]] = {}
     lengths = length_thirds(index["n_tokens"].to_numpy()) if index.num_rows else []
-    for row, stratum in enumerate(zip(index["label"].to_pylist(), lengths, strict=True)):
+    golds = [task.gold({task.gold_column: cell}) for cell in index[task.gold_column].to_pylist()]
+    found = [None if stratum == UNLABELLED else stratum for stratum in task.strata(golds)]
+    for row, stratum in enumerate(zip(found, lengths, strict=True)):
         strata.setdefault(stratum, []).append(row)
     ordered = sorted(strata.items(), key=lambda pair: str(pair[0]))
     counts = apportion(n_documents, [len(rows) for _, rows in ordered]) if n_documents else [0] * len(ordered)
@@ -90,21 +103,17 @@ def draw_sample(index: pa.Table, n_documents: int, seed: int) -> pa.Table:
     return index.take(pa.array(sorted(chain.from_iterable(drawn)), pa.int64()))
 
 
-def read_sample(document_index: Path, n_documents: Sequence[int], seed: int) -> pa.Table:
+def read_sample(document_index: Path, task: Task[Any], n_documents: Sequence[int], seed: int) -> pa.Table:
     """Draw a sample of all documents, a sample of this sample, and so on; return the last one.
 
     Args:
         document_index: Artifact `document_index`.
+        task: The task of the study.
         n_documents: Sizes, the largest sample first.
         seed: As in `draw_sample`.
-
-    Raises:
-        ConfigError: The task is not single-label classification.
     """
-    task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
-    if not isinstance(task, SingleLabel):
-        raise ConfigError(f"evidence.enabled: evidence needs one class per document; the study's task is {task.title}.")
-    sample = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS).combine_chunks()
+    columns = [*IDENTITY, task.gold_column, task.predicted_column, "n_tokens", "n_windows"]
+    sample = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, columns).combine_chunks()
     for number in n_documents:
-        sample = draw_sample(sample, number, seed)
+        sample = draw_sample(sample, task, number, seed)
     return sample

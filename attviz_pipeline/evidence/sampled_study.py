@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, model_schemas
+from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.attention.documents import encode_document, read_texts
 from attviz_pipeline.attention.opening import open_tokenizer
@@ -15,6 +15,7 @@ from attviz_pipeline.attention.windows import DocumentEncoder
 from attviz_pipeline.evidence.classifier import GatedClassifier, open_classifier
 from attviz_pipeline.evidence.sample import SampledDocument, read_sample
 from attviz_pipeline.stages import OnSample
+from attviz_pipeline.tasks.registry import task_of
 
 
 class SampledStudy:
@@ -45,7 +46,8 @@ class SampledStudy:
         require_unchanged(checkpoint, self.card["sha256"])
         self._settings, self._shards, self._checkpoint = settings, shards, checkpoint
         self.tokenizer = open_tokenizer(checkpoint)
-        self.sample = read_sample(document_index, [settings.evidence.max_documents, *smaller], settings.seed)
+        self.task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
+        self.sample = read_sample(document_index, self.task, [settings.evidence.max_documents, *smaller], settings.seed)
         self._encoder = DocumentEncoder(self.tokenizer, settings.attention, self.card["max_tokens"])
 
     @cached_property
@@ -59,10 +61,10 @@ class SampledStudy:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The facts that every table of evidence has: the digests of the model, and the device."""
-        return {"model": self.card["sha256"], "device": self.classifier.device_name}
+        """The facts that every table of evidence has: the digests of the model, the device, and those of the task."""
+        return {"model": self.card["sha256"], "device": self.classifier.device_name, **self.task.evidence_facts}
 
     def documents(self, part: pa.Table | None = None) -> Iterator[SampledDocument]:
         """Yield the documents of the sample, or of a part of it, as the extraction read them."""
         for row in read_texts(self.sample if part is None else part, self._shards):
-            yield SampledDocument(row, encode_document(self._encoder, row))
+            yield SampledDocument(row, encode_document(self._encoder, row), self.task)

@@ -13,10 +13,14 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.evidence.macro_f1 import macro_f1_changes
 from attviz_pipeline.evidence.paired import NOTHING, Group, Mean, groups_of, mean_of
 from attviz_pipeline.stages import SummariseEvidence
+from attviz_pipeline.tasks.registry import task_of
+from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Row = dict[str, Any]
 RANDOM = "random"
+UNKNOWN = -1
 
 
 def summarise_evidence(  # noqa: PLR0913 - one parameter per file
@@ -43,15 +47,17 @@ def summarise_evidence(  # noqa: PLR0913 - one parameter per file
         ArtifactError: An input is missing or damaged.
     """
     rows, facts = _read(document_ablations, evidence_schemas.DOCUMENT_ABLATIONS)
-    names, shape = facts["label_names"], (facts["n_layers"], facts["n_heads"])
+    task, shape = task_of(facts), (facts["n_layers"], facts["n_heads"])
     facts |= {"n_resamples": settings.assessment.n_resamples, "seed": settings.seed}
-    found = ablation_rows(rows, shape, names, settings.assessment.n_resamples, settings.seed)
-    _write(head_ablations, evidence_schemas.HEAD_ABLATIONS, found, facts)
+    found = ablation_rows(rows, task, shape, settings.assessment.n_resamples, settings.seed)
+    _write(head_ablations, evidence_schemas.HEAD_ABLATIONS.of(task.name), found, facts)
     rows, facts = _read(document_faithfulness, evidence_schemas.DOCUMENT_FAITHFULNESS)
-    found = faithfulness_rows(rows, facts["fractions"], names)
-    _write(faithfulness, evidence_schemas.FAITHFULNESS, found, facts | {"label_names": names})
+    found = faithfulness_rows(rows, task, facts["fractions"])
+    facts |= {"label_names": list(task.label_names)}
+    _write(faithfulness, evidence_schemas.FAITHFULNESS.of(task.name), found, facts)
     rows, facts = _read(cumulative_ablations, evidence_schemas.CUMULATIVE_ABLATIONS)
-    _write(ablation_curves, evidence_schemas.ABLATION_CURVES, curve_rows(rows, shape[0] * shape[1]), facts)
+    schema = evidence_schemas.ABLATION_CURVES.of(task.name)
+    _write(ablation_curves, schema, curve_rows(rows, task, shape[0] * shape[1]), facts)
 
 
 class Documents(NamedTuple):
@@ -61,25 +67,28 @@ class Documents(NamedTuple):
     """Number of each document in the arrays, by its position."""
     sources: NDArray[np.str_]
     """Input rows, [document]."""
-    labels: list[int | None]
-    """Gold classes, [document]."""
-    predictions: list[int]
-    """Predicted classes, [document]."""
+    task: Task[Any]
+    """The task of the study."""
+    golds: list[Any]
+    """Gold values, None where unknown, [document]."""
+    predictions: list[Any]
+    """Predictions, [document]."""
 
     @classmethod
-    def of(cls, rows: Iterable[Row]) -> Self:
+    def of(cls, rows: Iterable[Row], task: Task[Any]) -> Self:
         """Gather the documents of rows, of which several may be of one document."""
         unique = {row["position"]: row for row in rows}.values()
         return cls(
             {row["position"]: number for number, row in enumerate(unique)},
             np.array([row["source_id"] for row in unique], dtype=str),
-            [row["label"] for row in unique],
-            [row["prediction"] for row in unique],
+            task,
+            [task.gold(row) for row in unique],
+            [task.predicted(row) for row in unique],
         )
 
-    def groups(self, label_names: Sequence[str]) -> list[Group]:
+    def groups(self) -> list[Group]:
         """Return the groups that are described."""
-        return list(groups_of(self.labels, self.predictions, label_names)) if self.numbers else []
+        return list(groups_of(self.task, self.golds, self.predictions)) if self.numbers else []
 
     def mean(self, values: Floats, members: NDArray[np.bool_]) -> Mean:
         """Return the mean of the members of a group; values are [document]."""
@@ -91,15 +100,15 @@ class Documents(NamedTuple):
         return {"n_documents": int(there.sum()), "n_sources": len(set(self.sources[there].tolist()))}
 
 
-def faithfulness_rows(rows: Sequence[Row], fractions: Sequence[float], label_names: Sequence[str]) -> Iterator[Row]:
+def faithfulness_rows(rows: Sequence[Row], task: Task[Any], fractions: Sequence[float]) -> Iterator[Row]:
     """Yield the rows of the table `faithfulness`.
 
     Args:
         rows: Rows of the table `document_faithfulness`.
+        task: The task of the study.
         fractions: Shares of tokens that were removed.
-        label_names: Names of the classes.
     """
-    documents = Documents.of(rows)
+    documents = Documents.of(rows, task)
     columns = [(name, one) for name in ("comprehensiveness", "sufficiency") for one in (*fractions, None)]
     columns.append(("tau", None))
     draws: dict[tuple[str, int | None], list[list[list[float]]]] = {}
@@ -114,7 +123,7 @@ def faithfulness_rows(rows: Sequence[Row], fractions: Sequence[float], label_nam
         key: np.array([np.mean(found, axis=0) if found else nothing for found in of_score])
         for key, of_score in draws.items()
     }
-    for group in documents.groups(label_names):
+    for group in documents.groups():
         for number, (measure, fraction) in enumerate(columns):
             found = []
             for (score, layer), array in values.items():
@@ -143,39 +152,55 @@ def _beside_floor(documents: Documents, members: NDArray[np.bool_], values: Floa
     }
 
 
+class _Predictions:
+    """Predictions of documents as numbers, one for each class or label set that occurs; only tasks with outcomes."""
+
+    def __init__(self, documents: Documents, rows: Sequence[Row]) -> None:
+        self._rows, self._task = rows, documents.task
+        self._numbers: dict[Any, int] = {}
+        self.gold = np.array([UNKNOWN if gold is None else self._number(gold) for gold in documents.golds], np.int64)
+        self.whole = np.array(self._numbered([row[f"whole_{self._task.predicted_column}"] for row in rows]), np.int64)
+
+    def without(self, prefix: str) -> Integers:
+        """Return the predictions without each head, or without each layer, [document, place]."""
+        column = f"{prefix}predictions" if prefix else self._task.evidence.without_head
+        return np.array([self._numbered(row[column]) for row in self._rows], np.int64)
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """Which classes or labels each numbered value has, [value, class]."""
+        labels = range(len(self._task.label_names))
+        return np.array([[label in self._task.labels_in(value) for label in labels] for value in self._numbers])
+
+    def _numbered(self, cells: Iterable[Any]) -> list[int]:
+        return [self._number(self._task.predicted({self._task.predicted_column: cell})) for cell in cells]
+
+    def _number(self, value: Any) -> int:  # noqa: ANN401 - a class or a label set
+        return self._numbers.setdefault(value, len(self._numbers))
+
+
 def ablation_rows(
-    rows: Sequence[Row], shape: tuple[int, int], label_names: Sequence[str], n_resamples: int, seed: int
+    rows: Sequence[Row], task: Task[Any], shape: tuple[int, int], n_resamples: int, seed: int
 ) -> Iterator[Row]:
     """Yield the rows of the table `head_ablations`.
 
     Args:
         rows: Rows of the table `document_ablations`.
+        task: The task of the study.
         shape: Numbers of layers and of heads per layer.
-        label_names: Names of the classes.
         n_resamples: Resamples of the intervals of macro F1.
         seed: Of the resamples.
     """
-    documents = Documents.of(rows)
-    (n_layers, n_heads), whole = shape, np.array([row["whole_prediction"] for row in rows])
-    gold = np.array([-1 if label is None else label for label in documents.labels])
-    known = gold >= 0
+    documents, (n_layers, n_heads) = Documents.of(rows, task), shape
     kinds: dict[str, list[tuple[int, int | None]]] = {
         "": [divmod(number, n_heads) for number in range(n_layers * n_heads)],
         "layer_": [(layer, None) for layer in range(n_layers)],
     }
-    for group in documents.groups(label_names):
+    outcomes = {prefix: _outcomes(documents, rows, prefix, n_resamples, seed) for prefix in kinds if rows}
+    for group in documents.groups():
         for prefix, places in kinds.items():
             changes = np.array([row[f"{prefix}changes"] for row in rows], np.float64)
             of_gold = np.array([row[f"{prefix}gold_changes"] or [np.nan] * len(places) for row in rows], np.float64)
-            predictions = np.array([row[f"{prefix}predictions"] for row in rows])
-            right = np.where(known[:, None], (predictions == gold[:, None]) * 1.0, np.nan)
-            gained = right - np.where(known, (whole == gold) * 1.0, np.nan)[:, None]
-            macro = [NOTHING] * len(places)
-            if group.grouping == "all" and known.any():
-                macro = _macro_f1(
-                    gold[known], whole[known], predictions[known].T, len(label_names),
-                    documents.sources[known].tolist(), n_resamples, seed,
-                )  # fmt: skip
             found = [
                 {
                     "layer": layer,
@@ -185,50 +210,97 @@ def ablation_rows(
                     **documents.counts(changes[:, number], group.members),
                     **_columns("change", documents.mean(changes[:, number], group.members), with_p=True),
                     **_columns("gold_change", documents.mean(of_gold[:, number], group.members), with_p=True),
-                    **_columns("flips", documents.mean((predictions[:, number] != whole) * 1.0, group.members)),
-                    **_columns("accuracy_change", documents.mean(gained[:, number], group.members), with_p=True),
-                    **_columns("macro_f1_change", macro[number]),
+                    **_outcome_columns(documents, group, outcomes[prefix], number),
                 }
                 for number, (layer, head) in enumerate(places)
             ]
-            yield from _with_q(found, "change", "gold_change", "accuracy_change")
+            yield from _with_q(found, "change", "gold_change", *(["accuracy_change"] if task.outcomes else []))
 
 
-def curve_rows(rows: Sequence[Row], n_heads: int) -> Iterator[Row]:
+class _Outcomes(NamedTuple):
+    """What switching off each head, or each layer, does to predictions."""
+
+    flips: Floats
+    """1 where the prediction is another one, else 0, [document, place]."""
+    gained: Floats
+    """Right predictions won, or lost if below 0; NaN where the gold value is unknown, [document, place]."""
+    macro_f1: list[Mean]
+    """Change of macro F1 over all documents, [place]."""
+
+
+def _outcomes(documents: Documents, rows: Sequence[Row], prefix: str, n_resamples: int, seed: int) -> _Outcomes | None:
+    """Compare predictions; None in regression, whose predictions are not right or wrong."""
+    if not documents.task.outcomes:
+        return None
+    predictions = _Predictions(documents, rows)
+    gold, whole, without = predictions.gold, predictions.whole, predictions.without(prefix)
+    known = gold != UNKNOWN
+    right = np.where(known[:, None], (without == gold[:, None]) * 1.0, np.nan)
+    macro = [NOTHING] * without.shape[1]
+    if known.any():
+        macro = _macro_f1(
+            gold[known], whole[known], without[known].T, predictions.members, documents.sources[known].tolist(),
+            n_resamples, seed,
+        )  # fmt: skip
+    gained = right - np.where(known, (whole == gold) * 1.0, np.nan)[:, None]
+    return _Outcomes((without != whole[:, None]) * 1.0, gained, macro)
+
+
+def _outcome_columns(documents: Documents, group: Group, outcomes: _Outcomes | None, number: int) -> Row:
+    if outcomes is None:
+        return {}
+    macro = outcomes.macro_f1[number] if group.grouping == "all" else NOTHING
+    return {
+        **_columns("flips", documents.mean(outcomes.flips[:, number], group.members)),
+        **_columns("accuracy_change", documents.mean(outcomes.gained[:, number], group.members), with_p=True),
+        **_columns("macro_f1_change", macro),
+    }
+
+
+def curve_rows(rows: Sequence[Row], task: Task[Any], n_heads: int) -> Iterator[Row]:
     """Yield the rows of the table `ablation_curves`.
 
     Args:
         rows: Rows of the table `cumulative_ablations`.
+        task: The task of the study.
         n_heads: Number of heads of all layers.
     """
-    documents = Documents.of(rows)
+    documents = Documents.of(rows, task)
+    names = (*task.judged_by, *(["change"] if task.outcomes else []))
     everyone = np.ones(len(documents.numbers), dtype=bool)
     cells: dict[tuple[str, int], list[list[list[float]]]] = {}
     for row in rows:
         of_point = cells.setdefault((row["order"], row["n_switched_off"]), [[] for _ in documents.numbers])
-        label = row["label"]
-        right = np.nan if label is None else float(row["cut_prediction"] == label)
-        same = float(row["cut_prediction"] == row["whole_prediction"])
-        of_point[documents.numbers[row["position"]]].append([right, same, row["change"]])
+        of_point[documents.numbers[row["position"]]].append(_of_cut(row, task))
     # A document's value in random order is its mean over the random orders.
     values = {key: np.array([np.mean(found, axis=0) for found in of_point]) for key, of_point in cells.items()}
     for (order, n_off), found in values.items():
-        right, same, change = found.T
-        floor_right, floor_same, _ = values[RANDOM, n_off].T
-        is_floor = order == RANDOM
+        judged: Row = {}
+        for name, own, floor in zip(names, found.T, values[RANDOM, n_off].T, strict=True):
+            judged |= _columns(name, documents.mean(own, everyone))
+            if name in task.judged_by:
+                apart = NOTHING if order == RANDOM else documents.mean(own - floor, everyone)
+                judged |= _columns(f"{name}_difference", apart)
         yield {
             "order": order,
             "n_switched_off": n_off,
             "n_left": n_heads - n_off,
             "n_documents": len(documents.numbers),
-            "n_labelled": int((~np.isnan(right)).sum()),
+            "n_labelled": int((~np.isnan(found[:, 0])).sum()),
             "n_sources": len(set(documents.sources.tolist())),
-            **_columns("accuracy", documents.mean(right, everyone)),
-            **_columns("accuracy_difference", NOTHING if is_floor else documents.mean(right - floor_right, everyone)),
-            **_columns("agreement", documents.mean(same, everyone)),
-            **_columns("agreement_difference", NOTHING if is_floor else documents.mean(same - floor_same, everyone)),
-            **_columns("change", documents.mean(change, everyone)),
+            **judged,
         }
+
+
+def _of_cut(row: Row, task: Task[Any]) -> list[float]:
+    """Return what is averaged over documents: the measures of `judged_by`, and in classification the change."""
+    gold, cut = task.gold(row), row[f"cut_{task.predicted_column}"]
+    error = task.error(gold, cut)
+    if not task.outcomes:
+        return [np.nan if error is None else abs(error), abs(row["change"])]
+    predicted = task.predicted({task.predicted_column: cut})
+    right = np.nan if gold is None else float(predicted == gold)
+    return [right, float(cut == row[f"whole_{task.predicted_column}"]), row["change"]]
 
 
 def _macro_f1(*arguments: Any) -> list[Mean]:  # noqa: ANN401 - passed on

@@ -15,13 +15,14 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.head_grid import head_matrix, plot_grid
 from attviz_pipeline.figures.wording import counted, no_head_off
 from attviz_pipeline.formats import signed
+from attviz_pipeline.tasks.measured import Scale
+from attviz_pipeline.tasks.registry import task_of
 
 Columns = Mapping[str, Sequence[Any]]
 Row = Mapping[str, Any]
 
 KIND = "head_importance"
 PARTS = ("grid", "scatter")
-CHANGE = "mean |change of ln p|"
 AXES = {
     "gradient": "mean |gradient|",
     "self_attention": "mean self-attention, %",
@@ -45,17 +46,18 @@ def draw_head_importance(inputs: Inputs) -> Iterator[Drawing]:
             yield empty(no_head_off(facts), name=f"{KIND}-{part}", columns=list(columns), **common)
         return
     layer, head, measured = (np.array(columns[name]) for name in ("layer", "head", "measured"))
-    matrix = head_matrix(layer, head, measured)
+    matrix, scale = head_matrix(layer, head, measured), task_of(facts).scale
+    unit = ", hundredths of a nat" if scale.shares else ""
     yield finish(
-        lambda: plot_grid(matrix * 100, f"{CHANGE}, hundredths of a nat (log scale)"),
+        lambda: plot_grid(matrix * scale.factor, f"{_change(scale)}{unit} (log scale)"),
         name=f"{KIND}-grid",
         caption=_grid_caption(matrix, facts),
-        alt=_grid_alt(matrix),
+        alt=_grid_alt(matrix, scale),
         columns=columns,
         **common,
     )
     yield finish(
-        lambda: _plot_scatter(columns, facts["correlations"]),
+        lambda: _plot_scatter(columns, facts["correlations"], scale),
         name=f"{KIND}-scatter",
         caption=_scatter_caption(facts),
         alt=_scatter_alt(facts["correlations"], len(layer)),
@@ -64,28 +66,36 @@ def draw_head_importance(inputs: Inputs) -> Iterator[Drawing]:
     )
 
 
+def _change(scale: Scale) -> str:
+    return f"mean |change of {scale.log_name}|"
+
+
 def _grid_caption(matrix: NDArray[np.float64], facts: Row) -> str:
+    scale = task_of(facts).scale
+    of, unit = (f"ln p, {scale.log},", ", in hundredths of a nat") if scale.shares else (scale.log, "")
     return (
-        f"Measured importance over {counted(facts['n_measured'], 'document')}: mean absolute change of ln p, the log "
-        "probability of the predicted class, when the head is switched off, in hundredths of a nat. It is above 0 for "
-        "every head, also by chance: compare heads with each other. The median of all heads is "
-        f"{100 * np.median(matrix):.2g}."
+        f"Measured importance over {counted(facts['n_measured'], 'document')}: mean absolute change of {of} when the "
+        f"head is switched off{unit}. It is above 0 for every head, also by chance: compare heads with each other. The "
+        f"median of all heads is {scale.factor * np.median(matrix):.2g}."
     )
 
 
-def _grid_alt(matrix: NDArray[np.float64]) -> str:
+def _grid_alt(matrix: NDArray[np.float64], scale: Scale) -> str:
     n_layers, n_heads = matrix.shape
     order = np.argsort(-matrix, axis=None, kind="stable")[:N_NAMED]
-    named = [f"layer {place // n_heads}, head {place % n_heads} ({100 * matrix.flat[place]:.2g})" for place in order]
+    named = [
+        f"layer {place // n_heads}, head {place % n_heads} ({scale.factor * matrix.flat[place]:.2g})" for place in order
+    ]
+    unit = ", in hundredths of a nat" if scale.shares else ""
     return (
-        f"Heat map of {counted(n_layers, 'layer')} by {counted(n_heads, 'head')}. Most important, in hundredths of a "
-        f"nat: {', '.join(named)}; median {100 * np.median(matrix):.2g}."
+        f"Heat map of {counted(n_layers, 'layer')} by {counted(n_heads, 'head')}. Most important{unit}: "
+        f"{', '.join(named)}; median {scale.factor * np.median(matrix):.2g}."
     )
 
 
-def _plot_scatter(columns: Columns, correlations: Sequence[Row]) -> Figure:
+def _plot_scatter(columns: Columns, correlations: Sequence[Row], scale: Scale) -> Figure:
     n_layers = max(columns["layer"]) + 1
-    colours, scale = style.layer_colours(n_layers)
+    colours, layers = style.layer_colours(n_layers)
     figure = Figure(figsize=(style.WIDTH_INCHES, 2.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, name in zip(panels, AXES, strict=True):
@@ -98,8 +108,8 @@ def _plot_scatter(columns: Columns, correlations: Sequence[Row]) -> Figure:
         axes.set_title(_short(_of(correlations, name)).replace(" (", "\n("), fontsize=6.5)
         axes.set_xlabel(AXES[name])
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel(f"{CHANGE}, nats")
-    bar = figure.colorbar(scale, ax=panels, location="bottom", aspect=40, shrink=0.7)
+    panels[0].set_ylabel(scale.with_log_unit(_change(scale), ", "))
+    bar = figure.colorbar(layers, ax=panels, location="bottom", aspect=40, shrink=0.7)
     bar.outline.set_visible(False)
     bar.set_ticks(style.layer_ticks(n_layers))
     bar.ax.minorticks_off()
@@ -132,10 +142,11 @@ def _short(row: Row | None) -> str:
 
 
 def _scatter_caption(facts: Row) -> str:
-    gradient = f", mean |gradient| of ln p at its output over {counted(facts['n_gradient'], 'document')}"
+    scale = task_of(facts).scale
+    gradient = f", mean |gradient| of {scale.log_name} at its output over {counted(facts['n_gradient'], 'document')}"
     findings = " ".join(_finding(_of(facts["correlations"], name), name) for name in AXES)
     return (
-        f"Each point is a head: mean |change of ln p| without it over {counted(facts['n_measured'], 'document')}"
+        f"Each point is a head: {_change(scale)} without it over {counted(facts['n_measured'], 'document')}"
         f"{gradient if facts['n_gradient'] else ''}, and mean self-attention over all documents. {findings} Intervals: "
         "95 %, bootstrap over input rows."
     )

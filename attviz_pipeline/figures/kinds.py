@@ -216,22 +216,24 @@ FIGURES: Mapping[str, FigureKind] = {
     "faithfulness": FigureKind(
         draw_faithfulness,
         {"": "Predictions without the tokens that a score ranks highest"},
-        "p of the predicted class of the whole document minus p without, or with only, the highest-ranked tokens "
-        "(DeYoung et al. 2020)",
+        "p of the predicted class or label set of the whole document minus p without, or with only, the highest-ranked "
+        "tokens (DeYoung et al. 2020); in regression the absolute difference of the value",
         chapter="evidence",
         needs_evidence=True,
     ),
     "head_ablation": FigureKind(
         draw_head_ablation,
         {"": "Predictions without more and more heads"},
-        "predictions with the least important heads switched off together (Michel et al. 2019)",
+        "accuracy, exact match or mean absolute error with the least important heads switched off together (Michel et "
+        "al. 2019)",
         chapter="evidence",
         needs_evidence=True,
     ),
     "head_importance": FigureKind(
         draw_head_importance,
         {"grid": "Importance of heads", "scatter": "Importance of heads: measured, by gradients, and self-attention"},
-        "mean |change of ln p| of the predicted class without the head; Spearman's rank correlation over heads",
+        "mean |change of ln p| of the predicted class or label set, or of the value, without the head; Spearman's rank "
+        "correlation over heads",
         chapter="evidence",
         needs_evidence=True,
         n=2,

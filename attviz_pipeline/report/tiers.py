@@ -77,7 +77,7 @@ def choose_tiers(
     n_tokens = table["n_tokens"].to_numpy().astype(np.float64)
     extra = BYTES_PER_VALUE * n_tokens * (study.n_rows - study.n_layers)
     smallest = written + _smallest_site(table, n_tokens, study) + float(extra[list(mapped)].sum())
-    smallest += bytes_of_evidence(n_tokens[list(measured)], len(study.label_names))
+    smallest += bytes_of_evidence(n_tokens[list(measured)], study.task)
     budget = study.settings.site.max_megabytes * 1e6 - smallest
     if budget < 0:
         raise _too_small(study, smallest, table.num_rows)

@@ -13,6 +13,7 @@ from attviz_pipeline.artifacts.rows import Row
 from attviz_pipeline.artifacts.token_evidence import of_others, rows_by_position
 from attviz_pipeline.config.settings import Removal
 from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.tasks.registry import task_of
 
 TAU_COLUMNS = ["position", "score", "layer", "tau"]
 RANDOM = "random"
@@ -24,17 +25,17 @@ class LeftOut:
 
     Args:
         places: The removed tokens, [removed].
-        probabilities: Of the whole document, [class], 0..1.
-        changes: Probabilities without the token minus those of the whole document, [removed, class], -1..1.
+        outputs: Probabilities of the whole document, 0..1, or its predicted value, [output].
+        changes: Outputs without the token minus those of the whole document, [removed, output].
     """
 
     places: NDArray[np.int32]
-    probabilities: NDArray[np.float64]
+    outputs: NDArray[np.float64]
     changes: NDArray[np.float32]
 
 
 class ScoreTau(NamedTuple):
-    """Kendall's tau of one score with the fall of the predicted class without each token."""
+    """Kendall's tau of one score with how far the prediction depends on each token alone."""
 
     score: str
     layer: int | None
@@ -46,7 +47,7 @@ class TokenEvidence:
     """What was measured for one document.
 
     Args:
-        gradient: Gradient x input of the predicted class, [token]; None if it was not finite.
+        gradient: Gradient x input of the prediction, [token]; None if it was not finite.
         left_out: None outside of the smaller sample, and in documents with fewer than two tokens of text.
         taus: Scores of tokens with their tau, without random ones; empty where `left_out` is None.
     """
@@ -82,12 +83,13 @@ class TokenEvidenceReader:
         """
         self._paths = paths
         self._gradients = rows_by_position(paths.gradients, evidence_schemas.GRADIENTS, ["id", "gradient_x_input"])
+        facts = files.read_facts(paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT)
+        self._outputs = task_of(facts).evidence.outputs
         self._left_out = rows_by_position(
-            paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT, ["id", "places", "probabilities", "changes"]
+            paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT, ["id", "places", self._outputs, "changes"]
         )
         self._taus = _read_taus(paths)
-        removal = files.read_facts(paths.leave_one_out, evidence_schemas.LEAVE_ONE_OUT)["removal"]
-        self.sample = EvidenceSample(frozenset(self._gradients), len(self._left_out), removal)
+        self.sample = EvidenceSample(frozenset(self._gradients), len(self._left_out), facts["removal"])
 
     def of(self, document: DocumentRow) -> TokenEvidence | None:
         """What was measured for a document; None outside of the sample.
@@ -109,10 +111,10 @@ class TokenEvidenceReader:
         )
 
     def _read_left_out(self, row: Row, document: DocumentRow) -> LeftOut:
-        places, probabilities = row.array("places"), row.array("probabilities")
+        places, outputs = row.array("places"), row.array(self._outputs)
         if row.scalar("id") != document.id or places.tolist() != np.flatnonzero(~document.special).tolist():
             raise of_others(self._paths.leave_one_out)
-        return LeftOut(places, probabilities, row.array("changes").reshape(len(places), len(probabilities)))
+        return LeftOut(places, outputs, row.array("changes").reshape(len(places), len(outputs)))
 
 
 def _read_taus(paths: EvidencePaths) -> dict[int, list[ScoreTau]]:

@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from attviz_pipeline.tasks.task import UNLABELLED, Outcome, Task
+import numpy as np
+
+from attviz_pipeline.tasks.measured import EvidenceColumns, Scale
+from attviz_pipeline.tasks.task import UNLABELLED, Floats, Outcome, Task
 
 NO_LABEL = "no label"
 SEPARATOR = "; "
@@ -23,6 +26,25 @@ class MultiLabel(Task[tuple[int, ...]]):
     outcomes = ("right", "partly_right", "wrong")
     outcome_names = ("correct", "partly correct", "wrong")
     many_labels = True
+    scale = Scale(
+        predicted="the predicted label set",
+        gold="the gold label set",
+        given="the probability that {model} gives to the predicted label set",
+        fall_of="the probability of the predicted label set",
+        short="the probability",
+        fall="fall",
+        log="the log probability of the predicted label set",
+        gold_log="the log probability of the gold label set",
+        log_short="log probability",
+        log_name="ln p",
+        log_unit="nats",
+        measures={"accuracy": "exact match", "agreement": "the share of predictions like those of the whole model"},
+        strata="the rarest gold label of each document",
+        towards=("speak for the predicted label set", "against it"),
+        groups={"right": "all labels right", "wrong": "not all labels right"},
+        flip=("predicted label set", "changes", "change"),
+    )
+    evidence = EvidenceColumns(without_head="head_predictions")
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -79,3 +101,13 @@ class MultiLabel(Task[tuple[int, ...]]):
     def spell(self, value: tuple[int, ...]) -> str:
         """Return the names of the labels, or `no label`."""
         return SEPARATOR.join(self.label_names[label] for label in value) or NO_LABEL
+
+    def named(self, value: tuple[int, ...] | None) -> tuple[str, ...] | None:
+        """Return the names of the labels."""
+        return None if value is None else tuple(self.label_names[label] for label in value)
+
+    def strength(self, outputs: Floats, predicted: tuple[int, ...]) -> Floats:
+        """Return the probability of the label set: the product of p of its labels and 1 - p of the others."""
+        inside = np.isin(np.arange(outputs.shape[-1]), predicted)
+        product: Floats = np.where(inside, outputs, 1 - outputs).prod(axis=-1)
+        return product

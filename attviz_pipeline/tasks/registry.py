@@ -23,5 +23,9 @@ def task_of_config(config: Mapping[str, Any]) -> TaskName | None:
 
 
 def task_of(facts: Mapping[str, Any]) -> Task[Any]:
-    """Return the task of a table or a card from its facts `task`, `label_names` and, if it has them, `thresholds`."""
-    return TASKS[facts["task"]](tuple(facts["label_names"]), tuple(facts.get("thresholds", ())))
+    """Return the task of a table or a card from its facts `task`, `label_names` and, if it has them, `thresholds`.
+
+    Tables of evidence without a task are of single-label classification, and some of them name no classes.
+    """
+    name: TaskName = facts.get("task", "single_label")
+    return TASKS[name](tuple(facts.get("label_names", ())), tuple(facts.get("thresholds", ())))

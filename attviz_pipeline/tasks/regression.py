@@ -5,8 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from attviz_pipeline.tasks.task import UNLABELLED, Task
+from attviz_pipeline.tasks.measured import EvidenceColumns, Scale
+from attviz_pipeline.tasks.task import UNLABELLED, Floats, Task
 
 N_QUANTILES = 10
 DOCUMENTS_PER_QUANTILE = 20
@@ -27,6 +29,27 @@ class Regression(Task[float]):
     compared = MappingProxyType({"gold": "gold value", "predicted": "predicted value", "error": "absolute error"})
     has_confidence = False
     criterion = "r2"
+    scale = Scale(
+        predicted="the predicted value",
+        gold="the gold value",
+        given="the value that {model} predicts",
+        fall_of="the predicted value",
+        short="the value",
+        fall="absolute change",
+        log="the predicted value",
+        gold_log="the absolute error",
+        log_short="the value",
+        log_name="the value",
+        log_unit="",
+        measures={"error": "the mean absolute error", "change": "the mean absolute change of the predicted value"},
+        strata="quantiles of the gold value",
+        towards=("raise the predicted value", "lower it"),
+        groups={},
+        flip=("", "", ""),
+        shares=False,
+    )
+    evidence = EvidenceColumns("outputs", "whole_predicted_value", "whole_predicted_value", "")
+    judged_by = ("error", "change")
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -83,3 +106,29 @@ class Regression(Task[float]):
     def spell(self, value: float) -> str:
         """Return up to six significant digits."""
         return f"{value:.6g}"
+
+    def named(self, value: float | None) -> float | None:
+        """Return the number."""
+        return value
+
+    def strength(self, outputs: Floats, predicted: float) -> Floats:  # noqa: ARG002 - it is the output
+        """Return the predicted value."""
+        value: Floats = outputs[..., 0]
+        return value
+
+    def falls(self, whole: Floats, changes: Floats, predicted: float) -> Floats:  # noqa: ARG002 - they are differences
+        """Return its fall, without the rounding of two more sums."""
+        fallen: Floats = 0 - changes[..., 0]
+        return fallen
+
+    def dependence(self, falls: Floats) -> Floats:
+        """Return the absolute change: a value is not better if it is larger."""
+        return np.abs(falls)
+
+    def targets(self, gold: float | None, predicted: float) -> list[float]:  # noqa: ARG002 - it has the same gradient
+        """Return the prediction: there is one output, whatever the gold value."""
+        return [predicted]
+
+    def harm(self, changes: Sequence[float], gold_changes: Sequence[float] | None) -> NDArray[np.float64]:
+        """Return the rise of the absolute error where the gold value is known, else the absolute change."""
+        return np.asarray(np.abs(changes) if gold_changes is None else gold_changes, np.float64)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from attviz_pipeline.tasks.task import UNLABELLED, Task
+from attviz_pipeline.tasks.measured import Scale
+from attviz_pipeline.tasks.task import UNLABELLED, Floats, Task
 
 
 class SingleLabel(Task[int]):
@@ -18,6 +19,29 @@ class SingleLabel(Task[int]):
     predicted_column = "prediction"
     outcomes = ("right", "wrong")
     outcome_names = ("correct", "misclassified")
+    scale = Scale(
+        predicted="the predicted class",
+        gold="the gold class",
+        given="the probability that {model} gives to the predicted class",
+        fall_of="the probability of the predicted class",
+        short="the probability",
+        fall="fall",
+        log="the log probability of the predicted class",
+        gold_log="the log probability of the gold class",
+        log_short="log probability",
+        log_name="ln p",
+        log_unit="nats",
+        measures={"accuracy": "accuracy", "agreement": "the share of predictions like those of the whole model"},
+        strata="the gold classes",
+        towards=("speak for the predicted class", "against it"),
+        groups={"right": "correctly classified", "wrong": "misclassified"},
+        flip=("prediction", "flips", "flip"),
+    )
+
+    @property
+    def evidence_facts(self) -> dict[str, Any]:
+        """None: tables of evidence without facts of a task are of this one."""
+        return {}
 
     def predict(self, outputs: Sequence[float]) -> dict[str, Any]:
         """Predict the most probable class, the first of equals."""
@@ -47,3 +71,13 @@ class SingleLabel(Task[int]):
     def spell(self, value: int) -> str:
         """Return the name of the class."""
         return self.label_names[value]
+
+    def strength(self, outputs: Floats, predicted: int) -> Floats:
+        """Return the probability of the predicted class."""
+        probability: Floats = outputs[..., predicted]
+        return probability
+
+    def falls(self, whole: Floats, changes: Floats, predicted: int) -> Floats:  # noqa: ARG002 - they are differences
+        """Return its fall, without the rounding of two more sums."""
+        fallen: Floats = 0 - changes[..., predicted]
+        return fallen

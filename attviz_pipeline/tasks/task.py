@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attviz_pipeline.config.settings import EpochCriterion, TaskName
+from attviz_pipeline.tasks.measured import EvidenceColumns, Scale
 
 Outcome = Literal["right", "partly_right", "wrong"]
 Activation = Literal["softmax", "sigmoid", "identity"]
 Row = Mapping[str, Any]
+Floats = NDArray[Any]
+"""Floating-point numbers of either size."""
 Value = TypeVar("Value")
 """A gold value or a prediction: a class index, a set of label indices, or a number."""
 
@@ -39,6 +45,9 @@ class Task(ABC, Generic[Value]):
         many_labels: Whether a document can have several labels, or none.
         has_confidence: Whether a prediction has a confidence.
         criterion: The score on the validation split that can choose the best epoch, besides the loss.
+        scale: What evidence measures, in words.
+        evidence: Columns of the tables of evidence.
+        judged_by: Measures by which orders of heads are judged: where the gold value is known, and where it is not.
     """
 
     label_names: tuple[str, ...] = ()
@@ -59,11 +68,19 @@ class Task(ABC, Generic[Value]):
     many_labels: ClassVar[bool] = False
     has_confidence: ClassVar[bool] = True
     criterion: ClassVar[EpochCriterion] = "macro_f1"
+    scale: ClassVar[Scale]
+    evidence: ClassVar[EvidenceColumns] = EvidenceColumns()
+    judged_by: ClassVar[tuple[str, str]] = ("accuracy", "agreement")
 
     @property
     def facts(self) -> dict[str, Any]:
         """What tables and cards say of the task."""
         return {"task": self.name, "label_names": list(self.label_names)}
+
+    @property
+    def evidence_facts(self) -> dict[str, Any]:
+        """What tables of evidence say of it; none in single-label classification, the task of tables without facts."""
+        return self.facts
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -143,3 +160,50 @@ class Task(ABC, Generic[Value]):
     @abstractmethod
     def spell(self, value: Value) -> str:
         """Return a gold value or a prediction as text."""
+
+    def named(self, value: Value | None) -> Any:  # noqa: ANN401 - a name, names or a number
+        """Return a gold value or a prediction with names for indices; None where it is not known."""
+        return None if value is None else self.spell(value)
+
+    @abstractmethod
+    def strength(self, outputs: Floats, predicted: Value) -> Floats:
+        """Return what evidence follows: the probability of a prediction, or the predicted value.
+
+        Args:
+            outputs: Activated outputs, the mean over the windows of a document, [..., output].
+            predicted: The prediction.
+
+        Returns:
+            [...], 0..1 in classification.
+        """
+
+    def falls(self, whole: Floats, changes: Floats, predicted: Value) -> Floats:
+        """Return how far `strength` falls; negative where it rises.
+
+        Args:
+            whole: Activated outputs of the whole document, [output].
+            changes: Those without some tokens, minus `whole`, [..., output].
+            predicted: The prediction of the whole document.
+
+        Returns:
+            [...].
+        """
+        fallen: Floats = self.strength(whole, predicted) - self.strength(whole + changes, predicted)
+        return fallen
+
+    def dependence(self, falls: Floats) -> Floats:
+        """Return how far the prediction depends on what was removed: the fall; in regression the absolute change."""
+        return falls
+
+    def targets(self, gold: Value | None, predicted: Value) -> list[Value]:
+        """Return the values whose log probability has gradients: the prediction, then the gold value if it differs."""
+        return [predicted] if gold is None or gold == predicted else [predicted, gold]
+
+    def harm(self, changes: Sequence[float], gold_changes: Sequence[float] | None) -> NDArray[np.float64]:
+        """Return the harm of switching off each head in one document, [head]: the fall of the log probability.
+
+        Args:
+            changes: Changes of the log probability of the prediction, or of the predicted value, [head].
+            gold_changes: Changes of the log probability of the gold value, or of the absolute error; None if unknown.
+        """
+        return -np.asarray(changes if gold_changes is None else gold_changes, np.float64)

@@ -192,7 +192,7 @@ def planted(n_documents: int, random: np.random.Generator, fall: float) -> list[
         terms = ["goal", *(f"w{word}" for word in random.integers(60, size=19))]
         values = random.exponential(0.1, 20)
         values[0] += fall
-        documents.append(DocumentTerms(f"s{number}", number % 2, terms, values))
+        documents.append(DocumentTerms(f"s{number}", (number % 2,), terms, values))
     return documents
 
 
@@ -230,7 +230,7 @@ def test_nothing_is_found_where_words_are_alike() -> None:
 
 def test_p_is_exact_where_it_can_be_counted() -> None:
     # One document of four words: each of them is drawn equally often.
-    random = RandomTerms([DocumentTerms("s", 0, ["a", "b", "c", "d"], np.array([4.0, 3.0, 2.0, 1.0]))], seed=1)
+    random = RandomTerms([DocumentTerms("s", (0,), ["a", "b", "c", "d"], np.array([4.0, 3.0, 2.0, 1.0]))], seed=1)
 
     p = {term: random.p(term, pairs) for term, pairs in random.pairs.items()}
 
@@ -239,8 +239,8 @@ def test_p_is_exact_where_it_can_be_counted() -> None:
 
 def test_ranks_are_within_a_document() -> None:
     documents = [
-        DocumentTerms("s0", 0, ["a", "b", "c", "a"], np.array([4.0, 3.0, 2.0, 1.0])),
-        DocumentTerms("s1", 0, ["a", "b"], np.array([0.002, 0.001])),
+        DocumentTerms("s0", (0,), ["a", "b", "c", "a"], np.array([4.0, 3.0, 2.0, 1.0])),
+        DocumentTerms("s1", (0,), ["a", "b"], np.array([0.002, 0.001])),
     ]
 
     pairs = RandomTerms(documents, seed=1).pairs
@@ -252,7 +252,7 @@ def test_ranks_are_within_a_document() -> None:
 
 def test_p_depends_on_seed_and_term_only_and_has_a_smallest_value() -> None:
     values = np.r_[100.0, np.zeros(99)]
-    documents = [DocumentTerms(f"s{number}", 0, ["x", *"y" * 99], values) for number in range(4)]
+    documents = [DocumentTerms(f"s{number}", (0,), ["x", *"y" * 99], values) for number in range(4)]
     first, again = RandomTerms(documents, 3), RandomTerms(documents, 3)
 
     assert first.p("x", first.pairs["x"]) == 1 / (MOST_DRAWS + 1)

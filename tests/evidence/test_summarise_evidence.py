@@ -243,10 +243,11 @@ def test_macro_f1_is_of_all_documents_only(found: list[Rows]) -> None:
 
 
 def test_bootstrap_of_macro_f1_resamples_rows() -> None:
+    members = np.eye(3, dtype=bool)
     gold, whole = np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 0, 1, 2, 0])
-    value, low, high = macro_f1_changes(gold, whole, whole[None], 3, list("aabbcc"), 100, 1)
+    value, low, high = macro_f1_changes(gold, whole, whole[None], members, list("aabbcc"), 100, 1)
     assert (value, low, high) == (0, 0, 0)
-    value, low, high = macro_f1_changes(gold, whole, np.array([[1, 1, 0, 1, 2, 0]]), 3, list("aaaaaa"), 100, 1)
+    value, low, high = macro_f1_changes(gold, whole, np.array([[1, 1, 0, 1, 2, 0]]), members, list("aaaaaa"), 100, 1)
     assert value < 0
     assert np.isnan([low, high]).all()
 

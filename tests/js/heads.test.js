@@ -100,7 +100,7 @@ test("rows are sorted both ways, and missing values come last", () => {
 test("only what can be distinguished from zero falls or rises", () => {
   const columns = {
     head: [4, 7, 0, 2, null],
-    change: [-0.5, 0.5, -0.5, 0, -1],
+    judged: [-0.5, 0.5, -0.5, 0, -1],
     clear: [true, true, false, false, true],
     flips: [0, 1, 2, 0, 3],
   };

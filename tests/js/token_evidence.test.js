@@ -33,6 +33,21 @@ test("measures come back with their signs, and special tokens were not left out"
   near([...changes[1].values].slice(1), [0.5, -0.1007, 0]);
 });
 
+test("a label set has a fall of its own, and a value is no probability", async () => {
+  const fall = { scale: 1, codes: pack([0, 32767, 0, -32767]) };
+  const set = await tokenEvidence.load({ ...PAYLOAD, of: "predicted label set", fall }, 4, [0]);
+  near([...set.signed.without].slice(1), [1, 0, -1]);
+  const special = Uint8Array.of(1, 0, 0, 0);
+  assert.equal(
+    classChanges.spoken({ evidence: set, special }, 1),
+    "if masked, predicted label set −100.0 percentage points",
+  );
+  const leftOut = { scale: 2, classes: [0], codes: pack([0, 32767, -16384, 0]) };
+  const value = await tokenEvidence.load({ removal: "mask", of: "predicted value", left_out: leftOut }, 4, [0]);
+  assert.equal(classChanges.spoken({ evidence: value, special }, 1), "if masked, predicted value +2.0");
+  assert.equal(classChanges.spoken({ evidence: value, special }, 2), "if masked, predicted value −1.0");
+});
+
 test("a document in which no token was left out has gradients only", async () => {
   const evidence = await tokenEvidence.load({ removal: "mask", gradient: PAYLOAD.gradient }, 4, [0]);
   assert.deepEqual(tokenEvidence.named({ evidence }), [["gradient", "gradient x input"]]);

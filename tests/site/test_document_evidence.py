@@ -30,7 +30,10 @@ from attviz_pipeline.report.views.document_evidence import (
     bytes_of_evidence,
     document_evidence_view,
 )
+from attviz_pipeline.tasks.single_label import SingleLabel
 
+TASK = SingleLabel()
+SCALE = TASK.scale
 SMALLER, LARGER, OUTSIDE = 3, N_SMALL + 2, N_SAMPLE + 1
 SAMPLE = EvidenceSample(frozenset(range(40)), 5, "mask")
 
@@ -125,7 +128,7 @@ def test_the_room_for_evidence_suffices(inputs: SiteInputs, site: Path, bare_sit
     for position in range(N_SAMPLE):
         row = row_at(inputs, position)
         sizes = [(folder / links.document(position)).stat().st_size for folder in (site, bare_site)]
-        counted = bytes_of_evidence(np.array([len(row.tokens)]), len(row.probabilities))
+        counted = bytes_of_evidence(np.array([len(row.tokens)]), SingleLabel(tuple("x" for _ in row.probabilities)))
         # The tables of this study have few scores.
         assert 500 < sizes[0] - sizes[1] < counted - 10 * 70
 
@@ -196,7 +199,7 @@ def test_documents_that_are_too_short_say_so(inputs: SiteInputs) -> None:
     assert decoded(view.payload["gradient"]).tolist() == [0] * len(row.tokens)
 
 
-CHANGES = Changes("<sport>", 0.74, Markup("goal"), -0.619, 0.027, 1234, 0)
+CHANGES = Changes("<sport>", 0.74, Markup("goal"), -0.619, 0.027, 1234, 0, SCALE)
 
 
 FALL = (
@@ -209,7 +212,7 @@ FALL = (
     [
         ({}, f"{FALL} of all tokens, up or down, is 2.7 points."),
         ({"median": 0.0001}, f"{FALL} of all tokens, up or down, is less than 0.1 points."),
-        ({"lowest": 0.0}, "Without none of them does the probability of &lt;sport&gt; fall."),
+        ({"strongest": 0.0}, "Without none of them does the probability of &lt;sport&gt; fall."),
     ],
 )
 def test_the_largest_fall_stands_beside_the_median(changed: dict[str, Any], sentence: str) -> None:
@@ -239,22 +242,22 @@ def test_a_document_without_left_out_tokens_says_why() -> None:
 
 def test_colours_are_explained_where_there_are_any() -> None:
     assert "<em>gradient x input</em> or <em>fall without the token</em>" in sentences.shading(
-        gradient=True, left_out=True
+        SCALE, gradient=True, left_out=True
     )
-    assert " or " not in sentences.shading(gradient=True, left_out=False)
-    assert not sentences.shading(gradient=False, left_out=False)
+    assert " or " not in sentences.shading(SCALE, gradient=True, left_out=False)
+    assert not sentences.shading(SCALE, gradient=False, left_out=False)
 
 
 def test_bars_say_if_classes_are_left_out() -> None:
     sentence = "If the token is deleted: change in percentage points"
-    assert sentences.changes_of_classes("delete", 5, 5) == sentence
-    assert sentences.changes_of_classes("delete", 6, 77) == f"{sentence}, 6 of 77 classes"
+    assert sentences.changes_of_classes("delete", 5, 5, TASK) == sentence
+    assert sentences.changes_of_classes("delete", 6, 77, TASK) == f"{sentence}, 6 of 77 classes"
 
 
 def test_agreement_stands_beside_random_orders() -> None:
-    sentence = sentences.agreement(70, "mask")
+    sentence = sentences.agreement(70, "mask", SCALE)
 
     assert "when the token is masked, over 70 tokens of this document." in sentence
     # The standard deviation of tau is sqrt(2 (2 * 70 + 5) / (9 * 70 * 69)).
     assert sentence.endswith("95 % have a tau between −0.16 and +0.16.")
-    assert "Of random orders" not in sentences.agreement(9, "mask")
+    assert "Of random orders" not in sentences.agreement(9, "mask", SCALE)

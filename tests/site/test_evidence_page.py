@@ -23,6 +23,7 @@ from attviz_pipeline.report.views.line_chart import Axis, Line, line_chart
 
 Row = dict[str, Any]
 STUDY = study_view()
+SCALE = STUDY.task.scale
 
 
 def score_row(**others: Any) -> Row:  # noqa: ANN401 - any column
@@ -99,7 +100,7 @@ def test_the_name_of_a_model_is_escaped() -> None:
     ],
 )
 def test_low_sufficiency_is_the_better_one(changed: Row, conclusion: str) -> None:
-    sentence = evidence.sufficiency(score_row(**changed))
+    sentence = evidence.sufficiency(score_row(**changed), SCALE)
     assert sentence.startswith("With only these 10 % left, the probability falls by 45.5 points;")
     assert sentence.endswith(conclusion)
 
@@ -129,7 +130,7 @@ def test_missing_scores_are_named_with_their_reasons() -> None:
 
 @pytest.mark.parametrize("removal", ["mask", "delete", "hide"])
 def test_the_limits_say_how_tokens_were_removed(removal: str) -> None:
-    assert evidence.removal_shows(removal).startswith(evidence.REMOVED[removal])
+    assert evidence.removal_shows(removal, SCALE).startswith(evidence.REMOVED[removal])
 
 
 def order_row(low: float | None, high: float | None, what: str = "accuracy") -> Row:
@@ -162,7 +163,7 @@ def order_row(low: float | None, high: float | None, what: str = "accuracy") -> 
     ],
 )
 def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: float | None, conclusion: str) -> None:
-    sentence = evidence.head_order(order_row(low, high), 72, 2)
+    sentence = evidence.head_order(order_row(low, high), 72, 2, SCALE)
     assert sentence.startswith(
         "By gradient importance, the least important first: with 36 of 72 heads switched off, accuracy is 95 % over 18 "
         "documents; in random order it is 65 % (mean of 2 orders). The difference is +30.0 points"
@@ -172,11 +173,11 @@ def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: 
 
 def test_what_is_left_without_any_head_is_said() -> None:
     none_left = order_row(None, None) | {"accuracy": 0.76}
-    assert evidence.without_heads(none_left, 72) == "With all 72 heads switched off, accuracy is 76 %."
+    assert evidence.without_heads(none_left, 72, SCALE) == "With all 72 heads switched off, accuracy is 76 %."
 
 
 def test_without_gold_labels_predictions_are_compared_with_those_of_the_whole_model() -> None:
-    sentence = evidence.head_order(order_row(0.1, 0.5, "agreement"), 72, 1)
+    sentence = evidence.head_order(order_row(0.1, 0.5, "agreement"), 72, 1, SCALE)
     assert "the share of predictions like those of the whole model is 95 % over 20 documents" in sentence
     assert "(mean of 1 order)" in sentence
 

@@ -16,11 +16,13 @@ from attviz_pipeline.report.views.head_importance import (
     MeasureView,
 )
 from attviz_pipeline.report.views.study import HeadRef
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
 UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
 UNKNOWN = MeanView(None, None, None, None)
+SCALE = SingleLabel.scale
 NOTHING = "nothing that can be distinguished from zero."
 
 
@@ -52,6 +54,7 @@ def importance(*heads: AblationView, **others: Any) -> HeadImportance:  # noqa: 
         "n_measured": 20,
         "n_gradient": 40,
         "correlations": [],
+        "scale": SCALE,
     }
     return HeadImportance(**(values | others))
 
@@ -73,8 +76,8 @@ def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
         sentences.heads_that_matter(none, study_view(), ""),
         sentences.most_flips(none, study_view(), ""),
         sentences.layers_that_matter(none),
-        sentences.place_of_head(None, None, 40),
-        sentences.classes_without_head([]),
+        sentences.place_of_head(None, None, 40, SCALE),
+        sentences.classes_without_head([], study_view()),
     ]
     assert said == [""] * 6
 
@@ -231,26 +234,28 @@ def test_one_head_changes_both_classes_or_nothing() -> None:
 
 
 def test_flips_and_accuracy_of_one_head() -> None:
-    assert sentences.flips_without_head(ablation(accuracy=MeanView(0.0, 0.0, 0.0, 1.0))) == (
+    assert sentences.flips_without_head(ablation(accuracy=MeanView(0.0, 0.0, 0.0, 1.0)), SCALE) == (
         "The prediction flips in none of 20 documents."
     )
     unclear = ablation(n_flips=2, accuracy=MeanView(-0.05, -0.15, 0.05, 0.6))
-    assert sentences.flips_without_head(unclear) == (
-        "The prediction flips in 2 of 20 documents. The accuracy changes by −5.0 percentage points (95 % interval −15 "
+    assert sentences.flips_without_head(unclear, SCALE) == (
+        "The prediction flips in 2 of 20 documents. Accuracy changes by −5.0 percentage points (95 % interval −15 "
         "to "
         f"+5.0; q = 0.6): {NOTHING}"
     )
     clear = ablation(n_flips=9, accuracy=MeanView(-0.45, -0.7, -0.2, 0.01))
-    assert sentences.flips_without_head(clear).endswith("−45 percentage points (95 % interval −70 to −20; q = 0.01).")
-    assert sentences.flips_without_head(ablation(n_flips=9)) == "The prediction flips in 9 of 20 documents."
+    assert sentences.flips_without_head(clear, SCALE).endswith(
+        "−45 percentage points (95 % interval −70 to −20; q = 0.01)."
+    )
+    assert sentences.flips_without_head(ablation(n_flips=9), SCALE) == "The prediction flips in 9 of 20 documents."
 
 
 def test_a_head_stands_beside_the_median_of_all() -> None:
-    assert sentences.place_of_head(MeasureView(0.2, 1, 6, 0.03), MeasureView(0.1, 4, 6, 0.2), 40) == (
+    assert sentences.place_of_head(MeasureView(0.2, 1, 6, 0.03), MeasureView(0.1, 4, 6, 0.2), 40, SCALE) == (
         "Its mean |change| is 0.20 nats: rank 1 of 6 heads, whose median is 0.030. Its mean |gradient| over 40 "
         "documents is 0.10: rank 4 of 6 heads, whose median is 0.20."
     )
-    assert sentences.place_of_head(None, MeasureView(0.1, 1, 1, 0.1), 1) == (
+    assert sentences.place_of_head(None, MeasureView(0.1, 1, 1, 0.1), 1, SCALE) == (
         "Its mean |gradient| over 1 document is 0.10: the only head."
     )
 
@@ -260,28 +265,35 @@ def test_classes_change_or_not() -> None:
         return ablation(grouping="gold", group=name, n_documents=7, gold_change=change)
 
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
-    assert words(sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right])) == (
+    assert words(
+        sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right], study_view())
+    ) == (
         "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
         "(q < 0.05): world (−0.50 nats, 7 documents)."
     )
-    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)])) == (
+    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)], study_view())) == (
         "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
         f"(q < 0.05): {NOTHING}"
     )
     many = [gold(f"class {number}", CLEAR) for number in range(5)]
-    assert words(sentences.classes_without_head(many)).endswith("class 2 (−0.50 nats, 7 documents) and 2 more.")
+    assert words(sentences.classes_without_head(many, study_view())).endswith(
+        "class 2 (−0.50 nats, 7 documents) and 2 more."
+    )
     untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
-    assert sentences.classes_without_head([untested, right]) == ""
-    assert sentences.classes_without_head([replace(gold("sport", CLEAR), n_documents=4)]) == ""
-    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)])
+    assert sentences.classes_without_head([untested, right], study_view()) == ""
+    assert sentences.classes_without_head([replace(gold("sport", CLEAR), n_documents=4)], study_view()) == ""
+    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], study_view())
 
 
 def test_groups_and_cells_are_written() -> None:
-    assert words(sentences.group_without_head(ablation())) == "all documents"
-    assert words(sentences.group_without_head(ablation(grouping="gold", group="right"))) == "right"
-    assert words(sentences.group_without_head(ablation(grouping="correct", group="right"))) == "correctly classified"
-    assert words(sentences.group_without_head(ablation(grouping="correct", group="wrong"))) == "misclassified"
-    assert HOSTILE not in sentences.group_without_head(ablation(grouping="gold", group=HOSTILE))
+    assert words(sentences.group_without_head(ablation(), SCALE)) == "all documents"
+    assert words(sentences.group_without_head(ablation(grouping="gold", group="right"), SCALE)) == "right"
+    assert (
+        words(sentences.group_without_head(ablation(grouping="correct", group="right"), SCALE))
+        == "correctly classified"
+    )
+    assert words(sentences.group_without_head(ablation(grouping="correct", group="wrong"), SCALE)) == "misclassified"
+    assert HOSTILE not in sentences.group_without_head(ablation(grouping="gold", group=HOSTILE), SCALE)
     assert [sentences.cell(value) for value in (None, 0.0, -0.02, 1.5)] == [
         "\N{EN DASH}",
         "0",

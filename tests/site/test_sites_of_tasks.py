@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from document_pages import page_payload
 from html_page import Page, words
 from site_visits import Visitor, faults_of_looks
 from synthetic_site import site_settings
-from task_studies import LABEL_NAMES, write_task_study
+from task_studies import LABEL_NAMES, TASKS, write_task_study
 
-from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
-from attviz_pipeline.formats import count, significant
-from attviz_pipeline.report import links
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.formats import count, difference, significant
+from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
@@ -20,7 +22,7 @@ N_DOCUMENTS = 30
 
 
 def study_and_site(folder: Path, task: str, labelled: float) -> tuple[SiteInputs, Path]:
-    inputs = write_task_study(folder, task, n_documents=N_DOCUMENTS, labelled=labelled, full=False)
+    inputs = write_task_study(folder, task, n_documents=N_DOCUMENTS, labelled=labelled, full=False, evidence=True)
     if not labelled:
         # A finished model reads these texts, and nothing has been scored.
         files.write_json(inputs.metrics, model_schemas.METRICS, {"splits": {}})
@@ -127,3 +129,77 @@ def test_two_documents_are_compared_by_their_values(values: tuple[SiteInputs, Pa
             assert significant(float(one[name]), 3) in row or count(int(one[name])) in row
     assert table.get_by_role("rowheader", name="error").is_visible()
     assert "probability" not in table.inner_text()
+
+
+def left_out(inputs: SiteInputs) -> list[dict[str, Any]]:
+    assert inputs.evidence is not None
+    return files.read_table(inputs.evidence.leave_one_out, evidence_schemas.LEAVE_ONE_OUT).to_pylist()
+
+
+def decoded(part: dict[str, Any]) -> np.ndarray:
+    return payload.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
+
+
+@pytest.mark.parametrize("name", ["labels", "values"])
+def test_no_page_speaks_of_a_class_that_the_task_does_not_have(name: str, request: pytest.FixtureRequest) -> None:
+    _, site = request.getfixturevalue(name)
+    pages = [page for page in site.rglob("*.html") if page.name != links.METHODS]
+    wrong = re.compile(r"(predicted|gold) class|points" if name == "values" else r"(predicted|gold) class")
+    assert len(pages) > N_DOCUMENTS
+    assert {page.name: found for page in pages if (found := wrong.findall(words(page)))} == {}
+
+
+def test_evidence_of_label_sets_is_of_all_labels_together(labels: tuple[SiteInputs, Path]) -> None:
+    _, site = labels
+    text = words(site / links.EVIDENCE)
+    assert "the probability that synthetic/bert gives to the predicted label set falls by" in text
+    assert "exact match is" in text
+    assert "not all labels right" in text
+    heads = words(site / links.HEADS)
+    assert "The log probability of the predicted label set falls without" in heads
+    assert "predicted label sets change without" in heads
+    assert "Gold label set" in heads
+    assert "exact match changes by" in words(site / links.head(0, 1)).lower()
+    assert "documents with the predicted label people" in words(site / links.class_page(LABEL_NAMES.index("people")))
+
+
+def test_evidence_of_a_value_is_of_its_absolute_change_and_error(values: tuple[SiteInputs, Path]) -> None:
+    _, site = values
+    text = words(site / links.EVIDENCE)
+    assert "the value that synthetic/bert predicts changes by" in text
+    assert "the mean absolute error is" in text
+    assert "As the whole model" not in text
+    heads = words(site / links.HEADS)
+    assert "The absolute error falls without 3 of 6 heads (q < 0.05)." in heads
+    assert "Flips" not in heads
+    assert "|change| of the value without the head" in heads
+    assert "On average, the predicted value changes by" in words(site / links.head(0, 0))
+
+
+def test_bars_are_of_labels_and_the_fall_is_of_the_set(labels: tuple[SiteInputs, Path]) -> None:
+    inputs, site = labels
+    task = TASKS["multi_label"]
+    for row in left_out(inputs):
+        held = page_payload(site, row["position"])["evidence"]
+        changes = np.reshape(row["changes"], (-1, len(LABEL_NAMES)))
+        expected = task.falls(np.array(row["probabilities"]), changes, tuple(row["predictions"]))
+        assert decoded(held["fall"])[row["places"]] == pytest.approx(expected, abs=1e-4)
+        assert held["of"] == "predicted label set"
+        assert set(held["left_out"]["classes"]) == set(range(len(LABEL_NAMES)))
+        assert held["left_out"]["classes"][: len(row["predictions"])] == row["predictions"]
+        fall = max(expected)
+        text = words(site / links.document(row["position"]))
+        assert f"the probability of the predicted label set falls most: by {100 * fall:.1f} percentage points" in text
+
+
+def test_the_bar_of_a_value_is_its_change(values: tuple[SiteInputs, Path]) -> None:
+    inputs, site = values
+    for row in left_out(inputs):
+        held = page_payload(site, row["position"])["evidence"]
+        assert decoded(held["left_out"])[row["places"]] == pytest.approx(row["changes"], abs=1e-4)
+        assert (held["left_out"]["classes"], held["of"]) == ([0], "predicted value")
+        assert "fall" not in held
+        largest = max(row["changes"], key=abs)
+        text = words(site / links.document(row["position"]))
+        assert f"the predicted value changes most: by {difference(largest)}, from" in text
+        assert "changes the predicted" not in text

@@ -17,6 +17,7 @@ from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import term_evidence as sentences
 from attviz_pipeline.report.views.term_evidence import Attended, TermEvidence, TermMeasureView, TermRowView
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 
 def row(term: str = "goal", **others: Any) -> TermRowView:  # noqa: ANN401 - any field
@@ -47,6 +48,7 @@ def measure(*found: TermRowView, **others: Any) -> TermMeasureView:  # noqa: ANN
         "removal": "mask",
         "n_attended": 20,
         "n_found_attended": 1,
+        "scale": SingleLabel.scale,
     }
     return TermMeasureView(**(values | others))
 

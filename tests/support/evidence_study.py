@@ -19,32 +19,41 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
+from attviz_pipeline.tasks.multi_label import MultiLabel
 from attviz_pipeline.tasks.single_label import SingleLabel
+from attviz_pipeline.tasks.task import Task
 
 Array = NDArray[np.float64]
 LONG_TEXT = " ".join(["match", "goal", "team", "bank", "film", "."] * 20)
 EVIDENCE_TEXTS = [*TEXTS[:4], LONG_TEXT, "Music in the film.", "The shares of the bank."]
 LABELS = [0, 1, 0, 1, 1, None, 0]
+SETS = [(0,), (1, 2), (), (0, 1), (2,), None, (0,)]
+VALUES = [0.5, -1.0, 2.0, 0.0, 1.5, None, -0.5]
+CLASSES = SingleLabel(LABEL_NAMES)
+OF_LABELS = MultiLabel(("finance", "sport", "music"), (0.5, 0.4, 0.5))
 SETTINGS = {"device": "cpu", "window_overlap": 8}
 
 
 class EvidenceStudy:
     """A study up to its document index, in a folder."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, each with a default
         self,
         folder: Path,
         *,
         texts: Sequence[str] = EVIDENCE_TEXTS,
-        labels: Sequence[int | None] = LABELS,
+        labels: Sequence[Any] = LABELS,
+        task: Task[Any] = CLASSES,
         n_shards: int = 1,
         checkpoint: Path | None = None,
         **attention: object,
     ) -> None:
         self.folder = folder
         self.settings = AttentionSettings(**SETTINGS | attention)
-        self.checkpoint = checkpoint or make_tiny_bert(folder / "checkpoint")
-        self.card = write_card(folder / "model.json")
+        outputs = task.output_names
+        self.task = task
+        self.checkpoint = checkpoint or make_tiny_bert(folder / "checkpoint", label_names=outputs)
+        self.card = write_card(folder / "model.json", **task.facts, output_to_label=list(range(len(outputs))))
         self.index = folder / "document_index.parquet"
         self.shards = [folder / f"shard-{shard}-of-{n_shards}.parquet" for shard in range(n_shards)]
         self.attention = [folder / f"attention-{shard}-of-{n_shards}.parquet" for shard in range(n_shards)]
@@ -56,16 +65,16 @@ class EvidenceStudy:
                 "id": ids,
                 "source_id": ids,
                 "split": ["test" for _ in mine],
-                "label": [labels[row] for row in mine],
+                task.gold_column: [labels[row] for row in mine],
                 "text": [texts[row] for row in mine],
                 "block": list(mine),  # one text per block and batch, so that shards change no bit
             }
             files.write_table(
-                shard, corpus_schemas.SHARD, columns, {"task": "single_label", "label_names": list(LABEL_NAMES)}
+                shard, corpus_schemas.SHARD, columns, {"task": task.name, "label_names": list(task.label_names)}
             )
             stage = ExtractAttention(attention=self.settings)
             extract_attention(stage, shard, self.checkpoint, self.card, output)
-        write_index(self.index, index_documents(self.attention), SingleLabel(LABEL_NAMES))
+        write_index(self.index, index_documents(self.attention), task)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

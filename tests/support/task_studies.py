@@ -33,8 +33,15 @@ HEAD_OF_PEOPLE, HEAD_OF_VALUE = 4, 1
 """Heads, layer by layer, whose self-attention depends on the label `people`, and on the value."""
 
 
-def write_task_study(
-    folder: Path, task: TaskName, *, n_documents: int = 90, n_shards: int = 2, labelled: float = 1.0, **options: Any
+def write_task_study(  # noqa: PLR0913 - keywords, each with a default
+    folder: Path,
+    task: TaskName,
+    *,
+    n_documents: int = 90,
+    n_shards: int = 2,
+    labelled: float = 1.0,
+    evidence: bool = False,
+    **options: Any,
 ) -> SiteInputs:
     """Write every artifact that the site of a study needs.
 
@@ -44,6 +51,7 @@ def write_task_study(
         n_documents: Number of documents.
         n_shards: Number of shards.
         labelled: Share of the documents with a gold value: 1 all, 0 none.
+        evidence: Whether there is evidence.
         options: Passed to `write_site_inputs`, for example `full=False`.
     """
     if not labelled:
@@ -53,6 +61,7 @@ def write_task_study(
         folder,
         n_documents=n_documents,
         n_shards=n_shards,
+        evidence=evidence,
         change=lambda path: give_task(path, TASKS[task], labelled),
         n_permutations="auto",
         **options,

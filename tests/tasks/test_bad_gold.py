@@ -160,7 +160,6 @@ class TestSettings:
                 "`training.best_epoch_by: macro",
             ),
             ({"task": "single_label", "model": {"thresholds": 0.3}}, {}, "`model.thresholds` does not fit"),
-            ({"task": "multi_label", "evidence": {"enabled": True}}, {}, "`evidence.enabled` does not fit"),
             ({"task": "ranking"}, {}, "task"),
             ({"model": {"thresholds": 1.5}}, {}, "model.thresholds"),
             ({"model": {"thresholds": {"a": -1.0}}}, {}, "model.thresholds"),

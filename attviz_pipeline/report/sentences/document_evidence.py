@@ -1,15 +1,21 @@
-"""What the page of one document says about what its prediction depends on."""
+"""What the page of one document says about what its prediction depends on.
+
+Changes of a probability are in points, which are hundredths; those of a predicted value are in its unit.
+"""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Removal
 from attviz_pipeline.evidence_words import REMOVAL
-from attviz_pipeline.formats import count, literal, percent, plural, signed
+from attviz_pipeline.formats import count, literal, percent, plural, signed, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.token_evidence import EvidenceSample
+from attviz_pipeline.tasks.measured import DIGITS, Scale
+from attviz_pipeline.tasks.task import Task
 
 FEWEST_ORDERED = 10
 """Tokens from which on tau of random orders is nearly normal."""
@@ -18,47 +24,70 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True)
 class Changes:
-    """What leaving out each token of a document does to its predicted class.
+    """What leaving out each token of a document does to its prediction.
 
     Args:
-        prediction: Name of the class.
-        probability: Its probability in the whole document, 0..1.
-        token: The token without which it falls most.
-        lowest: Its change without that token, -1..1; not below 0 if it falls without none.
-        median: Median of the absolute changes, 0..1.
+        prediction: Name of the predicted class; empty for a label set or a value, which have no short name.
+        strength: The probability of the prediction in the whole document, 0..1, or the predicted value.
+        token: The token without which it falls most; in regression, without which it changes most.
+        strongest: Its change without that token; not below 0 if a probability falls without none.
+        median: Median of the absolute changes.
         n: Number of tokens, each left out alone.
-        n_flips: Tokens without which another class has the highest probability.
+        n_flips: Tokens without which the prediction is another one; None in regression.
+        scale: What is measured.
     """
 
     prediction: str
-    probability: float
+    strength: float
     token: Markup
-    lowest: float
+    strongest: float
     median: float
     n: int
-    n_flips: int
+    n_flips: int | None
+    scale: Scale
 
 
 def strongest_change(changes: Changes, removal: Removal) -> Markup:
-    """Name the token without which the predicted class falls most, beside the median change."""
-    name = parts.class_name(literal(changes.prediction))
+    """Name the token without which the prediction falls or changes most, beside the median change."""
     first = Markup("Each of its {} tokens was {} alone.").format(count(changes.n), REMOVAL[removal])
-    if changes.lowest >= 0:
-        return first + Markup(" Without none of them does the probability of {} fall.").format(name)
+    if not changes.scale.shares:
+        return first + _largest_change(changes)
+    name = Markup("{}").format(changes.scale.fall_of)
+    if changes.prediction:
+        name = Markup("the probability of {}").format(parts.class_name(literal(changes.prediction)))
+    if changes.strongest >= 0:
+        return first + Markup(" Without none of them does {} fall.").format(name)
     sentence = Markup(
-        " Without {}, the probability of {} falls most: by {} percentage points, from {}; the median change of all "
-        "tokens, up or down, is {} points."
+        " Without {}, {} falls most: by {} percentage points, from {}; the median change of all tokens, up or down, is "
+        "{} points."
     )
     return first + sentence.format(
-        changes.token, name, _points(changes.lowest), percent(changes.probability), _points(changes.median)
+        changes.token, name, _points(changes.strongest), percent(changes.strength), _points(changes.median)
+    )
+
+
+def _largest_change(changes: Changes) -> Markup:
+    if not changes.strongest:
+        return Markup(" Without none of them does {} change.").format(changes.scale.fall_of)
+    sentence = Markup(
+        " Without {}, {} changes most: by {}, from {}; the median change of all tokens, up or down, is {}."
+    )
+    return sentence.format(
+        changes.token,
+        changes.scale.fall_of,
+        changes.scale.signed(changes.strongest),
+        significant(changes.strength, DIGITS),
+        changes.scale.size(changes.median),
     )
 
 
 def flips(changes: Changes, removal: Removal) -> str:
-    """Say how many tokens change the predicted class when they are left out alone."""
+    """Say how many tokens change the prediction when they are left out alone; nothing in regression."""
+    if changes.n_flips is None:
+        return ""
     tokens = plural(changes.n_flips, "token") if changes.n_flips else "No token"
     verb = "changes" if changes.n_flips < 2 else "change"
-    return f"{tokens}, {REMOVAL[removal]} alone, {verb} the predicted class."
+    return f"{tokens}, {REMOVAL[removal]} alone, {verb} {changes.scale.predicted}."
 
 
 def not_left_out(sample: EvidenceSample, *, too_short: bool) -> str:
@@ -84,10 +113,11 @@ def no_gradient() -> str:
     return "The gradients of this document are not finite numbers, so they are not shown."
 
 
-def shading(*, gradient: bool, left_out: bool) -> Markup:
+def shading(scale: Scale, *, gradient: bool, left_out: bool) -> Markup:
     """Say how to see the measures in the text, and what the colours mean; empty if there are none.
 
     Args:
+        scale: What is measured.
         gradient: Whether there are gradients.
         left_out: Whether tokens were left out.
     """
@@ -95,21 +125,23 @@ def shading(*, gradient: bool, left_out: bool) -> Markup:
     choices = [name for name, there in offered.items() if there]
     if not choices:
         return Markup()
-    return Markup(
-        "Choose {} under <em>shaded by</em>: blue tokens speak for the predicted class, orange tokens against it."
-    ).format(Markup(" or ").join(Markup("<em>{}</em>").format(choice) for choice in choices))
+    return Markup("Choose {} under <em>shaded by</em>: blue tokens {}, orange tokens {}.").format(
+        Markup(" or ").join(Markup("<em>{}</em>").format(choice) for choice in choices), *scale.towards
+    )
 
 
-def changes_of_classes(removal: Removal, n_shown: int, n_classes: int) -> str:
-    """Name the bars of the token under the cursor, and say how many classes they leave out."""
-    some = "" if n_shown == n_classes else f", {n_shown} of {n_classes} classes"
+def changes_of_classes(removal: Removal, n_shown: int, n_classes: int, task: Task[Any]) -> str:
+    """Name the bars of the token under the cursor, and say how many classes or labels they leave out."""
+    if not task.has_labels:
+        return f"If the token is {REMOVAL[removal]}: change of {task.scale.fall_of}"
+    some = "" if n_shown == n_classes else f", {n_shown} of {n_classes} {task.nouns}"
     return f"If the token is {REMOVAL[removal]}: change in percentage points{some}"
 
 
-def agreement(n_tokens: int, removal: Removal) -> str:
+def agreement(n_tokens: int, removal: Removal, scale: Scale) -> str:
     """Say what the table of tau compares, beside what random orders give."""
     sentence = (
-        "Kendall's tau of each score with the fall of the predicted class's probability when the token is "
+        f"Kendall's tau of each score with the {scale.fall} of {scale.fall_of} when the token is "
         f"{REMOVAL[removal]}, over {plural(n_tokens, 'token')} of this document."
     )
     if n_tokens < FEWEST_ORDERED:

@@ -1,8 +1,8 @@
 """What the site says about evidence: whether the prediction depends on the tokens and heads that a score ranks highest.
 
 A mean beside its floor is a row of the table `faithfulness` or `ablation_curves`. Changes of a probability are in
-points, which are hundredths. A difference from random is a finding only if q < 0.05; where there is no q, the sentence
-names the interval.
+points, which are hundredths; those of a predicted value are in its unit. A difference from random is a finding only if
+q < 0.05; where there is no q, the sentence names the interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,11 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.evidence_words import ORDERS, REMOVAL, SCORES
-from attviz_pipeline.formats import count, percent, plural, points, probability
+from attviz_pipeline.formats import count, percent, plural, probability, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import DIGITS, Scale
 
 Row = Mapping[str, Any]
 
@@ -45,21 +46,22 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
             "Whether the prediction depends on the tokens with the most self-attention was not measured: the study has "
             "no such score of tokens, or no document that is long enough."
         )
+    scale = study.task.scale
     sentence = Markup(
-        "In {n} of {documents}, the probability that {model} gives to the predicted class {falls} on average if the "
-        "{share} of tokens with the highest {score} are {removed}; it {floor_falls} if as many random tokens are "
-        "{removed}. The difference is {difference}. {conclusion}"
+        "In {n} of {documents}, {given} {falls} on average if the {share} of tokens with the highest {score} are "
+        "{removed}; it {floor_falls} if as many random tokens are {removed}. The difference is {difference}. "
+        "{conclusion}"
     )
     return sentence.format(
         removed=REMOVAL[removal],
         share=percent(row["fraction"]),
         score=score_title(row["score"], row["layer"]),
-        falls=_falls(row["mean"]),
-        floor_falls=_falls(row["floor"]),
-        difference=_difference(row, "difference"),
+        falls=_falls(row["mean"], scale) + ("" if scale.shares else " (up or down)"),
+        floor_falls=_falls(row["floor"], scale),
+        difference=_difference(row, "difference", scale),
         n=count(row["n_documents"]),
         documents=plural(study.n_documents, "document"),
-        model=parts.model_name(study),
+        given=Markup(scale.given).format(model=parts.model_name(study)),  # noqa: S704 - words of this package
         conclusion=_conclusion(
             row,
             "The prediction depends on these tokens more than on random ones.",
@@ -68,11 +70,12 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
     )
 
 
-def sufficiency(row: Row) -> str:
+def sufficiency(row: Row, scale: Scale) -> str:
     """Say whether the tokens with the highest score alone keep more of the prediction than random ones alone.
 
     Args:
         row: Sufficiency of the score at one share of tokens.
+        scale: What is measured.
     """
     conclusion = _conclusion(
         row,
@@ -80,8 +83,9 @@ def sufficiency(row: Row) -> str:
         "These tokens alone keep more of the prediction than random ones.",
     )
     return (
-        f"With only these {percent(row['fraction'])} left, the probability {_falls(row['mean'])}; with as many random "
-        f"tokens left, it {_falls(row['floor'])}. The difference is {_difference(row, 'difference')}. {conclusion}"
+        f"With only these {percent(row['fraction'])} left, {scale.short} {_falls(row['mean'], scale)}; with as many "
+        f"random tokens left, it {_falls(row['floor'], scale)}. The difference is "
+        f"{_difference(row, 'difference', scale)}. {conclusion}"
     )
 
 
@@ -135,59 +139,67 @@ def other_documents(rows: Sequence[Row]) -> str | None:
     return f"Measured on fewer documents, and therefore in the table only: {named}."
 
 
-def removal_shows(removal: str) -> str:
-    """Say what the removal of tokens shows, and what it does not."""
+def removal_shows(removal: str, scale: Scale) -> str:
+    """Say what the removal of tokens shows, and what it does not.
+
+    Args:
+        removal: mask, delete or hide.
+        scale: What is measured.
+    """
+    change = scale.fall.removeprefix("absolute ")
+    less_sure = ": without them it is less sure" if scale.shares else ", whether it goes up or down"
     return (
-        f"{REMOVED[removal]} A fall of the probability shows that the model read these tokens: without them it is less "
-        "sure. It does not show that the model used their attention, nor in what way it used them. Texts with removed "
-        "tokens are unlike those that the model was trained on, and a part of each fall is due to that, for random "
-        "tokens, too. So only the difference from random tokens speaks for a score. A score that does no better than "
-        "random can still describe where the heads attend."
+        f"{REMOVED[removal]} A {change} of {scale.short} shows that the model read these tokens{less_sure}. It does "
+        "not show that the model used their attention, nor in what way it used them. Texts with removed tokens are "
+        f"unlike those that the model was trained on, and a part of each {change} is due to that, for random tokens, "
+        "too. So only the difference from random tokens speaks for a score. A score that does no better than random "
+        "can still describe where the heads attend."
     )
 
 
-def head_order(row: Row, total: int, n_random: int) -> str:
+def head_order(row: Row, total: int, n_random: int, scale: Scale) -> str:
     """Say whether an order of heads keeps the predictions longer than random orders, at one number of heads.
 
     Args:
         row: One order at one number of heads, not random, of the table `ablation_curves`, with `floor` and the key
-            `what`: accuracy or agreement.
+            `what`: the measure, one of `scale.measures`.
         total: Heads of the model.
         n_random: Number of random orders.
+        scale: What is measured.
     """
     what, off = row["what"], row["n_switched_off"]
-    measured = "accuracy" if what == "accuracy" else "the share of predictions like those of the whole model"
-    n = row["n_labelled"] if what == "accuracy" else row["n_documents"]
+    measured, needs_gold = scale.measures[what], what == next(iter(scale.measures))
+    n = row["n_labelled"] if needs_gold else row["n_documents"]
     low, high = row[f"{what}_difference_low"], row[f"{what}_difference_high"]
     sentence = (
         f"By {ORDERS[row['order']]}, the least important first: with {count(off)} of {plural(total, 'head')} switched "
-        f"off, {measured} is {percent(row[what])} over {plural(n, 'document')}; in random order it is "
-        f"{percent(row['floor'])} (mean of {plural(n_random, 'order')}). The difference is "
-        f"{_difference(row, f'{what}_difference')}."
+        f"off, {measured} is {_measure(row[what], scale)} over {plural(n, 'document')}; in random order it is "
+        f"{_measure(row['floor'], scale)} (mean of {plural(n_random, 'order')}). The difference is "
+        f"{_difference(row, f'{what}_difference', scale)}."
     )
     if low is None:
         return f"{sentence} One input row gives no interval."
-    if low > 0:
-        return (
-            f"{sentence} The interval lies above 0: without these heads, the model keeps more than without random ones."
-        )
-    if high < 0:
-        return (
-            f"{sentence} The interval lies below 0: without these heads, the model loses more than without random ones."
-        )
-    return f"{sentence} {_UNCLEAR}"
+    if low <= 0 <= high:
+        return f"{sentence} {_UNCLEAR}"
+    # Shares that are kept are better if larger, errors and changes of a value if smaller.
+    keeps = "keeps" if (low > 0) is scale.shares else "loses"
+    side = "above" if low > 0 else "below"
+    return (
+        f"{sentence} The interval lies {side} 0: without these heads, the model {keeps} more than without random ones."
+    )
 
 
-def without_heads(row: Row, total: int) -> str:
+def without_heads(row: Row, total: int, scale: Scale) -> str:
     """Say what is left with all heads switched off: what the model reaches without attention.
 
     Args:
-        row: The row with no head left of the table `ablation_curves`, with the key `what`: accuracy or agreement.
+        row: The row with no head left of the table `ablation_curves`, with the key `what`, as in `head_order`.
         total: Heads of the model.
+        scale: What is measured.
     """
     what = row["what"]
-    measured = "accuracy" if what == "accuracy" else "the share of predictions like those of the whole model"
-    return f"With all {plural(total, 'head')} switched off, {measured} is {percent(row[what])}."
+    heads = plural(total, "head")
+    return f"With all {heads} switched off, {scale.measures[what]} is {_measure(row[what], scale)}."
 
 
 def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:
@@ -222,20 +234,32 @@ def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
     if n_sampled == n:
         sentence = f"All {plural(n, 'document')} were measured."
     else:
-        sentence = f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to "
-        if study.n_labelled:
-            sentence += (
-                "the gold classes and to thirds of length, with at least one document of each class and third where "
-                "there are enough: the smaller a sample, the larger the part of rare classes."
-            )
-        else:
-            sentence += "thirds of length."
-        sentence += " The smaller samples are drawn from it in the same way."
+        sentence = (
+            f"{count(n_sampled)} of {plural(n, 'document')} are the sample, drawn in proportion to {_strata(study)}. "
+            "The smaller samples are drawn from it in the same way."
+        )
     if not n_too_short:
         return sentence
     short = plural(n_too_short, "document")
     have = "has" if n_too_short == 1 else "have"
     return f"{sentence} {short} with fewer than two tokens of text {have} no faithfulness."
+
+
+def _strata(study: StudyView) -> str:
+    """Name what a sample is in proportion to; small samples have more of what is rare."""
+    if not study.n_labelled:
+        return "thirds of length"
+    task = study.task
+    rare = f"rare {task.nouns}" if task.has_labels else "rare values"
+    return (
+        f"{task.scale.strata} and to thirds of length, with at least one document of each "
+        f"{task.noun if task.has_labels else 'quantile'} and third where there are enough: the smaller a sample, the "
+        f"larger the part of {rare}"
+    )
+
+
+def _measure(value: float, scale: Scale) -> str:
+    return percent(value) if scale.shares else significant(value, DIGITS)
 
 
 def _is_found(row: Row) -> bool:
@@ -252,17 +276,19 @@ def _conclusion(row: Row, above: str, below: str) -> str:
     return above if row["difference"] > 0 else below
 
 
-def _difference(row: Row, name: str) -> str:
+def _difference(row: Row, name: str, scale: Scale) -> str:
     low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
-    sentence = f"{points(row[name])} points"
+    sentence = scale.with_unit(scale.signed(row[name]))
     if low is None or high is None:
         return sentence
     tested = "" if q is None else f", q = {probability(q)}"
-    return f"{sentence} (95 % interval {points(low)} to {points(high)}{tested})"
+    return f"{sentence} (95 % interval {scale.signed(low)} to {scale.signed(high)}{tested})"
 
 
-def _falls(fall: float) -> str:
-    size = f"{abs(fall) * 100:.1f} points"
+def _falls(fall: float, scale: Scale) -> str:
+    size = scale.with_unit(scale.size(fall))
+    if not scale.shares:
+        return f"changes by {size}"
     return f"rises by {size}" if fall < 0 and size != "0.0 points" else f"falls by {size}"
 
 

@@ -20,15 +20,11 @@ from attviz_pipeline.report.views.head_importance import (
 )
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import Scale
 
 MEASURES = {
     "measured": "measured importance",
     "gradient": "gradient importance",
-    "self_attention": "mean self-attention",
-}
-AXES = {
-    "measured": "|change| of log probability without the head, nats",
-    "gradient": "|gradient| at the head's output",
     "self_attention": "mean self-attention",
 }
 N_NAMED = 3
@@ -36,6 +32,16 @@ FEWEST_IN_CLASS = 5
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
 _NOTHING = "nothing that can be distinguished from zero"
+
+
+def axis(measure: str, scale: Scale) -> str:
+    """Name an axis of the scatter plots."""
+    changes = scale.with_log_unit(f"|change| of {scale.log_short} without the head", ", ")
+    return {
+        "measured": changes,
+        "gradient": "|gradient| at the head's output",
+        "self_attention": "mean self-attention",
+    }[measure]
 
 
 def not_switched_off(importance: HeadImportance) -> Markup:
@@ -57,60 +63,65 @@ def sample(importance: HeadImportance, study: StudyView) -> Markup:
 
 
 def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -> Markup:
-    """Say without how many heads the predicted class's probability changes, and without which it falls most."""
+    """Say without how many heads the log probability, the error or the value changes, and without which it does most.
+
+    In regression it is the absolute error where a gold value is known, else the predicted value.
+    """
     heads = importance.by_need()
     if not heads:
         return Markup()
-    if all(one.change.q is None for one in heads):
+    changes = [importance.judged(one) for one in heads]
+    if all(change.q is None for change in changes):
         return Markup("The changes were not tested: {}.").format(_no_test(heads[0].n_documents))
-    of = plural(len(heads), "head")
-    found = [one for one in heads if one.change.significant]
+    of, name = plural(len(heads), "head"), importance.judged_name
+    found = [one for one in heads if importance.judged(one).significant]
     if not found:
-        return Markup(
-            "For none of {} does switching it off change the log probability of the predicted class ({}): {}."
-        ).format(of, _CLEAR, _NOTHING)
-    falls = [one for one in found if _value(one.change) < 0]
-    rises = len(found) - len(falls)
+        return Markup("For none of {} does switching it off change {} ({}): {}.").format(of, name, _CLEAR, _NOTHING)
+    falls = [one for one in found if _value(importance.judged(one)) < 0]
+    rises = [one for one in found if one not in falls]
     sentences = [
         Markup("falls without {}").format(count(len(falls))) if falls else None,
-        Markup("rises without {}").format(count(rises)) if rises else None,
+        Markup("rises without {}").format(count(len(rises))) if rises else None,
     ]
-    first = Markup("The log probability of the predicted class {} of {} ({}).").format(
-        listed([part for part in sentences if part]), of, _CLEAR
-    )
-    if not falls:
+    first = Markup("{} {} of {} ({}).").format(_capital(name), listed([part for part in sentences if part]), of, _CLEAR)
+    harmed, verb = (rises, "rises") if importance.by_error else (falls, "falls")
+    if not harmed:
         return first
-    largest = falls[0]
+    largest = harmed[0]
     assert largest.head is not None  # noqa: S101 - they are heads
     return said(
         [
             first,
-            Markup("Of these, it falls most without {}: {}. The median change of all heads is {} nats.").format(
+            Markup("Of these, it {} most without {}: {}. The median change of all heads is {}.").format(
+                verb,
                 head_link(largest.head, study, root),
-                _change(largest.change),
-                _signed(_median([_value(one.change) for one in heads])),
+                _change(importance.judged(largest), importance.scale),
+                importance.scale.with_log_unit(_signed(_median([_value(change) for change in changes]))),
             ),
         ]
     )
 
 
 def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Markup:
-    """Say without which heads most predictions flip."""
-    if not importance.heads:
+    """Say without which heads most predictions flip; nothing in regression, where every prediction changes a little."""
+    n_flips = max((one.n_flips for one in importance.heads if one.n_flips is not None), default=None)
+    if n_flips is None:
         return Markup()
-    n_flips = max(one.n_flips for one in importance.heads)
     documents = plural(importance.heads[0].n_documents, "document")
+    noun, one_does, several_do = importance.scale.flip
     if not n_flips:
-        return Markup("No prediction of {} flips without one head.").format(documents)
+        return Markup("No {} of {} {} without one head.").format(noun, documents, one_does)
     most = [one.head for one in importance.heads if one.head is not None and one.n_flips == n_flips]
     if len(most) > N_NAMED:
         return Markup("Without one head, at most {} of {} {}; so many without each of {}.").format(
-            plural(n_flips, "prediction"),
+            plural(n_flips, noun),
             count(importance.heads[0].n_documents),
-            "flips" if n_flips == 1 else "flip",
+            one_does if n_flips == 1 else several_do,
             plural(len(most), "head"),
         )
-    return Markup("Most predictions flip without {}: {} of {}{}.").format(
+    return Markup("Most {}s {} without {}: {} of {}{}.").format(
+        noun,
+        several_do,
         alternatives([head_link(head, study, root) for head in most]),
         count(n_flips),
         documents,
@@ -119,17 +130,17 @@ def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Marku
 
 
 def layers_that_matter(importance: HeadImportance) -> Markup:
-    """Say without which whole layers the predicted class's probability changes."""
-    layers = importance.layers
-    if not layers or all(one.change.q is None for one in layers):
+    """Say without which whole layers the same changes."""
+    layers = [(one.layer, importance.judged(one)) for one in importance.layers]
+    if not layers or all(change.q is None for _, change in layers):
         return Markup()
     of = plural(len(layers), "layer")
-    found = sorted((one for one in layers if one.change.significant), key=lambda one: _value(one.change))
+    found = sorted(((layer, change) for layer, change in layers if change.significant), key=lambda one: _value(one[1]))
     if not found:
         return Markup("Without all heads of a layer, it changes for none of {} ({}): {}.").format(of, _CLEAR, _NOTHING)
-    largest = max(found, key=lambda one: abs(_value(one.change)))
+    layer, largest = max(found, key=lambda one: abs(_value(one[1])))
     return Markup("Without all heads of a layer, it changes for {} of {} ({}), most without layer {}: {}.").format(
-        count(len(found)), of, _CLEAR, largest.layer, _change(largest.change)
+        count(len(found)), of, _CLEAR, layer, _change(largest, importance.scale)
     )
 
 
@@ -171,55 +182,64 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
 
 
 def without_head(view: AblationView, importance: HeadImportance, study: StudyView) -> Markup:
-    """Say what switching off one head does to the predicted class, and to the gold class where it is known."""
-    first = Markup(
-        "In {}, {} was also run without this head ({}). On average, the log probability of the predicted class changes "
-        "by {}{}"
-    ).format(
+    """Say what switching off one head does to the prediction, and to the gold class or the error where it is known."""
+    scale = importance.scale
+    sure, probable = ("less", "more"), ("lower", "higher")
+    consequence, size = ("the model is {} sure of its prediction", sure) if scale.shares else ("it is {}", probable)
+    first = Markup("In {}, {} was also run without this head ({}). On average, {} changes by {}{}").format(
         _documents(view.n_documents, study),
         model_name(study),
         _OFF[importance.ablation],
-        _change(view.change),
-        _verdict(view.change, view.n_documents, "the model is {} sure of its prediction"),
+        scale.log,
+        _change(view.change, scale),
+        _verdict(view.change, view.n_documents, consequence, size),
     )
     if view.gold_change.value is None:
         return first
-    gold = Markup("That of the gold class changes by {} nats{}{}").format(
-        _signed(_value(view.gold_change)),
+    of_gold = f"That of {scale.gold}" if scale.shares else _capital(scale.gold_log)
+    consequence, size = (
+        (f"{scale.gold} is {{}} probable", sure) if scale.shares else ("it is {}", ("smaller", "larger"))
+    )
+    gold = Markup("{} changes by {}{}{}").format(
+        of_gold,
+        scale.with_log_unit(_signed(_value(view.gold_change))),
         _uncertainty(view.gold_change),
-        _verdict(view.gold_change, view.n_documents, "the gold class is {} probable"),
+        _verdict(view.gold_change, view.n_documents, consequence, size),
     )
     return said([first, gold])
 
 
-def flips_without_head(view: AblationView) -> str:
-    """Say how many predictions flip without one head, and what that does to the accuracy."""
-    documents = plural(view.n_documents, "document")
-    flips = f"The prediction flips in {count(view.n_flips) if view.n_flips else 'none'} of {documents}."
+def flips_without_head(view: AblationView, scale: Scale) -> str:
+    """Say how many predictions flip without one head, and what that does to the accuracy; nothing in regression."""
+    if view.n_flips is None:
+        return ""
+    documents, (noun, does, _) = plural(view.n_documents, "document"), scale.flip
+    flips = f"The {noun} {does} in {count(view.n_flips) if view.n_flips else 'none'} of {documents}."
     accuracy = view.accuracy
     if accuracy.value is None or not view.n_flips:
         return flips
     points = MeanView(*(None if one is None else 100 * one for one in (accuracy.value, accuracy.low, accuracy.high)))
     verdict = "" if accuracy.significant or accuracy.q is None else f": {_NOTHING}"
     return (
-        f"{flips} The accuracy changes by {_signed(_value(points))} percentage points"
+        f"{flips} {_capital(scale.measures['accuracy'])} changes by {_signed(_value(points))} percentage points"
         f"{_uncertainty(MeanView(points.value, points.low, points.high, accuracy.q))}{verdict}."
     )
 
 
-def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_gradient: int) -> str:
+def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_gradient: int, scale: Scale) -> str:
     """Say where a head stands among all heads by measured importance and by gradients."""
     sentences = []
     if measured is not None:
-        sentences.append(f"Its mean |change| is {significant(measured.value)} nats: {_place(measured)}.")
+        size = scale.with_log_unit(significant(measured.value))
+        sentences.append(f"Its mean |change| is {size}: {_place(measured)}.")
     if gradient is not None:
         over = plural(n_gradient, "document")
         sentences.append(f"Its mean |gradient| over {over} is {significant(gradient.value)}: {_place(gradient)}.")
     return said(sentences)
 
 
-def classes_without_head(groups: Sequence[AblationView]) -> Markup:
-    """Say in which gold classes switching off one head changes the gold class's probability.
+def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Markup:
+    """Say in which gold classes switching off one head changes the gold class's, or label set's, probability.
 
     Classes of fewer than `FEWEST_IN_CLASS` documents are not named: Student's t over so few relies on a normal
     distribution, which nothing can check.
@@ -229,11 +249,11 @@ def classes_without_head(groups: Sequence[AblationView]) -> Markup:
     if not classes:
         return Markup()
     found = sorted((one for one in classes if one.gold_change.significant), key=lambda one: _value(one.gold_change))
-    of = f"{plural(len(classes), 'gold class', 'gold classes')} with at least {FEWEST_IN_CLASS} documents"
+    noun, nouns = f"gold {study.task.noun}", f"gold {study.task.nouns}"
+    of = f"{plural(len(classes), noun, nouns)} with at least {FEWEST_IN_CLASS} documents"
+    by = f"By {noun}, the log probability of {'the gold label set' if study.task.many_labels else 'that class'}"
     if not found:
-        return Markup("By gold class, the log probability of that class changes in none of {} ({}): {}.").format(
-            of, _CLEAR, _NOTHING
-        )
+        return Markup("{} changes in none of {} ({}): {}.").format(by, of, _CLEAR, _NOTHING)
     names = [
         Markup("{} ({} nats, {})").format(
             class_name(one.group), _signed(_value(one.gold_change)), plural(one.n_documents, "document")
@@ -242,17 +262,29 @@ def classes_without_head(groups: Sequence[AblationView]) -> Markup:
     ]
     if len(found) > N_NAMED:
         names.append(Markup("{} more").format(count(len(found) - N_NAMED)))
-    return Markup("By gold class, the log probability of that class changes in {} of {} ({}): {}.").format(
-        count(len(found)), of, _CLEAR, listed(names)
-    )
+    return Markup("{} changes in {} of {} ({}): {}.").format(by, count(len(found)), of, _CLEAR, listed(names))
 
 
-def group_without_head(view: AblationView) -> Markup:
+def group_without_head(view: AblationView, scale: Scale) -> Markup:
     """Name a group of documents."""
     if view.grouping == "gold":
         return class_name(view.group)
-    names = {"right": "correctly classified", "wrong": "misclassified"}
-    return Markup("{}").format(names.get(view.group, "all documents"))
+    return Markup("{}").format(scale.groups.get(view.group, "all documents"))
+
+
+def columns(study: StudyView) -> str:
+    """Explain the columns of a table of changes without heads."""
+    scale = study.task.scale
+    unit = scale.with_log_unit(", in") if scale.log_unit else ""
+    of_gold = f", and of {scale.gold if scale.shares else scale.gold_log}" if study.n_labelled else ""
+    flips = f" Flips: documents with another {scale.flip[0]}." if study.task.outcomes else ""
+    return f"Change: mean change of {scale.log}{of_gold}{unit}.{flips}"
+
+
+def gold_column(study: StudyView) -> str:
+    """Name the column of the gold class or label set, or of the absolute error."""
+    scale = study.task.scale
+    return _capital((scale.gold if scale.shares else scale.gold_log).removeprefix("the "))
 
 
 def cell(value: float | None) -> str:
@@ -266,12 +298,16 @@ def _documents(n: int, study: StudyView) -> str:
     return f"{count(n)} of {plural(study.n_documents, 'document')}"
 
 
-def _change(mean: MeanView) -> str:
+def _change(mean: MeanView, scale: Scale) -> str:
     value = _value(mean)
-    return (
-        f"{_signed(value)} nats{_uncertainty(mean)}, which multiplies its probability by {_factor(value)} "
-        "(geometric mean)"
-    )
+    change = f"{scale.with_log_unit(_signed(value))}{_uncertainty(mean)}"
+    if not scale.shares:
+        return change
+    return f"{change}, which multiplies its probability by {_factor(value)} (geometric mean)"
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _factor(change: float) -> str:
@@ -294,12 +330,12 @@ def _range(found: CorrelationView) -> str:
     return f" (95 % interval over documents {signed(found.low)} to {signed(found.high)})"
 
 
-def _verdict(mean: MeanView, n_documents: int, consequence: str) -> str:
+def _verdict(mean: MeanView, n_documents: int, consequence: str, size: tuple[str, str]) -> str:
     if mean.q is None:
         return f". This was not tested: {_no_test(n_documents)}."
     if not mean.significant:
         return f": {_NOTHING}."
-    return f". Without it, {consequence.format('less' if _value(mean) < 0 else 'more')}."
+    return f". Without it, {consequence.format(size[_value(mean) > 0])}."
 
 
 def _no_test(n_documents: int) -> str:

@@ -1,18 +1,19 @@
 """What the pages say about words on which the prediction depends: docs/statistics/sentences.md lists the rules.
 
 A word is compared with random words of the same documents, and found only if q < 0.05. Changes of a probability are in
-points, which are hundredths.
+points, which are hundredths; what is measured of a predicted value has no sign, and the value's unit.
 """
 
 from markupsafe import Markup
 
 from attviz_pipeline.evidence_words import REMOVAL
-from attviz_pipeline.formats import count, percent, plural, signed, significant
+from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import DIGITS
 
 TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 
@@ -28,7 +29,7 @@ def dependence(view: TermMeasureView) -> Markup:
 
     Not compared, nothing found, and found are three sentences.
     """
-    return _left_out(view) if view.in_points else _gradient(view)
+    return _left_out(view) if view.left_out else _gradient(view)
 
 
 def most_attended(view: TermMeasureView) -> str:
@@ -50,7 +51,7 @@ def most_attended(view: TermMeasureView) -> str:
 
 def title(view: TermMeasureView) -> str:
     """Name a measure."""
-    return f"{REMOVAL[view.removal].capitalize()} one by one" if view.in_points else "Gradient x input"
+    return f"{REMOVAL[view.removal].capitalize()} one by one" if view.left_out else "Gradient x input"
 
 
 def rows_of(view: TermMeasureView) -> str:
@@ -63,17 +64,17 @@ def rows_of(view: TermMeasureView) -> str:
 
 def columns(view: TermMeasureView) -> str:
     """Explain the table of a measure."""
-    if view.in_points:
+    scale = view.scale
+    if view.left_out:
+        in_points = scale.with_unit("", ", in ")
         measured = (
-            f"Fall: mean over documents of the fall of the predicted class's probability if one occurrence is "
-            f"{REMOVAL[view.removal]}, in points, with its 95 % interval."
+            f"{column(view)}: mean over documents of the {scale.fall} of {scale.fall_of} if one occurrence is "
+            f"{REMOVAL[view.removal]}{in_points}, with its 95 % interval."
         )
         pieces = "" if view.noun == "token" else f" Pieces of a word are {REMOVAL[view.removal]} one by one, and added."
     else:
-        measured = (
-            "Mean over documents of gradient x input, in nats of the predicted class's log probability, with its "
-            "95 % interval."
-        )
+        of = f"gradient x input, in nats of {scale.log}" if scale.shares else f"|gradient x input| of {scale.log}"
+        measured = f"Mean over documents of {of}, with its 95 % interval."
         pieces = "" if view.noun == "token" else " Pieces of a word are added."
     return (
         f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Rank: share of the "
@@ -83,25 +84,34 @@ def columns(view: TermMeasureView) -> str:
 
 
 def value(number: float, view: TermMeasureView) -> str:
-    """Write a number of the table: points, or nats, which can be tiny."""
-    return signed(number * 100, 1) if view.in_points else f"{'+' if number > 0 else ''}{significant(number)}"
+    """Write a number of the table: points, nats, or a size in the unit of the value."""
+    if not view.scale.shares:
+        return significant(number, DIGITS)
+    return view.scale.signed(number) if view.left_out else f"{'+' if number > 0 else ''}{significant(number)}"
+
+
+def column(view: TermMeasureView) -> str:
+    """Name the column of what was measured."""
+    if not view.left_out:
+        return "Mean"
+    return view.scale.fall.removeprefix("absolute ").capitalize()
 
 
 def _left_out(view: TermMeasureView) -> Markup:
     documents = Markup("{} in which tokens were {} one by one").format(_documents(view), REMOVAL[view.removal])
-    more = Markup("the probability of {} more than random {}s of the same documents if {} ({})").format(
-        _class(view), view.noun, REMOVAL[view.removal], TEST
+    more = Markup("{} more than random {}s of the same documents if {} ({})").format(
+        _falling(view), view.noun, REMOVAL[view.removal], TEST
     )
-    return _outcome(view, documents, ("lower", "lowers"), more, "mean fall {} points")
+    verb = ("lower", "lowers") if view.scale.shares else ("change", "changes")
+    mean = view.scale.with_unit("mean fall {}" if view.scale.shares else "mean change {}")
+    return _outcome(view, documents, verb, more, mean)
 
 
 def _gradient(view: TermMeasureView) -> Markup:
-    more = Markup("gradient x input for {} than random {}s of the same documents ({})").format(
-        _class(view), view.noun, TEST
-    )
-    return _outcome(
-        view, Markup("{} with gradients").format(_documents(view)), ("have more", "has more"), more, "mean {} nats"
-    )
+    size = Markup("gradient x input") if view.scale.shares else Markup("|gradient x input|")
+    more = Markup("{} for {} than random {}s of the same documents ({})").format(size, _class(view), view.noun, TEST)
+    documents = Markup("{} with gradients").format(_documents(view))
+    return _outcome(view, documents, ("have more", "has more"), more, view.scale.with_log_unit("mean {}"))
 
 
 def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], more: Markup, mean: str) -> Markup:
@@ -145,11 +155,24 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
 
 def _documents(view: TermMeasureView) -> Markup:
     number = plural(view.n_documents, "document") if view.n_documents else "no documents"
-    return Markup("{}{}").format(number, "" if view.group is None else Markup(" predicted as {}").format(_class(view)))
+    if view.group is None:
+        return Markup("{}").format(number)
+    predicted = Markup("{} with the predicted label {}") if view.many_labels else Markup("{} predicted as {}")
+    return predicted.format(number, class_name(view.group))
 
 
 def _class(view: TermMeasureView) -> Markup:
-    return Markup("the predicted class") if view.group is None else class_name(view.group)
+    """Name what was measured: in multi-label classification all labels together, in regression the value."""
+    if view.group is None or view.many_labels:
+        return Markup("{}").format(view.scale.predicted)
+    return class_name(view.group)
+
+
+def _falling(view: TermMeasureView) -> Markup:
+    """Name what falls without a word."""
+    if view.group is None or view.many_labels:
+        return Markup("{}").format(view.scale.fall_of)
+    return Markup("the probability of {}").format(class_name(view.group))
 
 
 def _interval(row: TermRowView, view: TermMeasureView) -> str:

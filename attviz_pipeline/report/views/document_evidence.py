@@ -16,6 +16,7 @@ from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.sentences.evidence import score_title
 from attviz_pipeline.report.token_evidence import EvidenceSample, LeftOut, TokenEvidence
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.tasks.task import Task
 
 N_CLASSES = 6
 """Most classes whose changes a page holds."""
@@ -57,24 +58,24 @@ def document_evidence_view(
         sample: The documents that were measured.
         study: Facts of the study.
     """
-    left_out, removal = evidence.left_out, sample.removal
+    left_out, removal, task = evidence.left_out, sample.removal, study.task
+    n_outputs = len(task.output_names)
     return DocumentEvidenceView(
         sentence=parts.said(_sentences(row, evidence, sample, study)),
-        shading=sentences.shading(gradient=evidence.gradient is not None, left_out=left_out is not None),
-        classes_title=sentences.changes_of_classes(
-            removal, min(len(study.label_names), N_CLASSES), len(study.label_names)
-        )
+        shading=sentences.shading(task.scale, gradient=evidence.gradient is not None, left_out=left_out is not None),
+        classes_title=sentences.changes_of_classes(removal, min(n_outputs, N_CLASSES), n_outputs, task)
         if left_out is not None
         else "",
-        agreement=sentences.agreement(len(left_out.places), removal) if left_out is not None else "",
+        agreement=sentences.agreement(len(left_out.places), removal, task.scale) if left_out is not None else "",
         taus=[TauView(score_title(tau.score, tau.layer), tau.tau) for tau in evidence.taus],
-        payload=_payload(row, evidence, removal),
+        payload=_payload(row, evidence, removal, task),
     )
 
 
-def bytes_of_evidence(n_tokens: NDArray[np.float64], n_classes: int) -> float:
+def bytes_of_evidence(n_tokens: NDArray[np.float64], task: Task[Any]) -> float:
     """Estimate what the evidence of documents of so many tokens takes of a site."""
-    return SECTION_BYTES * len(n_tokens) + float(n_tokens.sum()) * BYTES_PER_NUMBER * (1 + min(n_classes, N_CLASSES))
+    n_rows = 1 + min(len(task.output_names), N_CLASSES) + task.many_labels
+    return SECTION_BYTES * len(n_tokens) + float(n_tokens.sum()) * BYTES_PER_NUMBER * n_rows
 
 
 def _sentences(row: DocumentRow, evidence: TokenEvidence, sample: EvidenceSample, study: StudyView) -> Iterator[str]:
@@ -89,35 +90,51 @@ def _sentences(row: DocumentRow, evidence: TokenEvidence, sample: EvidenceSample
 
 
 def _changes(row: DocumentRow, left_out: LeftOut, study: StudyView) -> sentences.Changes:
-    of_prediction = left_out.changes[:, row.predicted]
-    strongest = int(of_prediction.argmin())
+    task, outputs = study.task, left_out.outputs
+    falls = task.falls(outputs, left_out.changes, row.predicted)
+    strongest = int(task.dependence(falls).argmax())
     place = int(left_out.places[strongest])
-    without = left_out.probabilities + left_out.changes
+    whole, *without = (
+        task.predicted(task.predict(found)) for found in [outputs.tolist(), *(outputs + left_out.changes).tolist()]
+    )
     return sentences.Changes(
-        prediction=study.label_names[row.predicted],
-        probability=float(left_out.probabilities[row.predicted]),
+        prediction="" if task.many_labels or not task.has_labels else task.spell(row.predicted),
+        strength=float(task.strength(outputs, row.predicted)),
         token=parts.token(row.text[row.starts[place] : row.ends[place]] or row.tokens[place]),
-        lowest=float(of_prediction[strongest]),
-        median=float(np.median(np.abs(of_prediction))),
-        n=len(of_prediction),
-        n_flips=int((without.argmax(axis=1) != left_out.probabilities.argmax()).sum()),
+        strongest=-float(falls[strongest]),
+        median=float(np.median(np.abs(falls))),
+        n=len(falls),
+        n_flips=sum(one != whole for one in without) if task.outcomes else None,
+        scale=task.scale,
     )
 
 
-def _payload(row: DocumentRow, evidence: TokenEvidence, removal: Removal) -> dict[str, Any]:
+def _payload(row: DocumentRow, evidence: TokenEvidence, removal: Removal, task: Task[Any]) -> dict[str, Any]:
+    """Return what scripts read: numbers of the shown classes or labels, or of the value, [class, token].
+
+    Of a label set also its own fall, [token], which that of no label is.
+    """
     content: dict[str, Any] = {"removal": removal}
+    if task.many_labels or not task.has_labels:
+        content["of"] = task.scale.predicted.removeprefix("the ")
     if evidence.gradient is not None:
         content["gradient"] = payload.encode_signed(evidence.gradient)
     if (left_out := evidence.left_out) is not None:
-        classes = _shown_classes(row)
+        classes = _shown_classes(row, task)
         changes = np.zeros((len(classes), len(row.tokens)), np.float32)
         changes[:, left_out.places] = left_out.changes[:, classes].T
         content["left_out"] = {"classes": classes, **payload.encode_signed(changes)}
+        if task.many_labels:
+            fall = np.zeros(len(row.tokens), np.float32)
+            fall[left_out.places] = task.falls(left_out.outputs, left_out.changes, row.predicted)
+            content["fall"] = payload.encode_signed(fall)
     return content
 
 
-def _shown_classes(row: DocumentRow) -> list[int]:
-    """The predicted class, the gold class, then the most probable others."""
-    known = [row.predicted, *([row.gold] if row.gold is not None else [])]
+def _shown_classes(row: DocumentRow, task: Task[Any]) -> list[int]:
+    """The predicted class or labels, the gold ones, then the most probable others; in regression the only output."""
+    if not task.has_labels:
+        return [0]
+    known = [*task.labels_in(row.predicted), *([] if row.gold is None else task.labels_in(row.gold))]
     order = np.argsort(-np.asarray(row.probabilities), kind="stable").tolist()
     return list(dict.fromkeys([*known, *order]))[:N_CLASSES]

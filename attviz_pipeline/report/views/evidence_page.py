@@ -1,7 +1,8 @@
 """The page Evidence: whether the prediction depends on the tokens and heads that scores rank highest."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.evidence_words import ORDERS, RANDOM
-from attviz_pipeline.formats import percent, plural
+from attviz_pipeline.formats import percent, plural, signed, significant
 from attviz_pipeline.report.sentences import evidence as sentences
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import DIGITS, Scale
+from attviz_pipeline.tasks.task import Task
 
 Row = dict[str, Any]
 
@@ -52,13 +55,11 @@ class RowView:
 
 @dataclass(frozen=True)
 class AblationRowView:
-    """One order of heads at one number of heads; bounds are None where there is no interval."""
+    """One order of heads at one number of heads, with what the table shows of it."""
 
     title: str
     n_left: int
-    accuracy: float | None
-    agreement: float
-    change: float
+    cells: list[str]
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,8 @@ class AblationView:
     judged: str
     replaced: str
     chart: LineChartView | None
+    columns: list[str]
     rows: list[AblationRowView]
-
-    @property
-    def has_accuracy(self) -> bool:
-        """Whether the gold class of any document of the curve is known."""
-        return any(row.accuracy is not None for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -133,19 +130,19 @@ def evidence_page_view(
     parts = _parts(paths, facts)
     return EvidencePageView(
         answer=sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study),
-        sufficiency=sentences.sufficiency(chosen["sufficiency"]) if chosen else "",
-        charts=list(_charts(together, facts["fractions"], n_most)),
+        sufficiency=sentences.sufficiency(chosen["sufficiency"], study.task.scale) if chosen else "",
+        charts=list(_charts(together, facts["fractions"], n_most, study.task.scale)),
         found=sentences.scores_found(compared, facts["fractions"]),
         not_measured=sentences.not_measured(facts["unavailable"]),
         other_documents=sentences.other_documents([row for row in compared if row["n_documents"] < n_most]),
         scores=_score_rows([row for row in averages if row["layer"] is None and row["measure"] != "tau"]),
         agreement=_score_rows([row for row in averages if row["measure"] == "tau"]),
         layers=_score_rows([row for row in averages if row["layer"] is not None and row["measure"] != "tau"]),
-        groups=_group_rows(rows, chosen),
+        groups=_group_rows(rows, chosen, study.task.scale),
         shares=_share_rows(together),
         about_groups=sentences.score_title(*_key(chosen["comprehensiveness"])) if chosen else "",
-        limits=sentences.removal_shows(facts["removal"]),
-        ablation=_ablation(paths.ablation_curves),
+        limits=sentences.removal_shows(facts["removal"], study.task.scale),
+        ablation=_ablation(paths.ablation_curves, study.task),
         sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
         parts=[part for part in parts if part.n_documents],
         figures=figures or {},
@@ -216,18 +213,17 @@ def _share_rows(rows: Iterable[Row]) -> list[RowView]:
     ]
 
 
-def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row]) -> list[RowView]:
+def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row], scale: Scale) -> list[RowView]:
     """One row per gold class, and for correct and wrong predictions, of the chosen score over all shares."""
     if not chosen:
         return []
-    names = {"right": "correctly classified", "wrong": "misclassified"}
     of_group: dict[tuple[str, str], dict[str, Row]] = {}
     for row in _averages(rows):
         if _key(row) == _key(chosen["comprehensiveness"]) and row["grouping"] != "all" and row["measure"] != "tau":
             of_group.setdefault((row["grouping"], row["group"]), {})[row["measure"]] = row
     return [
         RowView(
-            names[group] if grouping == "correct" else group,
+            scale.groups[group] if grouping == "correct" else group,
             "",
             mine["comprehensiveness"]["n_documents"],
             {measure: _cell(row) for measure, row in mine.items()},
@@ -236,11 +232,14 @@ def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row]) -> list[RowView]
     ]
 
 
-def _charts(rows: Sequence[Row], fractions: Sequence[float], n_documents: int) -> Iterable[tuple[str, LineChartView]]:
+def _charts(
+    rows: Sequence[Row], fractions: Sequence[float], n_documents: int, scale: Scale
+) -> Iterable[tuple[str, LineChartView]]:
     """Yield a chart per measure with its title; scores with fewer documents than random have another floor."""
+    fall = f"{scale.fall.capitalize()} of {scale.short}"
     for measure, title in (
-        ("comprehensiveness", "Fall of the probability without the highest-ranked tokens"),
-        ("sufficiency", "Fall of the probability with only the highest-ranked tokens"),
+        ("comprehensiveness", f"{fall} without the highest-ranked tokens"),
+        ("sufficiency", f"{fall} with only the highest-ranked tokens"),
     ):
         mine = [row for row in rows if row["measure"] == measure and row["fraction"] is not None]
         mine = sorted((row for row in mine if row["n_documents"] == n_documents), key=lambda row: row["fraction"])
@@ -258,29 +257,33 @@ def _charts(rows: Sequence[Row], fractions: Sequence[float], n_documents: int) -
             lines,
             band,
             Axis("share of the document's tokens", sorted(fractions), percent),
-            f"{title}, in points, by the share of tokens, for each score and random order; a table has the numbers.",
+            f"{scale.with_unit(title, ', in ')}, by the share of tokens, for each score and random order; a table has "
+            "the numbers.",
+            shares=scale.shares,
         )
         if chart:
-            yield title, chart
+            yield scale.with_unit(title, ", "), chart
 
 
 def _band(rows: Iterable[Row], x: str, name: str) -> list[tuple[float, float, float]]:
     return [(row[x], row[f"{name}_low"], row[f"{name}_high"]) for row in rows if row[f"{name}_low"] is not None]
 
 
-def _ablation(path: Path) -> AblationView:
+def _ablation(path: Path, task: Task[Any]) -> AblationView:
     rows, facts = _read(path, evidence_schemas.ABLATION_CURVES)
     replaced = "zero" if facts["ablation"] == "zero" else "its mean over the tokens of the sample"
     if not rows:
-        return AblationView(sentences.no_curve(facts["gates"]), "", [], "", replaced, None, [])
-    what = "accuracy" if rows[0]["n_labelled"] else "agreement"
+        return AblationView(sentences.no_curve(facts["gates"]), "", [], "", replaced, None, [], [])
+    with_gold, without_gold = task.judged_by
+    labelled, scale = rows[0]["n_labelled"] > 0, task.scale
+    what = with_gold if labelled else without_gold
     total = rows[0]["n_left"] + rows[0]["n_switched_off"]
     floors = {row["n_switched_off"]: row for row in rows if row["order"] == RANDOM}
     between = [n_off for n_off in floors if 0 < n_off < total]
     half = min(between, key=lambda n_off: abs(n_off - total / 2), default=None)
     n_random = sum(order["order"] == RANDOM for order in facts["orders"])
     orders = list(dict.fromkeys(row["order"] for row in rows))
-    measured = "Accuracy" if what == "accuracy" else "Share of predictions like those of the whole model"
+    measured = _title(scale.measures[what])
     by_left = sorted(rows, key=lambda row: row["n_left"])
     of_random = [row for row in by_left if row["order"] == RANDOM]
     chart = line_chart(
@@ -288,28 +291,47 @@ def _ablation(path: Path) -> AblationView:
             Line(ORDERS[order], order, [(row["n_left"], row[what]) for row in by_left if row["order"] == order])
             for order in orders
         ],
-        # Student's t can reach beyond what a share can be.
-        [(x, max(low, 0), min(high, 1)) for x, low, high in _band(of_random, "n_left", what)],
+        # Student's t can reach beyond what a share, or the size of an error, can be.
+        [(x, max(low, 0), min(high, 1) if scale.shares else high) for x, low, high in _band(of_random, "n_left", what)],
         Axis("heads left", sorted({row["n_left"] for row in rows}), "{:.0f}".format, falling=True),
-        f"{measured} in percent by the number of heads left, for each order; a table has the numbers.",
+        f"{measured}{' in percent' if scale.shares else ''} by the number of heads left, for each order; a table has "
+        "the numbers.",
+        shares=scale.shares,
     )
+    shown = _columns(task, labelled=labelled)
     return AblationView(
         reason="",
-        measured=measured,
+        measured=f"{measured}, percent" if scale.shares else measured,
         sentences=[
-            sentences.head_order(row | {"what": what, "floor": floors[half][what]}, total, n_random)
+            sentences.head_order(row | {"what": what, "floor": floors[half][what]}, total, n_random, scale)
             for row in rows
             if row["n_switched_off"] == half and row["order"] != RANDOM
         ]
-        + [sentences.without_heads(row | {"what": what}, total) for row in of_random if row["n_left"] == 0],
+        + [sentences.without_heads(row | {"what": what}, total, scale) for row in of_random if row["n_left"] == 0],
         judged=sentences.judged_by(facts["held_out"], orders),
         replaced=replaced,
         chart=chart,
+        columns=[title for _, title, _ in shown],
         rows=[
-            AblationRowView(ORDERS[row["order"]], row["n_left"], row["accuracy"], row["agreement"], row["change"])
+            AblationRowView(ORDERS[row["order"]], row["n_left"], [write(row[name]) for name, _, write in shown])
             for row in rows
         ],
     )
+
+
+def _columns(task: Task[Any], *, labelled: bool) -> list[tuple[str, str, Callable[[float], str]]]:
+    """Columns of the table of more and more heads, each with its title and how it is written."""
+    scale, (with_gold, without_gold) = task.scale, task.judged_by
+    write: Callable[[float], str] = percent if scale.shares else partial(significant, digits=DIGITS)
+    columns = [(with_gold, _title(scale.measures[with_gold]), write)] if labelled else []
+    if not task.outcomes:
+        return [*columns, (without_gold, _title(scale.measures[without_gold]), write)]
+    changed = scale.with_log_unit(f"Change of {scale.log_name}", ", ")
+    return [*columns, (without_gold, "As the whole model", write), ("change", changed, partial(signed, decimals=3))]
+
+
+def _title(name: str) -> str:
+    return name.removeprefix("the ")[0].upper() + name.removeprefix("the ")[1:]
 
 
 def _parts(paths: EvidencePaths, facts: Mapping[str, Any]) -> list[PartView]:

@@ -14,6 +14,7 @@ from attviz_pipeline.formats import significant
 from attviz_pipeline.report.views.curve import TickView
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import Scale
 
 WIDTH, HEIGHT, MARGIN = 320, 240, 8
 MOST_TICKS = 6
@@ -37,6 +38,9 @@ class MeanView:
         return self.q is not None and self.q < SIGNIFICANT
 
 
+UNKNOWN = MeanView(None, None, None)
+
+
 @dataclass(frozen=True)
 class AblationView:
     """Documents of one group, without one head or without all heads of a layer.
@@ -48,10 +52,10 @@ class AblationView:
         group: The class, right or wrong; empty for all documents.
         page: Page of the group, if it has one.
         n_documents: Documents in the group.
-        n_flips: Documents that get another prediction.
-        change: Change of the predicted class's log probability, nats.
-        gold_change: The same of the gold class, where it is known.
-        accuracy: Change of the accuracy, where the gold class is known, -1..1.
+        n_flips: Documents that get another prediction; None in regression.
+        change: Change of the predicted class's or label set's log probability, nats, or of the predicted value.
+        gold_change: The same of the gold class or label set, or of the absolute error, where the gold value is known.
+        accuracy: Change of the accuracy or of exact match, where the gold value is known, -1..1; unknown in regression.
     """
 
     layer: int
@@ -60,7 +64,7 @@ class AblationView:
     group: str
     page: str | None
     n_documents: int
-    n_flips: int
+    n_flips: int | None
     change: MeanView
     gold_change: MeanView
     accuracy: MeanView
@@ -121,6 +125,9 @@ class HeadImportance:
         ablation: zero or mean: what replaces the output of a head.
         heads: All documents without each head, [row]; empty if none was switched off.
         groups: Other groups of documents without each head, [row][group].
+        scale: What is measured.
+        by_error: Whether heads are judged by the absolute error, as in regression where a gold value is known, and not
+            by the change of the prediction.
         layers: All documents without all heads of each layer.
         measures: The measures that there are, each [row]: measured, gradient, self_attention.
         n_measured: Documents that were read without each head.
@@ -137,6 +144,17 @@ class HeadImportance:
     n_measured: int
     n_gradient: int
     correlations: list[CorrelationView]
+    scale: Scale
+    by_error: bool = False
+
+    @property
+    def judged_name(self) -> str:
+        """What changes without a head that the prediction needs."""
+        return self.scale.gold_log if self.by_error else self.scale.log
+
+    def judged(self, one: AblationView) -> MeanView:
+        """The change that says whether the prediction needs a head."""
+        return one.gold_change if self.by_error else one.change
 
     def measure(self, name: str, row: int) -> MeasureView | None:
         """Compare a head with all heads by one measure; None if there is none."""
@@ -151,8 +169,14 @@ class HeadImportance:
         return next((one for one in self.correlations if set(one.measures) == {first, second}), None)
 
     def by_need(self) -> list[AblationView]:
-        """Heads, first those without which the predicted class's probability falls most."""
-        return sorted(self.heads, key=lambda one: math.inf if one.change.value is None else one.change.value)
+        """Heads, first those without which the log probability or the value falls most, or the error rises most."""
+        sign = -1 if self.by_error else 1
+
+        def place(one: AblationView) -> float:
+            value = self.judged(one).value
+            return math.inf if value is None else sign * value
+
+        return sorted(self.heads, key=place)
 
 
 def read_importance(evidence: EvidencePaths | None, study: StudyView) -> HeadImportance | None:
@@ -186,6 +210,8 @@ def read_importance(evidence: EvidencePaths | None, study: StudyView) -> HeadImp
             CorrelationView(tuple(entry["measures"]), **{name: entry[name] for name in _CORRELATION})
             for entry in ranked["correlations"]
         ],
+        scale=study.task.scale,
+        by_error=not study.task.outcomes and any(row.gold_change.value is not None for row in everyone),
     )
 
 
@@ -202,10 +228,10 @@ def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
             group=row["group"],
             page=None if row["grouping"] == "all" else study.group_page(row["grouping"], row["group"]),
             n_documents=row["n_documents"],
-            n_flips=round(row["flips"] * row["n_documents"]),
+            n_flips=round(row["flips"] * row["n_documents"]) if study.task.outcomes else None,
             change=_mean(row, "change"),
             gold_change=_mean(row, "gold_change"),
-            accuracy=_mean(row, "accuracy_change"),
+            accuracy=_mean(row, "accuracy_change") if study.task.outcomes else UNKNOWN,
         )
 
 
@@ -218,8 +244,9 @@ def table_columns(importance: HeadImportance, study: StudyView) -> dict[str, lis
 
     Returns:
         One value per row of the table, heads before layers, None where there is none: `head` (its row number), `change`
-        and `gold_change` (nats) with their `q` and `gold_q`, `clear` (q of the change is below the level), `flips`, and
-        the importances `measured` and `gradient`.
+        and `gold_change` (nats, or the unit of the value) with their `q` and `gold_q`, `judged` (the one that says
+        whether the prediction needs the head), `clear` (its q is below the level), `flips`, and the importances
+        `measured` and `gradient`.
     """
     rows = [*importance.by_need(), *importance.layers]
     heads = [None if row.head is None else row.layer * study.n_heads + row.head.head for row in rows]
@@ -232,7 +259,8 @@ def table_columns(importance: HeadImportance, study: StudyView) -> dict[str, lis
         "head": heads,
         "change": [row.change.value for row in rows],
         "q": [row.change.q for row in rows],
-        "clear": [row.change.significant for row in rows],
+        "judged": [importance.judged(row).value for row in rows],
+        "clear": [importance.judged(row).significant for row in rows],
         "gold_change": [row.gold_change.value for row in rows],
         "gold_q": [row.gold_change.q for row in rows],
         "flips": [row.n_flips for row in rows],

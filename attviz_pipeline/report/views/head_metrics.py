@@ -124,10 +124,12 @@ def _of_importance(importance: HeadImportance | None) -> Iterator[MetricView]:
         return
     if importance.heads:
         group = f"without the head, in {plural(importance.n_measured, 'document')}"
-        falls = [None if one.change.value is None else -one.change.value for one in importance.heads]
-        title = "fall of the predicted class's log probability, nats (below 0: rise)"
-        yield MetricView("ablation_fall", title, group, falls, diverging=True)
-        title = "measured importance: mean |change| of it, nats"
+        scale, judged = importance.scale, [importance.judged(one).value for one in importance.heads]
+        harm = judged if importance.by_error else [None if value is None else -value for value in judged]
+        of, other = ("rise of", "fall") if importance.by_error else ("fall of", "rise")
+        title = scale.with_log_unit(f"{of} {importance.judged_name}", ", ")
+        yield MetricView("ablation_fall", f"{title} (below 0: {other})", group, harm, diverging=True)
+        title = scale.with_log_unit(f"measured importance: mean |change| of {scale.log}", ", ")
         yield MetricView("measured_importance", title, group, importance.measures["measured"], logarithmic=True)
     if values := importance.measures.get("gradient"):
         group = f"gradients in {plural(importance.n_gradient, 'document')}"

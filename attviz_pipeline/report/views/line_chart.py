@@ -9,6 +9,8 @@ from attviz_pipeline.report.views.curve import TickView
 
 WIDTH, HEIGHT = 560, 220
 N_STEPS = 6
+SMALLEST = 1e-9
+"""What the y axis reaches at least, so that a flat line of zeros has one."""
 ROOM, ROOM_ON_A_PHONE = 40, 64
 """Units between two labels of the x axis, at least."""
 Point = tuple[float, float]
@@ -61,22 +63,24 @@ class LineChartView:
 
 
 def line_chart(
-    lines: Sequence[Line], band: Sequence[tuple[float, float, float]], axis: Axis, alt: str
+    lines: Sequence[Line], band: Sequence[tuple[float, float, float]], axis: Axis, alt: str, *, shares: bool = True
 ) -> LineChartView | None:
     """Draw lines; None without a point.
 
     Args:
-        lines: Points in numbers, x ascending; shares on the y axis, which is written in hundredths.
+        lines: Points in numbers, x ascending.
         band: x, lower and upper bound of the floor.
         axis: The x axis.
         alt: What the chart shows, in words.
+        shares: Whether the y axis has shares, which are written in hundredths, or any numbers.
     """
     points = [point for line in lines for point in line.points]
     if not points:
         return None
     heights = [y for _, y in points] + [bound for _, low, high in band for bound in (low, high)]
-    step = _step(max(*heights, 0.01) - min(*heights, 0))
-    low, high = math.floor(min(*heights, 0) / step), math.ceil(max(*heights, 0.01) / step)
+    top = max(*heights, 0.01 if shares else SMALLEST)
+    step = _step(top - min(*heights, 0))
+    low, high = math.floor(min(*heights, 0) / step), math.ceil(top / step)
     first, last = min(x for x, _ in points), max(x for x, _ in points)
 
     def across(x: float) -> float:
@@ -94,7 +98,10 @@ def line_chart(
         width=WIDTH,
         height=HEIGHT,
         x_ticks=_ticks([(across(x), axis.write(x)) for x in axis.places]),
-        y_ticks=[TickView(up(n * step), _hundredths(n * step)) for n in range(low, high + 1)],
+        y_ticks=[
+            TickView(up(n * step), _hundredths(n * step) if shares else significant(n * step))
+            for n in range(low, high + 1)
+        ],
         band=f"{path(edge)}Z" if edge else None,
         lines=[
             LineView(line.title, line.style, path(line.points), [(across(x), up(y)) for x, y in line.points])

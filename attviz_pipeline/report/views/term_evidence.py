@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from attviz_pipeline.artifacts import evidence_schemas, files, term_schemas
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.significance import SIGNIFICANT
+from attviz_pipeline.tasks.measured import Scale
+from attviz_pipeline.tasks.registry import task_of
 
 N_ROWS = 10
 MEASURES = ("leave_one_out", "gradient_x_input")
@@ -30,7 +32,7 @@ class TermRowView:
     Args:
         term: Its spelling.
         n_documents: Measured documents of the group that contain it.
-        mean: Mean over these; falls of a probability are 0..1, gradients in nats.
+        mean: Mean over these; falls of a probability are 0..1, gradients in nats, both of a value in its unit.
         low: Lower 95 % bound of the mean; None with one input row.
         high: Upper bound.
         floor: The same of a random term of these documents.
@@ -61,7 +63,7 @@ class TermMeasureView:
 
     Args:
         measure: One of `MEASURES`.
-        group: The predicted class of the documents; None for all documents.
+        group: The predicted class of the documents, or one of their predicted labels; None for all documents.
         rows: The terms with the highest shrunken rank, at most `N_ROWS`.
         found: All terms on which the prediction depends more than on random ones, the highest shrunken rank
             first.
@@ -72,6 +74,8 @@ class TermMeasureView:
         removal: How tokens were left out: mask, delete or hide.
         n_attended: Compared terms that are among the first of the ranking by self-attention.
         n_found_attended: The same of `found`.
+        scale: What is measured.
+        many_labels: Whether documents have several labels, so that what falls is of all of them.
     """
 
     measure: str
@@ -85,10 +89,12 @@ class TermMeasureView:
     removal: str
     n_attended: int
     n_found_attended: int
+    scale: Scale
+    many_labels: bool = False
 
     @property
-    def in_points(self) -> bool:
-        """Whether values are shares of a probability, shown in points, and not nats."""
+    def left_out(self) -> bool:
+        """Whether tokens were left out: values are of `scale.fall_of`, and not of its gradient."""
         return self.measure == "leave_one_out"
 
 
@@ -106,6 +112,7 @@ class TermEvidence:
             ArtifactError: A table is missing or damaged.
         """
         self._facts = files.read_facts(term_evidence, evidence_schemas.TERM_EVIDENCE)
+        self._task = task_of(self._facts)
         rows = files.read_table(term_evidence, evidence_schemas.TERM_EVIDENCE).to_pylist()
         ranking = files.read_table(terms, term_schemas.TERMS, ["term", "shrunken_log_ratio"]).to_pylist()
         self._attended = {
@@ -140,6 +147,8 @@ class TermEvidence:
             removal=self._facts["removal"],
             n_attended=_n_attended(rows),
             n_found_attended=_n_attended(found),
+            scale=self._task.scale,
+            many_labels=self._task.many_labels,
         )
 
     def _row(self, row: Mapping[str, Any]) -> TermRowView:

@@ -1,4 +1,4 @@
-// What leaving out the token under the cursor does to each class: one small bar per class.
+// What leaving out the token under the cursor does to each class or label, or to the value: one small bar for each.
 
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
@@ -12,6 +12,11 @@ const NAME = 28;
 // Percentage points with a sign: "+0.3", "−61.9", "0.0".
 const points = (change) => formats.signed(change * 100, 1);
 
+// A change of a probability in points, of a value in its unit.
+const VALUE = "predicted value";
+const written = ({ of }, change) =>
+  of === VALUE ? `${change > 0 ? "+" : ""}${formats.significant(change)}` : points(change);
+
 // Where a bar begins and how wide it is, in percent; no change is in the middle.
 const span = (change, most) => {
   const width = most ? (50 * Math.abs(change)) / most : 0;
@@ -21,7 +26,8 @@ const span = (change, most) => {
 // For screen readers; empty where nothing was measured.
 const spoken = ({ evidence, special }, token) =>
   evidence.changes && !special[token]
-    ? `if ${WAYS[evidence.removal]}, predicted class ${points(evidence.changes[0].values[token])} percentage points`
+    ? `if ${WAYS[evidence.removal]}, ${evidence.of} ${written(evidence, 0 - evidence.signed.without[token])}` +
+      (evidence.of === VALUE ? "" : " percentage points")
     : "";
 
 const rowOf = (name) => {
@@ -62,7 +68,7 @@ const create = (inspector, doc, labels) => {
         const { start, width } = span(change, most);
         const background = tokenEvidence.colour(change);
         Object.assign(bar.style, { insetInlineStart: `${start}%`, width: `${width}%`, background });
-        number.textContent = measured ? points(change) : "–";
+        number.textContent = measured ? written(doc.evidence, change) : "–";
       }),
   };
 };

@@ -1,4 +1,5 @@
-// What the prediction depends on, token by token: measures of either sign. Positive speaks for the predicted class.
+// What the prediction depends on, token by token: measures of either sign. Positive speaks for the predicted class or
+// label set, or raises the predicted value.
 
 import { palette } from "../core/palette.js";
 import { codec } from "../document/codec.js";
@@ -9,21 +10,24 @@ const LABELS = { gradient: "gradient x input", without: "fall without the token"
 const decoded = async ({ scale, codes }) =>
   Float64Array.from(new Int16Array(await codec.inflate(codes)), (code) => (code * scale) / 32767);
 
-// From a page's payload: `signed` measures by name, each [token], and the changes of each class without a token.
-// Special tokens are never left out: they have NaN.
-const load = async ({ gradient, left_out: leftOut, removal }, tokens, special) => {
+// From a page's payload: `signed` measures by name, each [token], and the changes of each class or label, or of the
+// value, without a token. `of` is what is predicted. Special tokens are never left out: they have NaN.
+const load = async ({ gradient, left_out: leftOut, fall, removal, of = "predicted class" }, tokens, special) => {
   const signed = { __proto__: null };
   if (gradient) signed.gradient = await decoded(gradient);
-  if (!leftOut) return { signed, changes: null, removal };
+  if (!leftOut) return { signed, changes: null, removal, of };
   const numbers = await decoded(leftOut);
-  const changes = leftOut.classes.map((number, i) => {
-    const values = numbers.subarray(i * tokens, (i + 1) * tokens);
+  const masked = (values) => {
     special.forEach((token) => (values[token] = NaN));
-    return { number, values };
-  });
-  // The predicted class comes first.
-  signed.without = changes[0].values.map((change) => 0 - change);
-  return { signed, changes, removal };
+    return values;
+  };
+  const changes = leftOut.classes.map((number, i) => ({
+    number,
+    values: masked(numbers.subarray(i * tokens, (i + 1) * tokens)),
+  }));
+  // The predicted class comes first; a label set has a fall of its own.
+  signed.without = fall ? masked(await decoded(fall)) : changes[0].values.map((change) => 0 - change);
+  return { signed, changes, removal, of };
 };
 
 // Places from -1 to 1. The largest few of the counted tokens share the strongest colour.

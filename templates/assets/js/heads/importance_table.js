@@ -4,8 +4,8 @@ import { element } from "../core/element.js";
 
 // Which rows are shown; `clear` rows can be distinguished from zero.
 const SHOWN = {
-  falls: ({ clear, change }) => clear && change < 0,
-  rises: ({ clear, change }) => clear && change > 0,
+  falls: ({ clear, judged }) => clear && judged < 0,
+  rises: ({ clear, judged }) => clear && judged > 0,
   flips: ({ flips }) => flips > 0,
 };
 
