@@ -375,7 +375,7 @@ _METRICS = "model/metrics.json"
 _VOCABULARY = table("vocabulary", "terms and their counts")
 _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
-_LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities")
+_LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of the value")
 _EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
 _MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
@@ -594,7 +594,13 @@ STAGES: Mapping[str, Stage] = {
                 _GRADIENTS,
                 _LEAVE_ONE_OUT,
             ),
-            writes=(evidence("faithfulness", "falls of the predicted class's probability", "document_faithfulness"),),
+            writes=(
+                evidence(
+                    "faithfulness",
+                    "falls of the prediction's probability, or changes of the value",
+                    "document_faithfulness",
+                ),
+            ),
             uses_model=True,
         ),
         Stage(
@@ -628,7 +634,7 @@ STAGES: Mapping[str, Stage] = {
             writes=(
                 evidence("faithfulness", "faithfulness of token scores"),
                 evidence("head_ablations", "changes without each head and layer"),
-                evidence("ablation_curves", "accuracy by the number of heads left"),
+                evidence("ablation_curves", "accuracy or error by the number of heads left"),
             ),
         ),
         Stage(
@@ -645,7 +651,7 @@ STAGES: Mapping[str, Stage] = {
         ),
         Stage(
             "compare_terms",
-            "Compare how far the predicted class depends on each word and on random words of the same documents.",
+            "Compare how far the prediction depends on each word and on random words of the same documents.",
             "evidence",
             CompareTerms,
             reads=(

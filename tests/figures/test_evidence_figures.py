@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from drawn_figures import PROVENANCE
 from synthetic_attention import write_attention_shards
 from synthetic_evidence import NO_GATES, write_evidence
+from task_studies import write_task_shards
 
 from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config.settings import FiguresSettings
+from attviz_pipeline.config.settings import FiguresSettings, TaskName
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
 from attviz_pipeline.figures.draw_figures import draw_all
@@ -210,6 +212,41 @@ def test_predictions_stand_in_for_unknown_gold_classes(paths: EvidencePaths, tmp
     assert figure.caption.startswith("Share of predictions like those of the whole model over 8 documents")
     expected = sorted((row["n_left"], 100 * row["agreement"]) for row in rows if row["order"] == "random")
     np.testing.assert_allclose(lines(figure)["random order"], expected)
+
+
+def of_task(folder: Path, task: TaskName, labelled: float) -> EvidencePaths:
+    return write_evidence(folder, write_task_shards(folder, task, labelled=labelled, n_documents=30, n_shards=1))
+
+
+@pytest.mark.parametrize(("labelled", "what"), [(1.0, "error"), (0.0, "change")])
+def test_values_have_errors_or_else_changes_and_no_points(tmp_path: Path, labelled: float, what: str) -> None:
+    paths = of_task(tmp_path, "regression", labelled)
+    found = drawings(paths)
+
+    rows = [row for row in table(paths, "ablation_curves") if row["order"] == "random"]
+    np.testing.assert_allclose(
+        lines(found["head_ablation"])["random order"], sorted((row["n_left"], row[what]) for row in rows)
+    )
+    title = "Mean absolute error" if labelled else "Mean absolute change of the predicted value"
+    assert found["head_ablation"].caption.startswith(f"{title} over 8 documents with heads switched off")
+    assert found["faithfulness"].caption.startswith("Mean absolute change of the predicted value over 16 documents, by")
+    assert "mean absolute change of the predicted value when the head is" in found["head_importance-grid"].caption
+    for drawing in found.values():
+        assert not re.search(r"points|nat\b|nats|class|probability|accuracy", f"{drawing.caption} {drawing.alt}")
+
+
+def test_label_sets_have_exact_match(tmp_path: Path) -> None:
+    paths = of_task(tmp_path, "multi_label", 1.0)
+    found = drawings(paths)
+
+    rows = [row for row in table(paths, "ablation_curves") if row["order"] == "random"]
+    np.testing.assert_allclose(
+        lines(found["head_ablation"])["random order"], sorted((row["n_left"], 100 * row["accuracy"]) for row in rows)
+    )
+    assert found["head_ablation"].caption.startswith("Exact match over 8 documents")
+    assert "fall of the probability of the predicted label set over" in found["faithfulness"].caption
+    for drawing in found.values():
+        assert "class" not in f"{drawing.caption} {drawing.alt}"
 
 
 def test_heads_that_cannot_be_switched_off_are_a_reason(tmp_path: Path) -> None:

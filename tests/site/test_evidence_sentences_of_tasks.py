@@ -66,10 +66,10 @@ def test_a_value_changes_and_has_no_points() -> None:
         "difference_q": 0.001,
     }
     assert words(evidence.answer(row, "mask", VALUES)) == (
-        "In 40 of 55 documents, the value that some/bert predicts changes by 1.25 (up or down) on average if the 10"
-        " % of tokens with the highest mean self-attention over heads are masked; it changes by 0.500 if as many "
-        "random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = 0.001). The "
-        "prediction depends on these tokens more than on random ones."
+        "In 40 of 55 documents, the value that some/bert predicts changes by 1.25 (up or down) on average if "
+        "the 10 % of tokens with the highest mean self-attention over heads are masked; it changes by 0.500 "
+        "if as many random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = "
+        "0.001). The prediction depends on these tokens more than on random ones."
     )
     assert "the probability that some/bert gives to the predicted label set falls by 125.0 points" in words(
         evidence.answer(row, "mask", SETS)
@@ -138,9 +138,10 @@ def test_heads_are_judged_by_the_error_where_it_is_known() -> None:
 def test_one_head_changes_a_value_and_its_error() -> None:
     view = ablation(FALLS, RISES)
     assert words(head_importance.without_head(view, importance(view, by_error=True), VALUES)) == (
-        "In 20 of 55 documents, some/bert was also run without this head (its output set to 0). On average, the "
-        "predicted value changes by −0.40 (95 % interval −0.60 to −0.20; q = 0.001). Without it, it is lower. The "
-        "absolute error changes by +0.40 (95 % interval +0.20 to +0.60; q = 0.001). Without it, it is larger."
+        "In 20 of 55 documents, some/bert was also run without this head (its output set to 0). On average, "
+        "the predicted value changes by −0.40 (95 % interval −0.60 to −0.20; q = 0.001). Without it, it is "
+        "lower. The absolute error changes by +0.40 (95 % interval +0.20 to +0.60; q = 0.001). Without it, "
+        "it is larger."
     )
     assert head_importance.flips_without_head(view, VALUE) == ""
     assert head_importance.columns(VALUES) == "Change: mean change of the predicted value, and of the absolute error."
@@ -162,8 +163,8 @@ def test_label_sets_change_and_have_exact_match() -> None:
     )
     group = ablation(FALLS, FALLS, grouping="gold", group="sport")
     assert words(head_importance.classes_without_head([group], SETS)) == (
-        "By gold label, the log probability of the gold label set changes in 1 of 1 gold label with at least 5 "
-        "documents (q < 0.05): sport (−0.40 nats, 20 documents)."
+        "By gold label, the log probability of the gold label set changes in 1 of 1 gold label with at least "
+        "5 documents (q < 0.05): sport (−0.40 nats, 20 documents)."
     )
     assert head_importance.group_without_head(ablation(FALLS, grouping="correct", group="wrong"), SET) == (
         "not all labels right"
@@ -196,8 +197,8 @@ def test_words_change_a_value() -> None:
     assert "mean change 0.123 over 5 documents (95 % interval 0.0310 to 0.215; random words 0.00800)." in sentence
     assert term_evidence.column(view) == "Change"
     assert term_evidence.columns(view).startswith(
-        "Change: mean over documents of the absolute change of the predicted value if one occurrence is masked, "
-        "with its"
+        "Change: mean over documents of the absolute change of the predicted value if one occurrence is "
+        "masked, with its"
     )
     assert "1 has more |gradient x input| for the predicted value than" in words(
         term_evidence.dependence(measure(VALUE, measure="gradient_x_input"))

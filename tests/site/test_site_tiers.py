@@ -139,7 +139,7 @@ def test_documents_with_maps_have_every_head_whatever_the_room(many_heads: SiteI
 def test_evidence_takes_room(many_heads: SiteInputs) -> None:
     index, study = many_heads.statistics.document_index, study_of(many_heads)
     measured = [1, 4]
-    n_bytes = bytes_of_evidence(np.array([len(row_at(many_heads, p).tokens) for p in measured]), len(study.label_names))
+    n_bytes = bytes_of_evidence(np.array([len(row_at(many_heads, p).tokens) for p in measured]), study.task)
     all_heads = room(many_heads) - int(needed(many_heads, list(range(N_DOCUMENTS)))) - 2
 
     assert choose_tiers(index, study, all_heads).n_full == N_DOCUMENTS

@@ -10,10 +10,12 @@ import pytest
 from drawn_figures import write_statistics
 from synthetic_attention import write_attention_shards
 from synthetic_evidence import N_SAMPLE, N_SMALL, write_evidence
+from task_studies import LABEL_NAMES, TASKS, write_task_shards
 
 import attviz_pipeline
 from attviz_pipeline import open_results
 from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.artifacts.evidence_schemas import LEAVE_ONE_OUT
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.errors import ArtifactError
 
@@ -46,6 +48,37 @@ def test_the_page_runs_from_top_to_bottom(study: Path, monkeypatch: pytest.Monke
     assert first_of_arrays > 8
     assert outcome.attempted > 8
     assert outcome.failed == 0, "".join(said)
+
+
+def test_documents_of_label_sets_and_values_have_them_and_their_evidence(tmp_path: Path) -> None:
+    found = {}
+    for task in ("multi_label", "regression"):
+        folder = tmp_path / task
+        (folder / "attention").mkdir(parents=True)
+        shards = write_task_shards(folder / "attention", task, n_documents=N_SAMPLE, n_shards=1)
+        write_evidence(folder / "evidence", shards)
+        found[task] = open_results(folder)
+    sets, values = ({document.id: document for document in results.documents()} for results in found.values())
+
+    rows = files.read_table(tmp_path / "multi_label" / "evidence" / "leave_one_out.parquet", LEAVE_ONE_OUT).to_pylist()
+    for row in rows:
+        document = sets[row["id"]]
+        assert document.prediction == tuple(LABEL_NAMES[label] for label in row["predictions"])
+        changes = np.reshape(row["changes"], (-1, len(LABEL_NAMES)))
+        expected = TASKS["multi_label"].falls(np.array(row["probabilities"]), changes, tuple(row["predictions"]))
+        assert document.leave_one_out is not None
+        np.testing.assert_allclose(document.leave_one_out[row["places"]], expected, atol=1e-6)
+    rows = files.read_table(tmp_path / "regression" / "evidence" / "leave_one_out.parquet", LEAVE_ONE_OUT).to_pylist()
+    for row in rows:
+        document = values[row["id"]]
+        assert (document.prediction, document.label) == (row["predicted_value"], row["value"])
+        assert document.leave_one_out is not None
+        np.testing.assert_allclose(document.leave_one_out[row["places"]], np.negative(row["changes"]), atol=1e-6)
+    assert len(rows) == N_SMALL
+    table = found["regression"].table("ablation_curves", ["error"])
+    assert table.num_rows
+    with pytest.raises(ArtifactError, match="table ablation_curves has no column accuracy"):
+        found["regression"].table("ablation_curves", ["accuracy"])
 
 
 def test_documents_are_those_of_the_shards(study: Path) -> None:
