@@ -66,9 +66,9 @@ def test_a_value_changes_and_has_no_points() -> None:
         "difference_q": 0.001,
     }
     assert words(evidence.answer(row, "mask", VALUES)) == (
-        "In 40 of 55 documents, the value that some/bert predicts changes by 1.25 (up or down) on average if "
-        "the 10 % of tokens with the highest mean self-attention over heads are masked; it changes by 0.500 "
-        "if as many random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = "
+        "In 40 of 55 documents, the value that the fine-tuned some/bert predicts changes by 1.25 (up or down) on "
+        "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it changes by "
+        "0.500 if as many random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = "
         "0.001). The prediction depends on these tokens more than on random ones."
     )
     assert "the probability that some/bert gives to the predicted label set falls by 125.0 points" in words(
@@ -138,10 +138,10 @@ def test_heads_are_judged_by_the_error_where_it_is_known() -> None:
 def test_one_head_changes_a_value_and_its_error() -> None:
     view = ablation(FALLS, RISES)
     assert words(head_importance.without_head(view, importance(view, by_error=True), VALUES)) == (
-        "In 20 of 55 documents, some/bert was also run without this head (its output set to 0). On average, "
-        "the predicted value changes by −0.40 (95 % interval −0.60 to −0.20; q = 0.001). Without it, it is "
-        "lower. The absolute error changes by +0.40 (95 % interval +0.20 to +0.60; q = 0.001). Without it, "
-        "it is larger."
+        "In 20 of 55 documents, the fine-tuned some/bert was also run without this head (its output set to 0). On "
+        "average, the predicted value changes by −0.40 (95 % interval −0.60 to −0.20; q = 0.001). Without it, it is"
+        " lower. The absolute error changes by +0.40 (95 % interval +0.20 to +0.60; q = 0.001). Without it, it is "
+        "larger."
     )
     assert head_importance.flips_without_head(view, VALUE) == ""
     assert head_importance.columns(VALUES) == "Change: mean change of the predicted value, and of the absolute error."
