@@ -86,7 +86,7 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
     held_out = {document.row["position"] for document in many}
     mean = files.read_table(heads, statistics_schemas.HEADS, ["mean"])["mean"].to_numpy()
     of_gradients = files.read_table(gradients, evidence_schemas.GRADIENTS).to_pylist()
-    orders = list(head_orders(task, rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
+    orders = list(head_orders(rows, of_gradients, mean, held_out, (evidence.random_rankings, settings.seed)))
     cut = [] if ablation is None else list(_cut_rows(many, orders, ablation, classifier.n_heads, evidence))
     facts |= {
         "orders": [_described(order, classifier.n_heads) for order in orders],

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.strata import seeded_rank
-from attviz_pipeline.tasks.task import Task
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -26,8 +25,7 @@ class Order(NamedTuple):
     """layer * n_heads + head, the first to be switched off first."""
 
 
-def head_orders(  # noqa: PLR0913 - one argument per importance
-    task: Task[Any],
+def head_orders(
     ablations: Sequence[Row],
     gradients: Sequence[Row],
     self_attention: Floats,
@@ -37,25 +35,20 @@ def head_orders(  # noqa: PLR0913 - one argument per importance
     """Yield the orders of all importances that there are.
 
     Args:
-        task: The task of the study.
-        ablations: Rows of the table `document_ablations`; the importance `measured` is the mean harm of switching off
-            the head: the fall of the log probability of the gold value where it is known, else of the prediction; in
-            regression the rise of the absolute error, else the absolute change of the value.
-        gradients: Rows of the table `gradients`; the importance `gradient` is the mean absolute gradient at the head's
-            gate, of the same log probability, or of the value.
+        ablations: Rows of the table `document_ablations`; the importance `measured` is the mean absolute change of the
+            log probability of the prediction, or of the predicted value, without the head, as in `head_importance`.
+        gradients: Rows of the table `gradients`; the importance `gradient` is the mean absolute gradient of the same at
+            the head's gate.
         self_attention: Mean self-attention of each head, [head].
         held_out: Positions of documents that must not decide, unless there are no others.
         random: Number of random orders, and their seed.
 
     Source: Michel, Levy and Neubig 2019, sections 2.2 and 4.
     """
-    harms = [(row["position"], task.harm(row["changes"], row["gold_changes"])) for row in ablations]
-    if (harm := mean_of_documents(harms, held_out)) is not None:
-        yield Order("measured", None, _ascending(harm))
-    gates = [(row["position"], row.get("gold_head_gradients") or row["head_gradients"]) for row in gradients]
-    sizes = [(position, np.abs(np.asarray(values, np.float64))) for position, values in gates if values is not None]
-    if (slopes := mean_of_documents(sizes, held_out)) is not None:
-        yield Order("gradient", None, _ascending(slopes))
+    for name, rows, column in (("measured", ablations, "changes"), ("gradient", gradients, "head_gradients")):
+        sizes = [(row["position"], np.abs(np.asarray(row[column]))) for row in rows if row[column] is not None]
+        if (importance := mean_of_documents(sizes, held_out)) is not None:
+            yield Order(name, None, _ascending(importance))
     yield Order("self_attention", None, _ascending(self_attention))
     (n_random, seed), n_heads = random, len(self_attention)
     for draw in range(n_random):

@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attviz_pipeline.tasks.measured import EvidenceColumns, Scale
 from attviz_pipeline.tasks.task import UNLABELLED, Floats, Task
@@ -128,7 +127,3 @@ class Regression(Task[float]):
     def targets(self, gold: float | None, predicted: float) -> list[float]:  # noqa: ARG002 - it has the same gradient
         """Return the prediction: there is one output, whatever the gold value."""
         return [predicted]
-
-    def harm(self, changes: Sequence[float], gold_changes: Sequence[float] | None) -> NDArray[np.float64]:
-        """Return the rise of the absolute error where the gold value is known, else the absolute change."""
-        return np.asarray(np.abs(changes) if gold_changes is None else gold_changes, np.float64)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.config.settings import EpochCriterion, TaskName
@@ -198,12 +197,3 @@ class Task(ABC, Generic[Value]):
     def targets(self, gold: Value | None, predicted: Value) -> list[Value]:
         """Return the values whose log probability has gradients: the prediction, then the gold value if it differs."""
         return [predicted] if gold is None or gold == predicted else [predicted, gold]
-
-    def harm(self, changes: Sequence[float], gold_changes: Sequence[float] | None) -> NDArray[np.float64]:
-        """Return the harm of switching off each head in one document, [head]: the fall of the log probability.
-
-        Args:
-            changes: Changes of the log probability of the prediction, or of the predicted value, [head].
-            gold_changes: Changes of the log probability of the gold value, or of the absolute error; None if unknown.
-        """
-        return -np.asarray(changes if gold_changes is None else gold_changes, np.float64)

@@ -1,6 +1,7 @@
 """The page Evidence: each form of each sentence, its numbers against the tables, and a site that has no evidence."""
 
 from dataclasses import replace
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +108,18 @@ def test_low_sufficiency_is_the_better_one(changed: Row, conclusion: str) -> Non
 
 def test_scores_are_counted_by_what_was_found() -> None:
     rows = [score_row(), score_row(**LESS), score_row(**UNCLEAR)]
-    shares = "On average over 5 % and 20 % of the tokens, "
+    shares = "Over 40 documents, on average over 5 % and 20 % of the tokens, "
     assert evidence.scores_found(rows, [0.05, 0.2]) == (
         f"{shares}1 of 3 scores points at tokens on which the prediction depends more than on random ones (mean "
         "self-attention over heads), 1 at tokens on which it depends less (mean self-attention over heads) (q < 0.05)."
     )
-    assert evidence.scores_found(rows[:1] * 2, [0.1]).startswith("At 10 % of the tokens, 2 of 2 scores point at")
+    assert evidence.scores_found(rows[:1] * 2, [0.1]).startswith(
+        "Over 40 documents, at 10 % of the tokens, 2 of 2 scores point at"
+    )
+    few = score_row(score="leave_one_out", n_documents=5)
+    assert evidence.scores_found([*rows, few], [0.1]).endswith(
+        " Over 5 documents, 1 of 1 score points at such tokens (leaving out one token) (q < 0.05)."
+    )
     assert "(mean" not in evidence.scores_found(rows[:1] * 4, [0.1])
     assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score is shown to point at")
     assert evidence.scores_found([], [0.1]) == "No score of tokens was compared with random tokens."
@@ -154,9 +161,14 @@ def order_row(low: float | None, high: float | None, what: str = "accuracy") -> 
         (
             0.108,
             0.492,
-            "The interval lies above 0: without these heads, the model keeps more than without random ones.",
+            "The interval lies above 0: without these heads, the model keeps more than in these 2 random orders; others "
+            "can differ.",
         ),
-        (-0.4, -0.1, "The interval lies below 0: without these heads, the model loses more than without random ones."),
+        (
+            -0.4,
+            -0.1,
+            "The interval lies below 0: without these heads, the model loses more than in these 2 random orders; others can differ.",
+        ),
         (-0.1, 0.7, "The difference cannot be distinguished from zero."),
         (0.0, 0.7, "The difference cannot be distinguished from zero."),
         (None, None, "One input row gives no interval."),
@@ -172,8 +184,10 @@ def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: 
 
 
 def test_what_is_left_without_any_head_is_said() -> None:
-    none_left = order_row(None, None) | {"accuracy": 0.76}
-    assert evidence.without_heads(none_left, 72, SCALE) == "With all 72 heads switched off, accuracy is 76 %."
+    none_left = order_row(None, None) | {"accuracy": 0.26}
+    assert evidence.without_heads(order_row(None, None), none_left, 72, SCALE) == (
+        "With no head switched off, accuracy is 95 % over 18 documents; with all 72 heads switched off, it is 26 %."
+    )
 
 
 def test_without_gold_labels_predictions_are_compared_with_those_of_the_whole_model() -> None:
@@ -286,7 +300,7 @@ def test_heads_are_compared_at_half_of_them_and_parts_are_counted(paths: Evidenc
     *of_orders, without_heads = view.ablation.sentences
     assert len(of_orders) == 3
     assert all("3 of 6 heads" in sentence for sentence in of_orders)
-    assert without_heads.startswith("With all 6 heads switched off, accuracy is ")
+    assert re.fullmatch(r"With no head switched off, .*; with all 6 heads switched off, it is \d+ %.", without_heads)
     assert f"{signed(half['measured']['accuracy_difference'] * 100, 1)} points" in view.ablation.sentences[0]
     assert "gradient importance, which therefore looks better" in view.ablation.judged
     assert [part.n_documents for part in view.parts] == [N_SAMPLE, N_SMALL, N_SAMPLE, N_SAMPLE, N_SMALL]

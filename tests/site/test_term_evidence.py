@@ -96,7 +96,8 @@ def test_not_compared_is_a_third_sentence() -> None:
         "Words were not compared: there are no documents predicted as sport with gradients."
     )
     assert words(sentences.dependence(replace(none, n_documents=1, noun="token"))) == (
-        "No token is in at least 3 of 1 document in which tokens were masked one by one, so tokens were not compared."
+        "Tokens were not compared: a token must be in 3 documents, and there is a sample of only 1 document in which "
+        "tokens were masked one by one."
     )
     assert sentences.not_measured(study_view()).endswith("was not measured: evidence.enabled is false.")
     assert sentences.not_measured(imported()).endswith("was not measured: the study has no model.")

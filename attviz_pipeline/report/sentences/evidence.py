@@ -98,17 +98,23 @@ def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
     """
     if not rows:
         return "No score of tokens was compared with random tokens."
-    found = [row for row in rows if _is_found(row)]
-    more, less = (sum((row["difference"] > 0) is above for row in found) for above in (True, False))
     shares = parts.listed([percent(fraction) for fraction in fractions])
-    over = f"On average over {shares} of the tokens, " if len(fractions) > 1 else f"At {shares} of the tokens, "
-    of = f"of {plural(len(rows), 'score')}"
-    if not found:
-        return (
-            f"{over}none {of} is shown to point at tokens on which the prediction depends more than on random ones "
-            f"(q < {SIGNIFICANT:g})."
-        )
+    on_average = f"on average over {shares} of the tokens" if len(fractions) > 1 else f"at {shares} of the tokens"
+    most, *fewer = sorted({row["n_documents"] for row in rows}, reverse=True)
     what = "at tokens on which the prediction depends more than on random ones"
+    return " ".join(
+        [_found_over(rows, most, f", {on_average}", what), *(_found_over(rows, n, "", "at such tokens") for n in fewer)]
+    )
+
+
+def _found_over(rows: Sequence[Row], n_documents: int, on_average: str, what: str) -> str:
+    """Say it for the scores of one number of documents."""
+    mine = [row for row in rows if row["n_documents"] == n_documents]
+    found = [row for row in mine if _is_found(row)]
+    more, less = (sum((row["difference"] > 0) is above for row in found) for above in (True, False))
+    over, of = f"Over {plural(n_documents, 'document')}{on_average}, ", f"of {plural(len(mine), 'score')}"
+    if not found:
+        return f"{over}none {of} is shown to point {what} (q < {SIGNIFICANT:g})."
     counts = [f"{count(more)} {of} {_point(more)} {what}{_named(found, more, above=True)}"]
     if less:
         counts.append(f"{count(less)} at tokens on which it depends less{_named(found, less, above=False)}")
@@ -152,7 +158,8 @@ def removal_shows(removal: str, scale: Scale) -> str:
         f"{REMOVED[removal]} A {change} of {scale.short} shows that the model read these tokens{less_sure}. It does "
         "not show that the model used their attention, nor in what way it used them. Texts with removed tokens are "
         f"unlike those that the model was trained on, and a part of each {change} is due to that, for random tokens, "
-        "too. So only the difference from random tokens speaks for a score. A score that does no better than random "
+        "too. So only the difference from random tokens speaks for a score. Random tokens are any tokens of the text, "
+        "also punctuation and frequent words. A score that does no better than random "
         "can still describe where the heads attend."
     )
 
@@ -168,8 +175,7 @@ def head_order(row: Row, total: int, n_random: int, scale: Scale) -> str:
         scale: What is measured.
     """
     what, off = row["what"], row["n_switched_off"]
-    measured, needs_gold = scale.measures[what], what == next(iter(scale.measures))
-    n = row["n_labelled"] if needs_gold else row["n_documents"]
+    measured, n = scale.measures[what], _n_judged(row, scale)
     low, high = row[f"{what}_difference_low"], row[f"{what}_difference_high"]
     sentence = (
         f"By {ORDERS[row['order']]}, the least important first: with {count(off)} of {plural(total, 'head')} switched "
@@ -184,22 +190,34 @@ def head_order(row: Row, total: int, n_random: int, scale: Scale) -> str:
     # Shares that are kept are better if larger, errors and changes of a value if smaller.
     keeps = "keeps" if (low > 0) is scale.shares else "loses"
     side = "above" if low > 0 else "below"
+    random = "this random order" if n_random == 1 else f"these {count(n_random)} random orders"
     return (
-        f"{sentence} The interval lies {side} 0: without these heads, the model {keeps} more than without random ones."
+        f"{sentence} The interval lies {side} 0: without these heads, the model {keeps} more than in {random}; others "
+        "can differ."
     )
 
 
-def without_heads(row: Row, total: int, scale: Scale) -> str:
+def without_heads(whole: Row, row: Row, total: int, scale: Scale) -> str:
     """Say what is left with all heads switched off: what the model reaches without attention.
 
     Args:
-        row: The row with no head left of the table `ablation_curves`, with the key `what`, as in `head_order`.
+        whole: The row with all heads of the table `ablation_curves`, with the key `what`, as in `head_order`.
+        row: The row with no head left.
         total: Heads of the model.
         scale: What is measured.
     """
-    what = row["what"]
-    heads = plural(total, "head")
-    return f"With all {heads} switched off, {scale.measures[what]} is {_measure(row[what], scale)}."
+    what = whole["what"]
+    return (
+        f"With no head switched off, {scale.measures[what]} is {_measure(whole[what], scale)} over "
+        f"{plural(_n_judged(whole, scale), 'document')}; with all {plural(total, 'head')} switched off, it is "
+        f"{_measure(row[what], scale)}."
+    )
+
+
+def _n_judged(row: Row, scale: Scale) -> int:
+    """Return the number of documents behind a measure: the first one needs gold values."""
+    n: int = row["n_labelled"] if row["what"] == next(iter(scale.measures)) else row["n_documents"]
+    return n
 
 
 def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:

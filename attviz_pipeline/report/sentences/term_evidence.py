@@ -126,6 +126,9 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
     """
     if not view.n_documents:
         return Markup("{}s were not compared: there are {}.").format(view.noun.capitalize(), documents)
+    if view.n_documents < view.least:
+        few = Markup("{}s were not compared: a {} must be in {} documents, and there is a sample of only {}.")
+        return few.format(view.noun.capitalize(), view.noun, view.least, documents)
     support = Markup("in at least {} of {}").format(view.least, documents)
     if not view.n_terms:
         return Markup("No {} is {}, so {}s were not compared.").format(view.noun, support, view.noun)

@@ -307,7 +307,11 @@ def _ablation(path: Path, task: Task[Any]) -> AblationView:
             for row in rows
             if row["n_switched_off"] == half and row["order"] != RANDOM
         ]
-        + [sentences.without_heads(row | {"what": what}, total, scale) for row in of_random if row["n_left"] == 0],
+        + [
+            sentences.without_heads(of_random[-1] | {"what": what}, row, total, scale)
+            for row in of_random
+            if row["n_left"] == 0
+        ],
         judged=sentences.judged_by(facts["held_out"], orders),
         replaced=replaced,
         chart=chart,
