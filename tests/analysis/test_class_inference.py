@@ -270,6 +270,21 @@ class TestMorePermutations:
             assert_array_equal(of.p[:, 0], of.p[:, 1])
         assert_allclose(gold.heads.shrunken_effect[:, 0], -gold.heads.shrunken_effect[:, 1])
 
+    def test_more_permutations_reach_a_rare_arrangement_for_both_groups(self) -> None:
+        """Of all 3432 ways to choose 7 of 14 documents, only the observed one is as high, and only one as low."""
+        labels = np.repeat([0, 1], 7)
+        heads = np.random.default_rng(14).normal(-2, 1, (14, 60))
+        heads[:, 0] = np.sort(heads[:, 0])
+        study = invented_study(heads, labels)
+
+        first, more = (
+            compared(study, n_permutations=chosen)[0][0].family("heads") for chosen in (sequel.FIRST, "auto")
+        )
+
+        assert first.at_floor[0].tolist() == [True, True]
+        assert more.at_floor[0].tolist() == [False, False]
+        assert more.p[0].tolist() == pytest.approx([2 / 3432] * 2, rel=0.5)
+
     def test_a_study_too_large_for_more_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sequel, "MOST_NANOSECONDS", 1e7)
 
