@@ -8,7 +8,12 @@ from scipy import stats
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.classes.effects import Side, effect_interval, effect_variance
 from attviz_pipeline.analysis.classes.log_odds import log_odds
+from attviz_pipeline.analysis.classes.ranks import _design_effect, detectable_correlation
 from attviz_pipeline.analysis.heads import tail
+from attviz_pipeline.analysis.heads.numbering import Heads
+from attviz_pipeline.analysis.heads.rankings import PairCurve
+from attviz_pipeline.analysis.heads.tables import _curve
+from attviz_pipeline.analysis.predictions.values import _described
 from attviz_pipeline.analysis.shrinkage import shrink, shrink_to_zero
 
 FEW, MANY = [0.1, 0.9, 0.4, 0.7], [1.0, 1.2, 1.1, 0.9, 1.3, 1.0, 1.15]
@@ -100,6 +105,29 @@ class TestShrinkage:
 
 def test_log_odds_without_any_attention_are_zero() -> None:
     assert [part.tolist() for part in log_odds(np.zeros((2, 2)), np.zeros(2), 20)] == [[[0.0, 0.0]] * 2] * 2
+
+
+class TestRankCorrelations:
+    def test_design_effect_of_two_rows(self) -> None:
+        """Influences are (3, -5, 1, 1) / 12, those of rows 5 / 12 and -5 / 12; two rows count twice."""
+        x, y = np.array([3.0, -1, -1, -1]) / 12**0.5, np.array([1.0, 1, -1, -1]) / 2
+        assert _design_effect(x, y, float(x @ y), np.array([0, 1, 0, 0])) == pytest.approx(2 * 50 / 36)
+
+    @pytest.mark.parametrize("n", [2, 4, 5])
+    def test_few_documents_detect_as_much_as_five(self, n: int) -> None:
+        """Fisher's z varies by 1 / (n - 4); 1.96 of its standard deviations and 0.84 for a power of 80 %."""
+        assert detectable_correlation(n) == pytest.approx(np.tanh(stats.norm.ppf(0.975) + stats.norm.ppf(0.8)))
+
+
+def test_chance_of_a_curve_lies_between_the_ends_of_95_percent_of_its_draws() -> None:
+    draws = np.random.default_rng(6).permutation(201)[:, None] * np.array([1.0, 2.0])
+    found = _curve(Heads(1, 2), PairCurve("nearest", 0, np.array([1, 2]), np.zeros(2), draws))
+    assert [found[f"null_{name}"].to_pylist() for name in ("low", "mean", "high")] == [[5, 10], [100, 200], [195, 390]]
+
+
+@pytest.mark.parametrize(("values", "std"), [([7.0], 0), ([1.0, 3.0], 2**0.5), ([1.0, 2.0, 6.0], 7**0.5)])
+def test_spread_of_predicted_values_is_that_of_a_sample(values: list[float], std: float) -> None:
+    assert _described(np.array(values))["std"] == pytest.approx(std)
 
 
 class TestGeneralisedPareto:
