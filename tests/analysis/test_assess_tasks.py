@@ -177,6 +177,13 @@ class TestLabels:
         assert {row["outcome"] for row in found.confidences} == {None}
         assert [group["documents"] for group in found.content["confidence_and_entropy"]] == ["all"]
 
+    def test_with_some_gold_labels_outcomes_are_those_of_documents_with_them(self, tmp_path: Path) -> None:
+        found = Assessed(tmp_path, "multi_label", labelled=0.6, n_documents=30)
+
+        n_documents = {group["documents"]: group["n_documents"] for group in found.content["confidence_and_entropy"]}
+        assert n_documents == {"all": 30} | found.scores["outcomes"]
+        assert sum(found.scores["outcomes"].values()) == found.content["n_labelled"] < 30
+
     def test_micro_f1_of_few_labels_or_mistakes_has_no_interval(self) -> None:
         rows = np.arange(200)
         gold, predicted = rows % 2 == 0, rows % 2 == 0
@@ -262,7 +269,11 @@ class TestValues:
 
         known = [row for row in some.confidences if row["value"] is not None]
         assert some.content["n_labelled"] == some.summary["n_labelled"] == len(known) < 30
-        assert some.scores["mae"]["value"] == pytest.approx(np.mean([abs(row["error"]) for row in known]))
+        errors = [abs(row["error"]) for row in known]
+        assert some.scores["mae"]["value"] == pytest.approx(np.mean(errors))
+        (of_all,) = some.content["error_and_entropy"]
+        expected = stats.spearmanr(errors, [row["mean_entropy"] for row in known]).statistic
+        assert (of_all["n_documents"], of_all["spearman"]["value"]) == (len(known), pytest.approx(expected))
         assert none.scores == {}
         assert none.content["error_and_entropy"] == []
         assert none.summary["mse"] is None
