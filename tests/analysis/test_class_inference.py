@@ -447,6 +447,24 @@ class TestWinners:
     def test_nothing_significant_nobody_wins(self) -> None:
         assert self.winner(shift=0) is None
 
+    def test_a_group_of_one_row_wins_in_the_halves_that_hold_it(self) -> None:
+        heads = np.random.default_rng(17).normal(-2, 0.1, (14, 3))
+        heads[:2, 1] += 5
+        rows = np.maximum(np.arange(14) - 1, 0)
+        study = invented_study(heads, (rows > 0).astype(np.int64), rows=rows)
+        grouping = groupings(study.documents)[0]
+        units, permutations = (
+            Units.of(grouping, study.documents),
+            groups.Permutations.of(grouping, study.documents, 1, (1, 0)),
+        )
+        effects = np.array([[0.0, 0.0], [9.0, -9.0], [0.0, 0.0]])
+
+        found = winners.find_winner(study.heads, units, permutations, effects, effects != 0)
+
+        n_halves = sum(bool(half[units.number == 0]) for half in winners._halves(units, permutations.halving_seed))
+        assert found == winners.Winner(feature=1, group=0, n_won=n_halves)
+        assert 30 < n_halves < 70
+
     def test_halves_hold_half_of_every_group(self) -> None:
         study = invented_study(np.zeros((21, 1)), np.repeat([0, 1, 1], 7), rows=np.arange(21) // 2)
         grouping = groupings(study.documents)[0]
