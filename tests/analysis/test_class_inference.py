@@ -14,6 +14,7 @@ from attviz_pipeline.analysis.classes.differences import Differences, difference
 from attviz_pipeline.analysis.classes.families import Family, adjust, permutations_wanted
 from attviz_pipeline.analysis.classes.groupings import groupings
 from attviz_pipeline.analysis.classes.groups import Units
+from attviz_pipeline.analysis.classes.values import UnitSums
 from attviz_pipeline.analysis.inference import benjamini_hochberg
 from attviz_pipeline.analysis.shrinkage import shrink_to_zero
 
@@ -333,7 +334,49 @@ def of_values(values: np.ndarray, labels: np.ndarray, rows: np.ndarray | None = 
     return differences(study.heads, permutations, units, np.zeros((values.shape[1], 2)))
 
 
+class TestUnits:
+    """The first two documents are one unit: of one row and one class."""
+
+    VALUES = np.array([-1.0, -2.0, 0.5, -0.25, 0.75])
+
+    def sums(self) -> tuple[UnitSums, UnitSums]:
+        """Return the sums of a head, and those of a term in all documents and of one in two."""
+        counts = np.ones((5, 2), np.int64)
+        counts[[1, 2, 4], 1] = 0
+        study = invented_study(
+            self.VALUES[:, None],
+            np.array([0, 0, 1, 1, 0]),
+            counts=counts,
+            attention=np.repeat(self.VALUES[:, None], 2, axis=1),
+            rows=np.array([0, 0, 0, 1, 2]),
+        )
+        units = Units.of(groupings(study.documents)[0], study.documents)
+        return study.heads.unit_sums(units), study.terms.unit_sums(units)
+
+    def test_sums_by_hand(self) -> None:
+        """Units have the sums -3, 0.5, -0.25 and 0.75 of 2, 1, 1 and 1 values; columns are the classes, and both."""
+        expected = [9.5625, 0.3125, 9.875], [-5.25, 0.25, -5.0], [5, 2, 7], [2, 2, 4]
+        of_rare = [1, 0.0625, 1.0625], [-1, -0.25, -1.25], [1, 1, 2], [1, 1, 2]
+
+        of_heads, of_terms = self.sums()
+
+        for head, term, common, rare in zip(of_heads, of_terms, expected, of_rare, strict=True):
+            assert_array_equal(head, [common])
+            assert_array_equal(term, [common, rare])
+
+
 class TestEffects:
+    def test_a_term_in_one_document_of_a_class_has_no_effect(self) -> None:
+        counts = np.ones((8, 3), np.int64)
+        counts[1:4, 1] = counts[2:4, 2] = 0
+        attention = np.random.default_rng(18).normal(0, 1, counts.shape)
+        study = invented_study(np.zeros((8, 1)), np.arange(8) // 4, counts=counts, attention=attention)
+
+        found = compared(study, n_permutations=99)[0][0].terms
+
+        assert found.n_inside.tolist() == [[4, 4], [1, 4], [2, 4]]
+        assert np.isnan(found.effect).tolist() == [[False, False], [True, True], [False, False]]
+
     @pytest.mark.parametrize(
         ("n_inside", "effect", "spread", "segments"), [(10, 0.0, 1, 1), (10, 1.5, 2, 1), (2, 0.5, 1, 1), (8, 1, 1, 5)]
     )
