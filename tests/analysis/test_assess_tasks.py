@@ -157,6 +157,7 @@ class TestLabels:
                 "labels": pa.array([[0], [1]], names),
                 "predictions": pa.array([[0], [0, 1]], names),
                 "probabilities": probabilities,
+                "n_tokens": [5, 7],
             }
         )
         scores = LabelScores(Documents(MultiLabel(("a", "b"), (0.5, 0.5)), table, np.arange(2), np.zeros(2)), SETTINGS)
@@ -166,6 +167,7 @@ class TestLabels:
         assert sum(row["n_documents"] for row in points) == 8  # two documents, labels and binnings
         assert max(row["mean_confidence"] for row in points) == 1
         assert scores.confidences()["confidence"].tolist() == pytest.approx([0.8, 0.9])
+        assert scores.content()["scores"]["outcomes"] == {"right": 1, "partly_right": 1, "wrong": 0}
 
     def test_without_gold_labels_nothing_is_scored(self, tmp_path: Path) -> None:
         found = Assessed(tmp_path, "multi_label", labelled=0, n_documents=30)

@@ -21,6 +21,8 @@ from attviz_pipeline.analysis.shrinkage import shrink, shrink_to_zero
 from attviz_pipeline.analysis.terms.replicates import TermReplicates
 
 FEW, MANY = [0.1, 0.9, 0.4, 0.7], [1.0, 1.2, 1.1, 0.9, 1.3, 1.0, 1.15]
+FEW_ALIKE, MANY_APART = [1.0, 1.05, 1.1], [0.1, 0.9, 0.4, 0.7, 0.2, 1.3, 0.5]
+"""Student's interval is the wider one: it pools the variances."""
 
 
 def side(values: list[float]) -> Side:
@@ -30,7 +32,9 @@ def side(values: list[float]) -> Side:
 
 
 class TestIntervalsOfEffects:
-    @pytest.mark.parametrize(("first", "second"), [(FEW, MANY), (MANY, FEW), (FEW[:2], FEW[2:])])
+    @pytest.mark.parametrize(
+        ("first", "second"), [(FEW, MANY), (MANY, FEW), (FEW[:2], FEW[2:]), (FEW_ALIKE, MANY_APART)]
+    )
     def test_the_wider_of_a_welch_and_a_student_interval(self, first: list[float], second: list[float]) -> None:
         n, freedom, left, effect = (len(first), len(second)), len(first) + len(second) - 2, 0.8, -0.6
         variances = [np.var(values, ddof=1) for values in (first, second)]
