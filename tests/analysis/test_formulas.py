@@ -120,6 +120,14 @@ class TestRankCorrelations:
         """Influences are (3, -5, 1, 1) / 12, those of rows 5 / 12 and -5 / 12; two rows count twice."""
         x, y = np.array([3.0, -1, -1, -1]) / 12**0.5, np.array([1.0, 1, -1, -1]) / 2
         assert _design_effect(x, y, float(x @ y), np.array([0, 1, 0, 0])) == pytest.approx(2 * 50 / 36)
+        # Influences that cancel within rows make no row worth more than its documents.
+        assert _design_effect(x, y, float(x @ y), np.array([0, 0, 1, 1])) == 1
+
+    def test_what_only_follows_length_has_no_correlation_in_any_half(self) -> None:
+        rng = np.random.default_rng(10)
+        length, halves = rng.normal(0, 1, 40), (rng.random((40, 50)) < 0.5).astype(float)
+        found = in_halves((3 * length + 1)[None], rng.normal(0, 1, 40), length, halves)
+        assert (found == 0).all()
 
     def test_in_half_of_the_documents_it_is_the_correlation_of_residuals(self) -> None:
         rng = np.random.default_rng(8)
