@@ -22,7 +22,7 @@ from attviz_pipeline.analysis.predictions.documents import Documents
 from attviz_pipeline.analysis.predictions.labels import LabelScores, _is_enough
 from attviz_pipeline.analysis.predictions.resampling import estimate
 from attviz_pipeline.analysis.predictions.values import FEWEST_ROWS
-from attviz_pipeline.analysis.summary import LabelCounts, outcomes
+from attviz_pipeline.analysis.summary import LabelCounts, _of_values, outcomes
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.artifacts.schema import list_of
@@ -308,3 +308,18 @@ def test_outcomes_of_sets() -> None:
     predicted = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, 0]], bool)
 
     assert outcomes(gold, predicted).tolist() == ["right", "partly_right", "wrong", "right", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "r2", "spearman"),
+    [
+        ([1.0, 2, 4], [1.0, 2, 3], 1 - 1 / (14 / 3), 1.0),
+        ([1.0, 2, 3], [2.0, 2, 2], 0.0, None),
+        ([2.0], [1.0], None, None),
+    ],
+)
+def test_values_that_are_all_equal_have_no_order(
+    gold: list[float], predicted: list[float], r2: float | None, spearman: float | None
+) -> None:
+    found = _of_values(pa.table({"value": gold, "predicted_value": predicted}), 0)
+    assert (found["r2"], found["spearman"]) == (pytest.approx(r2), pytest.approx(spearman))
