@@ -262,6 +262,7 @@ def test_columns_that_are_described_as_null_may_be_null() -> None:
     assert len(sometimes_null) > 50
     assert all(field.name in described for _, field in columns)
     assert [(name, field.name) for name, field in sometimes_null if not field.nullable] == []
+    assert not any(field.nullable for _, field in columns if field.name in ("position", "id", "layer_a"))
 
 
 def test_every_setting_is_described() -> None:
