@@ -65,7 +65,7 @@ def _gradients(prefix: str, of: str, also_null: str) -> list[pa.Field]:
         column(
             f"{prefix}gradient_norm",
             list_of(pa.float32()),
-            "Norm of the same products, [token]",
+            "Norm of the same products, [token]; null where these are",
             nullable=True,
         ),
         column(

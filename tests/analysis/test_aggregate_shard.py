@@ -262,8 +262,11 @@ class TestHardInput:
         rewrite(shard, lambda columns: columns["self_attention"][3].__setitem__(7, value))
         identifier = read(shard, "attention")[3]["id"]
 
-        with pytest.raises(ArtifactError, match=rf"(?s)is damaged.*'{identifier}'  self-attention outside 0\.\.1"):
+        with pytest.raises(
+            ArtifactError, match=rf"(?s)is damaged.*'{identifier}'  self-attention outside 0\.\.1"
+        ) as found:
             run(shard)
+        assert str(found.value).count("outside 0..1") == 1
         assert not list((shard.parent / "out").iterdir())
 
     def test_columns_of_unequal_length_are_refused_together(self, shard: Path) -> None:

@@ -291,6 +291,18 @@ class TestCalibration:
 
         assert expected_calibration_error(bins, confidence, right) == pytest.approx(expected, abs=1e-12)
 
+    def test_bounds_of_bins(self) -> None:
+        """A bin includes its upper bound, not its lower one; a bin without documents keeps its own."""
+        confidence = np.array([0.25, 0.3, 0.5, 0.9, 1.0])
+
+        width, mass = Bins.equal_width(confidence, 4), Bins.equal_mass(confidence, 2)
+
+        assert (width.lower.tolist(), width.upper.tolist()) == ([0, 0.25, 0.5, 0.75], [0.25, 0.5, 0.75, 1])
+        assert width.of_document.tolist() == [0, 1, 1, 3, 3]
+        assert (mass.lower.tolist(), mass.upper.tolist()) == ([0, 0.5], [0.5, 1])
+        found = reliability(width, confidence, np.ones(5), np.arange(5))
+        assert (found["lower"].tolist(), found["upper"].tolist()) == ([0, 0.25, 0.75], [0.25, 0.5, 1])
+
     def test_equal_mass_keeps_equal_confidences_together(self) -> None:
         confidence = np.array([0.5] * 5 + [0.9] * 90 + [0.95, 0.96, 0.97, 0.98, 1.0])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
@@ -17,14 +18,17 @@ from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
 from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
-from attviz_pipeline.analysis.predictions.labels import _is_enough
+from attviz_pipeline.analysis.predictions.documents import Documents
+from attviz_pipeline.analysis.predictions.labels import LabelScores, _is_enough
 from attviz_pipeline.analysis.predictions.resampling import estimate
 from attviz_pipeline.analysis.predictions.values import FEWEST_ROWS
-from attviz_pipeline.analysis.summary import LabelCounts, outcomes
+from attviz_pipeline.analysis.summary import LabelCounts, _of_values, outcomes
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
+from attviz_pipeline.artifacts.schema import list_of
 from attviz_pipeline.config.settings import AssessmentSettings, TaskName
 from attviz_pipeline.stages import AssessPredictions
+from attviz_pipeline.tasks.multi_label import MultiLabel
 
 SETTINGS = AssessPredictions(seed=13, assessment=AssessmentSettings(n_bins=5, n_resamples=100))
 
@@ -145,6 +149,26 @@ class TestLabels:
             assert of["overconfidence"]["value"] == pytest.approx(p[:, label].mean() - gold[:, label].mean())
             assert 0 < of["ece_of_a_calibrated_model"]["equal_width"]["mean"] < 1
 
+    def test_a_probability_a_little_above_1_is_1(self) -> None:
+        """Half precision can leave a mean over windows there."""
+        names, probabilities = list_of(pa.int32()), [[1.0000001, 0.2], [0.9, 1.0000001]]
+        table = pa.table(
+            {
+                "labels": pa.array([[0], [1]], names),
+                "predictions": pa.array([[0], [0, 1]], names),
+                "probabilities": probabilities,
+                "n_tokens": [5, 7],
+            }
+        )
+        scores = LabelScores(Documents(MultiLabel(("a", "b"), (0.5, 0.5)), table, np.arange(2), np.zeros(2)), SETTINGS)
+
+        points = [row for columns in scores.calibration() for row in pa.table(columns).to_pylist()]
+
+        assert sum(row["n_documents"] for row in points) == 8  # two documents, labels and binnings
+        assert max(row["mean_confidence"] for row in points) == 1
+        assert scores.confidences()["confidence"].tolist() == pytest.approx([0.8, 0.9])
+        assert scores.content()["scores"]["outcomes"] == {"right": 1, "partly_right": 1, "wrong": 0}
+
     def test_without_gold_labels_nothing_is_scored(self, tmp_path: Path) -> None:
         found = Assessed(tmp_path, "multi_label", labelled=0, n_documents=30)
 
@@ -155,6 +179,13 @@ class TestLabels:
         assert {row["outcome"] for row in found.confidences} == {None}
         assert [group["documents"] for group in found.content["confidence_and_entropy"]] == ["all"]
 
+    def test_with_some_gold_labels_outcomes_are_those_of_documents_with_them(self, tmp_path: Path) -> None:
+        found = Assessed(tmp_path, "multi_label", labelled=0.6, n_documents=30)
+
+        n_documents = {group["documents"]: group["n_documents"] for group in found.content["confidence_and_entropy"]}
+        assert n_documents == {"all": 30} | found.scores["outcomes"]
+        assert sum(found.scores["outcomes"].values()) == found.content["n_labelled"] < 30
+
     def test_micro_f1_of_few_labels_or_mistakes_has_no_interval(self) -> None:
         rows = np.arange(200)
         gold, predicted = rows % 2 == 0, rows % 2 == 0
@@ -164,6 +195,8 @@ class TestLabels:
         assert not _is_enough(gold, predicted ^ (rows == 0), rows)
         few = rows < FEWEST_ROWS_PER_CLASS - 1
         assert not _is_enough(few, few ^ (rows % 20 == 0), rows)
+        just = rows < FEWEST_ROWS_PER_CLASS
+        assert _is_enough(just, just ^ (rows % 20 == 0), rows)
 
     @pytest.mark.slow
     def test_intervals_cover_the_truth_19_times_in_20(self) -> None:
@@ -238,7 +271,11 @@ class TestValues:
 
         known = [row for row in some.confidences if row["value"] is not None]
         assert some.content["n_labelled"] == some.summary["n_labelled"] == len(known) < 30
-        assert some.scores["mae"]["value"] == pytest.approx(np.mean([abs(row["error"]) for row in known]))
+        errors = [abs(row["error"]) for row in known]
+        assert some.scores["mae"]["value"] == pytest.approx(np.mean(errors))
+        (of_all,) = some.content["error_and_entropy"]
+        expected = stats.spearmanr(errors, [row["mean_entropy"] for row in known]).statistic
+        assert (of_all["n_documents"], of_all["spearman"]["value"]) == (len(known), pytest.approx(expected))
         assert none.scores == {}
         assert none.content["error_and_entropy"] == []
         assert none.summary["mse"] is None
@@ -271,3 +308,19 @@ def test_outcomes_of_sets() -> None:
     predicted = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, 0]], bool)
 
     assert outcomes(gold, predicted).tolist() == ["right", "partly_right", "wrong", "right", "wrong"]
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "r2", "spearman"),
+    [
+        ([1.0, 2, 4], [1.0, 2, 3], 1 - 1 / (14 / 3), 1.0),
+        ([1.0, 2, 3], [2.0, 2, 2], 0.0, None),
+        ([2.0, 2, 2], [1.0, 2, 3], None, None),
+        ([2.0], [1.0], None, None),
+    ],
+)
+def test_values_that_are_all_equal_have_no_order(
+    gold: list[float], predicted: list[float], r2: float | None, spearman: float | None
+) -> None:
+    found = _of_values(pa.table({"value": gold, "predicted_value": predicted}), 0)
+    assert (found["r2"], found["spearman"]) == (pytest.approx(r2), pytest.approx(spearman))

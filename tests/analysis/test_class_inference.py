@@ -14,6 +14,7 @@ from attviz_pipeline.analysis.classes.differences import Differences, difference
 from attviz_pipeline.analysis.classes.families import Family, adjust, permutations_wanted
 from attviz_pipeline.analysis.classes.groupings import groupings
 from attviz_pipeline.analysis.classes.groups import Units
+from attviz_pipeline.analysis.classes.values import UnitSums
 from attviz_pipeline.analysis.inference import benjamini_hochberg
 from attviz_pipeline.analysis.shrinkage import shrink_to_zero
 
@@ -270,6 +271,21 @@ class TestMorePermutations:
             assert_array_equal(of.p[:, 0], of.p[:, 1])
         assert_allclose(gold.heads.shrunken_effect[:, 0], -gold.heads.shrunken_effect[:, 1])
 
+    def test_more_permutations_reach_a_rare_arrangement_for_both_groups(self) -> None:
+        """Of all 3432 ways to choose 7 of 14 documents, only the observed one is as high, and only one as low."""
+        labels = np.repeat([0, 1], 7)
+        heads = np.random.default_rng(14).normal(-2, 1, (14, 60))
+        heads[:, 0] = np.sort(heads[:, 0])
+        study = invented_study(heads, labels)
+
+        first, more = (
+            compared(study, n_permutations=chosen)[0][0].family("heads") for chosen in (sequel.FIRST, "auto")
+        )
+
+        assert first.at_floor[0].tolist() == [True, True]
+        assert more.at_floor[0].tolist() == [False, False]
+        assert more.p[0].tolist() == pytest.approx([2 / 3432] * 2, rel=0.5)
+
     def test_a_study_too_large_for_more_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sequel, "MOST_NANOSECONDS", 1e7)
 
@@ -318,7 +334,49 @@ def of_values(values: np.ndarray, labels: np.ndarray, rows: np.ndarray | None = 
     return differences(study.heads, permutations, units, np.zeros((values.shape[1], 2)))
 
 
+class TestUnits:
+    """The first two documents are one unit: of one row and one class."""
+
+    VALUES = np.array([-1.0, -2.0, 0.5, -0.25, 0.75])
+
+    def sums(self) -> tuple[UnitSums, UnitSums]:
+        """Return the sums of a head, and those of a term in all documents and of one in two."""
+        counts = np.ones((5, 2), np.int64)
+        counts[[1, 2, 4], 1] = 0
+        study = invented_study(
+            self.VALUES[:, None],
+            np.array([0, 0, 1, 1, 0]),
+            counts=counts,
+            attention=np.repeat(self.VALUES[:, None], 2, axis=1),
+            rows=np.array([0, 0, 0, 1, 2]),
+        )
+        units = Units.of(groupings(study.documents)[0], study.documents)
+        return study.heads.unit_sums(units), study.terms.unit_sums(units)
+
+    def test_sums_by_hand(self) -> None:
+        """Units have the sums -3, 0.5, -0.25 and 0.75 of 2, 1, 1 and 1 values; columns are the classes, and both."""
+        expected = [9.5625, 0.3125, 9.875], [-5.25, 0.25, -5.0], [5, 2, 7], [2, 2, 4]
+        of_rare = [1, 0.0625, 1.0625], [-1, -0.25, -1.25], [1, 1, 2], [1, 1, 2]
+
+        of_heads, of_terms = self.sums()
+
+        for head, term, common, rare in zip(of_heads, of_terms, expected, of_rare, strict=True):
+            assert_array_equal(head, [common])
+            assert_array_equal(term, [common, rare])
+
+
 class TestEffects:
+    def test_a_term_in_one_document_of_a_class_has_no_effect(self) -> None:
+        counts = np.ones((8, 3), np.int64)
+        counts[1:4, 1] = counts[2:4, 2] = 0
+        attention = np.random.default_rng(18).normal(0, 1, counts.shape)
+        study = invented_study(np.zeros((8, 1)), np.arange(8) // 4, counts=counts, attention=attention)
+
+        found = compared(study, n_permutations=99)[0][0].terms
+
+        assert found.n_inside.tolist() == [[4, 4], [1, 4], [2, 4]]
+        assert np.isnan(found.effect).tolist() == [[False, False], [True, True], [False, False]]
+
     @pytest.mark.parametrize(
         ("n_inside", "effect", "spread", "segments"), [(10, 0.0, 1, 1), (10, 1.5, 2, 1), (2, 0.5, 1, 1), (8, 1, 1, 5)]
     )
@@ -431,6 +489,24 @@ class TestWinners:
 
     def test_nothing_significant_nobody_wins(self) -> None:
         assert self.winner(shift=0) is None
+
+    def test_a_group_of_one_row_wins_in_the_halves_that_hold_it(self) -> None:
+        heads = np.random.default_rng(17).normal(-2, 0.1, (14, 3))
+        heads[:2, 1] += 5
+        rows = np.maximum(np.arange(14) - 1, 0)
+        study = invented_study(heads, (rows > 0).astype(np.int64), rows=rows)
+        grouping = groupings(study.documents)[0]
+        units, permutations = (
+            Units.of(grouping, study.documents),
+            groups.Permutations.of(grouping, study.documents, 1, (1, 0)),
+        )
+        effects = np.array([[0.0, 0.0], [9.0, -9.0], [0.0, 0.0]])
+
+        found = winners.find_winner(study.heads, units, permutations, effects, effects != 0)
+
+        n_halves = sum(bool(half[units.number == 0]) for half in winners._halves(units, permutations.halving_seed))
+        assert found == winners.Winner(feature=1, group=0, n_won=n_halves)
+        assert 30 < n_halves < 70
 
     def test_halves_hold_half_of_every_group(self) -> None:
         study = invented_study(np.zeros((21, 1)), np.repeat([0, 1, 1], 7), rows=np.arange(21) // 2)

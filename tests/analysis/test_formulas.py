@@ -8,10 +8,21 @@ from scipy import stats
 from attviz_pipeline.analysis import exact_sums
 from attviz_pipeline.analysis.classes.effects import Side, effect_interval, effect_variance
 from attviz_pipeline.analysis.classes.log_odds import log_odds
+from attviz_pipeline.analysis.classes.ranks import _design_effect, detectable_correlation, in_halves
+from attviz_pipeline.analysis.group_documents import Groups, _told_by_length
 from attviz_pipeline.analysis.heads import tail
+from attviz_pipeline.analysis.heads.numbering import Heads
+from attviz_pipeline.analysis.heads.rankings import PairCurve
+from attviz_pipeline.analysis.heads.tables import _curve
+from attviz_pipeline.analysis.inference import expanded_tail
+from attviz_pipeline.analysis.predictions.values import _described
+from attviz_pipeline.analysis.quantities import FIXED_BITS, from_fixed, to_fixed
 from attviz_pipeline.analysis.shrinkage import shrink, shrink_to_zero
+from attviz_pipeline.analysis.terms.replicates import TermReplicates
 
 FEW, MANY = [0.1, 0.9, 0.4, 0.7], [1.0, 1.2, 1.1, 0.9, 1.3, 1.0, 1.15]
+FEW_ALIKE, MANY_APART = [1.0, 1.05, 1.1], [0.1, 0.9, 0.4, 0.7, 0.2, 1.3, 0.5]
+"""Student's interval is the wider one: it pools the variances."""
 
 
 def side(values: list[float]) -> Side:
@@ -21,7 +32,9 @@ def side(values: list[float]) -> Side:
 
 
 class TestIntervalsOfEffects:
-    @pytest.mark.parametrize(("first", "second"), [(FEW, MANY), (MANY, FEW), (FEW[:2], FEW[2:])])
+    @pytest.mark.parametrize(
+        ("first", "second"), [(FEW, MANY), (MANY, FEW), (FEW[:2], FEW[2:]), (FEW_ALIKE, MANY_APART)]
+    )
     def test_the_wider_of_a_welch_and_a_student_interval(self, first: list[float], second: list[float]) -> None:
         n, freedom, left, effect = (len(first), len(second)), len(first) + len(second) - 2, 0.8, -0.6
         variances = [np.var(values, ddof=1) for values in (first, second)]
@@ -100,6 +113,83 @@ class TestShrinkage:
 
 def test_log_odds_without_any_attention_are_zero() -> None:
     assert [part.tolist() for part in log_odds(np.zeros((2, 2)), np.zeros(2), 20)] == [[[0.0, 0.0]] * 2] * 2
+
+
+class TestRankCorrelations:
+    def test_design_effect_of_two_rows(self) -> None:
+        """Influences are (3, -5, 1, 1) / 12, those of rows 5 / 12 and -5 / 12; two rows count twice."""
+        x, y = np.array([3.0, -1, -1, -1]) / 12**0.5, np.array([1.0, 1, -1, -1]) / 2
+        assert _design_effect(x, y, float(x @ y), np.array([0, 1, 0, 0])) == pytest.approx(2 * 50 / 36)
+        # Influences that cancel within rows make no row worth more than its documents.
+        assert _design_effect(x, y, float(x @ y), np.array([0, 0, 1, 1])) == 1
+
+    def test_what_only_follows_length_has_no_correlation_in_any_half(self) -> None:
+        rng = np.random.default_rng(10)
+        length, halves = rng.normal(0, 1, 40), (rng.random((40, 50)) < 0.5).astype(float)
+        found = in_halves((3 * length + 1)[None], rng.normal(0, 1, 40), length, halves)
+        assert (found == 0).all()
+
+    def test_in_half_of_the_documents_it_is_the_correlation_of_residuals(self) -> None:
+        rng = np.random.default_rng(8)
+        half = np.arange(30) % 2 == 0
+        length = rng.normal(0, 1, 30)
+        value, head = rng.normal(0, 1, 30) + length, rng.normal(0, 1, 30) + 2 * length
+        left = [x[half] - np.polyval(np.polyfit(length[half], x[half], 1), length[half]) for x in (head, value)]
+
+        found = in_halves(head[None], value, length, half[:, None].astype(float))
+
+        assert_allclose(found, np.corrcoef(*left)[0, 1])
+
+    @pytest.mark.parametrize("n", [2, 4, 5])
+    def test_few_documents_detect_as_much_as_five(self, n: int) -> None:
+        """Fisher's z varies by 1 / (n - 4); 1.96 of its standard deviations and 0.84 for a power of 80 %."""
+        assert detectable_correlation(n) == pytest.approx(np.tanh(stats.norm.ppf(0.975) + stats.norm.ppf(0.8)))
+
+
+def test_chance_of_a_curve_lies_between_the_ends_of_95_percent_of_its_draws() -> None:
+    draws = np.random.default_rng(6).permutation(201)[:, None] * np.array([1.0, 2.0])
+    found = _curve(Heads(1, 2), PairCurve("nearest", 0, np.array([1, 2]), np.zeros(2), draws))
+    assert [found[f"null_{name}"].to_pylist() for name in ("low", "mean", "high")] == [[5, 10], [100, 200], [195, 390]]
+
+
+@pytest.mark.parametrize(("values", "std"), [([7.0], 0), ([1.0, 3.0], 2**0.5), ([1.0, 2.0, 6.0], 7**0.5)])
+def test_spread_of_predicted_values_is_that_of_a_sample(values: list[float], std: float) -> None:
+    assert _described(np.array(values))["std"] == pytest.approx(std)
+
+
+def test_share_of_length_that_groups_tell_is_eta_squared() -> None:
+    """ln n is 0, 2 and 4 in two groups with means 1 and 4: 2 (1 - 2)^2 + (4 - 2)^2 of 4 + 0 + 4."""
+    found = _told_by_length(Groups(np.array([0, 0, 1]), np.zeros((2, 1))), np.exp([0.0, 2.0, 4.0]))
+    assert found == pytest.approx({"length_eta_squared": 6 / 8, "length_eta_squared_by_chance": 1 / 2})
+
+
+class TestBootstrapIntervals:
+    def test_bounds_are_quantiles_of_the_replicates_that_have_the_term(self) -> None:
+        means = np.random.default_rng(9).normal(0, 1, (3, 50)).astype(np.float32)
+        means[0, 10:] = np.nan
+        n_rows = np.array([5, 40, 400])
+
+        low, high = TermReplicates(n_rows, n_rows, {"x": means}).interval("x", np.zeros(3))
+
+        for term, tail_share in enumerate(expanded_tail(n_rows)):
+            expected = np.nanquantile(means[term].astype(np.float64), [tail_share, 1 - tail_share])
+            assert_allclose([low[term], high[term]], expected)
+
+    @pytest.mark.parametrize(("mean", "estimate"), [(0.1, 0.1), (0.7, 0.7), (0.5, 0.7), (0.7, 0.5)])
+    def test_only_a_rounding_error_moves_a_bound(self, mean: float, estimate: float) -> None:
+        """Single precision makes 0.1 larger and 0.7 smaller."""
+        replicates = TermReplicates(np.array([9]), np.array([9]), {"x": np.full((1, 20), mean, np.float32)})
+
+        (low,), (high,) = replicates.interval("x", np.array([estimate]))
+
+        assert (low, high) == (pytest.approx(mean), pytest.approx(mean))
+        assert (low <= estimate <= high) == (mean == estimate)
+
+
+def test_fixed_point_is_exact_to_half_of_its_last_bit() -> None:
+    values = np.array([0.0, 1.0, -3.25, 0.1, 1234.56789])
+    assert_allclose(from_fixed(to_fixed(values)), values, rtol=0, atol=0.5 * 2.0**-FIXED_BITS)
+    assert from_fixed(to_fixed(values) * 3)[2] == -9.75
 
 
 class TestGeneralisedPareto:

@@ -12,12 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon, pdist, squareform
 
+from attviz_pipeline.analysis.heads import clusters
 from attviz_pipeline.analysis.heads.clusters import cluster_heads, compare_clusters, map_heads
 from attviz_pipeline.analysis.heads.divergence import jensen_shannon, token_distributions
 from attviz_pipeline.analysis.heads.document_divergence import DivergenceSums, SampledDocument
 from attviz_pipeline.analysis.heads.fuji import RankedLists, area, fuji, list_lengths
 from attviz_pipeline.analysis.heads.permutation import compare_with_chance, frequency_strata, permute_within
 from attviz_pipeline.analysis.heads.variation import HeadVariation, measure_variation
+from attviz_pipeline.analysis.one_cloud import Chance
 
 Floats = NDArray[np.float64]
 
@@ -345,6 +347,16 @@ class TestClusters:
             assert found.chance is not None
             assert found.chance.p == 0.01
             assert (found.clusters.cluster[::10] == found.clusters.cluster[9::10]).all()
+
+    @pytest.mark.parametrize(("p", "outcome"), [(0.05, "found"), (0.06, "nothing_found")])
+    def test_groups_are_left_out_above_the_level(self, p: float, outcome: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        places = np.random.default_rng(4).normal(0, 0.1, (12, 2)) + np.repeat([[0, 0], [5, 0]], 6, axis=0)
+        monkeypatch.setattr(clusters, "N_DRAWS", 1)
+        monkeypatch.setattr(Chance, "of", classmethod(lambda cls, *_: cls(0.1, 0.2, p)))
+        found = compare_clusters(
+            squareform(pdist(places)), np.zeros(12, np.bool_), np.random.default_rng(5), squared=False
+        )
+        assert found.outcome == outcome
 
     def test_constant_heads_are_alone(self) -> None:
         random = np.random.default_rng(3)

@@ -8,8 +8,10 @@ import pytest
 from synthetic_attention import make_unknown
 from term_study import TermStudy, invented, written
 
-from attviz_pipeline.analysis.terms.list_terms import list_terms
+from attviz_pipeline.analysis.terms.list_terms import Vocabulary, list_terms
 from attviz_pipeline.analysis.terms.support import CorpusSize
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.stages import ListTerms
 
 NUMBERS = np.full((1, 4), 0.5)
@@ -87,6 +89,23 @@ def test_supported_terms_come_first(tmp_path: Path) -> None:
 
     assert frequencies == sorted(frequencies, reverse=True)
     assert frequencies[n_supported - 1] >= 5 > frequencies[n_supported]
+
+
+@pytest.mark.parametrize(("n_supported", "is_possible"), [(-1, False), (0, True), (2, True), (3, False), (None, False)])
+def test_a_vocabulary_supports_none_to_all_of_its_terms(
+    n_supported: int | None,
+    is_possible: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "vocabulary.parquet"
+    rows = {"term": ["a", "b"], "special": [False, False], "count": [9, 8], "document_frequency": [7, 6]}
+    files.write_table(path, term_schemas.VOCABULARY, rows, {"n_supported": n_supported})
+
+    if is_possible:
+        assert Vocabulary.read(path).terms == ["a", "b"][:n_supported]
+    else:
+        with pytest.raises(ArtifactError, match="does not say how many"):
+            Vocabulary.read(path)
 
 
 def test_without_documents_there_are_no_terms(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -63,6 +63,24 @@ def test_fewer_points_than_axes_and_equal_points_are_possible() -> None:
     assert OneCloud.of(np.ones((6, 2))).draw(random).shape == (6, 0)
 
 
+def test_draws_keep_the_distances_of_points_that_lie_close_together() -> None:
+    """Distances are relative to their median, whatever the unit of the points."""
+    random = np.random.default_rng(4)
+    points = random.normal(0, 1, (100, 4))
+    points[:3] *= 30
+
+    near, far = (OneCloud.of(points * unit) for unit in (1e-3, 1e3))
+
+    assert np.median(near.distances) == pytest.approx(1)
+    np.testing.assert_allclose(near.distances, far.distances)
+
+
+def test_axes_that_are_rounding_errors_beside_the_longest_are_left_out() -> None:
+    points = np.random.default_rng(5).normal(0, 1, (30, 3)) * [1e6, 1e5, 1e-5]
+    assert len(OneCloud.of(points).spread) == 2
+    assert len(OneCloud.of(points[:, :2]).spread) == 2
+
+
 def test_chance_counts_the_observed_value_as_one_draw() -> None:
     chance = Chance.of(0.3, [0.1, 0.2, 0.3, 0.4])
     assert chance.p == pytest.approx(3 / 5)

@@ -5,7 +5,14 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from attviz_pipeline.analysis.predictions.proportions import Clusters, design_effect, gap, proportion, wilson_interval
+from attviz_pipeline.analysis.predictions.proportions import (
+    Clusters,
+    _intraclass_correlation,
+    design_effect,
+    gap,
+    proportion,
+    wilson_interval,
+)
 from attviz_pipeline.analysis.predictions.resampling import Estimate
 
 LEAST_COVERAGE = 0.93
@@ -38,6 +45,22 @@ def test_interval_is_wilsons() -> None:
         right = np.repeat([1.0, 0.0], [hits, n - hits])
         found = proportion(right, np.arange(n))
         assert_allclose([found.low, found.high], [low[0], high[0]], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("hits", "sizes", "expected"),
+    [
+        ([2, 0, 1], [2, 2, 2], 1 / 2),  # mean squares 1/2 between, 1/6 within
+        ([1, 0, 2], [1, 2, 3], 21 / 65),  # 5/12 and 2/9; rows count as of 11/6 documents
+        ([2, 0], [2, 2], 1.0),
+        ([1, 1], [2, 2], 0.0),  # less alike than by chance
+        ([2, 2], [2, 2], 0.0),  # nothing varies
+    ],
+)
+def test_correlation_within_rows_is_that_of_the_analysis_of_variance(
+    hits: list[float], sizes: list[float], expected: float
+) -> None:
+    assert _intraclass_correlation(Clusters(np.array(hits), np.array(sizes))) == pytest.approx(expected)
 
 
 def test_all_of_55_documents_do_not_show_that_all_documents_are_right() -> None:

@@ -281,6 +281,7 @@ class TestAttention:
         with pytest.raises(AttentionError, match=r"longer than model\.max_tokens \(8\).*attention\.long_texts: trunc"):
             encoder.encode([text], [start])
         assert encoder.encode(["the bank " * 9], [None])[0].truncated is False
+        assert encoder.encode(["the bank"], [4])[0].segments == [-1, 0, -1, 1, -1]  # short enough
 
 
 @pytest.mark.parametrize("first", ["", "a", "a\n", "\n"])

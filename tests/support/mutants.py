@@ -5,8 +5,8 @@ of the checkout, in the folder `.mutants`, and meets the tests that call the fun
 tests says. Results are kept there too: a run that was stopped goes on, and only what has changed since is tried again.
 
 Most of the time of a few tests is the start of pytest. So pytest collects all tests once, and each fault is put into
-functions in a fork of that process. What is outside of functions, or in functions that are not loaded then, is tried in
-a pytest of its own.
+functions in a fork of that process. What is outside of functions, or in functions that no test calls (some are called
+at import), is tried in a pytest of its own.
 `tests/mutants.toml` lists the mutants that no test need notice, each with the reason.
 """
 
@@ -225,13 +225,18 @@ def importers(path: str) -> frozenset[str]:
     return found
 
 
+def callers(named: Named, recorded: dict[str, Any]) -> list[str]:
+    """Return the tests that call the function; none outside of functions, or if it is called at import only."""
+    function = f"{named.path}::{named.mutant.function}"
+    return [name for name, test in recorded.items() if function in test["functions"]]
+
+
 def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
-    """Return the tests that call the function; if none does, or outside of functions, those of file and importers.
+    """Return the tests that call the function; if none does, those of file and importers.
 
     Those that call the fewest functions come first: they are about this one.
     """
-    function = f"{named.path}::{named.mutant.function}"
-    names = [name for name, test in recorded.items() if function in test["functions"]]
+    names = callers(named, recorded)
     if not names:
         files = {named.path, *importers(named.path)}
         paths = {name: {called.partition("::")[0] for called in test["functions"]} for name, test in recorded.items()}
@@ -348,8 +353,9 @@ class InMemory:
         gc.freeze()  # so that forks do not copy what they do not change
         for number, named in enumerate(self._mutants, 1):
             tests = tests_of(named, recorded)
-            changed = changed_functions(named, functions[named.path])
-            if changed and tests and not results.find(named, tests):
+            # A function that is called at import only has done its work when its code is changed in memory.
+            changed = changed_functions(named, functions[named.path]) if callers(named, recorded) else []
+            if changed and not results.find(named, tests):
 
                 def run(
                     changed: Sequence[tuple[FunctionType, CodeType]] = changed, tests: Sequence[str] = tests

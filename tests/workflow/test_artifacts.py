@@ -13,6 +13,7 @@ import pytest
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import checksums, corpus_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE, LogCode
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
@@ -36,6 +37,24 @@ def test_a_file_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", fsync)
     files.write_text(target, "text")
     assert synced == [(False, True, False), (True, False, True)]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_file_may_be_read_by_whom_the_mask_lets(mask: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        files.write_text(tmp_path / "a.json", "text")
+    finally:
+        assert os.umask(before) == mask
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize(("code", "percent"), [(ATTENTION_CODE, 2.757), (AGGREGATE_CODE, 0.02637)])
+def test_codes_are_off_by_their_error_half_way_between_two(code: LogCode, percent: float) -> None:
+    ratio = (code.high / code.low) ** (1 / (2**code.bits - 2))
+    assert code.relative_error == pytest.approx(ratio**0.5 - 1) == pytest.approx(percent / 100, rel=1e-3)
+    values = code.low * np.geomspace(1, ratio, 2001)
+    assert (np.abs(code.decode(code.encode(values)) / values - 1)).max() == pytest.approx(code.relative_error, rel=0.03)
 
 
 def test_nullable_column_that_is_left_out_is_null_and_no_other_may_be(tmp_path: Path) -> None:

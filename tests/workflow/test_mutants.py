@@ -76,11 +76,14 @@ def test_a_checkout_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
     files = {
         "attviz_pipeline/__init__.py": "",
         "attviz_pipeline/analysis/__init__.py": "",
-        "attviz_pipeline/analysis/double.py": "def double(x):\n    return x * 2\n\n\ndef half(x):\n    return x / 2\n",
+        "attviz_pipeline/analysis/double.py": (
+            "def double(x):\n    return x * 2\n\n\ndef half(x):\n    return x / 2\n\n\n"
+            "def one():\n    return 1\n\n\nONE = one()\n"
+        ),
         "tests/test_double.py": (
-            "import pytest\nfrom attviz_pipeline.analysis.double import double, half\n\n\n"
+            "import pytest\nfrom attviz_pipeline.analysis.double import ONE, double, half\n\n\n"
             "@pytest.fixture(scope='module')\ndef four():\n    return double(2)\n\n\n"
-            "def test_half(four):\n    assert half(4) < 4\n\n\ndef test_four(four):\n    assert four == 4\n"
+            "def test_half(four):\n    assert half(4) < 4\n\n\ndef test_four(four):\n    assert four * ONE == 4\n"
         ),
         "tests/mutants.toml": "survivor = []\n",
         "pyproject.toml": "[tool.pytest.ini_options]\nmarkers = ['slow', 'browser']\n",
@@ -99,7 +102,8 @@ def test_a_checkout_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
 
     assert "noticed: attviz_pipeline/analysis/double.py:2 return x * (3)" in first.stdout, first.stdout + first.stderr
     assert "survived: attviz_pipeline/analysis/double.py:6 return x / (3)" in first.stdout
-    assert "6 mutants: 83.3% noticed; 1 survived, 1 without a reason" in first.stdout
+    assert "noticed anew: attviz_pipeline/analysis/double.py:10 return (2)" in first.stdout  # called at import only
+    assert "8 mutants: 87.5% noticed; 1 survived, 1 without a reason" in first.stdout
     assert "noticed: " not in again.stdout
     assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
     assert (first.returncode, again.returncode) == (1, 1)
