@@ -17,6 +17,7 @@ from attviz_pipeline.evidence.classifier import GatedClassifier
 from attviz_pipeline.evidence.compute_gradients import compute_gradients
 from attviz_pipeline.evidence.orders import head_orders, numbers_switched_off
 from attviz_pipeline.stages import AblateHeads, ComputeGradients
+from attviz_pipeline.tasks.single_label import SingleLabel
 
 MEANS = [0.3, 0.1, 0.2, 0.8, 0.7, 0.6, 0.5, 0.4]
 Rows = list[dict[str, Any]]

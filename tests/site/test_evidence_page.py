@@ -1,7 +1,7 @@
 """The page Evidence: each form of each sentence, its numbers against the tables, and a site that has no evidence."""
 
-from dataclasses import replace
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +161,12 @@ def order_row(low: float | None, high: float | None, what: str = "accuracy") -> 
         (
             0.108,
             0.492,
-            "The interval lies above 0: without these heads, the model keeps more than in these 2 random orders; others "
-            "can differ.",
+            "above 0: without these heads, the model keeps more than in these 2 random orders; others can differ.",
         ),
         (
             -0.4,
             -0.1,
-            "The interval lies below 0: without these heads, the model loses more than in these 2 random orders; others can differ.",
+            "below 0: without these heads, the model loses more than in these 2 random orders; others can differ.",
         ),
         (-0.1, 0.7, "The difference cannot be distinguished from zero."),
         (0.0, 0.7, "The difference cannot be distinguished from zero."),
