@@ -45,6 +45,7 @@ class FigureKind:
         chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
         tasks: The tasks that have it; None for all.
         needs_evidence: Whether it is drawn only where evidence was measured.
+        needs_models: Whether it is drawn only where the study compares models.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -56,6 +57,7 @@ class FigureKind:
     chapter: str | None = None
     tasks: tuple[TaskName, ...] | None = None
     needs_evidence: bool = False
+    needs_models: bool = False
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -69,14 +71,18 @@ class FigureKind:
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
-    """Return the kinds of figures that a study has: those of its task, and those of evidence where it was measured.
+    """Return the kinds of figures that a study has: of its task, and of evidence and models where there are.
 
     Raises:
         ArtifactError: The assessment is unusable.
     """
     task = read_assessment(inputs)["task"]
     fitting = {name: kind for name, kind in kinds.items() if kind.tasks is None or task in kind.tasks}
-    return {name: kind for name, kind in fitting.items() if inputs.evidence or not kind.needs_evidence}
+    return {
+        name: kind
+        for name, kind in fitting.items()
+        if (inputs.evidence or not kind.needs_evidence) and (inputs.models or not kind.needs_models)
+    }
 
 
 FIGURES: Mapping[str, FigureKind] = {

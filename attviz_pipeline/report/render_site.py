@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, output_schemas
-from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -60,6 +60,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     site: Path,
     maps: Sequence[Path] | None = None,
     evidence: Sequence[Path] | None = None,
+    models: Sequence[Path] | None = None,
 ) -> None:
     """Render the site of a study from the files that the workflow wrote.
 
@@ -75,6 +76,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         site: Folder to write; an older one is replaced.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
         evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
+        models: The comparison of models, in the order of `ModelsPaths`; None where the study compares none.
 
     Raises:
         ArtifactError: An artifact is missing, damaged or of another run.
@@ -84,6 +86,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     optional = {
         "maps": MapInputs(*maps) if maps else None,
         "evidence": EvidencePaths(*evidence) if evidence else None,
+        "models": ModelsPaths(*models) if models else None,
     }
     inputs = SiteInputs.below(
         statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional
