@@ -14,7 +14,7 @@ from scipy import stats
 from attviz_pipeline.analysis.inference import LEVEL
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.models_compared.paired import satterthwaite
+from attviz_pipeline.models_compared.paired import from_sources
 from attviz_pipeline.significance import SIGNIFICANT
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ def replications(own: Effects, others: Sequence[Effects], pretrained: Effects | 
         spread = effects.std(axis=0, ddof=1)
         of_rows = np.mean([one.variance() for one in tuned], axis=0)
         freedom = max(int(own.n.max(initial=0)) - 2, 1)
-        low, high, _ = satterthwaite(mean, (spread**2 / len(tuned), len(others)), (of_rows, freedom))
+        low, high, _ = from_sources(mean, (spread**2 / len(tuned), len(others)), (of_rows, freedom))
     return {
         **{name: own.names[name] for name in NAMES},
         **{name: getattr(own, name) for name in NUMBERS},

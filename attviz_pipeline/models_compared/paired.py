@@ -1,5 +1,6 @@
 """Paired changes of input rows: tests, and intervals with and without the model as a source of variation."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ Floats = NDArray[np.float64]
 
 LEAST_FLIPS = 9_999
 SIGNS_PER_BLOCK = 2**23
+LARGEST_LOG, HALVINGS = 230.0, 60
+"""Bounds of the search for p: from e^-230, about 1e-100, in 60 halvings."""
 ROUNDING = 1e-9
 """A sum of flipped changes that is smaller by less than this share counts as equal, because it is a rounding error."""
 
@@ -106,8 +109,7 @@ def crossed_change(rows: Floats) -> Crossed:
 
     The variance of the mean is that of the models' means over their number, plus that of the rows' means over theirs,
     as if models and rows were drawn again independently (the pigeonhole bootstrap, in closed form). Variation that
-    belongs to neither is in both terms, so intervals are rather too wide. With few models the degrees of freedom are
-    few, too, and intervals wide.
+    belongs to neither is in both terms, so intervals are rather too wide. With few models they are wide.
 
     Args:
         rows: Changes, [model, row, head], without NaN.
@@ -122,27 +124,39 @@ def crossed_change(rows: Floats) -> Crossed:
     spread = rows.mean(axis=1).std(axis=0, ddof=1)
     of_models = spread**2 / n_models
     of_rows = rows.mean(axis=0).var(axis=0, ddof=1) / n_rows
-    low, high, p = satterthwaite(mean, (of_models, n_models - 1), (of_rows, n_rows - 1))
+    low, high, p = from_sources(mean, (of_models, n_models - 1), (of_rows, n_rows - 1))
     return Crossed(mean, low, high, spread, p)
 
 
-def satterthwaite(mean: Floats, *parts: tuple[Floats, int]) -> tuple[Floats, Floats, Floats]:
-    """Return the bounds of 95 % intervals and two-sided p of a mean whose variance is a sum of independent parts.
+def from_sources(mean: Floats, *sources: tuple[Floats, int]) -> tuple[Floats, Floats, Floats]:
+    """Return the bounds of 95 % intervals and two-sided p of a mean whose variance has several sources.
+
+    Each source has its own quantile of Student's t: the squares of the half-widths add up. Where two models vary much,
+    Satterthwaite's interval holds in 89 % of samples; this one in 96 % or more of those tried.
 
     Args:
         mean: [head].
-        parts: Each a variance, [head], and its degrees of freedom.
+        sources: Each a variance of the mean, [head], and its degrees of freedom.
 
-    Source: Satterthwaite 1946, An approximate distribution of estimates of variance components.
+    Returns:
+        Lower and upper bounds, and the p at which an interval would end at 0. Without any variation, p is 1 for a
+        mean of 0, else NaN.
+
+    Source: Howe 1974, Approximate confidence limits on the mean of X + Y.
     """
-    total = sum(variance for variance, _ in parts)
-    weight = sum(variance**2 / freedom for variance, freedom in parts)
-    varies = np.asarray(total) > 0
-    freedom = np.where(varies, np.square(total) / np.where(varies, weight, 1.0), 1.0)
-    error = np.sqrt(total)
-    half = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    half = _half_width(np.full(len(mean), (1 - LEVEL) / 2), sources)
+    varies = half > 0
+    smallest, largest = np.full(len(mean), -LARGEST_LOG), np.full(len(mean), np.log(0.5))
+    for _ in range(HALVINGS):
+        middle = (smallest + largest) / 2
+        is_wider = _half_width(np.exp(middle), sources) > np.abs(mean)
+        smallest, largest = np.where(is_wider, middle, smallest), np.where(is_wider, largest, middle)
     # Without any variation t is undefined, and only a mean of 0 is clearly no change.
-    p = np.where(
-        varies, 2 * stats.t.sf(np.abs(mean) / np.where(varies, error, 1.0), freedom), np.where(mean == 0, 1.0, np.nan)
-    )
+    p = np.where(varies, 2 * np.exp(largest), np.where(mean == 0, 1.0, np.nan))
     return mean - half, mean + half, p
+
+
+def _half_width(tail: Floats, sources: Sequence[tuple[Floats, int]]) -> Floats:
+    squares = sum((stats.t.isf(tail, freedom) ** 2 * variance for variance, freedom in sources), np.zeros(len(tail)))
+    width: Floats = np.sqrt(squares)
+    return width
