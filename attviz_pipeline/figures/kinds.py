@@ -22,6 +22,7 @@ from attviz_pipeline.figures.head_profiles import draw_head_profiles
 from attviz_pipeline.figures.label_errors import draw_co_occurrence, draw_label_errors
 from attviz_pipeline.figures.label_reliability import draw_label_reliability
 from attviz_pipeline.figures.likeness import MEASURES
+from attviz_pipeline.figures.models import draw_effect_replications, draw_model_changes, draw_model_layers
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
 from attviz_pipeline.figures.top_tokens import draw_top_tokens
@@ -240,6 +241,27 @@ FIGURES: Mapping[str, FigureKind] = {
         chapter="evidence",
         needs_evidence=True,
         n=2,
+    ),
+    "model_changes": FigureKind(
+        draw_model_changes,
+        {"": "Heads: this model and others compared"},
+        "difference of means over input rows of ln(n a), paired; p from random signs; Benjamini-Hochberg q",
+        chapter="models",
+        needs_models=True,
+    ),
+    "effect_replications": FigureKind(
+        draw_effect_replications,
+        {"": "Effects in this model and in those of other seeds"},
+        "Hedges' g, or Spearman's rho in regression, of gold classes or values in heads; means over seeds",
+        chapter="models",
+        needs_models=True,
+    ),
+    "model_layers": FigureKind(
+        draw_model_layers,
+        {"": "Self-attention and evenness of models by layer"},
+        "means over heads and input rows of ln(n a) and of H / ln n",
+        chapter="models",
+        needs_models=True,
     ),
     "class_heads": FigureKind(
         draw_class_heads,

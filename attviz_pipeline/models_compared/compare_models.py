@@ -1,7 +1,7 @@
 """The stage `compare_models`: what differs between models that read the same documents, and what seeds agree on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +33,7 @@ Columns = dict[str, Any]
 
 OWN = "own"
 QUANTITIES = ("log_ratio", "evenness")
+IDENTITY = ["position", "source_id", "n_tokens"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Model:
         return cls(
             name,
             made,
-            documents,
+            # Without the values, which are large.
+            replace(documents, table=documents.table.select(IDENTITY)),
             {quantity: _rows(documents, quantity, n_heads) for quantity in QUANTITIES},
             read_terms(tables.head_terms, n_heads),
             Effects.read(tables.class_heads),
@@ -148,9 +150,8 @@ def _rows(documents: Documents, quantity: str, n_heads: int) -> Floats:
 
 
 def _require_same(own: Model, other: Model, folder: Path) -> None:
-    columns = ["position", "source_id", "n_tokens"]
     same = own.documents.facts == other.documents.facts and own.terms.shape == other.terms.shape
-    if not same or not own.documents.table.select(columns).equals(other.documents.table.select(columns)):
+    if not same or not own.documents.table.equals(other.documents.table):
         raise ArtifactError(
             f"the model in {folder} has other documents, heads or terms than the study's own.", (), files.REBUILD
         )

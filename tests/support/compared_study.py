@@ -36,7 +36,9 @@ def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> T
     documents: list[tuple[list[str], NDArray[np.float64]]] = [(WORDS, np.exp(values)) for values in log_attention]
     place = folder / "models" / name if name else folder
     (place / "model").mkdir(parents=True)
-    study = written(place, documents, labels=labels, n_classes=N_CLASSES).measure().describe().compare(n_permutations=4999)
+    study = (
+        written(place, documents, labels=labels, n_classes=N_CLASSES).measure().describe().compare(n_permutations=4999)
+    )
     splits = {"test": {"n": n_documents, "macro_f1": SCORES[name]}} if name in SCORES else {}
     facts = {"task": "single_label", "label_names": ["class 0", "class 1"]}
     files.write_json(place / "model" / "metrics.json", model_schemas.METRICS, {**facts, "splits": splits})

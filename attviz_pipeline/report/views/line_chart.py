@@ -61,22 +61,27 @@ class LineChartView:
 
 
 def line_chart(
-    lines: Sequence[Line], band: Sequence[tuple[float, float, float]], axis: Axis, alt: str
+    lines: Sequence[Line],
+    band: Sequence[tuple[float, float, float]],
+    axis: Axis,
+    alt: str,
+    unit: float = 0.01,
 ) -> LineChartView | None:
     """Draw lines; None without a point.
 
     Args:
-        lines: Points in numbers, x ascending; shares on the y axis, which is written in hundredths.
+        lines: Points in numbers, x ascending.
         band: x, lower and upper bound of the floor.
         axis: The x axis.
         alt: What the chart shows, in words.
+        unit: What the y axis is written in: hundredths for shares, 1 for other numbers.
     """
     points = [point for line in lines for point in line.points]
     if not points:
         return None
     heights = [y for _, y in points] + [bound for _, low, high in band for bound in (low, high)]
-    step = _step(max(*heights, 0.01) - min(*heights, 0))
-    low, high = math.floor(min(*heights, 0) / step), math.ceil(max(*heights, 0.01) / step)
+    step = _step(max(*heights, unit) - min(*heights, 0))
+    low, high = math.floor(min(*heights, 0) / step), math.ceil(max(*heights, unit) / step)
     first, last = min(x for x, _ in points), max(x for x, _ in points)
 
     def across(x: float) -> float:
@@ -94,7 +99,7 @@ def line_chart(
         width=WIDTH,
         height=HEIGHT,
         x_ticks=_ticks([(across(x), axis.write(x)) for x in axis.places]),
-        y_ticks=[TickView(up(n * step), _hundredths(n * step)) for n in range(low, high + 1)],
+        y_ticks=[TickView(up(n * step), _in_units(n * step / unit)) for n in range(low, high + 1)],
         band=f"{path(edge)}Z" if edge else None,
         lines=[
             LineView(line.title, line.style, path(line.points), [(across(x), up(y)) for x, y in line.points])
@@ -123,6 +128,5 @@ def _step(spread: float) -> float:
     return next(size * power for size in (1, 2, 5, 10) if size * power * N_STEPS >= spread * (1 - 1e-9))
 
 
-def _hundredths(share: float) -> str:
-    value = share * 100
+def _in_units(value: float) -> str:
     return f"{value:.0f}".replace("-", MINUS) if abs(value - round(value)) < 1e-6 else significant(value, 2)
