@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, models_schemas
@@ -42,7 +43,7 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
     shown = dict(list(maps.items())[:MOST_MAPS])
     left_out = f" {len(maps) - len(shown)} more models are in the CSV." if len(maps) > len(shown) else ""
     yield finish(
-        lambda: plot(shown, "change of ln(n a)"),
+        lambda: _plot_changes(shown),
         name=CHANGES,
         kind=CHANGES,
         dpi=inputs.settings.dpi,
@@ -146,6 +147,13 @@ def _column(rows: Sequence[Row], name: str, missing: float) -> NDArray[np.float6
     return np.array([missing if row[name] is None else row[name] for row in rows])
 
 
+def _plot_changes(maps: dict[str, Map]) -> Figure:
+    figure = plot(maps, "change of ln(n a)")
+    # Small changes have long numbers, which would overlap.
+    figure.axes[-1].xaxis.set_major_locator(MaxNLocator(4))
+    return figure
+
+
 def _plot_effects(rows: Sequence[Row]) -> Figure:
     figure = Figure(figsize=(style.WIDTH_INCHES, 0.7 + ROW_INCHES * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -204,6 +212,7 @@ def _plot_layers(models: Mapping[str, Sequence[Row]], titles: Mapping[str, str])
             )
         axes.set_title(title, fontsize=7)
         axes.set_xlabel("layer")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=6, handlelength=2.6)

@@ -76,7 +76,7 @@ class TestSentences:
         results = results_of(tmp_path, "pretrained")
 
         said = words(sentences.fine_tuning(results, STUDY, ""))
-        assert said.startswith("These two checkpoints were compared")
+        assert said.startswith("These two checkpoints differ in the mean self-attention of 2 of 6 heads (q < 0.05);")
         assert "Fine-tuning changes" not in said
         assert sentences.found_again(results, STUDY) == ""
         assert "differ in the mean self-attention of 2 of 6 heads" in sentences.in_short(results, STUDY, "")

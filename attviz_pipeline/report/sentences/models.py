@@ -65,8 +65,7 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
             "Of {}, {} {} {} in this model; that of the other seed has {} of these, too, with the same sign and {}."
         ).format(what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), _CLEAR)
     return Markup(
-        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}), "
-        "and {} in none."
+        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}){}."
     ).format(
         what,
         count(len(found)),
@@ -75,7 +74,7 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
         _are(everywhere),
         "both" if others == 2 else f"all {count(others)}",
         _CLEAR,
-        _are(nowhere),
+        f", and {_are(nowhere)} in none" if nowhere else "",
     )
 
 
@@ -120,10 +119,11 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
     if results.pretrained is None:
         return Markup()
     if not results.fine_tuned:
+        n_differing = len(found_first(results.pretrained.changes))
         return Markup(
-            "These two checkpoints were compared: whether fine-tuning with another seed changes the same heads was not "
-            "measured."
-        )
+            "These two checkpoints differ in the mean self-attention of {} of {} heads ({}); whether fine-tuning with "
+            "another seed changes the same heads was not measured."
+        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), _CLEAR)
     n_models = len(results.seeds) + 1
     found = found_first(results.fine_tuned)
     of = f"{count(len(results.fine_tuned))} heads"
