@@ -37,6 +37,11 @@ if not STUDY.imported:
     include: "workflow/rules/evidence.smk"  # with `evidence.enabled`: model -> does attention matter to the prediction?
 
 
+if STUDY.compared:
+
+    include: "workflow/rules/models.smk"  # results of several models -> what differs, what is found again
+
+
 include: "workflow/rules/figures.smk"  # statistics -> figures
 include: "workflow/rules/report.smk"  # all results -> site
 include: "workflow/rules/export.smk"  # on request: attention -> formats of other tools

@@ -85,12 +85,13 @@ def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
 
 def draw_figure(options: argparse.Namespace) -> None:
     """Draw one figure for a paper: at a chosen width and font size, as SVG, PDF or PNG."""
-    from attviz_pipeline.artifacts.layout import EvidencePaths
+    from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
     from attviz_pipeline.figures.draw_figure import Shape, draw_figure
     from attviz_pipeline.figures.drawing import Inputs
 
     evidence = EvidencePaths.below(options.evidence) if options.evidence else None
-    inputs = Inputs.below(options.statistics, _settings(options, DrawFigures), evidence)
+    models = ModelsPaths.below(options.models) if options.models else None
+    inputs = Inputs.below(options.statistics, _settings(options, DrawFigures), evidence, models)
     shape = Shape(options.width_cm, options.height_cm, options.font_size, options.dpi)
     draw_figure(inputs, options.name, shape, options.output)
 
@@ -175,6 +176,8 @@ def _add_draw_figure(command: argparse.ArgumentParser) -> None:
         command.add_argument(name, type=Path, required=True, metavar="PATH", help=description)
     of_evidence = "folder of the evidence, for figures that need it"
     command.add_argument("--evidence", type=Path, metavar="PATH", help=of_evidence)
+    of_models = "folder of the comparison of models, for figures that need it"
+    command.add_argument("--models", type=Path, metavar="PATH", help=of_models)
     command.add_argument("--name", required=True, metavar="NAME", help="name in figures.json, for example reliability")
     command.add_argument("--width-cm", type=float, default=8.9, metavar="CM", help="width (default: 8.9, half a page)")
     command.add_argument("--height-cm", type=float, metavar="CM", help="height (default: in proportion)")

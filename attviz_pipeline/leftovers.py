@@ -5,12 +5,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 
-def remove_unredacted(results: Path, shards: Collection[str], *, evidence: bool) -> list[Path]:
-    """Delete remaining files with words: the export, sums of another number of shards, and terms without evidence.
+def remove_unredacted(results: Path, shards: Collection[str], models: Collection[str], *, evidence: bool) -> list[Path]:
+    """Delete remaining files with words: the export, sums of another number of shards, terms without evidence or model.
 
     Args:
         results: Folder of the study's results.
         shards: Names of the study's shards.
+        models: Names of the models that the study compares with its own.
         evidence: Whether the study computes evidence, and so replaces the table of terms.
 
     Returns:
@@ -18,7 +19,8 @@ def remove_unredacted(results: Path, shards: Collection[str], *, evidence: bool)
     """
     sums = [path for path in results.glob("aggregates/*") if path.name.partition(".")[0] not in shards]
     terms = [] if evidence else results.glob("evidence/term_evidence.parquet")
-    found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums, *terms])
+    of_models = [path for path in results.glob("models/*/statistics") if path.parent.name not in models]
+    found = sorted([*results.glob("export"), *results.glob(".export.*"), *sums, *terms, *of_models])
     for path in found:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

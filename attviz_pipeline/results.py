@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import all_schemas, attention_schemas, files
-from attviz_pipeline.artifacts.layout import EvidencePaths, table_path
+from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths, table_path
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.artifacts.token_evidence import EvidenceVectors
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 HEIGHT = 640
 _SCHEMAS = {schema.name: schema for schema in all_schemas.ALL if schema.arrow.names}
-_EVIDENCE = {one.name for one in fields(EvidencePaths)}
+_FOLDERS = {
+    one.name: folder
+    for folder, tables in (("evidence", EvidencePaths), ("models", ModelsPaths))
+    for one in fields(tables)
+}
+"""Folders of tables that are not among the statistics."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +131,19 @@ class Results:
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables of the whole dataset, and of evidence; docs/artifacts.md lists their columns."""
-        found = {
-            path.stem for folder in ("statistics", "evidence") for path in (self.folder / folder).glob("*.parquet")
-        }
+        """Names of the tables of the dataset, of evidence and of models; docs/artifacts.md lists their columns."""
+        folders = ("statistics", "evidence", "models")
+        found = {path.stem for folder in folders for path in (self.folder / folder).glob("*.parquet")}
         return sorted(found & set(_SCHEMAS))
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """Models that read the same documents, the study's own first: rows of the table `models`; empty if none did.
+
+        Raises:
+            ArtifactError: The table is damaged.
+        """
+        return self.table("models").to_pylist() if "models" in self.tables else []
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Read a table of the whole dataset, or some of its columns.
@@ -270,8 +283,7 @@ class Results:
     def _place(self, name: str) -> tuple[Path, Schema]:
         if name not in _SCHEMAS:
             raise ArtifactError(f"there is no table {name!r}.", remedy=f"There are {', '.join(self.tables)}.")
-        folder = "evidence" if name in _EVIDENCE else "statistics"
-        return table_path(self.folder / folder, name), _SCHEMAS[name].of(self._task.name)
+        return table_path(self.folder / _FOLDERS.get(name, "statistics"), name), _SCHEMAS[name].of(self._task.name)
 
 
 def _page(site: Path, address: str, title: str, height: int) -> Page:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.settings import OWN_MODEL, Study
 from attviz_pipeline.faults import explained
-from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, slice_for
+from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, slice_for
 
 ON_REQUEST = {"export_attention", "publish"}
 
@@ -22,16 +22,20 @@ class Call:
     Args:
         stage: The stage.
         places: The path of each of its arguments by name, or the list of its paths.
+        model: Name of the compared model for which it runs; by default the study's own.
     """
 
     stage: Stage
     places: Mapping[str, Path | list[Path]]
+    model: str = OWN_MODEL
 
     def run(self, study: Study) -> None:
         """Call the function of the stage."""
         function = getattr(import_module(self.stage.module), self.stage.name)
         values = {one.name: one.value(self.places[one.name]) for one in self.stage.arguments if one.name in self.places}
-        settings = {} if self.stage.settings is None else {"settings": slice_for(study, self.stage.settings)}
+        settings = (
+            {} if self.stage.settings is None else {"settings": slice_for(study, self.stage.settings, self.model)}
+        )
         function(**settings, **values)
 
 
@@ -63,14 +67,15 @@ def calls_of(study: Study, results: Path, site: Path | None = None) -> Iterator[
         site: Folder of the site; `site` below the results if it is None.
     """
     stages = list(_stages_of(study))
-    written = {place for stage in stages for one in stage.writes for place in one.places}
+    written = {place for stage in stages for one in stage.writes for place in _places_written(one)}
     for stage in stages:
         given = [one for one in stage.arguments if not one.optional or written.issuperset(one.places)]
-        for shards in _rounds(stage, shard_names(study)):
-            places = {one.name: _paths(one, shards, study, results) for one in given}
-            if site is not None and "site" in places:
-                places["site"] = site
-            yield Call(stage, places)
+        for model in (OWN_MODEL, *(study.compared if stage.each_model else ())):
+            for shards in _rounds(stage, shard_names(study)):
+                places = {one.name: _paths(one, shards, study, results, model) for one in given}
+                if site is not None and "site" in places:
+                    places["site"] = site
+                yield Call(stage, places, model)
 
 
 def shard_names(study: Study) -> list[str]:
@@ -86,10 +91,16 @@ def _stages_of(study: Study) -> Iterator[Stage]:
             name in ON_REQUEST
             or (needs_model if study.imported else name == "import_attention")
             or (stage.part == "evidence" and not study.evidence.enabled)
+            or (stage.part == "models_compared" and not study.compared)
             or name == ("redact_attention" if study.redaction.mode == "none" else "extract_maps")
         )
         if not left_out:
             yield stage
+
+
+def _places_written(one: Argument) -> Iterator[str]:
+    for place in one.places:
+        yield from [place] if one.group is None else map(str, vars(one.group(Path(place))).values())
 
 
 def _rounds(stage: Stage, shards: list[str]) -> list[list[str]]:
@@ -98,12 +109,15 @@ def _rounds(stage: Stage, shards: list[str]) -> list[list[str]]:
     return [[shard] for shard in shards] if by_shard else [shards]
 
 
-def _paths(one: Argument, shards: list[str], study: Study, results: Path) -> Path | list[Path]:
+def _paths(one: Argument, shards: list[str], study: Study, results: Path, model: str) -> Path | list[Path]:
     redacted = study.redaction.mode != "none"
     folders = {
         "shown": "redacted" if redacted else "attention",
         "exported": "redacted_export" if redacted else "export",
+        "of": folder_of(model),
     }
+    if one.places == ("{each}",):
+        return [results / folder_of(each) for each in (OWN_MODEL, *study.compared)]
     names = shards if one.many else shards[:1]
     paths = [results / place.format(shard=shard, **folders) for shard in names for place in one.places]
     return paths if one.many or one.optional else paths[0]

@@ -15,16 +15,20 @@ from attviz_pipeline.artifacts.layout import (
     ComparisonPaths,
     EvidencePaths,
     MeasurePaths,
+    ModelsPaths,
     StatisticsPaths,
     TermPaths,
     table_path,
 )
 from attviz_pipeline.config.settings import (
+    OWN_MODEL,
     AggregatesSettings,
     AssessmentSettings,
     AttentionSettings,
     BootstrapSettings,
     ClassesSettings,
+    ComparedModel,
+    CompareSettings,
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
@@ -70,6 +74,7 @@ class PrepareModel(Section):
     model: ModelSettings
     training: TrainingSettings
     close_overlap: int | None = None
+    is_trained: bool = True
 
 
 class ExtractAttention(Section):
@@ -129,6 +134,13 @@ class CompareClasses(Section):
 
     seed: int
     classes: ClassesSettings
+
+
+class CompareModels(Section):
+    """Settings of the stage `compare_models`."""
+
+    seed: int
+    compare: CompareSettings
 
 
 class GroupDocuments(Section):
@@ -237,7 +249,8 @@ class Argument:
         optional: Number of values of an optional argument; 0 for a required one.
         places: Where it is, below the folder of the study's results: one place, or one for each optional value.
             `{shard}` stands for the name of a shard, `{shown}` for the folder of the attention that a site may show,
-            `{exported}` for that of the exports.
+            `{exported}` for that of the exports, `{of}` for the folder of a compared model with a slash after it, or
+            nothing for the study's own model, `{each}` for that of each model in turn, the study's own first.
     """
 
     name: str
@@ -290,12 +303,12 @@ def evidence(name: str, description: str, table: str = "") -> Argument:
 
 def table(name: str, description: str) -> Argument:
     """Declare a table in the folder of the statistics."""
-    return file(name, description, table_path(Path("statistics"), name).as_posix())
+    return file(name, description, table_path(Path("{of}statistics"), name).as_posix())
 
 
 def statistics(group: Callable[[Path], Any]) -> Argument:
     """Declare tables in the folder of the statistics."""
-    return Argument("statistics", "folder of the statistics", group=group, places=("statistics",))
+    return Argument("statistics", "folder of the statistics", group=group, places=("{of}statistics",))
 
 
 @dataclass(frozen=True)
@@ -312,6 +325,7 @@ class Stage:
         uses_model: Whether it runs the model, and so needs threads, a GPU, and memory that grows with the texts.
         sources: Files and folders outside the package that its results depend on.
         options: Further options of its command with their defaults; its rule does not use them.
+        each_model: Whether it runs again for every compared model.
     """
 
     name: str
@@ -323,6 +337,7 @@ class Stage:
     uses_model: bool = False
     sources: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    each_model: bool = False
 
     @property
     def module(self) -> str:
@@ -359,20 +374,21 @@ class Stage:
 
 _DOCUMENTS = file("documents", "every usable row", "dataset/documents.parquet")
 _SHARDS = each_shard("shards", "documents", "shards/{shard}.parquet")
-_ATTENTION = each_shard("attention", "self-attention", "attention/{shard}.parquet")
-_SHOWN_ATTENTION = each_shard("attention", "self-attention", "{shown}/{shard}.parquet")
+_ATTENTION = each_shard("attention", "self-attention", "{of}attention/{shard}.parquet")
+_SHOWN_ATTENTION = each_shard("attention", "self-attention", "{of}{shown}/{shard}.parquet")
 _AGGREGATES = each_shard("aggregates", "aggregates of each document", "aggregates/{shard}.parquet")
 _LEDGER = file("ledger", "what became of every row", "dataset/ledger.parquet")
 _DOCUMENT_INDEX = table("document_index", "all documents with their predictions")
 _SAMPLE = (_DOCUMENT_INDEX, _SHARDS)
-_CHECKPOINT = file("checkpoint", "folder of the classifier", "model/checkpoint")
-_CARD = file("card", "facts of the classifier", "model/model.json")
+_CHECKPOINT = file("checkpoint", "folder of the classifier", "{of}model/checkpoint")
+_CARD = file("card", "facts of the classifier", "{of}model/model.json")
 _CARDS = (
     file("dataset_card", "facts of the corpus", "dataset/dataset.json"),
-    file("model_card", "facts of the classifier", "model/model.json"),
+    file("model_card", "facts of the classifier", "{of}model/model.json"),
 )
-_METRICS = "model/metrics.json"
-_VOCABULARY = table("vocabulary", "terms and their counts")
+_METRICS = "{of}model/metrics.json"
+# All models of a study have the same tokenizer and read the same documents, so they have one list of terms.
+_VOCABULARY = file("vocabulary", "terms and their counts", "statistics/vocabulary.parquet")
 _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
 _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of the value")
@@ -381,6 +397,10 @@ _MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
 _EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
+_PLACES_OF_MODELS = [path.as_posix() for path in vars(ModelsPaths.below(Path("models"))).values()]
+_MODELS = optional(
+    "models", f"comparison of models: {', '.join(one.name for one in fields(ModelsPaths))}", _PLACES_OF_MODELS
+)
 _SITE = file("site", "folder of the site", "site")
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
 _MEASURES = Argument(
@@ -388,7 +408,7 @@ _MEASURES = Argument(
     f"{_MEASURES_PREFIX}, all shards",
     many=True,
     group=MeasurePaths.of,
-    places=("measures/{shard}",),
+    places=("{of}measures/{shard}",),
 )
 
 STAGES: Mapping[str, Stage] = {
@@ -435,6 +455,7 @@ STAGES: Mapping[str, Stage] = {
             reads=(_DOCUMENTS,),
             writes=(_CHECKPOINT, _CARD, file("metrics", "scores of the classifier", _METRICS)),
             uses_model=True,
+            each_model=True,
         ),
         Stage(
             "extract_attention",
@@ -442,8 +463,9 @@ STAGES: Mapping[str, Stage] = {
             "attention",
             ExtractAttention,
             reads=(file("shard", "documents", "shards/{shard}.parquet"), _CHECKPOINT, _CARD),
-            writes=(file("attention", "self-attention of the shard", "attention/{shard}.parquet"),),
+            writes=(file("attention", "self-attention of the shard", "{of}attention/{shard}.parquet"),),
             uses_model=True,
+            each_model=True,
         ),
         Stage(
             "redact_attention",
@@ -451,14 +473,15 @@ STAGES: Mapping[str, Stage] = {
             "redaction",
             RedactAttention,
             reads=(_ATTENTION,),
-            writes=(each_shard("redacted", "the same without words", "redacted/{shard}.parquet"),),
+            writes=(each_shard("redacted", "the same without words", "{of}redacted/{shard}.parquet"),),
+            each_model=True,
         ),
         Stage(
             "aggregate_shard",
             "Aggregate attention over heads for each document of one shard, and sum it per token and head.",
             "analysis",
             AggregateShard,
-            reads=(file("attention", "self-attention of the shard", "{shown}/{shard}.parquet"),),
+            reads=(file("attention", "self-attention of the shard", "{of}{shown}/{shard}.parquet"),),
             writes=(
                 file("aggregates", "aggregates of each document", "aggregates/{shard}.parquet"),
                 file("token_sums", "exact sums per token", "aggregates/{shard}.token_sums.parquet"),
@@ -515,8 +538,9 @@ STAGES: Mapping[str, Stage] = {
             "Compute term statistics of one shard by document, head, class, position and length.",
             "analysis.terms",
             MeasureShard,
-            reads=(file("attention", "self-attention of the shard", "{shown}/{shard}.parquet"), _VOCABULARY),
-            writes=(Argument("measures", _MEASURES_PREFIX, group=MeasurePaths.of, places=("measures/{shard}",)),),
+            reads=(file("attention", "self-attention of the shard", "{of}{shown}/{shard}.parquet"), _VOCABULARY),
+            writes=(Argument("measures", _MEASURES_PREFIX, group=MeasurePaths.of, places=("{of}measures/{shard}",)),),
+            each_model=True,
         ),
         Stage(
             "describe_terms",
@@ -525,6 +549,7 @@ STAGES: Mapping[str, Stage] = {
             DescribeTerms,
             reads=(_VOCABULARY, _MEASURES),
             writes=(statistics(TermPaths.below),),
+            each_model=True,
         ),
         Stage(
             "compare_classes",
@@ -533,6 +558,18 @@ STAGES: Mapping[str, Stage] = {
             CompareClasses,
             reads=(_VOCABULARY, _MEASURES),
             writes=(statistics(TermPaths.below),),
+            each_model=True,
+        ),
+        Stage(
+            "compare_models",
+            "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
+            "models_compared",
+            CompareModels,
+            reads=(
+                _MEASURES,
+                Argument("models", "folder of each model's results", many=True, group=Path, places=("{each}",)),
+            ),
+            writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
         ),
         Stage(
             "group_documents",
@@ -540,7 +577,9 @@ STAGES: Mapping[str, Stage] = {
             "analysis",
             GroupDocuments,
             reads=(
-                each_shard("document_heads", "means per document and head", "measures/{shard}.document_heads.parquet"),
+                each_shard(
+                    "document_heads", "means per document and head", "{of}measures/{shard}.document_heads.parquet"
+                ),
             ),
             writes=(table("document_groups", "groups of documents"),),
         ),
@@ -670,6 +709,7 @@ STAGES: Mapping[str, Stage] = {
                 *_CARDS,
                 statistics(Path),
                 _EVIDENCE,
+                _MODELS,
             ),
             writes=(file("figures", "folder of the figures", "figures"),),
         ),
@@ -685,6 +725,7 @@ STAGES: Mapping[str, Stage] = {
                 file("figures", "folder of the figures", "figures"),
                 optional("maps", "token-to-token maps and their selection; not in share-safe mode", _MAPS),
                 _EVIDENCE,
+                _MODELS,
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
             ),
@@ -718,6 +759,11 @@ STAGES: Mapping[str, Stage] = {
 }
 
 
+def folder_of(model: str) -> str:
+    """Return the folder of a compared model's results, with a slash after it; nothing for the study's own model."""
+    return f"models/{model}/" if model != OWN_MODEL else ""
+
+
 LACKING_WITHOUT_MODEL = {
     PrepareDataset,
     ShardDocuments,
@@ -745,8 +791,13 @@ KEYS_OF_EVIDENCE: Mapping[type[Section], set[str]] = {
 _Section = TypeVar("_Section", bound=Section)
 
 
-def slice_for(study: Study, settings: type[_Section]) -> _Section:
+def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL) -> _Section:
     """Return the settings of a study that one stage reads, so that other changes do not rerun it.
+
+    Args:
+        study: The configuration.
+        settings: What the stage reads.
+        model: The model for which it runs, a name in `Study.compared`; by default the study's own.
 
     Raises:
         ConfigError: The study has no such stage, because it imports its attention.
@@ -757,8 +808,15 @@ def slice_for(study: Study, settings: type[_Section]) -> _Section:
         )
     if settings is RenderSite:
         return settings.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
-    sections = {name: getattr(study, name) for name in settings.model_fields}
+    # Of a compared model only the training differs: documents, split and resamples are the study's.
+    made = _training_of(study, model) if settings is PrepareModel else {}
+    sections = {name: getattr(study, name) for name in settings.model_fields if name not in made} | made
     if settings in KEYS_OF_EVIDENCE:
         keys = KEYS_OF_EVIDENCE[settings]
         sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))
     return settings.model_validate(sections)
+
+
+def _training_of(study: Study, model: str) -> dict[str, Any]:
+    own = ComparedModel(study.seed, is_trained=True)
+    return (own if model == OWN_MODEL else study.compared[model])._asdict()

@@ -103,6 +103,17 @@ class EvidencePaths(_Tables):
 
 
 @dataclass(frozen=True)
+class ModelsPaths(_Tables):
+    """The files that `compare_models` writes, in the order of the option `--models`; named after their schemas."""
+
+    models: Path
+    model_layers: Path
+    model_heads: Path
+    fine_tuned_heads: Path
+    effect_replications: Path
+
+
+@dataclass(frozen=True)
 class ComparisonPaths(_Tables):
     """The files that `compare_heads` writes; each field is named after its schema."""
 

@@ -8,7 +8,8 @@ MODEL = Schema(
     "prepare_model",
     f"Facts of the classifier: {PREDICTING_TASK}, source, revision, digests, versions; `n_layers` and `n_heads` that "
     "return attention; `padding`: `token_id`, and its origin (`of`: `model`, `tokenizer` or `added`); `offsets`, "
-    "false if its tokenizer gives no character offsets",
+    "false if its tokenizer gives no character offsets; `mode`: fine_tune, load, or pretrained for a compared model "
+    "whose classifier is untrained, and which has no scores",
 )
 
 METRICS = Schema(

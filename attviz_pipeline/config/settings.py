@@ -1,7 +1,7 @@
 """Every setting of a study, by section, with its default and what it means."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -28,6 +28,7 @@ Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 """A name from outside the study, in a file or a table: surrounding blanks are part of it."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 HeadName = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -484,6 +485,46 @@ class EvidenceSettings(Section):
         return values
 
 
+OWN_MODEL = ""
+"""Name of the study's own model."""
+
+
+class ComparedModel(NamedTuple):
+    """How a model is made that a study compares with its own.
+
+    Attributes:
+        seed: Seed of its fine-tuning.
+        is_trained: Whether it is fine-tuned; if not, its classifier is untrained.
+    """
+
+    seed: int
+    is_trained: bool
+
+
+class CompareSettings(Section):
+    """Other models that read the same documents and are compared with the study's own."""
+
+    pretrained: bool = Field(
+        False,
+        description="Compare with the model before it was fine-tuned: only its attention, because its classifier is "
+        "untrained",
+    )
+    seeds: list[Seed] = Field(
+        [],
+        description="Fine-tune the model again with each of these seeds, on the same split, and compare with all of "
+        "them. Each takes as long as the first",
+    )
+
+    def models(self, seed: int) -> dict[str, ComparedModel]:
+        """Return the models that are compared with the study's own, by name.
+
+        Args:
+            seed: The study's own.
+        """
+        before = {"pretrained": ComparedModel(seed, is_trained=False)} if self.pretrained else {}
+        return before | {f"seed-{one}": ComparedModel(one, is_trained=True) for one in self.seeds}
+
+
 class FiguresSettings(Section):
     """Content and resolution of the figures."""
 
@@ -605,10 +646,8 @@ class Study(Section):
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the study; its results are in `results/<name>/`"
     )
-    seed: int = Field(
+    seed: Seed = Field(
         13,
-        ge=0,
-        le=2**31 - 1,
         description="Seed of the split, the samples, the fine-tuning, the permutations and the figures",
     )
     task: TaskName | None = Field(
@@ -630,6 +669,7 @@ class Study(Section):
     comparison: ComparisonSettings = ComparisonSettings()
     maps: MapsSettings = MapsSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    compare: CompareSettings = CompareSettings()
     figures: FiguresSettings = FiguresSettings()
     redaction: RedactionSettings = RedactionSettings()
     report: ReportSettings = ReportSettings()
@@ -703,6 +743,11 @@ class Study(Section):
         room = self.model.max_tokens - self.attention.window_overlap
         return self.attention.window_overlap if room <= MOST_SPECIAL_TOKENS else None
 
+    @property
+    def compared(self) -> dict[str, ComparedModel]:
+        """The models that are compared with the study's own, by name."""
+        return self.compare.models(self.seed)
+
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
         faults = [
@@ -711,6 +756,7 @@ class Study(Section):
             *_faults_of_splits(self),
             *_faults_of_device(self),
             *_faults_of_task(self),
+            *_faults_of_compare(self),
         ]
         if faults:
             raise ValueError("; ".join(faults))
@@ -770,6 +816,21 @@ def _faults_of_device(study: Study) -> Iterator[str]:
             f"`attention.precision` is {study.attention.precision}, which needs a GPU, and `attention.device` is cpu: "
             "set `attention.precision: float32`, or another device"
         )
+
+
+def _faults_of_compare(study: Study) -> Iterator[str]:
+    """Name the models that cannot be made, or would be the same as another."""
+    seeds = study.compare.seeds
+    given = [key for key in ("pretrained", "seeds") if getattr(study.compare, key)]
+    if given and not study.fine_tunes:
+        keys = " and ".join(f"`compare.{key}`" for key in given)
+        why = "imports its attention" if study.imported else "loads a finished model, and what it was before is unknown"
+        verb = "needs" if len(given) == 1 else "need"
+        yield f"{keys} {verb} `model.mode: fine_tune`, but the study {why}: remove"
+    for seed in sorted({seed for seed in seeds if seeds.count(seed) > 1}):
+        yield f"`compare.seeds` has {seed} more than once: remove one"
+    if study.seed in seeds:
+        yield f"`compare.seeds` has {study.seed}, the study's own `seed`, which would give the same model: remove it"
 
 
 TASKS_OF_KEYS: Mapping[str, set[TaskName]] = {

@@ -73,6 +73,11 @@ def _find(inputs: Inputs, name: str) -> Drawing:
             f"figure {name} is drawn from evidence: add `--evidence` with the folder evidence of the study's results. "
             "If there is no such folder, set evidence.enabled: true and run the workflow again."
         )
+    if kind in FIGURES and FIGURES[kind].needs_models and inputs.models is None:
+        raise ConfigError(
+            f"figure {name} compares models: add `--models` with the folder models of the study's results. If there is "
+            "no such folder, set compare.pretrained or compare.seeds and run the workflow again."
+        )
     seen = []
     for drawing in drawings:
         if drawing.name == name:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
-from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.kinds import FIGURES, kinds_of
 from attviz_pipeline.figures.provenance import study_provenance
@@ -21,6 +21,7 @@ def draw_figures(  # noqa: PLR0913 - one parameter per file
     statistics: Path,
     figures: Path,
     evidence: Sequence[Path] | None = None,
+    models: Sequence[Path] | None = None,
 ) -> None:
     """Draw every figure of the study.
 
@@ -31,13 +32,15 @@ def draw_figures(  # noqa: PLR0913 - one parameter per file
         statistics: Folder of the statistics.
         figures: Directory, written.
         evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
+        models: The comparison of models, in the order of `ModelsPaths`; None where the study compares none.
 
     Raises:
         ArtifactError: An artifact is unusable.
     """
     provenance = study_provenance(dataset_card, model_card, settings.seed, collect_provenance())
     tables = EvidencePaths(*evidence) if evidence else None
-    draw_all(Inputs.below(statistics, settings, tables), provenance, figures)
+    compared = ModelsPaths(*models) if models else None
+    draw_all(Inputs.below(statistics, settings, tables, compared), provenance, figures)
 
 
 def draw_all(inputs: Inputs, provenance: Mapping[str, Any], output: Path) -> None:

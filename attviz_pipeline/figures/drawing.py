@@ -17,6 +17,7 @@ from attviz_pipeline.artifacts.layout import (
     AssessmentPaths,
     ComparisonPaths,
     EvidencePaths,
+    ModelsPaths,
     StatisticsPaths,
     TermPaths,
     table_path,
@@ -30,7 +31,7 @@ PROVENANCE_KEY = "attviz.provenance"
 
 @dataclass(frozen=True)
 class Inputs:
-    """The artifacts and settings that figures are drawn from; `evidence` is None where it was not measured."""
+    """The artifacts and settings that figures are drawn from; `evidence` and `models` are None where there is none."""
 
     tokens: Path
     head_tokens: Path
@@ -40,12 +41,19 @@ class Inputs:
     head_profiles: Path
     assessment: AssessmentPaths
     evidence: EvidencePaths | None
+    models: ModelsPaths | None
     settings: FiguresSettings
     seed: int
 
     @classmethod
-    def below(cls, folder: Path, settings: DrawFigures, evidence: EvidencePaths | None = None) -> Self:
-        """Name the artifacts in the folder of the statistics, and take the tables of evidence."""
+    def below(
+        cls,
+        folder: Path,
+        settings: DrawFigures,
+        evidence: EvidencePaths | None = None,
+        models: ModelsPaths | None = None,
+    ) -> Self:
+        """Name the artifacts in the folder of the statistics, and take the tables of evidence and of other models."""
         statistics = StatisticsPaths.below(folder)
         return cls(
             tokens=statistics.tokens,
@@ -56,6 +64,7 @@ class Inputs:
             head_profiles=table_path(folder, "head_profiles"),
             assessment=AssessmentPaths.below(folder),
             evidence=evidence,
+            models=models,
             settings=settings.figures,
             seed=settings.seed,
         )

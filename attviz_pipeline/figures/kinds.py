@@ -22,6 +22,7 @@ from attviz_pipeline.figures.head_profiles import draw_head_profiles
 from attviz_pipeline.figures.label_errors import draw_co_occurrence, draw_label_errors
 from attviz_pipeline.figures.label_reliability import draw_label_reliability
 from attviz_pipeline.figures.likeness import MEASURES
+from attviz_pipeline.figures.models import draw_effect_replications, draw_model_changes, draw_model_layers
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
 from attviz_pipeline.figures.top_tokens import draw_top_tokens
@@ -45,6 +46,7 @@ class FigureKind:
         chapter: File in docs/statistics/ that explains it, without its ending; None where the caption is enough.
         tasks: The tasks that have it; None for all.
         needs_evidence: Whether it is drawn only where evidence was measured.
+        needs_models: Whether it is drawn only where the study compares models.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -56,6 +58,7 @@ class FigureKind:
     chapter: str | None = None
     tasks: tuple[TaskName, ...] | None = None
     needs_evidence: bool = False
+    needs_models: bool = False
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -69,14 +72,18 @@ class FigureKind:
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
-    """Return the kinds of figures that a study has: those of its task, and those of evidence where it was measured.
+    """Return the kinds of figures that a study has: of its task, and of evidence and models where there are.
 
     Raises:
         ArtifactError: The assessment is unusable.
     """
     task = read_assessment(inputs)["task"]
     fitting = {name: kind for name, kind in kinds.items() if kind.tasks is None or task in kind.tasks}
-    return {name: kind for name, kind in fitting.items() if inputs.evidence or not kind.needs_evidence}
+    return {
+        name: kind
+        for name, kind in fitting.items()
+        if (inputs.evidence or not kind.needs_evidence) and (inputs.models or not kind.needs_models)
+    }
 
 
 FIGURES: Mapping[str, FigureKind] = {
@@ -237,6 +244,27 @@ FIGURES: Mapping[str, FigureKind] = {
         chapter="evidence",
         needs_evidence=True,
         n=2,
+    ),
+    "model_changes": FigureKind(
+        draw_model_changes,
+        {"": "Heads: this model and others compared"},
+        "difference of means over input rows of ln(n a), paired; p from random signs; Benjamini-Hochberg q",
+        chapter="models",
+        needs_models=True,
+    ),
+    "effect_replications": FigureKind(
+        draw_effect_replications,
+        {"": "Effects in this model and in those of other seeds"},
+        "Hedges' g, or Spearman's rho in regression, of gold classes or values in heads; means over seeds",
+        chapter="models",
+        needs_models=True,
+    ),
+    "model_layers": FigureKind(
+        draw_model_layers,
+        {"": "Self-attention and evenness of models by layer"},
+        "means over heads and input rows of ln(n a) and of H / ln n",
+        chapter="models",
+        needs_models=True,
     ),
     "class_heads": FigureKind(
         draw_class_heads,

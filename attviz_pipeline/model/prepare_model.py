@@ -55,6 +55,8 @@ class Corpus:
 def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, card: Path, metrics: Path) -> None:
     """Find and verify the model, fine-tune it or check that it fits the classes, evaluate it, and save it.
 
+    A model that is to be compared as it is before fine-tuning has an untrained classifier, which is not evaluated.
+
     Args:
         settings: Seed, model and training.
         documents: Artifact `documents`, read.
@@ -69,7 +71,7 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
         ResourceError: The disk or memory is too small.
     """
     corpus = _read_corpus(documents)
-    if settings.model.mode == "fine_tune":
+    if _learns(settings):
         check_splits(corpus.golds, corpus.task, settings.training.best_epoch_by)
     copy = find_copy(settings.model)
     source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
@@ -126,8 +128,10 @@ def _train_and_score(
     classifier: Classifier, corpus: Corpus, settings: PrepareModel, checkpoint: Path
 ) -> dict[str, Any]:
     max_tokens = settings.model.max_tokens
+    if not settings.is_trained:
+        return {"splits": {}, **UNTRAINED}
     wanted = SCORED_SPLITS if settings.model.mode == "load" else ("train", *SCORED_SPLITS)
-    learns = settings.model.mode == "fine_tune"
+    learns = _learns(settings)
     targets = {
         split: [classifier.task.target(gold) for gold in golds] if learns else []
         for split, golds in corpus.golds.items()
@@ -148,6 +152,10 @@ def _train_and_score(
         scores[split]["n_truncated"] = encoded[split].n_truncated
         scores[split] |= {name: getattr(encoded[split].unread, name) for name in UNREAD}
     return {"splits": scores, **training}
+
+
+def _learns(settings: PrepareModel) -> bool:
+    return settings.model.mode == "fine_tune" and settings.is_trained
 
 
 def _scores(classifier: Classifier, encoded: Encoded, golds: Sequence[Any], split: str) -> dict[str, Any]:
@@ -205,7 +213,7 @@ def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -
         "source": settings.model.source,
         "revision": copy.revision,
         "copy": copy.kind,
-        "mode": settings.model.mode,
+        "mode": settings.model.mode if settings.is_trained else "pretrained",
         "architecture": {"model_type": model.config.model_type, "class": type(model).__name__},
         "n_parameters": model.num_parameters(),
         "max_tokens": settings.model.max_tokens,
@@ -213,7 +221,7 @@ def _describe(classifier: Classifier, copy: ModelCopy, settings: PrepareModel) -
         "output_to_label": classifier.output_to_label,
         "padding": {"token_id": model.config.pad_token_id, "of": classifier.padding},
         "seed": settings.seed,
-        "training": settings.training.model_dump(mode="json") if settings.model.mode == "fine_tune" else None,
+        "training": settings.training.model_dump(mode="json") if _learns(settings) else None,
         "device": _name_device(model.device),
         "versions": {
             "python": platform.python_version(),

@@ -9,6 +9,7 @@ from attviz_pipeline.artifacts.layout import (
     AssessmentPaths,
     ComparisonPaths,
     EvidencePaths,
+    ModelsPaths,
     StatisticsPaths,
     TermPaths,
     table_path,
@@ -48,6 +49,7 @@ class SiteInputs:
         provenance: What made the site: versions, commit; shown as it is.
         maps: Token-to-token maps; None where there is no model, or where words must not show.
         evidence: Whether attention matters to the prediction; None where it was not measured.
+        models: Comparison of models; None where the study compares none.
     """
 
     dataset: Path
@@ -65,6 +67,7 @@ class SiteInputs:
     provenance: dict[str, str]
     maps: MapInputs | None = None
     evidence: EvidencePaths | None = None
+    models: ModelsPaths | None = None
 
     @classmethod
     def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are

@@ -12,6 +12,7 @@ CLASSES = "classes.html"
 WRONG = "classes/wrong.html"
 TOKENS = "tokens.html"
 EVIDENCE = "evidence.html"
+MODELS = "models.html"
 COMPARE = "compare.html"
 FIGURES = "figures.html"
 METHODS = "methods.html"
@@ -26,6 +27,7 @@ class Page(NamedTuple):
     key: str
     in_navigation: bool = True
     needs_evidence: bool = False
+    needs_models: bool = False
 
 
 PAGES = (
@@ -35,6 +37,7 @@ PAGES = (
     Page(CLASSES, "Classes", "c"),
     Page(TOKENS, "Tokens", "t"),
     Page(EVIDENCE, "Evidence", "e", needs_evidence=True),
+    Page(MODELS, "Models", "o", needs_models=True),
     Page(FIGURES, "Figures", "f"),
     Page(METHODS, "Methods", "m"),
     Page(ABOUT, "About", "a"),
@@ -43,15 +46,16 @@ PAGES = (
 """In the order of the navigation and of the list of keys."""
 
 
-def pages_of(*, evidence: bool, groups: str) -> list[Page]:
-    """Leave out the page that a site without evidence does not have.
+def pages_of(*, evidence: bool, models: bool, groups: str) -> list[Page]:
+    """Leave out the pages that a site without evidence, or of a single model, does not have.
 
     Args:
         evidence: Whether the study has evidence.
+        models: Whether the study compares models.
         groups: Name of the page of classes: Classes, Labels or Values.
     """
     named = (page._replace(name=groups) if page.address == CLASSES else page for page in PAGES)
-    return [page for page in named if evidence or not page.needs_evidence]
+    return [page for page in named if (evidence or not page.needs_evidence) and (models or not page.needs_models)]
 
 
 RUN = "run.json"

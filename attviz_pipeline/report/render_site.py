@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, output_schemas
-from attviz_pipeline.artifacts.layout import EvidencePaths
+from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
@@ -41,6 +41,7 @@ from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.evidence_page import answer_of, evidence_page_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
+from attviz_pipeline.report.views.models import models_page_view, read_models
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
@@ -60,6 +61,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     site: Path,
     maps: Sequence[Path] | None = None,
     evidence: Sequence[Path] | None = None,
+    models: Sequence[Path] | None = None,
 ) -> None:
     """Render the site of a study from the files that the workflow wrote.
 
@@ -75,6 +77,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         site: Folder to write; an older one is replaced.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
         evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
+        models: The comparison of models, in the order of `ModelsPaths`; None where the study compares none.
 
     Raises:
         ArtifactError: An artifact is missing, damaged or of another run.
@@ -84,6 +87,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     optional = {
         "maps": MapInputs(*maps) if maps else None,
         "evidence": EvidencePaths(*evidence) if evidence else None,
+        "models": ModelsPaths(*models) if models else None,
     }
     inputs = SiteInputs.below(
         statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional
@@ -139,6 +143,7 @@ class _SiteWriter:
             TermEvidence(inputs.evidence.term_evidence, inputs.terms.terms) if inputs.evidence else None
         )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
+        self._models = read_models(inputs.models, study)
 
     def _read_limits(self) -> list[str]:
         """Sentences about the model that limit what all pages show."""
@@ -159,6 +164,9 @@ class _SiteWriter:
             shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
             view = evidence_page_view(self._inputs.evidence, self._study, shown)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
+        if self._models and self._inputs.models:
+            shown = figures.addresses_of(("model_changes", "model_layers", "effect_replications"), self._figures)
+            self._pages.write(links.MODELS, "models.html", models_page_view(self._models, self._inputs.models, shown))
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(
             labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes
@@ -254,7 +262,8 @@ class _SiteWriter:
 
     def _write_heads(self, activity: HeadActivity) -> None:
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
-            self._pages.write(view.this.page, "head.html", view)
+            again = self._models.found_in_head(view.row, self._study.n_heads) if self._models else []
+            self._pages.write(view.this.page, "head.html", replace(view, again=again))
         page = heads_page_view(self._evidence, self._study)
         shown = figures.address_of("head_importance", self._figures)
         self._pages.write(links.HEADS, "heads.html", replace(page, figure=shown))
@@ -277,7 +286,8 @@ class _SiteWriter:
 
     def _write_classes(self) -> None:
         for view in classes.iter_group_pages(self._classes, self._study, self._term_evidence):
-            self._pages.write(view.page, "class.html", view)
+            again = self._models.found_in_group(view.name) if self._models and view.score else []
+            self._pages.write(view.page, "class.html", replace(view, again=again))
         assessment = self._classes.assessment
         page = classes.classes_view(self._classes, self._study)
         stands_beside = scores_view(self._study, assessment).baseline
@@ -329,7 +339,8 @@ class _SiteWriter:
         view = start.start_view(self._study, index, head_view, token_view, self._classes)
         kinds = ("reliability", "label_reliability") if self._study.task.has_confidence else ()
         calibration = next((found for kind in kinds if (found := figures.address_of(kind, self._figures))), None)
-        self._pages.write(links.START, "index.html", replace(view, calibration=calibration, evidence=self._answer))
+        page = replace(view, calibration=calibration, evidence=self._answer, models=self._models)
+        self._pages.write(links.START, "index.html", page)
 
     def _write_about(self) -> None:
         ledger = about.remarkable_rows(self._inputs.statistics.ledger, self._study)

@@ -97,7 +97,8 @@ class TestEveryFigure:
         profiles = ["head_profiles-measures", "head_profiles-roles"]
         heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
         assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *by_class, "word_cloud", *clouds]
-        without_evidence = {name for name in SINGLE_LABEL if not FIGURES[name].needs_evidence}
+        needs = {name for name, kind in FIGURES.items() if kind.needs_evidence or kind.needs_models}
+        without_evidence = {name for name in SINGLE_LABEL if name not in needs}
         assert {figure["kind"] for figure in figures.values()} == without_evidence
         assert (figures["word_cloud-L01-H02"]["layer"], figures["word_cloud-L01-H02"]["head"]) == (1, 2)
         assert figures["word_cloud"]["layer"] is None

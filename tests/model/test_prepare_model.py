@@ -129,6 +129,18 @@ class TestFineTune:
             digests.add(study.read_card()["sha256"]["model.safetensors"])
         assert len(digests) == 2
 
+    def test_before_fine_tuning_the_encoder_is_as_it_was_and_has_no_scores(
+        self, study: ModelStudy, encoder: Path
+    ) -> None:
+        study.prepare(encoder, is_trained=False)
+
+        before, after = (load_file(folder / "model.safetensors") for folder in (encoder, study.checkpoint))
+        kept = {name: weights for name, weights in before.items() if f"bert.{name}" in after}
+        assert any("attention" in name for name in kept)
+        assert all(weights.equal(after[f"bert.{name}"]) for name, weights in kept.items())
+        assert study.read_metrics()["splits"] == {}
+        assert (study.read_card()["mode"], study.read_card()["training"]) == ("pretrained", None)
+
     def test_stops_early_and_keeps_the_best_epoch(self, study: ModelStudy, encoder: Path) -> None:
         slow = {"epochs": 9, "learning_rate": 1e-9, "early_stopping_patience": 2, "best_epoch_by": "macro_f1"}
         study.prepare(encoder, training=slow)

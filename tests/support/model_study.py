@@ -72,6 +72,7 @@ class ModelStudy:
         training: dict[str, object] | None = None,
         seed: int = 13,
         close_overlap: int | None = None,
+        is_trained: bool = True,
         **model: object,
     ) -> None:
         """Run the stage."""
@@ -81,6 +82,7 @@ class ModelStudy:
                 "model": {"source": str(source), "max_tokens": 64, **model},
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
                 "close_overlap": close_overlap,
+                "is_trained": is_trained,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)

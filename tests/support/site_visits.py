@@ -58,7 +58,7 @@ def browser() -> Iterator[Any]:
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
     from synthetic_site import write_site_inputs
 
-    return made_once(tmp_path_factory, "inputs", lambda folder: write_site_inputs(folder, n_documents=24))
+    return made_once(tmp_path_factory, "inputs", lambda folder: write_site_inputs(folder, n_documents=24, models=True))
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def hostile_inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
     from synthetic_site import HOSTILE_TEXTS, write_site_inputs
 
     def make(folder: Path) -> SiteInputs:
-        return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True)
+        return write_site_inputs(folder, n_documents=len(HOSTILE_TEXTS), n_shards=1, hostile=True, models=True)
 
     return made_once(tmp_path_factory, "hostile-inputs", make)
 

@@ -11,6 +11,7 @@ from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import write_attention_shards, write_ledger
 from synthetic_evidence import write_evidence
 from synthetic_maps import write_maps
+from synthetic_models import write_models
 
 from attviz_pipeline.artifacts import (
     attention_schemas,
@@ -55,6 +56,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
     hostile: bool = False,
     full: bool = True,
     evidence: bool = True,
+    models: bool = False,
     change: Callable[[Path], object] | None = None,
     n_permutations: int | str = 99,
     map_reasons: Mapping[int, str] = MAPPED,
@@ -69,6 +71,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
         hostile: Whether texts, ids and class names try to break out of the page.
         full: Whether the attention was read in full mode, so that heads have profiles and tokens more measures.
         evidence: Whether there is evidence.
+        models: Whether other models are compared.
         change: Changes each shard of attention before anything is computed from it.
         n_permutations: Of the tests of classes.
         map_reasons: Why documents have maps, by position.
@@ -117,6 +120,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),
         ),
         evidence=write_evidence(folder / "evidence", attention) if evidence else None,
+        models=write_models(folder / "models", task["label_names"]) if models else None,
     )
 
 

@@ -27,6 +27,7 @@ STAGES = {
     "redaction",
     "analysis",
     "evidence",
+    "models_compared",
     "figures",
     "report",
     "export",
@@ -59,10 +60,11 @@ ALSO = {
     "dataset": {"model"},
     "model": {"attention"},
     "evidence": {"attention", "analysis"},
+    "models_compared": {"analysis"},
 }
 """Publishing renders the index of all studies, which is a page; the config.json of a finished model says the task of a
 dataset without labels; a classifier is tried by the code of the extraction;
-evidence reads texts as the extraction does, and has intervals as the analysis does."""
+evidence reads texts as the extraction does, and has intervals as the analysis does; so has the comparison of models."""
 ONLY_IN = {
     "torch": {"model", "attention", "evidence"},
     "transformers": {"model", "attention", "evidence"},

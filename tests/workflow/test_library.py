@@ -10,6 +10,7 @@ import pytest
 from drawn_figures import write_statistics
 from synthetic_attention import write_attention_shards
 from synthetic_evidence import N_SAMPLE, N_SMALL, write_evidence
+from synthetic_models import write_models
 from task_studies import LABEL_NAMES, TASKS, write_task_shards
 
 import attviz_pipeline
@@ -139,6 +140,17 @@ def test_a_study_without_evidence_has_documents_without_it(study: Path, tmp_path
     assert not set(results.tables) & {field.name for field in fields(EvidencePaths)}
     with pytest.raises(ArtifactError, match=r"gradients\.parquet"):
         results.table("gradients")
+
+
+def test_models_are_listed_with_their_tables(study: Path, tmp_path: Path) -> None:
+    assert open_results(study).models == []
+
+    shutil.copytree(study, tmp_path / "news")
+    write_models(tmp_path / "news" / "models", ["sport", "world"])
+    results = open_results(tmp_path / "news")
+    assert [model["model"] for model in results.models] == ["own", "pretrained", "seed-14", "seed-15"]
+    assert results.table("model_heads").num_rows == 3 * 6
+    assert {"models", "fine_tuned_heads", "effect_replications"} <= set(results.tables)
 
 
 def test_evidence_of_another_study_is_refused(study: Path, tmp_path: Path) -> None:

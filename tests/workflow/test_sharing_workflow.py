@@ -93,13 +93,22 @@ def test_the_table_of_terms_goes_when_evidence_is_switched_off(tmp_path: Path) -
     table = tmp_path / "evidence" / "term_evidence.parquet"
     table.parent.mkdir()
     table.touch()
-    assert remove_unredacted(tmp_path, [], evidence=True) == []
-    assert remove_unredacted(tmp_path, [], evidence=False) == [table]
+    assert remove_unredacted(tmp_path, [], [], evidence=True) == []
+    assert remove_unredacted(tmp_path, [], [], evidence=False) == [table]
     assert not table.exists()
 
 
+def test_the_tables_of_a_model_go_when_it_is_no_longer_compared(tmp_path: Path) -> None:
+    kept, gone = (tmp_path / "models" / name / "statistics" for name in ("seed-14", "seed-15"))
+    for folder in (kept, gone):
+        folder.mkdir(parents=True)
+    assert remove_unredacted(tmp_path, [], ["seed-14"], evidence=True) == [gone]
+    assert kept.exists()
+    assert not gone.exists()
+
+
 def test_rules_behind_the_model_read_no_words() -> None:
-    holding_words = re.compile(r"\{RESULTS\}/(attention|shards|maps|dataset/documents)\b")
+    holding_words = re.compile(r"\{(?:RESULTS\}/|OF_MODEL\})(attention|shards|maps|dataset/documents)\b")
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
         if path.stem not in {"dataset", "model", "attention", "evidence", "import", "redaction"}:
             found = holding_words.findall(path.read_text(encoding="utf-8").rpartition('"""')[2])

@@ -124,23 +124,23 @@ rule measure_shard:
     "Compute term statistics of one shard by document, head, class, position and length."
     input:
         code=stage_code("measure_shard"),
-        attention=f"{ATTENTION}/{{shard}}.parquet",
+        attention=f"{OF_MODEL}{SHOWN}/{{shard}}.parquet",
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
     output:
-        term_documents=f"{RESULTS}/measures/{{shard}}.term_documents.parquet",
-        term_sums=f"{RESULTS}/measures/{{shard}}.term_sums.parquet",
-        document_heads=f"{RESULTS}/measures/{{shard}}.document_heads.parquet",
-        distributions=f"{RESULTS}/measures/{{shard}}.distributions.parquet",
-        curve_sums=f"{RESULTS}/measures/{{shard}}.curve_sums.parquet",
+        term_documents=f"{OF_MODEL}measures/{{shard}}.term_documents.parquet",
+        term_sums=f"{OF_MODEL}measures/{{shard}}.term_sums.parquet",
+        document_heads=f"{OF_MODEL}measures/{{shard}}.document_heads.parquet",
+        distributions=f"{OF_MODEL}measures/{{shard}}.distributions.parquet",
+        curve_sums=f"{OF_MODEL}measures/{{shard}}.curve_sums.parquet",
     log:
-        f"{RESULTS}/logs/measure_shard/{{shard}}.log",
+        f"{OF_MODEL}logs/measure_shard/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_shard/{{shard}}.tsv"
+        f"{OF_MODEL}benchmarks/measure_shard/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     params:
         settings=stage_settings("measure_shard"),
-        measures=f"{RESULTS}/measures/{{shard}}",
+        measures=f"{OF_MODEL}measures/{{shard}}",
     shell:
         command("measure_shard")
 
@@ -151,7 +151,7 @@ rule describe_terms:
         code=stage_code("describe_terms"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
         measures=expand(
-            f"{RESULTS}/measures/{{shard}}.{{measure}}.parquet",
+            f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
             shard=SHARDS,
             measure=[
                 "term_documents",
@@ -160,22 +160,25 @@ rule describe_terms:
                 "distributions",
                 "curve_sums",
             ],
+            allow_missing=True,
         ),
     output:
-        terms=f"{RESULTS}/statistics/terms.parquet",
-        head_terms=f"{RESULTS}/statistics/head_terms.parquet",
-        head_intervals=f"{RESULTS}/statistics/head_intervals.parquet",
-        distributions=f"{RESULTS}/statistics/distributions.parquet",
-        curves=f"{RESULTS}/statistics/curves.parquet",
+        terms=f"{OF_MODEL}statistics/terms.parquet",
+        head_terms=f"{OF_MODEL}statistics/head_terms.parquet",
+        head_intervals=f"{OF_MODEL}statistics/head_intervals.parquet",
+        distributions=f"{OF_MODEL}statistics/distributions.parquet",
+        curves=f"{OF_MODEL}statistics/curves.parquet",
     log:
-        f"{RESULTS}/logs/describe_terms.log",
+        f"{OF_MODEL}logs/describe_terms.log",
     benchmark:
-        f"{RESULTS}/benchmarks/describe_terms.tsv"
+        f"{OF_MODEL}benchmarks/describe_terms.tsv"
     conda:
         "../../environment.yml"
     params:
         settings=stage_settings("describe_terms"),
-        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
+        measures=expand(
+            f"{OF_MODEL}measures/{{shard}}", shard=SHARDS, allow_missing=True
+        ),
         statistics=subpath(output.terms, parent=True),
     shell:
         command("describe_terms")
@@ -187,22 +190,25 @@ rule compare_classes:
         code=stage_code("compare_classes"),
         vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
         measures=expand(
-            f"{RESULTS}/measures/{{shard}}.{{measure}}.parquet",
+            f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
             shard=SHARDS,
             measure=["term_documents", "document_heads"],
+            allow_missing=True,
         ),
     output:
-        class_heads=f"{RESULTS}/statistics/class_heads.parquet",
-        class_terms=f"{RESULTS}/statistics/class_terms.parquet",
+        class_heads=f"{OF_MODEL}statistics/class_heads.parquet",
+        class_terms=f"{OF_MODEL}statistics/class_terms.parquet",
     log:
-        f"{RESULTS}/logs/compare_classes.log",
+        f"{OF_MODEL}logs/compare_classes.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_classes.tsv"
+        f"{OF_MODEL}benchmarks/compare_classes.tsv"
     conda:
         "../../environment.yml"
     params:
         settings=stage_settings("compare_classes"),
-        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
+        measures=expand(
+            f"{OF_MODEL}measures/{{shard}}", shard=SHARDS, allow_missing=True
+        ),
         statistics=subpath(output.class_heads, parent=True),
     shell:
         command("compare_classes")

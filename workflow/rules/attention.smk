@@ -19,14 +19,14 @@ rule extract_attention:
     input:
         code=stage_code("extract_attention"),
         shard=f"{RESULTS}/shards/{{shard}}.parquet",
-        checkpoint=f"{RESULTS}/model/checkpoint",
-        card=f"{RESULTS}/model/model.json",
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
     output:
-        attention=f"{RESULTS}/attention/{{shard}}.parquet",
+        attention=f"{OF_MODEL}attention/{{shard}}.parquet",
     log:
-        f"{RESULTS}/logs/extract_attention/{{shard}}.log",
+        f"{OF_MODEL}logs/extract_attention/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/extract_attention/{{shard}}.tsv"
+        f"{OF_MODEL}benchmarks/extract_attention/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     threads: STUDY.resources.threads

@@ -23,7 +23,7 @@ def stop(fault):
 
 
 try:
-    from attviz_pipeline.artifacts.layout import EvidencePaths
+    from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
     from attviz_pipeline.closure import source_files
     from attviz_pipeline.config.reading import (
         parse_study,
@@ -31,7 +31,7 @@ try:
         typed_overrides,
     )
     from attviz_pipeline.leftovers import remove_unredacted
-    from attviz_pipeline.stages import STAGES, slice_for
+    from attviz_pipeline.stages import OWN_MODEL, STAGES, folder_of, slice_for
 
     # With conda, jobs use the environment that conda builds.
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
@@ -58,9 +58,20 @@ def load_study():
 
 def stage_settings(stage):
     """The settings that a stage reads, as JSON, so that other changes do not rerun it."""
-    text = slice_for(STUDY, STAGES[stage].settings).model_dump_json()
+    models = [OWN_MODEL, *(STUDY.compared if STAGES[stage].each_model else ())]
+    texts = {
+        folder_of(model): slice_for(
+            STUDY, STAGES[stage].settings, model
+        ).model_dump_json()
+        for model in models
+    }
     # A function, because Snakemake would format braces in a string.
-    return lambda wildcards: text
+    return lambda wildcards: texts[wildcards.get("of", "")]
+
+
+def of_own_model(outputs):
+    """The outputs of a rule that also runs for compared models, for the study's own."""
+    return expand(outputs, of=folder_of(OWN_MODEL))
 
 
 def stage_code(stage):
@@ -124,7 +135,9 @@ def remove_unredacted_results():
     """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
     if STUDY.redaction.mode != "none":
         evidence = STUDY.evidence.enabled
-        for path in remove_unredacted(Path(RESULTS), SHARDS, evidence=evidence):
+        for path in remove_unredacted(
+            Path(RESULTS), SHARDS, STUDY.compared, evidence=evidence
+        ):
             logger.warning(f"{path} was made without redaction: deleted.")
 
 
@@ -141,7 +154,10 @@ N_SHARDS = STUDY.documents.n_shards
 # The names contain the number of shards, so that files of another number of shards never match.
 SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
-ATTENTION = f"{RESULTS}/{'attention' if STUDY.redaction.mode == 'none' else 'redacted'}"
+SHOWN = "attention" if STUDY.redaction.mode == "none" else "redacted"
+ATTENTION = f"{RESULTS}/{SHOWN}"
+# Start of the paths of a rule that also runs for compared models; the wildcard is empty for the study's own.
+OF_MODEL = f"{RESULTS}/{{of}}"
 
 # Cores of a stage of evidence. Two of them run side by side, which is faster than one after the other on all cores.
 SIDE_BY_SIDE = max(1, STUDY.resources.threads // 2)
@@ -154,5 +170,14 @@ EVIDENCE = (
 )
 
 
+# What the comparison of models adds.
+MODELS = (
+    [*vars(ModelsPaths.below(Path(RESULTS, "models"))).values()]
+    if STUDY.compared
+    else []
+)
+
+
 wildcard_constraints:
+    of="|".join(["()", *map(folder_of, STUDY.compared)]),
     shard=r"\d{5}-of-\d{5}",

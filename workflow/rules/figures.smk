@@ -8,6 +8,7 @@ REQUIRED INPUTS
     statistics/                 tokens, head_tokens, heads; terms, distributions, curves, class_heads, class_terms;
                                 head_pairs, head_clusters, fuji_curves; head_profiles; assessment, calibration, confidences
     evidence/                   with `evidence.enabled`, all of its tables
+    models/                     with `compare`, all of its tables
 OUTPUTS
     figures/figures.json        name, files, caption and alt text of each figure
     figures/*.svg *.png         the figures
@@ -24,12 +25,13 @@ rule draw_figures:
         tokens=f"{RESULTS}/statistics/tokens.parquet",
         head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
         heads=f"{RESULTS}/statistics/heads.parquet",
-        terms=rules.describe_terms.output,
-        classes=rules.compare_classes.output,
+        terms=of_own_model(rules.describe_terms.output),
+        classes=of_own_model(rules.compare_classes.output),
         comparison=rules.compare_heads.output,
         profiles=rules.profile_heads.output,
         assessment=rules.assess_predictions.output,
         evidence=EVIDENCE,
+        models=MODELS,
     output:
         figures=directory(f"{RESULTS}/figures"),
     log:
@@ -42,5 +44,6 @@ rule draw_figures:
         settings=stage_settings("draw_figures"),
         statistics=subpath(input.tokens, parent=True),
         evidence="--evidence" if EVIDENCE else "",
+        models="--models" if MODELS else "",
     shell:
         command("draw_figures")

@@ -18,13 +18,13 @@ rule prepare_model:
         documents=f"{RESULTS}/dataset/documents.parquet",
         files=existing_files(STUDY.model.source),
     output:
-        checkpoint=directory(f"{RESULTS}/model/checkpoint"),
-        card=f"{RESULTS}/model/model.json",
-        metrics=f"{RESULTS}/model/metrics.json",
+        checkpoint=directory(f"{OF_MODEL}model/checkpoint"),
+        card=f"{OF_MODEL}model/model.json",
+        metrics=f"{OF_MODEL}model/metrics.json",
     log:
-        f"{RESULTS}/logs/prepare_model.log",
+        f"{OF_MODEL}logs/prepare_model.log",
     benchmark:
-        f"{RESULTS}/benchmarks/prepare_model.tsv"
+        f"{OF_MODEL}benchmarks/prepare_model.tsv"
     conda:
         "../../environment.yml"
     threads: STUDY.resources.threads

@@ -22,13 +22,17 @@ rule redact_attention:
     input:
         code=stage_code("redact_attention"),
         key=existing_files(STUDY.redaction.key_file),
-        attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
+        attention=expand(
+            f"{OF_MODEL}attention/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
     output:
-        redacted=expand(f"{RESULTS}/redacted/{{shard}}.parquet", shard=SHARDS),
+        redacted=expand(
+            f"{OF_MODEL}redacted/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
     log:
-        f"{RESULTS}/logs/redact_attention.log",
+        f"{OF_MODEL}logs/redact_attention.log",
     benchmark:
-        f"{RESULTS}/benchmarks/redact_attention.tsv"
+        f"{OF_MODEL}benchmarks/redact_attention.tsv"
     conda:
         "../../environment.yml"
     params:

@@ -15,6 +15,7 @@ from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_term
 from attviz_pipeline.report.views.document_columns import SOURCES, confidence
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.errors import ErrorsView, errors_view
+from attviz_pipeline.report.views.models import ReplicationView
 from attviz_pipeline.report.views.scores import scores_by_label
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
 from attviz_pipeline.report.views.study import StudyView
@@ -82,6 +83,7 @@ class GroupView:
         previous: The class before it.
         next: The class after it.
         evidence: Words on which the prediction of the class depends, by measure; empty where that was not measured.
+        again: Its effects in heads, in other models, too; empty where the study compares none.
     """
 
     name: str
@@ -97,6 +99,7 @@ class GroupView:
     previous: ClassScoreView | None
     next: ClassScoreView | None
     evidence: list[TermMeasureView] = field(default_factory=list)
+    again: Sequence[ReplicationView] = ()
 
 
 @dataclass(frozen=True)

@@ -98,10 +98,7 @@ def line_chart(
         width=WIDTH,
         height=HEIGHT,
         x_ticks=_ticks([(across(x), axis.write(x)) for x in axis.places]),
-        y_ticks=[
-            TickView(up(n * step), _hundredths(n * step) if shares else significant(n * step))
-            for n in range(low, high + 1)
-        ],
+        y_ticks=[TickView(up(n * step), _in_units(n * step * (100 if shares else 1))) for n in range(low, high + 1)],
         band=f"{path(edge)}Z" if edge else None,
         lines=[
             LineView(line.title, line.style, path(line.points), [(across(x), up(y)) for x, y in line.points])
@@ -130,6 +127,5 @@ def _step(spread: float) -> float:
     return next(size * power for size in (1, 2, 5, 10) if size * power * N_STEPS >= spread * (1 - 1e-9))
 
 
-def _hundredths(share: float) -> str:
-    value = share * 100
+def _in_units(value: float) -> str:
     return f"{value:.0f}".replace("-", MINUS) if abs(value - round(value)) < 1e-6 else significant(value, 2)

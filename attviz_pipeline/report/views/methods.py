@@ -13,7 +13,7 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.formats import MINUS
 
 PACKAGE = Path(__file__).parents[2]
-CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model", "evidence")
+CHAPTERS = ("tokens", "documents", "classes", "head-comparison", "head-profiles", "model", "evidence", "models")
 """Files in docs/statistics/, in the order of the page."""
 PART = re.compile(r"<!-- only with (?P<condition>[a-z -]+) -->\n(?P<text>.*?)<!-- end -->\n", re.DOTALL)
 """A part of a description that holds only for some studies; GitHub does not show the comments."""

@@ -15,6 +15,7 @@ from attviz_pipeline.report.views.document_columns import SOURCES, confidence, e
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.errors import ErrorsView
 from attviz_pipeline.report.views.heads import HeadsView
+from attviz_pipeline.report.views.models import ModelResults
 from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.scores import ScoresView, scores_view
 from attviz_pipeline.report.views.study import StudyView
@@ -41,7 +42,7 @@ class StartView:
 
     `classes` and `differences` are of classes or labels, `values` of a regression; the others have none.
     `calibration` is the address of the reliability diagram, `evidence` the sentence whether attention matters to the
-    prediction; each is None where there is none.
+    prediction, `models` the comparison of models; each is None where there is none.
     """
 
     scores: ScoresView
@@ -54,6 +55,7 @@ class StartView:
     values: list[ValueGroupView]
     calibration: str | None = None
     evidence: Markup | None = None
+    models: ModelResults | None = None
 
 
 def start_view(

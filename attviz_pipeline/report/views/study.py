@@ -55,6 +55,7 @@ class StudyView:
         token_measures: Names of the measures of tokens that full mode adds.
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
         has_evidence: True where it was measured whether attention matters to the prediction.
+        has_models: True where the study compares models.
     """
 
     settings: Study
@@ -70,11 +71,12 @@ class StudyView:
     token_measures: list[str]
     corpus_paths: list[str]
     has_evidence: bool = False
+    has_models: bool = False
 
     @property
     def pages(self) -> list[links.Page]:
         """Pages that every page leads to."""
-        return links.pages_of(evidence=self.has_evidence, groups=self.task.nouns.capitalize())
+        return links.pages_of(evidence=self.has_evidence, models=self.has_models, groups=self.task.nouns.capitalize())
 
     @property
     def title(self) -> str:
@@ -187,6 +189,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         token_measures=measures_of_study(inputs.attention),
         corpus_paths=published.corpus_paths(dataset),
         has_evidence=inputs.evidence is not None,
+        has_models=inputs.models is not None,
     )
 
 

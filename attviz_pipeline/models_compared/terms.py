@@ -1,0 +1,73 @@
+"""Whether heads of two models rank the same terms high."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy import stats
+
+from attviz_pipeline.artifacts import files, term_schemas
+
+Floats = NDArray[np.float64]
+
+LEAST_TERMS = 3
+
+
+def read_terms(head_terms: Path, n_heads: int) -> Floats:
+    """Read the length-corrected self-attention of every supported term that is no special token.
+
+    Args:
+        head_terms: Artifact `head_terms`.
+        n_heads: Heads of all layers.
+
+    Returns:
+        [head, term], the terms in one order for all models.
+
+    Raises:
+        ArtifactError: The file is unusable.
+    """
+    names = ["layer", "head", "term", "special", "corrected_log_ratio"]
+    table = files.read_table(head_terms, term_schemas.HEAD_TERMS, names)
+    table = table.filter(pc.invert(table["special"])).sort_by([(name, "ascending") for name in names[:3]])
+    values: Floats = table["corrected_log_ratio"].to_numpy().reshape(n_heads, -1)
+    return values
+
+
+def correlations(first: Floats, second: Floats) -> Floats:
+    """Return Spearman's rank correlation over terms of every head of one model with every head of another.
+
+    Args:
+        first: [head, term].
+        second: The same of the other model.
+
+    Returns:
+        [head of the first, head of the second], -1..1; NaN with fewer than three terms, or where all are equal.
+
+    Source: Spearman 1904, with mid-ranks for ties.
+    """
+    if first.shape[1] < LEAST_TERMS:
+        return np.full((len(first), len(second)), np.nan)
+    one, other = (_standard_ranks(values) for values in (first, second))
+    return np.clip(one @ other.T, -1, 1)
+
+
+def _standard_ranks(values: Floats) -> Floats:
+    ranks = stats.rankdata(values, axis=1)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.where(length > 0, centred / np.where(length > 0, length, 1.0), np.nan)
+
+
+def median_of_others(within: Floats) -> Floats:
+    """Return, for each head, the median correlation with each other head, [head]; NaN if there is no other.
+
+    Args:
+        within: Correlations of the heads of one model, [head, head].
+    """
+    n_heads = len(within)
+    others = within[~np.eye(n_heads, dtype=bool)].reshape(n_heads, n_heads - 1)
+    defined = ~np.isnan(others)
+    return np.array(
+        [np.median(row[known]) if known.any() else np.nan for row, known in zip(others, defined, strict=True)]
+    )

@@ -1,0 +1,295 @@
+"""What the site says about other models that read the same documents.
+
+A change or an effect is a finding only if q < 0.05. *Fine-tuning* is the subject of a sentence only where models of
+several seeds agree; of two models, a sentence says that these two differ.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from attviz_pipeline.formats import count, percent, plural, probability, signed, significant
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
+from attviz_pipeline.report.views.models import (
+    ChangeView,
+    ComparedView,
+    ModelResults,
+    ModelView,
+    ReplicationView,
+    found_first,
+)
+from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+N_NAMED = 3
+SCORES = {"macro_f1": "macro F1", "r2": "R\N{SUPERSCRIPT TWO}"}
+_CLEAR = f"q < {SIGNIFICANT:g}"
+
+
+def score(model: ModelView) -> str:
+    """Write the score of a model on the test split; a dash where there is none."""
+    if model.score is None:
+        return "\N{EN DASH}"
+    return percent(model.score, 1) if model.score_name == "macro_f1" else signed(model.score)
+
+
+def compared(results: ModelResults, study: StudyView) -> Markup:
+    """Say which models read the same documents as the study's own."""
+    own = results.models[0]
+    others = []
+    if results.pretrained:
+        others.append("the same model before fine-tuning")
+    if results.seeds:
+        seeds = ", ".join(str(one.seed) for one in results.seeds)
+        others.append(f"{plural(len(results.seeds), 'model')} fine-tuned with other seeds ({seeds})")
+    return Markup("{}, fine-tuned with seed {}, and {} read the same {}.").format(
+        model_name(study), own.seed, listed(others), plural(results.n_documents, "document")
+    )
+
+
+def found_again(results: ModelResults, study: StudyView) -> Markup:
+    """Say how many effects of this model the models of other seeds have, too."""
+    if not results.seeds:
+        return Markup()
+    found = results.found
+    what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
+    if not found:
+        return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, _CLEAR)
+    others = len(results.seeds)
+    everywhere = sum(one.n_found_again == others for one in found)
+    nowhere = sum(one.n_found_again == 0 for one in found)
+    if others == 1:
+        return Markup(
+            "Of {}, {} {} {} in this model; that of the other seed has {} of these, too, with the same sign and {}."
+        ).format(what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), _CLEAR)
+    return Markup(
+        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}){}."
+    ).format(
+        what,
+        count(len(found)),
+        "has" if len(found) == 1 else "have",
+        _CLEAR,
+        _are(everywhere),
+        "both" if others == 2 else f"all {count(others)}",
+        _CLEAR,
+        f", and {_are(nowhere)} in none" if nowhere else "",
+    )
+
+
+def largest_again(results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say of the largest effect of this model what it is in the others, with both intervals."""
+    if not results.found or not results.seeds:
+        return Markup()
+    largest = results.found[0]
+    sentences = [
+        Markup("The largest, {} for {} ({} = {}), is found again in {} of {}.").format(
+            head_link(largest.head, study, root),
+            class_name(largest.group),
+            results.measure,
+            signed(largest.effect or 0.0),
+            count(largest.n_found_again),
+            plural(largest.n_others, "other model"),
+        ),
+        _intervals(largest, results),
+    ]
+    if largest.pretrained_effect is not None:
+        sentences.append(
+            Markup("Before fine-tuning, {} is {}.").format(results.measure, signed(largest.pretrained_effect))
+        )
+    return said(sentences)
+
+
+def effect_correlations(results: ModelResults, study: StudyView) -> str:
+    """Say how alike all effects are in this model and in those of other seeds."""
+    known = [one.effect_correlation for one in results.seeds if one.effect_correlation is not None]
+    if not known:
+        return ""
+    low, high = signed(min(known)), signed(max(known))
+    span = low if low == high else f"{low} to {high}"
+    with_what = "the model of the other seed" if len(known) == 1 else f"each of {len(known)} models of other seeds"
+    return (
+        f"Over {_effects(len(results.effects), study)}, Pearson's correlation of this model with {with_what} is {span}."
+    )
+
+
+def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say which heads fine-tuning changes beyond the spread between seeds; or that seeds are missing to say so."""
+    if results.pretrained is None:
+        return Markup()
+    if not results.fine_tuned:
+        n_differing = len(found_first(results.pretrained.changes))
+        return Markup(
+            "These two checkpoints differ in the mean self-attention of {} of {} heads ({}); whether fine-tuning with "
+            "another seed changes the same heads was not measured."
+        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), _CLEAR)
+    n_models = len(results.seeds) + 1
+    found = found_first(results.fine_tuned)
+    of = f"{count(len(results.fine_tuned))} heads"
+    over = f"over {n_models} seeds and {plural(results.n_rows, 'input row')}"
+    if not found:
+        return Markup(
+            "For none of {} is fine-tuning shown to change mean self-attention beyond the spread between seeds "
+            "({}, {})."
+        ).format(of, _CLEAR, over)
+    named = [Markup("{} ({})").format(head_link(one.head, study, root), _times(one)) for one in found[:N_NAMED]]
+    return Markup(
+        "Fine-tuning changes mean self-attention in {} of {} beyond the spread between seeds ({}, {}), most in {}."
+    ).format(count(len(found)), of, _CLEAR, over, listed(named))
+
+
+def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say what other seeds find again; without any, in how many heads the model before fine-tuning differs."""
+    if results.seeds or results.pretrained is None:
+        return found_again(results, study)
+    return changes(results.pretrained, results, study, root)
+
+
+def changes(view: ComparedView, results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say in how many heads these two models differ in mean self-attention, and where most."""
+    found = found_first(view.changes)
+    of, over = f"{count(len(view.changes))} heads", plural(results.n_documents, "document")
+    if not found:
+        return Markup("Over {}, this model and that {} differ in the mean self-attention of none of {} ({}).").format(
+            over, _of(view.model), of, _CLEAR
+        )
+    n_higher = sum((one.value or 0.0) > 0 for one in found)
+    return Markup(
+        "Over {}, this model and that {} differ in the mean self-attention of {} of {} ({}): it is higher here in {} "
+        "and lower in {}. The largest difference is in {}: {}, 95 % interval {} to {}."
+    ).format(
+        over,
+        _of(view.model),
+        count(len(found)),
+        of,
+        _CLEAR,
+        count(n_higher),
+        count(len(found) - n_higher),
+        head_link(found[0].head, study, root),
+        _times(found[0]),
+        _factor(found[0].low),
+        _factor(found[0].high),
+    )
+
+
+def even_changes(view: ComparedView) -> str:
+    """Say in how many heads these two models differ in how evenly self-attention is spread over words."""
+    found = found_first(view.evenness)
+    of = f"{count(len(view.evenness))} heads"
+    if not found:
+        return f"Evenness differs in none of {of}."
+    n_higher = sum((one.value or 0.0) > 0 for one in found)
+    return (
+        f"Evenness differs in {count(len(found))} of {of}: it is higher here in {count(n_higher)} and lower in "
+        f"{count(len(found) - n_higher)}."
+    )
+
+
+def terms_alike(view: ComparedView) -> str:
+    """Say whether heads at one place rank words alike in both models, beside what other heads of this model give."""
+    same = [value for value in view.term_correlations if value is not None]
+    others = [value for value in view.other_heads if value is not None]
+    if not same or not others:
+        return "The order of words by self-attention was not compared: there are too few frequent words or heads."
+    return (
+        f"The ranks of {plural(view.n_terms, 'frequent word')} by self-attention in a head of this model and in the "
+        f"same head {_of(view.model)} have a median correlation of {signed(statistics.median(same))} over "
+        f"{plural(len(same), 'head')} (Spearman); in a head and other heads of this model, "
+        f"{signed(statistics.median(others))}."
+    )
+
+
+def again_in_head(found: Sequence[ReplicationView]) -> Markup:
+    """Say in how many models of other seeds each effect of a head is found again."""
+    if not found or not found[0].n_others:
+        return Markup()
+    named = [Markup("{} in {}").format(class_name(one.group), count(one.n_found_again)) for one in found[:N_NAMED]]
+    return _again(named, len(found), found[0].n_others)
+
+
+def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str) -> Markup:
+    """Say in how many models of other seeds each effect of a class, label or value is found again."""
+    if not found or not found[0].n_others:
+        return Markup()
+    named = [
+        Markup("{} in {}").format(head_link(one.head, study, root), count(one.n_found_again)) for one in found[:N_NAMED]
+    ]
+    return _again(named, len(found), found[0].n_others)
+
+
+def _again(named: Sequence[Markup], n: int, n_others: int) -> Markup:
+    which = "" if n <= len(named) else f" (the largest {len(named)} of {count(n)})"
+    return Markup("Found again in {}, with the same sign and {}{}: {}.").format(
+        "the model of one other seed" if n_others == 1 else f"{count(n_others)} models of other seeds",
+        _CLEAR,
+        which,
+        listed(named),
+    )
+
+
+def effects_shown(results: ModelResults, n_shown: int) -> str:
+    """Say how many of the effects that this model has are listed; empty if all are."""
+    return "" if n_shown == len(results.found) else f"The largest {n_shown} of {count(len(results.found))} are listed."
+
+
+def layer_band(results: ModelResults) -> str:
+    """Say what the band of the charts by layer is."""
+    n = len(results.seeds) + 1
+    return f"The band spans {n} models fine-tuned with different seeds." if n > 1 else ""
+
+
+def cell(change: ChangeView) -> str:
+    """Write a change in the grid of heads: as a factor, with its q."""
+    if change.value is None:
+        return "no document"
+    q = "" if change.q is None else f", q = {probability(change.q)}"
+    return f"{_times(change)}{q}"
+
+
+def factor(value: float | None) -> str:
+    """Write a difference of ln(n a) as a factor; a dash where there is none."""
+    return "\N{EN DASH}" if value is None else _factor(value)
+
+
+def _intervals(one: ReplicationView, results: ModelResults) -> Markup:
+    parts = []
+    if one.effect_low is not None and one.effect_high is not None:
+        parts.append(f"of this model's input rows alone, {signed(one.effect_low)} to {signed(one.effect_high)}")
+    if one.mean_effect_low is not None and one.mean_effect_high is not None:
+        parts.append(
+            f"with the model as a source of variation, too, {signed(one.mean_effect_low)} to "
+            f"{signed(one.mean_effect_high)}, around a mean of {signed(one.mean_effect or 0.0)} over "
+            f"{len(results.seeds) + 1} models"
+        )
+    return Markup("95 % intervals: {}.").format("; ".join(parts)) if parts else Markup()
+
+
+def _effects(n: int, study: StudyView) -> str:
+    groups = len(study.label_names) if study.task.has_labels else 0
+    if not groups:
+        return f"{plural(n, 'correlation')} of the gold value with heads"
+    return f"{plural(n, 'effect')} of {plural(groups, study.task.noun, study.task.nouns)} in heads"
+
+
+def _are(n: int) -> str:
+    return f"{count(n)} is" if n == 1 else f"{count(n)} are"
+
+
+def _of(model: ModelView) -> str:
+    return "before fine-tuning" if model.kind == "pretrained" else f"of seed {model.seed}"
+
+
+def _times(change: ChangeView) -> str:
+    return f"{_factor(change.value)} times"
+
+
+def _factor(change: float | None) -> str:
+    """Write what a difference of logarithms multiplies by; not 1 unless the difference is 0."""
+    if change is None:
+        return "\N{EN DASH}"
+    away = abs(math.expm1(change))
+    if change > 0 and math.exp(change) >= 10:
+        return significant(math.exp(change), 3)
+    decimals = 2 if away >= 0.01 or not away else 1 - math.floor(math.log10(away))
+    return f"{math.exp(change):.{decimals}f}"

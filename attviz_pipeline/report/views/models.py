@@ -1,0 +1,298 @@
+"""The page Models: the study's own model beside the one before fine-tuning, and those of other seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts.layout import ModelsPaths
+from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.study import HeadRef, StudyView
+from attviz_pipeline.significance import SIGNIFICANT
+
+Row = dict[str, Any]
+
+N_STEPS = 4
+"""Shades of a change on each side of 0."""
+N_MOVERS, N_EFFECTS = 10, 30
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One model; `seed` is None before fine-tuning, `score` without a test split, `effect_correlation` for the own."""
+
+    name: str
+    kind: str
+    seed: int | None
+    score_name: str
+    score: float | None
+    effect_correlation: float | None
+
+    @property
+    def title(self) -> str:
+        """Its name in tables and legends."""
+        if self.kind == "pretrained":
+            return "before fine-tuning"
+        return f"seed {self.seed}" if self.kind == "seed" else f"this model (seed {self.seed})"
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """Change of one head: difference of means of ln(n a), or of evenness; None where no document has a value.
+
+    `shade` is -4..4 of the largest change of the same kind, 0 where it is small or unknown.
+    """
+
+    head: HeadRef
+    value: float | None
+    low: float | None
+    high: float | None
+    q: float | None
+    shade: int = 0
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it is beyond chance."""
+        return self.q is not None and self.q < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class ComparedView:
+    """The own model minus another one.
+
+    Attributes:
+        model: The other model.
+        changes: Of the mean of ln(n a), by row of heads.
+        evenness: The same of evenness.
+        n_terms: Terms whose order was compared.
+        term_correlations: Rank correlation of terms of each head with the same head, None where undefined.
+        other_heads: The median of the same with the own model's other heads.
+    """
+
+    model: ModelView
+    changes: list[ChangeView]
+    evenness: list[ChangeView]
+    n_terms: int
+    term_correlations: list[float | None]
+    other_heads: list[float | None]
+
+    def grid(self, n_heads: int) -> list[list[ChangeView]]:
+        """Changes by layer."""
+        return [self.changes[start : start + n_heads] for start in range(0, len(self.changes), n_heads)]
+
+    @property
+    def movers(self) -> list[ChangeView]:
+        """Heads that changed beyond chance, the largest first, at most ten."""
+        return found_first(self.changes)[:N_MOVERS]
+
+
+@dataclass(frozen=True)
+class ReplicationView:
+    """One effect of a gold class or value in a head, in this model and in others; None where undefined."""
+
+    group: str
+    page: str | None
+    head: HeadRef
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    q: float | None
+    n_others: int
+    n_found_again: int
+    mean_effect: float | None
+    mean_effect_low: float | None
+    mean_effect_high: float | None
+    pretrained_effect: float | None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether this model has it."""
+        return self.q is not None and self.q < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class ModelResults:
+    """What the comparison of models found.
+
+    Attributes:
+        models: Which models, the own first.
+        compared: Changes against each other model.
+        fine_tuned: Mean change of each head by fine-tuning, over all seeds; empty with fewer than two.
+        effects: All effects.
+        n_rows: Input rows, which are the units.
+        n_documents: Documents that every model read.
+        measure: g, or rho in regression.
+    """
+
+    models: list[ModelView]
+    compared: list[ComparedView]
+    fine_tuned: list[ChangeView]
+    effects: list[ReplicationView]
+    n_rows: int
+    n_documents: int
+    measure: str
+
+    @property
+    def seeds(self) -> list[ModelView]:
+        """Models that were fine-tuned with other seeds."""
+        return [one for one in self.models if one.kind == "seed"]
+
+    @property
+    def pretrained(self) -> ComparedView | None:
+        """The comparison with the model before fine-tuning."""
+        return next((one for one in self.compared if one.model.kind == "pretrained"), None)
+
+    @property
+    def found(self) -> list[ReplicationView]:
+        """Effects that this model has, the largest first."""
+        return sorted((one for one in self.effects if one.is_found), key=lambda one: -abs(one.effect or 0.0))
+
+    def found_in_head(self, row: int, n_heads: int) -> list[ReplicationView]:
+        """Effects of one head that this model has, the largest first."""
+        return [one for one in self.found if one.head.layer * n_heads + one.head.head == row]
+
+    def found_in_group(self, group: str) -> list[ReplicationView]:
+        """Effects of one class, label or value that this model has, the largest first."""
+        return [one for one in self.found if one.group == group]
+
+
+@dataclass(frozen=True)
+class ModelsPageView:
+    """The page; `charts` are by layer, `figures` the addresses of figures by kind."""
+
+    results: ModelResults
+    charts: list[tuple[str, LineChartView]]
+    shown_effects: list[ReplicationView]
+    figures: Mapping[str, str]
+
+
+def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | None:
+    """Read the comparison of models; None where the study compares none.
+
+    Raises:
+        ArtifactError: A table is missing or damaged.
+    """
+    if paths is None:
+        return None
+    rows, facts = _read(paths.models, models_schemas.MODELS)
+    models = [
+        ModelView(row["model"], row["kind"], row["seed"], row["score"], row["test"], row["effect_correlation"])
+        for row in rows
+    ]
+    heads, _ = _read(paths.model_heads, models_schemas.MODEL_HEADS)
+    tuned, _ = _read(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS)
+    effects, _ = _read(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS)
+    return ModelResults(
+        models=models,
+        compared=[
+            _compared(model, [row for row in heads if row["model"] == model.name], study) for model in models[1:]
+        ],
+        fine_tuned=_changes(tuned, "log_ratio", study),
+        effects=[_replication(row, study) for row in effects],
+        n_rows=facts["n_rows"],
+        n_documents=facts["n_documents"],
+        measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
+    )
+
+
+def models_page_view(
+    results: ModelResults, paths: ModelsPaths, figures: Mapping[str, str] | None = None
+) -> ModelsPageView:
+    """Put together the page.
+
+    Args:
+        results: As read.
+        paths: The tables; means of layers are read.
+        figures: Where the gallery shows the figures of models, by kind.
+
+    Raises:
+        ArtifactError: The table is missing or damaged.
+    """
+    layers, _ = _read(paths.model_layers, models_schemas.MODEL_LAYERS)
+    return ModelsPageView(
+        results=results,
+        charts=list(_charts(results, layers)),
+        shown_effects=results.found[:N_EFFECTS],
+        figures=figures or {},
+    )
+
+
+def found_first(changes: Sequence[ChangeView]) -> list[ChangeView]:
+    """Changes beyond chance, the largest first."""
+    return sorted((one for one in changes if one.is_found), key=lambda one: -abs(one.value or 0.0))
+
+
+def _read(path: Path, schema: Schema) -> tuple[list[Row], Row]:
+    return files.read_table(path, schema).to_pylist(), files.read_facts(path, schema)
+
+
+def _compared(model: ModelView, rows: Sequence[Row], study: StudyView) -> ComparedView:
+    return ComparedView(
+        model=model,
+        changes=_changes(rows, "log_ratio", study),
+        evenness=_changes(rows, "evenness", study),
+        n_terms=max((row["n_terms"] for row in rows), default=0),
+        term_correlations=[row["term_correlation"] for row in rows],
+        other_heads=[row["other_heads_correlation"] for row in rows],
+    )
+
+
+def _changes(rows: Sequence[Row], quantity: str, study: StudyView) -> list[ChangeView]:
+    names = [f"{quantity}_change", f"{quantity}_change_low", f"{quantity}_change_high", f"{quantity}_q"]
+    largest = max((abs(row[names[0]]) for row in rows if row[names[0]] is not None), default=0.0)
+    return [
+        ChangeView(
+            study.head_of(row["layer"] * study.n_heads + row["head"]),
+            row[names[0]],
+            row[names[1]],
+            row[names[2]],
+            row[names[3]],
+            round(N_STEPS * (row[names[0]] or 0.0) / largest) if largest else 0,
+        )
+        for row in rows
+    ]
+
+
+def _replication(row: Row, study: StudyView) -> ReplicationView:
+    names = ("effect", "effect_low", "effect_high", "q", "n_others", "n_found_again")
+    means = ("mean_effect", "mean_effect_low", "mean_effect_high", "pretrained_effect")
+    return ReplicationView(
+        group=row["group"],
+        page=study.group_page(row["grouping"], row["group"]),
+        head=study.head_of(row["layer"] * study.n_heads + row["head"]),
+        **{name: row[name] for name in (*names, *means)},
+    )
+
+
+def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, LineChartView]]:
+    """Draw mean self-attention and evenness by layer: a line per kind of model, a band from seed to seed."""
+    kinds = {one.name: one.kind for one in results.models}
+    layers = sorted({row["layer"] for row in rows})
+    found = []
+    for quantity, title, shares in (
+        ("log_ratio", "Self-attention relative to even attention, ln(n a)", False),
+        ("evenness", "Evenness, percent", True),
+    ):
+        there = [row for row in rows if row[quantity] is not None]
+        lines = [
+            Line(one.title, one.kind, [(row["layer"], row[quantity]) for row in there if row["model"] == one.name])
+            for one in results.models
+            if one.kind != "seed"
+        ]
+        tuned = {
+            layer: [r[quantity] for r in there if r["layer"] == layer and kinds[r["model"]] != "pretrained"]
+            for layer in layers
+        }
+        band = [(layer, min(values), max(values)) for layer, values in tuned.items() if len(values) > 1]
+        chart = line_chart(
+            lines,
+            band,
+            Axis("layer", layers, "{:.0f}".format),
+            f"{title}, mean over heads, by layer, of each model; the figure of layers has the numbers.",
+            shares=shares,
+        )
+        if chart:
+            found.append((title, chart))
+    return found

@@ -1,0 +1,174 @@
+"""The page Models, and what other pages say of models that read the same documents."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from html_page import Page
+from sentence_views import study_view, words
+from synthetic_models import write_models
+from synthetic_site import site_settings, write_site_inputs
+
+from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.report.sentences import models as sentences
+from attviz_pipeline.report.views.models import ChangeView, ModelResults, ReplicationView, read_models
+from attviz_pipeline.report.views.study import HeadRef
+
+HOSTILE = "<script>alert(1)</script>"
+STUDY = study_view()
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
+    return write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
+
+
+@pytest.fixture(scope="module")
+def site(inputs: SiteInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compared") / "site"
+    write_site(site_settings(), inputs, folder)
+    return folder
+
+
+def results_of(folder: Path, *kinds: str, labels: tuple[str, ...] = ("sport", "world")) -> ModelResults:
+    found = read_models(write_models(folder / "models", labels, kinds), STUDY)
+    assert found is not None
+    return found
+
+
+class TestSite:
+    def test_the_page_names_all_models_and_what_was_found(self, site: Path) -> None:
+        text = Page(site / "models.html").text
+
+        assert "before fine-tuning" in text
+        assert "2 models fine-tuned with other seeds (14, 15) read the same 24 documents" in text
+        assert "Fine-tuning changes mean self-attention in 1 of 6 heads beyond the spread between seeds" in text
+        assert "2 of 2" in text
+        assert text.count("this model and that") == 3
+
+    def test_pages_of_heads_and_classes_say_what_is_found_again(self, site: Path) -> None:
+        of_head = Page(site / "heads" / "L00-H00.html").text
+        of_class = Page(site / "classes" / "000.html").text
+
+        assert "Found again in 2 models of other seeds, with the same sign and q < 0.05: business in 2" in of_head
+        assert (
+            "Found again in 2 models of other seeds, with the same sign and q < 0.05: L0·H0 in 2 and L0·H1 in 0."
+            in (of_class)
+        )
+        assert "Found again" not in Page(site / "heads" / "L01-H00.html").text
+
+    def test_the_start_page_leads_to_it(self, site: Path) -> None:
+        start = Page(site / "index.html")
+
+        assert "3 are found again in both models of other seeds" in start.text
+        assert "models.html" in (site / "index.html").read_text(encoding="utf-8")
+
+    def test_a_study_of_one_model_has_no_such_page(self, inputs: SiteInputs, tmp_path: Path) -> None:
+        write_site(site_settings(), replace(inputs, models=None), tmp_path / "site")
+
+        assert not (tmp_path / "site" / "models.html").exists()
+        assert "models.html" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+class TestSentences:
+    def test_two_checkpoints_are_not_called_fine_tuning(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained")
+
+        said = words(sentences.fine_tuning(results, STUDY, ""))
+        assert said.startswith("These two checkpoints differ in the mean self-attention of 2 of 6 heads (q < 0.05);")
+        assert "Fine-tuning changes" not in said
+        assert sentences.found_again(results, STUDY) == ""
+        assert "differ in the mean self-attention of 2 of 6 heads" in sentences.in_short(results, STUDY, "")
+        assert sentences.largest_again(results, STUDY, "") == ""
+        assert sentences.layer_band(results) == ""
+
+    def test_what_is_within_the_spread_of_seeds_is_not_called_fine_tuning(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained", "seed")
+        within = replace(results, fine_tuned=[replace(one, q=0.3) for one in results.fine_tuned])
+
+        said = words(sentences.fine_tuning(within, STUDY, ""))
+        assert said.startswith("For none of 6 heads is fine-tuning shown to change")
+        assert "over 3 seeds and 24 input rows" in said
+
+    def test_seeds_alone_say_nothing_of_fine_tuning(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed")
+
+        assert sentences.fine_tuning(results, STUDY, "") == ""
+        assert "Before fine-tuning" not in words(sentences.largest_again(results, STUDY, ""))
+
+    def test_effects_found_again(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained", "seed")
+
+        assert words(sentences.found_again(results, STUDY)) == (
+            "Of 12 effects of 2 classes in heads, over 24 documents, 4 have q < 0.05 in this model. Of these, "
+            "2 are found again in both "
+            "models of other seeds (same sign and q < 0.05), and 2 are in none."
+        )
+        largest = words(sentences.largest_again(results, STUDY, ""))
+        assert largest.startswith("The largest, L0·H0 for sport (g = +1.50), is found again in 2 of 2 other models.")
+        assert "of this model's input rows alone, +1.10 to +1.90" in largest
+        assert "with the model as a source of variation, too, +0.30 to +2.10, around a mean of +1.20 over 3" in largest
+        assert largest.endswith("Before fine-tuning, g is +0.20.")
+
+    def test_without_an_effect_there_is_nothing_to_find_again(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed")
+        none = replace(results, effects=[replace(one, q=0.5) for one in results.effects])
+
+        assert "so there is nothing to find again" in words(sentences.found_again(none, STUDY))
+        assert sentences.largest_again(none, STUDY, "") == ""
+
+    def test_one_other_seed(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed")
+        one = replace(results, models=results.models[:2])
+
+        assert words(sentences.found_again(one, STUDY)).startswith("Of 12 effects of 2 classes in heads, over 24")
+        assert "that of the other seed has" in words(sentences.found_again(one, STUDY))
+        assert sentences.effect_correlations(one, STUDY) == (
+            "Over 12 effects of 2 classes in heads, Pearson's correlation of this model with the model of the other "
+            "seed is +0.60."
+        )
+
+    def test_changes_are_factors_with_intervals(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained")
+        [view] = results.compared
+
+        assert words(sentences.changes(view, results, STUDY, "")) == (
+            "Over 24 documents, this model and that before fine-tuning differ in the mean self-attention of 2 of 6 "
+            "heads (q < 0.05): it is higher here in 2 and lower in 0. The largest difference is in L1·H2: 1.82 times, "
+            "95 % interval 1.65 to 2.01."
+        )
+        none = replace(view, changes=[replace(one, q=0.5) for one in view.changes])
+        assert "of none of 6 heads" in words(sentences.changes(none, results, STUDY, ""))
+        assert sentences.even_changes(view) == "Evenness differs in none of 6 heads."
+        assert "median correlation of +0.80 over 6 heads (Spearman); in a head and other heads" in (
+            sentences.terms_alike(view)
+        )
+        assert "was not compared" in sentences.terms_alike(replace(view, term_correlations=[None] * 6))
+
+    def test_a_factor_is_one_only_without_a_change(self) -> None:
+        assert [sentences.factor(value) for value in (0.0, 0.001, -0.001, 0.7, 3.0, None)] == [
+            "1.00",
+            "1.0010",
+            "0.99900",
+            "2.01",
+            "20.1",
+            "\N{EN DASH}",
+        ]
+
+    def test_a_head_without_a_document_has_no_change(self) -> None:
+        head = HeadRef(0, 0, "heads/L00-H00.html")
+
+        assert sentences.cell(ChangeView(head, None, None, None, None)) == "no document"
+        assert sentences.cell(ChangeView(head, 0.0, None, None, 1.0)) == "1.00 times, q = 1"
+
+    def test_names_of_classes_are_escaped(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed", labels=(HOSTILE, "world"))
+        found: list[ReplicationView] = results.found
+
+        for sentence in (
+            sentences.largest_again(results, STUDY, ""),
+            sentences.again_in_head([one for one in found if one.group == HOSTILE]),
+        ):
+            assert HOSTILE not in sentence
+            assert "&lt;script&gt;" in sentence

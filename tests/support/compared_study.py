@@ -1,0 +1,70 @@
+"""A study of invented words whose own model is compared with a pretrained one and with other seeds."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from term_study import TermStudy, written
+
+from attviz_pipeline.artifacts import files, model_schemas, models_schemas
+from attviz_pipeline.artifacts.layout import ModelsPaths
+from attviz_pipeline.config.settings import CompareSettings
+from attviz_pipeline.models_compared.compare_models import compare_models
+from attviz_pipeline.stages import CompareModels
+
+N_DOCUMENTS, N_WORDS, N_HEADS, N_CLASSES = 40, 12, 6, 2
+CHANGED, OF_CLASS = 3, 1
+"""Head that fine-tuning changes, and head that attends more in documents of class 1."""
+WORDS = ["oil", "goal", "match", "bank", "rate", "team", "film", "chip", "vote", "song", "rain", "fish"]
+SCORES = {"": 0.8, "seed-14": 0.7, "seed-15": 0.9}
+
+
+def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> TermStudy:
+    """Write what a study has of one of its models: statistics, measures and scores.
+
+    In the pretrained model, head 3 has less self-attention than after any fine-tuning. Head 1 attends more in class 1
+    in the own model and in seed 14, not in seed 15. All else differs between models by chance.
+    """
+    random = np.random.default_rng(0)
+    base = random.normal(0, 1, (n_documents, N_HEADS, N_WORDS))
+    labels = [position % N_CLASSES for position in range(n_documents)]
+    log_attention = base + np.random.default_rng([1, *name.encode()]).normal(0, 0.3, base.shape) - 4
+    if name != "pretrained":
+        log_attention[:, CHANGED] += 0.6
+    if name in {"", "seed-14"}:
+        log_attention[:, OF_CLASS] += np.array(labels)[:, None]
+    documents: list[tuple[list[str], NDArray[np.float64]]] = [(WORDS, np.exp(values)) for values in log_attention]
+    place = folder / "models" / name if name else folder
+    (place / "model").mkdir(parents=True)
+    study = (
+        written(place, documents, labels=labels, n_classes=N_CLASSES).measure().describe().compare(n_permutations=4999)
+    )
+    splits = {"test": {"n": n_documents, "macro_f1": SCORES[name]}} if name in SCORES else {}
+    facts = {"task": "single_label", "label_names": ["class 0", "class 1"]}
+    files.write_json(place / "model" / "metrics.json", model_schemas.METRICS, {**facts, "splits": splits})
+    return study
+
+
+def compare(folder: Path, settings: CompareSettings) -> ModelsPaths:
+    """Write the models of a study, and compare them."""
+    own = write_model(folder, "")
+    names = list(settings.models(13))
+    for name in names:
+        write_model(folder, name)
+    return compare_written(folder, own, settings)
+
+
+def compare_written(folder: Path, own: TermStudy, settings: CompareSettings) -> ModelsPaths:
+    """Compare models that are written already."""
+    folders = [folder, *(folder / "models" / name for name in settings.models(13))]
+    output = ModelsPaths.below(folder / "models")
+    compare_models(CompareModels(seed=13, compare=settings), own.measures, folders, output)
+    return output
+
+
+def rows(paths: ModelsPaths, name: str) -> list[dict[str, object]]:
+    """Read a table of the comparison."""
+    table: list[dict[str, object]] = files.read_table(
+        getattr(paths, name), getattr(models_schemas, name.upper())
+    ).to_pylist()
+    return table

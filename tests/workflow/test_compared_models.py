@@ -1,0 +1,81 @@
+"""Models side by side under Snakemake: what one more model runs, and what is refused."""
+
+import pytest
+from finished_study import FinishedStudy
+from tiny_workflow import planned
+
+from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
+
+STUDY = {"name": "tiny", "dataset": {"source": "texts.csv"}, "model": {"source": "bert"}}
+
+
+def outputs_of(listing: str, rule: str) -> list[str]:
+    """Outputs of the jobs of a rule that a dry run lists."""
+    jobs = [job for job in listing.split("\nrule ")[1:] if job.startswith(f"{rule}:")]
+    return [line.split(": ", 1)[1] for job in jobs for line in job.splitlines() if line.startswith("    output: ")]
+
+
+@pytest.mark.slow
+def test_one_more_seed_runs_only_its_jobs_the_comparison_and_the_site(finished_study: FinishedStudy) -> None:
+    listing = finished_study.run("--dry-run", "--config", "compare={seeds: [14]}")
+
+    of_model = ("prepare_model", "extract_attention", "measure_shard", "describe_terms", "compare_classes")
+    assert planned(listing) == {*of_model, "compare_models", "draw_figures", "render_site"}
+    for rule in of_model:
+        outputs = outputs_of(listing, rule)
+        assert outputs, rule
+        assert all(path.startswith("results/tiny/models/seed-14/") for line in outputs for path in line.split(", "))
+
+
+@pytest.mark.slow
+def test_each_model_has_jobs_of_its_own(finished_study: FinishedStudy) -> None:
+    listing = finished_study.run("--dry-run", "--config", "compare={seeds: [14, 15], pretrained: true}")
+
+    folders = {line.split("/")[3] for line in outputs_of(listing, "prepare_model")}
+    assert folders == {"seed-14", "seed-15", "pretrained"}
+    assert len(outputs_of(listing, "extract_attention")) == 3 * 2
+    assert len(outputs_of(listing, "compare_models")) == 1
+
+
+def test_only_the_training_of_a_compared_model_differs() -> None:
+    study = parse_study(STUDY | {"compare": {"pretrained": True, "seeds": [14]}}, "test")
+
+    assert slice_for(study, PrepareModel).seed == study.seed
+    assert slice_for(study, PrepareModel, "seed-14") == slice_for(study, PrepareModel).model_copy(update={"seed": 14})
+    assert not slice_for(study, PrepareModel, "pretrained").is_trained
+    assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
+    assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"compare": {"seeds": [14, 15, 14]}}, "`compare.seeds` has 14 more than once"),
+        ({"seed": 5, "compare": {"seeds": [5]}}, "`compare.seeds` has 5, the study's own `seed`"),
+        ({"compare": {"seeds": [-1]}}, "compare.seeds.0"),
+        ({"compare": {"pretraned": True}}, "did you mean `pretrained`"),
+        (
+            {"model": {"source": "bert", "mode": "load"}, "compare": {"pretrained": True}},
+            "`compare.pretrained` needs `model.mode: fine_tune`, but the study loads a finished model",
+        ),
+        (
+            {"model": {"source": "bert", "mode": "load"}, "compare": {"seeds": [1], "pretrained": True}},
+            "`compare.pretrained` and `compare.seeds` need `model.mode: fine_tune`",
+        ),
+        (
+            {
+                "dataset": {"source": "attention.json", "format": "attviz_json"},
+                "model": None,
+                "compare": {"seeds": [1]},
+            },
+            "imports its attention",
+        ),
+    ],
+)
+def test_models_that_cannot_be_made_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_study({key: value for key, value in (STUDY | changes).items() if value is not None}, "study.yaml")
+
+    assert message in str(refused.value)

@@ -1,0 +1,53 @@
+"""
+Models side by side: the study's own, the one before fine-tuning, those of other seeds. Only with section `compare`.
+The rules that prepare, read and measure a model run for each of them, below `models/<name>/`.
+
+REQUIRED INPUTS
+    model/metrics.json, measures/, statistics/      of every model, the study's own first
+OUTPUTS
+    models/models.parquet               which models, with their scores
+    models/model_layers.parquet         means of layers
+    models/model_heads.parquet          changes of heads, paired over documents
+    models/fine_tuned_heads.parquet     what fine-tuning changes, beyond the spread between seeds
+    models/effect_replications.parquet  effects of classes that other seeds have, too
+"""
+
+MODEL_FOLDERS = [
+    f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
+]
+
+
+rule compare_models:
+    "Compare models that read the same documents: before and after fine-tuning, and of different seeds."
+    input:
+        code=stage_code("compare_models"),
+        metrics=expand("{folder}model/metrics.json", folder=MODEL_FOLDERS),
+        measures=expand(
+            "{folder}measures/{shard}.document_heads.parquet",
+            folder=MODEL_FOLDERS,
+            shard=SHARDS,
+        ),
+        statistics=expand(
+            "{folder}statistics/{table}.parquet",
+            folder=MODEL_FOLDERS,
+            table=["head_terms", "class_heads"],
+        ),
+    output:
+        models=f"{RESULTS}/models/models.parquet",
+        model_layers=f"{RESULTS}/models/model_layers.parquet",
+        model_heads=f"{RESULTS}/models/model_heads.parquet",
+        fine_tuned_heads=f"{RESULTS}/models/fine_tuned_heads.parquet",
+        effect_replications=f"{RESULTS}/models/effect_replications.parquet",
+    log:
+        f"{RESULTS}/logs/compare_models.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_models.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("compare_models"),
+        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
+        models=[folder.rstrip("/") for folder in MODEL_FOLDERS],
+        comparison=subpath(output.models, parent=True),
+    shell:
+        command("compare_models")
