@@ -8,6 +8,7 @@ from html_page import Page
 from sentence_views import study_view, words
 from synthetic_models import write_models
 from synthetic_site import site_settings, write_site_inputs
+from task_studies import write_task_study
 
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -63,6 +64,17 @@ class TestSite:
 
         assert "3 are found again in both models of other seeds" in start.text
         assert "models.html" in (site / "index.html").read_text(encoding="utf-8")
+
+    def test_a_regression_has_correlations_with_its_value(self, tmp_path: Path) -> None:
+        inputs = write_task_study(tmp_path, "regression", n_documents=30, full=False)
+        models = write_models(tmp_path / "models", ["gold value"], score="r2")
+        write_site(site_settings(), replace(inputs, models=models), tmp_path / "site")
+
+        text = words(Page(tmp_path / "site" / "models.html").text)
+        assert "R², test split" in text
+        assert "Of 6 correlations of the gold value with heads, over 24 documents, 2 have q < 0.05" in text
+        assert "for gold value (\N{GREEK SMALL LETTER RHO} = +1.50)" in text
+        assert "gold value in 2" in words(Page(tmp_path / "site" / "heads" / "L00-H00.html").text)
 
     def test_a_study_of_one_model_has_no_such_page(self, inputs: SiteInputs, tmp_path: Path) -> None:
         write_site(site_settings(), replace(inputs, models=None), tmp_path / "site")

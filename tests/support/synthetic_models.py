@@ -14,7 +14,10 @@ SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
 def write_models(
-    folder: Path, label_names: Sequence[str], kinds: Sequence[str] = ("pretrained", "seed")
+    folder: Path,
+    label_names: Sequence[str],
+    kinds: Sequence[str] = ("pretrained", "seed"),
+    score: str = "macro_f1",
 ) -> ModelsPaths:
     """Write every table of a comparison: head 2 of layer 1 changes most, and head 0 of layer 0 has the largest effect.
 
@@ -22,13 +25,16 @@ def write_models(
         folder: Where they go.
         label_names: Names of the classes.
         kinds: Kinds of models that are compared with the own one.
+        score: Name of the models' score.
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
     models = [one for one in MODELS if one[1] in {"own", *kinds}]
     others = [name for name, _, _ in models[1:]]
     n_seeds = sum(kind == "seed" for _, kind, _ in models)
-    files.write_table(paths.models, models_schemas.MODELS, _columns(_models(models)), SHAPE | {"n_documents": 24})
+    files.write_table(
+        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": 24}
+    )
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
     files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
     heads = [_head(name, layer, head) for name in others for layer, head in HEADS]
@@ -50,13 +56,13 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _models(models: Sequence[tuple[str, str, int | None]]) -> list[dict[str, Any]]:
+def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[dict[str, Any]]:
     return [
         {
             "model": name,
             "kind": kind,
             "seed": seed,
-            "score": "macro_f1",
+            "score": score,
             "test": None if kind == "pretrained" else 0.8 + 0.01 * (seed or 0) / 2,
             "effect_correlation": {"own": 1.0, "pretrained": 0.1}.get(kind, 0.6),
         }
