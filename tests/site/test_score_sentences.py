@@ -228,6 +228,9 @@ def test_heads_not_compared_without_difference_and_with_one_are_told_apart() -> 
     )
     assert "none of 72 heads differs beyond chance" in scores.heads_that_differ(0, 72, study)
     assert "1 of 72 heads differs beyond chance (permutation" in scores.heads_that_differ(1, 72, study)
+    assert scores.heads_that_differ(1, 72, study, q_too_small=True).endswith(
+        "q < 0.05; documents of one input row count as independent, so q is too small)."
+    )
 
 
 # The pages

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.formats import count, decimal, percent, plural, points, signed
+from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -273,13 +274,14 @@ def association(
     return f"{said} Both intervals include 0: no association is shown."
 
 
-def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -> str:
+def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView, *, q_too_small: bool = False) -> str:
     """Say how many heads differ between documents with mistakes and correctly classified ones.
 
     Args:
         n_differ: Heads that differ; None where they were not compared.
         n_compared: Heads in the comparison.
         study: Facts of the study, which has gold labels.
+        q_too_small: Whether the test treats documents of one input row as independent.
     """
     n_wrong, n_labelled = study.n_wrong, study.n_labelled
     if study.task.many_labels:
@@ -293,6 +295,8 @@ def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -
     if not n_differ:
         return f"Between the {documents}, none of {plural(n_compared, 'head')} differs beyond chance ({test})."
     differ = "differs" if n_differ == 1 else "differ"
+    if q_too_small:
+        test += f"; {Q_TOO_SMALL}"
     return f"Between the {documents}, {n_differ} of {plural(n_compared, 'head')} {differ} beyond chance ({test})."
 
 
