@@ -79,6 +79,11 @@ def units(study: StudyView) -> str:
     return "input rows" if study.shares_rows else "documents"
 
 
+def from_rows(n_documents: int, n_sources: int) -> str:
+    """Say in brackets from how many input rows documents come; empty where each is a row of its own."""
+    return f" (from {plural(n_sources, 'input row')})" if n_sources < n_documents else ""
+
+
 def listed(parts: Sequence[str]) -> Markup:
     """List words: one; one and two; one, two and three."""
     *first, last = parts
