@@ -146,6 +146,7 @@ def test_tables_are_named_and_explained() -> None:
     assert sentences.rows_of(view) == "2 of 43 words, the highest rank first"
     assert sentences.rows_of(replace(view, n_terms=2)) == "All 2 words, the highest rank first"
     assert sentences.rows_of(replace(view, n_terms=1, rows=[row()])) == "The only word"
+    assert "with its 95 % interval from 5 documents on." in sentences.columns(view)
     assert "Pieces of a word are masked one by one, and added." in sentences.columns(view)
     assert "Pieces" not in sentences.columns(replace(view, noun="token"))
     assert "in nats" in sentences.columns(replace(view, measure="gradient_x_input"))

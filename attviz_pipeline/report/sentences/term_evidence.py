@@ -16,6 +16,7 @@ from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS
 
 TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+_WITH_INTERVAL = f"with its 95 % interval from {FEWEST_WITH_INTERVAL} documents on"
 LEAST_EXPECTED = 0.5
 """Words below which an expected number is not written."""
 
@@ -71,12 +72,12 @@ def columns(view: TermMeasureView) -> str:
         in_points = scale.with_unit("", ", in ")
         measured = (
             f"{column(view)}: mean over documents of the {scale.fall} of {scale.fall_of} if one occurrence is "
-            f"{REMOVAL[view.removal]}{in_points}, with its 95 % interval."
+            f"{REMOVAL[view.removal]}{in_points}, {_WITH_INTERVAL}."
         )
         pieces = "" if view.noun == "token" else f" Pieces of a word are {REMOVAL[view.removal]} one by one, and added."
     else:
         of = f"gradient x input, in nats of {scale.log}" if scale.shares else f"|gradient x input| of {scale.log}"
-        measured = f"Mean over documents of {of}, with its 95 % interval."
+        measured = f"Mean over documents of {of}, {_WITH_INTERVAL}."
         pieces = "" if view.noun == "token" else " Pieces of a word are added."
     return (
         f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Rank: share of the "
