@@ -335,7 +335,8 @@ _COMPARED = (
     "`n_wanted`: what q < 0.05 of a single finding of the family needs, null if there were as many, "
     "`floor_sets_q`: true if more permutations would lower the smallest q), `effects` (per grouping, what `effect` is: "
     "g or rho), `detectable_effect` (per grouping and group, the g or rho that one test at p < 0.05 finds in 80 % of "
-    "samples)"
+    "samples), `n_units` (per grouping and group, the permuted rows or documents inside and outside of it; of a value, "
+    "all and 0)"
 )
 
 CLASS_HEADS = Schema(

@@ -248,6 +248,9 @@ class TestDegenerate:
 
         permuted = study.facts("class_heads")["permuted"]
         assert permuted == {"gold": "rows", "predicted": "documents", "correct": "documents"}
+        n_units = study.facts("class_heads")["n_units"]
+        assert n_units["gold"] == {"class 0": [2, 2], "class 1": [2, 2]}
+        assert n_units["predicted"] == {"class 0": [4, 4], "class 1": [4, 4]}
         assert "are too small" in caplog.text
 
     def test_no_number_is_nan(self, tmp_path: Path) -> None:
@@ -290,6 +293,7 @@ def test_facts_list_the_families_and_what_could_be_detected(tmp_path: Path) -> N
     assert of_heads["simes_p"] == pytest.approx(4 * 2 / 1000)
     assert not families["gold", "use"]["selected"]
     assert facts["families"] == study.facts("class_terms")["families"]
+    assert facts["n_units"]["gold"] == {"class 0": [30, 30], "class 1": [30, 30]}
     assert facts["detectable_effect"]["gold"] == pytest.approx({"class 0": 0.7261, "class 1": 0.7261}, abs=1e-4)
     assert facts["winners"][0] == {
         "grouping": "gold",

@@ -212,6 +212,11 @@ def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, t
     assert sentence in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
     assert sentence not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
     assert "so these intervals are too narrow" in Page(tmp_path / "site" / links.head(0, 0)).text
+    gold = "Gold labels are those of the input rows: the whole texts that the documents are parts of."
+    for page in (links.WRONG, "index.html", links.document(0)):
+        assert " ".join(Page(tmp_path / "site" / page).text.split()).count(gold) == 1
+    assert gold not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
+    assert "An input row is one text of the dataset" in Page(tmp_path / "site" / "about.html").text
 
 
 def test_hostile_class_names_are_only_text(hostile_site: Path) -> None:

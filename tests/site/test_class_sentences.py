@@ -20,7 +20,7 @@ def comparison(*effects: EffectView, **others: Any) -> ComparisonView:
         "winner": None,
         "families": [],
         "detectable_effect": 0.97,
-        "q_too_small": False,
+        "n_units": (11, 44),
     }
     return ComparisonView(effects=effects, **(values | others))
 
@@ -155,7 +155,7 @@ def test_a_group_that_was_not_compared_says_why_and_nothing_else() -> None:
         sentences.head_differences(LEFT_OUT, study_view()),
         sentences.largest_difference(LEFT_OUT, study_view(), ""),
         sentences.detectable(LEFT_OUT),
-        sentences.dependent_documents(replace(LEFT_OUT, q_too_small=True)),
+        sentences.dependent_documents(LEFT_OUT),
     ):
         assert said == ""
 
@@ -256,6 +256,44 @@ def test_a_comparison_says_what_it_can_detect() -> None:
         "80 % of samples."
     )
     assert sentences.detectable(comparison(effect_view(), detectable_effect=None)) == ""
+    assert sentences.detectable(comparison(effect_view(), n_units=None)) == ""
+
+
+def test_what_can_be_detected_depends_on_the_rows_that_were_permuted() -> None:
+    of_rows = comparison(effect_view(n_inside=417, n_outside=1546), n_units=(101, 342))
+    assert sentences.detectable(of_rows).startswith("With 101 against 342 input rows, one test alone")
+    assert sentences.detectable(comparison(effect_view(q_too_small=True))) == ""
+
+
+def test_q_is_of_documents_or_of_input_rows() -> None:
+    own, shared = study_view(), study_view(n_sources=20)
+    over = "q: false discovery rate of permutation tests over {}."
+    assert sentences.false_discovery_rate(comparison(effect_view()), own) == over.format("documents")
+    assert sentences.false_discovery_rate(comparison(effect_view()), shared) == over.format("input rows")
+    dependent = comparison(effect_view(q_too_small=True))
+    assert sentences.false_discovery_rate(dependent, shared) == over.format("documents")
+
+
+def test_halves_are_of_input_rows_where_documents_share_them() -> None:
+    won, shared = WinnerView(effect_view(5), 100, 43), study_view(n_sources=20)
+    assert sentences.winner(won, shared).startswith("In 43 of 100 random halves of the input rows, this is again")
+    assert sentences.winner(won, study_view()).startswith("In 43 of 100 random halves of the documents, this is again")
+
+
+TOO_SMALL = "(permutation test, q < 0.05; documents of one input row count as independent, so q is too small)"
+
+
+def test_every_difference_says_that_q_is_too_small() -> None:
+    dependent, study = comparison(effect_view(q_too_small=True)), study_view(n_sources=20)
+    for said in (
+        sentences.head_differences(dependent, study),
+        sentences.word_use(dependent, group_terms("goal"), 3),
+        sentences.word_attention(dependent, group_terms(attended="goal")),
+        sentences.class_differences(differences(q_too_small=True), study),
+        sentences.words_differ(differences(q_too_small=True), study),
+    ):
+        assert TOO_SMALL in words(said)
+    assert "too small" not in words(sentences.head_differences(comparison(effect_view()), study))
 
 
 def test_permutations_are_counted_and_a_floor_is_named() -> None:
@@ -271,7 +309,7 @@ def test_permutations_are_counted_and_a_floor_is_named() -> None:
 
 def test_dependent_documents_are_a_warning() -> None:
     assert "every q on this page is too small" in sentences.dependent_documents(
-        comparison(effect_view(), q_too_small=True)
+        comparison(effect_view(q_too_small=True))
     )
     assert sentences.dependent_documents(comparison(effect_view())) == ""
 
@@ -325,6 +363,11 @@ def test_an_interval_with_0_beside_a_small_q_is_explained() -> None:
     spans_zero = effect_view(q=0.001, effect_low=-0.1, effect_high=0.9)
     assert sentences.intervals_and_tests([effect_view(), spans_zero]).startswith(
         "Some intervals include 0 although q < 0.05: the test compares documents of similar length,"
+    )
+    dependent = replace(spans_zero, q_too_small=True)
+    assert sentences.intervals_and_tests([effect_view(), dependent]) == (
+        "Some intervals include 0 although q < 0.05: the test counts documents as independent, the interval counts the "
+        "input rows that they come from; trust the interval."
     )
     for expected in ([effect_view(q=0.001)], [replace(spans_zero, q=0.05)], [effect_view(effect_low=None)], []):
         assert sentences.intervals_and_tests(expected) == ""

@@ -17,7 +17,9 @@ from attviz_pipeline.report.sentences.study import (
     by_position,
     distribution_of_head,
     documents_with_maps,
+    gold_of_rows,
     kept_whole,
+    rows_of_documents,
     unknown_tokens,
 )
 from attviz_pipeline.report.tiers import Tiers
@@ -109,6 +111,19 @@ def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
 def test_a_score_stands_beside_the_length_of_documents() -> None:
     assert documents.score("Mean", "a mean", -0.812) == "Mean: a mean; Spearman with the number of tokens −0.81."
     assert documents.score("Mean", "a mean", None) == "Mean: a mean."
+
+
+def test_gold_labels_of_segments_are_those_of_their_input_rows() -> None:
+    shared = study_view(n_sources=20)
+    assert gold_of_rows(shared) == (
+        "Gold labels are those of the input rows: the whole texts that the documents are parts of."
+    )
+    assert gold_of_rows(study_view()) == ""
+    assert gold_of_rows(study_view(n_sources=20, n_labelled=0, confusion=None)) == ""
+    values = study_view(n_sources=20, task="regression", label_names=[], confusion=None)
+    assert gold_of_rows(values).startswith("Gold values are those of the input rows:")
+    assert rows_of_documents(shared).endswith("the 55 documents of this site come from 20 input rows.")
+    assert rows_of_documents(study_view()) == ""
 
 
 def test_mistakes_are_counted_among_labelled_documents() -> None:

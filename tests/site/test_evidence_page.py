@@ -33,6 +33,7 @@ def score_row(**others: Any) -> Row:  # noqa: ANN401 - any column
         "layer": None,
         "fraction": 0.1,
         "n_documents": 40,
+        "n_sources": 40,
         "mean": 0.455,
         "floor": 0.153,
         "difference": 0.302,
@@ -79,6 +80,14 @@ def test_the_answer_says_how_tokens_were_removed_and_that_a_probability_can_rise
     assert "rises by 2.0 points on average" in sentence
     assert "it falls by 0.0 points if as many random tokens are deleted" in sentence
     assert "are hidden from attention;" in said(evidence.answer(score_row(), "hide", STUDY))
+
+
+def test_documents_of_fewer_input_rows_name_these() -> None:
+    sentence = said(evidence.answer(score_row(n_sources=31), "mask", STUDY))
+    assert sentence.startswith("In 40 of 55 documents (from 31 input rows), the probability that")
+    assert evidence.sufficiency(score_row(n_sources=31), SCALE).startswith(
+        "With only these 10 % left in 40 documents (from 31 input rows), the probability falls by"
+    )
 
 
 def test_what_was_not_measured_is_no_finding() -> None:

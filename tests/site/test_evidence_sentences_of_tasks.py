@@ -66,6 +66,7 @@ def test_a_value_changes_and_has_no_points() -> None:
         "layer": None,
         "fraction": 0.1,
         "n_documents": 40,
+        "n_sources": 40,
         "mean": 1.25,
         "floor": 0.5,
         "difference": 0.75,
@@ -106,6 +107,7 @@ def ablation(change: MeanView, gold: MeanView = UNKNOWN, **others: Any) -> Ablat
         "group": "",
         "page": None,
         "n_documents": 20,
+        "n_sources": 20,
         "n_flips": None,
         "change": change,
         "gold_change": gold,
@@ -134,12 +136,12 @@ def importance(*heads: AblationView, by_error: bool = False, **others: Any) -> H
 def test_heads_are_judged_by_the_error_where_it_is_known() -> None:
     found = importance(ablation(UNCLEAR, FALLS), ablation(UNCLEAR, RISES), by_error=True)
     assert words(head_importance.heads_that_matter(found, VALUES, "")) == (
-        "The absolute error falls without 1 and rises without 1 of 2 heads (q < 0.05). Of these, it rises most without "
+        "The absolute error falls without 1 and rises without 1 of 2 heads (q < 0.05). It rises without "
         "L0·H1: +0.40 (95 % interval +0.20 to +0.60; q = 0.001). The median change of all heads is 0."
     )
     unlabelled = importance(ablation(FALLS), ablation(UNCLEAR))
     assert words(head_importance.heads_that_matter(unlabelled, VALUES, "")).startswith(
-        "The predicted value falls without 1 of 2 heads (q < 0.05). Of these, it falls most without L0·H1: −0.40 (95 %"
+        "The predicted value falls without 1 of 2 heads (q < 0.05). It is L0·H1: −0.40 (95 %"
     )
     assert head_importance.most_flips(found, VALUES, "") == ""
 

@@ -161,6 +161,14 @@ def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
         "and lower in world than in the other documents (4 groups compared, of 55 documents; permutation test, "
         "q < 0.05)."
     )
+    rest = "so this q is too small)."
+    dependent = [*found[:2], replace(found[2], q_too_small=True)]
+    assert words(sentences.differences_of_head(dependent)).endswith(
+        f"q < 0.05; documents of one input row count as independent for misclassified documents, {rest}"
+    )
+    assert words(sentences.differences_of_head(dependent[2:])).endswith(
+        "documents of one input row count as independent, so q is too small)."
+    )
     many = [effect_view(group=f"class {number}") for number in range(6)]
     assert "class 0, class 1, class 2 and 3 more than" in words(sentences.differences_of_head(many))
     assert HOSTILE not in sentences.differences_of_head([effect_view(group=HOSTILE)])

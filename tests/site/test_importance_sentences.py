@@ -35,6 +35,7 @@ def ablation(number: int | None = 0, change: MeanView = CLEAR, **others: Any) ->
         "group": "",
         "page": None,
         "n_documents": 20,
+        "n_sources": 20,
         "n_flips": 0,
         "change": change,
         "gold_change": UNKNOWN,
@@ -87,7 +88,7 @@ def test_the_sample_is_named_with_what_replaces_a_head() -> None:
         "In 20 of 55 documents, the fine-tuned "
         "some/bert was also run without each head, one at a time (its output set to 0)."
     )
-    everything = importance(ablation(), n_measured=55, ablation="mean")
+    everything = importance(ablation(n_sources=55), n_measured=55, ablation="mean")
     assert words(sentences.sample(everything, study_view())) == (
         "In all 55 documents, the fine-tuned "
         "some/bert was also run without each head, one at a time (its output replaced by its mean "
@@ -101,9 +102,8 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     found = importance(ablation(0, UNCLEAR), ablation(4), ablation(2, rises))
     sentence = sentences.heads_that_matter(found, study_view(), "../")
     assert words(sentence) == (
-        "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). Of "
-        "these, it falls most without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies "
-        "its "
+        "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). It "
+        "falls without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its "
         "probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats."
     )
     assert 'href="../heads/4.html"' in sentence
@@ -128,8 +128,27 @@ def test_q_of_exactly_a_twentieth_is_no_finding() -> None:
 
 def test_a_large_change_without_q_below_the_bound_is_not_the_largest_finding() -> None:
     """The largest of all changes may be the noisiest."""
-    found = importance(ablation(0, replace(UNCLEAR, value=-3.0)), ablation(1))
-    assert "falls most without L0·H1" in words(sentences.heads_that_matter(found, study_view(), ""))
+    noisy = replace(UNCLEAR, value=-3.0)
+    one = words(sentences.heads_that_matter(importance(ablation(0, noisy), ablation(1)), study_view(), ""))
+    assert "falls without 1 of 2 heads (q < 0.05). It is L0·H1: −0.50 nats (95 % interval" in one
+    assert one.endswith("The mean fall of 1 other head is larger, but varies too much to be distinguished from zero.")
+    several = importance(ablation(0, noisy), ablation(2, noisy), ablation(1), ablation(3))
+    sentence = words(sentences.heads_that_matter(several, study_view(), ""))
+    assert "Of these, it falls most without L0·H1: " in sentence
+    assert sentence.endswith(
+        "The mean falls of 2 other heads are larger, but vary too much to be distinguished from zero."
+    )
+    assert "larger" not in words(sentences.heads_that_matter(importance(ablation(1)), study_view(), ""))
+
+
+def test_documents_of_fewer_input_rows_name_these() -> None:
+    shared = study_view(n_sources=30)
+    rows = "In 20 of 55 documents (from 12 input rows), the fine-tuned some/bert was also run without"
+    view = ablation(n_sources=12)
+    assert words(sentences.sample(importance(view), shared)).startswith(rows)
+    assert words(sentences.without_head(view, importance(view), shared)).startswith(rows)
+    found = CorrelationView(("measured", "gradient"), 6, 0.8, 0.6, 0.9, 0.4)
+    assert "(95 % interval over input rows +0.60 to +0.90)" in words(sentences.correlation(found, importance(), shared))
 
 
 @pytest.mark.parametrize(
@@ -164,8 +183,13 @@ def test_the_most_flips_are_counted() -> None:
 def test_layers_matter_or_not() -> None:
     found = importance(layers=[ablation(None, UNCLEAR, layer=0), ablation(None)])
     assert words(sentences.layers_that_matter(found)) == (
-        "Without all heads of a layer, it changes for 1 of 2 layers (q < 0.05), most without layer 1: −0.50 nats (95 % "
+        "Without all heads of a layer, it falls for 1 of 2 layers (q < 0.05), most without layer 1: −0.50 nats (95 % "
         "interval −0.70 to −0.30; q = 0.001), which multiplies its probability by 0.61 (geometric mean)."
+    )
+    rises = ablation(None, MeanView(0.2, 0.1, 0.3, 0.02), layer=0)
+    assert "it rises for 1 of 1 layer (q" in words(sentences.layers_that_matter(importance(layers=[rises])))
+    assert "it changes for 2 of 2 layers (q" in words(
+        sentences.layers_that_matter(importance(layers=[rises, ablation(None)]))
     )
     nothing = importance(layers=[ablation(None, UNCLEAR)])
     assert words(sentences.layers_that_matter(nothing)) == (

@@ -174,13 +174,29 @@ def test_the_test_split_is_named_only_where_it_means_something_else() -> None:
     assert "the analysed documents" in str(scores.why_test_differs(cut, {"train": 987}, study_of()))
 
 
+def test_texts_that_were_cut_are_not_called_whole() -> None:
+    paragraphs, splits = study_of(documents={"segments": "paragraph"}), {"test": 1963}
+    rest = "computed before the analysed paragraphs were selected"
+    assert scores.why_test_differs({"n": 443, "n_truncated": 390}, splits, paragraphs) == (
+        f"of all 443 texts of the split, 390 of them cut after 128 tokens, {rest}"
+    )
+    assert scores.why_test_differs({"n": 443, "n_truncated": 443}, splits, paragraphs) == (
+        f"of all 443 texts of the split, all cut after 128 tokens, {rest}"
+    )
+    assert scores.why_test_differs({"n": 443, "n_truncated": 0}, splits, paragraphs) == (
+        f"of all 443 whole texts of the split, {rest}"
+    )
+    cut = training(3, "validation_loss") | {"splits": {"validation": {"n": 55, "n_truncated": 50}}}
+    assert "(0.290 over 55 texts, 50 of them cut after 128 tokens)" in scores.chosen_epoch(cut, study_of())
+
+
 def test_the_kept_epoch_is_said_with_its_reason() -> None:
-    by_loss = scores.chosen_epoch(training(3, "validation_loss"), 3)
+    by_loss = scores.chosen_epoch(training(3, "validation_loss"), study_of(training={"epochs": 3}))
     assert by_loss.startswith("Epoch 3 is kept: of 3 epochs that ran, it has the lowest validation loss (0.290 over 55")
     assert "was still falling in the last epoch" in by_loss
     assert "Training stopped" not in by_loss
 
-    by_f1 = scores.chosen_epoch(training(2, "macro_f1", stopped_early=True), 6)
+    by_f1 = scores.chosen_epoch(training(2, "macro_f1", stopped_early=True), study_of(training={"epochs": 6}))
     assert "highest validation macro F1 (92.8 % over 55 texts)" in by_f1
     assert "Training stopped after 3 of 6 epochs" in by_f1
     assert "The validation loss is lowest in epoch 3 (0.290 against 0.570)" in by_f1
@@ -212,6 +228,9 @@ def test_heads_not_compared_without_difference_and_with_one_are_told_apart() -> 
     )
     assert "none of 72 heads differs beyond chance" in scores.heads_that_differ(0, 72, study)
     assert "1 of 72 heads differs beyond chance (permutation" in scores.heads_that_differ(1, 72, study)
+    assert scores.heads_that_differ(1, 72, study, q_too_small=True).endswith(
+        "q < 0.05; documents of one input row count as independent, so q is too small)."
+    )
 
 
 # The pages

@@ -16,7 +16,13 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import term_evidence as sentences
-from attviz_pipeline.report.views.term_evidence import Attended, TermEvidence, TermMeasureView, TermRowView
+from attviz_pipeline.report.views.term_evidence import (
+    FEWEST_WITH_INTERVAL,
+    Attended,
+    TermEvidence,
+    TermMeasureView,
+    TermRowView,
+)
 from attviz_pipeline.tasks.single_label import SingleLabel
 
 
@@ -76,6 +82,13 @@ def test_no_interval_is_said_where_there_is_none() -> None:
     )
 
 
+def test_few_documents_have_no_interval() -> None:
+    few = row(n_documents=FEWEST_WITH_INTERVAL - 1, low=-1.2, high=1.5)
+    assert words(sentences.dependence(measure(few))).endswith(
+        "mean fall +12.3 points over 4 documents (too few for an interval; random words +0.8)."
+    )
+
+
 def test_nothing_found_is_another_sentence() -> None:
     assert words(sentences.dependence(measure(removal="delete", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport in which tokens were deleted one by one, "
@@ -116,7 +129,8 @@ def test_the_overlap_with_attention_stands_beside_that_of_random_words() -> None
     )
     assert "2 are among" in sentences.most_attended(replace(several, n_found_attended=2))
     assert "none is among" in sentences.most_attended(replace(several, n_found_attended=0))
-    assert "; of as many random ones, 0.030 would" in sentences.most_attended(
+    assert sentences.most_attended(replace(several, n_attended=0, n_found_attended=0)) == ""
+    assert "; of as many random ones, fewer than one would" in sentences.most_attended(
         replace(several, n_terms=100, n_attended=1)
     )
     assert sentences.most_attended(measure(row())) == (
@@ -168,6 +182,8 @@ def test_the_view_is_the_table(inputs: SiteInputs, term_evidence: TermEvidence) 
         assert [shown.term for shown in view.rows] == [found["term"] for found in mine[:10]]
         for shown, found in zip(view.rows, mine, strict=False):
             assert (shown.mean, shown.floor, shown.q) == (found["mean"], found["floor"], found["q"])
+            is_enough = found["n_documents"] >= FEWEST_WITH_INTERVAL
+            assert shown.low == (found["mean_low"] if is_enough else None)
             place = ranking.index(shown.term) + 1 if shown.term in ranking else None
             assert (shown.attended and shown.attended.rank) == place
 

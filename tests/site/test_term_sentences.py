@@ -76,7 +76,7 @@ def test_a_first_word_that_usually_leads_is_not_doubted() -> None:
 def test_a_head_names_the_words_that_follow() -> None:
     found = replace(ranked(*FOUND), n_first=None)
 
-    assert words(sentences.of_head(found)) == (
+    assert words(sentences.of_head(found, study_view())) == (
         "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) has the highest self-attention, "
         "corrected for length: 1.8 times even attention (95 % interval 1.5 to 2.2); the average word has 1.0 times. "
         "The intervals of 2 words lie above that; if all words were alike, fewer than one would by chance. It is "
@@ -87,7 +87,10 @@ def test_a_head_names_the_words_that_follow() -> None:
 def test_nothing_found_names_no_highest_word() -> None:
     unclear = ranked(("monday", 0.2, 0.4), ("bank", 0.1, 0.4), ("goal", 0.0, 0.4))
 
-    for sentence in (sentences.of_head(unclear), sentences.over_all_heads(unclear, study_view(), of_model=False)):
+    for sentence in (
+        sentences.of_head(unclear, study_view()),
+        sentences.over_all_heads(unclear, study_view(), of_model=False),
+    ):
         assert "none is shown to have more self-attention than the average word" in sentence
         assert "No interval lies above that; if all words were alike, fewer than one would by chance." in sentence
         assert "The first is monday (95 % interval 0.82 to 1.8)." in words(sentence)
@@ -99,12 +102,22 @@ def test_nothing_found_names_no_highest_word() -> None:
 @pytest.mark.parametrize("n_above", [0, 1, 2, 3])
 def test_as_many_intervals_as_chance_gives_are_no_finding(n_above: int) -> None:
     found = replace(ranked(*FOUND), n_terms=80, n_above=n_above)
-    sentence = sentences.of_head(found)
+    sentence = sentences.of_head(found, study_view())
 
     # 2.5 % of 80.
     assert "if all words were alike, about 2 would by chance" in sentence
     assert ("none is shown to have more self-attention" in sentence) == (n_above <= 2)
     assert ("has the highest self-attention" in sentence) == (n_above > 2)
+
+
+def test_more_intervals_of_dependent_documents_lie_above_by_chance() -> None:
+    shared = study_view(n_sources=20)
+    many = replace(ranked(*FOUND), n_terms=2037, n_above=706)
+
+    assert "if all words were alike, at least 51 would by chance." in sentences.of_head(many, shared)
+    assert "if all words were alike, some would by chance." in sentences.of_head(ranked(*FOUND), shared)
+    # Intervals over all heads are of a bootstrap over input rows.
+    assert "about 51 would by chance." in sentences.over_all_heads(many, shared, of_model=False)
 
 
 @pytest.mark.parametrize(
@@ -118,19 +131,19 @@ def test_as_many_intervals_as_chance_gives_are_no_finding(n_above: int) -> None:
 def test_not_compared_is_a_sentence_of_its_own(terms: list[tuple[str, float, float]], expected: str) -> None:
     found = replace(ranked(*terms), n_above=0)
 
-    assert words(sentences.of_head(found)) == expected
+    assert words(sentences.of_head(found, study_view())) == expected
 
 
 def test_what_is_not_corrected_is_not_called_corrected() -> None:
     plain = ranked(*FOUND, length_curve="none")
 
-    assert ", not corrected for length: 1.8 times" in sentences.of_head(plain)
+    assert ", not corrected for length: 1.8 times" in sentences.of_head(plain, study_view())
     assert "not corrected for length, because there are too few texts" in sentences.columns_of_ranking(plain)
     assert "tokens, corrected for the length of texts" in sentences.columns_of_ranking(ranked(*FOUND))
 
 
 def test_tokens_are_called_tokens() -> None:
-    assert "Of the 4 tokens in at least" in sentences.of_head(ranked(*FOUND, level="token"))
+    assert "Of the 4 tokens in at least" in sentences.of_head(ranked(*FOUND, level="token"), study_view())
 
 
 def test_a_table_says_how_many_rows_it_shows() -> None:
@@ -174,6 +187,6 @@ def test_texts_are_escaped() -> None:
     hostile = [(HOSTILE, 0.6, 0.1), (HOSTILE, 0.5, 0.1), (HOSTILE, 0.4, 0.1)]
 
     assert HOSTILE not in sentences.over_all_heads(ranked(*hostile), study_view(), of_model=True)
-    assert HOSTILE not in sentences.of_head(ranked(*hostile))
-    assert HOSTILE not in sentences.of_head(replace(ranked(*hostile), n_above=0))
+    assert HOSTILE not in sentences.of_head(ranked(*hostile), study_view())
+    assert HOSTILE not in sentences.of_head(replace(ranked(*hostile), n_above=0), study_view())
     assert HOSTILE not in sentences.by_mean(by_mean(3, name=HOSTILE), 1, 3, study_view())

@@ -40,7 +40,7 @@ def comparison(*effects: EffectView, **others: Any) -> ComparisonView:
         "winner": None,
         "families": [],
         "detectable_effect": 0.36,
-        "q_too_small": False,
+        "n_units": (55, 0),
     }
     return ComparisonView(**(made | others))
 
@@ -235,7 +235,7 @@ def test_the_largest_correlation_has_its_direction_size_and_stability() -> None:
         "L1·H1 goes with it most: the larger the absolute error, the lower its self-attention relative to even "
         "attention, Spearman's \N{GREEK SMALL LETTER RHO} at equal length −0.30 after shrinkage (measured −0.45)."
     )
-    assert values.winner(None) == ""
+    assert values.winner(None, study_view()) == ""
 
 
 def test_the_table_of_heads_says_whether_it_has_all() -> None:
@@ -304,6 +304,16 @@ def test_it_is_said_which_correlation_can_be_found() -> None:
         "ones are often missed, the more so among many tests."
     )
     assert values.detectable(replace(CLEAR, detectable_effect=None)) == ""
+    assert values.detectable(replace(CLEAR, n_units=(20, 0))).startswith("With 20 input rows, one test alone")
+    assert values.detectable(comparison(rho(q_too_small=True))) == ""
+
+
+def test_documents_of_one_input_row_make_q_too_small() -> None:
+    dependent, study = rho(q_too_small=True), study_view(n_sources=20)
+    clause = "q < 0.05; documents of one input row count as independent, so q is too small)"
+    assert clause in plain(values.head_correlations(comparison(dependent), "gold value", study))
+    assert clause in plain(values.correlations_of_head([dependent]))
+    assert "halves of the input rows, this is" in values.winner(WinnerView(dependent, 100, 71), study)
 
 
 def test_a_head_says_with_which_values_it_goes() -> None:

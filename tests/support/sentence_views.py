@@ -16,7 +16,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 def study_view(**summary: Any) -> StudyView:
     """A study of 55 documents in two classes, 7 misclassified, with 2 layers of 3 heads; the summary can be changed."""
-    counts = {
+    counts: dict[str, Any] = {
         "n_documents": 55,
         "n_labelled": 55,
         "confusion": [[40, 3], [4, 8]],
@@ -25,12 +25,14 @@ def study_view(**summary: Any) -> StudyView:
         "n_layers": 2,
         "n_heads": 3,
     }
+    counts |= summary
+    counts.setdefault("n_sources", counts["n_documents"])
     return StudyView(
         settings=site_settings().study,
         dataset={},
         model={"source": "some/bert"},
         metrics={},
-        summary=counts | summary,
+        summary=counts,
         map_reasons={},
         provenance={},
         extraction={},

@@ -119,16 +119,26 @@ def _facts(compared: list[Comparison], adjusted: list[Adjusted]) -> dict[str, An
             for of in adjusted
         ],
         "detectable_effect": {comparison.grouping.name: _detectable(comparison) for comparison in compared},
+        "n_units": {comparison.grouping.name: _n_units(comparison) for comparison in compared},
+    }
+
+
+def _n_units(comparison: Comparison) -> dict[str, tuple[int, int]]:
+    """Return the permuted units inside and outside of each group; of a value, all of them and 0."""
+    inside, n = comparison.permutations.n_units
+    if comparison.grouping.effect == "rho":
+        return dict.fromkeys(comparison.grouping.groups, (n, 0))
+    return {
+        group: (n_inside, n - n_inside)
+        for group, n_inside in zip(comparison.grouping.groups, inside.tolist(), strict=True)
     }
 
 
 def _detectable(comparison: Comparison) -> dict[str, float]:
-    inside, n = comparison.permutations.n_units
-    if comparison.grouping.effect == "rho":
-        return dict.fromkeys(comparison.grouping.groups, detectable_correlation(n))
+    is_rho = comparison.grouping.effect == "rho"
     return {
-        group: detectable_effect(n_inside, n - n_inside)
-        for group, n_inside in zip(comparison.grouping.groups, inside.tolist(), strict=True)
+        group: detectable_correlation(n_inside) if is_rho else detectable_effect(n_inside, n_outside)
+        for group, (n_inside, n_outside) in _n_units(comparison).items()
     }
 
 

@@ -9,14 +9,22 @@ from markupsafe import Markup, escape
 
 from attviz_pipeline.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences import labels
-from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import (
+    class_name,
+    head_link,
+    heads_of,
+    listed,
+    model_name,
+    permutation_test,
+    said,
+    token,
+    units,
+)
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, WinnerView
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.significance import SIGNIFICANT
 
-TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
 WORDS_TITLE = "Words used more"
 """Heading of the words that `words_of_class` lists."""
@@ -172,7 +180,7 @@ def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int)
     of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
     if not terms.used_differently:
         return Markup("The use of none of the {} differs from that in {} beyond chance ({}).").format(
-            of, others(comparison), TEST
+            of, others(comparison), _test(comparison)
         )
     found = [
         Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
@@ -181,7 +189,7 @@ def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int)
     ]
     n = len(terms.used_differently)
     return Markup("Beyond chance, these documents use {} than {} do; in all, {} of the {} {} in use ({}).").format(
-        listed(found), others(comparison), count(n), of, "differs" if n == 1 else "differ", TEST
+        listed(found), others(comparison), count(n), of, "differs" if n == 1 else "differ", _test(comparison)
     )
 
 
@@ -200,11 +208,11 @@ def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Mark
         return Markup()
     of = plural(terms.n_attention_tested, "word")
     if not terms.n_attended:
-        return Markup("The self-attention of none of {} differs beyond chance ({}).").format(of, TEST)
+        return Markup("The self-attention of none of {} differs beyond chance ({}).").format(of, _test(comparison))
     return Markup("The self-attention of {} of {} differs beyond chance ({}){}").format(
         count(terms.n_attended),
         of,
-        TEST,
+        _test(comparison),
         "." if terms.n_attended <= len(terms.attended) else f"; the {len(terms.attended)} with the smallest q:",
     )
 
@@ -226,8 +234,12 @@ def head_differences(comparison: ComparisonView, study: StudyView) -> str:
     between = f"beyond chance between these {plural(first.n_inside, 'document')} and {outside}"
     of = heads_of(len(comparison.effects), study)
     if not n_found:
-        return f"None of {of} differs {between} ({TEST})."
-    return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({TEST})."
+        return f"None of {of} differs {between} ({_test(comparison)})."
+    return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({_test(comparison)})."
+
+
+def _test(comparison: ComparisonView) -> str:
+    return permutation_test(q_too_small=comparison.q_too_small)
 
 
 def largest_difference(comparison: ComparisonView, study: StudyView, root: str) -> Markup:
@@ -257,11 +269,18 @@ def effect_size(effect: EffectView) -> str:
 
 def intervals_and_tests(effects: Sequence[EffectView]) -> str:
     """Say why an interval can include 0 where q < 0.05; nothing where none of these does."""
-    if not any(_includes_zero(effect) for effect in effects if effect.significant):
+    wide = [effect for effect in effects if effect.significant and _includes_zero(effect)]
+    if not wide:
         return ""
+    lead = "Some intervals include 0 although q < 0.05:"
+    if any(effect.q_too_small for effect in wide):
+        return (
+            f"{lead} the test counts documents as independent, the interval counts the input rows that they come from; "
+            "trust the interval."
+        )
     return (
-        "Some intervals include 0 although q < 0.05: the test compares documents of similar length, the interval also "
-        "contains the variation between lengths."
+        f"{lead} the test compares documents of similar length, the interval also contains the variation between "
+        "lengths."
     )
 
 
@@ -271,15 +290,23 @@ def _includes_zero(effect: EffectView) -> bool:
 
 
 def detectable(comparison: ComparisonView) -> str:
-    """Say which difference a comparison of this size can detect; nothing where it was not made."""
-    if not comparison.compared or comparison.detectable_effect is None:
+    """Say which difference a comparison of this size can detect; nothing where it was not made, or q is too small."""
+    if not comparison.compared or comparison.q_too_small:
         return ""
-    first = comparison.effects[0]
+    if comparison.n_units is None or comparison.detectable_effect is None:
+        return ""
+    n_inside, n_outside = comparison.n_units
     return (
-        f"With {count(first.n_inside)} against {plural(first.n_outside, 'document')}, one test alone (p < 0.05) finds "
+        f"With {count(n_inside)} against {plural(n_outside, comparison.unit)}, one test alone (p < 0.05) finds "
         f"a true difference of {comparison.detectable_effect:.1f} standard deviations in 80 % of samples. Smaller ones "
         f"are often missed, the more so among many tests."
     )
+
+
+def false_discovery_rate(comparison: ComparisonView, study: StudyView) -> str:
+    """Say what q is, and what was permuted."""
+    over = "documents" if comparison.q_too_small else units(study)
+    return f"q: false discovery rate of permutation tests over {over}."
 
 
 def permutations(families: Sequence[FamilyView]) -> str:
@@ -303,7 +330,7 @@ def permutations(families: Sequence[FamilyView]) -> str:
 
 def dependent_documents(comparison: ComparisonView) -> str:
     """Warn that q is too small, because the test treats documents of one input row as independent."""
-    if not comparison.compared or not comparison.q_too_small:
+    if not comparison.q_too_small:
         return ""
     return (
         "Several documents come from one input row and fall into different groups here. The test treats them as "
@@ -334,7 +361,7 @@ def class_differences(view: DifferencesView, study: StudyView) -> Markup:
         kind,
         study.task.noun,
         plural(view.n_documents, "document"),
-        TEST,
+        permutation_test(q_too_small=view.q_too_small),
     )
     of = heads_of(view.n_heads, study)
     if view.winner is None:
@@ -361,13 +388,13 @@ def largest_class_difference(view: DifferencesView, study: StudyView, root: str)
 
 
 def winner(view: WinnerView | None, study: StudyView) -> str:
-    """Say in how many random halves of the documents the largest difference is the largest again."""
+    """Say in how many random halves of the documents, or input rows, the largest difference is the largest again."""
     if view is None:
         return ""
     over = "heads" if view.effect.grouping == "correct" else f"heads and {study.task.nouns}"
     return (
-        f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the documents, this is again the largest "
-        f"difference of all {over}."
+        f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the {units(study)}, this is again the "
+        f"largest difference of all {over}."
     )
 
 
@@ -378,14 +405,15 @@ def words_differ(view: DifferencesView, study: StudyView) -> Markup:
     if not view.n_words:
         return escape(_no_word(view.support))
     of = f"{count(view.n_words)} words that are in at least {plural(view.support, 'document')}"
+    test = permutation_test(q_too_small=view.q_too_small)
     if not view.n_words_differing:
         return Markup(
             "None of the {} is used more or less in one {} than in the other documents, beyond chance ({})."
-        ).format(of, study.task.noun, TEST)
+        ).format(of, study.task.noun, test)
     is_are = "is" if view.n_words_differing == 1 else "are"
     return Markup(
         "{} of the {} {} used more or less in at least one {} than in the other documents, beyond chance ({})."
-    ).format(count(view.n_words_differing), of, is_are, study.task.noun, TEST)
+    ).format(count(view.n_words_differing), of, is_are, study.task.noun, test)
 
 
 def listed_documents(n_shown: int, n_documents: int) -> str:

@@ -48,7 +48,7 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
         )
     scale = study.task.scale
     sentence = Markup(
-        "In {n} of {documents}, {given} {falls} on average if the {share} of tokens with the highest {score} are "
+        "In {n} of {documents}{rows}, {given} {falls} on average if the {share} of tokens with the highest {score} are "
         "{removed}; it {floor_falls} if as many random tokens are {removed}. The difference is {difference}. "
         "{conclusion}"
     )
@@ -61,6 +61,7 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
         difference=_difference(row, "difference", scale),
         n=count(row["n_documents"]),
         documents=plural(study.n_documents, "document"),
+        rows=parts.from_rows(row["n_documents"], row["n_sources"]),
         given=Markup(scale.given).format(model=parts.model_name(study)),  # noqa: S704 - words of this package
         conclusion=_conclusion(
             row,
@@ -82,9 +83,11 @@ def sufficiency(row: Row, scale: Scale) -> str:
         "These tokens alone keep less of the prediction than random ones.",
         "These tokens alone keep more of the prediction than random ones.",
     )
+    rows = parts.from_rows(row["n_documents"], row["n_sources"])
+    where = f" in {plural(row['n_documents'], 'document')}{rows}" if rows else ""
     return (
-        f"With only these {percent(row['fraction'])} left, {scale.short} {_falls(row['mean'], scale)}; with as many "
-        f"random tokens left, it {_falls(row['floor'], scale)}. The difference is "
+        f"With only these {percent(row['fraction'])} left{where}, {scale.short} {_falls(row['mean'], scale)}; with "
+        f"as many random tokens left, it {_falls(row['floor'], scale)}. The difference is "
         f"{_difference(row, 'difference', scale)}. {conclusion}"
     )
 

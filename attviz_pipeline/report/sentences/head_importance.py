@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import MINUS, count, plural, probability, signed, significant
-from attviz_pipeline.report.sentences.parts import alternatives, class_name, head_link, listed, model_name, said
+from attviz_pipeline.report.sentences.parts import (
+    alternatives,
+    class_name,
+    from_rows,
+    head_link,
+    listed,
+    model_name,
+    said,
+    units,
+)
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
     CorrelationView,
@@ -58,7 +67,9 @@ def sample(importance: HeadImportance, study: StudyView) -> Markup:
     if not importance.heads:
         return Markup()
     return Markup("In {}, {} was also run without each head, one at a time ({}).").format(
-        _documents(importance.n_measured, study), model_name(study), _OFF[importance.ablation]
+        _documents(importance.n_measured, importance.heads[0].n_sources, study),
+        model_name(study),
+        _OFF[importance.ablation],
     )
 
 
@@ -89,17 +100,33 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
         return first
     largest = harmed[0]
     assert largest.head is not None  # noqa: S101 - they are heads
-    return said(
-        [
-            first,
-            Markup("Of these, it {} most without {}: {}. The median change of all heads is {}.").format(
-                verb,
-                head_link(largest.head, study, root),
-                _change(importance.judged(largest), importance.scale),
-                importance.scale.with_log_unit(_signed(_median([_value(change) for change in changes]))),
-            ),
-        ]
+    if len(found) == 1:
+        lead = "It is"
+    else:
+        lead = f"It {verb} without" if len(harmed) == 1 else f"Of these, it {verb} most without"
+    strongest = Markup("{} {}: {}. The median change of all heads is {}.").format(
+        lead,
+        head_link(largest.head, study, root),
+        _change(importance.judged(largest), importance.scale),
+        importance.scale.with_log_unit(_signed(_median([_value(change) for change in changes]))),
     )
+    return said([first, strongest, _larger_but_unclear(heads[: heads.index(largest)], importance)])
+
+
+def _larger_but_unclear(before: Sequence[AblationView], importance: HeadImportance) -> str:
+    """Say that the mean changes of heads before the largest finding cannot be distinguished from zero.
+
+    Args:
+        before: Heads that the prediction seems to need more, the most needed first.
+        importance: What is known of all heads.
+    """
+    n = sum(importance.judged(one).q is not None for one in before)
+    if not n:
+        return ""
+    noun = "rise" if importance.by_error else "fall"
+    if n == 1:
+        return f"The mean {noun} of 1 other head is larger, but varies too much to be distinguished from zero."
+    return f"The mean {noun}s of {count(n)} other heads are larger, but vary too much to be distinguished from zero."
 
 
 def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Markup:
@@ -139,8 +166,10 @@ def layers_that_matter(importance: HeadImportance) -> Markup:
     if not found:
         return Markup("Without all heads of a layer, it changes for none of {} ({}): {}.").format(of, _CLEAR, _NOTHING)
     layer, largest = max(found, key=lambda one: abs(_value(one[1])))
-    return Markup("Without all heads of a layer, it changes for {} of {} ({}), most without layer {}: {}.").format(
-        count(len(found)), of, _CLEAR, layer, _change(largest, importance.scale)
+    signs = {_value(change) > 0 for _, change in found}
+    verb = "changes" if len(signs) > 1 else "rises" if True in signs else "falls"
+    return Markup("Without all heads of a layer, it {} for {} of {} ({}), most without layer {}: {}.").format(
+        verb, count(len(found)), of, _CLEAR, layer, _change(largest, importance.scale)
     )
 
 
@@ -165,7 +194,7 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
         first,
         second,
         signed(found.value),
-        _range(found),
+        _range(found, units(study)),
         signed(-found.by_chance),
         signed(found.by_chance),
     )
@@ -187,7 +216,7 @@ def without_head(view: AblationView, importance: HeadImportance, study: StudyVie
     sure, probable = ("less", "more"), ("lower", "higher")
     consequence, size = ("the model is {} sure of its prediction", sure) if scale.shares else ("it is {}", probable)
     first = Markup("In {}, {} was also run without this head ({}). On average, {} changes by {}{}").format(
-        _documents(view.n_documents, study),
+        _documents(view.n_documents, view.n_sources, study),
         model_name(study),
         _OFF[importance.ablation],
         scale.log,
@@ -292,10 +321,11 @@ def cell(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else _signed(value)
 
 
-def _documents(n: int, study: StudyView) -> str:
+def _documents(n: int, n_sources: int, study: StudyView) -> str:
+    rows = from_rows(n, n_sources)
     if n == study.n_documents:
-        return f"all {plural(n, 'document')}" if n > 1 else "the only document"
-    return f"{count(n)} of {plural(study.n_documents, 'document')}"
+        return f"all {plural(n, 'document')}{rows}" if n > 1 else "the only document"
+    return f"{count(n)} of {plural(study.n_documents, 'document')}{rows}"
 
 
 def _change(mean: MeanView, scale: Scale) -> str:
@@ -324,10 +354,10 @@ def _uncertainty(mean: MeanView) -> str:
     return f" (95 % interval {_signed(mean.low)} to {_signed(mean.high)}{q})"
 
 
-def _range(found: CorrelationView) -> str:
+def _range(found: CorrelationView, over: str) -> str:
     if found.low is None or found.high is None:
         return ", without an interval"
-    return f" (95 % interval over documents {signed(found.low)} to {signed(found.high)})"
+    return f" (95 % interval over {over} {signed(found.low)} to {signed(found.high)})"
 
 
 def _verdict(mean: MeanView, n_documents: int, consequence: str, size: tuple[str, str]) -> str:

@@ -12,8 +12,17 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts.profile_schemas import SHARES
 from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences import values
-from attviz_pipeline.report.sentences.classes import TEST
-from attviz_pipeline.report.sentences.parts import class_name, head_link, heads_of, listed, model_name, reason_of, said
+from attviz_pipeline.report.sentences.parts import (
+    TEST,
+    class_name,
+    head_link,
+    heads_of,
+    listed,
+    model_name,
+    permutation_test,
+    reason_of,
+    said,
+)
 from attviz_pipeline.report.views.head_map import LikenessView
 from attviz_pipeline.report.views.heads import EvennessView, HeadsView, HeadView, RelativeView, RelativeViews
 from attviz_pipeline.report.views.likeness import NeighboursView
@@ -206,7 +215,20 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
     return Markup(
         "Beyond chance, its self-attention relative to even attention is {} than in the other documents "
         "({} compared, of {}; {})."
-    ).format(listed(sides), compared, documents, TEST)
+    ).format(listed(sides), compared, documents, _test_of(found))
+
+
+def _test_of(found: Sequence[EffectView]) -> Markup:
+    """Name the test behind differences, and of which of them q is too small."""
+    doubtful = [effect for effect in found if effect.q_too_small]
+    if len(doubtful) == len(found) or not doubtful:
+        return Markup("{}").format(permutation_test(q_too_small=bool(doubtful)))
+    names = [group_name(effect) for effect in doubtful[:N_NAMED]]
+    if len(doubtful) > N_NAMED:
+        names.append(Markup("{} more").format(count(len(doubtful) - N_NAMED)))
+    return Markup("{}; documents of one input row count as independent for {}, so this q is too small").format(
+        TEST, listed(names)
+    )
 
 
 def group_name(effect: EffectView) -> Markup:

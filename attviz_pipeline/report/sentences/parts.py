@@ -7,8 +7,12 @@ from markupsafe import Markup
 
 from attviz_pipeline.formats import clip, literal, plural
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
 LONGEST_TOKEN = 40
+TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+
+Q_TOO_SMALL = "documents of one input row count as independent, so q is too small"
 
 
 class Head(Protocol):
@@ -63,6 +67,21 @@ def reason_of(reason: str, study: StudyView) -> str:
 def heads_of(number: int, study: StudyView) -> str:
     """Count heads, or vectors where the file does not say that they are heads."""
     return plural(number, "vector" if study.imported else "head")
+
+
+def permutation_test(*, q_too_small: bool) -> str:
+    """Name the test behind a finding, and say if it treats documents of one input row as independent."""
+    return f"{TEST}; {Q_TOO_SMALL}" if q_too_small else TEST
+
+
+def units(study: StudyView) -> str:
+    """Name what is independent: input rows, or documents where each is a row of its own."""
+    return "input rows" if study.shares_rows else "documents"
+
+
+def from_rows(n_documents: int, n_sources: int) -> str:
+    """Say in brackets from how many input rows documents come; empty where each is a row of its own."""
+    return f" (from {plural(n_sources, 'input row')})" if n_sources < n_documents else ""
 
 
 def listed(parts: Sequence[str]) -> Markup:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.config.settings import Study
 from attviz_pipeline.formats import count, decimal, percent, plural, points, signed
+from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -182,7 +183,9 @@ def why_test_differs(test: Mapping[str, Any], splits: Mapping[str, int], study: 
     n, n_cut = test["n"], test.get("n_truncated", 0)
     same_texts = dict(splits) == {"test": n} and study.documents.segments == "none"
     if not same_texts:
-        return f"of all {count(n)} whole texts of the split, computed before {_analysed(splits, study)} were selected"
+        cut = _cut(test, study)
+        texts = plural(n, "text" if cut or study.documents.segments == "none" else "whole text")
+        return f"of all {texts} of the split{cut}, computed before {_analysed(splits, study)} were selected"
     reasons = []
     if n_cut and study.attention.long_texts == "window" and study.model is not None:
         reasons.append(
@@ -194,6 +197,15 @@ def why_test_differs(test: Mapping[str, Any], splits: Mapping[str, int], study: 
     return "; ".join(reasons) or None
 
 
+def _cut(scored: Mapping[str, Any], study: Study) -> str:
+    """Say how many of the texts that a score is of were cut; empty if none was."""
+    n_cut = scored.get("n_truncated", 0)
+    if not n_cut or study.model is None:
+        return ""
+    which = f"{count(n_cut)} of them" if n_cut < scored["n"] else "all"
+    return f", {which} cut after {study.model.max_tokens} tokens"
+
+
 def _analysed(splits: Mapping[str, int], study: Study) -> str:
     if study.documents.segments == "paragraph":
         return "the analysed paragraphs"
@@ -202,18 +214,20 @@ def _analysed(splits: Mapping[str, int], study: Study) -> str:
     return "the analysed documents"
 
 
-def chosen_epoch(metrics: Mapping[str, Any], epochs: int) -> str:
+def chosen_epoch(metrics: Mapping[str, Any], study: Study) -> str:
     """Say which epoch was kept, why, and what the curves do not show.
 
     Args:
         metrics: Artifact `metrics`, of a model that was fine-tuned.
-        epochs: Epochs that the study asks for.
+        study: The whole configuration.
     """
     history, best, criterion = metrics["history"], metrics["best_epoch"], metrics["best_epoch_by"]
-    n = metrics["splits"]["validation"]["n"]
+    epochs = study.training.epochs
     kept = history[best - 1]
     best_value = percent(kept[criterion], 1) if criterion == "macro_f1" else decimal(kept[criterion], 3)
-    scored = f"{CRITERIA[criterion]} ({best_value} over {plural(n, 'text')})"
+    validation = metrics["splits"]["validation"]
+    over = f"{plural(validation['n'], 'text')}{_cut(validation, study)}"
+    scored = f"{CRITERIA[criterion]} ({best_value} over {over})"
     said = [f"Epoch {best} is kept: of {plural(len(history), 'epoch')} that ran, it has the {scored}."]
     if metrics["stopped_early"]:
         said.append(f"Training stopped after {len(history)} of {epochs} epochs, since it no longer got better.")
@@ -260,13 +274,14 @@ def association(
     return f"{said} Both intervals include 0: no association is shown."
 
 
-def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -> str:
+def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView, *, q_too_small: bool = False) -> str:
     """Say how many heads differ between documents with mistakes and correctly classified ones.
 
     Args:
         n_differ: Heads that differ; None where they were not compared.
         n_compared: Heads in the comparison.
         study: Facts of the study, which has gold labels.
+        q_too_small: Whether the test treats documents of one input row as independent.
     """
     n_wrong, n_labelled = study.n_wrong, study.n_labelled
     if study.task.many_labels:
@@ -280,6 +295,8 @@ def heads_that_differ(n_differ: int | None, n_compared: int, study: StudyView) -
     if not n_differ:
         return f"Between the {documents}, none of {plural(n_compared, 'head')} differs beyond chance ({test})."
     differ = "differs" if n_differ == 1 else "differ"
+    if q_too_small:
+        test += f"; {Q_TOO_SMALL}"
     return f"Between the {documents}, {n_differ} of {plural(n_compared, 'head')} {differ} beyond chance ({test})."
 
 

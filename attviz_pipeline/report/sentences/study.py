@@ -36,6 +36,24 @@ def associations_only(study: StudyView) -> Markup:
     return sentence.format("This study only observed attention and predictions, and measured associations:")
 
 
+def gold_of_rows(study: StudyView) -> str:
+    """Say that gold labels are those of whole texts, where several documents are parts of one; else nothing."""
+    if not study.shares_rows or not study.n_labelled:
+        return ""
+    gold = "Gold labels" if study.task.has_labels else "Gold values"
+    return f"{gold} are those of the input rows: the whole texts that the documents are parts of."
+
+
+def rows_of_documents(study: StudyView) -> str:
+    """Say from how many input rows the documents come, where these are fewer; else nothing."""
+    if not study.shares_rows:
+        return ""
+    return (
+        f"An input row is one text of the dataset, and several documents can be parts of it: the "
+        f"{plural(study.n_documents, 'document')} of this site come from {plural(study.n_sources, 'input row')}."
+    )
+
+
 def documents_with_maps(study: StudyView) -> str:
     """Say which documents have token-to-token maps; empty where none has."""
     n_mapped = len(study.map_reasons)

@@ -11,11 +11,13 @@ from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
+from attviz_pipeline.report.views.term_evidence import FEWEST_WITH_INTERVAL, TermMeasureView, TermRowView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS
 
 TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
+LEAST_EXPECTED = 0.5
+"""Words below which an expected number is not written."""
 
 
 def not_measured(study: StudyView) -> str:
@@ -35,7 +37,7 @@ def dependence(view: TermMeasureView) -> Markup:
 def most_attended(view: TermMeasureView) -> str:
     """Say how many of the words that were found have the most self-attention; nothing where none was found."""
     n, share = len(view.found), view.n_attended / max(view.n_terms, 1)
-    if not n or n == view.n_terms:
+    if not n or n == view.n_terms or not view.n_attended:
         return ""
     among = f"among the {N_MOST_ATTENDED} {view.noun}s with the highest self-attention"
     if n == 1:
@@ -45,7 +47,7 @@ def most_attended(view: TermMeasureView) -> str:
     verb = "is" if view.n_found_attended < 2 else "are"
     return (
         f"Of these {count(n)} {view.noun}s, {attended} {verb} {among}; of as many random ones, "
-        f"{significant(n * share)} would be on average."
+        f"{significant(n * share) if n * share >= LEAST_EXPECTED else 'fewer than one'} would be on average."
     )
 
 
@@ -179,6 +181,8 @@ def _falling(view: TermMeasureView) -> Markup:
 
 
 def _interval(row: TermRowView, view: TermMeasureView) -> str:
+    if row.n_documents < FEWEST_WITH_INTERVAL:
+        return "too few for an interval; "
     if row.low is None or row.high is None:
         return ""
     return f"95 % interval {value(row.low, view)} to {value(row.high, view)}; "

@@ -27,16 +27,19 @@ def over_all_heads(ranked: RankedView, study: StudyView, *, of_model: bool) -> M
     return said([_first(ranked, Markup(" over {}{}").format(heads, model)), _first_again(ranked)])
 
 
-def of_head(ranked: RankedView) -> Markup:
-    """Say which word has the highest self-attention in a head, beside the average word, and which words follow."""
+def of_head(ranked: RankedView, study: StudyView) -> Markup:
+    """Say which word has the highest self-attention in a head, beside the average word, and which words follow.
+
+    Its intervals treat documents of one input row as independent.
+    """
     followed = ""
     if ranked.is_beyond_chance and len(ranked.rows) >= N_NAMED:
         names = [token(row.term) for row in ranked.rows[1:N_NAMED]]
         followed = Markup("It is followed by {}.").format(listed(names))
-    return said([_first(ranked, Markup()), followed])
+    return said([_first(ranked, Markup(), too_narrow=study.shares_rows), followed])
 
 
-def _first(ranked: RankedView, where: Markup) -> Markup:
+def _first(ranked: RankedView, where: Markup, *, too_narrow: bool = False) -> Markup:
     noun, support = ranked.noun, f"in at least {ranked.least} of {plural(ranked.n_documents, 'document')}"
     if not ranked.n_terms:
         return Markup("No {} is {}, so {}s were not ranked.").format(noun, support, noun)
@@ -50,7 +53,7 @@ def _first(ranked: RankedView, where: Markup) -> Markup:
         return Markup(
             "{}, none is shown to have more self-attention than the average {}{}, {}: {} times even attention. {}. The "
             "first is {} ({})."
-        ).format(among, noun, where, corrected, average, _above(ranked), name, interval)
+        ).format(among, noun, where, corrected, average, _above(ranked, too_narrow=too_narrow), name, interval)
     return Markup(
         "{}, {} (in {}) has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} "
         "times. {}."
@@ -64,14 +67,20 @@ def _first(ranked: RankedView, where: Markup) -> Markup:
         interval,
         noun,
         average,
-        _above(ranked),
+        _above(ranked, too_narrow=too_narrow),
     )
 
 
-def _above(ranked: RankedView) -> str:
-    """Say how many intervals lie above the average, beside how many would if all words were alike."""
+def _above(ranked: RankedView, *, too_narrow: bool) -> str:
+    """Say how many intervals lie above the average, beside how many would if all words were alike.
+
+    Of intervals that are too narrow, more lie there by chance than expected.
+    """
     expected = ranked.n_above_by_chance
-    chance = f"about {count(round(expected))}" if expected >= 1 else "fewer than one"
+    if too_narrow:
+        chance = f"at least {count(round(expected))}" if expected >= 1 else "some"
+    else:
+        chance = f"about {count(round(expected))}" if expected >= 1 else "fewer than one"
     found = {0: "No interval lies", 1: f"The interval of 1 {ranked.noun} lies"}.get(
         ranked.n_above, f"The intervals of {count(ranked.n_above)} {ranked.noun}s lie"
     )
@@ -107,7 +116,7 @@ def columns_of_ranking(ranked: RankedView) -> str:
 
 def dependent_documents(study: StudyView) -> str:
     """Warn that intervals of a head are too narrow, because they treat documents of one input row as independent."""
-    if study.summary["n_sources"] == study.n_documents:
+    if not study.shares_rows:
         return ""
     return "Several documents come from one input row, so these intervals are too narrow."
 

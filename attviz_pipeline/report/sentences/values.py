@@ -9,14 +9,21 @@ from typing import Any
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, decimal, difference, percent, plural, signed, significant
-from attviz_pipeline.report.sentences.parts import head_link, heads_of, listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import (
+    head_link,
+    heads_of,
+    listed,
+    model_name,
+    permutation_test,
+    said,
+    token,
+    units,
+)
 from attviz_pipeline.report.sentences.scores import Estimate
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, WinnerView
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.significance import SIGNIFICANT
 
-TEST = f"permutation test, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
 N_NAMED = 3
 AT_EQUAL_LENGTH = "Spearman's \u03c1 at equal length"
 
@@ -162,7 +169,7 @@ def head_correlations(comparison: ComparisonView, name: str, study: StudyView) -
     if not comparison.compared:
         return ""
     n_found, of = len(comparison.differing), heads_of(len(comparison.effects), study)
-    over = f"over {plural(comparison.effects[0].n_inside, 'document')} ({TEST})"
+    over = f"over {plural(comparison.effects[0].n_inside, 'document')} ({_test(comparison)})"
     if not n_found:
         return f"The self-attention of none of {of} goes with the {name} beyond chance, {over}."
     goes = "goes" if n_found == 1 else "go"
@@ -177,7 +184,7 @@ def largest_correlation(comparison: ComparisonView, name: str, study: StudyView,
     sentence = Markup(
         "{} goes with it most: the larger the {}, the {} its self-attention relative to even attention, {}."
     ).format(head_link(effect.head, study, root), name, "higher" if effect.effect > 0 else "lower", effect_size(effect))
-    return said([sentence, winner(comparison.winner)])
+    return said([sentence, winner(comparison.winner, study)])
 
 
 def effect_size(effect: EffectView) -> str:
@@ -189,13 +196,13 @@ def effect_size(effect: EffectView) -> str:
     return f"{AT_EQUAL_LENGTH} {signed(effect.shrunken_effect)} after shrinkage ({measured})"
 
 
-def winner(view: WinnerView | None) -> str:
-    """Say in how many random halves of the documents the largest correlation is the largest again."""
+def winner(view: WinnerView | None, study: StudyView) -> str:
+    """Say in how many random halves of the documents, or input rows, the largest correlation is the largest again."""
     if view is None:
         return ""
     return (
-        f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the documents, this is again the largest "
-        "correlation of all heads."
+        f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the {units(study)}, this is again the "
+        "largest correlation of all heads."
     )
 
 
@@ -215,7 +222,9 @@ def word_use(comparison: ComparisonView, name: str, terms: GroupTerms | None, su
         return Markup("No word is in at least {}, so no word was compared.").format(plural(support, "document"))
     of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
     if not terms.used_differently:
-        return Markup("The use of none of the {} goes with the {} beyond chance ({}).").format(of, name, TEST)
+        return Markup("The use of none of the {} goes with the {} beyond chance ({}).").format(
+            of, name, _test(comparison)
+        )
     found = [
         Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
         for shown, how in ((terms.used_more, "more"), (terms.used_less, "less"))
@@ -223,7 +232,7 @@ def word_use(comparison: ComparisonView, name: str, terms: GroupTerms | None, su
     ]
     return Markup(
         "Beyond chance, documents with a larger {} use {}; in all, the use of {} of the {} goes with it ({})."
-    ).format(name, listed(found), count(len(terms.used_differently)), of, TEST)
+    ).format(name, listed(found), count(len(terms.used_differently)), of, _test(comparison))
 
 
 def unclear_words(terms: GroupTerms) -> str:
@@ -237,19 +246,23 @@ def word_attention(comparison: ComparisonView, name: str, terms: GroupTerms | No
         return Markup()
     of = plural(terms.n_attention_tested, "word")
     if not terms.n_attended:
-        return Markup("The self-attention of none of {} goes with the {} beyond chance ({}).").format(of, name, TEST)
+        return Markup("The self-attention of none of {} goes with the {} beyond chance ({}).").format(
+            of, name, _test(comparison)
+        )
     end = "." if terms.n_attended <= len(terms.attended) else f"; the {len(terms.attended)} with the smallest q:"
     return Markup("The self-attention of {} of {} goes with the {} beyond chance ({}){}").format(
-        count(terms.n_attended), of, name, TEST, end
+        count(terms.n_attended), of, name, _test(comparison), end
     )
 
 
 def detectable(comparison: ComparisonView) -> str:
-    """Say which correlation one test of so many documents detects; nothing where none was made."""
-    if not comparison.compared or comparison.detectable_effect is None:
+    """Say which correlation one test of so many documents detects; nothing where none was made, or q is too small."""
+    if not comparison.compared or comparison.q_too_small:
+        return ""
+    if comparison.n_units is None or comparison.detectable_effect is None:
         return ""
     return (
-        f"With {plural(comparison.effects[0].n_inside, 'document')}, one test alone (p < 0.05) finds a true "
+        f"With {plural(comparison.n_units[0], comparison.unit)}, one test alone (p < 0.05) finds a true "
         f"correlation of {comparison.detectable_effect:.2f} in 80 % of samples. Smaller ones are often missed, "
         "the more so among many tests."
     )
@@ -260,7 +273,8 @@ def correlations_of_head(effects: Sequence[EffectView]) -> str:
     if not effects:
         return "Documents were not compared by their values: too few have a word and different values."
     found = [effect for effect in effects if effect.significant]
-    over = f"{plural(effects[0].n_inside, 'document')}; {TEST}"
+    test = permutation_test(q_too_small=any(effect.q_too_small for effect in found))
+    over = f"{plural(effects[0].n_inside, 'document')}; {test}"
     names = listed([f"the {effect.group}" for effect in effects])
     if not found:
         return f"Its self-attention relative to even attention does not go with {names} beyond chance ({over})."
@@ -268,6 +282,10 @@ def correlations_of_head(effects: Sequence[EffectView]) -> str:
     return (
         f"Beyond chance, its self-attention relative to even attention {listed(sides)} (compared with {names}; {over})."
     )
+
+
+def _test(comparison: ComparisonView) -> str:
+    return permutation_test(q_too_small=comparison.q_too_small)
 
 
 def _signed(value: float | None) -> str:

@@ -118,6 +118,7 @@ class DifferencesView:
         support: Documents in which a word must occur to be compared.
         families: The tests of the grouping, with their permutations.
         only_prediction: The class that all documents are predicted as, None where there are several.
+        q_too_small: Whether q comes from permutations that treat documents of one input row as independent.
     """
 
     grouping: str
@@ -131,6 +132,7 @@ class DifferencesView:
     support: int
     families: list[FamilyView]
     only_prediction: str | None
+    q_too_small: bool = False
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,7 @@ def differences_view(evidence: ClassEvidence, study: StudyView) -> DifferencesVi
         n_words_differing=len({term for found in terms for term in found.used_differently}),
         support=evidence.support,
         families=separation.families(grouping),
+        q_too_small=any(effect.q_too_small for effect in effects),
         only_prediction=evidence.only_prediction(study),
     )
 

@@ -16,6 +16,7 @@ from attviz_pipeline.report.maps import WindowMap, window_headers
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import document as sentences
 from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences.study import gold_of_rows
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document_evidence import DocumentEvidenceView
 from attviz_pipeline.report.views.prediction import PredictionView, Values, prediction_view
@@ -177,7 +178,7 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
         outcome=row.outcome,
         prediction=prediction_view(row, study, values),
         strongest_of_all=_strongest_of_all(row, study, usual),
-        notes=_notes(row),
+        notes=_notes(row, study),
         n_tokens=len(row.tokens),
         strongest=_strongest(row, study.n_heads),
         previous_page=links.document_name(row.position - 1) if row.position > 0 else None,
@@ -259,8 +260,10 @@ def _strongest_head(row: DocumentRow, study: StudyView, usual: parts.Head | None
     return sentences.strongest_head(ranked, study, parts.head_link(usual, study, ROOT) if usual else None)
 
 
-def _notes(row: DocumentRow) -> list[str]:
-    notes = [sentences.left_to_right()] if _reads_left_to_right(row) else []
+def _notes(row: DocumentRow, study: StudyView) -> list[str]:
+    of_rows = gold_of_rows(study) if row.gold is not None else ""
+    notes = [of_rows] if of_rows else []
+    notes += [sentences.left_to_right()] if _reads_left_to_right(row) else []
     notes += [sentences.windows(len(row.windows))] if len(row.windows) > 1 else []
     return notes + ([sentences.truncated()] if row.truncated else [])
 

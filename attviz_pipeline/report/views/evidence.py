@@ -43,7 +43,8 @@ def evidence_view(evidence: ClassEvidence, study: StudyView, answer: Markup | No
         )
     mistakes = evidence.separation.of_group("correct", "not right" if task.many_labels else "wrong")
     n_differ = sum(effect.significant for effect in mistakes) if mistakes else None
-    differ = heads_that_differ(n_differ, len(mistakes), study) if known else ""
+    too_small = any(effect.q_too_small for effect in mistakes)
+    differ = heads_that_differ(n_differ, len(mistakes), study, q_too_small=too_small) if known else ""
     return EvidenceView(association(*_of_all(evidence, "confidence_and_entropy")), differ, answer)
 
 

@@ -52,6 +52,7 @@ class AblationView:
         group: The class, right or wrong; empty for all documents.
         page: Page of the group, if it has one.
         n_documents: Documents in the group.
+        n_sources: Input rows that these come from.
         n_flips: Documents that get another prediction; None in regression.
         change: Change of the predicted class's or label set's log probability, nats, or of the predicted value.
         gold_change: The same of the gold class or label set, or of the absolute error, where the gold value is known.
@@ -64,6 +65,7 @@ class AblationView:
     group: str
     page: str | None
     n_documents: int
+    n_sources: int
     n_flips: int | None
     change: MeanView
     gold_change: MeanView
@@ -228,6 +230,7 @@ def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
             group=row["group"],
             page=None if row["grouping"] == "all" else study.group_page(row["grouping"], row["group"]),
             n_documents=row["n_documents"],
+            n_sources=row["n_sources"],
             n_flips=round(row["flips"] * row["n_documents"]) if study.task.outcomes else None,
             change=_mean(row, "change"),
             gold_change=_mean(row, "gold_change"),

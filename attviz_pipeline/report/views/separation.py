@@ -31,7 +31,7 @@ class EffectView:
     """One head in the documents of one group against all others; `start` and `width` draw a bar, in percent.
 
     `measure` says what `effect` is: g, or in regression rho, the rank correlation with a value over `n_inside`
-    documents.
+    documents. `q_too_small` if q comes from permutations that treat documents of one input row as independent.
     """
 
     grouping: str
@@ -49,6 +49,7 @@ class EffectView:
     start: float
     width: float
     measure: str = "g"
+    q_too_small: bool = False
 
     @property
     def significant(self) -> bool:
@@ -89,7 +90,8 @@ class ComparisonView:
         winner: The largest difference of all groups and heads, if it is of this group.
         families: Tests of the grouping, with their permutations.
         detectable_effect: Effect that one test detects with 80 % power; None if nothing was compared.
-        q_too_small: True if p and q come from permutations that treat documents of one input row as independent.
+        n_units: What was permuted, documents or whole input rows: how many inside and outside of the group, or in
+            regression how many and 0; None if nothing was compared, or the table does not say it.
     """
 
     grouping: str
@@ -98,7 +100,20 @@ class ComparisonView:
     winner: WinnerView | None
     families: Sequence[FamilyView]
     detectable_effect: float | None
-    q_too_small: bool
+    n_units: tuple[int, int] | None
+
+    @property
+    def q_too_small(self) -> bool:
+        """Whether p and q come from permutations that treat documents of one input row as independent."""
+        return any(effect.q_too_small for effect in self.effects)
+
+    @property
+    def unit(self) -> str:
+        """What was permuted: input rows where there are fewer of them than documents, else documents."""
+        documents = sum(
+            effect.n_inside + (effect.n_outside if effect.measure == "g" else 0) for effect in self.effects[:1]
+        )
+        return "input row" if self.n_units is not None and sum(self.n_units) < documents else "document"
 
     @property
     def compared(self) -> bool:
@@ -170,7 +185,7 @@ class Separation:
             winner=winner if winner and winner.effect.group == group else None,
             families=self.families(grouping),
             detectable_effect=self.facts["detectable_effect"].get(grouping, {}).get(group),
-            q_too_small=bool(self.facts["permuted"].get(grouping) == "documents"),
+            n_units=_pair(self.facts.get("n_units", {}).get(grouping, {}).get(group)),
         )
 
     def families(self, grouping: str) -> list[FamilyView]:
@@ -191,7 +206,11 @@ def read_separation(path: Path, study: StudyView) -> Separation:
     table = files.read_table(path, term_schemas.CLASS_HEADS)
     rows = table.filter(pc.and_(pc.is_valid(table["effect"]), pc.is_valid(table["q"]))).to_pylist()
     facts = files.read_facts(path, term_schemas.CLASS_HEADS)
-    return Separation([_effect(row, study, facts["effects"].get(row["grouping"], "g")) for row in rows], facts)
+    return Separation([_effect(row, study, facts) for row in rows], facts)
+
+
+def _pair(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    return None if numbers is None else (numbers[0], numbers[1])
 
 
 def effect_bar(effect: float, measure: str) -> tuple[float, float]:
@@ -200,7 +219,8 @@ def effect_bar(effect: float, measure: str) -> tuple[float, float]:
     return round(50 - reach if effect < 0 else 50, 2), round(reach, 2)
 
 
-def _effect(row: dict[str, Any], study: StudyView, measure: str) -> EffectView:
+def _effect(row: dict[str, Any], study: StudyView, facts: dict[str, Any]) -> EffectView:
+    measure = facts["effects"].get(row["grouping"], "g")
     start, width = effect_bar(row["effect"], measure)
     number = row["layer"] * study.n_heads + row["head"]
     return EffectView(
@@ -210,6 +230,7 @@ def _effect(row: dict[str, Any], study: StudyView, measure: str) -> EffectView:
         start=start,
         width=width,
         measure=measure,
+        q_too_small=facts["permuted"].get(row["grouping"]) == "documents",
         **{name: row[name] for name in _SHOWN},
     )
 

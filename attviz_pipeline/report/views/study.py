@@ -104,6 +104,16 @@ class StudyView:
         return int(self.summary["n_documents"])
 
     @property
+    def n_sources(self) -> int:
+        """Number of input rows that the analysed documents come from."""
+        return int(self.summary["n_sources"])
+
+    @property
+    def shares_rows(self) -> bool:
+        """True where several documents are parts of one input row, and so not independent."""
+        return self.n_sources < self.n_documents
+
+    @property
     def imported(self) -> bool:
         """True where attention comes from a file that names neither layers nor heads."""
         return self.settings.imported

@@ -13,6 +13,8 @@ from attviz_pipeline.tasks.measured import Scale
 from attviz_pipeline.tasks.registry import task_of
 
 N_ROWS = 10
+FEWEST_WITH_INTERVAL = 5
+"""Documents from which on an interval is shown: of fewer, Student's t spans more than a probability can change."""
 MEASURES = ("leave_one_out", "gradient_x_input")
 
 
@@ -33,7 +35,7 @@ class TermRowView:
         term: Its spelling.
         n_documents: Measured documents of the group that contain it.
         mean: Mean over these; falls of a probability are 0..1, gradients in nats, both of a value in its unit.
-        low: Lower 95 % bound of the mean; None with one input row.
+        low: Lower 95 % bound of the mean; None with one input row, or fewer than `FEWEST_WITH_INTERVAL` documents.
         high: Upper bound.
         floor: The same of a random term of these documents.
         rank: Share of the words in the same documents that it exceeds, after shrinkage; 0.5 for a random one.
@@ -152,12 +154,13 @@ class TermEvidence:
         )
 
     def _row(self, row: Mapping[str, Any]) -> TermRowView:
+        is_enough = row["n_documents"] >= FEWEST_WITH_INTERVAL
         return TermRowView(
             term=row["term"],
             n_documents=row["n_documents"],
             mean=row["mean"],
-            low=row["mean_low"],
-            high=row["mean_high"],
+            low=row["mean_low"] if is_enough else None,
+            high=row["mean_high"] if is_enough else None,
             floor=row["floor"],
             rank=min(max(row["shrunken_rank"], 0.0), 1.0),
             q=row["q"],

@@ -68,7 +68,7 @@ def training_view(study: StudyView) -> TrainingView | None:
     columns = {name: [epoch[name] for epoch in history] for name in ("train_loss", "validation_loss")}
     every = -(-len(history) // 12)
     return TrainingView(
-        sentence=chosen_epoch(metrics, study.settings.training.epochs),
+        sentence=chosen_epoch(metrics, study.settings),
         loss=_LOSSES[study.task.activation],
         titles=[title for name, title in _SCORES.items() if name in history[0]],
         epochs=[
