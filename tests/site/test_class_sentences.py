@@ -294,6 +294,16 @@ def test_every_difference_says_that_q_is_too_small() -> None:
     ):
         assert TOO_SMALL in words(said)
     assert "too small" not in words(sentences.head_differences(comparison(effect_view()), study))
+    # A q that is too small cannot hide a difference.
+    none = comparison(effect_view(q=0.5, q_too_small=True))
+    for said in (
+        sentences.head_differences(none, study),
+        sentences.word_use(none, group_terms(), 3),
+        sentences.word_attention(none, group_terms()),
+        sentences.class_differences(differences(q_too_small=True, n_heads_differing=0, winner=None), study),
+        sentences.words_differ(differences(q_too_small=True, n_words_differing=0), study),
+    ):
+        assert "(permutation test, q < 0.05)" in words(said)
 
 
 def test_permutations_are_counted_and_a_floor_is_named() -> None:

@@ -313,6 +313,8 @@ def test_documents_of_one_input_row_make_q_too_small() -> None:
     clause = "q < 0.05; documents of one input row count as independent, so q is too small)"
     assert clause in plain(values.head_correlations(comparison(dependent), "gold value", study))
     assert clause in plain(values.correlations_of_head([dependent]))
+    none = comparison(rho(q=0.5, q_too_small=True))
+    assert "too small" not in values.head_correlations(none, "gold value", study)
     assert "halves of the input rows, this is" in values.winner(WinnerView(dependent, 100, 71), study)
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from attviz_pipeline.formats import count, percent, plural, signed
 from attviz_pipeline.report.sentences import labels
 from attviz_pipeline.report.sentences.parts import (
+    TEST,
     class_name,
     head_link,
     heads_of,
@@ -180,7 +181,7 @@ def word_use(comparison: ComparisonView, terms: GroupTerms | None, support: int)
     of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
     if not terms.used_differently:
         return Markup("The use of none of the {} differs from that in {} beyond chance ({}).").format(
-            of, others(comparison), _test(comparison)
+            of, others(comparison), TEST
         )
     found = [
         Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
@@ -208,7 +209,7 @@ def word_attention(comparison: ComparisonView, terms: GroupTerms | None) -> Mark
         return Markup()
     of = plural(terms.n_attention_tested, "word")
     if not terms.n_attended:
-        return Markup("The self-attention of none of {} differs beyond chance ({}).").format(of, _test(comparison))
+        return Markup("The self-attention of none of {} differs beyond chance ({}).").format(of, TEST)
     return Markup("The self-attention of {} of {} differs beyond chance ({}){}").format(
         count(terms.n_attended),
         of,
@@ -234,7 +235,7 @@ def head_differences(comparison: ComparisonView, study: StudyView) -> str:
     between = f"beyond chance between these {plural(first.n_inside, 'document')} and {outside}"
     of = heads_of(len(comparison.effects), study)
     if not n_found:
-        return f"None of {of} differs {between} ({_test(comparison)})."
+        return f"None of {of} differs {between} ({TEST})."
     return f"{count(n_found)} of {of} {'differs' if n_found == 1 else 'differ'} {between} ({_test(comparison)})."
 
 
@@ -361,7 +362,7 @@ def class_differences(view: DifferencesView, study: StudyView) -> Markup:
         kind,
         study.task.noun,
         plural(view.n_documents, "document"),
-        permutation_test(q_too_small=view.q_too_small),
+        permutation_test(q_too_small=view.q_too_small and view.winner is not None),
     )
     of = heads_of(view.n_heads, study)
     if view.winner is None:
@@ -405,7 +406,7 @@ def words_differ(view: DifferencesView, study: StudyView) -> Markup:
     if not view.n_words:
         return escape(_no_word(view.support))
     of = f"{count(view.n_words)} words that are in at least {plural(view.support, 'document')}"
-    test = permutation_test(q_too_small=view.q_too_small)
+    test = permutation_test(q_too_small=view.q_too_small and view.n_words_differing > 0)
     if not view.n_words_differing:
         return Markup(
             "None of the {} is used more or less in one {} than in the other documents, beyond chance ({})."

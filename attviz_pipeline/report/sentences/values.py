@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.formats import count, decimal, difference, percent, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import (
+    TEST,
     head_link,
     heads_of,
     listed,
@@ -169,7 +170,7 @@ def head_correlations(comparison: ComparisonView, name: str, study: StudyView) -
     if not comparison.compared:
         return ""
     n_found, of = len(comparison.differing), heads_of(len(comparison.effects), study)
-    over = f"over {plural(comparison.effects[0].n_inside, 'document')} ({_test(comparison)})"
+    over = f"over {plural(comparison.effects[0].n_inside, 'document')} ({_test(comparison) if n_found else TEST})"
     if not n_found:
         return f"The self-attention of none of {of} goes with the {name} beyond chance, {over}."
     goes = "goes" if n_found == 1 else "go"
@@ -222,9 +223,7 @@ def word_use(comparison: ComparisonView, name: str, terms: GroupTerms | None, su
         return Markup("No word is in at least {}, so no word was compared.").format(plural(support, "document"))
     of = f"{count(terms.n_tested)} words that are in at least {plural(support, 'document')}"
     if not terms.used_differently:
-        return Markup("The use of none of the {} goes with the {} beyond chance ({}).").format(
-            of, name, _test(comparison)
-        )
+        return Markup("The use of none of the {} goes with the {} beyond chance ({}).").format(of, name, TEST)
     found = [
         Markup("{} {}").format(listed([token(term.term) for term in shown[:N_NAMED]]), how)
         for shown, how in ((terms.used_more, "more"), (terms.used_less, "less"))
@@ -246,9 +245,7 @@ def word_attention(comparison: ComparisonView, name: str, terms: GroupTerms | No
         return Markup()
     of = plural(terms.n_attention_tested, "word")
     if not terms.n_attended:
-        return Markup("The self-attention of none of {} goes with the {} beyond chance ({}).").format(
-            of, name, _test(comparison)
-        )
+        return Markup("The self-attention of none of {} goes with the {} beyond chance ({}).").format(of, name, TEST)
     end = "." if terms.n_attended <= len(terms.attended) else f"; the {len(terms.attended)} with the smallest q:"
     return Markup("The self-attention of {} of {} goes with the {} beyond chance ({}){}").format(
         count(terms.n_attended), of, name, _test(comparison), end
