@@ -56,7 +56,6 @@ def write_task_study(  # noqa: PLR0913 - keywords, each with a default
     """
     if not labelled:
         options.setdefault("map_reasons", dict.fromkeys(MAPPED, "low_confidence" if task != "regression" else "sample"))
-    options.setdefault("evidence", False)
     return write_site_inputs(
         folder,
         n_documents=n_documents,

@@ -1,9 +1,12 @@
 """Models side by side under Snakemake: what one more model runs, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 from finished_study import FinishedStudy
 from tiny_workflow import planned
 
+from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
@@ -37,6 +40,18 @@ def test_each_model_has_jobs_of_its_own(finished_study: FinishedStudy) -> None:
     assert folders == {"seed-14", "seed-15", "pretrained"}
     assert len(outputs_of(listing, "extract_attention")) == 3 * 2
     assert len(outputs_of(listing, "compare_models")) == 1
+
+
+@pytest.mark.slow
+def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study, compared = finished_study.copy(tmp_path), ("--config", "compare={pretrained: true}")
+    study.run(*compared, "--", "results/tiny/models/models.parquet")
+
+    models = files.read_table(study.results / "models" / "models.parquet", models_schemas.MODELS).to_pylist()
+    assert [(row["model"], row["test"] is None) for row in models] == [("own", False), ("pretrained", True)]
+    heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS)
+    assert heads.num_rows == 8
+    assert planned(study.run("--dry-run", *compared)) == {"draw_figures", "render_site"}
 
 
 def test_only_the_training_of_a_compared_model_differs() -> None:

@@ -184,7 +184,7 @@ rule rank_heads:
 
 
 rule compare_terms:
-    "Compare how far the predicted class depends on each word and on random words of the same documents."
+    "Compare how far the prediction depends on each word and on random words of the same documents."
     input:
         code=stage_code("compare_terms"),
         # The only table of evidence with words: in share-safe mode, without them.
