@@ -197,6 +197,9 @@ def test_the_start_page_gives_intervals_of_its_scores(inputs: SiteInputs, site: 
 
 
 def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    changed.mkdir()
+    inputs = _with_q(inputs, changed, {("correct", "wrong"): {(0, 0): {"q": 0.01}}})
     facts = files.read_facts(inputs.terms.class_heads, term_schemas.CLASS_HEADS)
     columns = files.read_table(inputs.terms.class_heads, term_schemas.CLASS_HEADS).to_pydict()
     summary = files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY)
@@ -212,6 +215,9 @@ def test_pages_say_where_dependent_documents_were_permuted(inputs: SiteInputs, t
     assert sentence in " ".join(Page(tmp_path / "site" / links.WRONG).text.split())
     assert sentence not in " ".join(Page(tmp_path / "site" / links.class_page(0)).text.split())
     assert "so these intervals are too narrow" in Page(tmp_path / "site" / links.head(0, 0)).text
+    about, head = (" ".join(Page(tmp_path / "site" / page).text.split()) for page in ("about.html", links.head(0, 0)))
+    for page in (about, head):
+        assert "documents of one input row count as independent, so q is too small)" in page
     gold = "Gold labels are those of the input rows: the whole texts that the documents are parts of."
     for page in (links.WRONG, "index.html", links.document(0)):
         assert " ".join(Page(tmp_path / "site" / page).text.split()).count(gold) == 1
