@@ -55,11 +55,11 @@ def _scores(scores: Mapping[str, Any]) -> str:
     f1, baseline = scores["macro_f1"], scores["majority_baseline"]
     how = ", bootstrap over input rows"
     if f1["low"] is None:
-        how = ", no interval, as a class has too few input rows, or mistakes are too few"
+        how = ", without an interval: too few input rows of a class, or too few mistakes"
     return (
-        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting the largest class "
-        f"would give {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; of the "
-        f"largest class {percent(baseline['macro_f1'])}."
+        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting one class "
+        f"would give at most {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; always predicting "
+        f"that class would give {percent(baseline['macro_f1'])}."
     )
 
 

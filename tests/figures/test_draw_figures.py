@@ -340,10 +340,9 @@ class TestPredictions:
         assert "in 95 % of simulations" in figures["reliability"]["caption"]
         assert "without intervals" in figures["reliability"]["caption"]
         assert content["scores"]["macro_f1"]["low"] is None
-        assert (
-            "no interval, as a class has too few input rows, or mistakes are too few" in figures["confusion"]["caption"]
-        )
-        assert "always predicting the largest class would give" in figures["confusion"]["caption"]
+        too_few = "without an interval: too few input rows of a class, or too few mistakes"
+        assert too_few in figures["confusion"]["caption"]
+        assert "always predicting one class would give at most" in figures["confusion"]["caption"]
 
     def test_without_gold_labels_none_is_about_them(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         content = files.read_json(assessment_of(statistics).assessment, statistics_schemas.ASSESSMENT)

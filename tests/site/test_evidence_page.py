@@ -127,7 +127,8 @@ def test_scores_are_counted_by_what_was_found() -> None:
     )
     few = score_row(score="leave_one_out", n_documents=5)
     assert evidence.scores_found([*rows, few], [0.1]).endswith(
-        " Over 5 documents, 1 of 1 score points at such tokens (leaving out one token) (q < 0.05)."
+        " Over 5 documents, 1 of 1 score points at such tokens (leaving out one token) (q < 0.05). Leaving out one "
+        "token ranks tokens by the same removal that judges the ranking."
     )
     assert "(mean" not in evidence.scores_found(rows[:1] * 4, [0.1])
     assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score is shown to point at")

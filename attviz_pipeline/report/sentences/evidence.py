@@ -105,9 +105,11 @@ def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
     on_average = f"on average over {shares} of the tokens" if len(fractions) > 1 else f"at {shares} of the tokens"
     most, *fewer = sorted({row["n_documents"] for row in rows}, reverse=True)
     what = "at tokens on which the prediction depends more than on random ones"
-    return " ".join(
-        [_found_over(rows, most, f", {on_average}", what), *(_found_over(rows, n, "", "at such tokens") for n in fewer)]
-    )
+    sentences = [_found_over(rows, most, f", {on_average}", what)]
+    sentences += [_found_over(rows, n, "", "at such tokens") for n in fewer]
+    if any(row["score"] == "leave_one_out" for row in rows):
+        sentences.append("Leaving out one token ranks tokens by the same removal that judges the ranking.")
+    return " ".join(sentences)
 
 
 def _found_over(rows: Sequence[Row], n_documents: int, on_average: str, what: str) -> str:
