@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, percent, plural, probability, signed, significant
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, model_name, said
+from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
@@ -44,8 +44,8 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     if results.seeds:
         seeds = ", ".join(str(one.seed) for one in results.seeds)
         others.append(f"{plural(len(results.seeds), 'model')} fine-tuned with other seeds ({seeds})")
-    return Markup("{}, fine-tuned with seed {}, and {} read the same {}.").format(
-        model_name(study), own.seed, listed(others), plural(results.n_documents, "document")
+    return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
+        study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
     )
 
 
