@@ -20,7 +20,7 @@ class Schema:
     stage: str
     description: str
     arrow: pa.Schema = field(default_factory=lambda: pa.schema([]))
-    of_tasks: Mapping[str, pa.Schema] = field(default_factory=dict)
+    of_tasks: Mapping[str, pa.Schema] = field(default_factory=dict, hash=False)
 
     @property
     def identifier(self) -> str:

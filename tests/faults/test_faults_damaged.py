@@ -134,6 +134,8 @@ def test_damaged_evidence_is_named_and_deleting_it_rebuilds_all(finished_study: 
     for name, made_of_it in NEEDED.items():
         flip(evidence / f"{name}.parquet")
         (evidence / f"{made_of_it}.parquet").unlink()
+    for made_of_them in ("figures", "site"):
+        shutil.rmtree(study.results / made_of_them)
 
     said = study.run("--rerun-triggers", "mtime", expect=1)
     damaged = set(re.findall(r"(\S+) is damaged or truncated: its bytes do not match its checksum", said))
