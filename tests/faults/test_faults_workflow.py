@@ -176,7 +176,7 @@ def rules_after(study: FinishedStudy) -> dict[str, set[str]]:
 def test_a_changed_setting_reruns_what_reads_it_and_what_follows(finished_study: FinishedStudy) -> None:
     after = rules_after(finished_study)
     sections = [change.partition("=")[0] for change in CHANGES]
-    assert set(Study.model_fields) - set(sections) == {"name", "evidence", "redaction", "export", "publish"}
+    assert set(Study.model_fields) - set(sections) == {"name", "compare", "evidence", "redaction", "export", "publish"}
 
     with ThreadPoolExecutor(2) as pool:
         listings = list(pool.map(lambda change: finished_study.run("--dry-run", "--config", change), CHANGES))
