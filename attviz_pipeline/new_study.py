@@ -366,7 +366,8 @@ def _finished(
     column: Column | None, task: TaskName | None, model: ModelFacts, wanted: Wanted, problems: list[Problem]
 ) -> _Labels:
     outputs = list(wanted.output_names or model.label_names)
-    loaded = _Labels(task or model.task, "load", None, "the model is a finished classifier")
+    kind = "model that gives a number" if model.task == "regression" else "classifier"
+    loaded = _Labels(task or model.task, "load", None, f"the model is a finished {kind}")
     if column is None or task != "single_label" or model.task != task:
         if column is None or task == model.task:
             return loaded

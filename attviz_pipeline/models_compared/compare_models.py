@@ -122,10 +122,11 @@ def compare_models(
     )
     _write(comparison.model_layers, models_schemas.MODEL_LAYERS, _joined([_layers(one) for one in (own, *others)]), {})
     n_flips = flips_wanted(len(QUANTITIES) * own.terms.shape[0])
+    other_heads = median_of_others(correlations(own.terms, own.terms))
     _write(
         comparison.model_heads,
         models_schemas.MODEL_HEADS,
-        _joined([_heads(own, other, n_flips, settings.seed) for other in others]),
+        _joined([_heads(own, other, other_heads, n_flips, settings.seed) for other in others]),
         {**shape, "n_rows": n_rows, "n_flips": n_flips, "seed": settings.seed},
     )
     pretrained = next((one for one in others if not one.made.is_trained), None)
@@ -185,7 +186,7 @@ def _layers(model: Model) -> Columns:
     return columns
 
 
-def _heads(own: Model, other: Model, n_flips: int, seed: int) -> Columns:
+def _heads(own: Model, other: Model, other_heads: Floats, n_flips: int, seed: int) -> Columns:
     columns: dict[str, Any] = {"model": [other.name] * len(own.terms), **_places(own)}
     for quantity in QUANTITIES:
         mine, theirs = _both(own.rows[quantity], other.rows[quantity])
@@ -198,14 +199,13 @@ def _heads(own: Model, other: Model, n_flips: int, seed: int) -> Columns:
             f"{quantity}_change_high": found.high,
             f"{quantity}_p": sign_flip_p(mine - theirs, n_flips, seed),
         }
-    within, between = correlations(own.terms, own.terms), correlations(own.terms, other.terms)
     return (
         columns
         | _q_of(columns)
         | {
             "n_terms": np.full(len(own.terms), own.terms.shape[1]),
-            "term_correlation": np.diagonal(between),
-            "other_heads_correlation": median_of_others(within),
+            "term_correlation": np.diagonal(correlations(own.terms, other.terms)),
+            "other_heads_correlation": other_heads,
         }
     )
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from markupsafe import Markup
-from sentence_views import study_view, words
+from sentence_views import UNKNOWN, study_view, term_measure, words
+from sentence_views import ablation as ablation_view
+from sentence_views import head_importance as importance_view
 
 from attviz_pipeline.report.sentences import document_evidence, evidence, head_importance, term_evidence
 from attviz_pipeline.report.sentences.document_evidence import Changes
@@ -17,7 +19,6 @@ from attviz_pipeline.tasks.regression import Regression
 SET, VALUE = MultiLabel.scale, Regression.scale
 SETS = study_view(task="multi_label", confusion=None, outcomes={"right": 40})
 VALUES = study_view(task="regression", label_names=[], confusion=None)
-UNKNOWN = MeanView(None, None, None)
 RISES, FALLS, UNCLEAR = MeanView(0.4, 0.2, 0.6, 0.001), MeanView(-0.4, -0.6, -0.2, 0.001), MeanView(0.1, -0.3, 0.4, 0.4)
 
 
@@ -100,37 +101,11 @@ def test_a_sample_is_in_proportion_to_what_the_task_has() -> None:
 
 
 def ablation(change: MeanView, gold: MeanView = UNKNOWN, **others: Any) -> AblationView:  # noqa: ANN401 - any field
-    values = {
-        "layer": 0,
-        "head": HeadRef(0, 1, "heads/1.html"),
-        "grouping": "all",
-        "group": "",
-        "page": None,
-        "n_documents": 20,
-        "n_sources": 20,
-        "n_flips": None,
-        "change": change,
-        "gold_change": gold,
-        "accuracy": UNKNOWN,
-    }
-    return AblationView(**(values | others))
+    return ablation_view(change, gold, **{"head": HeadRef(0, 1, "heads/1.html"), "n_flips": None, **others})
 
 
-def importance(*heads: AblationView, by_error: bool = False, **others: Any) -> HeadImportance:  # noqa: ANN401 - any field
-    values: dict[str, Any] = {
-        "gates": None,
-        "ablation": "zero",
-        "heads": list(heads),
-        "groups": [],
-        "layers": [],
-        "measures": {},
-        "n_measured": 20,
-        "n_gradient": 40,
-        "correlations": [],
-        "scale": VALUE,
-        "by_error": by_error,
-    }
-    return HeadImportance(**(values | others))
+def importance(*heads: AblationView, **others: Any) -> HeadImportance:  # noqa: ANN401 - any field
+    return importance_view(*heads, **{"scale": VALUE, **others})
 
 
 def test_heads_are_judged_by_the_error_where_it_is_known() -> None:
@@ -184,21 +159,7 @@ def test_label_sets_change_and_have_exact_match() -> None:
 
 def measure(scale: Any, **others: Any) -> TermMeasureView:  # noqa: ANN401 - any field
     row = TermRowView("goal", 5, 0.123, 0.031, 0.215, 0.008, 0.93, 0.01, None)
-    values: dict[str, Any] = {
-        "measure": "leave_one_out",
-        "group": None,
-        "rows": [row],
-        "found": [row],
-        "n_terms": 43,
-        "n_documents": 50,
-        "least": 3,
-        "noun": "word",
-        "removal": "mask",
-        "n_attended": 20,
-        "n_found_attended": 1,
-        "scale": scale,
-    }
-    return TermMeasureView(**(values | others))
+    return term_measure(rows=[row], found=[row], scale=scale, **others)
 
 
 def test_words_change_a_value() -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from sentence_views import HOSTILE, study_view, words
+from sentence_views import ablation as ablation_view
+from sentence_views import head_importance as importance
 
 from attviz_pipeline.formats import signed
 from attviz_pipeline.report.sentences import head_importance as sentences
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
     CorrelationView,
-    HeadImportance,
     MeanView,
     MeasureView,
 )
@@ -21,43 +22,15 @@ from attviz_pipeline.tasks.single_label import SingleLabel
 CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
 UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
-UNKNOWN = MeanView(None, None, None, None)
 SCALE = SingleLabel.scale
 NOTHING = "nothing that can be distinguished from zero."
 
 
 def ablation(number: int | None = 0, change: MeanView = CLEAR, **others: Any) -> AblationView:  # noqa: ANN401 - any field
     """One head of the study of 6 heads; with None, all heads of layer 1."""
-    values = {
-        "layer": 1 if number is None else number // 3,
-        "head": None if number is None else HeadRef(*divmod(number, 3), f"heads/{number}.html"),
-        "grouping": "all",
-        "group": "",
-        "page": None,
-        "n_documents": 20,
-        "n_sources": 20,
-        "n_flips": 0,
-        "change": change,
-        "gold_change": UNKNOWN,
-        "accuracy": UNKNOWN,
-    }
-    return AblationView(**(values | others))
-
-
-def importance(*heads: AblationView, **others: Any) -> HeadImportance:  # noqa: ANN401 - any field
-    values: dict[str, Any] = {
-        "gates": None,
-        "ablation": "zero",
-        "heads": list(heads),
-        "groups": [],
-        "layers": [],
-        "measures": {},
-        "n_measured": 20,
-        "n_gradient": 40,
-        "correlations": [],
-        "scale": SCALE,
-    }
-    return HeadImportance(**(values | others))
+    layer = 1 if number is None else number // 3
+    head = None if number is None else HeadRef(*divmod(number, 3), f"heads/{number}.html")
+    return ablation_view(change, **{"layer": layer, "head": head, **others})
 
 
 def test_heads_that_cannot_be_switched_off_have_a_reason() -> None:

@@ -52,9 +52,9 @@ class TestSite:
         of_head = Page(site / "heads" / "L00-H00.html").text
         of_class = Page(site / "classes" / "000.html").text
 
-        assert "Found again in 2 models of other seeds, with the same sign and q < 0.05: business in 2" in of_head
+        assert "Found again with the same sign and q < 0.05, of 2 models of other seeds: business in 2" in of_head
         assert (
-            "Found again in 2 models of other seeds, with the same sign and q < 0.05: L0·H0 in 2 and L0·H1 in 0."
+            "Found again with the same sign and q < 0.05, of 2 models of other seeds: L0·H0 in 2 and L0·H1 in 0."
             in (of_class)
         )
         assert "Found again" not in Page(site / "heads" / "L01-H00.html").text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from html_page import words as text_of
-from sentence_views import HOSTILE, imported, study_view, words
+from sentence_views import HOSTILE, imported, study_view, term_measure, words
 from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import site_settings
 
@@ -23,7 +23,6 @@ from attviz_pipeline.report.views.term_evidence import (
     TermMeasureView,
     TermRowView,
 )
-from attviz_pipeline.tasks.single_label import SingleLabel
 
 
 def row(term: str = "goal", **others: Any) -> TermRowView:  # noqa: ANN401 - any field
@@ -42,21 +41,7 @@ def row(term: str = "goal", **others: Any) -> TermRowView:  # noqa: ANN401 - any
 
 
 def measure(*found: TermRowView, **others: Any) -> TermMeasureView:  # noqa: ANN401 - any field
-    values: dict[str, Any] = {
-        "measure": "leave_one_out",
-        "group": None,
-        "rows": [*found, row("other", q=0.3)],
-        "found": list(found),
-        "n_terms": 43,
-        "n_documents": 50,
-        "least": 3,
-        "noun": "word",
-        "removal": "mask",
-        "n_attended": 20,
-        "n_found_attended": 1,
-        "scale": SingleLabel.scale,
-    }
-    return TermMeasureView(**(values | others))
+    return term_measure(**{"rows": [*found, row("other", q=0.3)], "found": list(found), **others})
 
 
 def test_words_that_were_found_stand_beside_random_ones_and_their_support() -> None:

@@ -1,11 +1,15 @@
 """The interpreter of Snakemake is that of the jobs, activated or not, and one without the packages is named."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from tiny_workflow import ROOT, command, write_study
 
 from attviz_pipeline import environment
@@ -84,3 +88,20 @@ def test_an_interpreter_without_any_package_is_named() -> None:
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, *arguments]
     return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_pins_install_on_the_oldest_python_that_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [oldest] = re.findall(r"\d+\.\d+", project["requires-python"])
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    needs = {}
+    for name, pinned in pins.items():
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        assert found.version.partition("+")[0] == pinned, f"{name} is installed as {found.version}"
+        needs[name] = found.metadata["Requires-Python"] or ""
+
+    assert len(needs) > 100
+    assert [name for name, asked in needs.items() if f"{oldest}.0" not in SpecifierSet(asked)] == []

@@ -168,8 +168,8 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
         count(len(found) - n_higher),
         head_link(found[0].head, study, root),
         _times(found[0]),
-        _factor(found[0].low),
-        _factor(found[0].high),
+        factor(found[0].low),
+        factor(found[0].high),
     )
 
 
@@ -220,9 +220,9 @@ def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str
 
 def _again(named: Sequence[Markup], n: int, n_others: int) -> Markup:
     which = "" if n <= len(named) else f" (the largest {len(named)} of {count(n)})"
-    return Markup("Found again in {}, with the same sign and {}{}: {}.").format(
-        "the model of one other seed" if n_others == 1 else f"{count(n_others)} models of other seeds",
+    return Markup("Found again with the same sign and {}, of {}{}: {}.").format(
         _CLEAR,
+        f"{plural(n_others, 'model')} of {'another seed' if n_others == 1 else 'other seeds'}",
         which,
         listed(named),
     )
@@ -245,11 +245,6 @@ def cell(change: ChangeView) -> str:
         return "no document"
     q = "" if change.q is None else f", q = {probability(change.q)}"
     return f"{_times(change)}{q}"
-
-
-def factor(value: float | None) -> str:
-    """Write a difference of ln(n a) as a factor; a dash where there is none."""
-    return "\N{EN DASH}" if value is None else _factor(value)
 
 
 def _intervals(one: ReplicationView, results: ModelResults) -> Markup:
@@ -281,11 +276,11 @@ def _of(model: ModelView) -> str:
 
 
 def _times(change: ChangeView) -> str:
-    return f"{_factor(change.value)} times"
+    return f"{factor(change.value)} times"
 
 
-def _factor(change: float | None) -> str:
-    """Write what a difference of logarithms multiplies by; not 1 unless the difference is 0."""
+def factor(change: float | None) -> str:
+    """Write what a difference of ln(n a) multiplies by, not 1 unless the difference is 0; a dash for none."""
     if change is None:
         return "\N{EN DASH}"
     away = abs(math.expm1(change))
