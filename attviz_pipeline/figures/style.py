@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from matplotlib.ft2font import FT2Font
 
 # Half the width of a printed page: what a two-column paper gives a figure.
 WIDTH_INCHES = 3.5
+CHARACTERS_OF_LINE, LINE_INCHES = 56, 0.15
 LONGEST_TOKEN = 18
 LONGEST_CLASS = 36
 INCHES_PER_CHARACTER = 0.055  # of tick labels, on average
@@ -133,8 +135,9 @@ def render(figure: Figure, suffix: str, dpi: int) -> bytes:
 
 def sentence(text: str) -> Figure:
     """Return a figure that shows a sentence, for example why there is nothing to draw."""
-    figure = Figure(figsize=(WIDTH_INCHES, 0.6))
-    figure.text(0.5, 0.5, text, ha="center", va="center")
+    lines = textwrap.wrap(text, CHARACTERS_OF_LINE)
+    figure = Figure(figsize=(WIDTH_INCHES, 0.45 + LINE_INCHES * len(lines)))
+    figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center")
     return figure
 
 

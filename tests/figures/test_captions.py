@@ -16,6 +16,7 @@ from attviz_pipeline.figures import (
     head_map,
     head_means,
     reliability,
+    style,
 )
 from attviz_pipeline.figures import likeness as likenesses
 from attviz_pipeline.figures.kinds import FIGURES
@@ -284,3 +285,14 @@ def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
     no_term = class_terms._reason_empty(FACTS, "gold", what, rows.slice(0, 0), compared=True)
     assert no_term.startswith("Not compared: no term")
     assert class_terms._reason_empty(FACTS, "gold", what, rows, compared=False) == class_heads.not_compared(what)
+
+
+@pytest.mark.parametrize("words", [1, 12, 60])
+def test_a_reason_for_nothing_to_draw_is_not_cut_off(words: int) -> None:
+    with style.house_style():
+        figure = style.sentence(" ".join(["Wednesday's"] * words))
+        figure.draw_without_rendering()
+        (text,) = figure.texts
+        drawn, page = text.get_window_extent(), figure.bbox
+    assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
+    assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
