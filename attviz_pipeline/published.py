@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PureWindowsPath
 from typing import Any
 
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 
 
 def published(path: str) -> str:

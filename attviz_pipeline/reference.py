@@ -18,7 +18,8 @@ from pydantic_core import PydanticUndefined
 
 from attviz_pipeline.artifacts import all_schemas, files
 from attviz_pipeline.artifacts.schema import Schema
-from attviz_pipeline.config.settings import Section, Study, section_of
+from attviz_pipeline.config.settings import Section, section_of
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.stages import STAGES
 
 CONFIG_INTRODUCTION = """\
@@ -161,7 +162,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401
         return f"mapping from {_type(arguments[0])} to {_type(arguments[1])}"
     if hasattr(annotation, "__metadata__"):
         return _type(annotation.__origin__)
-    return {str: "text", int: "integer", float: "number", bool: "`true`, `false`"}[annotation]
+    plain = {str: "text", int: "integer", float: "number", bool: "`true`, `false`"}
+    return "mappings" if issubclass(annotation, Section) else plain[annotation]
 
 
 def _default(field: FieldInfo) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from attviz_pipeline.config.settings import OWN_MODEL, Study
+from attviz_pipeline.config.settings import OWN_MODEL
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.faults import explained
 from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, slice_for
 
@@ -29,13 +30,12 @@ class Call:
     places: Mapping[str, Path | list[Path]]
     model: str = OWN_MODEL
 
-    def run(self, study: Study) -> None:
+    def run(self, study: Study, results: Path) -> None:
         """Call the function of the stage."""
         function = getattr(import_module(self.stage.module), self.stage.name)
         values = {one.name: one.value(self.places[one.name]) for one in self.stage.arguments if one.name in self.places}
-        settings = (
-            {} if self.stage.settings is None else {"settings": slice_for(study, self.stage.settings, self.model)}
-        )
+        wanted = self.stage.settings
+        settings = {} if wanted is None else {"settings": slice_for(study, wanted, self.model, results)}
         function(**settings, **values)
 
 
@@ -55,7 +55,7 @@ def run_study(study: Study, results: Path, site: Path | None = None, *, progress
     with explained(), tqdm(calls, file=sys.stderr, disable=not progress, unit="stage", leave=False) as bar:
         for call in bar:
             bar.set_description(call.stage.command)
-            call.run(study)
+            call.run(study, results)
 
 
 def calls_of(study: Study, results: Path, site: Path | None = None) -> Iterator[Call]:

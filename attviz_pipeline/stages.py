@@ -28,7 +28,6 @@ from attviz_pipeline.config.settings import (
     BootstrapSettings,
     ClassesSettings,
     ComparedModel,
-    CompareSettings,
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
@@ -40,11 +39,11 @@ from attviz_pipeline.config.settings import (
     PublishSettings,
     RedactionSettings,
     Section,
-    Study,
     TaskName,
     TermsSettings,
     TrainingSettings,
 )
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.errors import ConfigError
 
 
@@ -75,6 +74,7 @@ class PrepareModel(Section):
     training: TrainingSettings
     close_overlap: int | None = None
     is_trained: bool = True
+    keeps_epochs: bool = False
 
 
 class ExtractAttention(Section):
@@ -140,7 +140,7 @@ class CompareModels(Section):
     """Settings of the stage `compare_models`."""
 
     seed: int
-    compare: CompareSettings
+    compared: dict[str, ComparedModel]
 
 
 class GroupDocuments(Section):
@@ -387,8 +387,7 @@ _CARDS = (
     file("model_card", "facts of the classifier", "{of}model/model.json"),
 )
 _METRICS = "{of}model/metrics.json"
-# All models of a study have the same tokenizer and read the same documents, so they have one list of terms.
-_VOCABULARY = file("vocabulary", "terms and their counts", "statistics/vocabulary.parquet")
+_VOCABULARY = table("vocabulary", "terms and their counts")
 _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
 _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of the value")
@@ -532,6 +531,7 @@ STAGES: Mapping[str, Stage] = {
             ListTerms,
             reads=(_SHOWN_ATTENTION,),
             writes=(_VOCABULARY,),
+            each_model=True,
         ),
         Stage(
             "measure_shard",
@@ -791,13 +791,14 @@ KEYS_OF_EVIDENCE: Mapping[type[Section], set[str]] = {
 _Section = TypeVar("_Section", bound=Section)
 
 
-def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL) -> _Section:
+def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL, results: Path | None = None) -> _Section:
     """Return the settings of a study that one stage reads, so that other changes do not rerun it.
 
     Args:
         study: The configuration.
         settings: What the stage reads.
         model: The model for which it runs, a name in `Study.compared`; by default the study's own.
+        results: Folder of the study's results; `results/<name>` in the working directory if it is None.
 
     Raises:
         ConfigError: The study has no such stage, because it imports its attention.
@@ -808,8 +809,8 @@ def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL) ->
         )
     if settings is RenderSite:
         return settings.model_validate({"study": study.model_copy(update={"publish": PublishSettings()})})
-    # Of a compared model only the training differs: documents, split and resamples are the study's.
-    made = _training_of(study, model) if settings is PrepareModel else {}
+    # Of a compared model only how it is made differs: documents, split and resamples are the study's.
+    made = _made(study, model, results) if settings is PrepareModel else {}
     sections = {name: getattr(study, name) for name in settings.model_fields if name not in made} | made
     if settings in KEYS_OF_EVIDENCE:
         keys = KEYS_OF_EVIDENCE[settings]
@@ -817,6 +818,24 @@ def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL) ->
     return settings.model_validate(sections)
 
 
-def _training_of(study: Study, model: str) -> dict[str, Any]:
-    own = ComparedModel(study.seed, is_trained=True)
-    return (own if model == OWN_MODEL else study.compared[model])._asdict()
+def _made(study: Study, name: str, results: Path | None) -> dict[str, Any]:
+    """Return what `prepare_model` reads of the way in which a model is made."""
+    compared = ComparedModel(kind="own", seed=study.seed) if name == OWN_MODEL else study.compared[name]
+    model = compared.model or study.model
+    if compared.kind == "epoch" and model is not None:
+        # The weights of an epoch are a finished model, which the study's own training left below its checkpoint.
+        source = (results or Path("results", study.name)) / epoch_weights(compared.epoch or 0)
+        kept = model.model_dump(include={"max_tokens", "thresholds"})
+        model = ModelSettings(source=source.as_posix(), mode="load", **kept)
+    return {
+        "seed": compared.seed,
+        "model": model,
+        "close_overlap": study.close_overlap(model),
+        "is_trained": compared.kind != "pretrained",
+        "keeps_epochs": compared.kind == "own" and study.compare.checkpoints != "none",
+    }
+
+
+def epoch_weights(epoch: int) -> Path:
+    """Return the place of an epoch's weights, below the folder of the study's results."""
+    return Path("model", "checkpoint", "epochs", str(epoch))

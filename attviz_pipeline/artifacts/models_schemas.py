@@ -4,7 +4,11 @@ import pyarrow as pa
 
 from attviz_pipeline.artifacts.schema import Schema, column
 
-_MODEL = column("model", pa.string(), "Name of the model: `own`, `pretrained`, or `seed-` and its seed")
+_MODEL = column(
+    "model",
+    pa.string(),
+    "Name of the model: `own`, `pretrained`, `seed-` and its seed, `epoch-` and its number, or as in `compare.models`",
+)
 _HEAD = [
     column("layer", pa.int32(), "Layer, 0-based"),
     column("head", pa.int32(), "Head, 0-based"),
@@ -23,15 +27,27 @@ def _bounds(name: str, how: str) -> list[pa.Field]:
 
 MODELS = Schema(
     "models",
-    1,
+    2,
     "compare_models",
     "One row per model that read the study's documents, the study's own first. Facts: `n_documents`, `n_rows` (input "
     "rows), `n_layers`, `n_heads`",
     pa.schema(
         [
             _MODEL,
-            column("kind", pa.string(), "own, pretrained (before fine-tuning), or seed (fine-tuned with another seed)"),
-            column("seed", pa.int64(), "Seed of its fine-tuning; null for `pretrained`", nullable=True),
+            column(
+                "kind",
+                pa.string(),
+                "own, pretrained (before fine-tuning), seed (fine-tuned with another seed), epoch (the own model after "
+                "an earlier or later epoch), or other",
+            ),
+            column("seed", pa.int64(), "Seed of its fine-tuning; null unless `own` or `seed`", nullable=True),
+            column("epoch", pa.int32(), "Number of the epoch, from 1; null unless `epoch`", nullable=True),
+            column("source", pa.string(), "Hub id or folder from which the model came"),
+            column(
+                "has_own_layout",
+                pa.bool_(),
+                "Whether it has the layers, heads, tokens and terms of the own model, so that heads are compared",
+            ),
             column("score", pa.string(), "Score of the task: macro_f1 or r2"),
             column(
                 "test",
@@ -43,7 +59,7 @@ MODELS = Schema(
                 "effect_correlation",
                 pa.float64(),
                 "Pearson's correlation, over all effects of gold classes or values in heads, with those of the own "
-                "model; null without effects",
+                "model; null without effects, or in another layout",
                 nullable=True,
             ),
         ]

@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from attviz_pipeline.config.settings import Section, Study, section_of
+from attviz_pipeline.config.settings import Section, section_of
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.errors import ConfigError, Problem
 
 # How pydantic names the kinds that one value may have, among the keys that lead to it.
@@ -155,6 +156,8 @@ def _unquoted(error: ErrorDetails) -> str:
 
 def _siblings(model: type[BaseModel], path: list[str]) -> list[str]:
     for name in path[:-1]:
+        if name.isdecimal():  # one of a list
+            continue
         field = model.model_fields.get(name)
         section = None if field is None else section_of(field.annotation)
         if section is None:

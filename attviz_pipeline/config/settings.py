@@ -1,9 +1,11 @@
 """Every setting of a study, by section, with its default and what it means."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Split = Literal["train", "validation", "test"]
 TaskName = Literal["single_label", "multi_label", "regression"]
@@ -24,6 +26,7 @@ TokenScore = Literal[
     "leave_one_out",
 ]
 Removal = Literal["mask", "delete", "hide"]
+ModelKind = Literal["own", "pretrained", "seed", "epoch", "other"]
 Verbatim = Annotated[str, StringConstraints(strip_whitespace=False)]
 """A name from outside the study, in a file or a table: surrounding blanks are part of it."""
 
@@ -31,6 +34,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 HeadName = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Value = TypeVar("_Value", int, str)
 
 
 SPLIT_FRACTIONS: Mapping[Split, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
@@ -489,16 +493,29 @@ OWN_MODEL = ""
 """Name of the study's own model."""
 
 
-class ComparedModel(NamedTuple):
-    """How a model is made that a study compares with its own.
+class ComparedModel(Section):
+    """One of the models of a study, and how it is made."""
 
-    Attributes:
-        seed: Seed of its fine-tuning.
-        is_trained: Whether it is fine-tuned; if not, its classifier is untrained.
-    """
+    kind: ModelKind
+    seed: Seed = Field(description="Seed of its fine-tuning")
+    epoch: int | None = Field(None, description="Of the study's own fine-tuning, from 1; only of kind `epoch`")
+    model: ModelSettings | None = Field(None, description="Only of kind `other`")
 
-    seed: int
-    is_trained: bool
+
+class OtherModel(ModelSettings):
+    """A model of any architecture that reads the same documents."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Name of the model on the site; its results are in `models/<name>/`",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _no_name_of_another(cls, name: str) -> str:
+        if re.fullmatch(r"own|pretrained|(seed|epoch)-\d+", name):
+            raise ValueError(f"`{name}` is what the workflow names a model itself: choose another")
+        return name
 
 
 class CompareSettings(Section):
@@ -514,15 +531,56 @@ class CompareSettings(Section):
         description="Fine-tune the model again with each of these seeds, on the same split, and compare with all of "
         "them. Each takes as long as the first",
     )
+    checkpoints: Literal["none", "every_epoch"] = Field(
+        "none",
+        description="`every_epoch`: also read the documents with the model as it was after each epoch. The weights of "
+        "every epoch are kept; a model that is trained already is trained again for them. Needs "
+        "`training.early_stopping_patience: null`",
+    )
+    models: list[OtherModel] = Field(
+        [],
+        description="Any other models, each with a `name` and the keys of section `model`. They need the same task and "
+        "the same classes; heads are compared where the layers, heads and tokens are the same",
+    )
 
-    def models(self, seed: int) -> dict[str, ComparedModel]:
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_once(cls, seeds: list[Seed]) -> list[Seed]:
+        if repeated := _repeated(seeds):
+            raise ValueError(f"has {', '.join(map(str, repeated))} more than once: remove one")
+        return seeds
+
+    @field_validator("models")
+    @classmethod
+    def _names_once(cls, models: list[OtherModel]) -> list[OtherModel]:
+        if repeated := _repeated([one.name for one in models]):
+            raise ValueError(f"has the name {', '.join(repeated)} more than once: rename one")
+        return models
+
+    def named(self, seed: int, epochs: int) -> dict[str, ComparedModel]:
         """Return the models that are compared with the study's own, by name.
 
         Args:
             seed: The study's own.
+            epochs: Those of the study's own fine-tuning.
         """
-        before = {"pretrained": ComparedModel(seed, is_trained=False)} if self.pretrained else {}
-        return before | {f"seed-{one}": ComparedModel(one, is_trained=True) for one in self.seeds}
+        before = {"pretrained": ComparedModel(kind="pretrained", seed=seed)} if self.pretrained else {}
+        during = range(1, epochs + 1) if self.checkpoints == "every_epoch" else ()
+        return {
+            **before,
+            **{f"seed-{one}": ComparedModel(kind="seed", seed=one) for one in self.seeds},
+            **{f"epoch-{one}": ComparedModel(kind="epoch", seed=seed, epoch=one) for one in during},
+            **{
+                one.name: ComparedModel(
+                    kind="other", seed=seed, model=ModelSettings(**one.model_dump(exclude={"name"}))
+                )
+                for one in self.models
+            },
+        }
+
+
+def _repeated(values: Sequence[_Value]) -> list[_Value]:
+    return [value for value, n in Counter(values).items() if n > 1]
 
 
 class FiguresSettings(Section):
@@ -638,233 +696,3 @@ class ResourcesSettings(Section):
         description="Time limit of a job that runs the model, plus 15 minutes per megabyte of input; "
         "times the number of the attempt",
     )
-
-
-class Study(Section):
-    """The whole configuration."""
-
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the study; its results are in `results/<name>/`"
-    )
-    seed: Seed = Field(
-        13,
-        description="Seed of the split, the samples, the fine-tuning, the permutations and the figures",
-    )
-    task: TaskName | None = Field(
-        None,
-        description="What the classifier does: choose one class, give a text any number of labels, or predict a "
-        "number. By default found out from the label column and, with `model.mode: load`, from the model "
-        "(docs/tasks.md)",
-    )
-    dataset: DatasetSettings
-    documents: DocumentsSettings = DocumentsSettings()
-    model: ModelSettings | None = Field(None, validate_default=True)
-    training: TrainingSettings = TrainingSettings()
-    attention: AttentionSettings = AttentionSettings()
-    aggregates: AggregatesSettings = AggregatesSettings()
-    assessment: AssessmentSettings = AssessmentSettings()
-    terms: TermsSettings = TermsSettings()
-    bootstrap: BootstrapSettings = BootstrapSettings()
-    classes: ClassesSettings = ClassesSettings()
-    comparison: ComparisonSettings = ComparisonSettings()
-    maps: MapsSettings = MapsSettings()
-    evidence: EvidenceSettings = EvidenceSettings()
-    compare: CompareSettings = CompareSettings()
-    figures: FiguresSettings = FiguresSettings()
-    redaction: RedactionSettings = RedactionSettings()
-    report: ReportSettings = ReportSettings()
-    site: SiteSettings = SiteSettings()
-    export: ExportSettings = ExportSettings()
-    publish: PublishSettings = PublishSettings()
-    resources: ResourcesSettings = ResourcesSettings()
-
-    @property
-    def imported(self) -> bool:
-        """True where attention comes from a file, so that there is no model to prepare."""
-        return self.dataset.format == "attviz_json"
-
-    @field_validator("model")
-    @classmethod
-    def _model_unless_imported(cls, model: ModelSettings | None, info: ValidationInfo) -> ModelSettings | None:
-        dataset = info.data.get("dataset")
-        if dataset is not None and model is None and dataset.format != "attviz_json":
-            raise ValueError("missing; this key has no default")
-        if dataset is not None and model is not None and dataset.format == "attviz_json":
-            raise ValueError("has no effect: a file of `dataset.format: attviz_json` holds attention already; remove")
-        return model
-
-    @field_validator("documents", "training", "attention")
-    @classmethod
-    def _nothing_without_effect(cls, section: Section, info: ValidationInfo) -> Section:
-        dataset = info.data.get("dataset")
-        if dataset is None or dataset.format != "attviz_json":
-            return section
-        default, fitting = type(section)(), {"max_documents", "n_shards", "block_size"}
-        given = [key for key, value in section if value != getattr(default, key) and key not in fitting]
-        if given:
-            keys = ", ".join(f"`{key}`" for key in given)
-            raise ValueError(f"{keys} has no effect on attention that comes from a file; remove")
-        return section
-
-    @field_validator("evidence")
-    @classmethod
-    def _evidence_needs_a_model(cls, evidence: EvidenceSettings, info: ValidationInfo) -> EvidenceSettings:
-        dataset = info.data.get("dataset")
-        if evidence.enabled and dataset is not None and dataset.format == "attviz_json":
-            raise ValueError("`enabled` needs the model, which attention that comes from a file does not have; remove")
-        return evidence
-
-    @property
-    def fine_tunes(self) -> bool:
-        """True where a model is fine-tuned, so that rows are needed to learn from."""
-        return self.model is not None and self.model.mode == "fine_tune"
-
-    @property
-    def finished_model(self) -> ModelSettings | None:
-        """The model whose config.json may say the task, with the settings that find it; None if one is fine-tuned."""
-        if self.model is None or self.model.mode != "load":
-            return None
-        return ModelSettings(**self.model.model_dump(include={"source", "revision", "offline_package", "mode"}))
-
-    @property
-    def draws_splits(self) -> bool:
-        """True where rows without a split get one: to fine-tune, or since the study names a split or shares."""
-        named = self.documents.split is not None or self.dataset.split_fractions is not None
-        return self.fine_tunes or named
-
-    @property
-    def close_overlap(self) -> int | None:
-        """`attention.window_overlap` where only the tokenizer's special tokens decide whether it fits, else None.
-
-        The stage that loads the tokenizer checks it; any other overlap is no reason to train again.
-        """
-        if self.model is None or self.attention.long_texts != "window":
-            return None
-        room = self.model.max_tokens - self.attention.window_overlap
-        return self.attention.window_overlap if room <= MOST_SPECIAL_TOKENS else None
-
-    @property
-    def compared(self) -> dict[str, ComparedModel]:
-        """The models that are compared with the study's own, by name."""
-        return self.compare.models(self.seed)
-
-    @model_validator(mode="after")
-    def _sections_fit(self) -> Self:
-        faults = [
-            *_faults_of_pairs(self),
-            *_faults_of_windows(self),
-            *_faults_of_splits(self),
-            *_faults_of_device(self),
-            *_faults_of_task(self),
-            *_faults_of_compare(self),
-        ]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-
-def _faults_of_pairs(study: Study) -> Iterator[str]:
-    faults = []
-    if study.attention.long_texts == "window":
-        faults.append("pairs are not cut into windows; set `attention.long_texts: truncate`")
-    if study.documents.segments == "paragraph":
-        faults.append("pairs are not cut into paragraphs; set `documents.segments: none`")
-    if study.dataset.pair_column is not None and faults:
-        yield f"`dataset.pair_column` is given: {'; '.join(faults)}"
-
-
-def _faults_of_windows(study: Study) -> Iterator[str]:
-    if study.model is None or study.attention.long_texts != "window":
-        return
-    overlap, max_tokens = study.attention.window_overlap, study.model.max_tokens
-    if overlap >= max_tokens:
-        yield (
-            f"`attention.window_overlap` ({overlap}) must be smaller than `model.max_tokens` ({max_tokens}) less the "
-            f"special tokens, usually 2: set it to {max_tokens // 4} or so, or `attention.long_texts: truncate`"
-        )
-
-
-def _faults_of_splits(study: Study) -> Iterator[str]:
-    """Name the splits that are needed and can have no row, whatever the data."""
-    if not study.fine_tunes:
-        return
-    there = _splits_with_rows(study.dataset)
-    where = next((key for key in ("files", "splits") if getattr(study.dataset, key)), "split_fractions")
-    for split, purpose in (("train", "is learned from"), ("validation", "picks the best epoch")):
-        if split not in there:
-            yield f"`dataset.{where}` leaves no row for split {split}, which {purpose}: add it, or `model.mode: load`"
-    analysed = study.documents.split or "test"
-    if analysed != "all" and analysed not in there:
-        yield (
-            f"`dataset.{where}` leaves no row for split {analysed}, which is analysed: add it, or set "
-            "`documents.split` to another"
-        )
-
-
-def _splits_with_rows(dataset: DatasetSettings) -> set[str]:
-    shares = SPLIT_FRACTIONS if dataset.split_fractions is None else dataset.split_fractions
-    drawn = {split for split, share in shares.items() if share > 0}
-    given = set(dataset.files or dataset.splits or ())
-    if not given:
-        return set(drawn)
-    return given | ({"validation"} if "train" in given and {"train", "validation"} <= drawn else set())
-
-
-def _faults_of_device(study: Study) -> Iterator[str]:
-    if study.attention.device == "cpu" and study.attention.precision != "float32":
-        yield (
-            f"`attention.precision` is {study.attention.precision}, which needs a GPU, and `attention.device` is cpu: "
-            "set `attention.precision: float32`, or another device"
-        )
-
-
-def _faults_of_compare(study: Study) -> Iterator[str]:
-    """Name the models that cannot be made, or would be the same as another."""
-    seeds = study.compare.seeds
-    given = [key for key in ("pretrained", "seeds") if getattr(study.compare, key)]
-    if given and not study.fine_tunes:
-        keys = " and ".join(f"`compare.{key}`" for key in given)
-        why = "imports its attention" if study.imported else "loads a finished model, and what it was before is unknown"
-        verb = "needs" if len(given) == 1 else "need"
-        yield f"{keys} {verb} `model.mode: fine_tune`, but the study {why}: remove"
-    for seed in sorted({seed for seed in seeds if seeds.count(seed) > 1}):
-        yield f"`compare.seeds` has {seed} more than once: remove one"
-    if study.seed in seeds:
-        yield f"`compare.seeds` has {study.seed}, the study's own `seed`, which would give the same model: remove it"
-
-
-TASKS_OF_KEYS: Mapping[str, set[TaskName]] = {
-    "dataset.label_columns": {"multi_label"},
-    "dataset.label_separator": {"multi_label"},
-    "dataset.label_names": {"single_label", "multi_label"},
-    "model.thresholds": {"multi_label"},
-}
-"""Settings that fit only some tasks."""
-
-TASKS_OF_CRITERIA: Mapping[EpochCriterion, set[TaskName]] = {
-    "validation_loss": {"single_label", "multi_label", "regression"},
-    "macro_f1": {"single_label", "multi_label"},
-    "r2": {"regression"},
-}
-"""The same for values of `training.best_epoch_by`."""
-
-
-def _faults_of_task(study: Study) -> Iterator[str]:
-    """Name the settings that do not fit the task; where it is still to be found out, stages do."""
-    if study.fine_tunes and "label_column" not in study.dataset.columns and study.dataset.label_columns is None:
-        yield "`dataset.label_column: null` leaves nothing to learn from: name it, or set `model.mode: load`"
-    if study.task is None:
-        return
-    if study.imported and study.task != "single_label":
-        yield f"`task: {study.task}` does not fit `dataset.format: attviz_json`, whose documents have one class each"
-    given = [key for key, tasks in TASKS_OF_KEYS.items() if study.task not in tasks and _is_given(study, key)]
-    criterion = study.training.best_epoch_by
-    if study.task not in TASKS_OF_CRITERIA[criterion]:
-        given.append(f"training.best_epoch_by: {criterion}")
-    yield from (f"`{key}` does not fit `task: {study.task}`: remove it, or correct `task`" for key in given)
-
-
-def _is_given(study: Study, key: str) -> bool:
-    section, name = key.split(".")
-    holder: Section | None = getattr(study, section)
-    return holder is not None and getattr(holder, name) != type(holder).model_fields[name].default

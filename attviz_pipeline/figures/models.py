@@ -128,9 +128,14 @@ def _titles(inputs: Inputs) -> dict[str, str]:
     """Name the models by their names in the tables."""
     if inputs.models is None:
         return {}
-    rows = files.read_table(inputs.models.models, models_schemas.MODELS, ["model", "kind", "seed"]).to_pylist()
-    names = {"own": "this model", "pretrained": "before fine-tuning"}
-    return {row["model"]: names.get(row["kind"], f"seed {row['seed']}") for row in rows}
+    names = ["model", "kind", "seed", "epoch"]
+    rows = files.read_table(inputs.models.models, models_schemas.MODELS, names).to_pylist()
+    return {row["model"]: _title(row) for row in rows}
+
+
+def _title(row: Row) -> str:
+    titles = {"own": "this model", "pretrained": "before fine-tuning", "seed": f"seed {row['seed']}"}
+    return titles.get(row["kind"], f"after epoch {row['epoch']}" if row["kind"] == "epoch" else row["model"])
 
 
 def _by_model(rows: Sequence[Row]) -> dict[str, list[Row]]:

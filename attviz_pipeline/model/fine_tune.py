@@ -3,7 +3,7 @@
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -72,16 +72,20 @@ def check_splits(golds: Mapping[str, Sequence[Any]], task: Task[Any], criterion:
 
 
 def fine_tune(
-    classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, scratch: Path
+    classifier: Classifier,
+    encoded: Mapping[str, Encoded],
+    settings: PrepareModel,
+    scratch: Path,
+    keep: Callable[[int], object] | None = None,
 ) -> dict[str, Any]:
     """Train all weights in place; the result is the best epoch on the validation split by `training.best_epoch_by`.
 
     Args:
         classifier: Model and tokenizer; new weights of the model are already initialised.
-        train: Training texts.
-        validation: Texts for the selection of the best epoch.
+        encoded: Texts of the splits `train`, and `validation` for the selection of the best epoch.
         settings: Seed and hyperparameters.
         scratch: An existing folder for the epochs' weights, which are removed afterwards.
+        keep: Called after each epoch with its number, from 1, while the classifier has its weights.
 
     Returns:
         `history` (per epoch: train and validation loss, and the task's scores on the validation split), `best_epoch`
@@ -94,10 +98,12 @@ def fine_tune(
     model: Any = classifier.model
     files.require_space(scratch, COPIES_ON_DISK * BYTES_PER_WEIGHT * model.num_parameters(), "fine-tuning")
     with files.scratch_directory(scratch / "fine_tune") as folder:
-        trainer = _make_trainer(classifier, train, validation, settings, folder)
-        steps = math.ceil(len(train) / settings.training.batch_size) * settings.training.epochs
+        trainer = _make_trainer(classifier, encoded, settings, folder)
+        steps = math.ceil(len(encoded["train"]) / settings.training.batch_size) * settings.training.epochs
         with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
             trainer.add_callback(_ShowProgress(bar, classifier.task.criterion))
+            if keep is not None:
+                trainer.add_callback(_KeepEpochs(keep))
             trainer.train()
     return _summarise(trainer, settings.training)
 
@@ -136,8 +142,16 @@ class _ShowProgress(TrainerCallback):
         logger.info(message, found["epoch"], found["eval_loss"], TITLES[self._criterion], of_task)
 
 
+class _KeepEpochs(TrainerCallback):
+    def __init__(self, keep: Callable[[int], object]) -> None:
+        self._keep = keep
+
+    def on_epoch_end(self, args: object, state: TrainerState, *_: object, **__: object) -> None:  # noqa: ARG002 - fixed
+        self._keep(round(state.epoch or 0))
+
+
 def _make_trainer(
-    classifier: Classifier, train: Encoded, validation: Encoded, settings: PrepareModel, folder: Path
+    classifier: Classifier, encoded: Mapping[str, Encoded], settings: PrepareModel, folder: Path
 ) -> Trainer:
     callbacks: list[TrainerCallback] = []
     if settings.training.early_stopping_patience is not None:
@@ -146,8 +160,8 @@ def _make_trainer(
         model=classifier.model,
         args=_arguments(settings, folder),
         data_collator=Collator.of(classifier.model, classifier.tokenizer),
-        train_dataset=train,
-        eval_dataset=validation,
+        train_dataset=encoded["train"],
+        eval_dataset=encoded["validation"],
         compute_metrics=partial(_measure, classifier),
         preprocess_logits_for_metrics=_logits_alone,
         callbacks=callbacks,

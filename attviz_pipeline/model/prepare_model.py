@@ -3,8 +3,9 @@
 import logging
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     """Find and verify the model, fine-tune it or check that it fits the classes, evaluate it, and save it.
 
     A model that is to be compared as it is before fine-tuning has an untrained classifier, which is not evaluated.
+    With `keeps_epochs`, the checkpoint's folder `epochs` holds a checkpoint of each epoch.
 
     Args:
         settings: Seed, model and training.
@@ -75,12 +77,17 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
         check_splits(corpus.golds, corpus.task, settings.training.best_epoch_by)
     copy = find_copy(settings.model)
     source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
-    with quiet_transformers(), deterministic(settings.seed):
+    with (
+        quiet_transformers(),
+        deterministic(settings.seed),
+        files.scratch_directory(checkpoint.with_name("epochs")) as epochs,
+    ):
         classifier = load_classifier(copy.folder, settings.model, corpus.task, settings.close_overlap)
         classifier.model.to(_device())  # type: ignore[arg-type]
         shape = _try(classifier, corpus, settings.model)
-        scores = _train_and_score(classifier, corpus, settings, checkpoint)
-        digests = _save(classifier, copy.folder, checkpoint)
+        keep = partial(_keep_epoch, classifier, copy.folder, epochs) if settings.keeps_epochs else None
+        scores = _train_and_score(classifier, corpus, settings, checkpoint, keep)
+        digests = _save(classifier, copy.folder, checkpoint, epochs)
     task = classifier.task.facts
     files.write_json(metrics, model_schemas.METRICS, {**task, **scores})
     facts = _describe(classifier, copy, settings) | shape._asdict()
@@ -125,7 +132,11 @@ def _try(classifier: Classifier, corpus: Corpus, settings: ModelSettings) -> Att
 
 
 def _train_and_score(
-    classifier: Classifier, corpus: Corpus, settings: PrepareModel, checkpoint: Path
+    classifier: Classifier,
+    corpus: Corpus,
+    settings: PrepareModel,
+    checkpoint: Path,
+    keep: Callable[[int], object] | None,
 ) -> dict[str, Any]:
     max_tokens = settings.model.max_tokens
     if not settings.is_trained:
@@ -145,7 +156,7 @@ def _train_and_score(
     training = UNTRAINED
     if learns:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        training = fine_tune(classifier, encoded["train"], encoded["validation"], settings, checkpoint.parent)
+        training = fine_tune(classifier, encoded, settings, checkpoint.parent, keep)
     scores = {}
     for split in (split for split in SCORED_SPLITS if split in encoded):
         scores[split] = _scores(classifier, encoded[split], corpus.golds[split], split)
@@ -187,14 +198,31 @@ def _name_device(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
-def _save(classifier: Classifier, source: Path, checkpoint: Path) -> dict[str, str]:
-    model: Any = classifier.model
-    files.require_space(checkpoint, BYTES_PER_WEIGHT * model.num_parameters(), "the checkpoint")
-    reset_tokenizer(classifier.tokenizer)
+def _save(classifier: Classifier, source: Path, checkpoint: Path, epochs: Path) -> dict[str, str]:
+    files.require_space(checkpoint, _bytes_of(classifier), "the checkpoint")
     with files.atomic_directory(checkpoint) as folder:
-        model.save_pretrained(folder)
-        _save_tokenizer(classifier.tokenizer, source, folder)
+        _write(classifier, source, folder)
+        for kept in epochs.iterdir():
+            (folder / "epochs").mkdir(exist_ok=True)
+            kept.rename(folder / "epochs" / kept.name)
         return digest_files(folder)
+
+
+def _keep_epoch(classifier: Classifier, source: Path, epochs: Path, epoch: int) -> None:
+    files.require_space(epochs, _bytes_of(classifier), f"the weights of epoch {epoch}")
+    _write(classifier, source, epochs / str(epoch))
+
+
+def _bytes_of(classifier: Classifier) -> int:
+    model: Any = classifier.model
+    return BYTES_PER_WEIGHT * int(model.num_parameters())
+
+
+def _write(classifier: Classifier, source: Path, folder: Path) -> None:
+    model: Any = classifier.model
+    reset_tokenizer(classifier.tokenizer)
+    model.save_pretrained(folder)
+    _save_tokenizer(classifier.tokenizer, source, folder)
 
 
 def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, source: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Whether heads of two models rank the same terms high."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,15 +15,19 @@ Floats = NDArray[np.float64]
 LEAST_TERMS = 3
 
 
-def read_terms(head_terms: Path, n_heads: int) -> Floats:
+class Terms(NamedTuple):
+    """Names of terms, sorted, and their length-corrected self-attention, [head, term]."""
+
+    names: list[str]
+    values: Floats
+
+
+def read_terms(head_terms: Path, n_heads: int) -> Terms:
     """Read the length-corrected self-attention of every supported term that is no special token.
 
     Args:
         head_terms: Artifact `head_terms`.
         n_heads: Heads of all layers.
-
-    Returns:
-        [head, term], the terms in one order for all models.
 
     Raises:
         ArtifactError: The file is unusable.
@@ -31,7 +36,7 @@ def read_terms(head_terms: Path, n_heads: int) -> Floats:
     table = files.read_table(head_terms, term_schemas.HEAD_TERMS, names)
     table = table.filter(pc.invert(table["special"])).sort_by([(name, "ascending") for name in names[:3]])
     values: Floats = table["corrected_log_ratio"].to_numpy().reshape(n_heads, -1)
-    return values
+    return Terms(table["term"].to_pylist()[: values.shape[1]], values)
 
 
 def correlations(first: Floats, second: Floats) -> Floats:

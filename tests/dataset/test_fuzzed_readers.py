@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attviz_pipeline.config.reading import parse_settings, parse_study, read_study, typed_overrides
-from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings, Section, Study, section_of
+from attviz_pipeline.config.settings import DatasetSettings, DocumentsSettings, Section, section_of
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.dataset import loading
 from attviz_pipeline.dataset.imported import import_attention as stage
 from attviz_pipeline.dataset.prepare_dataset import prepare_dataset

@@ -13,7 +13,8 @@ from finished_study import AGGREGATES, C_LOCALE, SHARDS, FinishedStudy
 from harm import count, wait_for
 from tiny_workflow import planned
 
-from attviz_pipeline.config.settings import DocumentsSettings, Study
+from attviz_pipeline.config.settings import DocumentsSettings
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.stages import STAGES
 
 pytestmark = pytest.mark.slow

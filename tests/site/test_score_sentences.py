@@ -13,7 +13,7 @@ from synthetic_site import site_settings
 
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.formats import percent, probability
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs

@@ -12,7 +12,7 @@ from attviz_pipeline.config.settings import CompareSettings
 from attviz_pipeline.models_compared.compare_models import compare_models
 from attviz_pipeline.stages import CompareModels
 
-N_DOCUMENTS, N_WORDS, N_HEADS, N_CLASSES = 40, 12, 6, 2
+N_DOCUMENTS, N_WORDS, N_HEADS, N_CLASSES, N_EPOCHS = 40, 12, 6, 2, 3
 CHANGED, OF_CLASS = 3, 1
 """Head that fine-tuning changes, and head that attends more in documents of class 1."""
 WORDS = ["oil", "goal", "match", "bank", "rate", "team", "film", "chip", "vote", "song", "rain", "fish"]
@@ -41,6 +41,7 @@ def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> T
     )
     splits = {"test": {"n": n_documents, "macro_f1": SCORES[name]}} if name in SCORES else {}
     facts = {"task": "single_label", "label_names": ["class 0", "class 1"]}
+    files.write_json(place / "model" / "model.json", model_schemas.MODEL, {**facts, "source": "models/base"})
     files.write_json(place / "model" / "metrics.json", model_schemas.METRICS, {**facts, "splits": splits})
     return study
 
@@ -48,7 +49,7 @@ def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> T
 def compare(folder: Path, settings: CompareSettings) -> ModelsPaths:
     """Write the models of a study, and compare them."""
     own = write_model(folder, "")
-    names = list(settings.models(13))
+    names = list(settings.named(13, N_EPOCHS))
     for name in names:
         write_model(folder, name)
     return compare_written(folder, own, settings)
@@ -56,9 +57,9 @@ def compare(folder: Path, settings: CompareSettings) -> ModelsPaths:
 
 def compare_written(folder: Path, own: TermStudy, settings: CompareSettings) -> ModelsPaths:
     """Compare models that are written already."""
-    folders = [folder, *(folder / "models" / name for name in settings.models(13))]
+    folders = [folder, *(folder / "models" / name for name in settings.named(13, N_EPOCHS))]
     output = ModelsPaths.below(folder / "models")
-    compare_models(CompareModels(seed=13, compare=settings), own.measures, folders, output)
+    compare_models(CompareModels(seed=13, compared=settings.named(13, N_EPOCHS)), own.measures, folders, output)
     return output
 
 

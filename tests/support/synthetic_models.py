@@ -61,6 +61,9 @@ def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[d
         {
             "model": name,
             "kind": kind,
+            "epoch": None,
+            "source": "models/base",
+            "has_own_layout": True,
             "seed": seed,
             "score": score,
             "test": None if kind == "pretrained" else 0.8 + 0.01 * (seed or 0) / 2,

@@ -12,7 +12,7 @@ from tiny_models import make_tiny_bert
 from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.extract_attention import extract_attention
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.dataset.prepare_dataset import prepare_dataset
 from attviz_pipeline.dataset.shard_documents import shard_documents
 from attviz_pipeline.model.prepare_model import prepare_model

@@ -8,9 +8,11 @@ from tiny_workflow import planned
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.config.reading import parse_study
+from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
 
+OTHER = {"name": "other", "source": "roberta", "mode": "load", "max_tokens": 128}
 STUDY = {"name": "tiny", "dataset": {"source": "texts.csv"}, "model": {"source": "bert"}}
 
 
@@ -24,7 +26,14 @@ def outputs_of(listing: str, rule: str) -> list[str]:
 def test_one_more_seed_runs_only_its_jobs_the_comparison_and_the_site(finished_study: FinishedStudy) -> None:
     listing = finished_study.run("--dry-run", "--config", "compare={seeds: [14]}")
 
-    of_model = ("prepare_model", "extract_attention", "measure_shard", "describe_terms", "compare_classes")
+    of_model = (
+        "prepare_model",
+        "extract_attention",
+        "list_terms",
+        "measure_shard",
+        "describe_terms",
+        "compare_classes",
+    )
     assert planned(listing) == {*of_model, "compare_models", "draw_figures", "render_site"}
     for rule in of_model:
         outputs = outputs_of(listing, rule)
@@ -55,21 +64,53 @@ def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy
 
 
 def test_only_the_training_of_a_compared_model_differs() -> None:
-    study = parse_study(STUDY | {"compare": {"pretrained": True, "seeds": [14]}}, "test")
+    study = parse_study(STUDY | {"compare": {"pretrained": True, "seeds": [14], "models": [OTHER]}}, "test")
 
     assert slice_for(study, PrepareModel).seed == study.seed
     assert slice_for(study, PrepareModel, "seed-14") == slice_for(study, PrepareModel).model_copy(update={"seed": 14})
     assert not slice_for(study, PrepareModel, "pretrained").is_trained
+    assert slice_for(study, PrepareModel, "other").model == ModelSettings(source="roberta", mode="load", max_tokens=128)
     assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
+
+
+def test_an_epoch_is_a_finished_model_below_the_checkpoint_of_the_own() -> None:
+    training = {"epochs": 2, "early_stopping_patience": None}
+    study = parse_study(STUDY | {"training": training, "compare": {"checkpoints": "every_epoch"}}, "test")
+
+    assert list(study.compared) == ["epoch-1", "epoch-2"]
+    assert slice_for(study, PrepareModel).keeps_epochs
+    second = slice_for(study, PrepareModel, "epoch-2")
+    assert (second.model.source, second.model.mode) == ("results/tiny/model/checkpoint/epochs/2", "load")
+    assert not second.keeps_epochs
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"compare": {"seeds": [14, 15, 14]}}, "`compare.seeds` has 14 more than once"),
+        ({"compare": {"seeds": [14, 15, 14]}}, "has 14 more than once"),
         ({"seed": 5, "compare": {"seeds": [5]}}, "`compare.seeds` has 5, the study's own `seed`"),
         ({"compare": {"seeds": [-1]}}, "compare.seeds.0"),
+        ({"compare": {"checkpoints": "every_epoch"}}, "set `training.early_stopping_patience: null`"),
+        (
+            {"compare": {"models": [{"name": "seed-3", "source": "m"}]}},
+            "`seed-3` is what the workflow names a model itself",
+        ),
+        (
+            {"compare": {"models": [{"name": "a", "source": "m"}, {"name": "a", "source": "n"}]}},
+            "has the name a more than once",
+        ),
+        (
+            {"compare": {"models": [{"name": "a", "source": "m", "max_tokens": 32}]}},
+            "`compare.models.0.max_tokens` (32)",
+        ),
+        (
+            {
+                "model": {"source": "bert", "mode": "load"},
+                "compare": {"models": [{"name": "a", "source": "m"}], "checkpoints": "every_epoch"},
+            },
+            "`compare.checkpoints` and `compare.models.0.mode` need `model.mode: fine_tune`",
+        ),
         ({"compare": {"pretraned": True}}, "did you mean `pretrained`"),
         (
             {"model": {"source": "bert", "mode": "load"}, "compare": {"pretrained": True}},

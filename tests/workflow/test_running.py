@@ -12,7 +12,7 @@ from finished_study import SHELL_COMMAND
 from tiny_workflow import ROOT
 
 from attviz_pipeline.config.reading import parse_study
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.running import Call, calls_of
 from attviz_pipeline.stages import Argument, slice_for
 

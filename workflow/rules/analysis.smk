@@ -105,13 +105,15 @@ rule list_terms:
     "List the terms (tokens, words or lower-cased words) of all documents with their counts."
     input:
         code=stage_code("list_terms"),
-        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        attention=expand(
+            f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
     output:
-        vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
+        vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
     log:
-        f"{RESULTS}/logs/list_terms.log",
+        f"{OF_MODEL}logs/list_terms.log",
     benchmark:
-        f"{RESULTS}/benchmarks/list_terms.tsv"
+        f"{OF_MODEL}benchmarks/list_terms.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -125,7 +127,7 @@ rule measure_shard:
     input:
         code=stage_code("measure_shard"),
         attention=f"{OF_MODEL}{SHOWN}/{{shard}}.parquet",
-        vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
+        vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
     output:
         term_documents=f"{OF_MODEL}measures/{{shard}}.term_documents.parquet",
         term_sums=f"{OF_MODEL}measures/{{shard}}.term_sums.parquet",
@@ -149,7 +151,7 @@ rule describe_terms:
     "Compute 95 % intervals over documents, distributions and curves of terms and heads."
     input:
         code=stage_code("describe_terms"),
-        vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
+        vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
         measures=expand(
             f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
             shard=SHARDS,
@@ -188,7 +190,7 @@ rule compare_classes:
     "Test which heads and terms differ between classes, and between correct and wrong predictions."
     input:
         code=stage_code("compare_classes"),
-        vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
+        vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
         measures=expand(
             f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
             shard=SHARDS,

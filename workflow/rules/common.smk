@@ -31,7 +31,13 @@ try:
         typed_overrides,
     )
     from attviz_pipeline.leftovers import remove_unredacted
-    from attviz_pipeline.stages import OWN_MODEL, STAGES, folder_of, slice_for
+    from attviz_pipeline.stages import (
+        OWN_MODEL,
+        STAGES,
+        PrepareModel,
+        folder_of,
+        slice_for,
+    )
 
     # With conda, jobs use the environment that conda builds.
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
@@ -61,7 +67,7 @@ def stage_settings(stage):
     models = [OWN_MODEL, *(STUDY.compared if STAGES[stage].each_model else ())]
     texts = {
         folder_of(model): slice_for(
-            STUDY, STAGES[stage].settings, model
+            STUDY, STAGES[stage].settings, model, Path(RESULTS)
         ).model_dump_json()
         for model in models
     }
@@ -90,14 +96,42 @@ def existing_files(*paths):
     return [name for name in _files(paths) if not contains_wildcard(name)]
 
 
+def model_source(wildcards):
+    """Where a model comes from: the one that its study names, or weights of an epoch."""
+    settings = slice_for(STUDY, PrepareModel, model_of(wildcards), Path(RESULTS))
+    return settings.model.source
+
+
+def model_files(wildcards):
+    """Local files of a model that a job prepares; weights of an epoch are in the checkpoint of the study's own model."""
+    compared = STUDY.compared.get(model_of(wildcards))
+    if compared and compared.kind == "epoch":
+        return [f"{RESULTS}/model/checkpoint"]
+    return existing_files(model_source(wildcards))
+
+
+def model_of(wildcards):
+    """Name of the model of a job: the name of its folder."""
+    return os.path.basename(wildcards.of.rstrip("/"))
+
+
 def braced_files(*paths):
     """Files whose names Snakemake would read as patterns, with size and time, so that a change reruns the stage."""
-    states = [
+    states = _states(paths)
+    return lambda wildcards: states
+
+
+def braced_model_files(wildcards):
+    """The same of the model that a job prepares."""
+    return _states([model_source(wildcards)])
+
+
+def _states(paths):
+    return [
         (name, os.stat(name).st_size, os.stat(name).st_mtime_ns)
         for name in _files(paths)
         if contains_wildcard(name)
     ]
-    return lambda wildcards: states
 
 
 def _files(paths):

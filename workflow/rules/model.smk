@@ -16,7 +16,7 @@ rule prepare_model:
     input:
         code=stage_code("prepare_model"),
         documents=f"{RESULTS}/dataset/documents.parquet",
-        files=existing_files(STUDY.model.source),
+        files=model_files,
     output:
         checkpoint=directory(f"{OF_MODEL}model/checkpoint"),
         card=f"{OF_MODEL}model/model.json",
@@ -34,6 +34,6 @@ rule prepare_model:
         runtime=model_runtime_minutes,
     params:
         settings=stage_settings("prepare_model"),
-        braced=braced_files(STUDY.model.source),
+        braced=braced_model_files,
     shell:
         command("prepare_model")

@@ -1,9 +1,10 @@
 """
-Models side by side: the study's own, the one before fine-tuning, those of other seeds. Only with section `compare`.
+Models side by side: the study's own, the one before fine-tuning, those of other seeds and epochs, any others. Only with
+section `compare`.
 The rules that prepare, read and measure a model run for each of them, below `models/<name>/`.
 
 REQUIRED INPUTS
-    model/metrics.json, measures/, statistics/      of every model, the study's own first
+    model/, measures/, statistics/      of every model, the study's own first
 OUTPUTS
     models/models.parquet               which models, with their scores
     models/model_layers.parquet         means of layers
@@ -21,7 +22,11 @@ rule compare_models:
     "Compare models that read the same documents: before and after fine-tuning, and of different seeds."
     input:
         code=stage_code("compare_models"),
-        metrics=expand("{folder}model/metrics.json", folder=MODEL_FOLDERS),
+        model=expand(
+            "{folder}model/{file}.json",
+            folder=MODEL_FOLDERS,
+            file=["model", "metrics"],
+        ),
         measures=expand(
             "{folder}measures/{shard}.document_heads.parquet",
             folder=MODEL_FOLDERS,

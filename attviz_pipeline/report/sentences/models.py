@@ -44,6 +44,10 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     if results.seeds:
         seeds = ", ".join(str(one.seed) for one in results.seeds)
         others.append(f"{plural(len(results.seeds), 'model')} fine-tuned with other seeds ({seeds})")
+    if epochs := [one for one in results.models if one.kind == "epoch"]:
+        others.append(f"this model after each of {plural(len(epochs), 'epoch')}")
+    if named := [one for one in results.models if one.kind == "other"]:
+        others.append(f"{plural(len(named), 'other model')} ({listed([one.name for one in named])})")
     return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
         study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
     )
@@ -272,7 +276,12 @@ def _are(n: int) -> str:
 
 
 def _of(model: ModelView) -> str:
-    return "before fine-tuning" if model.kind == "pretrained" else f"of seed {model.seed}"
+    places = {
+        "pretrained": "before fine-tuning",
+        "seed": f"of seed {model.seed}",
+        "epoch": f"after epoch {model.epoch}",
+    }
+    return places.get(model.kind, f"called {model.name}")
 
 
 def _times(change: ChangeView) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.formats import count, decimal, percent, plural, points, signed
 from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL
 from attviz_pipeline.report.views.study import StudyView

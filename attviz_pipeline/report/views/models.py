@@ -8,6 +8,7 @@ from typing import Any
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.config.settings import ModelKind
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -21,11 +22,18 @@ N_MOVERS, N_EFFECTS = 10, 30
 
 @dataclass(frozen=True)
 class ModelView:
-    """One model; `seed` is None before fine-tuning, `score` without a test split, `effect_correlation` for the own."""
+    """One model.
+
+    `seed` and `epoch` are None where another kind of model has none, `score` without a test split, `effect_correlation`
+    without effects or in another layout.
+    """
 
     name: str
-    kind: str
+    kind: ModelKind
     seed: int | None
+    epoch: int | None
+    source: str
+    has_own_layout: bool
     score_name: str
     score: float | None
     effect_correlation: float | None
@@ -33,9 +41,9 @@ class ModelView:
     @property
     def title(self) -> str:
         """Its name in tables and legends."""
-        if self.kind == "pretrained":
-            return "before fine-tuning"
-        return f"seed {self.seed}" if self.kind == "seed" else f"this model (seed {self.seed})"
+        seed = f"seed {self.seed}"
+        titles = {"own": f"this model ({seed})", "pretrained": "before fine-tuning", "seed": seed}
+        return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
 
 
 @dataclass(frozen=True)
@@ -177,8 +185,14 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
     if paths is None:
         return None
     rows, facts = _read(paths.models, models_schemas.MODELS)
+    names = ("kind", "seed", "epoch", "source", "has_own_layout", "effect_correlation")
     models = [
-        ModelView(row["model"], row["kind"], row["seed"], row["score"], row["test"], row["effect_correlation"])
+        ModelView(
+            name=row["model"],
+            score_name=row["score"],
+            score=row["test"],
+            **{name: row[name] for name in names},
+        )
         for row in rows
     ]
     heads, _ = _read(paths.model_heads, models_schemas.MODEL_HEADS)
@@ -187,7 +201,9 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
     return ModelResults(
         models=models,
         compared=[
-            _compared(model, [row for row in heads if row["model"] == model.name], study) for model in models[1:]
+            _compared(model, [row for row in heads if row["model"] == model.name], study)
+            for model in models[1:]
+            if model.has_own_layout
         ],
         fine_tuned=_changes(tuned, "log_ratio", study),
         effects=[_replication(row, study) for row in effects],

@@ -16,7 +16,7 @@ from attviz_pipeline.artifacts import (
     statistics_schemas,
 )
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
-from attviz_pipeline.config.settings import Study
+from attviz_pipeline.config.study import Study
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.formats import head_name, significant
 from attviz_pipeline.report import links

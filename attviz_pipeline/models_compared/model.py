@@ -1,0 +1,140 @@
+"""What is compared of one model: means of heads, terms, effects and scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.artifacts import files, model_schemas
+from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
+from attviz_pipeline.config.settings import ComparedModel
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.models_compared.effects import Effects
+from attviz_pipeline.models_compared.paired import row_means
+from attviz_pipeline.models_compared.terms import Terms, read_terms
+from attviz_pipeline.tasks.registry import task_of
+
+Floats = NDArray[np.float64]
+
+OWN: Literal["own"] = "own"
+QUANTITIES = ("log_ratio", "evenness")
+IDENTITY = ["position", "source_id", "n_tokens"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is compared of one model.
+
+    Attributes:
+        name: `own`, or its name in the study.
+        made: How it was made.
+        documents: Its documents.
+        rows: Means of input rows by quantity, NaN where undefined, [row, head].
+        terms: Length-corrected self-attention of terms.
+        effects: Effects of gold classes or values.
+        metrics: Its scores.
+        source: Hub id or folder from which it came.
+    """
+
+    name: str
+    made: ComparedModel
+    documents: Documents
+    rows: Mapping[str, Floats]
+    terms: Terms
+    effects: Effects
+    metrics: Mapping[str, Any]
+    source: str
+
+    @classmethod
+    def read(cls, name: str, made: ComparedModel, folder: Path, measures: Sequence[MeasurePaths]) -> Self:
+        """Read the results of one model.
+
+        Args:
+            name: `own`, or its name in the study.
+            made: How it was made.
+            folder: Its results.
+            measures: Artifacts of `measure_shard` of any model of the study, all shards; its own have the same names.
+
+        Raises:
+            ArtifactError: A file is missing or damaged.
+        """
+        paths = [folder / "measures" / one.document_heads.name for one in measures]
+        documents = Documents.read(paths, ["n_tokens", *QUANTITIES])
+        n_heads = documents.facts["n_layers"] * documents.facts["n_heads"]
+        tables = TermPaths.below(folder / "statistics")
+        return cls(
+            name,
+            made,
+            # Without the values, which are large.
+            replace(documents, table=documents.table.select(IDENTITY)),
+            {quantity: _rows(documents, quantity, n_heads) for quantity in QUANTITIES},
+            read_terms(tables.head_terms, n_heads),
+            Effects.read(tables.class_heads),
+            files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
+            files.read_json(folder / "model" / "model.json", model_schemas.MODEL)["source"],
+        )
+
+    @property
+    def n_layers(self) -> int:
+        """Its layers."""
+        return int(self.documents.facts["n_layers"])
+
+    @property
+    def n_heads(self) -> int:
+        """Heads of each layer."""
+        return int(self.documents.facts["n_heads"])
+
+    @property
+    def is_tuned_alike(self) -> bool:
+        """Whether it was fine-tuned as the study's own model, perhaps with another seed."""
+        return self.made.kind in {OWN, "seed"}
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether its classifier is trained, so that its predictions mean something."""
+        return self.made.kind != "pretrained"
+
+    @property
+    def score(self) -> tuple[str, float | None]:
+        """Name and value on split test of the task's score; None without one."""
+        name = task_of(self.metrics).criterion
+        return name, self.metrics["splits"].get("test", {}).get(name)
+
+    def has_layout_of(self, other: Self) -> bool:
+        """Whether both have the same layers, heads, tokens and terms, so that their heads can be compared."""
+        return (
+            self.documents.facts == other.documents.facts
+            and self.documents.table.equals(other.documents.table)
+            and self.terms.names == other.terms.names
+        )
+
+    def require_comparable(self, other: Self, folder: Path) -> None:
+        """Check that another model read the same documents; of the same kind of model also the same tokens and terms.
+
+        Args:
+            other: The other model.
+            folder: Its results, to name them.
+
+        Raises:
+            ArtifactError: It did not.
+        """
+        same = ["position", "source_id"]
+        if not self.documents.table.select(same).equals(other.documents.table.select(same)):
+            raise ArtifactError(f"the model in {folder} has other documents than the study's own.", (), files.REBUILD)
+        if self.has_layout_of(other):
+            self.effects.require_same(other.effects, folder)
+        elif other.made.kind != "other":
+            raise ArtifactError(
+                f"the model in {folder} has other tokens, heads or terms than the study's own.", (), files.REBUILD
+            )
+
+
+def _rows(documents: Documents, quantity: str, n_heads: int) -> Floats:
+    defined, values = documents.values(quantity)
+    everywhere = np.full((len(documents.row), n_heads), np.nan)
+    everywhere[defined] = values
+    return row_means(everywhere, documents.row, len(documents.row_names))
