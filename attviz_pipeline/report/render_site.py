@@ -262,8 +262,10 @@ class _SiteWriter:
 
     def _write_heads(self, activity: HeadActivity) -> None:
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
-            again = self._models.found_in_head(view.row, self._study.n_heads) if self._models else []
-            self._pages.write(view.this.page, "head.html", replace(view, again=again))
+            if self._models:
+                again = self._models.found_in_head(view.row, self._study.n_heads)
+                view = replace(view, again=again, in_models=self._models.values_of_head(view.row))  # noqa: PLW2901
+            self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
         shown = figures.address_of("head_importance", self._figures)
         self._pages.write(links.HEADS, "heads.html", replace(page, figure=shown))

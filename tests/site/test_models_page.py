@@ -13,7 +13,14 @@ from task_studies import write_task_study
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
-from attviz_pipeline.report.views.models import ChangeView, ModelResults, ReplicationView, read_models
+from attviz_pipeline.report.views.models import (
+    ChangeView,
+    ModelResults,
+    ModelsPageView,
+    ReplicationView,
+    models_page_view,
+    read_models,
+)
 from attviz_pipeline.report.views.study import HeadRef
 
 HOSTILE = "<script>alert(1)</script>"
@@ -38,6 +45,13 @@ def results_of(folder: Path, *kinds: str, labels: tuple[str, ...] = ("sport", "w
     return found
 
 
+def page_of(folder: Path, *kinds: str) -> ModelsPageView:
+    paths = write_models(folder / "models", ("sport", "world"), kinds)
+    found = read_models(paths, STUDY)
+    assert found is not None
+    return models_page_view(found, paths)
+
+
 class TestSite:
     def test_the_page_names_all_models_and_what_was_found(self, site: Path) -> None:
         text = Page(site / "models.html").text
@@ -58,6 +72,8 @@ class TestSite:
             in (of_class)
         )
         assert "Found again" not in Page(site / "heads" / "L01-H00.html").text
+        assert "In 3 models fine-tuned with different seeds" in of_head
+        assert "Mean g of 3 models" in of_class
 
     def test_the_start_page_leads_to_it(self, site: Path) -> None:
         start = Page(site / "index.html")
@@ -157,6 +173,49 @@ class TestSentences:
             sentences.terms_alike(view)
         )
         assert "was not compared" in sentences.terms_alike(replace(view, term_correlations=[None] * 6))
+
+    def test_roles_are_counted_without_a_test(self, tmp_path: Path) -> None:
+        [view] = results_of(tmp_path, "pretrained").compared
+
+        assert sentences.roles_changed(view) == (
+            "The role differs in 1 of 6 heads (roles follow from thresholds; this is no test), most often previous "
+            "token before fine-tuning and mixed in this model (1)."
+        )
+        same = replace(view, heads=[(own, own) for own, _ in view.heads])
+        assert sentences.roles_changed(same).startswith("Both models give the same role to each of 6 heads")
+        unknown = replace(view, heads=[(own._replace(role=None), own._replace(role=None)) for own, _ in view.heads])
+        assert sentences.roles_changed(unknown) == ""
+
+    def test_effects_are_counted_after_each_epoch(self, tmp_path: Path) -> None:
+        page = page_of(tmp_path, "pretrained", "epoch")
+
+        assert [step.model.name for step in page.steps] == ["pretrained", "epoch-1", "epoch-2"]
+        assert sentences.along_training(page.steps, page.results, STUDY) == (
+            "Of 12 effects of 2 classes in heads, over 24 documents, these have q < 0.05: 2 before fine-tuning, 2 "
+            "after epoch 1 and 2 after epoch 2."
+        )
+        assert "the 2 epochs of one run" in sentences.of_epochs(page.steps)
+        none = [replace(step, n_found=[0, 0]) for step in page.steps]
+        assert "none has q < 0.05 before fine-tuning, or after any later epoch" in (
+            sentences.along_training(none, page.results, STUDY)
+        )
+
+    def test_without_epochs_nothing_is_said_of_them(self, tmp_path: Path) -> None:
+        page = page_of(tmp_path, "pretrained", "seed")
+
+        assert page.steps == []
+        assert sentences.along_training(page.steps, page.results, STUDY) == sentences.of_epochs(page.steps) == ""
+
+    def test_a_head_varies_over_models_of_several_seeds(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained", "seed")
+
+        values = results.values_of_head(5)
+        assert [model.kind for model, _ in values] == ["own", "pretrained", "seed", "seed"]
+        assert sentences.of_models(values) == (
+            "In 3 models fine-tuned with different seeds, the mean of ln(n a) of this head is 0.00 to +0.60, with a "
+            "standard deviation of 0.35."
+        )
+        assert sentences.of_models(values[:2]) == ""
 
     def test_a_factor_is_one_only_without_a_change(self) -> None:
         assert [sentences.factor(value) for value in (0.0, 0.001, -0.001, 0.7, 3.0, None)] == [

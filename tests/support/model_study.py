@@ -71,18 +71,16 @@ class ModelStudy:
         *,
         training: dict[str, object] | None = None,
         seed: int = 13,
-        close_overlap: int | None = None,
-        is_trained: bool = True,
-        **model: object,
+        **given: object,
     ) -> None:
-        """Run the stage."""
+        """Run the stage: what is given besides is a setting of the stage, or of section `model`."""
+        of_stage = {name: given.pop(name) for name in PrepareModel.model_fields if name in given}
         settings = PrepareModel.model_validate(
             {
                 "seed": seed,
-                "model": {"source": str(source), "max_tokens": 64, **model},
+                "model": {"source": str(source), "max_tokens": 64, **given},
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
-                "close_overlap": close_overlap,
-                "is_trained": is_trained,
+                **of_stage,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)

@@ -9,7 +9,14 @@ from attviz_pipeline.artifacts.layout import ModelsPaths
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
-MODELS = [("own", "own", 13), ("pretrained", "pretrained", None), ("seed-14", "seed", 14), ("seed-15", "seed", 15)]
+MODELS = [
+    ("own", "own", 13),
+    ("pretrained", "pretrained", None),
+    ("seed-14", "seed", 14),
+    ("seed-15", "seed", 15),
+    ("epoch-1", "epoch", None),
+    ("epoch-2", "epoch", None),
+]
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
@@ -61,7 +68,7 @@ def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[d
         {
             "model": name,
             "kind": kind,
-            "epoch": None,
+            "epoch": int(name[-1]) if kind == "epoch" else None,
             "source": "models/base",
             "has_own_layout": True,
             "seed": seed,
@@ -84,6 +91,10 @@ def _layer(name: str, number: int, layer: int) -> dict[str, Any]:
         "evenness": evenness,
         "evenness_low": evenness - 0.01,
         "evenness_high": evenness + 0.01,
+        "attention_evenness": 0.8 - 0.1 * number,
+        "n_effects": 6,
+        "n_effects_found": 2 if layer == 0 else 0,
+        "mean_effect_size": 0.7 - 0.4 * layer,
     }
 
 
@@ -109,6 +120,8 @@ def _head(name: str, layer: int, head: int) -> dict[str, Any]:
         "evenness": 0.9,
         **_change("log_ratio", size, 0.001 if size else 0.7),
         **_change("evenness", 0.0, 0.8),
+        "own_role": "mixed",
+        "role": "previous" if (layer, head) == (1, 2) else "mixed",
         "n_terms": 40,
         "term_correlation": 0.8,
         "other_heads_correlation": 0.3,

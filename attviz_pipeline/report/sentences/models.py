@@ -6,20 +6,24 @@ several seeds agree; of two models, a sentence says that these two differ.
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, percent, plural, probability, signed, significant
+from attviz_pipeline.formats import count, decimal, percent, plural, probability, signed, significant
 from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
+    HeadValues,
     ModelResults,
     ModelView,
     ReplicationView,
+    StepView,
     found_first,
 )
+from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -201,6 +205,62 @@ def terms_alike(view: ComparedView) -> str:
         f"same head {_of(view.model)} have a median correlation of {signed(statistics.median(same))} over "
         f"{plural(len(same), 'head')} (Spearman); in a head and other heads of this model, "
         f"{signed(statistics.median(others))}."
+    )
+
+
+def roles_changed(view: ComparedView) -> str:
+    """Say in how many heads the role differs between the two models; empty without full mode."""
+    roles = view.roles
+    if not roles:
+        return ""
+    of = f"{plural(len(roles), 'head')} (roles follow from thresholds; this is no test)"
+    changed = Counter((theirs, mine) for mine, theirs in roles if mine != theirs)
+    if not changed:
+        return f"Both models give the same role to each of {of}."
+    most, n = changed.most_common(1)[0]
+    theirs, mine = (ROLE_NAMES.get(role, role) for role in most)
+    return (
+        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {_of(view.model)} and {mine} in "
+        f"this model ({count(n)})."
+    )
+
+
+def along_training(steps: Sequence[StepView], results: ModelResults, study: StudyView) -> str:
+    """Say how many effects there are after each epoch; empty without epochs."""
+    if not steps:
+        return ""
+    found = [sum(step.n_found) for step in steps]
+    what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
+    if not any(found):
+        return f"Of {what}, none has {_CLEAR} {_step(steps[0].model)}, or after any later epoch."
+    each = [f"{count(n)} {_step(step.model)}" for n, step in zip(found, steps, strict=True)]
+    return f"Of {what}, these have {_CLEAR}: {listed(each)}."
+
+
+def of_epochs(steps: Sequence[StepView]) -> str:
+    """Say what the epochs are: of one run of fine-tuning; empty without epochs."""
+    n = sum(step.model.kind == "epoch" for step in steps)
+    if not n:
+        return ""
+    what = "the epoch" if n == 1 else f"the {count(n)} epochs"
+    return f"These are {what} of one run, with one seed: with another seed, an epoch can differ."
+
+
+def _step(model: ModelView) -> str:
+    return "before fine-tuning" if model.kind == "pretrained" else f"after epoch {model.epoch}"
+
+
+def of_models(values: Sequence[tuple[ModelView, HeadValues]]) -> str:
+    """Say between what a head's mean self-attention varies over models that were fine-tuned alike; empty with one."""
+    tuned = [
+        value.log_ratio for model, value in values if model.kind in {"own", "seed"} and value.log_ratio is not None
+    ]
+    if len(tuned) < 2:
+        return ""
+    return (
+        f"In {len(tuned)} models fine-tuned with different seeds, the mean of ln(n a) of this head is "
+        f"{signed(min(tuned))} to {signed(max(tuned))}, with a standard deviation of "
+        f"{decimal(statistics.stdev(tuned))}."
     )
 
 

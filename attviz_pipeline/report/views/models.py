@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ModelKind
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -66,6 +67,19 @@ class ChangeView:
         return self.q is not None and self.q < SIGNIFICANT
 
 
+class HeadValues(NamedTuple):
+    """One head in one model: mean of ln(n a) and evenness over input rows, and its role; None where unknown."""
+
+    log_ratio: float | None
+    evenness: float | None
+    role: str | None
+
+    @property
+    def role_name(self) -> str:
+        """What pages call its role; a dash where unknown."""
+        return ROLE_NAMES.get(self.role, self.role) if self.role else "\N{EN DASH}"
+
+
 @dataclass(frozen=True)
 class ComparedView:
     """The own model minus another one.
@@ -77,6 +91,7 @@ class ComparedView:
         n_terms: Terms whose order was compared.
         term_correlations: Rank correlation of terms of each head with the same head, None where undefined.
         other_heads: The median of the same with the own model's other heads.
+        heads: Each head in the own model, and in the other.
     """
 
     model: ModelView
@@ -85,6 +100,12 @@ class ComparedView:
     n_terms: int
     term_correlations: list[float | None]
     other_heads: list[float | None]
+    heads: list[tuple[HeadValues, HeadValues]]
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """Role of each head in the own model, and in the other; empty without full mode."""
+        return [(own.role, other.role) for own, other in self.heads if own.role and other.role]
 
     def grid(self, n_heads: int) -> list[list[ChangeView]]:
         """Changes by layer."""
@@ -161,17 +182,41 @@ class ModelResults:
         """Effects of one head that this model has, the largest first."""
         return [one for one in self.found if one.head.layer * n_heads + one.head.head == row]
 
+    def values_of_head(self, row: int) -> list[tuple[ModelView, HeadValues]]:
+        """One head in every model of the own layout, the own first."""
+        others = [(one.model, one.heads[row][1]) for one in self.compared]
+        return [(self.models[0], self.compared[0].heads[row][0]), *others] if others else []
+
     def found_in_group(self, group: str) -> list[ReplicationView]:
         """Effects of one class, label or value that this model has, the largest first."""
         return [one for one in self.found if one.group == group]
 
 
 @dataclass(frozen=True)
+class StepView:
+    """The model at one point of its fine-tuning; lists are by layer, `evenness` None without full mode."""
+
+    model: ModelView
+    n_found: list[int]
+    sizes: list[float | None]
+    evenness: list[float | None]
+
+
+@dataclass(frozen=True)
 class ModelsPageView:
-    """The page; `charts` are by layer, `figures` the addresses of figures by kind."""
+    """The page.
+
+    Attributes:
+        results: All comparisons.
+        charts: By layer, with their titles.
+        steps: Fine-tuning in its order, with the model before it if compared; empty without epochs.
+        shown_effects: The effects that are listed.
+        figures: Addresses of figures by kind.
+    """
 
     results: ModelResults
     charts: list[tuple[str, LineChartView]]
+    steps: list[StepView]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
 
@@ -230,6 +275,7 @@ def models_page_view(
     return ModelsPageView(
         results=results,
         charts=list(_charts(results, layers)),
+        steps=_steps(results, layers),
         shown_effects=results.found[:N_EFFECTS],
         figures=figures or {},
     )
@@ -252,6 +298,13 @@ def _compared(model: ModelView, rows: Sequence[Row], study: StudyView) -> Compar
         n_terms=max((row["n_terms"] for row in rows), default=0),
         term_correlations=[row["term_correlation"] for row in rows],
         other_heads=[row["other_heads_correlation"] for row in rows],
+        heads=[
+            (
+                HeadValues(row["own_log_ratio"], row["own_evenness"], row["own_role"]),
+                HeadValues(row["log_ratio"], row["evenness"], row["role"]),
+            )
+            for row in rows
+        ],
     )
 
 
@@ -282,6 +335,18 @@ def _replication(row: Row, study: StudyView) -> ReplicationView:
     )
 
 
+def _steps(results: ModelResults, rows: Sequence[Row]) -> list[StepView]:
+    epochs = [one for one in results.models if one.kind == "epoch"]
+    before = [one for one in results.models if one.kind == "pretrained"] if epochs else []
+    steps = []
+    for model in (*before, *epochs):
+        layers = [row for row in rows if row["model"] == model.name]
+        names = ("n_effects_found", "mean_effect_size", "attention_evenness")
+        found, sizes, evenness = ([row[name] for row in layers] for name in names)
+        steps.append(StepView(model, found, sizes, evenness))
+    return steps
+
+
 def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, LineChartView]]:
     """Draw mean self-attention and evenness by layer: a line per kind of model, a band from seed to seed."""
     kinds = {one.name: one.kind for one in results.models}
@@ -295,10 +360,10 @@ def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, L
         lines = [
             Line(one.title, one.kind, [(row["layer"], row[quantity]) for row in there if row["model"] == one.name])
             for one in results.models
-            if one.kind != "seed"
+            if one.kind in {"own", "pretrained"}
         ]
         tuned = {
-            layer: [r[quantity] for r in there if r["layer"] == layer and kinds[r["model"]] != "pretrained"]
+            layer: [r[quantity] for r in there if r["layer"] == layer and kinds[r["model"]] in {"own", "seed"}]
             for layer in layers
         }
         band = [(layer, min(values), max(values)) for layer, values in tuned.items() if len(values) > 1]
