@@ -29,7 +29,9 @@ STUDY = study_view()
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
-    return write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
+    inputs = write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
+    every = write_models(tmp_path_factory.mktemp("every") / "models", ["business", "sport"], ("pretrained", "seed", "epoch"))
+    return replace(inputs, models=every)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,8 @@ class TestSite:
         assert "2 models fine-tuned with other seeds (14, 15) read the same 24 documents" in text
         assert "Fine-tuning changes mean self-attention in 1 of 6 heads beyond the spread between seeds" in text
         assert "2 of 2" in text
-        assert text.count("this model and that") == 3
+        assert "these have q < 0.05: 2 before fine-tuning, 2 after epoch 1 and 2 after epoch 2" in text
+        assert text.count("this model and that") == 5
 
     def test_pages_of_heads_and_classes_say_what_is_found_again(self, site: Path) -> None:
         of_head = Page(site / "heads" / "L00-H00.html").text
