@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from html_page import Page
 from sentence_views import study_view, words
+from synthetic_attention import LABEL_NAMES
 from synthetic_models import write_models
 from synthetic_site import site_settings, write_site_inputs
 from task_studies import write_task_study
@@ -30,7 +31,8 @@ STUDY = study_view()
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
     inputs = write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
-    every = write_models(tmp_path_factory.mktemp("every") / "models", ["business", "sport"], ("pretrained", "seed", "epoch"))
+    folder = tmp_path_factory.mktemp("every") / "models"
+    every = write_models(folder, LABEL_NAMES, ("pretrained", "seed", "epoch"))
     return replace(inputs, models=every)
 
 
@@ -59,7 +61,7 @@ class TestSite:
         text = Page(site / "models.html").text
 
         assert "before fine-tuning" in text
-        assert "2 models fine-tuned with other seeds (14, 15) read the same 24 documents" in text
+        assert "2 models fine-tuned with other seeds (14, 15) and this model after each of 2 epochs read" in text
         assert "Fine-tuning changes mean self-attention in 1 of 6 heads beyond the spread between seeds" in text
         assert "2 of 2" in text
         assert "these have q < 0.05: 2 before fine-tuning, 2 after epoch 1 and 2 after epoch 2" in text
