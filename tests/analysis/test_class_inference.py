@@ -1,5 +1,6 @@
 """What `compare_classes` calls significant: error rates under the null, more permutations, and sizes of effects."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -363,6 +364,20 @@ class TestUnits:
         for head, term, common, rare in zip(of_heads, of_terms, expected, of_rare, strict=True):
             assert_array_equal(head, [common])
             assert_array_equal(term, [common, rare])
+
+    @pytest.mark.parametrize("n_blocks", [1, 3])
+    def test_squares_are_exact_beyond_the_first_20_bits(self, n_blocks: int) -> None:
+        rng = np.random.default_rng(8)
+        values = np.ldexp(np.rint(np.ldexp(rng.normal(-1, 1, (30, 4)), 20)), -20)
+        study = invented_study(
+            values, np.zeros(30, np.int64), counts=np.ones((30, 4), np.int64), attention=values, n_blocks=n_blocks
+        )
+        members = rng.integers(0, 2, (30, 2)).astype(float)
+        # The values have 20 bits after the point, so their squares have 40.
+        by_hand = [[math.fsum(value**2 for value in column[of]) for of in members.T > 0] for column in values.T]
+
+        for found in (study.heads.squares(members), study.terms.squares(members)):
+            assert_allclose(found, by_hand, rtol=1e-13)
 
 
 class TestEffects:
