@@ -72,18 +72,8 @@ def differences(**others: Any) -> DifferencesView:
         "n_words_differing": 3,
         "support": 3,
         "families": [],
-        "only_prediction": None,
     }
     return DifferencesView(**(values | others))
-
-
-def test_one_prediction_is_said_first() -> None:
-    assert words(sentences.one_prediction("very", study_view())) == "All 55 documents are predicted as very."
-    assert words(sentences.one_prediction("very", study_view(n_documents=1))).startswith(
-        "The only document is predicted"
-    )
-    assert sentences.one_prediction(None, study_view()) == ""
-    assert HOSTILE not in sentences.one_prediction(HOSTILE, study_view())
 
 
 @pytest.mark.parametrize(

@@ -32,19 +32,6 @@ WORDS_TITLE = "Words used more"
 _TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
 
 
-def one_prediction(only: str | None, study: StudyView) -> Markup:
-    """Warn that all documents are predicted as one class; nothing where there are several."""
-    if only is None:
-        return Markup()
-    if study.task.many_labels:
-        return Markup("All {} have the same predicted labels: {}.").format(
-            plural(study.n_documents, "document"), class_name(only)
-        )
-    n = study.n_documents
-    documents = "The only document is" if n == 1 else f"All {count(n)} documents are"
-    return Markup("{} predicted as {}.").format(documents, class_name(only))
-
-
 def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
     """Say how many documents a class has, and how well it is predicted, beside what random predictions reach."""
     model = model_name(study)
