@@ -144,7 +144,7 @@ class _SiteWriter:
             TermEvidence(inputs.evidence.term_evidence, inputs.terms.terms) if inputs.evidence else None
         )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
-        self._models = read_models(inputs.models, study)
+        self._models = read_models(inputs.models, study, q_too_small=self._evidence.separation.q_too_small)
 
     def _read_limits(self) -> list[str]:
         """Sentences that limit what all pages show; templates know whether the model predicts one class."""
@@ -318,6 +318,8 @@ class _SiteWriter:
         scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(self._tokens, details)])
         evidence = self._term_evidence.of_all() if self._term_evidence else []
         view = tokens.tokens_view(self._tokens, details, self._study, scripts, evidence)
+        if self._evidence.separation.q_too_small:
+            view = replace(view, columns=view.columns | {"q_too_small": True})
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
 
