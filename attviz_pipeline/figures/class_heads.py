@@ -249,7 +249,7 @@ def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g") -> Figure
     for axes in panels.flat[len(maps) :]:
         axes.set_axis_off()
     for axes, title, found in zip(panels.flat, titles, maps.values(), strict=False):
-        image = axes.imshow(found["effect"], cmap="PuOr_r", aspect="auto", vmin=-limit, vmax=limit)
+        image = axes.imshow(found["effect"], cmap=style.DIVERGING, aspect="auto", vmin=-limit, vmax=limit)
         _mark(axes, found, limit, cell)
         axes.set_title(title, fontsize=7, pad=3)
     for axes in panels[:, 0]:
