@@ -71,10 +71,9 @@ class TestSite:
         of_head = Page(site / "heads" / "L00-H00.html").text
         of_class = Page(site / "classes" / "000.html").text
 
-        assert "Found again with the same sign and q < 0.05, of 2 models of other seeds: business in 2" in of_head
-        assert (
-            "Found again with the same sign and q < 0.05, of 2 models of other seeds: L0·H0 in 2 and L0·H1 in 0."
-            in (of_class)
+        assert "Found again (same sign and q < 0.05), of 2 models of other seeds: business in 2" in of_head
+        assert "Found again (same sign and q < 0.05), of 2 models of other seeds: L0·H0 in 2 and L0·H1 in 0." in (
+            of_class
         )
         assert "Found again" not in Page(site / "heads" / "L01-H00.html").text
         assert "In 3 models fine-tuned with different seeds" in of_head
@@ -143,6 +142,18 @@ class TestSentences:
         assert "of this model's input rows alone, +1.10 to +1.90" in largest
         assert "with the model as a source of variation, too, +0.30 to +2.10, around a mean of +1.20 over 3" in largest
         assert largest.endswith("Before fine-tuning, g is +0.20.")
+
+    def test_q_is_too_small_where_documents_depend_on_each_other(self, tmp_path: Path) -> None:
+        models = write_models(tmp_path / "models", ("sport", "world"), ("seed",))
+        found = "same sign and q < 0.05; documents of one input row count as independent, so q is too small)"
+        dependent, own = (read_models(models, STUDY, q_too_small=small) for small in (True, False))
+        assert dependent is not None
+        assert own is not None
+
+        for results, there in ((dependent, True), (own, False)):
+            assert (found in words(sentences.found_again(results, STUDY))) == there
+            assert (found in words(sentences.again_in_head(results.found_in_head(0, 3)))) == there
+            assert (found in words(sentences.again_in_group(results.found_in_group("sport"), STUDY, ""))) == there
 
     def test_without_an_effect_there_is_nothing_to_find_again(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, decimal, percent, plural, probability, signed, significant
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
+from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
@@ -65,23 +65,21 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
     what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
     if not found:
         return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, _CLEAR)
-    others = len(results.seeds)
+    others, again = len(results.seeds), _found_again(found)
     everywhere = sum(one.n_found_again == others for one in found)
     nowhere = sum(one.n_found_again == 0 for one in found)
     if others == 1:
-        return Markup(
-            "Of {}, {} {} {} in this model; that of the other seed has {} of these, too, with the same sign and {}."
-        ).format(what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), _CLEAR)
-    return Markup(
-        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}){}."
-    ).format(
+        return Markup("Of {}, {} {} {} in this model; that of the other seed has {} of these, too ({}).").format(
+            what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), again
+        )
+    return Markup("Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds ({}){}.").format(
         what,
         count(len(found)),
         "has" if len(found) == 1 else "have",
         _CLEAR,
         _are(everywhere),
         "both" if others == 2 else f"all {count(others)}",
-        _CLEAR,
+        again,
         f", and {_are(nowhere)} in none" if nowhere else "",
     )
 
@@ -269,7 +267,7 @@ def again_in_head(found: Sequence[ReplicationView]) -> Markup:
     if not found or not found[0].n_others:
         return Markup()
     named = [Markup("{} in {}").format(class_name(one.group), count(one.n_found_again)) for one in found[:N_NAMED]]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
 def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str) -> Markup:
@@ -279,17 +277,24 @@ def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str
     named = [
         Markup("{} in {}").format(head_link(one.head, study, root), count(one.n_found_again)) for one in found[:N_NAMED]
     ]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
-def _again(named: Sequence[Markup], n: int, n_others: int) -> Markup:
+def _again(named: Sequence[Markup], found: Sequence[ReplicationView]) -> Markup:
+    n, n_others = len(found), found[0].n_others
     which = "" if n <= len(named) else f" (the largest {len(named)} of {count(n)})"
-    return Markup("Found again with the same sign and {}, of {}{}: {}.").format(
-        _CLEAR,
+    return Markup("Found again ({}), of {}{}: {}.").format(
+        _found_again(found),
         f"{plural(n_others, 'model')} of {'another seed' if n_others == 1 else 'other seeds'}",
         which,
         listed(named),
     )
+
+
+def _found_again(found: Sequence[ReplicationView]) -> str:
+    """Say what an effect that is found again has, and if q treats documents of one input row as independent."""
+    again = f"same sign and {_CLEAR}"
+    return f"{again}; {Q_TOO_SMALL}" if any(one.q_too_small for one in found) else again
 
 
 def effects_shown(results: ModelResults, n_shown: int) -> str:

@@ -134,6 +134,8 @@ class ReplicationView:
     mean_effect_low: float | None
     mean_effect_high: float | None
     pretrained_effect: float | None
+    q_too_small: bool = False
+    """Whether q comes from permutations that treat documents of one input row as independent."""
 
     @property
     def is_found(self) -> bool:
@@ -221,8 +223,13 @@ class ModelsPageView:
     figures: Mapping[str, str]
 
 
-def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | None:
+def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: bool = False) -> ModelResults | None:
     """Read the comparison of models; None where the study compares none.
+
+    Args:
+        paths: The tables; None where there are none.
+        study: Facts of the study.
+        q_too_small: Whether the tests behind effects treat documents of one input row as independent.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -251,7 +258,7 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
             if model.has_own_layout
         ],
         fine_tuned=_changes(tuned, "log_ratio", study),
-        effects=[_replication(row, study) for row in effects],
+        effects=[_replication(row, study, q_too_small=q_too_small) for row in effects],
         n_rows=facts["n_rows"],
         n_documents=facts["n_documents"],
         measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
@@ -324,13 +331,14 @@ def _changes(rows: Sequence[Row], quantity: str, study: StudyView) -> list[Chang
     ]
 
 
-def _replication(row: Row, study: StudyView) -> ReplicationView:
+def _replication(row: Row, study: StudyView, *, q_too_small: bool) -> ReplicationView:
     names = ("effect", "effect_low", "effect_high", "q", "n_others", "n_found_again")
     means = ("mean_effect", "mean_effect_low", "mean_effect_high", "pretrained_effect")
     return ReplicationView(
         group=row["group"],
         page=study.group_page(row["grouping"], row["group"]),
         head=study.head_of(row["layer"] * study.n_heads + row["head"]),
+        q_too_small=q_too_small,
         **{name: row[name] for name in (*names, *means)},
     )
 
