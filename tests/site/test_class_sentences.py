@@ -252,8 +252,8 @@ def test_a_comparison_says_what_it_can_detect() -> None:
 def test_groups_too_small_for_any_finding_are_said_to_be() -> None:
     small = effect_view(q=0.3, n_inside=3, too_few=True)
     assert sentences.too_few_documents(comparison(small)) == (
-        "3 documents are too few for a single head to have q < 0.05, however clearly it differs: documents of similar "
-        "length can be permuted in too few ways."
+        "3 against 44 documents are too few for a single head to have q < 0.05, however clearly it differs: documents "
+        "of similar length can be permuted in too few ways."
     )
     assert sentences.too_few_documents(comparison(effect_view(q=0.3))) == ""
     assert sentences.too_few_documents(comparison()) == ""

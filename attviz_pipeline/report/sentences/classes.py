@@ -284,11 +284,12 @@ def cell_of_q(effect: EffectView) -> str:
 
 
 def too_few_documents(comparison: ComparisonView) -> str:
-    """Say that a group has too few documents for a single head to differ beyond chance; nothing where it has enough."""
+    """Say that documents are too few for a single head to differ beyond chance; nothing where there are enough."""
     if not comparison.compared or not comparison.effects[0].too_few:
         return ""
+    first = comparison.effects[0]
     return (
-        f"{plural(comparison.effects[0].n_inside, 'document')} are too few for a single head to have "
+        f"{count(first.n_inside)} against {plural(first.n_outside, 'document')} are too few for a single head to have "
         f"q < {SIGNIFICANT:g}, however clearly it differs: documents of similar length can be permuted in too few ways."
     )
 

@@ -225,7 +225,8 @@ def too_few_documents(effects: Sequence[EffectView]) -> Markup:
     if not few:
         return Markup()
     names = [
-        Markup("{} ({})").format(group_name(effect), plural(effect.n_inside, "document")) for effect in few[:N_NAMED]
+        Markup("{} ({} against {})").format(group_name(effect), count(effect.n_inside), count(effect.n_outside))
+        for effect in few[:N_NAMED]
     ]
     if len(few) > N_NAMED:
         names.append(Markup("{} more").format(count(len(few) - N_NAMED)))

@@ -32,7 +32,7 @@ class EffectView:
 
     `measure` says what `effect` is: g, or in regression rho, the rank correlation with a value over `n_inside`
     documents. `q_too_small` if q comes from permutations that treat documents of one input row as independent.
-    `too_few` if the group has so few documents that no head that differs alone can be significant.
+    `too_few` if so few documents are inside or outside that no head that differs alone can be significant.
     """
 
     grouping: str
