@@ -141,6 +141,7 @@ class CompareModels(Section):
 
     seed: int
     compared: dict[str, ComparedModel]
+    assessment: AssessmentSettings
 
 
 class GroupDocuments(Section):
