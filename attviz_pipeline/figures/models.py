@@ -38,7 +38,7 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
     table = files.read_table(inputs.models.model_heads, models_schemas.MODEL_HEADS)
     facts = files.read_facts(inputs.models.model_heads, models_schemas.MODEL_HEADS)
     shape = facts["n_layers"], facts["n_heads"]
-    titles = _titles(inputs)
+    titles = titles_of(inputs)
     maps = {titles[name]: _map(rows, shape, facts["n_rows"]) for name, rows in _by_model(table.to_pylist()).items()}
     shown = dict(list(maps.items())[:MOST_MAPS])
     left_out = f" {len(maps) - len(shown)} more models are in the CSV." if len(maps) > len(shown) else ""
@@ -109,7 +109,7 @@ def draw_model_layers(inputs: Inputs) -> Iterator[Drawing]:
     if inputs.models is None:
         return
     table = files.read_table(inputs.models.model_layers, models_schemas.MODEL_LAYERS)
-    rows, titles = table.to_pylist(), _titles(inputs)
+    rows, titles = table.to_pylist(), titles_of(inputs)
     yield finish(
         lambda: _plot_layers(_by_model(rows), titles),
         name=LAYERS,
@@ -124,8 +124,8 @@ def draw_model_layers(inputs: Inputs) -> Iterator[Drawing]:
     )
 
 
-def _titles(inputs: Inputs) -> dict[str, str]:
-    """Name the models by their names in the tables."""
+def titles_of(inputs: Inputs) -> dict[str, str]:
+    """Return what figures call the models, by their names in the tables."""
     if inputs.models is None:
         return {}
     names = ["model", "kind", "seed", "epoch"]

@@ -44,8 +44,7 @@ def write_models(
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
     files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
     heads = [_head(name, layer, head) for name in others if name != "other" for layer, head in HEADS]
-    facts = SHAPE | {"n_flips": 9_999, "seed": 13}
-    files.write_table(paths.model_heads, models_schemas.MODEL_HEADS, _columns(heads), facts)
+    _write(paths.model_heads, models_schemas.MODEL_HEADS, heads, SHAPE | {"n_flips": 9_999, "seed": 13})
     tuned = [_tuned(layer, head) for layer, head in HEADS] if "pretrained" in others and n_seeds else []
     columns = _columns(tuned) if tuned else {"layer": [], "head": []}
     files.write_table(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, columns, {"n_models": n_seeds + 1})
@@ -64,8 +63,11 @@ def write_models(
     return paths
 
 
-def _write(path: Path, schema: Schema, rows: Sequence[Mapping[str, Any]]) -> None:
-    files.write_table(path, schema, {name: [row[name] for row in rows] for name in schema.arrow.names})
+def _write(
+    path: Path, schema: Schema, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any] | None = None
+) -> None:
+    columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
+    files.write_table(path, schema, columns, facts or {})
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
