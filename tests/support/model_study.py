@@ -55,7 +55,7 @@ class ModelStudy:
         columns = {
             "id": [str(row) for row in range(n_rows)],
             "split": [splits[row // 2 % len(splits)] for row in range(n_rows)],
-            "label": [row % 2 for row in range(n_rows)],
+            "label": [row % 2 if label_names else None for row in range(n_rows)],
             "text": texts,
         }
         files.write_table(
@@ -65,7 +65,7 @@ class ModelStudy:
             {"task": "single_label", "label_names": list(label_names)},
         )
 
-    def prepare(
+    def prepare(  # noqa: PLR0913 - keywords, each with a default
         self,
         source: Path | str,
         *,
@@ -73,6 +73,8 @@ class ModelStudy:
         seed: int = 13,
         close_overlap: int | None = None,
         is_trained: bool = True,
+        compared_as: str | None = None,
+        own_model: dict[str, object] | None = None,
         **model: object,
     ) -> None:
         """Run the stage."""
@@ -83,14 +85,16 @@ class ModelStudy:
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
                 "close_overlap": close_overlap,
                 "is_trained": is_trained,
+                "compared_as": compared_as,
+                "own_model": own_model,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)
 
-    def refusal(self, source: Path | str, *, training: dict[str, object] | None = None, **model: object) -> str:
+    def refusal(self, source: Path | str, **settings: Any) -> str:  # noqa: ANN401 - of the study, and of the model
         """Run the stage, expect it to refuse and to leave nothing behind, and return its message."""
         with pytest.raises(ModelError) as caught:
-            self.prepare(source, training=training, **model)
+            self.prepare(source, **settings)
         results = self.folder / "results"
         assert not results.exists() or not list(results.iterdir())
         return str(caught.value)

@@ -74,6 +74,19 @@ def test_only_the_training_of_a_compared_model_differs() -> None:
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
 
 
+def test_a_model_of_the_list_is_named_and_knows_the_own_model_if_it_is_finished() -> None:
+    loaded = {"model": {"source": "bert", "mode": "load", "label_names": ["bad", "good"]}}
+    study = parse_study(STUDY | loaded | {"compare": {"models": [OTHER]}}, "test")
+
+    made = slice_for(study, PrepareModel, "other")
+    assert made.compared_as == "other"
+    assert made.own_model == ModelSettings(source="bert", mode="load", label_names=["bad", "good"])
+    assert (slice_for(study, PrepareModel).compared_as, slice_for(study, PrepareModel).own_model) == (None, None)
+    tuned = parse_study(STUDY | {"compare": {"models": [OTHER], "seeds": [14]}}, "test")
+    assert slice_for(tuned, PrepareModel, "other").own_model is None
+    assert slice_for(tuned, PrepareModel, "seed-14").compared_as is None
+
+
 def test_an_epoch_is_a_finished_model_below_the_checkpoint_of_the_own() -> None:
     training = {"epochs": 2, "early_stopping_patience": None}
     study = parse_study(STUDY | {"training": training, "compare": {"checkpoints": "every_epoch"}}, "test")
