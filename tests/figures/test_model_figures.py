@@ -47,6 +47,12 @@ def test_changes_are_described_per_model(tmp_path: Path) -> None:
     assert "over 24 input rows (in brackets)" in drawing.caption
 
 
+def test_without_a_model_of_the_same_layout_there_are_no_changes(tmp_path: Path) -> None:
+    [drawing] = draw_model_changes(inputs_of(tmp_path, "other"))
+
+    assert drawing.reason.startswith("No compared model has the layers, heads and tokens of this model")
+
+
 def test_effects_say_in_how_many_models_they_are_found_again(tmp_path: Path) -> None:
     [drawing] = draw_effect_replications(inputs_of(tmp_path))
 

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from byte_level import make_byte_level_roberta
 from finished_study import FinishedStudy
-from tiny_workflow import planned
+from html_page import Page
+from tiny_workflow import planned, read_examples
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.results import open_results
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
 
 OTHER = {"name": "other", "source": "roberta", "mode": "load", "max_tokens": 128}
@@ -61,6 +64,30 @@ def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy
     heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS)
     assert heads.num_rows == 8
     assert planned(study.run("--dry-run", *compared)) == {"draw_figures", "render_site"}
+
+
+@pytest.mark.slow
+def test_a_model_of_another_tokenizer_and_shape_runs_to_the_site(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path)
+    texts = [row["text"] for row in read_examples()]
+    make_byte_level_roberta(study.folder / "roberta", texts, n_layers=3, n_heads=2)
+    study.run("--config", "compare={models: [{name: other, source: roberta, max_tokens: 96}]}")
+
+    results = open_results(study.results)
+    own, other = results.models
+    assert (own["has_own_layout"], other["has_own_layout"]) == (True, False)
+    assert 0 <= other["accuracy"] <= 1
+    [pair] = results.table("model_predictions").to_pylist()
+    n_documents = sum(1 for _ in results.documents())
+    assert (pair["other"], pair["n_documents"], pair["n_labelled"]) == ("other", n_documents, n_documents)
+    [words] = results.table("model_words").to_pylist()
+    # Two layers of four heads, and three of two.
+    assert words["n_matched"] == results.table("matched_heads").num_rows == 6
+    assert words["n_terms"] > 100
+    assert results.table("model_heads").num_rows == 0
+    page = Page(study.results / "site" / "models.html").text
+    assert "This model and that called other predict the same class for" in page
+    assert "Heads were matched one to one with those of the model called other" in page
 
 
 def test_only_the_training_of_a_compared_model_differs() -> None:
