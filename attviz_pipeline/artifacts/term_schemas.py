@@ -8,6 +8,7 @@ from attviz_pipeline.artifacts.schema import (
     MOMENTS,
     PREDICTED,
     PREDICTING_TASK,
+    PROBABILITIES,
     Schema,
     column,
     list_of,
@@ -97,14 +98,16 @@ TERM_SUMS = Schema(
 _NO_TERM = "empty if the document has no counted term"
 DOCUMENT_HEADS = Schema(
     "document_heads",
-    2,
+    3,
     "measure_shard",
-    f"One row per document: its means over terms in every head. Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}",
+    "One row per document: its prediction, and its means over terms in every head. Facts: `n_layers`, `n_heads`, "
+    f"{PREDICTING_TASK}",
     pa.schema(
         [
             *IDENTITY,
             *GOLD,
             *PREDICTED,
+            PROBABILITIES,
             column("n_terms", pa.int32(), "Occurrences of terms; special tokens and punctuation only if configured"),
             column("n_tokens", pa.int32(), "Tokens, including special ones"),
             column("attention", list_of(pa.float32()), f"Mean of a, [layer, head]; {_NO_TERM}"),

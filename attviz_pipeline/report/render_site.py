@@ -49,6 +49,8 @@ from attviz_pipeline.report.views.study import StudyView, read_study_view, run_f
 from attviz_pipeline.report.views.term_evidence import TermEvidence
 from attviz_pipeline.stages import RenderSite
 
+FIGURES_OF_MODELS = ("model_changes", "model_layers", "effect_replications", "model_agreement")
+
 
 def render_site(  # noqa: PLR0913 - one parameter per file
     settings: RenderSite,
@@ -165,7 +167,7 @@ class _SiteWriter:
             view = evidence_page_view(self._inputs.evidence, self._study, shown)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         if self._models and self._inputs.models:
-            shown = figures.addresses_of(("model_changes", "model_layers", "effect_replications"), self._figures)
+            shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
             self._pages.write(links.MODELS, "models.html", models_page_view(self._models, self._inputs.models, shown))
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(

@@ -249,6 +249,36 @@ class TestSentences:
         assert sentences.cell(ChangeView(head, None, None, None, None)) == "no document"
         assert sentences.cell(ChangeView(head, 0.0, None, None, 1.0)) == "1.00 times, q = 1"
 
+    def test_models_are_named_by_how_they_were_made(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed", "other")
+        own, seed, *_, other = results.models
+        epoch = replace(seed, kind="epoch", seed=None, epoch=2)
+        named = replace(other, name="a" * 64)
+
+        assert [sentences.of_model(one) for one in (seed, epoch, other)] == [
+            "of seed 14",
+            "after epoch 2",
+            "called other",
+        ]
+        assert sentences.of_model(named) == f"called {'a' * 39}…"
+        assert (own.title, replace(own, seed=None).title) == ("this model (seed 13)", "this model")
+
+    def test_a_finished_model_was_fine_tuned_with_no_seed_of_the_study(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "other")
+        loaded = replace(results, models=[replace(results.models[0], seed=None), results.models[1]])
+
+        assert words(sentences.compared(results, STUDY)).startswith("some/bert, fine-tuned with seed 13, and 1 other")
+        assert words(sentences.compared(loaded, STUDY)) == (
+            "some/bert and 1 other model (other) read the same 24 documents."
+        )
+
+    def test_the_band_is_of_models_of_different_seeds_only(self, tmp_path: Path) -> None:
+        for kinds, has_band in ((("seed",), True), (("other",), False)):
+            paths = write_models(tmp_path / kinds[0], ["sport", "world"], kinds)
+            results = read_models(paths, STUDY)
+            assert results is not None
+            assert {chart.band is not None for _, chart in models_page_view(results, paths).charts} == {has_band}
+
     def test_names_of_classes_are_escaped(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed", labels=(HOSTILE, "world"))
         found: list[ReplicationView] = results.found

@@ -55,7 +55,7 @@ class ModelStudy:
         columns = {
             "id": [str(row) for row in range(n_rows)],
             "split": [splits[row // 2 % len(splits)] for row in range(n_rows)],
-            "label": [row % 2 for row in range(n_rows)],
+            "label": [row % 2 if label_names else None for row in range(n_rows)],
             "text": texts,
         }
         files.write_table(
@@ -85,10 +85,10 @@ class ModelStudy:
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)
 
-    def refusal(self, source: Path | str, *, training: dict[str, object] | None = None, **model: object) -> str:
+    def refusal(self, source: Path | str, **settings: Any) -> str:  # noqa: ANN401 - of the study, and of the model
         """Run the stage, expect it to refuse and to leave nothing behind, and return its message."""
         with pytest.raises(ModelError) as caught:
-            self.prepare(source, training=training, **model)
+            self.prepare(source, **settings)
         results = self.folder / "results"
         assert not results.exists() or not list(results.iterdir())
         return str(caught.value)

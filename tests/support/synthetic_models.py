@@ -1,11 +1,13 @@
 """Invented comparisons of models, for pages and figures: 2 layers of 3 heads, one pretrained model and two seeds."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
+from attviz_pipeline.artifacts.schema import Schema
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
@@ -17,6 +19,10 @@ MODELS = [
     ("epoch-1", "epoch", None),
     ("epoch-2", "epoch", None),
 ]
+OTHER = ("other", "other", None)
+"""A model of another layout, which only some tests compare."""
+N_MATCHED, N_DOCUMENTS = 4, 24
+ACCURACY = {"own": 0.9, "seed-14": 0.85, "seed-15": 0.875, "epoch-1": 0.8, "epoch-2": 0.9, "other": 0.5}
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
@@ -36,17 +42,16 @@ def write_models(
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
-    models = [one for one in MODELS if one[1] in {"own", *kinds}]
+    models = [one for one in (*MODELS, OTHER) if one[1] in {"own", *kinds}]
     others = [name for name, _, _ in models[1:]]
     n_seeds = sum(kind == "seed" for _, kind, _ in models)
     files.write_table(
-        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": 24}
+        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": N_DOCUMENTS}
     )
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
     files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
-    heads = [_head(name, layer, head) for name in others for layer, head in HEADS]
-    facts = SHAPE | {"n_flips": 9_999, "seed": 13}
-    files.write_table(paths.model_heads, models_schemas.MODEL_HEADS, _columns(heads), facts)
+    heads = [_head(name, layer, head) for name in others if name != "other" for layer, head in HEADS]
+    _write(paths.model_heads, models_schemas.MODEL_HEADS, heads, SHAPE | {"n_flips": 9_999, "seed": 13})
     tuned = [_tuned(layer, head) for layer, head in HEADS] if "pretrained" in others and n_seeds else []
     columns = _columns(tuned) if tuned else {"layer": [], "head": []}
     files.write_table(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, columns, {"n_models": n_seeds + 1})
@@ -56,7 +61,20 @@ def write_models(
         for layer, head in HEADS
     ]
     files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, _columns(effects))
+    trained = ["own", *(name for name in others if name != "pretrained")]
+    pairs = [_pair(first, second, score) for first, second in combinations(trained, 2)]
+    _write(paths.model_predictions, models_schemas.MODEL_PREDICTIONS, pairs)
+    _write(paths.model_words, models_schemas.MODEL_WORDS, [_words(name) for name in others])
+    matched = [_matched(name, head) for name in others if name == "other" for head in range(N_MATCHED)]
+    _write(paths.matched_heads, models_schemas.MATCHED_HEADS, matched)
     return paths
+
+
+def _write(
+    path: Path, schema: Schema, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any] | None = None
+) -> None:
+    columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
+    files.write_table(path, schema, columns, facts or {})
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -70,14 +88,78 @@ def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[d
             "kind": kind,
             "epoch": int(name[-1]) if kind == "epoch" else None,
             "source": "models/base",
-            "has_own_layout": True,
+            "has_own_layout": kind != "other",
             "seed": seed,
             "score": score,
             "test": None if kind == "pretrained" else 0.8 + 0.01 * (seed or 0) / 2,
-            "effect_correlation": {"own": 1.0, "pretrained": 0.1}.get(kind, 0.6),
+            "effect_correlation": {"own": 1.0, "pretrained": 0.1, "other": None}.get(kind, 0.6),
+            **_scores(name, score),
         }
         for name, kind, seed in models
     ]
+
+
+def _scores(name: str, score: str) -> dict[str, float | None]:
+    accuracy = ACCURACY.get(name) if score == "macro_f1" else None
+    error = 1 - ACCURACY[name] if name in ACCURACY and score == "r2" else None
+    return {
+        **_bounded("accuracy", accuracy),
+        **_bounded("mae", error),
+        "ece": None if accuracy is None else 0.12,
+        "ece_by_chance": None if accuracy is None else 0.1,
+    }
+
+
+def _pair(first: str, second: str, score: str) -> dict[str, Any]:
+    is_share, is_tested = score == "macro_f1", first == "own"
+    change = ACCURACY[first] - ACCURACY[second]
+    difference = (change if is_share else -change) if is_tested else None
+    q = {"other": 0.001, "seed-14": 0.3}.get(second, 0.8) if is_tested else None
+    return {
+        "model": first,
+        "other": second,
+        "n_documents": N_DOCUMENTS,
+        **_bounded("agreement", 0.95 - abs(change) if is_share else None),
+        "agreement_by_chance": 0.5 if is_share else None,
+        "kappa": 2 * (0.45 - abs(change)) if is_share else None,
+        **_bounded("value_correlation", None if is_share else 0.8),
+        "n_labelled": 20 if is_tested else None,
+        **_bounded("difference", difference),
+        "n_only_model_right": 9 if is_share and is_tested else None,
+        "n_only_other_right": 1 if is_share and is_tested else None,
+        "test": None if not is_tested else "mcnemar" if is_share else "signs",
+        "p": None if q is None else q / 2,
+        "q": q,
+    }
+
+
+def _bounded(name: str, value: float | None) -> dict[str, float | None]:
+    low, high = (None, None) if value is None else (value - 0.1, value + 0.1)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _words(name: str) -> dict[str, Any]:
+    names = ["n_matched", "matched_mean", "matched_by_chance", "matched_by_chance_high", "matched_p", "matched_q"]
+    matched: Sequence[float | None] = [N_MATCHED, 0.7, 0.2, 0.3, 0.005, 0.01] if name == "other" else [None] * 6
+    return {
+        "model": name,
+        "n_terms": 30 if name == "other" else 40,
+        "correlation": 0.35 if name == "pretrained" else 0.75,
+        "halves_correlation": 0.85,
+        **dict(zip(names, matched, strict=True)),
+    }
+
+
+def _matched(name: str, head: int) -> dict[str, Any]:
+    layer, place = divmod(head, N_HEADS)
+    return {
+        "model": name,
+        "layer": layer,
+        "head": place,
+        "other_layer": 0,
+        "other_head": N_MATCHED - 1 - head,
+        "correlation": 0.9 - 0.1 * head,
+    }
 
 
 def _layer(name: str, number: int, layer: int) -> dict[str, Any]:

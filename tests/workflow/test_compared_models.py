@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from byte_level import make_byte_level_roberta
 from finished_study import FinishedStudy
-from tiny_workflow import planned
+from html_page import Page
+from tiny_workflow import planned, read_examples
 
 from attviz_pipeline.artifacts import files, model_schemas, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.results import open_results
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
 
 OTHER = {"name": "other", "source": "roberta", "mode": "load", "max_tokens": 128}
@@ -63,6 +66,30 @@ def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy
     assert planned(study.run("--dry-run", *compared)) == {"draw_figures", "render_site"}
 
 
+@pytest.mark.slow
+def test_a_model_of_another_tokenizer_and_shape_runs_to_the_site(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path)
+    texts = [row["text"] for row in read_examples()]
+    make_byte_level_roberta(study.folder / "roberta", texts, n_layers=3, n_heads=2)
+    study.run("--config", "compare={models: [{name: other, source: roberta, max_tokens: 96}]}")
+
+    results = open_results(study.results)
+    own, other = results.models
+    assert (own["has_own_layout"], other["has_own_layout"]) == (True, False)
+    assert 0 <= other["accuracy"] <= 1
+    [pair] = results.table("model_predictions").to_pylist()
+    n_documents = sum(1 for _ in results.documents())
+    assert (pair["other"], pair["n_documents"], pair["n_labelled"]) == ("other", n_documents, n_documents)
+    [words] = results.table("model_words").to_pylist()
+    # Two layers of four heads, and three of two.
+    assert words["n_matched"] == results.table("matched_heads").num_rows == 6
+    assert words["n_terms"] > 100
+    assert results.table("model_heads").num_rows == 0
+    page = Page(study.results / "site" / "models.html").text
+    assert "This model and that called other predict the same class for" in page
+    assert "Heads were matched one to one with those of the model called other" in page
+
+
 def test_only_the_training_of_a_compared_model_differs() -> None:
     study = parse_study(STUDY | {"compare": {"pretrained": True, "seeds": [14], "models": [OTHER]}}, "test")
 
@@ -72,6 +99,19 @@ def test_only_the_training_of_a_compared_model_differs() -> None:
     assert slice_for(study, PrepareModel, "other").model == ModelSettings(source="roberta", mode="load", max_tokens=128)
     assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
+
+
+def test_a_model_of_the_list_is_named_and_knows_the_own_model_if_it_is_finished() -> None:
+    loaded = {"model": {"source": "bert", "mode": "load", "label_names": ["bad", "good"]}}
+    study = parse_study(STUDY | loaded | {"compare": {"models": [OTHER]}}, "test")
+
+    made = slice_for(study, PrepareModel, "other")
+    assert made.compared_as == "other"
+    assert made.own_model == ModelSettings(source="bert", mode="load", label_names=["bad", "good"])
+    assert (slice_for(study, PrepareModel).compared_as, slice_for(study, PrepareModel).own_model) == (None, None)
+    tuned = parse_study(STUDY | {"compare": {"models": [OTHER], "seeds": [14]}}, "test")
+    assert slice_for(tuned, PrepareModel, "other").own_model is None
+    assert slice_for(tuned, PrepareModel, "seed-14").compared_as is None
 
 
 def test_an_epoch_is_a_finished_model_below_the_checkpoint_of_the_own() -> None:

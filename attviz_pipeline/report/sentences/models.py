@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, decimal, percent, plural, probability, signed, significant
+from attviz_pipeline.formats import clip, count, decimal, percent, plural, probability, signed, significant
 from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
@@ -28,8 +28,9 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
 N_NAMED = 3
+LONGEST_NAME = 40
 SCORES = {"macro_f1": "macro F1", "r2": "R\N{SUPERSCRIPT TWO}"}
-_CLEAR = f"q < {SIGNIFICANT:g}"
+CLEAR = f"q < {SIGNIFICANT:g}"
 
 
 def score(model: ModelView) -> str:
@@ -51,9 +52,12 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     if epochs := [one for one in results.models if one.kind == "epoch"]:
         others.append(f"this model after each of {plural(len(epochs), 'epoch')}")
     if named := [one for one in results.models if one.kind == "other"]:
-        others.append(f"{plural(len(named), 'other model')} ({listed([one.name for one in named])})")
-    return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
-        study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
+        others.append(
+            f"{plural(len(named), 'other model')} ({listed([clip(one.name, LONGEST_NAME) for one in named])})"
+        )
+    tuned = "" if own.seed is None else f", fine-tuned with seed {own.seed},"
+    return Markup("<bdi>{}</bdi>{} and {} read the same {}.").format(
+        study.model["source"], tuned, listed(others), plural(results.n_documents, "document")
     )
 
 
@@ -64,19 +68,19 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
     found = results.found
     what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
     if not found:
-        return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, _CLEAR)
+        return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, CLEAR)
     others, again = len(results.seeds), _found_again(found)
     everywhere = sum(one.n_found_again == others for one in found)
     nowhere = sum(one.n_found_again == 0 for one in found)
     if others == 1:
         return Markup("Of {}, {} {} {} in this model; that of the other seed has {} of these, too ({}).").format(
-            what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), again
+            what, count(len(found)), "has" if len(found) == 1 else "have", CLEAR, count(everywhere), again
         )
     return Markup("Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds ({}){}.").format(
         what,
         count(len(found)),
         "has" if len(found) == 1 else "have",
-        _CLEAR,
+        CLEAR,
         _are(everywhere),
         "both" if others == 2 else f"all {count(others)}",
         again,
@@ -129,7 +133,7 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
         return Markup(
             "These two checkpoints differ in the mean self-attention of {} of {} heads ({}); whether fine-tuning with "
             "another seed changes the same heads was not measured."
-        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), _CLEAR)
+        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR)
     n_models = len(results.seeds) + 1
     found = found_first(results.fine_tuned)
     of = f"{count(len(results.fine_tuned))} heads"
@@ -138,11 +142,11 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
         return Markup(
             "For none of {} is fine-tuning shown to change mean self-attention beyond the spread between seeds "
             "({}, {})."
-        ).format(of, _CLEAR, over)
+        ).format(of, CLEAR, over)
     named = [Markup("{} ({})").format(head_link(one.head, study, root), _times(one)) for one in found[:N_NAMED]]
     return Markup(
         "Fine-tuning changes mean self-attention in {} of {} beyond the spread between seeds ({}, {}), most in {}."
-    ).format(count(len(found)), of, _CLEAR, over, listed(named))
+    ).format(count(len(found)), of, CLEAR, over, listed(named))
 
 
 def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
@@ -158,7 +162,7 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
     of, over = f"{count(len(view.changes))} heads", plural(results.n_documents, "document")
     if not found:
         return Markup("Over {}, this model and that {} differ in the mean self-attention of none of {} ({}).").format(
-            over, _of(view.model), of, _CLEAR
+            over, of_model(view.model), of, CLEAR
         )
     n_higher = sum((one.value or 0.0) > 0 for one in found)
     return Markup(
@@ -166,10 +170,10 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
         "and lower in {}. The largest difference is in {}: {}, 95 % interval {} to {}."
     ).format(
         over,
-        _of(view.model),
+        of_model(view.model),
         count(len(found)),
         of,
-        _CLEAR,
+        CLEAR,
         count(n_higher),
         count(len(found) - n_higher),
         head_link(found[0].head, study, root),
@@ -200,7 +204,7 @@ def terms_alike(view: ComparedView) -> str:
         return "The order of words by self-attention was not compared: there are too few frequent words or heads."
     return (
         f"The ranks of {plural(view.n_terms, 'frequent word')} by self-attention in a head of this model and in the "
-        f"same head {_of(view.model)} have a median correlation of {signed(statistics.median(same))} over "
+        f"same head {of_model(view.model)} have a median correlation of {signed(statistics.median(same))} over "
         f"{plural(len(same), 'head')} (Spearman); in a head and other heads of this model, "
         f"{signed(statistics.median(others))}."
     )
@@ -218,8 +222,8 @@ def roles_changed(view: ComparedView) -> str:
     most, n = changed.most_common(1)[0]
     theirs, mine = (ROLE_NAMES.get(role, role) for role in most)
     return (
-        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {_of(view.model)} and {mine} in "
-        f"this model ({count(n)})."
+        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {of_model(view.model)} and "
+        f"{mine} in this model ({count(n)})."
     )
 
 
@@ -230,9 +234,9 @@ def along_training(steps: Sequence[StepView], results: ModelResults, study: Stud
     found = [sum(step.n_found) for step in steps]
     what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
     if not any(found):
-        return f"Of {what}, none has {_CLEAR} {_step(steps[0].model)}, or after any later epoch."
+        return f"Of {what}, none has {CLEAR} {_step(steps[0].model)}, or after any later epoch."
     each = [f"{count(n)} {_step(step.model)}" for n, step in zip(found, steps, strict=True)]
-    return f"Of {what}, these have {_CLEAR}: {listed(each)}."
+    return f"Of {what}, these have {CLEAR}: {listed(each)}."
 
 
 def of_epochs(steps: Sequence[StepView]) -> str:
@@ -293,7 +297,7 @@ def _again(named: Sequence[Markup], found: Sequence[ReplicationView]) -> Markup:
 
 def _found_again(found: Sequence[ReplicationView]) -> str:
     """Say what an effect that is found again has, and if q treats documents of one input row as independent."""
-    again = f"same sign and {_CLEAR}"
+    again = f"same sign and {CLEAR}"
     return f"{again}; {Q_TOO_SMALL}" if any(one.q_too_small for one in found) else again
 
 
@@ -340,13 +344,14 @@ def _are(n: int) -> str:
     return f"{count(n)} is" if n == 1 else f"{count(n)} are"
 
 
-def _of(model: ModelView) -> str:
+def of_model(model: ModelView) -> str:
+    """Name a model after `this model and that` or `the model`: of seed 14, called distil."""
     places = {
         "pretrained": "before fine-tuning",
         "seed": f"of seed {model.seed}",
         "epoch": f"after epoch {model.epoch}",
     }
-    return places.get(model.kind, f"called {model.name}")
+    return places.get(model.kind, f"called {clip(model.name, LONGEST_NAME)}")
 
 
 def _times(change: ChangeView) -> str:

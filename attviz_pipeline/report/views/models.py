@@ -10,6 +10,7 @@ from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ModelKind
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.model_predictions import ModelPredictions, read_predictions
 from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -43,7 +44,11 @@ class ModelView:
     def title(self) -> str:
         """Its name in tables and legends."""
         seed = f"seed {self.seed}"
-        titles = {"own": f"this model ({seed})", "pretrained": "before fine-tuning", "seed": seed}
+        titles = {
+            "own": "this model" if self.seed is None else f"this model ({seed})",
+            "pretrained": "before fine-tuning",
+            "seed": seed,
+        }
         return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
 
 
@@ -155,6 +160,7 @@ class ModelResults:
         n_rows: Input rows, which are the units.
         n_documents: Documents that every model read.
         measure: g, or rho in regression.
+        predictions: What needs no heads at the same place.
     """
 
     models: list[ModelView]
@@ -164,6 +170,11 @@ class ModelResults:
     n_rows: int
     n_documents: int
     measure: str
+    predictions: ModelPredictions
+
+    def named(self, name: str) -> ModelView:
+        """Return the model of a name."""
+        return next(one for one in self.models if one.name == name)
 
     @property
     def seeds(self) -> list[ModelView]:
@@ -262,6 +273,7 @@ def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: boo
         n_rows=facts["n_rows"],
         n_documents=facts["n_documents"],
         measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
+        predictions=read_predictions(paths, study),
     )
 
 
