@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -72,13 +71,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
     """Call the function of a stage with the arguments of its command; print its result, if it returns one."""
-    function = getattr(import_module(stage.module), stage.name)
+    from attviz_pipeline.run_stage import run_stage
+
     given = {name: value for name, value in vars(options).items() if value is not None}
-    values = {a.name: a.value(given[a.name]) for a in stage.arguments if a.name in given}
-    values |= {option.name: given[option.name] for option in stage.options}
-    if stage.settings is not None:
-        values["settings"] = _settings(options, stage.settings)
-    done = function(**values)
+    places = {one.name: given[one.name] for one in stage.arguments if one.name in given}
+    further = {option.name: given[option.name] for option in stage.options}
+    settings = None if stage.settings is None else _settings(options, stage.settings)
+    done = run_stage(stage, places, settings, is_compared=bool(given.get("of")), **further)
     if done is not None:
         print(done)
 
@@ -160,6 +159,12 @@ def _add_stage(commands: Commands, stage: Stage) -> None:
             metavar="PATH",
             help=argument.description,
         )
+    if stage.each_model:
+        of = (
+            "folder of a compared model below the study's results; its errors become its result. Empty (the default) "
+            "for the study's own model"
+        )
+        command.add_argument("--of", default="", metavar="FOLDER", help=of)
     for option in stage.options:
         flag = f"--{option.name.replace('_', '-')}"
         if option.default is False:

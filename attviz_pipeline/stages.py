@@ -364,6 +364,9 @@ class Stage:
         yield "--log {log:q}"
         if self.uses_model:
             yield "--threads {threads} --gpus {resources.gpu}"
+        if self.each_model:
+            # Snakemake's own quotes leave out an empty value, that of the study's own model.
+            yield "--of '{wildcards.of}'"
         for place, arguments in (("input", self.reads), ("output", self.writes)):
             for argument in arguments:
                 where = "params" if argument.group else place

@@ -1,6 +1,7 @@
 """The stage `compare_models`: what differs between models that read the same documents, and what seeds agree on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts.failed import Failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ComparedModel
@@ -26,7 +28,8 @@ def compare_models(
 ) -> None:
     """Compare the study's own model, on the same documents, with the other models of the study.
 
-    Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms.
+    Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms. A model that
+    failed is left out and listed.
 
     Args:
         settings: The models, and the seed of the tests.
@@ -37,12 +40,16 @@ def compare_models(
     Raises:
         ArtifactError: A file is unusable, or a model read other documents.
     """
-    named = {OWN: ComparedModel(kind=OWN, seed=settings.seed), **settings.compared}
-    own, *others = [
-        Model.read(name, made, folder, measures) for (name, made), folder in zip(named.items(), models, strict=True)
+    folders = dict(zip(settings.compared, models[1:], strict=True))
+    failed = {name: found for name, folder in folders.items() if (found := Model.failure(folder, measures))}
+    own = Model.read(OWN, ComparedModel(kind=OWN, seed=settings.seed), models[0], measures)
+    others = [
+        Model.read(name, settings.compared[name], folder, measures)
+        for name, folder in folders.items()
+        if name not in failed
     ]
-    for other, folder in zip(others, models[1:], strict=True):
-        own.require_comparable(other, folder)
+    for other in others:
+        own.require_comparable(other, folders[other.name])
     aligned = [one for one in others if own.has_layout_of(one)]
     shape = {"n_layers": own.n_layers, "n_heads": own.n_heads}
     n_rows = len(own.documents.row_names)
@@ -50,7 +57,7 @@ def compare_models(
         comparison.models,
         models_schemas.MODELS,
         _list(own, others),
-        {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows},
+        {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows, "failed": _list_failed(failed, settings)},
     )
     _write(
         comparison.model_layers,
@@ -96,6 +103,14 @@ def _list(own: Model, others: Sequence[Model]) -> Columns:
             own.effects.correlation(one.effects) if own.has_layout_of(one) else None for one in every
         ],
     }
+
+
+def _list_failed(failed: Mapping[str, Failed], settings: CompareModels) -> list[dict[str, Any]]:
+    made = settings.compared
+    return [
+        {"model": name, **made[name].model_dump(include={"kind", "seed", "epoch"}), **asdict(found)}
+        for name, found in failed.items()
+    ]
 
 
 def _joined(parts: Sequence[Columns], schema: Schema) -> Columns:

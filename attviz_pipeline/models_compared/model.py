@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
+from attviz_pipeline.artifacts.failed import Failed, read_failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
 from attviz_pipeline.config.settings import ComparedModel
 from attviz_pipeline.errors import ArtifactError
@@ -62,8 +63,7 @@ class Model:
         Raises:
             ArtifactError: A file is missing or damaged.
         """
-        paths = [folder / "measures" / one.document_heads.name for one in measures]
-        documents = Documents.read(paths, ["n_tokens", *QUANTITIES])
+        documents = Documents.read(_document_heads(folder, measures), ["n_tokens", *QUANTITIES])
         n_heads = documents.facts["n_layers"] * documents.facts["n_heads"]
         tables = TermPaths.below(folder / "statistics")
         return cls(
@@ -77,6 +77,21 @@ class Model:
             files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
             files.read_json(folder / "model" / "model.json", model_schemas.MODEL)["source"],
         )
+
+    @staticmethod
+    def failure(folder: Path, measures: Sequence[MeasurePaths]) -> Failed | None:
+        """Say why a model has no results in its folder; None if it has.
+
+        Args:
+            folder: As in `read`.
+            measures: Likewise.
+
+        Raises:
+            ArtifactError: The marker is damaged.
+        """
+        tables = TermPaths.below(folder / "statistics")
+        cards = [folder / "model" / name for name in ("model.json", "metrics.json")]
+        return read_failed([*cards, *_document_heads(folder, measures), tables.head_terms, tables.class_heads])
 
     @property
     def n_layers(self) -> int:
@@ -131,6 +146,10 @@ class Model:
             raise ArtifactError(
                 f"the model in {folder} has other tokens, heads or terms than the study's own.", (), files.REBUILD
             )
+
+
+def _document_heads(folder: Path, measures: Sequence[MeasurePaths]) -> list[Path]:
+    return [folder / "measures" / one.document_heads.name for one in measures]
 
 
 def _rows(documents: Documents, quantity: str, n_heads: int) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
+from attviz_pipeline.artifacts.schema import Schema
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
@@ -18,6 +19,7 @@ def write_models(
     label_names: Sequence[str],
     kinds: Sequence[str] = ("pretrained", "seed"),
     score: str = "macro_f1",
+    failed: Sequence[Mapping[str, Any]] = (),
 ) -> ModelsPaths:
     """Write every table of a comparison: head 2 of layer 1 changes most, and head 0 of layer 0 has the largest effect.
 
@@ -26,6 +28,7 @@ def write_models(
         label_names: Names of the classes.
         kinds: Kinds of models that are compared with the own one.
         score: Name of the models' score.
+        failed: Models that could not be compared, as in the facts of `models`.
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
@@ -33,27 +36,31 @@ def write_models(
     others = [name for name, _, _ in models[1:]]
     n_seeds = sum(kind == "seed" for _, kind, _ in models)
     files.write_table(
-        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": 24}
+        paths.models,
+        models_schemas.MODELS,
+        _columns(_models(models, score), models_schemas.MODELS),
+        SHAPE | {"n_documents": 24, "failed": [dict(one) for one in failed]},
     )
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
-    files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
+    files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers, models_schemas.MODEL_LAYERS))
     heads = [_head(name, layer, head) for name in others for layer, head in HEADS]
     facts = SHAPE | {"n_flips": 9_999, "seed": 13}
-    files.write_table(paths.model_heads, models_schemas.MODEL_HEADS, _columns(heads), facts)
+    files.write_table(paths.model_heads, models_schemas.MODEL_HEADS, _columns(heads, models_schemas.MODEL_HEADS), facts)
     tuned = [_tuned(layer, head) for layer, head in HEADS] if "pretrained" in others and n_seeds else []
-    columns = _columns(tuned) if tuned else {"layer": [], "head": []}
+    columns = _columns(tuned, models_schemas.FINE_TUNED_HEADS)
     files.write_table(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, columns, {"n_models": n_seeds + 1})
     effects = [
         _effect(group, layer, head, n_seeds, before="pretrained" in others)
         for group in label_names
         for layer, head in HEADS
     ]
-    files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, _columns(effects))
+    columns = _columns(effects, models_schemas.EFFECT_REPLICATIONS)
+    files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, columns)
     return paths
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def _columns(rows: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else schema.arrow.names)}
 
 
 def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from attviz_pipeline.report.sentences.parts import class_name, head_link, listed
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
+    FailedView,
     ModelResults,
     ModelView,
     ReplicationView,
@@ -36,7 +37,9 @@ def score(model: ModelView) -> str:
 
 
 def compared(results: ModelResults, study: StudyView) -> Markup:
-    """Say which models read the same documents as the study's own."""
+    """Say which models read the same documents as the study's own; nothing if none did."""
+    if not results.has_others:
+        return Markup()
     own = results.models[0]
     others = []
     if results.pretrained:
@@ -48,9 +51,26 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
         others.append(f"this model after each of {plural(len(epochs), 'epoch')}")
     if named := [one for one in results.models if one.kind == "other"]:
         others.append(f"{plural(len(named), 'other model')} ({listed([one.name for one in named])})")
-    return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
-        study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
+    tuned = f", fine-tuned with seed {own.seed}," if study.settings.fine_tunes else ""
+    return Markup("<bdi>{}</bdi>{} and {} read the same {}.").format(
+        study.model["source"], tuned, listed(others), plural(results.n_documents, "document")
     )
+
+
+def failures(results: ModelResults, study: StudyView) -> Markup:
+    """Say of each model that could not be compared why; in share-safe mode, only where, since messages may quote texts.
+
+    Support: the markers of failed models, which `compare_models` lists.
+    """
+    hides = study.settings.redaction.mode != "none"
+    found = []
+    for one in results.failed:
+        log = f"stage {one.stage} failed, and its log has the reason"
+        why = log if hides or not one.reason else Markup("<bdi>{}</bdi>").format(one.reason.rstrip(".:"))
+        found.append(Markup("The model {} could not be compared: {}.").format(_of(one), why))
+    if results.failed and not results.has_others:
+        found.append(Markup("There is no other model to compare this one with."))
+    return said(found)
 
 
 def found_again(results: ModelResults, study: StudyView) -> Markup:
@@ -144,10 +164,15 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
 
 
 def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
-    """Say what other seeds find again; without any, in how many heads the model before fine-tuning differs."""
+    """Say what other seeds find again; without any, in how many heads the model before fine-tuning differs.
+
+    Models that could not be compared are named.
+    """
     if results.seeds or results.pretrained is None:
-        return found_again(results, study)
-    return changes(results.pretrained, results, study, root)
+        found = found_again(results, study)
+    else:
+        found = changes(results.pretrained, results, study, root)
+    return said([found, failures(results, study)])
 
 
 def changes(view: ComparedView, results: ModelResults, study: StudyView, root: str) -> Markup:
@@ -275,13 +300,18 @@ def _are(n: int) -> str:
     return f"{count(n)} is" if n == 1 else f"{count(n)} are"
 
 
-def _of(model: ModelView) -> str:
+def _of(model: ModelView | FailedView) -> str:
     places = {
         "pretrained": "before fine-tuning",
         "seed": f"of seed {model.seed}",
         "epoch": f"after epoch {model.epoch}",
     }
     return places.get(model.kind, f"called {model.name}")
+
+
+def where_in(model: ModelView) -> str:
+    """Name another model in the caption of a table: before, after epoch 2, in seed 14, in its name."""
+    return {"pretrained": "before", "epoch": model.title}.get(model.kind, f"in {model.title}")
 
 
 def _times(change: ChangeView) -> str:

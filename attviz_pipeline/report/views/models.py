@@ -47,6 +47,18 @@ class ModelView:
 
 
 @dataclass(frozen=True)
+class FailedView:
+    """A model that could not be compared: the stage that failed, and its message on one line."""
+
+    name: str
+    kind: ModelKind
+    seed: int | None
+    epoch: int | None
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ChangeView:
     """Change of one head: difference of means of ln(n a), or of evenness; None where no document has a value.
 
@@ -132,6 +144,7 @@ class ModelResults:
         n_rows: Input rows, which are the units.
         n_documents: Documents that every model read.
         measure: g, or rho in regression.
+        failed: Models that could not be compared.
     """
 
     models: list[ModelView]
@@ -141,6 +154,12 @@ class ModelResults:
     n_rows: int
     n_documents: int
     measure: str
+    failed: Sequence[FailedView] = ()
+
+    @property
+    def has_others(self) -> bool:
+        """Whether any other model was compared."""
+        return len(self.models) > 1
 
     @property
     def seeds(self) -> list[ModelView]:
@@ -210,6 +229,7 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
         n_rows=facts["n_rows"],
         n_documents=facts["n_documents"],
         measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
+        failed=[FailedView(**{"name" if key == "model" else key: one[key] for key in one}) for one in facts["failed"]],
     )
 
 
