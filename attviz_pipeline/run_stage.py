@@ -103,7 +103,7 @@ def reason_of(fault: AttvizError, known: Iterable[str] = ()) -> str:
     parts = [fault.summary, *(f"{problem.where} {problem.what}" for problem in fault.problems)]
     text = " ".join(" ".join(parts).split())
     for path in sorted(known, key=len, reverse=True):
-        text = text.replace(path, published(path))
+        text = published(path).join(re.split(rf"{re.escape(path)}(?![\w.-])", text))
     return clip(LEADING_OUT.sub(lambda found: published(found[0]), text), LONGEST_REASON)
 
 
@@ -112,6 +112,6 @@ def _known_paths(places: Places, settings: Section | None) -> set[str]:
     model = getattr(settings, "model", None)
     if isinstance(model, ModelSettings):
         paths.add(Path(model.source))
-    found = {Path.cwd(), Path.home(), *(path for path in paths if published(str(path)) != str(path))}
+    found = {Path.cwd(), *(path for path in paths if published(str(path)) != str(path))}
     # The root of the file system is in every path.
     return {str(path) for path in (*found, *(path.resolve() for path in found)) if path.name}

@@ -76,9 +76,9 @@ class TestStage:
         ]
 
     def test_a_training_that_diverges_is_recorded(self, study: ModelStudy, bert: str) -> None:
-        training = TrainingSettings(learning_rate=1.0, warmup_fraction=0.0, epochs=3, batch_size=8)
+        training = TrainingSettings(learning_rate=1e30, warmup_fraction=0.0, epochs=3, batch_size=8)
         model = ModelSettings(source=bert, max_tokens=64)
-        prepare(study, {"model": model, "training": training.model_copy(update={"learning_rate": 1e30})})
+        prepare(study, {"model": model, "training": training})
 
         assert read_failed([study.card]) == Failed(
             "prepare_model", "fine-tuning diverged: the loss became NaN or infinite."
@@ -166,6 +166,8 @@ class TestStage:
             "two: a is long b is wrong",
         ),
         (ModelError("/home/an n/my model is broken"), "my model is broken"),
+        (ModelError("/home/an n/my model/a b/x is broken"), "my model/a b/x is broken"),
+        (ModelError("/home/an n/my model-2 is broken"), "an n/my model-2 is broken"),
         (ModelError("x" * 1000), "x" * 299 + "…"),
     ],
 )
@@ -289,7 +291,7 @@ def test_the_workflow_ends_with_a_site_that_names_the_models_that_failed(
     compared = "compare={pretrained: true, seeds: [14], models: [" + others + "]}"
     absent = str(study.folder / "not here")
     # With this rate, the real training of seed 14 diverges.
-    study.before_stages('case "$*" in *prepare-model*models/seed-14/*) set -- "${@/5e-05/1e30}";; esac')
+    study.before_stages('case "$*" in *prepare-model*models/seed-14/*) set -- "${@/0.00005/1e30}";; esac')
     study.run("--config", compared % f'"{absent}"')
 
     found = reasons(study)

@@ -42,7 +42,8 @@ class ModelView:
     def title(self) -> str:
         """Its name in tables and legends."""
         seed = f"seed {self.seed}"
-        titles = {"own": f"this model ({seed})", "pretrained": "before fine-tuning", "seed": seed}
+        own = "this model" if self.seed is None else f"this model ({seed})"
+        titles = {"own": own, "pretrained": "before fine-tuning", "seed": seed}
         return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
 
 
@@ -204,9 +205,11 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
     if paths is None:
         return None
     rows, facts = _read(paths.models, models_schemas.MODELS)
-    names = ("kind", "seed", "epoch", "source", "has_own_layout", "effect_correlation")
+    names = ("kind", "epoch", "source", "has_own_layout", "effect_correlation")
     models = [
         ModelView(
+            # A loaded model was fine-tuned elsewhere, with no seed that this study knows.
+            seed=row["seed"] if row["kind"] != "own" or study.settings.fine_tunes else None,
             name=row["model"],
             score_name=row["score"],
             score=row["test"],
