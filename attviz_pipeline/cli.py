@@ -95,6 +95,14 @@ def draw_figure(options: argparse.Namespace) -> None:
     draw_figure(inputs, options.name, shape, options.output)
 
 
+def compare_studies(options: argparse.Namespace) -> None:
+    """Compare the models of finished studies of the same documents: a site of the first with the page Models."""
+    from attviz_pipeline.compare_studies import compare_studies
+
+    compare_studies(options.results, options.site)
+    print(options.site / "index.html")
+
+
 def check_config(options: argparse.Namespace) -> None:
     """Check a study file and list all its problems."""
     study = read_study(options.config)
@@ -138,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     for stage in STAGES.values():
         _add_stage(commands, stage)
     _add_draw_figure(_add(commands, draw_figure, settings=True))
+    _add_compare_studies(_add(commands, compare_studies))
     _add_init(_add(commands, init))
     _add(commands, check_config).add_argument("--config", type=Path, required=True, metavar="PATH", help="study file")
     reference = _add(commands, write_reference)
@@ -188,6 +197,13 @@ def _add_draw_figure(command: argparse.ArgumentParser) -> None:
     command.add_argument("--height-cm", type=float, metavar="CM", help="height (default: in proportion)")
     command.add_argument("--font-size", type=float, metavar="POINTS", help="font size (default: 7)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG (default: 300)")
+
+
+def _add_compare_studies(command: argparse.ArgumentParser) -> None:
+    results = "folders of at least two finished studies, results/NAME; the site is that of the first"
+    command.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help=results)
+    site = "folder of the site; only one that this command wrote is replaced"
+    command.add_argument("--site", required=True, type=Path, metavar="FOLDER", help=site)
 
 
 def _add_init(command: argparse.ArgumentParser) -> None:

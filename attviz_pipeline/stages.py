@@ -732,7 +732,7 @@ STAGES: Mapping[str, Stage] = {
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
             ),
-            writes=(_SITE,),
+            writes=(_SITE, file("study", "the configuration", "study.json")),
             sources=("templates", "docs/statistics"),
         ),
         Stage(

@@ -50,6 +50,21 @@ def compare_models(
     ]
     for other in others:
         own.require_comparable(other, folders[other.name])
+    write_comparison(settings, own, others, failed, comparison)
+
+
+def write_comparison(
+    settings: CompareModels, own: Model, others: Sequence[Model], failed: Mapping[str, Failed], comparison: ModelsPaths
+) -> None:
+    """Compare models that are read already.
+
+    Args:
+        settings: As in `compare_models`.
+        own: The study's own model.
+        others: The other models, which read the same documents.
+        failed: Why each of the rest is left out, by name.
+        comparison: Artifacts to write.
+    """
     aligned = [one for one in others if own.has_layout_of(one)]
     shape = {"n_layers": own.n_layers, "n_heads": own.n_heads}
     n_rows = len(own.documents.row_names)
