@@ -111,6 +111,8 @@ class ModelsPaths(_Tables):
     model_heads: Path
     fine_tuned_heads: Path
     effect_replications: Path
+    model_importance: Path
+    model_faithfulness: Path
 
 
 @dataclass(frozen=True)

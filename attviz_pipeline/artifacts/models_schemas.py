@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from attviz_pipeline.artifacts.schema import Schema, column
 
-_MODEL = column(
+MODEL_NAME = column(
     "model",
     pa.string(),
     "Name of the model: `own`, `pretrained`, `seed-` and its seed, `epoch-` and its number, or as in `compare.models`",
@@ -33,7 +33,7 @@ MODELS = Schema(
     "rows), `n_layers`, `n_heads`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             column(
                 "kind",
                 pa.string(),
@@ -73,7 +73,7 @@ MODEL_LAYERS = Schema(
     f"One row per model and layer: means over its heads, as the models of the table `models`. {_UNITS}",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             _HEAD[0],
             column("log_ratio", pa.float64(), f"Self-attention: {_LOG_RATIO}", nullable=True),
             *_bounds("log_ratio", "input rows"),
@@ -102,7 +102,7 @@ MODEL_HEADS = Schema(
     "Facts: `n_layers`, `n_heads`, `n_rows`, `n_flips` (random signs of a test), `seed`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             *_HEAD,
             column("own_log_ratio", pa.float64(), f"Own model: {_LOG_RATIO}", nullable=True),
             column("log_ratio", pa.float64(), f"Compared model: {_LOG_RATIO}", nullable=True),

@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.analysis.predictions.order_correlation import correlation_by_chance
+from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ComparedModel
 from attviz_pipeline.models_compared.effects import replications
+from attviz_pipeline.models_compared.evidence import N_HALVINGS, ModelEvidence, faithfulness_rows, importance_rows
 from attviz_pipeline.models_compared.heads import fine_tuned_changes, head_changes, layer_means
 from attviz_pipeline.models_compared.model import OWN, QUANTITIES, Model
 from attviz_pipeline.models_compared.paired import flips_wanted
 from attviz_pipeline.models_compared.terms import correlations, median_of_others
 from attviz_pipeline.stages import CompareModels
+from attviz_pipeline.tasks.registry import task_of
 
 Columns = dict[str, Any]
 
@@ -29,7 +32,7 @@ def compare_models(
     Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms.
 
     Args:
-        settings: The models, and the seed of the tests.
+        settings: The models, which of them have evidence, and the seed of the tests.
         measures: Artifacts of `measure_shard` of the own model, all shards; those of the others have the same names.
         models: Folder of each model's results, the own first, then in the order of the settings.
         comparison: Artifacts to write.
@@ -79,6 +82,46 @@ def compare_models(
     before = None if pretrained is None else pretrained.effects
     again = replications(own.effects, [one.effects for one in tuned[1:]], before)
     _write(comparison.effect_replications, models_schemas.EFFECT_REPLICATIONS, again, {})
+    _write_evidence(settings, [own, *others], models, comparison)
+
+
+def _write_evidence(
+    settings: CompareModels, models: Sequence[Model], folders: Sequence[Path], comparison: ModelsPaths
+) -> None:
+    """Write what the evidence of the models has in common; tables without rows where fewer than two models have any."""
+    measured = {OWN, *settings.with_evidence} if settings.with_evidence else set()
+    found = [
+        ModelEvidence.read(one.name, folder, has_own_layout=models[0].has_layout_of(one))
+        for one, folder in zip(models, folders, strict=True)
+        if one.name in measured
+    ]
+    for other in found[1:]:
+        found[0].require_same_documents(other)
+    n_resamples, seed = settings.assessment.n_resamples, settings.seed
+    n_heads = len(found[0].importance) if found else 0
+    facts = {
+        **(task_of(found[0].facts).evidence_facts if found else {}),
+        "by_chance": correlation_by_chance(n_heads, n_resamples, seed),
+        "n_resamples": n_resamples,
+        "n_halvings": N_HALVINGS,
+        "seed": seed,
+    }
+    _write_rows(
+        comparison.model_importance,
+        model_evidence_schemas.MODEL_IMPORTANCE,
+        list(importance_rows(found, n_resamples, seed)),
+        facts,
+    )
+    _write_rows(
+        comparison.model_faithfulness,
+        model_evidence_schemas.MODEL_FAITHFULNESS,
+        list(faithfulness_rows(found)),
+        {"fractions": found[0].facts["fractions"] if found else []},
+    )
+
+
+def _write_rows(path: Path, schema: Schema, rows: Sequence[Columns], facts: Mapping[str, Any]) -> None:
+    files.write_table(path, schema, {name: [row.get(name) for row in rows] for name in schema.arrow.names}, facts)
 
 
 def _list(own: Model, others: Sequence[Model]) -> Columns:

@@ -1,5 +1,6 @@
 """A study of invented words whose own model is compared with a pretrained one and with other seeds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from term_study import TermStudy, written
 
 from attviz_pipeline.artifacts import files, model_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
-from attviz_pipeline.config.settings import CompareSettings
+from attviz_pipeline.config.settings import AssessmentSettings, CompareSettings
 from attviz_pipeline.models_compared.compare_models import compare_models
 from attviz_pipeline.stages import CompareModels
 
@@ -55,11 +56,17 @@ def compare(folder: Path, settings: CompareSettings) -> ModelsPaths:
     return compare_written(folder, own, settings)
 
 
-def compare_written(folder: Path, own: TermStudy, settings: CompareSettings) -> ModelsPaths:
-    """Compare models that are written already."""
+def compare_written(
+    folder: Path, own: TermStudy, settings: CompareSettings, with_evidence: Sequence[str] = ()
+) -> ModelsPaths:
+    """Compare models that are written already, some perhaps with evidence."""
     folders = [folder, *(folder / "models" / name for name in settings.named(13, N_EPOCHS))]
     output = ModelsPaths.below(folder / "models")
-    compare_models(CompareModels(seed=13, compared=settings.named(13, N_EPOCHS)), own.measures, folders, output)
+    compared = settings.named(13, N_EPOCHS)
+    stage = CompareModels(
+        seed=13, compared=compared, with_evidence=list(with_evidence), assessment=AssessmentSettings(n_resamples=200)
+    )
+    compare_models(stage, own.measures, folders, output)
     return output
 
 

@@ -5,17 +5,21 @@ The rules that prepare, read and measure a model run for each of them, below `mo
 
 REQUIRED INPUTS
     model/, measures/, statistics/      of every model, the study's own first
+    evidence/                           of every model whose classifier is trained; only with `evidence.enabled`
 OUTPUTS
     models/models.parquet               which models, with their scores
     models/model_layers.parquet         means of layers
     models/model_heads.parquet          changes of heads, paired over documents
     models/fine_tuned_heads.parquet     what fine-tuning changes, beyond the spread between seeds
     models/effect_replications.parquet  effects of classes that other seeds have, too
+    models/model_importance.parquet     important heads of each model
+    models/model_faithfulness.parquet   scores of tokens beyond random order, in each model
 """
 
 MODEL_FOLDERS = [
     f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
 ]
+WITH_EVIDENCE = [OWN_MODEL, *STUDY.with_evidence] if STUDY.with_evidence else []
 
 
 rule compare_models:
@@ -37,12 +41,19 @@ rule compare_models:
             folder=MODEL_FOLDERS,
             table=["head_terms", "class_heads"],
         ),
+        evidence=[
+            f"{RESULTS}/{folder_of(name)}evidence/{table}.parquet"
+            for name in WITH_EVIDENCE
+            for table in ["document_ablations", "head_importance", "faithfulness"]
+        ],
     output:
         models=f"{RESULTS}/models/models.parquet",
         model_layers=f"{RESULTS}/models/model_layers.parquet",
         model_heads=f"{RESULTS}/models/model_heads.parquet",
         fine_tuned_heads=f"{RESULTS}/models/fine_tuned_heads.parquet",
         effect_replications=f"{RESULTS}/models/effect_replications.parquet",
+        model_importance=f"{RESULTS}/models/model_importance.parquet",
+        model_faithfulness=f"{RESULTS}/models/model_faithfulness.parquet",
     log:
         f"{RESULTS}/logs/compare_models.log",
     benchmark:
