@@ -4,12 +4,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
 MODELS = [("own", "own", 13), ("pretrained", "pretrained", None), ("seed-14", "seed", 14), ("seed-15", "seed", 15)]
+MEASURES = ("comprehensiveness", "sufficiency")
+BEYOND_RANDOM = {
+    "self_mean": {"own", "seed-14"},
+    "gradient_x_input": {"own", "seed-14", "seed-15"},
+    "gradient_norm": {"seed-15"},
+    "leave_one_out": {"own"},
+}
+"""Models in which each score of tokens is beyond random order."""
+CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3}
+"""Of the importance of heads with that in the own model."""
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
@@ -18,6 +28,8 @@ def write_models(
     label_names: Sequence[str],
     kinds: Sequence[str] = ("pretrained", "seed"),
     score: str = "macro_f1",
+    *,
+    evidence: bool = False,
 ) -> ModelsPaths:
     """Write every table of a comparison: head 2 of layer 1 changes most, and head 0 of layer 0 has the largest effect.
 
@@ -26,6 +38,7 @@ def write_models(
         label_names: Names of the classes.
         kinds: Kinds of models that are compared with the own one.
         score: Name of the models' score.
+        evidence: Whether the models whose classifier is trained have evidence.
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
@@ -49,7 +62,57 @@ def write_models(
         for layer, head in HEADS
     ]
     files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, _columns(effects))
+    _write_evidence(paths, [name for name, kind, _ in models if kind != "pretrained"] if evidence else [])
     return paths
+
+
+def _write_evidence(paths: ModelsPaths, models: Sequence[str]) -> None:
+    """Head 0 of layer 0 matters most, but in seed 15; no model but the own has evidence if there is one model only."""
+    models = models if len(models) > 1 else []
+    of_importance, of_scores = model_evidence_schemas.ALL
+    importance = [
+        {
+            "model": name,
+            "n_documents": 16,
+            "n_sources": 16,
+            "top_layer": 0,
+            "top_head": 1 if name == "seed-15" else 0,
+            "top_importance": 0.5,
+            "rank_of_own_top": 4 if name == "seed-15" else 1,
+            "correlation": CORRELATIONS.get(name),
+            "correlation_low": CORRELATIONS[name] - 0.1 if name in CORRELATIONS else None,
+            "correlation_high": CORRELATIONS[name] + 0.1 if name in CORRELATIONS else None,
+            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05,
+        }
+        for name in models
+    ]
+    scores = [_score(name, score, measure) for name in models for measure in MEASURES for score in BEYOND_RANDOM]
+    facts = {"by_chance": 0.8, "n_resamples": 100, "n_halvings": 100, "seed": 13}
+    for path, schema, rows, known in (
+        (paths.model_importance, of_importance, importance, facts),
+        (paths.model_faithfulness, of_scores, scores, {"fractions": [0.1, 0.5]}),
+    ):
+        files.write_table(path, schema, {name: [row[name] for row in rows] for name in schema.arrow.names}, known)
+
+
+def _score(model: str, score: str, measure: str) -> dict[str, Any]:
+    is_found = model in BEYOND_RANDOM[score]
+    size = (0.2 if is_found else 0.01) * (1 if measure == "comprehensiveness" else -1)
+    return {
+        "model": model,
+        "score": score,
+        "layer": None,
+        "measure": measure,
+        "removal": "mask",
+        "n_documents": 8 if score == "leave_one_out" else 16,
+        "n_sources": 8 if score == "leave_one_out" else 16,
+        "mean": 0.3 + size,
+        "floor": 0.3,
+        "difference": size,
+        "difference_low": size - 0.1,
+        "difference_high": size + 0.1,
+        "difference_q": 0.01 if is_found else 0.5,
+    }
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
@@ -12,6 +12,9 @@ from attviz_pipeline.config.settings import ModelKind
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+
+if TYPE_CHECKING:
+    from attviz_pipeline.report.views.model_evidence import ModelEvidence
 
 Row = dict[str, Any]
 
@@ -174,6 +177,7 @@ class ModelsPageView:
     charts: list[tuple[str, LineChartView]]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
+    evidence: "ModelEvidence"
 
 
 def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | None:
@@ -214,12 +218,13 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
 
 
 def models_page_view(
-    results: ModelResults, paths: ModelsPaths, figures: Mapping[str, str] | None = None
+    results: ModelResults, evidence: "ModelEvidence", paths: ModelsPaths, figures: Mapping[str, str] | None = None
 ) -> ModelsPageView:
     """Put together the page.
 
     Args:
         results: As read.
+        evidence: As read, too.
         paths: The tables; means of layers are read.
         figures: Where the gallery shows the figures of models, by kind.
 
@@ -232,6 +237,7 @@ def models_page_view(
         charts=list(_charts(results, layers)),
         shown_effects=results.found[:N_EFFECTS],
         figures=figures or {},
+        evidence=evidence,
     )
 
 
