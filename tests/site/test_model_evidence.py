@@ -224,7 +224,7 @@ class TestHeads:
             replace(evidence, importance=[replace(one, low=None) for one in evidence.importance]),
         ):
             assert sentences.importance_agrees(changed, STUDY).startswith(
-                "In none of 2 models of other seeds, the importance of heads is shown to be ordered as in this model"
+                "In none of 2 models of other seeds is the importance of heads shown to be ordered as in this model"
             )
 
     def test_an_importance_has_its_unit(self, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import pytest
 from finished_study import FinishedStudy
 from tiny_workflow import planned
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_evidence_schemas, models_schemas
+from attviz_pipeline.artifacts import evidence_schemas, files, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.results import open_results
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
 
 OF_THE_SAMPLE = {
@@ -104,12 +105,11 @@ def test_evidence_of_two_models_is_of_the_same_documents(finished_study: Finishe
         )
         assert own
         assert own == other
-    models = study.results / "models"
-    importance = files.read_table(models / "model_importance.parquet", model_evidence_schemas.MODEL_IMPORTANCE)
+    importance = open_results(study.results).table("model_importance")
     assert importance["model"].to_pylist() == ["own", "seed-14"]
     assert importance["n_documents"].to_pylist() == [4, 4]
     assert -1 <= importance["correlation"].to_pylist()[1] <= 1
-    scores = files.read_table(models / "model_faithfulness.parquet", model_evidence_schemas.MODEL_FAITHFULNESS)
+    scores = open_results(study.results).table("model_faithfulness")
     of_model = {
         name: [row["score"] for row in scores.to_pylist() if row["model"] == name] for name in ("own", "seed-14")
     }

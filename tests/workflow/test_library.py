@@ -150,7 +150,7 @@ def test_models_are_listed_with_their_tables(study: Path, tmp_path: Path) -> Non
     results = open_results(tmp_path / "news")
     assert [model["model"] for model in results.models] == ["own", "pretrained", "seed-14", "seed-15"]
     assert results.table("model_heads").num_rows == 3 * 6
-    assert {"models", "fine_tuned_heads", "effect_replications"} <= set(results.tables)
+    assert {"models", "fine_tuned_heads", "effect_replications", "model_importance"} <= set(results.tables)
 
 
 def test_evidence_of_another_study_is_refused(study: Path, tmp_path: Path) -> None:

@@ -102,9 +102,10 @@ def importance_agrees(evidence: ModelEvidence, study: StudyView) -> str:
     own, n_heads = evidence.importance[0], study.n_layers * study.n_heads
     values = _span([one.correlation for one in heads])
     chance = "" if evidence.by_chance is None else f"; 95 % of random orders reach at most {evidence.by_chance:.2f}"
+    where, what = f"In {_of(len(found), len(heads), evidence)}", "the importance of heads"
+    alike = f"{where}, {what} is" if found else f"{where} is {what} shown to be"
     sentence = (
-        f"In {_of(len(found), len(heads), evidence)}, the importance of heads is {'' if found else 'shown to be '}"
-        f"ordered as in this model beyond chance: over {plural(n_heads, 'head')} and the same "
+        f"{alike} ordered as in this model beyond chance: over {plural(n_heads, 'head')} and the same "
         f"{plural(own.n_documents, 'document')}, Spearman's correlation is {values}{chance}."
     )
     apart = [one.other_documents for one in heads if one.other_documents is not None]
