@@ -17,7 +17,7 @@ from attviz_pipeline.config.study import Study
 from attviz_pipeline.errors import ArtifactError, ConfigError, Problem
 from attviz_pipeline.figures.draw_figures import draw_figures
 from attviz_pipeline.formats import clip, plural
-from attviz_pipeline.models_compared.compare_models import write_comparison
+from attviz_pipeline.models_compared.compare_models import write_comparison, write_evidence
 from attviz_pipeline.models_compared.model import OWN, Model
 from attviz_pipeline.report import links
 from attviz_pipeline.report.render_site import site_inputs, write_site
@@ -240,5 +240,6 @@ def _compare(own: _Finished, others: dict[str, _Finished], comparison: ModelsPat
     read = [one.read_model(name, made[name]) for name, one in others.items()]
     for model in read:
         first.require_comparable(model, others[model.name].folder)
-    settings = CompareModels(seed=seed, compared=made, assessment=own.settings.assessment)
+    settings = CompareModels(seed=seed, compared=made, with_evidence=[], assessment=own.settings.assessment)
     write_comparison(settings, first, read, {}, comparison)
+    write_evidence(settings, [], comparison)

@@ -11,7 +11,7 @@ from attviz_pipeline.config.settings import OWN_MODEL
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.faults import explained
 from attviz_pipeline.run_stage import run_stage
-from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, slice_for
+from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, models_of, slice_for
 
 ON_REQUEST = {"export_attention", "publish"}
 
@@ -68,7 +68,7 @@ def calls_of(study: Study, results: Path, site: Path | None = None) -> Iterator[
     written = {place for stage in stages for one in stage.writes for place in _places_written(one)}
     for stage in stages:
         given = [one for one in stage.arguments if not one.optional or written.issuperset(one.places)]
-        for model in (OWN_MODEL, *(study.compared if stage.each_model else ())):
+        for model in models_of(stage, study):
             for shards in _rounds(stage, shard_names(study)):
                 places = {one.name: _paths(one, shards, study, results, model) for one in given}
                 if site is not None and "site" in places:

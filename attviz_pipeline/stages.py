@@ -143,6 +143,7 @@ class CompareModels(Section):
 
     seed: int
     compared: dict[str, ComparedModel]
+    with_evidence: list[str]
     assessment: AssessmentSettings
 
 
@@ -301,7 +302,7 @@ def optional(name: str, description: str, places: Sequence[str]) -> Argument:
 
 def evidence(name: str, description: str, table: str = "") -> Argument:
     """Declare a table of evidence; it is named like the argument, or as given."""
-    return file(name, description, table_path(Path("evidence"), table or name).as_posix())
+    return file(name, description, table_path(Path("{of}evidence"), table or name).as_posix())
 
 
 def table(name: str, description: str) -> Argument:
@@ -329,6 +330,7 @@ class Stage:
         sources: Files and folders outside the package that its results depend on.
         options: Further options of its command with their defaults; its rule does not use them.
         each_model: Whether it runs again for every compared model.
+        only_for_evidence: Whether, of the compared models, only those need it that have evidence.
     """
 
     name: str
@@ -341,6 +343,7 @@ class Stage:
     sources: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     each_model: bool = False
+    only_for_evidence: bool = False
 
     @property
     def module(self) -> str:
@@ -382,10 +385,18 @@ _DOCUMENTS = file("documents", "every usable row", "dataset/documents.parquet")
 _SHARDS = each_shard("shards", "documents", "shards/{shard}.parquet")
 _ATTENTION = each_shard("attention", "self-attention", "{of}attention/{shard}.parquet")
 _SHOWN_ATTENTION = each_shard("attention", "self-attention", "{of}{shown}/{shard}.parquet")
-_AGGREGATES = each_shard("aggregates", "aggregates of each document", "aggregates/{shard}.parquet")
+_AGGREGATES = each_shard("aggregates", "aggregates of each document", "{of}aggregates/{shard}.parquet")
 _LEDGER = file("ledger", "what became of every row", "dataset/ledger.parquet")
 _DOCUMENT_INDEX = table("document_index", "all documents with their predictions")
 _SAMPLE = (_DOCUMENT_INDEX, _SHARDS)
+_OWN_SAMPLE = (
+    file(
+        "own_index",
+        "documents of the study's own model, of which the sample is drawn",
+        table_path(Path("statistics"), "document_index").as_posix(),
+    ),
+    *_SAMPLE,
+)
 _CHECKPOINT = file("checkpoint", "folder of the classifier", "{of}model/checkpoint")
 _CARD = file("card", "facts of the classifier", "{of}model/model.json")
 _CARDS = (
@@ -400,7 +411,7 @@ _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of 
 _EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
 _MAPS = ("maps/maps.parquet", "maps/map_selection.json")
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
-_PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
+_PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("{of}evidence"))).values()]
 _EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
 _PLACES_OF_MODELS = [path.as_posix() for path in vars(ModelsPaths.below(Path("models"))).values()]
 _MODELS = optional(
@@ -488,10 +499,12 @@ STAGES: Mapping[str, Stage] = {
             AggregateShard,
             reads=(file("attention", "self-attention of the shard", "{of}{shown}/{shard}.parquet"),),
             writes=(
-                file("aggregates", "aggregates of each document", "aggregates/{shard}.parquet"),
-                file("token_sums", "exact sums per token", "aggregates/{shard}.token_sums.parquet"),
-                file("head_sums", "exact sums per head", "aggregates/{shard}.head_sums.parquet"),
+                file("aggregates", "aggregates of each document", "{of}aggregates/{shard}.parquet"),
+                file("token_sums", "exact sums per token", "{of}aggregates/{shard}.token_sums.parquet"),
+                file("head_sums", "exact sums per head", "{of}aggregates/{shard}.head_sums.parquet"),
             ),
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "aggregate_dataset",
@@ -500,11 +513,13 @@ STAGES: Mapping[str, Stage] = {
             None,
             reads=(
                 _SHOWN_ATTENTION,
-                each_shard("token_sums", "exact sums per token", "aggregates/{shard}.token_sums.parquet"),
-                each_shard("head_sums", "exact sums per head", "aggregates/{shard}.head_sums.parquet"),
+                each_shard("token_sums", "exact sums per token", "{of}aggregates/{shard}.token_sums.parquet"),
+                each_shard("head_sums", "exact sums per head", "{of}aggregates/{shard}.head_sums.parquet"),
                 _LEDGER,
             ),
             writes=(statistics(StatisticsPaths.below),),
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "extract_maps",
@@ -614,18 +629,22 @@ STAGES: Mapping[str, Stage] = {
             "Compute how the prediction depends on each token's embedding and on each head (gradients).",
             "evidence",
             ComputeGradients,
-            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            reads=(*_OWN_SAMPLE, _CHECKPOINT, _CARD),
             writes=(_GRADIENTS,),
             uses_model=True,
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "leave_tokens_out",
             "Compute what the prediction becomes without each token of a document.",
             "evidence",
             LeaveTokensOut,
-            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
+            reads=(*_OWN_SAMPLE, _CHECKPOINT, _CARD),
             writes=(_LEAVE_ONE_OUT,),
             uses_model=True,
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "measure_faithfulness",
@@ -633,7 +652,7 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             MeasureFaithfulness,
             reads=(
-                *_SAMPLE,
+                *_OWN_SAMPLE,
                 _ATTENTION,
                 _CHECKPOINT,
                 _CARD,
@@ -648,6 +667,8 @@ STAGES: Mapping[str, Stage] = {
                 ),
             ),
             uses_model=True,
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "ablate_heads",
@@ -655,7 +676,7 @@ STAGES: Mapping[str, Stage] = {
             "evidence",
             AblateHeads,
             reads=(
-                *_SAMPLE,
+                *_OWN_SAMPLE,
                 _CHECKPOINT,
                 _CARD,
                 _GRADIENTS,
@@ -666,6 +687,8 @@ STAGES: Mapping[str, Stage] = {
                 evidence("cumulative", "predictions without more and more heads", "cumulative_ablations"),
             ),
             uses_model=True,
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "summarise_evidence",
@@ -682,6 +705,8 @@ STAGES: Mapping[str, Stage] = {
                 evidence("head_ablations", "changes without each head and layer"),
                 evidence("ablation_curves", "accuracy or error by the number of heads left"),
             ),
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "rank_heads",
@@ -694,6 +719,8 @@ STAGES: Mapping[str, Stage] = {
                 _HEADS,
             ),
             writes=(evidence("head_importance", "importance of heads"),),
+            each_model=True,
+            only_for_evidence=True,
         ),
         Stage(
             "compare_terms",
@@ -764,6 +791,12 @@ STAGES: Mapping[str, Stage] = {
         ),
     )
 }
+
+
+def models_of(stage: Stage, study: Study) -> list[str]:
+    """Return the names of the models for which a stage runs, the study's own first."""
+    others = study.with_evidence if stage.only_for_evidence else study.compared
+    return [OWN_MODEL, *(others if stage.each_model else ())]
 
 
 def folder_of(model: str) -> str:

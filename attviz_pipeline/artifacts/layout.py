@@ -114,6 +114,8 @@ class ModelsPaths(_Tables):
     model_predictions: Path
     model_words: Path
     matched_heads: Path
+    model_importance: Path
+    model_faithfulness: Path
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from attviz_pipeline.artifacts.schema import Schema, column
 
-_MODEL = column(
+MODEL_NAME = column(
     "model",
     pa.string(),
     "Name of the model: `own`, `pretrained`, `seed-` and its seed, `epoch-` and its number, or as in `compare.models`",
@@ -40,7 +40,7 @@ MODELS = Schema(
     "`epoch`, the `stage` that failed, and its `reason`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             column(
                 "kind",
                 pa.string(),
@@ -104,7 +104,7 @@ MODEL_LAYERS = Schema(
     f"One row per model and layer: means over its heads, as the models of the table `models`. {_UNITS}",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             _HEAD[0],
             column("log_ratio", pa.float64(), f"Self-attention: {_LOG_RATIO}", nullable=True),
             *_bounds("log_ratio", "input rows"),
@@ -145,7 +145,7 @@ MODEL_HEADS = Schema(
     "Facts: `n_layers`, `n_heads`, `n_rows`, `n_flips` (random signs of a test), `seed`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             *_HEAD,
             column("own_log_ratio", pa.float64(), f"Own model: {_LOG_RATIO}", nullable=True),
             column("log_ratio", pa.float64(), f"Compared model: {_LOG_RATIO}", nullable=True),
@@ -248,7 +248,7 @@ MODEL_PREDICTIONS = Schema(
     "the same for the same documents. Differences and their tests are in the rows of the own model only. Fact: `seed`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             column("other", pa.string(), "Name of the other model of the pair"),
             column("n_documents", pa.int64(), "Documents that both models read"),
             *_estimated(
@@ -310,7 +310,7 @@ MODEL_WORDS = Schema(
     "have, frequent enough, and no special tokens. Facts: `n_halves`, `n_permutations`, `seed`",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             column("n_terms", pa.int64(), "Terms that both models have"),
             column(
                 "correlation",
@@ -349,7 +349,7 @@ MATCHED_HEADS = Schema(
     "largest sum of correlations. The model with more heads has unmatched ones",
     pa.schema(
         [
-            _MODEL,
+            MODEL_NAME,
             *_HEAD,
             column("other_layer", pa.int32(), "Layer of the compared model, 0-based"),
             column("other_head", pa.int32(), "Head of the compared model, 0-based"),

@@ -529,18 +529,20 @@ class CompareSettings(Section):
     seeds: list[Seed] = Field(
         [],
         description="Fine-tune the model again with each of these seeds, on the same split, and compare with all of "
-        "them. Each takes as long as the first",
+        "them. Each takes as long as the first, and with `evidence.enabled` as long again for its evidence",
     )
     checkpoints: Literal["none", "every_epoch"] = Field(
         "none",
         description="`every_epoch`: also read the documents with the model as it was after each epoch. The weights of "
-        "every epoch are kept; a model that is trained already is trained again for them. Needs "
+        "every epoch are kept; a model that is trained already is trained again for them. With `evidence.enabled`, "
+        "each epoch takes as long as the own model for its evidence. Needs "
         "`training.early_stopping_patience: null`",
     )
     models: list[OtherModel] = Field(
         [],
         description="Any other models, each with a `name` and the keys of section `model`. They need the same task and "
-        "the same classes; heads are compared where the layers, heads and tokens are the same",
+        "the same classes; heads are compared where the layers, heads and tokens are the same. With "
+        "`evidence.enabled`, each takes as long as the own model for its evidence",
     )
 
     @field_validator("seeds")

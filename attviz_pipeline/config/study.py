@@ -144,6 +144,12 @@ class Study(Section):
         """The models that are compared with the study's own, by name."""
         return self.compare.named(self.seed, self.training.epochs)
 
+    @property
+    def with_evidence(self) -> list[str]:
+        """Names of the compared models that have evidence: before fine-tuning, no classifier is trained."""
+        enabled = self.evidence.enabled
+        return [name for name, one in self.compared.items() if enabled and one.kind != "pretrained"]
+
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
         faults = [

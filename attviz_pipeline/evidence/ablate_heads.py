@@ -31,6 +31,7 @@ Logits = tuple[Tensor, Tensor, Tensor]
 
 def ablate_heads(  # noqa: PLR0913 - one parameter per file
     settings: AblateHeads,
+    own_index: Path,
     document_index: Path,
     shards: Sequence[Path],
     checkpoint: Path,
@@ -44,7 +45,8 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
 
     Args:
         settings: The samples, and what replaces a head.
-        document_index: All analysed documents with their predictions (schema `document_index`).
+        own_index: Documents of the study's own model, of which the sample is drawn (schema `document_index`).
+        document_index: The same documents with the predictions of this model (schema `document_index`).
         shards: The texts of the same documents (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
@@ -61,7 +63,7 @@ def ablate_heads(  # noqa: PLR0913 - one parameter per file
     Source: Michel, Levy and Neubig 2019, "Are Sixteen Heads Really Better than One?", sections 3 and 4.
     """
     evidence = settings.evidence
-    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    study = SampledStudy(settings, own_index, document_index, shards, checkpoint, card)
     task, classifier = study.task, study.classifier
     each, many = (list(study.documents(part)) for part in draw_parts(study.sample, task, evidence, settings.seed))
     windows = [window for document in (*each, *many) for window in document.windows]

@@ -30,6 +30,7 @@ PASSES_PER_DOCUMENT = 2.3  # a forward pass, and a backward pass to embeddings a
 
 def compute_gradients(  # noqa: PLR0913 - one parameter per file
     settings: ComputeGradients,
+    own_index: Path,
     document_index: Path,
     shards: Sequence[Path],
     checkpoint: Path,
@@ -40,7 +41,8 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
 
     Args:
         settings: The sample.
-        document_index: All analysed documents with their predictions (schema `document_index`).
+        own_index: Documents of the study's own model, of which the sample is drawn (schema `document_index`).
+        document_index: The same documents with the predictions of this model (schema `document_index`).
         shards: The texts of the same documents (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
@@ -54,7 +56,7 @@ def compute_gradients(  # noqa: PLR0913 - one parameter per file
     Sources: gradient x input: Shrikumar, Greenside and Kundaje 2017; its norm as a score of a token: Atanasova et al.
     2020; gradients at the gates of heads: Michel, Levy and Neubig 2019.
     """
-    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    study = SampledStudy(settings, own_index, document_index, shards, checkpoint, card)
     documents, classifier = list(study.documents()), study.classifier
     windows = [window for document in documents for window in document.windows]
     classifier.log_cost("compute_gradients", PASSES_PER_DOCUMENT * len(windows), windows)

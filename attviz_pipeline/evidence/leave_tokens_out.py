@@ -13,6 +13,7 @@ from attviz_pipeline.stages import LeaveTokensOut
 
 def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
     settings: LeaveTokensOut,
+    own_index: Path,
     document_index: Path,
     shards: Sequence[Path],
     checkpoint: Path,
@@ -23,7 +24,8 @@ def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
 
     Args:
         settings: The sample, and how tokens are removed.
-        document_index: All analysed documents with their predictions (schema `document_index`).
+        own_index: Documents of the study's own model, of which the sample is drawn (schema `document_index`).
+        document_index: The same documents with the predictions of this model (schema `document_index`).
         shards: The texts of the same documents (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
@@ -38,7 +40,9 @@ def leave_tokens_out(  # noqa: PLR0913 - one parameter per file
     of attention: Jain and Wallace 2019, section 4.1.
     """
     evidence = settings.evidence
-    study = SampledStudy(settings, document_index, shards, checkpoint, card, evidence.leave_one_out_documents)
+    study = SampledStudy(
+        settings, own_index, document_index, shards, checkpoint, card, evidence.leave_one_out_documents
+    )
     documents = [document for document in study.documents() if not is_too_short(document)]
     remover, classifier = Remover.of(evidence.removal, study.tokenizer), study.classifier
     variants = [

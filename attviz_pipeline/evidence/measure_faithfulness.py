@@ -46,6 +46,7 @@ ONLY_FULL_MODE = "only attention.mode: full measures it"
 
 def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
     settings: MeasureFaithfulness,
+    own_index: Path,
     document_index: Path,
     shards: Sequence[Path],
     attention: Sequence[Path],
@@ -59,7 +60,8 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
 
     Args:
         settings: The sample, the scores, and how tokens are removed.
-        document_index: All analysed documents with their predictions (schema `document_index`).
+        own_index: Documents of the study's own model, of which the sample is drawn (schema `document_index`).
+        document_index: The same documents with the predictions of this model (schema `document_index`).
         shards: The texts of the same documents (schema `shard`).
         attention: Their attention (schema `attention`).
         checkpoint: Folder with the classifier.
@@ -77,7 +79,7 @@ def measure_faithfulness(  # noqa: PLR0913 - one parameter per file
     leave-one-out: Jain and Wallace 2019, section 4.1.
     """
     evidence = settings.evidence
-    study = SampledStudy(settings, document_index, shards, checkpoint, card)
+    study = SampledStudy(settings, own_index, document_index, shards, checkpoint, card)
     documents = [document for document in study.documents() if not is_too_short(document)]
     tables = _Tables(settings, study.sample, attention, gradients, leave_one_out, study.card)
     tables.read_classifier_rows(documents, checkpoint, study.tokenizer)

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
-from attviz_pipeline.analysis.predictions.resampling import LEAST_SHARE_DEFINED, draw_weights
+from attviz_pipeline.analysis.predictions.order_correlation import (
+    correlation_by_chance,
+    normal_interval,
+    order_correlation,
+)
+from attviz_pipeline.analysis.predictions.resampling import draw_weights
 from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.stages import RankHeads
@@ -95,27 +98,22 @@ class Importance:
     def correlations(self, n_resamples: int, seed: int) -> list[Row]:
         """Return Spearman's rank correlation over heads of every two measures that there are.
 
-        The interval is normal, with the standard error of the resamples, and not from their percentiles: means of
-        resamples are noisier than the means themselves, so their correlations are too low.
-
         Args:
             n_resamples: Resamples of input rows for the interval, and permutations of heads for chance.
             seed: Of both.
-
-        Source: Davison and Hinkley 1997, Bootstrap Methods and their Application, section 5.2.
         """
         n_heads = len(self._self_attention)
         whole = self.measures(np.ones(self.n_documents))
         there = [number for number, values in enumerate(whole) if not np.isnan(values).any()]
         pairs = list(combinations(there, 2))
         drawn = draw_weights(self._sources, n_resamples, seed) if self._has_several_rows else iter(())
-        replicates = [[_correlation(found[a], found[b]) for a, b in pairs] for found in map(self.measures, drawn)]
+        replicates = [[order_correlation(found[a], found[b]) for a, b in pairs] for found in map(self.measures, drawn)]
         by_chance = correlation_by_chance(n_heads, n_resamples, seed)
         return [
             {
                 "measures": [MEASURES[a], MEASURES[b]],
                 "n_heads": n_heads,
-                **_with_interval(_correlation(whole[a], whole[b]), [row[number] for row in replicates]),
+                **normal_interval(order_correlation(whole[a], whole[b]), [row[number] for row in replicates])._asdict(),
                 "by_chance": by_chance,
             }
             for number, (a, b) in enumerate(pairs)
@@ -124,37 +122,6 @@ class Importance:
     @property
     def _has_several_rows(self) -> bool:
         return len(set(self._sources.tolist())) > 1
-
-
-def _with_interval(value: float, replicates: Sequence[float]) -> Row:
-    finite = [one for one in replicates if not np.isnan(one)]
-    if np.isnan(value):
-        return {"value": None, "low": None, "high": None}
-    if len(finite) <= LEAST_SHARE_DEFINED * len(replicates):
-        return {"value": value, "low": None, "high": None}
-    reach = float(stats.norm.ppf(0.975) * np.std(finite, ddof=1))
-    return {"value": value, "low": max(-1.0, value - reach), "high": min(1.0, value + reach)}
-
-
-def correlation_by_chance(n_heads: int, n_permutations: int, seed: int) -> float | None:
-    """Return the size of Spearman's correlation that 95 % of random orders of heads do not exceed.
-
-    Args:
-        n_heads: Number of heads; fewer than two have no correlation.
-        n_permutations: Random orders.
-        seed: Of the orders.
-    """
-    if n_heads < 2:
-        return None
-    random, places = np.random.default_rng(seed), np.arange(n_heads, dtype=np.float64)
-    sizes = [abs(_correlation(places, random.permutation(places))) for _ in range(n_permutations)]
-    return float(np.quantile(sizes, 0.95))
-
-
-def _correlation(first: Floats, second: Floats) -> float:
-    if len(first) < 2 or np.isnan(first).any() or np.isnan(second).any():
-        return float("nan")
-    return float(rank_correlations([Ranks(first), Ranks(second)], np.ones(len(first)))[0, 1])
 
 
 def _weighted_mean(values: Floats, weight: Floats) -> Floats:

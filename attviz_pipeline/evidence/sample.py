@@ -103,17 +103,30 @@ def draw_sample(index: pa.Table, task: Task[Any], n_documents: int, seed: int) -
     return index.take(pa.array(sorted(chain.from_iterable(drawn)), pa.int64()))
 
 
-def read_sample(document_index: Path, task: Task[Any], n_documents: Sequence[int], seed: int) -> pa.Table:
-    """Draw a sample of all documents, a sample of this sample, and so on; return the last one.
+def read_index(document_index: Path, task: Task[Any]) -> pa.Table:
+    """Read all documents, with what a sample is drawn by, and what a model made of them.
 
     Args:
         document_index: Artifact `document_index`.
         task: The task of the study.
+
+    Raises:
+        ArtifactError: The file is missing or damaged.
+    """
+    columns = [*IDENTITY, task.gold_column, task.predicted_column, "n_tokens", "n_windows"]
+    return files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, columns).combine_chunks()
+
+
+def draw_samples(index: pa.Table, task: Task[Any], n_documents: Sequence[int], seed: int) -> pa.Table:
+    """Draw a sample of all documents, a sample of this sample, and so on; return the last one.
+
+    Args:
+        index: Rows of the table `document_index`.
+        task: The task of the study.
         n_documents: Sizes, the largest sample first.
         seed: As in `draw_sample`.
     """
-    columns = [*IDENTITY, task.gold_column, task.predicted_column, "n_tokens", "n_windows"]
-    sample = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, columns).combine_chunks()
+    sample = index
     for number in n_documents:
         sample = draw_sample(sample, task, number, seed)
     return sample

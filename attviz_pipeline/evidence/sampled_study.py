@@ -6,24 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from attviz_pipeline.artifacts import files, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.attention.documents import encode_document, read_texts
 from attviz_pipeline.attention.opening import open_tokenizer
 from attviz_pipeline.attention.windows import DocumentEncoder
+from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.evidence.classifier import GatedClassifier, open_classifier
-from attviz_pipeline.evidence.sample import SampledDocument, read_sample
+from attviz_pipeline.evidence.sample import SampledDocument, draw_samples, read_index
 from attviz_pipeline.stages import OnSample
 from attviz_pipeline.tasks.registry import task_of
 
 
 class SampledStudy:
-    """The classifier of a study, and a sample of its documents.
+    """A classifier of a study, and a sample of the documents, the same for every model of the study.
 
     Args:
         settings: Seed, sample, and how documents become model inputs.
-        document_index: All analysed documents with their predictions (schema `document_index`).
+        own_index: Documents of the study's own model, of which the sample is drawn (schema `document_index`): another
+            tokenizer has other lengths, and would draw others.
+        document_index: The same documents with the predictions of this model (schema `document_index`).
         shards: The texts of the same documents (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
@@ -33,9 +37,10 @@ class SampledStudy:
         ArtifactError: An input is missing, damaged, or made with other settings.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per file
         self,
         settings: OnSample,
+        own_index: Path,
         document_index: Path,
         shards: Sequence[Path],
         checkpoint: Path,
@@ -47,7 +52,9 @@ class SampledStudy:
         self._settings, self._shards, self._checkpoint = settings, shards, checkpoint
         self.tokenizer = open_tokenizer(checkpoint)
         self.task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
-        self.sample = read_sample(document_index, self.task, [settings.evidence.max_documents, *smaller], settings.seed)
+        self._index = read_index(document_index, self.task)
+        own = self._index if own_index == document_index else read_index(own_index, self.task)
+        self.sample = draw_samples(own, self.task, [settings.evidence.max_documents, *smaller], settings.seed)
         self._encoder = DocumentEncoder(self.tokenizer, settings.attention, self.card["max_tokens"])
 
     @cached_property
@@ -66,5 +73,14 @@ class SampledStudy:
 
     def documents(self, part: pa.Table | None = None) -> Iterator[SampledDocument]:
         """Yield the documents of the sample, or of a part of it, as the extraction read them."""
-        for row in read_texts(self.sample if part is None else part, self._shards):
+        for row in read_texts(self._as_read(self.sample if part is None else part), self._shards):
             yield SampledDocument(row, encode_document(self._encoder, row), self.task)
+
+    def _as_read(self, drawn: pa.Table) -> pa.Table:
+        """Return the rows of this model for documents that were drawn from those of the study's own."""
+        mine = self._index.filter(pc.is_in(self._index["position"], drawn["position"].combine_chunks()))
+        if mine["id"].to_pylist() != drawn["id"].to_pylist():
+            raise ArtifactError(
+                "document_index of this model and of the study's own hold different documents.", (), files.REBUILD
+            )
+        return mine

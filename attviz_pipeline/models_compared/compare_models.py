@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.analysis.predictions.order_correlation import correlation_by_chance
+from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.failed import Failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ComparedModel
 from attviz_pipeline.models_compared.effects import replications
+from attviz_pipeline.models_compared.evidence import N_HALVINGS, ModelEvidence, faithfulness_rows, importance_rows
 from attviz_pipeline.models_compared.heads import fine_tuned_changes, head_changes, layer_means
 from attviz_pipeline.models_compared.matching import N_PERMUTATIONS, compare_words
 from attviz_pipeline.models_compared.model import OWN, QUANTITIES, Model
@@ -22,6 +24,7 @@ from attviz_pipeline.models_compared.predictions import compare_predictions, no_
 from attviz_pipeline.models_compared.terms import correlations, median_of_others
 from attviz_pipeline.models_compared.words import N_HALVES
 from attviz_pipeline.stages import CompareModels
+from attviz_pipeline.tasks.registry import task_of
 
 Columns = dict[str, Any]
 
@@ -35,7 +38,7 @@ def compare_models(
     and the terms that two models share are compared with all models. A model that failed is left out and listed.
 
     Args:
-        settings: The models, and the seed of the tests.
+        settings: The models, which of them have evidence, and the seed of the tests.
         measures: Artifacts of `measure_shard` of the own model, all shards; those of the others have the same names.
         models: Folder of each model's results, the own first, then in the order of the settings.
         comparison: Artifacts to write.
@@ -44,7 +47,11 @@ def compare_models(
         ArtifactError: A file is unusable, or a model read other documents.
     """
     folders = dict(zip(settings.compared, models[1:], strict=True))
-    failed = {name: found for name, folder in folders.items() if (found := Model.failure(folder, measures))}
+    failed = {
+        name: found
+        for name, folder in folders.items()
+        if (found := Model.failure(folder, measures, with_evidence=name in settings.with_evidence))
+    }
     own = Model.read(OWN, ComparedModel(kind=OWN, seed=settings.seed), models[0], measures)
     others = [
         Model.read(name, settings.compared[name], folder, measures)
@@ -53,7 +60,15 @@ def compare_models(
     ]
     for other in others:
         own.require_comparable(other, folders[other.name])
+    measured = [one for one in others if one.name in settings.with_evidence]
+    evidence = [
+        ModelEvidence.read(one.name, folders.get(one.name, models[0]), has_own_layout=own.has_layout_of(one))
+        for one in ([own, *measured] if measured else [])
+    ]
+    for one in evidence[1:]:
+        evidence[0].require_same_documents(one)
     write_comparison(settings, own, others, failed, comparison)
+    write_evidence(settings, evidence, comparison)
 
 
 def write_comparison(
@@ -112,6 +127,41 @@ def write_comparison(
     facts = {"n_halves": N_HALVES, "n_permutations": N_PERMUTATIONS, "seed": settings.seed}
     _write(comparison.model_words, models_schemas.MODEL_WORDS, _columns(words, models_schemas.MODEL_WORDS), facts)
     _write(comparison.matched_heads, models_schemas.MATCHED_HEADS, _columns(matched, models_schemas.MATCHED_HEADS), {})
+
+
+def write_evidence(settings: CompareModels, found: Sequence[ModelEvidence], comparison: ModelsPaths) -> None:
+    """Write what the evidence of models has in common; tables without rows where fewer than two models have any.
+
+    Args:
+        settings: As in `compare_models`.
+        found: Evidence of the study's own model, and of others; or none.
+        comparison: Artifacts to write.
+    """
+    n_resamples, seed = settings.assessment.n_resamples, settings.seed
+    n_heads = len(found[0].importance) if found else 0
+    facts = {
+        **(task_of(found[0].facts).evidence_facts if found else {}),
+        "by_chance": correlation_by_chance(n_heads, n_resamples, seed),
+        "n_resamples": n_resamples,
+        "n_halvings": N_HALVINGS,
+        "seed": seed,
+    }
+    _write_rows(
+        comparison.model_importance,
+        model_evidence_schemas.MODEL_IMPORTANCE,
+        list(importance_rows(found, n_resamples, seed)),
+        facts,
+    )
+    _write_rows(
+        comparison.model_faithfulness,
+        model_evidence_schemas.MODEL_FAITHFULNESS,
+        list(faithfulness_rows(found)),
+        {"fractions": found[0].facts["fractions"] if found else []},
+    )
+
+
+def _write_rows(path: Path, schema: Schema, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
+    files.write_table(path, schema, {name: [row.get(name) for row in rows] for name in schema.arrow.names}, facts)
 
 
 def _list(own: Model, others: Sequence[Model], settings: CompareModels) -> Columns:

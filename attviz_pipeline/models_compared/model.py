@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
 from attviz_pipeline.artifacts.failed import Failed, read_failed
-from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths, table_path
+from attviz_pipeline.artifacts.layout import EvidencePaths, MeasurePaths, TermPaths, table_path
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import ComparedModel
@@ -120,12 +120,13 @@ class Model:
         )
 
     @staticmethod
-    def failure(folder: Path, measures: Sequence[MeasurePaths]) -> Failed | None:
+    def failure(folder: Path, measures: Sequence[MeasurePaths], *, with_evidence: bool) -> Failed | None:
         """Say why a model has no results in its folder; None if it has.
 
         Args:
             folder: As in `read`.
             measures: Likewise.
+            with_evidence: Whether it has evidence, too.
 
         Raises:
             ArtifactError: The marker is damaged.
@@ -133,8 +134,9 @@ class Model:
         tables = TermPaths.below(folder / "statistics")
         cards = [folder / "model" / name for name in ("model.json", "metrics.json")]
         profiles = table_path(folder / "statistics", "head_profiles")
+        evidence = vars(EvidencePaths.below(folder / "evidence")).values() if with_evidence else ()
         return read_failed(
-            [*cards, *_document_heads(folder, measures), tables.head_terms, tables.class_heads, profiles]
+            [*cards, *_document_heads(folder, measures), tables.head_terms, tables.class_heads, profiles, *evidence]
         )
 
     @property

@@ -12,6 +12,7 @@ from attviz_pipeline.report.sentences import classes as class_sentences
 from attviz_pipeline.report.sentences import head_importance as importance_sentences
 from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import labels as label_sentences
+from attviz_pipeline.report.sentences import model_evidence as model_evidence_sentences
 from attviz_pipeline.report.sentences import model_predictions as prediction_sentences
 from attviz_pipeline.report.sentences import models as model_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
@@ -72,6 +73,7 @@ class Pages:
             prediction_sentences=prediction_sentences,
         )
         self._environment.globals.update(term_evidence_sentences=term_evidence_sentences)
+        self._environment.globals.update(model_evidence_sentences=model_evidence_sentences)
         self._environment.globals.update(label_sentences=label_sentences, value_sentences=value_sentences)
         self._site = site
         self._folders: set[Path] = set()

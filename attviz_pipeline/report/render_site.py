@@ -42,6 +42,7 @@ from attviz_pipeline.report.views.document_groups import read_document_groups
 from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.evidence_page import answer_of, evidence_page_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
+from attviz_pipeline.report.views.model_evidence import read_model_evidence
 from attviz_pipeline.report.views.models import models_page_view, read_models
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
@@ -176,6 +177,7 @@ class _SiteWriter:
         )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
         self._models = read_models(inputs.models, study, q_too_small=self._evidence.separation.q_too_small)
+        self._model_evidence = read_model_evidence(inputs.models, self._models, study)
 
     def _read_limits(self) -> list[str]:
         """Sentences that limit what all pages show; templates know whether the model predicts one class."""
@@ -193,11 +195,12 @@ class _SiteWriter:
         self._write_start(self._write_tokens(gathered.concordance))
         if self._inputs.evidence:
             shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
-            view = evidence_page_view(self._inputs.evidence, self._study, shown)
+            view = evidence_page_view(self._inputs.evidence, self._study, shown, self._model_evidence)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
-        if self._models and self._inputs.models:
+        if self._models and self._model_evidence and self._inputs.models:
             shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
-            self._pages.write(links.MODELS, "models.html", models_page_view(self._models, self._inputs.models, shown))
+            page = models_page_view(self._models, self._model_evidence, self._inputs.models, shown)
+            self._pages.write(links.MODELS, "models.html", page)
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(
             labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes

@@ -39,7 +39,7 @@ def run(study: EvidenceStudy, name: str = "ablation", **evidence: object) -> tup
         "histogram": [[1]] * 8,
     }
     files.write_table(tables[1], statistics_schemas.HEADS, heads)
-    inputs = (study.index, study.shards, study.checkpoint, study.card)
+    inputs = (study.index, study.index, study.shards, study.checkpoint, study.card)
     compute_gradients(ComputeGradients(**common), *inputs, tables[0])
     ablate_heads(AblateHeads(**common), *inputs, *tables)
     return read(tables[2], evidence_schemas.DOCUMENT_ABLATIONS), read(tables[3], evidence_schemas.CUMULATIVE_ABLATIONS)

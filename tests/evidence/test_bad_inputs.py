@@ -82,7 +82,7 @@ def test_a_backward_pass_beyond_the_memory_is_made_in_halves(
 
     def gradients(name: str) -> list[dict[str, Any]]:
         output = tmp_path / f"{name}.parquet"
-        compute_gradients(settings, study.index, study.shards, study.checkpoint, study.card, output)
+        compute_gradients(settings, study.index, study.index, study.shards, study.checkpoint, study.card, output)
         return read(output, evidence_schemas.GRADIENTS)
 
     grad, sizes = torch.autograd.grad, []

@@ -24,7 +24,7 @@ from attviz_pipeline.stages import ComputeGradients
 def run(study: EvidenceStudy, name: str = "gradients", **evidence: object) -> list[dict[str, Any]]:
     settings = ComputeGradients(seed=13, attention=study.settings, evidence=EvidenceSettings(**evidence))
     output = study.folder / f"{name}.parquet"
-    compute_gradients(settings, study.index, study.shards, study.checkpoint, study.card, output)
+    compute_gradients(settings, study.index, study.index, study.shards, study.checkpoint, study.card, output)
     return read(output, evidence_schemas.GRADIENTS)
 
 

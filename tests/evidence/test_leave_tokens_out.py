@@ -25,7 +25,7 @@ MASK = 4  # in the vocabulary of the tiny models
 def run(study: EvidenceStudy, name: str = "leave_one_out", **evidence: object) -> list[dict[str, Any]]:
     settings = LeaveTokensOut(seed=13, attention=study.settings, evidence=EvidenceSettings(**evidence))
     output = study.folder / f"{name}.parquet"
-    leave_tokens_out(settings, study.index, study.shards, study.checkpoint, study.card, output)
+    leave_tokens_out(settings, study.index, study.index, study.shards, study.checkpoint, study.card, output)
     return read(output, evidence_schemas.LEAVE_ONE_OUT)
 
 

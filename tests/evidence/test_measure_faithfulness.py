@@ -29,14 +29,21 @@ MASK = 4
 
 def run(study: EvidenceStudy, name: str = "faithfulness", **evidence: object) -> list[dict[str, Any]]:
     settings = EvidenceSettings(**{"random_rankings": 2, "leave_one_out_documents": 4} | evidence)
-    inputs = (study.index, study.shards, study.checkpoint, study.card)
+    inputs = (study.index, study.index, study.shards, study.checkpoint, study.card)
     folder = study.folder / name
     common = {"seed": 13, "attention": study.settings, "evidence": settings}
     tables = [folder / f"{table}.parquet" for table in ("gradients", "leave_one_out", "faithfulness")]
     compute_gradients(ComputeGradients(**common), *inputs, tables[0])
     leave_tokens_out(LeaveTokensOut(**common), *inputs, tables[1])
     measure_faithfulness(
-        MeasureFaithfulness(**common), study.index, study.shards, study.attention, study.checkpoint, study.card, *tables
+        MeasureFaithfulness(**common),
+        study.index,
+        study.index,
+        study.shards,
+        study.attention,
+        study.checkpoint,
+        study.card,
+        *tables,
     )
     return read(tables[2], evidence_schemas.DOCUMENT_FAITHFULNESS)
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from attviz_pipeline.analysis.predictions.order_correlation import correlation_by_chance
 from attviz_pipeline.artifacts import evidence_schemas, files, statistics_schemas
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import AssessmentSettings
-from attviz_pipeline.evidence.rank_heads import correlation_by_chance, rank_heads
+from attviz_pipeline.evidence.rank_heads import rank_heads
 from attviz_pipeline.stages import RankHeads
 
 N, N_GRADIENTS = 30, 40

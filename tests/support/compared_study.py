@@ -1,5 +1,6 @@
 """A study of invented words whose own model is compared with a pretrained one and with other seeds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,17 @@ def compare(folder: Path, settings: CompareSettings) -> ModelsPaths:
     return compare_written(folder, own, settings)
 
 
-def compare_written(folder: Path, own: TermStudy, settings: CompareSettings) -> ModelsPaths:
-    """Compare models that are written already."""
+def compare_written(
+    folder: Path, own: TermStudy, settings: CompareSettings, with_evidence: Sequence[str] = ()
+) -> ModelsPaths:
+    """Compare models that are written already, some perhaps with evidence."""
     folders = [folder, *(folder / "models" / name for name in settings.named(13, N_EPOCHS))]
     output = ModelsPaths.below(folder / "models")
-    chosen = CompareModels(seed=13, compared=settings.named(13, N_EPOCHS), assessment=AssessmentSettings())
-    compare_models(chosen, own.measures, folders, output)
+    compared = settings.named(13, N_EPOCHS)
+    stage = CompareModels(
+        seed=13, compared=compared, with_evidence=list(with_evidence), assessment=AssessmentSettings(n_resamples=200)
+    )
+    compare_models(stage, own.measures, folders, output)
     return output
 
 

@@ -32,7 +32,7 @@ def measure(study: EvidenceStudy, **evidence: object) -> EvidencePaths:
     paths = EvidencePaths.below(study.folder / "evidence")
     settings = EvidenceSettings(**{"random_rankings": 1, "cumulative_sizes": 2} | evidence)
     common = {"seed": 13, "attention": study.settings, "evidence": settings}
-    inputs = (study.index, study.shards, study.checkpoint, study.card)
+    inputs = (study.index, study.index, study.shards, study.checkpoint, study.card)
     heads = study.folder / "heads.parquet"
     columns: dict[str, Any] = {name: [0] * N_HEADS for name in statistics_schemas.HEADS.arrow.names}
     columns |= {"layer": [0] * 4 + [1] * 4, "head": [*range(4)] * 2, "histogram": [[1]] * N_HEADS}
@@ -40,8 +40,8 @@ def measure(study: EvidenceStudy, **evidence: object) -> EvidencePaths:
     compute_gradients(ComputeGradients(**common), *inputs, paths.gradients)
     leave_tokens_out(LeaveTokensOut(**common), *inputs, paths.leave_one_out)
     measure_faithfulness(
-        MeasureFaithfulness(**common), study.index, study.shards, study.attention, study.checkpoint, study.card,
-        paths.gradients, paths.leave_one_out, paths.document_faithfulness,
+        MeasureFaithfulness(**common), study.index, study.index, study.shards, study.attention, study.checkpoint,
+        study.card, paths.gradients, paths.leave_one_out, paths.document_faithfulness,
     )  # fmt: skip
     ablate_heads(
         AblateHeads(**common), *inputs, paths.gradients, heads, paths.document_ablations, paths.cumulative_ablations

@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 
@@ -23,15 +23,27 @@ OTHER = ("other", "other", None)
 """A model of another layout, which only some tests compare."""
 N_MATCHED, N_DOCUMENTS = 4, 24
 ACCURACY = {"own": 0.9, "seed-14": 0.85, "seed-15": 0.875, "epoch-1": 0.8, "epoch-2": 0.9, "other": 0.5}
+MEASURES = ("comprehensiveness", "sufficiency")
+BEYOND_RANDOM = {
+    "self_mean": {"own", "seed-14"},
+    "gradient_x_input": {"own", "seed-14", "seed-15"},
+    "gradient_norm": {"seed-15"},
+    "leave_one_out": {"own"},
+}
+"""Models in which each score of tokens is beyond random order."""
+CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3}
+"""Of the importance of heads with that in the own model."""
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
-def write_models(
+def write_models(  # noqa: PLR0913 - each is a property of the models that some test varies
     folder: Path,
     label_names: Sequence[str],
     kinds: Sequence[str] = ("pretrained", "seed"),
     score: str = "macro_f1",
     failed: Sequence[Mapping[str, Any]] = (),
+    *,
+    evidence: bool = False,
 ) -> ModelsPaths:
     """Write every table of a comparison: head 2 of layer 1 changes most, and head 0 of layer 0 has the largest effect.
 
@@ -41,6 +53,7 @@ def write_models(
         kinds: Kinds of models that are compared with the own one.
         score: Name of the models' score.
         failed: Models that could not be compared, as in the facts of `models`.
+        evidence: Whether the models whose classifier is trained have evidence.
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
@@ -71,7 +84,54 @@ def write_models(
     _write(paths.model_words, models_schemas.MODEL_WORDS, [_words(name) for name in others])
     matched = [_matched(name, head) for name in others if name == "other" for head in range(N_MATCHED)]
     _write(paths.matched_heads, models_schemas.MATCHED_HEADS, matched)
+    _write_evidence(paths, trained if evidence else [])
     return paths
+
+
+def _write_evidence(paths: ModelsPaths, models: Sequence[str]) -> None:
+    """Head 0 of layer 0 matters most, but in seed 15; no model but the own has evidence if there is one model only."""
+    models = [name for name in models if name in {"own", *CORRELATIONS}] if len(models) > 1 else []
+    of_importance, of_scores = model_evidence_schemas.ALL
+    importance = [
+        {
+            "model": name,
+            "n_documents": 16,
+            "n_sources": 16,
+            "top_layer": 0,
+            "top_head": 1 if name == "seed-15" else 0,
+            "top_importance": 0.5,
+            "rank_of_own_top": 4 if name == "seed-15" else 1,
+            "correlation": CORRELATIONS.get(name),
+            "correlation_low": CORRELATIONS[name] - 0.1 if name in CORRELATIONS else None,
+            "correlation_high": CORRELATIONS[name] + 0.1 if name in CORRELATIONS else None,
+            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05,
+        }
+        for name in models
+    ]
+    scores = [_score(name, score, measure) for name in models for measure in MEASURES for score in BEYOND_RANDOM]
+    facts = {"by_chance": 0.8, "n_resamples": 100, "n_halvings": 100, "seed": 13}
+    _write(paths.model_importance, of_importance, importance, facts)
+    _write(paths.model_faithfulness, of_scores, scores, {"fractions": [0.1, 0.5]})
+
+
+def _score(model: str, score: str, measure: str) -> dict[str, Any]:
+    is_found = model in BEYOND_RANDOM[score]
+    size = (0.2 if is_found else 0.01) * (1 if measure == "comprehensiveness" else -1)
+    return {
+        "model": model,
+        "score": score,
+        "layer": None,
+        "measure": measure,
+        "removal": "mask",
+        "n_documents": 8 if score == "leave_one_out" else 16,
+        "n_sources": 8 if score == "leave_one_out" else 16,
+        "mean": 0.3 + size,
+        "floor": 0.3,
+        "difference": size,
+        "difference_low": size - 0.1,
+        "difference_high": size + 0.1,
+        "difference_q": 0.01 if is_found else 0.5,
+    }
 
 
 def _write(

@@ -120,7 +120,7 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
             _card(folder / "map_selection.json", map_schemas.MAP_SELECTION, **_selection(mapped)),
         ),
         evidence=write_evidence(folder / "evidence", attention) if evidence else None,
-        models=write_models(folder / "models", task["label_names"]) if models else None,
+        models=write_models(folder / "models", task["label_names"], evidence=evidence) if models else None,
     )
 
 

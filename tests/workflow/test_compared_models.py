@@ -8,15 +8,40 @@ from finished_study import FinishedStudy
 from html_page import Page
 from tiny_workflow import planned, read_examples
 
-from attviz_pipeline.artifacts import files, model_schemas, models_schemas
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.results import open_results
 from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
 
+OF_THE_SAMPLE = {
+    "gradients": evidence_schemas.GRADIENTS,
+    "leave_one_out": evidence_schemas.LEAVE_ONE_OUT,
+    "document_ablations": evidence_schemas.DOCUMENT_ABLATIONS,
+}
 OTHER = {"name": "other", "source": "roberta", "mode": "load", "max_tokens": 128}
 STUDY = {"name": "tiny", "dataset": {"source": "texts.csv"}, "model": {"source": "bert"}}
+
+
+OF_EVERY_MODEL = (
+    "prepare_model",
+    "extract_attention",
+    "list_terms",
+    "measure_shard",
+    "describe_terms",
+    "compare_classes",
+)
+OF_EVIDENCE = (
+    "aggregate_shard",
+    "aggregate_dataset",
+    "compute_gradients",
+    "leave_tokens_out",
+    "measure_faithfulness",
+    "ablate_heads",
+    "summarise_evidence",
+    "rank_heads",
+)
 
 
 def outputs_of(listing: str, rule: str) -> list[str]:
@@ -29,19 +54,20 @@ def outputs_of(listing: str, rule: str) -> list[str]:
 def test_one_more_seed_runs_only_its_jobs_the_comparison_and_the_site(finished_study: FinishedStudy) -> None:
     listing = finished_study.run("--dry-run", "--config", "compare={seeds: [14]}")
 
-    of_model = (
-        "prepare_model",
-        "extract_attention",
-        "list_terms",
-        "measure_shard",
-        "describe_terms",
-        "compare_classes",
-    )
+    # The study has evidence, so the seed has, too.
+    of_model = (*OF_EVERY_MODEL, *OF_EVIDENCE)
     assert planned(listing) == {*of_model, "compare_models", "draw_figures", "render_site"}
     for rule in of_model:
         outputs = outputs_of(listing, rule)
         assert outputs, rule
         assert all(path.startswith("results/tiny/models/seed-14/") for line in outputs for path in line.split(", "))
+
+
+@pytest.mark.slow
+def test_without_evidence_a_seed_needs_none_of_its_jobs(finished_study: FinishedStudy) -> None:
+    listing = finished_study.run("--dry-run", "--config", "compare={seeds: [14]}", "evidence={enabled: false}")
+
+    assert planned(listing) == {*OF_EVERY_MODEL, "compare_models", "draw_figures", "render_site"}
 
 
 @pytest.mark.slow
@@ -52,6 +78,8 @@ def test_each_model_has_jobs_of_its_own(finished_study: FinishedStudy) -> None:
     assert folders == {"seed-14", "seed-15", "pretrained"}
     assert len(outputs_of(listing, "extract_attention")) == 3 * 2
     assert len(outputs_of(listing, "compare_models")) == 1
+    with_evidence = {line.split("/")[3] for rule in OF_EVIDENCE for line in outputs_of(listing, rule)}
+    assert with_evidence == {"seed-14", "seed-15"}
 
 
 @pytest.mark.slow
@@ -88,6 +116,36 @@ def test_a_model_of_another_tokenizer_and_shape_runs_to_the_site(finished_study:
     page = Page(study.results / "site" / "models.html").text
     assert "This model and that called other predict the same class for" in page
     assert "Heads were matched one to one with those of the model called other" in page
+
+
+def test_evidence_of_two_models_is_of_the_same_documents(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study, compared = finished_study.copy(tmp_path), ("--config", "compare={seeds: [14]}")
+    study.run(*compared)
+
+    places = [study.results, study.results / "models" / "seed-14"]
+    for name, schema in OF_THE_SAMPLE.items():
+        own, other = (
+            files.read_table(place / "evidence" / f"{name}.parquet", schema, ["position"])["position"].to_pylist()
+            for place in places
+        )
+        assert own
+        assert own == other
+    importance = open_results(study.results).table("model_importance")
+    assert importance["model"].to_pylist() == ["own", "seed-14"]
+    assert importance["n_documents"].to_pylist() == [4, 4]
+    assert -1 <= importance["correlation"].to_pylist()[1] <= 1
+    scores = open_results(study.results).table("model_faithfulness")
+    of_model = {
+        name: [row["score"] for row in scores.to_pylist() if row["model"] == name] for name in ("own", "seed-14")
+    }
+    assert "self_mean" in of_model["own"]
+    assert of_model["own"] == of_model["seed-14"]
+    assert "Does the evidence agree?" in (study.results / "site" / "models.html").read_text(encoding="utf-8")
+    # Documents are the same, weights are not.
+    assert (places[0] / "evidence" / "gradients.parquet").read_bytes() != (
+        places[1] / "evidence" / "gradients.parquet"
+    ).read_bytes()
+    assert planned(study.run("--dry-run", *compared)) == set()
 
 
 def test_only_the_training_of_a_compared_model_differs() -> None:

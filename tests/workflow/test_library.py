@@ -153,7 +153,7 @@ def test_models_are_listed_with_their_tables(study: Path, tmp_path: Path) -> Non
     assert results.table("model_predictions").num_rows == 6
     assert (results.table("model_words").num_rows, results.table("matched_heads").num_rows) == (4, 4)
     assert results.table("model_heads").num_rows == 3 * 6
-    assert {"models", "fine_tuned_heads", "effect_replications"} <= set(results.tables)
+    assert {"models", "fine_tuned_heads", "effect_replications", "model_importance"} <= set(results.tables)
 
 
 def test_evidence_of_another_study_is_refused(study: Path, tmp_path: Path) -> None:

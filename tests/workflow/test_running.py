@@ -26,6 +26,11 @@ STUDIES = {
         "redaction": {"mode": "shape"},
     },
     "compared": {"compare": {"pretrained": True, "seeds": [14, 15]}, "redaction": {"mode": "shape"}},
+    "evidence of compared models": {
+        "documents": {"n_shards": 2},
+        "compare": {"pretrained": True, "seeds": [14]},
+        "evidence": {"enabled": True},
+    },
     "imported": {"dataset": {"source": "attention.json", "format": "attviz_json"}, "model": None},
 }
 OF_RULES_ONLY = {"--log", "--threads", "--gpus"}

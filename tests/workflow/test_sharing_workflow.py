@@ -107,6 +107,22 @@ def test_the_tables_of_a_model_go_when_it_is_no_longer_compared(tmp_path: Path) 
     assert not gone.exists()
 
 
+def test_the_tokens_of_a_model_go_when_it_has_no_evidence_anymore(tmp_path: Path) -> None:
+    statistics, aggregates = (tmp_path / "models" / "seed-14" / name for name in ("statistics", "aggregates"))
+    kept = [statistics / "heads.parquet", aggregates / "00000-of-00001.token_sums.parquet"]
+    sums = aggregates / "00000-of-00009.token_sums.parquet"
+    words = [statistics / "head_tokens.parquet", statistics / "tokens.parquet"]
+    for path in (*kept, sums, *words):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    shards, models = ["00000-of-00001"], ["seed-14"]
+    assert remove_unredacted(tmp_path, shards, models, evidence=True, with_evidence=models) == [sums]
+    assert all(path.exists() for path in (*kept, *words))
+    assert remove_unredacted(tmp_path, shards, models, evidence=False) == [aggregates, *words]
+    assert [path for path in (*kept, *words) if path.exists()] == kept[:1]
+
+
 def test_rules_behind_the_model_read_no_words() -> None:
     holding_words = re.compile(r"\{(?:RESULTS\}/|OF_MODEL\})(attention|shards|maps|dataset/documents)\b")
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):

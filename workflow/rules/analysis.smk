@@ -29,15 +29,15 @@ rule aggregate_shard:
     "Aggregate attention over heads for each document of one shard, and sum it per token and head."
     input:
         code=stage_code("aggregate_shard"),
-        attention=f"{ATTENTION}/{{shard}}.parquet",
+        attention=f"{OF_MODEL}{SHOWN}/{{shard}}.parquet",
     output:
-        aggregates=f"{RESULTS}/aggregates/{{shard}}.parquet",
-        token_sums=f"{RESULTS}/aggregates/{{shard}}.token_sums.parquet",
-        head_sums=f"{RESULTS}/aggregates/{{shard}}.head_sums.parquet",
+        aggregates=f"{OF_MODEL}aggregates/{{shard}}.parquet",
+        token_sums=f"{OF_MODEL}aggregates/{{shard}}.token_sums.parquet",
+        head_sums=f"{OF_MODEL}aggregates/{{shard}}.head_sums.parquet",
     log:
-        f"{RESULTS}/logs/aggregate_shard/{{shard}}.log",
+        f"{OF_MODEL}logs/aggregate_shard/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/aggregate_shard/{{shard}}.tsv"
+        f"{OF_MODEL}benchmarks/aggregate_shard/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -50,25 +50,31 @@ rule aggregate_dataset:
     "Merge the sums of all shards into statistics per token, head and document."
     input:
         code=stage_code("aggregate_dataset"),
-        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        attention=expand(
+            f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
         token_sums=expand(
-            f"{RESULTS}/aggregates/{{shard}}.token_sums.parquet", shard=SHARDS
+            f"{OF_MODEL}aggregates/{{shard}}.token_sums.parquet",
+            shard=SHARDS,
+            allow_missing=True,
         ),
         head_sums=expand(
-            f"{RESULTS}/aggregates/{{shard}}.head_sums.parquet", shard=SHARDS
+            f"{OF_MODEL}aggregates/{{shard}}.head_sums.parquet",
+            shard=SHARDS,
+            allow_missing=True,
         ),
         ledger=f"{RESULTS}/dataset/ledger.parquet",
     output:
-        tokens=f"{RESULTS}/statistics/tokens.parquet",
-        head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
-        heads=f"{RESULTS}/statistics/heads.parquet",
-        document_index=f"{RESULTS}/statistics/document_index.parquet",
-        ledger=f"{RESULTS}/statistics/ledger.parquet",
-        summary=f"{RESULTS}/statistics/summary.json",
+        tokens=f"{OF_MODEL}statistics/tokens.parquet",
+        head_tokens=f"{OF_MODEL}statistics/head_tokens.parquet",
+        heads=f"{OF_MODEL}statistics/heads.parquet",
+        document_index=f"{OF_MODEL}statistics/document_index.parquet",
+        ledger=f"{OF_MODEL}statistics/ledger.parquet",
+        summary=f"{OF_MODEL}statistics/summary.json",
     log:
-        f"{RESULTS}/logs/aggregate_dataset.log",
+        f"{OF_MODEL}logs/aggregate_dataset.log",
     benchmark:
-        f"{RESULTS}/benchmarks/aggregate_dataset.tsv"
+        f"{OF_MODEL}benchmarks/aggregate_dataset.tsv"
     conda:
         "../../environment.yml"
     params:

@@ -80,6 +80,11 @@ def of_own_model(outputs):
     return expand(outputs, of=folder_of(OWN_MODEL))
 
 
+def named_of_own_model(outputs):
+    """The same by name."""
+    return {name: of_own_model(path)[0] for name, path in outputs.items()}
+
+
 def stage_code(stage):
     """The sources of a stage, relative to the working directory. An edit reruns the stage; a touch or a move does not."""
     names = [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
@@ -168,9 +173,12 @@ def model_runtime_minutes(wildcards, input, attempt):
 def remove_unredacted_results():
     """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
     if STUDY.redaction.mode != "none":
-        evidence = STUDY.evidence.enabled
         for path in remove_unredacted(
-            Path(RESULTS), SHARDS, STUDY.compared, evidence=evidence
+            Path(RESULTS),
+            SHARDS,
+            STUDY.compared,
+            evidence=STUDY.evidence.enabled,
+            with_evidence=STUDY.with_evidence,
         ):
             logger.warning(f"{path} was made without redaction: deleted.")
 

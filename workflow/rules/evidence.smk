@@ -24,16 +24,17 @@ rule compute_gradients:
     "Compute how the prediction depends on each token's embedding and on each head (gradients)."
     input:
         code=stage_code("compute_gradients"),
-        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        own_index=f"{RESULTS}/statistics/document_index.parquet",
+        document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
-        checkpoint=f"{RESULTS}/model/checkpoint",
-        card=f"{RESULTS}/model/model.json",
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
     output:
-        gradients=f"{RESULTS}/evidence/gradients.parquet",
+        gradients=f"{OF_MODEL}evidence/gradients.parquet",
     log:
-        f"{RESULTS}/logs/compute_gradients.log",
+        f"{OF_MODEL}logs/compute_gradients.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compute_gradients.tsv"
+        f"{OF_MODEL}benchmarks/compute_gradients.tsv"
     priority: 1
     conda:
         "../../environment.yml"
@@ -52,16 +53,17 @@ rule leave_tokens_out:
     "Compute what the prediction becomes without each token of a document."
     input:
         code=stage_code("leave_tokens_out"),
-        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        own_index=f"{RESULTS}/statistics/document_index.parquet",
+        document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
-        checkpoint=f"{RESULTS}/model/checkpoint",
-        card=f"{RESULTS}/model/model.json",
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
     output:
-        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+        leave_one_out=f"{OF_MODEL}evidence/leave_one_out.parquet",
     log:
-        f"{RESULTS}/logs/leave_tokens_out.log",
+        f"{OF_MODEL}logs/leave_tokens_out.log",
     benchmark:
-        f"{RESULTS}/benchmarks/leave_tokens_out.tsv"
+        f"{OF_MODEL}benchmarks/leave_tokens_out.tsv"
     priority: 1
     conda:
         "../../environment.yml"
@@ -80,20 +82,23 @@ rule measure_faithfulness:
     "Measure whether token scores point at the tokens that the prediction depends on."
     input:
         code=stage_code("measure_faithfulness"),
-        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        own_index=f"{RESULTS}/statistics/document_index.parquet",
+        document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
-        checkpoint=f"{RESULTS}/model/checkpoint",
-        card=f"{RESULTS}/model/model.json",
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
         # Without redaction, for the numbers only: what is written contains no words.
-        attention=expand(f"{RESULTS}/attention/{{shard}}.parquet", shard=SHARDS),
-        gradients=f"{RESULTS}/evidence/gradients.parquet",
-        leave_one_out=f"{RESULTS}/evidence/leave_one_out.parquet",
+        attention=expand(
+            f"{OF_MODEL}attention/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
+        gradients=f"{OF_MODEL}evidence/gradients.parquet",
+        leave_one_out=f"{OF_MODEL}evidence/leave_one_out.parquet",
     output:
-        faithfulness=f"{RESULTS}/evidence/document_faithfulness.parquet",
+        faithfulness=f"{OF_MODEL}evidence/document_faithfulness.parquet",
     log:
-        f"{RESULTS}/logs/measure_faithfulness.log",
+        f"{OF_MODEL}logs/measure_faithfulness.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_faithfulness.tsv"
+        f"{OF_MODEL}benchmarks/measure_faithfulness.tsv"
     priority: 1
     conda:
         "../../environment.yml"
@@ -112,19 +117,20 @@ rule ablate_heads:
     "Switch off every head, every layer, and more and more heads, and read the sample again."
     input:
         code=stage_code("ablate_heads"),
-        document_index=f"{RESULTS}/statistics/document_index.parquet",
+        own_index=f"{RESULTS}/statistics/document_index.parquet",
+        document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
-        checkpoint=f"{RESULTS}/model/checkpoint",
-        card=f"{RESULTS}/model/model.json",
-        gradients=f"{RESULTS}/evidence/gradients.parquet",
-        heads=f"{RESULTS}/statistics/heads.parquet",
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
+        gradients=f"{OF_MODEL}evidence/gradients.parquet",
+        heads=f"{OF_MODEL}statistics/heads.parquet",
     output:
-        ablations=f"{RESULTS}/evidence/document_ablations.parquet",
-        cumulative=f"{RESULTS}/evidence/cumulative_ablations.parquet",
+        ablations=f"{OF_MODEL}evidence/document_ablations.parquet",
+        cumulative=f"{OF_MODEL}evidence/cumulative_ablations.parquet",
     log:
-        f"{RESULTS}/logs/ablate_heads.log",
+        f"{OF_MODEL}logs/ablate_heads.log",
     benchmark:
-        f"{RESULTS}/benchmarks/ablate_heads.tsv"
+        f"{OF_MODEL}benchmarks/ablate_heads.tsv"
     priority: 1
     conda:
         "../../environment.yml"
@@ -143,17 +149,17 @@ rule summarise_evidence:
     "Average the evidence over documents, beside its floor, with intervals."
     input:
         code=stage_code("summarise_evidence"),
-        document_faithfulness=f"{RESULTS}/evidence/document_faithfulness.parquet",
-        document_ablations=f"{RESULTS}/evidence/document_ablations.parquet",
-        cumulative_ablations=f"{RESULTS}/evidence/cumulative_ablations.parquet",
+        document_faithfulness=f"{OF_MODEL}evidence/document_faithfulness.parquet",
+        document_ablations=f"{OF_MODEL}evidence/document_ablations.parquet",
+        cumulative_ablations=f"{OF_MODEL}evidence/cumulative_ablations.parquet",
     output:
-        faithfulness=f"{RESULTS}/evidence/faithfulness.parquet",
-        head_ablations=f"{RESULTS}/evidence/head_ablations.parquet",
-        ablation_curves=f"{RESULTS}/evidence/ablation_curves.parquet",
+        faithfulness=f"{OF_MODEL}evidence/faithfulness.parquet",
+        head_ablations=f"{OF_MODEL}evidence/head_ablations.parquet",
+        ablation_curves=f"{OF_MODEL}evidence/ablation_curves.parquet",
     log:
-        f"{RESULTS}/logs/summarise_evidence.log",
+        f"{OF_MODEL}logs/summarise_evidence.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summarise_evidence.tsv"
+        f"{OF_MODEL}benchmarks/summarise_evidence.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -166,15 +172,15 @@ rule rank_heads:
     "Compare how important heads are when switched off, by gradients, and by self-attention."
     input:
         code=stage_code("rank_heads"),
-        document_ablations=f"{RESULTS}/evidence/document_ablations.parquet",
-        gradients=f"{RESULTS}/evidence/gradients.parquet",
-        heads=f"{RESULTS}/statistics/heads.parquet",
+        document_ablations=f"{OF_MODEL}evidence/document_ablations.parquet",
+        gradients=f"{OF_MODEL}evidence/gradients.parquet",
+        heads=f"{OF_MODEL}statistics/heads.parquet",
     output:
-        head_importance=f"{RESULTS}/evidence/head_importance.parquet",
+        head_importance=f"{OF_MODEL}evidence/head_importance.parquet",
     log:
-        f"{RESULTS}/logs/rank_heads.log",
+        f"{OF_MODEL}logs/rank_heads.log",
     benchmark:
-        f"{RESULTS}/benchmarks/rank_heads.tsv"
+        f"{OF_MODEL}benchmarks/rank_heads.tsv"
     conda:
         "../../environment.yml"
     params:

@@ -5,6 +5,7 @@ The rules that prepare, read and measure a model run for each of them, below `mo
 
 REQUIRED INPUTS
     model/, measures/, statistics/      of every model, the study's own first
+    evidence/                           of every model whose classifier is trained; only with `evidence.enabled`
 OUTPUTS
     models/models.parquet               which models, with their scores
     models/model_layers.parquet         means of layers
@@ -14,11 +15,14 @@ OUTPUTS
     models/model_predictions.parquet    whether models predict the same, and how well
     models/model_words.parquet          whether models attend to the same words
     models/matched_heads.parquet        heads of other layouts, matched by their words
+    models/model_importance.parquet     important heads of each model
+    models/model_faithfulness.parquet   scores of tokens beyond random order, in each model
 """
 
 MODEL_FOLDERS = [
     f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
 ]
+WITH_EVIDENCE = [OWN_MODEL, *STUDY.with_evidence] if STUDY.with_evidence else []
 
 
 rule compare_models:
@@ -40,6 +44,11 @@ rule compare_models:
             folder=MODEL_FOLDERS,
             table=["head_terms", "class_heads", "head_profiles"],
         ),
+        evidence=[
+            f"{RESULTS}/{folder_of(name)}evidence/{table}.parquet"
+            for name in WITH_EVIDENCE
+            for table in ["document_ablations", "head_importance", "faithfulness"]
+        ],
     output:
         models=f"{RESULTS}/models/models.parquet",
         model_layers=f"{RESULTS}/models/model_layers.parquet",
@@ -49,6 +58,8 @@ rule compare_models:
         model_predictions=f"{RESULTS}/models/model_predictions.parquet",
         model_words=f"{RESULTS}/models/model_words.parquet",
         matched_heads=f"{RESULTS}/models/matched_heads.parquet",
+        model_importance=f"{RESULTS}/models/model_importance.parquet",
+        model_faithfulness=f"{RESULTS}/models/model_faithfulness.parquet",
     log:
         f"{RESULTS}/logs/compare_models.log",
     benchmark:

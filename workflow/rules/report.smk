@@ -12,7 +12,7 @@ OUTPUTS
 rule render_site:
     "Render the static site."
     input:
-        **rules.aggregate_dataset.output,
+        **named_of_own_model(rules.aggregate_dataset.output),
         code=stage_code("render_site"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",

@@ -14,7 +14,9 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.evidence_words import ORDERS, RANDOM
 from attviz_pipeline.formats import percent, plural, signed, significant
 from attviz_pipeline.report.sentences import evidence as sentences
+from attviz_pipeline.report.sentences.model_evidence import score_in_models as in_other_models
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.model_evidence import ModelEvidence
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS, Scale
@@ -91,6 +93,7 @@ class EvidencePageView:
 
     answer: Markup
     sufficiency: str
+    in_models: str
     charts: list[tuple[str, LineChartView]]
     found: str
     not_measured: str | None
@@ -109,7 +112,10 @@ class EvidencePageView:
 
 
 def evidence_page_view(
-    paths: EvidencePaths, study: StudyView, figures: Mapping[str, str] | None = None
+    paths: EvidencePaths,
+    study: StudyView,
+    figures: Mapping[str, str] | None = None,
+    models: ModelEvidence | None = None,
 ) -> EvidencePageView:
     """Put together the page.
 
@@ -117,6 +123,7 @@ def evidence_page_view(
         paths: The tables of evidence.
         study: Whose evidence it is.
         figures: Where the gallery shows the figures of evidence, by kind.
+        models: Evidence of other models; None where the study compares none.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -131,6 +138,7 @@ def evidence_page_view(
     return EvidencePageView(
         answer=sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study),
         sufficiency=sentences.sufficiency(chosen["sufficiency"], study.task.scale) if chosen else "",
+        in_models=in_other_models(models, *_key(chosen["comprehensiveness"])) if chosen else "",
         charts=list(_charts(together, facts["fractions"], n_most, study.task.scale)),
         found=sentences.scores_found(compared, facts["fractions"]),
         not_measured=sentences.not_measured(facts["unavailable"]),

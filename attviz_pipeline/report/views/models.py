@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
@@ -14,6 +14,9 @@ from attviz_pipeline.report.views.model_predictions import ModelPredictions, rea
 from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
+
+if TYPE_CHECKING:
+    from attviz_pipeline.report.views.model_evidence import ModelEvidence
 
 Row = dict[str, Any]
 
@@ -252,6 +255,7 @@ class ModelsPageView:
     steps: list[StepView]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
+    evidence: "ModelEvidence"
 
 
 def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: bool = False) -> ModelResults | None:
@@ -301,12 +305,13 @@ def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: boo
 
 
 def models_page_view(
-    results: ModelResults, paths: ModelsPaths, figures: Mapping[str, str] | None = None
+    results: ModelResults, evidence: "ModelEvidence", paths: ModelsPaths, figures: Mapping[str, str] | None = None
 ) -> ModelsPageView:
     """Put together the page.
 
     Args:
         results: As read.
+        evidence: As read, too.
         paths: The tables; means of layers are read.
         figures: Where the gallery shows the figures of models, by kind.
 
@@ -320,6 +325,7 @@ def models_page_view(
         steps=_steps(results, layers),
         shown_effects=results.found[:N_EFFECTS],
         figures=figures or {},
+        evidence=evidence,
     )
 
 
