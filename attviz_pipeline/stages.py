@@ -564,6 +564,15 @@ STAGES: Mapping[str, Stage] = {
             each_model=True,
         ),
         Stage(
+            "profile_heads",
+            "Summarise what each head attends to, and assign it a role.",
+            "analysis.heads",
+            None,
+            reads=(_SHOWN_ATTENTION,),
+            writes=(table("head_profiles", "what each head attends to, and its role"),),
+            each_model=True,
+        ),
+        Stage(
             "compare_models",
             "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
             "models_compared",
@@ -596,14 +605,6 @@ STAGES: Mapping[str, Stage] = {
                 _SHOWN_ATTENTION,
             ),
             writes=(statistics(ComparisonPaths.below),),
-        ),
-        Stage(
-            "profile_heads",
-            "Summarise what each head attends to, and assign it a role.",
-            "analysis.heads",
-            None,
-            reads=(_SHOWN_ATTENTION,),
-            writes=(table("head_profiles", "what each head attends to, and its role"),),
         ),
         Stage(
             "compute_gradients",

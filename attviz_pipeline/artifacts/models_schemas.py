@@ -98,7 +98,7 @@ MODELS = Schema(
 
 MODEL_LAYERS = Schema(
     "model_layers",
-    1,
+    2,
     "compare_models",
     f"One row per model and layer: means over its heads, as the models of the table `models`. {_UNITS}",
     pa.schema(
@@ -109,6 +109,18 @@ MODEL_LAYERS = Schema(
             *_bounds("log_ratio", "input rows"),
             column("evenness", pa.float64(), f"Evenness: {_EVENNESS}", nullable=True),
             *_bounds("evenness", "input rows"),
+            column(
+                "attention_evenness",
+                pa.float64(),
+                "Entropy of a token's attention to all tokens over ln n, 0..1, mean over documents and heads; null "
+                "without full mode",
+                nullable=True,
+            ),
+            column("n_effects", pa.int64(), "Effects of gold classes or values in the heads of the layer"),
+            column("n_effects_found", pa.int64(), "Those with q < 0.05"),
+            column(
+                "mean_effect_size", pa.float64(), "Mean of their absolute values, g or rho; null without", nullable=True
+            ),
         ]
     ),
 )
@@ -125,7 +137,7 @@ _FLIPS = "Two-sided p of a change of 0: the signs of the input rows' changes are
 
 MODEL_HEADS = Schema(
     "model_heads",
-    1,
+    2,
     "compare_models",
     f"One row per compared model and head: the study's own model minus the compared one, on the same documents. "
     f"{_UNITS}. The same document has the same length in both models, so length cancels in changes of ln(n a). "
@@ -149,6 +161,10 @@ MODEL_HEADS = Schema(
             *_change("evenness", "`own_evenness` minus `evenness`", "input rows, paired"),
             column("evenness_p", pa.float64(), _FLIPS, nullable=True),
             column("evenness_q", pa.float64(), "As `log_ratio_q`", nullable=True),
+            column(
+                "own_role", pa.string(), "Own model: role as in `head_profiles`; null without full mode", nullable=True
+            ),
+            column("role", pa.string(), "Compared model: the same", nullable=True),
             column("n_terms", pa.int64(), "Supported terms, without special tokens, in the next two columns"),
             column(
                 "term_correlation",

@@ -344,12 +344,14 @@ _COMPARED = (
 
 CLASS_HEADS = Schema(
     "class_heads",
-    4,
+    5,
     "compare_classes",
     "Which heads differ between classes or labels, or go with a value; sorted by grouping, group, layer, head. "
     f"{_COMPARED}, `winners` (per "
     "grouping, the `group`, `layer` and `head` with the largest significant |`shrunken_effect`|, and `n_won`: in "
-    "how many of `n_halves` random halves of the input rows it is the largest again)",
+    "how many of `n_halves` random halves of the input rows it is the largest again), `least_q` (per grouping and "
+    "group, none of a value: q of a head if it alone differed, more than in any other arrangement of the documents "
+    "within strata; from 0.05 on, no single head can be found)",
     pa.schema(
         [
             *_COMPARISON,

@@ -53,9 +53,10 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
         dpi=inputs.settings.dpi,
         caption=(
             "Mean self-attention of every head in this model minus that in another, on the same documents: "
-            f"difference of the means of ln(n a) over {counted(facts['n_rows'], 'input row')} (in brackets). Above 0: "
-            f"more in this model. Dots: q < {SIGNIFICANT:g} (random signs of the rows' changes, {facts['n_flips']:,} "
-            "draws; false discovery rate over all heads, and over their evenness, which the CSV has, too)."
+            f"difference of the means of ln(n a) over {counted(facts['n_rows'], 'input row')} (in brackets). Blue: "
+            f"more in this model; orange: less. Dots: q < {SIGNIFICANT:g} (random signs of the rows' changes, "
+            f"{facts['n_flips']:,} draws; false discovery rate over all heads, and over their evenness, which the CSV "
+            "has, too)."
             f"{left_out}"
         ),
         alt=in_words(shown, "change", ("changes", "change")),

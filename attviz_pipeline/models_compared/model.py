@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
+from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import ComparedModel
 from attviz_pipeline.errors import ArtifactError, Problem
@@ -28,6 +29,33 @@ IDENTITY = ["position", "source_id", "n_tokens"]
 
 
 @dataclass(frozen=True)
+class Profiles:
+    """What heads attend to; only in full mode.
+
+    Attributes:
+        role: Role of each head, [head]; None without full mode.
+        evenness: Mean over documents of the entropy of a token's attention over ln n, 0..1, [head]; NaN where unknown.
+    """
+
+    role: list[str | None]
+    evenness: Floats
+
+    @classmethod
+    def read(cls, head_profiles: Path, n_heads: int) -> Self:
+        """Read the profiles of all heads.
+
+        Raises:
+            ArtifactError: The file is unusable.
+        """
+        table = files.read_table(head_profiles, HEAD_PROFILES, ["layer", "head", "role", EVENNESS])
+        if not table.num_rows:
+            return cls([None] * n_heads, np.full(n_heads, np.nan))
+        table = table.sort_by([("layer", "ascending"), ("head", "ascending")])
+        evenness = table[EVENNESS].to_numpy(zero_copy_only=False).astype(np.float64)
+        return cls(table["role"].to_pylist(), evenness)
+
+
+@dataclass(frozen=True)
 class Model:
     """What is compared of one model.
 
@@ -39,6 +67,7 @@ class Model:
         terms: Length-corrected self-attention of terms.
         effects: Effects of gold classes or values.
         predictions: What it predicts.
+        profiles: What its heads attend to.
         metrics: Its scores.
         source: Hub id or folder from which it came.
         mode: Whether the study fine-tuned it: `fine_tune`, `load` or `pretrained`.
@@ -51,6 +80,7 @@ class Model:
     terms: Terms
     effects: Effects
     predictions: Predictions
+    profiles: Profiles
     metrics: Mapping[str, Any]
     source: str
     mode: str
@@ -82,6 +112,7 @@ class Model:
             read_terms(tables.head_terms, n_heads),
             Effects.read(tables.class_heads),
             Predictions.of(documents.table, task_of(documents.facts), documents.row),
+            Profiles.read(folder / "statistics" / "head_profiles.parquet", n_heads),
             files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
             card["source"],
             card["mode"],

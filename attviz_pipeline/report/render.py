@@ -76,6 +76,10 @@ class Pages:
         self._site = site
         self._folders: set[Path] = set()
 
+    def add_names(self, **names: Any) -> None:  # noqa: ANN401 - as in templates
+        """Give names to all templates, before any page is written."""
+        self._environment.globals.update(names)
+
     def parts(self, folder: str, **names: Any) -> dict[str, str]:  # noqa: ANN401 - each template has its own names
         """Render all templates of a folder, as markup by their names."""
         templates = self._environment.list_templates(filter_func=lambda name: name.startswith(f"{folder}/"))

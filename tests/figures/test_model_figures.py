@@ -3,14 +3,18 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from synthetic_models import write_models
 
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import FiguresSettings
+from attviz_pipeline.figures import class_heads
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.model_agreement import draw_model_agreement
 from attviz_pipeline.figures.models import draw_effect_replications, draw_model_changes, draw_model_layers
+from attviz_pipeline.report.render import templates_folder
 from attviz_pipeline.stages import DrawFigures
 
 SETTINGS = DrawFigures(seed=1, figures=FiguresSettings(dpi=50))
@@ -44,7 +48,18 @@ def test_changes_are_described_per_model(tmp_path: Path) -> None:
 
     assert "before fine-tuning: 2 of 6 heads change (q < 0.05), most layer 1, head 2 (change = +0.60)" in drawing.alt
     assert "seed 14: 2 of 6 heads change" in drawing.alt
-    assert "over 24 input rows (in brackets)" in drawing.caption
+    assert "over 24 input rows (in brackets). Blue: more in this model; orange: less." in drawing.caption
+
+
+def test_colours_of_maps_are_those_of_the_page() -> None:
+    values = np.array([[-1.0, 0.0, 1.0]])
+    figure = class_heads.plot({"a": {"effect": values, "q": np.ones((1, 3)), "n_inside": np.full((1, 3), 9)}})
+
+    (image,) = figure.axes[0].images
+    less, _, more = (to_hex(colour) for colour in image.to_rgba(values)[0])
+    page = (templates_folder() / "assets" / "css" / "models" / "models.css").read_text(encoding="utf-8")
+    assert (less, more) == ("#d55e00", "#0072b2")
+    assert f"--above: {more}; --below: {less};" in page
 
 
 def test_without_a_model_of_the_same_layout_there_are_no_changes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from term_study import TermStudy, written
 
+from attviz_pipeline.analysis.heads.profile_heads import profile_heads
 from attviz_pipeline.artifacts import files, model_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, CompareSettings
@@ -55,6 +56,7 @@ def write_model(
         .describe()
         .compare(n_permutations=4999)
     )
+    profile_heads(study.attention, place / "statistics" / "head_profiles.parquet")
     splits = {"test": {"n": n_documents, "macro_f1": SCORES[name]}} if name in SCORES else {}
     facts = {"task": "single_label", "label_names": list(label_names)}
     files.write_json(

@@ -65,28 +65,22 @@ class ModelStudy:
             {"task": "single_label", "label_names": list(label_names)},
         )
 
-    def prepare(  # noqa: PLR0913 - keywords, each with a default
+    def prepare(
         self,
         source: Path | str,
         *,
         training: dict[str, object] | None = None,
         seed: int = 13,
-        close_overlap: int | None = None,
-        is_trained: bool = True,
-        compared_as: str | None = None,
-        own_model: dict[str, object] | None = None,
-        **model: object,
+        **given: object,
     ) -> None:
-        """Run the stage."""
+        """Run the stage: what is given besides is a setting of the stage, or of section `model`."""
+        of_stage = {name: given.pop(name) for name in PrepareModel.model_fields if name in given}
         settings = PrepareModel.model_validate(
             {
                 "seed": seed,
-                "model": {"source": str(source), "max_tokens": 64, **model},
+                "model": {"source": str(source), "max_tokens": 64, **given},
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
-                "close_overlap": close_overlap,
-                "is_trained": is_trained,
-                "compared_as": compared_as,
-                "own_model": own_model,
+                **of_stage,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)

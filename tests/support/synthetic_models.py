@@ -11,11 +11,18 @@ from attviz_pipeline.artifacts.schema import Schema
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
-MODELS = [("own", "own", 13), ("pretrained", "pretrained", None), ("seed-14", "seed", 14), ("seed-15", "seed", 15)]
+MODELS = [
+    ("own", "own", 13),
+    ("pretrained", "pretrained", None),
+    ("seed-14", "seed", 14),
+    ("seed-15", "seed", 15),
+    ("epoch-1", "epoch", None),
+    ("epoch-2", "epoch", None),
+]
 OTHER = ("other", "other", None)
 """A model of another layout, which only some tests compare."""
 N_MATCHED, N_DOCUMENTS = 4, 24
-ACCURACY = {"own": 0.9, "seed-14": 0.85, "seed-15": 0.875, "other": 0.5}
+ACCURACY = {"own": 0.9, "seed-14": 0.85, "seed-15": 0.875, "epoch-1": 0.8, "epoch-2": 0.9, "other": 0.5}
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
 
@@ -79,7 +86,7 @@ def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[d
         {
             "model": name,
             "kind": kind,
-            "epoch": None,
+            "epoch": int(name[-1]) if kind == "epoch" else None,
             "source": "models/base",
             "has_own_layout": kind != "other",
             "seed": seed,
@@ -107,7 +114,7 @@ def _pair(first: str, second: str, score: str) -> dict[str, Any]:
     is_share, is_tested = score == "macro_f1", first == "own"
     change = ACCURACY[first] - ACCURACY[second]
     difference = (change if is_share else -change) if is_tested else None
-    q = {"other": 0.001, "seed-14": 0.3, "seed-15": 0.8}[second] if is_tested else None
+    q = {"other": 0.001, "seed-14": 0.3}.get(second, 0.8) if is_tested else None
     return {
         "model": first,
         "other": second,
@@ -166,6 +173,10 @@ def _layer(name: str, number: int, layer: int) -> dict[str, Any]:
         "evenness": evenness,
         "evenness_low": evenness - 0.01,
         "evenness_high": evenness + 0.01,
+        "attention_evenness": 0.8 - 0.1 * number,
+        "n_effects": 6,
+        "n_effects_found": 2 if layer == 0 else 0,
+        "mean_effect_size": 0.7 - 0.4 * layer,
     }
 
 
@@ -191,6 +202,8 @@ def _head(name: str, layer: int, head: int) -> dict[str, Any]:
         "evenness": 0.9,
         **_change("log_ratio", size, 0.001 if size else 0.7),
         **_change("evenness", 0.0, 0.8),
+        "own_role": "mixed",
+        "role": "previous" if (layer, head) == (1, 2) else "mixed",
         "n_terms": 40,
         "term_correlation": 0.8,
         "other_heads_correlation": 0.3,

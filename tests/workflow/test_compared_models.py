@@ -8,7 +8,7 @@ from finished_study import FinishedStudy
 from html_page import Page
 from tiny_workflow import planned, read_examples
 
-from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts import files, model_schemas, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
@@ -175,3 +175,22 @@ def test_models_that_cannot_be_made_are_refused(changes: dict[str, object], mess
         parse_study({key: value for key, value in (STUDY | changes).items() if value is not None}, "study.yaml")
 
     assert message in str(refused.value)
+
+
+@pytest.mark.slow
+def test_every_epoch_is_read_and_compared(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path)
+    settings = ("--config", "compare={checkpoints: every_epoch}", "training={epochs: 2, early_stopping_patience: null}")
+    study.run(*settings)
+
+    models = files.read_table(study.results / "models" / "models.parquet", models_schemas.MODELS).to_pylist()
+    assert [(row["model"], row["epoch"], row["has_own_layout"]) for row in models] == [
+        ("own", None, True),
+        ("epoch-1", 1, True),
+        ("epoch-2", 2, True),
+    ]
+    best = files.read_json(study.results / "model" / "metrics.json", model_schemas.METRICS)["best_epoch"]
+    heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS).to_pylist()
+    assert {row["log_ratio_change"] for row in heads if row["model"] == f"epoch-{best}"} == {0.0}
+    assert "Along fine-tuning" in (study.results / "site" / "models.html").read_text(encoding="utf-8")
+    assert planned(study.run("--dry-run", *settings)) == set()

@@ -38,7 +38,7 @@ rule compare_models:
         statistics=expand(
             "{folder}statistics/{table}.parquet",
             folder=MODEL_FOLDERS,
-            table=["head_terms", "class_heads"],
+            table=["head_terms", "class_heads", "head_profiles"],
         ),
     output:
         models=f"{RESULTS}/models/models.parquet",

@@ -6,20 +6,24 @@ several seeds agree; of two models, a sentence says that these two differ.
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import clip, count, percent, plural, probability, signed, significant
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
+from attviz_pipeline.formats import clip, count, decimal, percent, plural, probability, signed, significant
+from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
+    HeadValues,
     ModelResults,
     ModelView,
     ReplicationView,
+    StepView,
     found_first,
 )
+from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -65,23 +69,21 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
     what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
     if not found:
         return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, CLEAR)
-    others = len(results.seeds)
+    others, again = len(results.seeds), _found_again(found)
     everywhere = sum(one.n_found_again == others for one in found)
     nowhere = sum(one.n_found_again == 0 for one in found)
     if others == 1:
-        return Markup(
-            "Of {}, {} {} {} in this model; that of the other seed has {} of these, too, with the same sign and {}."
-        ).format(what, count(len(found)), "has" if len(found) == 1 else "have", CLEAR, count(everywhere), CLEAR)
-    return Markup(
-        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}){}."
-    ).format(
+        return Markup("Of {}, {} {} {} in this model; that of the other seed has {} of these, too ({}).").format(
+            what, count(len(found)), "has" if len(found) == 1 else "have", CLEAR, count(everywhere), again
+        )
+    return Markup("Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds ({}){}.").format(
         what,
         count(len(found)),
         "has" if len(found) == 1 else "have",
         CLEAR,
         _are(everywhere),
         "both" if others == 2 else f"all {count(others)}",
-        CLEAR,
+        again,
         f", and {_are(nowhere)} in none" if nowhere else "",
     )
 
@@ -208,12 +210,68 @@ def terms_alike(view: ComparedView) -> str:
     )
 
 
+def roles_changed(view: ComparedView) -> str:
+    """Say in how many heads the role differs between the two models; empty without full mode."""
+    roles = view.roles
+    if not roles:
+        return ""
+    of = f"{plural(len(roles), 'head')} (roles follow from thresholds; this is no test)"
+    changed = Counter((theirs, mine) for mine, theirs in roles if mine != theirs)
+    if not changed:
+        return f"Both models give the same role to each of {of}."
+    most, n = changed.most_common(1)[0]
+    theirs, mine = (ROLE_NAMES.get(role, role) for role in most)
+    return (
+        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {of_model(view.model)} and {mine} "
+        f"in this model ({count(n)})."
+    )
+
+
+def along_training(steps: Sequence[StepView], results: ModelResults, study: StudyView) -> str:
+    """Say how many effects there are after each epoch; empty without epochs."""
+    if not steps:
+        return ""
+    found = [sum(step.n_found) for step in steps]
+    what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
+    if not any(found):
+        return f"Of {what}, none has {CLEAR} {_step(steps[0].model)}, or after any later epoch."
+    each = [f"{count(n)} {_step(step.model)}" for n, step in zip(found, steps, strict=True)]
+    return f"Of {what}, these have {CLEAR}: {listed(each)}."
+
+
+def of_epochs(steps: Sequence[StepView]) -> str:
+    """Say what the epochs are: of one run of fine-tuning; empty without epochs."""
+    n = sum(step.model.kind == "epoch" for step in steps)
+    if not n:
+        return ""
+    what = "the epoch" if n == 1 else f"the {count(n)} epochs"
+    return f"These are {what} of one run, with one seed: with another seed, an epoch can differ."
+
+
+def _step(model: ModelView) -> str:
+    return "before fine-tuning" if model.kind == "pretrained" else f"after epoch {model.epoch}"
+
+
+def of_models(values: Sequence[tuple[ModelView, HeadValues]]) -> str:
+    """Say between what a head's mean self-attention varies over models that were fine-tuned alike; empty with one."""
+    tuned = [
+        value.log_ratio for model, value in values if model.kind in {"own", "seed"} and value.log_ratio is not None
+    ]
+    if len(tuned) < 2:
+        return ""
+    return (
+        f"In {len(tuned)} models fine-tuned with different seeds, the mean of ln(n a) of this head is "
+        f"{signed(min(tuned))} to {signed(max(tuned))}, with a standard deviation of "
+        f"{decimal(statistics.stdev(tuned))}."
+    )
+
+
 def again_in_head(found: Sequence[ReplicationView]) -> Markup:
     """Say in how many models of other seeds each effect of a head is found again."""
     if not found or not found[0].n_others:
         return Markup()
     named = [Markup("{} in {}").format(class_name(one.group), count(one.n_found_again)) for one in found[:N_NAMED]]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
 def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str) -> Markup:
@@ -223,17 +281,24 @@ def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str
     named = [
         Markup("{} in {}").format(head_link(one.head, study, root), count(one.n_found_again)) for one in found[:N_NAMED]
     ]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
-def _again(named: Sequence[Markup], n: int, n_others: int) -> Markup:
+def _again(named: Sequence[Markup], found: Sequence[ReplicationView]) -> Markup:
+    n, n_others = len(found), found[0].n_others
     which = "" if n <= len(named) else f" (the largest {len(named)} of {count(n)})"
-    return Markup("Found again with the same sign and {}, of {}{}: {}.").format(
-        CLEAR,
+    return Markup("Found again ({}), of {}{}: {}.").format(
+        _found_again(found),
         f"{plural(n_others, 'model')} of {'another seed' if n_others == 1 else 'other seeds'}",
         which,
         listed(named),
     )
+
+
+def _found_again(found: Sequence[ReplicationView]) -> str:
+    """Say what an effect that is found again has, and if q treats documents of one input row as independent."""
+    again = f"same sign and {CLEAR}"
+    return f"{again}; {Q_TOO_SMALL}" if any(one.q_too_small for one in found) else again
 
 
 def effects_shown(results: ModelResults, n_shown: int) -> str:
