@@ -540,7 +540,8 @@ class CompareSettings(Section):
     models: list[OtherModel] = Field(
         [],
         description="Any other models, each with a `name` and the keys of section `model`. They need the same task and "
-        "the same classes; heads are compared where the layers, heads and tokens are the same",
+        "the same classes. Heads are compared one by one where layers, heads and tokens are the same, else matched by "
+        "the words that they attend to",
     )
 
     @field_validator("seeds")
