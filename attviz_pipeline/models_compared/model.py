@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
-from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
+from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths, table_path
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import ComparedModel
@@ -66,8 +66,8 @@ class Model:
         rows: Means of input rows by quantity, NaN where undefined, [row, head].
         terms: Length-corrected self-attention of terms.
         effects: Effects of gold classes or values.
-        predictions: What it predicts.
         profiles: What its heads attend to.
+        predictions: What it predicts.
         metrics: Its scores.
         source: Hub id or folder from which it came.
         mode: Whether the study fine-tuned it: `fine_tune`, `load` or `pretrained`.
@@ -79,8 +79,8 @@ class Model:
     rows: Mapping[str, Floats]
     terms: Terms
     effects: Effects
-    predictions: Predictions
     profiles: Profiles
+    predictions: Predictions
     metrics: Mapping[str, Any]
     source: str
     mode: str
@@ -111,8 +111,8 @@ class Model:
             {quantity: _rows(documents, quantity, n_heads) for quantity in QUANTITIES},
             read_terms(tables.head_terms, n_heads),
             Effects.read(tables.class_heads),
+            Profiles.read(table_path(folder / "statistics", "head_profiles"), n_heads),
             Predictions.of(documents.table, task_of(documents.facts), documents.row),
-            Profiles.read(folder / "statistics" / "head_profiles.parquet", n_heads),
             files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
             card["source"],
             card["mode"],

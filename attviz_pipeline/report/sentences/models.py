@@ -222,8 +222,8 @@ def roles_changed(view: ComparedView) -> str:
     most, n = changed.most_common(1)[0]
     theirs, mine = (ROLE_NAMES.get(role, role) for role in most)
     return (
-        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {of_model(view.model)} and {mine} "
-        f"in this model ({count(n)})."
+        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {of_model(view.model)} and "
+        f"{mine} in this model ({count(n)})."
     )
 
 
