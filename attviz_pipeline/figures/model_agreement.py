@@ -76,8 +76,8 @@ def _caption(rows: Sequence[Row]) -> str:
     chance = sorted(row["agreement_by_chance"] for row in rows)
     low, high = percent(chance[0]), percent(chance[-1])
     return (
-        f"Share of {over} for which two models predict the same, for every pair of models (numbers: percent). Two models that predict as "
-        f"often, but independently, agree on {low if low == high else f'{low} to {high}'}. The CSV has intervals and "
+        f"Share of {over} for which two models predict the same, for every pair of models (numbers: percent). Two "
+        f"models that predict as often, but independently, agree on {low if low == high else f'{low} to {high}'}. The CSV has intervals and "
         "Cohen's kappa."
     )
 
