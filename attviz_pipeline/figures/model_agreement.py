@@ -75,10 +75,10 @@ def _caption(rows: Sequence[Row]) -> str:
         return f"Spearman's correlation of the values that two models predict, over {over}, for every pair of models."
     chance = sorted(row["agreement_by_chance"] for row in rows)
     low, high = percent(chance[0]), percent(chance[-1])
+    span = low if low == high else f"{low} to {high}"
     return (
         f"Share of {over} for which two models predict the same, for every pair of models (numbers: percent). Two "
-        f"models that predict as often, but independently, agree on {low if low == high else f'{low} to {high}'}. The CSV has intervals and "
-        "Cohen's kappa."
+        f"models that predict as often, but independently, agree on {span}. The CSV has intervals and Cohen's kappa."
     )
 
 
