@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -72,13 +71,13 @@ def _run(options: argparse.Namespace) -> None:
 
 def _run_stage(stage: Stage, options: argparse.Namespace) -> None:
     """Call the function of a stage with the arguments of its command; print its result, if it returns one."""
-    function = getattr(import_module(stage.module), stage.name)
+    from attviz_pipeline.run_stage import run_stage
+
     given = {name: value for name, value in vars(options).items() if value is not None}
-    values = {a.name: a.value(given[a.name]) for a in stage.arguments if a.name in given}
-    values |= {option.name: given[option.name] for option in stage.options}
-    if stage.settings is not None:
-        values["settings"] = _settings(options, stage.settings)
-    done = function(**values)
+    places = {one.name: given[one.name] for one in stage.arguments if one.name in given}
+    further = {option.name: given[option.name] for option in stage.options}
+    settings = None if stage.settings is None else _settings(options, stage.settings)
+    done = run_stage(stage, places, settings, is_compared=bool(given.get("of")), **further)
     if done is not None:
         print(done)
 
@@ -94,6 +93,14 @@ def draw_figure(options: argparse.Namespace) -> None:
     inputs = Inputs.below(options.statistics, _settings(options, DrawFigures), evidence, models)
     shape = Shape(options.width_cm, options.height_cm, options.font_size, options.dpi)
     draw_figure(inputs, options.name, shape, options.output)
+
+
+def compare_studies(options: argparse.Namespace) -> None:
+    """Compare the models of finished studies of the same documents: a site of the first with the page Models."""
+    from attviz_pipeline.compare_studies import compare_studies
+
+    compare_studies(options.results, options.site)
+    print(options.site / "index.html")
 
 
 def check_config(options: argparse.Namespace) -> None:
@@ -139,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     for stage in STAGES.values():
         _add_stage(commands, stage)
     _add_draw_figure(_add(commands, draw_figure, settings=True))
+    _add_compare_studies(_add(commands, compare_studies))
     _add_init(_add(commands, init))
     _add(commands, check_config).add_argument("--config", type=Path, required=True, metavar="PATH", help="study file")
     reference = _add(commands, write_reference)
@@ -160,6 +168,12 @@ def _add_stage(commands: Commands, stage: Stage) -> None:
             metavar="PATH",
             help=argument.description,
         )
+    if stage.each_model:
+        of = (
+            "folder of a compared model below the study's results; its errors become its result. Empty (the default) "
+            "for the study's own model"
+        )
+        command.add_argument("--of", default="", metavar="FOLDER", help=of)
     for option in stage.options:
         flag = f"--{option.name.replace('_', '-')}"
         if option.default is False:
@@ -183,6 +197,13 @@ def _add_draw_figure(command: argparse.ArgumentParser) -> None:
     command.add_argument("--height-cm", type=float, metavar="CM", help="height (default: in proportion)")
     command.add_argument("--font-size", type=float, metavar="POINTS", help="font size (default: 7)")
     command.add_argument("--dpi", type=int, default=300, metavar="N", help="resolution of a PNG (default: 300)")
+
+
+def _add_compare_studies(command: argparse.ArgumentParser) -> None:
+    results = "folders of at least two finished studies, results/NAME; the site is that of the first"
+    command.add_argument("results", nargs="+", type=Path, metavar="RESULTS", help=results)
+    site = "folder of the site; only one that this command wrote is replaced"
+    command.add_argument("--site", required=True, type=Path, metavar="FOLDER", help=site)
 
 
 def _add_init(command: argparse.ArgumentParser) -> None:

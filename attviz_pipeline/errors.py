@@ -30,9 +30,13 @@ class AttvizError(Exception):
         summary: One sentence.
         problems: All problems, listed below the summary.
         remedy: What to do, on a line of its own at the end.
+
+    Attributes:
+        may_pass: Whether the same run may succeed later although neither the study nor its files change.
     """
 
     exit_code = 2
+    may_pass = False
 
     def __init__(self, summary: str, problems: Sequence[Problem] = (), remedy: str = "") -> None:
         self.summary = summary

@@ -38,6 +38,8 @@ WITHOUT_NETWORK = {
     "dataset": "Without a network: run this stage once with the same cache on a machine that has a network, or "
     "download the files there and give their paths as `dataset.files`.",
 }
+LASTING = (HFValidationError, RevisionNotFoundError, RepositoryNotFoundError)
+"""Answers that stay the same until the study names something else; access may be granted, a network may come back."""
 LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN"
 
 logger = logging.getLogger(__name__)
@@ -170,7 +172,9 @@ class Repository:
 
     def _explain(self, fault: BaseException) -> AttvizError:
         what, remedy = self._refusal(fault) or self._failure(fault)
-        return ERRORS[self.kind](what, remedy=remedy)
+        error = ERRORS[self.kind](what, remedy=remedy)
+        error.may_pass = not isinstance(fault, LASTING) or isinstance(fault, GatedRepoError)
+        return error
 
     def _refusal(self, fault: BaseException) -> tuple[str, str] | None:
         """Return the hub's answer and the remedy, or None if the hub did not refuse."""

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,6 +10,7 @@ from tqdm import tqdm
 from attviz_pipeline.config.settings import OWN_MODEL
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.faults import explained
+from attviz_pipeline.run_stage import run_stage
 from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, slice_for
 
 ON_REQUEST = {"export_attention", "publish"}
@@ -32,11 +32,9 @@ class Call:
 
     def run(self, study: Study, results: Path) -> None:
         """Call the function of the stage."""
-        function = getattr(import_module(self.stage.module), self.stage.name)
-        values = {one.name: one.value(self.places[one.name]) for one in self.stage.arguments if one.name in self.places}
         wanted = self.stage.settings
-        settings = {} if wanted is None else {"settings": slice_for(study, wanted, self.model, results)}
-        function(**settings, **values)
+        settings = None if wanted is None else slice_for(study, wanted, self.model, results)
+        run_stage(self.stage, self.places, settings, is_compared=self.model != OWN_MODEL)
 
 
 def run_study(study: Study, results: Path, site: Path | None = None, *, progress: bool = False) -> None:

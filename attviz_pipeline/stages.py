@@ -367,6 +367,9 @@ class Stage:
         yield "--log {log:q}"
         if self.uses_model:
             yield "--threads {threads} --gpus {resources.gpu}"
+        if self.each_model:
+            # Snakemake's own quotes leave out an empty value, that of the study's own model.
+            yield "--of '{wildcards.of}'"
         for place, arguments in (("input", self.reads), ("output", self.writes)):
             for argument in arguments:
                 where = "params" if argument.group else place
@@ -733,7 +736,7 @@ STAGES: Mapping[str, Stage] = {
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
             ),
-            writes=(_SITE,),
+            writes=(_SITE, file("study", "the configuration", "study.json")),
             sources=("templates", "docs/statistics"),
         ),
         Stage(

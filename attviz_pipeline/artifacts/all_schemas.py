@@ -46,5 +46,6 @@ ALL: tuple[Schema, ...] = (
     *models_schemas.ALL,
     output_schemas.FIGURES,
     output_schemas.EXPORTED_TOKENS,
+    output_schemas.STUDY,
     output_schemas.RUN,
 )

@@ -36,7 +36,8 @@ MODELS = Schema(
     3,
     "compare_models",
     "One row per model that read the study's documents, the study's own first. Facts: `n_documents`, `n_rows` (input "
-    "rows), `n_layers`, `n_heads`",
+    "rows), `n_layers`, `n_heads`; `failed`: of each model that could not be compared `model`, `kind`, `seed`, "
+    "`epoch`, the `stage` that failed, and its `reason`",
     pa.schema(
         [
             _MODEL,
@@ -361,7 +362,15 @@ MATCHED_HEADS = Schema(
     ),
 )
 
+FAILED_MODEL = Schema(
+    "failed_model",
+    1,
+    "the stages of a compared model",
+    "Why a compared model has no results: the `stage` that failed, and its `reason`. It is in place of each file that "
+    "the model's stages would have written, under the same name; in a folder it is `failed.json`",
+)
+
 ALL: tuple[Schema, ...] = (
     *(MODELS, MODEL_LAYERS, MODEL_HEADS, FINE_TUNED_HEADS, EFFECT_REPLICATIONS),
-    *(MODEL_PREDICTIONS, MODEL_WORDS, MATCHED_HEADS),
+    *(MODEL_PREDICTIONS, MODEL_WORDS, MATCHED_HEADS, FAILED_MODEL),
 )

@@ -15,12 +15,21 @@ FIGURES = Schema(
     "in the metadata of each figure's Parquet file, under `attviz.provenance`",
 )
 
+STUDY = Schema(
+    "study",
+    1,
+    "render_site",
+    "The configuration of the study whose results are in this folder: `settings`, all sections but `publish`, with "
+    "defaults. It is in `study.json` and not in the site, because it has the paths of the machine",
+)
+
 RUN = Schema(
     "run",
     2,
     "render_site",
     "Summary of the site, for an index of several sites: `name`, `title`, `description`, `n_documents`, "
-    "`n_layers`, `n_heads`, `model`, `commit` of the code, `redaction` and its `min_document_frequency`; `digests`: "
+    "`n_layers`, `n_heads`, `model`, `commit` of the code, `redaction` and its `min_document_frequency`; "
+    "`compared_studies`: names of the studies that `compare-studies` compared with this one, else empty; `digests`: "
     "for each folder of the site the SHA-256 over one line per file, sorted, with its SHA-256 and path. In the site "
     "it is `run.json`, which no digest includes",
 )

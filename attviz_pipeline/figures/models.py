@@ -44,6 +44,10 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
     shape = facts["n_layers"], facts["n_heads"]
     titles = titles_of(inputs)
     maps = {titles[name]: _map(rows, shape, facts["n_rows"]) for name, rows in _by_model(table.to_pylist()).items()}
+    if not maps:
+        reason = "No other model with the heads and tokens of this one was compared."
+        yield empty(reason, name=CHANGES, kind=CHANGES, dpi=inputs.settings.dpi, columns=table.column_names)
+        return
     shown = dict(list(maps.items())[:MOST_MAPS])
     left_out = f" {len(maps) - len(shown)} more models are in the CSV." if len(maps) > len(shown) else ""
     yield finish(

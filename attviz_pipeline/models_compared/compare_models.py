@@ -1,6 +1,7 @@
 """The stage `compare_models`: what differs between models that read the same documents, and what seeds agree on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from attviz_pipeline.artifacts import files, models_schemas
+from attviz_pipeline.artifacts.failed import Failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ComparedModel
@@ -30,7 +32,7 @@ def compare_models(
     """Compare the study's own model, on the same documents, with the other models of the study.
 
     Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms. Predictions
-    and the terms that two models share are compared with all models.
+    and the terms that two models share are compared with all models. A model that failed is left out and listed.
 
     Args:
         settings: The models, and the seed of the tests.
@@ -41,12 +43,31 @@ def compare_models(
     Raises:
         ArtifactError: A file is unusable, or a model read other documents.
     """
-    named = {OWN: ComparedModel(kind=OWN, seed=settings.seed), **settings.compared}
-    own, *others = [
-        Model.read(name, made, folder, measures) for (name, made), folder in zip(named.items(), models, strict=True)
+    folders = dict(zip(settings.compared, models[1:], strict=True))
+    failed = {name: found for name, folder in folders.items() if (found := Model.failure(folder, measures))}
+    own = Model.read(OWN, ComparedModel(kind=OWN, seed=settings.seed), models[0], measures)
+    others = [
+        Model.read(name, settings.compared[name], folder, measures)
+        for name, folder in folders.items()
+        if name not in failed
     ]
-    for other, folder in zip(others, models[1:], strict=True):
-        own.require_comparable(other, folder)
+    for other in others:
+        own.require_comparable(other, folders[other.name])
+    write_comparison(settings, own, others, failed, comparison)
+
+
+def write_comparison(
+    settings: CompareModels, own: Model, others: Sequence[Model], failed: Mapping[str, Failed], comparison: ModelsPaths
+) -> None:
+    """Compare models that are read already.
+
+    Args:
+        settings: As in `compare_models`.
+        own: The study's own model.
+        others: The other models, which read the same documents.
+        failed: Why each of the rest is left out, by name.
+        comparison: Artifacts to write.
+    """
     aligned = [one for one in others if own.has_layout_of(one)]
     shape = {"n_layers": own.n_layers, "n_heads": own.n_heads}
     n_rows = len(own.documents.row_names)
@@ -54,7 +75,7 @@ def compare_models(
         comparison.models,
         models_schemas.MODELS,
         _list(own, others, settings),
-        {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows},
+        {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows, "failed": _list_failed(failed, settings)},
     )
     _write(
         comparison.model_layers,
@@ -115,6 +136,14 @@ def _list(own: Model, others: Sequence[Model], settings: CompareModels) -> Colum
 def _columns(rows: Sequence[Mapping[str, Any]], schema: Schema) -> Columns:
     names = schema.arrow.names
     return {name: [None if row[name] != row[name] else row[name] for row in rows] for name in names}
+
+
+def _list_failed(failed: Mapping[str, Failed], settings: CompareModels) -> list[dict[str, Any]]:
+    made = settings.compared
+    return [
+        {"model": name, **made[name].model_dump(include={"kind", "seed", "epoch"}), **asdict(found)}
+        for name, found in failed.items()
+    ]
 
 
 def _joined(parts: Sequence[Columns], schema: Schema) -> Columns:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
+from attviz_pipeline.artifacts.failed import Failed, read_failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths, table_path
 from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
@@ -98,8 +99,8 @@ class Model:
         Raises:
             ArtifactError: A file is missing or damaged.
         """
-        paths = [folder / "measures" / one.document_heads.name for one in measures]
-        documents = Documents.read(paths, ["n_tokens", *QUANTITIES, *GOLD_NAMES, *PREDICTED_NAMES, "probabilities"])
+        wanted = ["n_tokens", *QUANTITIES, *GOLD_NAMES, *PREDICTED_NAMES, "probabilities"]
+        documents = Documents.read(_document_heads(folder, measures), wanted)
         n_heads = documents.facts["n_layers"] * documents.facts["n_heads"]
         tables = TermPaths.below(folder / "statistics")
         card = files.read_json(folder / "model" / "model.json", model_schemas.MODEL)
@@ -116,6 +117,24 @@ class Model:
             files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
             card["source"],
             card["mode"],
+        )
+
+    @staticmethod
+    def failure(folder: Path, measures: Sequence[MeasurePaths]) -> Failed | None:
+        """Say why a model has no results in its folder; None if it has.
+
+        Args:
+            folder: As in `read`.
+            measures: Likewise.
+
+        Raises:
+            ArtifactError: The marker is damaged.
+        """
+        tables = TermPaths.below(folder / "statistics")
+        cards = [folder / "model" / name for name in ("model.json", "metrics.json")]
+        profiles = table_path(folder / "statistics", "head_profiles")
+        return read_failed(
+            [*cards, *_document_heads(folder, measures), tables.head_terms, tables.class_heads, profiles]
         )
 
     @property
@@ -195,6 +214,10 @@ class Model:
             ],
             f"Remove {other.name} from compare.models, or name a model that was trained for the same.",
         )
+
+
+def _document_heads(folder: Path, measures: Sequence[MeasurePaths]) -> list[Path]:
+    return [folder / "measures" / one.document_heads.name for one in measures]
 
 
 def _rows(documents: Documents, quantity: str, n_heads: int) -> Floats:

@@ -50,6 +50,7 @@ class SiteInputs:
         maps: Token-to-token maps; None where there is no model, or where words must not show.
         evidence: Whether attention matters to the prediction; None where it was not measured.
         models: Comparison of models; None where the study compares none.
+        compared_studies: Names of the studies whose models are compared with this one's.
     """
 
     dataset: Path
@@ -68,6 +69,7 @@ class SiteInputs:
     maps: MapInputs | None = None
     evidence: EvidencePaths | None = None
     models: ModelsPaths | None = None
+    compared_studies: Sequence[str] = ()
 
     @classmethod
     def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are

@@ -62,11 +62,12 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     attention: Sequence[Path],
     aggregates: Sequence[Path],
     site: Path,
+    study: Path,
     maps: Sequence[Path] | None = None,
     evidence: Sequence[Path] | None = None,
     models: Sequence[Path] | None = None,
 ) -> None:
-    """Render the site of a study from the files that the workflow wrote.
+    """Render the site of a study from the files that the workflow wrote, and record the configuration beside it.
 
     Args:
         settings: The configuration.
@@ -78,6 +79,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         attention: Artifacts `attention` of all shards.
         aggregates: Artifacts `aggregates` of the same shards, in the same order.
         site: Folder to write; an older one is replaced.
+        study: Artifact `study`, written.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
         evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
         models: The comparison of models, in the order of `ModelsPaths`; None where the study compares none.
@@ -85,6 +87,36 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     Raises:
         ArtifactError: An artifact is missing, damaged or of another run.
     """
+    inputs = site_inputs(
+        dataset_card=dataset_card,
+        model_card=model_card,
+        metrics=metrics,
+        statistics=statistics,
+        figures=figures,
+        attention=attention,
+        aggregates=aggregates,
+        maps=maps,
+        evidence=evidence,
+        models=models,
+    )
+    write_site(settings, inputs, site)
+    files.write_json(study, output_schemas.STUDY, {"settings": settings.study.model_dump(mode="json")})
+
+
+def site_inputs(  # noqa: PLR0913 - one parameter per file
+    *,
+    dataset_card: Path,
+    model_card: Path,
+    metrics: Path,
+    statistics: Path,
+    figures: Path,
+    attention: Sequence[Path],
+    aggregates: Sequence[Path],
+    maps: Sequence[Path] | None = None,
+    evidence: Sequence[Path] | None = None,
+    models: Sequence[Path] | None = None,
+) -> SiteInputs:
+    """Put together what a site is made from; arguments as those of `render_site`."""
     cards = {"dataset": dataset_card, "model": model_card, "metrics": metrics}
     shards = {"attention": attention, "aggregates": aggregates}
     optional = {
@@ -92,10 +124,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         "evidence": EvidencePaths(*evidence) if evidence else None,
         "models": ModelsPaths(*models) if models else None,
     }
-    inputs = SiteInputs.below(
-        statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional
-    )
-    write_site(settings, inputs, site)
+    return SiteInputs.below(statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional)
 
 
 def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
@@ -175,7 +204,10 @@ class _SiteWriter:
         )
         self._pages.write(links.METHODS, "methods.html", about_methods)
         self._write_about()
-        facts = run_facts(self._study) | {"digests": checksums.folder_digests(self._site, self._names_written())}
+        facts = run_facts(self._study) | {
+            "compared_studies": list(self._inputs.compared_studies),
+            "digests": checksums.folder_digests(self._site, self._names_written()),
+        }
         files.write_json(self._site / links.RUN, output_schemas.RUN, facts)
 
     def _write_figures(self) -> None:

@@ -11,6 +11,8 @@ import pytest
 from finished_study import AGGREGATES, C_LOCALE, N_SHARDS, SHARDS, Call, FinishedStudy
 from harm import KILLS_OF_A_STAGE, KILLS_OF_THE_WORKFLOW, chance, count, kill, wait_for
 
+from attviz_pipeline.artifacts import files, models_schemas
+
 pytestmark = pytest.mark.slow
 
 
@@ -104,6 +106,39 @@ def test_the_workflow_is_killed_in_mid_extraction(finished_study: FinishedStudy,
     study.run("--rerun-incomplete", *AGGREGATES)
     assert study.results_now() == finished_study.undisturbed
     count("SIGKILL of Snakemake and all its jobs, in mid-extraction")
+
+
+def test_a_killed_job_of_a_compared_model_is_all_that_runs_again(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path / "study")
+    compared = ("--config", "compare={seeds: [14, 15]}")
+    comparison = ("--", "results/tiny/models/models.parquet")
+    attention = "results/tiny/models/seed-14/attention"
+    study.before_stages(
+        f'case "$*" in *extract-attention*--attention*{attention}/{SHARDS[0]}*)',
+        'command python "$@" &',
+        f"until compgen -G '{attention}/.{SHARDS[0]}.*.partial' > /dev/null; do sleep 0.01; kill -0 $! || exit 1; done",
+        "kill -KILL $!; wait $!; exit $?;;",
+        "esac",
+    )
+    study.run(*compared, *comparison, expect=1)
+
+    of_14, of_15 = (study.results / "models" / f"seed-{seed}" for seed in (14, 15))
+    assert (of_15 / "statistics" / "class_heads.parquet").is_file()
+    assert (of_14 / "attention" / f"{SHARDS[1]}.parquet").is_file()
+    assert [path.name.count(".partial") for path in (of_14 / "attention").iterdir() if SHARDS[0] in path.name] == [1]
+    assert not (study.results / "models" / "models.parquet").exists()
+
+    study.before_stages()
+    said = study.run("--rerun-incomplete", *compared, *comparison)
+    outputs = [line.split(": ", 1)[1] for line in said.splitlines() if line.startswith("    output: ")]
+    of_models = [line for line in outputs if not line.startswith("results/tiny/models/models.parquet")]
+    assert len(of_models) == 1 + 1 + N_SHARDS + 2  # attention, terms, measures, and two tables of terms
+    assert all(line.startswith("results/tiny/models/seed-14/") for line in of_models)
+    models = files.read_table(study.results / "models" / "models.parquet", models_schemas.MODELS)
+    assert models["model"].to_pylist() == ["own", "seed-14", "seed-15"]
+    assert not partial_files(study)
+    assert finished_study.undisturbed.items() <= study.results_now().items()
+    count("SIGKILL of a job of a compared model")
 
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(finished_study: FinishedStudy, tmp_path: Path) -> None:

@@ -121,3 +121,12 @@ def test_a_study_of_one_model_has_none(tmp_path: Path) -> None:
         one for draw in DRAW.values() for one in draw(Inputs.below(tmp_path / "statistics", SETTINGS))
     ]
     assert drawings == []
+
+
+def test_without_another_model_there_is_no_change_to_draw(tmp_path: Path) -> None:
+    alone = write_models(tmp_path / "models", ["sport", "world"], ())
+    [drawing] = draw_model_changes(Inputs.below(tmp_path / "statistics", SETTINGS, models=alone))
+
+    assert drawing.reason == "No other model with the heads and tokens of this one was compared."
+    [drawing] = draw_model_layers(Inputs.below(tmp_path / "statistics", SETTINGS, models=alone))
+    assert drawing.reason == ""

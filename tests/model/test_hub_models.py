@@ -286,6 +286,7 @@ class TestAccess:
     def test_refusals(self, client: Client, hub: Hub, token: str, name: str, says: tuple[str, str]) -> None:
         found = find(client, hub, name, token=token)
         assert all(part in found["error"] for part in says)
+        assert found["may_pass"] is (name != "private")
         assert not token or token not in json.dumps(found)
 
     def test_token_opens_and_goes_to_the_hub_only(self, client: Client, hub: Hub) -> None:
@@ -297,12 +298,15 @@ class TestAccess:
 
     def test_unknown_revision(self, client: Client, hub: Hub) -> None:
         for revision in ("0" * 40, "no-such-branch"):
-            message = find(client, hub, "plain", revision=revision)["error"]
-            assert f"model.revision: the hub's own/plain has no revision {revision}" in message
+            found = find(client, hub, "plain", revision=revision)
+            assert f"model.revision: the hub's own/plain has no revision {revision}" in found["error"]
+            assert not found["may_pass"]
 
     def test_hub_that_is_down(self, client: Client, hub: Hub) -> None:
         hub.down = True
-        assert "the hub is busy or down: it answers 503" in find(client, hub, "plain", revision="main")["error"]
+        found = find(client, hub, "plain", revision="main")
+        assert "the hub is busy or down: it answers 503" in found["error"]
+        assert found["may_pass"]
 
 
 class TestOffline:

@@ -11,6 +11,7 @@ from synthetic_models import write_models
 from synthetic_site import site_settings, write_site_inputs
 from task_studies import write_task_study
 
+from attviz_pipeline.config.settings import ModelKind, ModelSettings
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
@@ -104,6 +105,30 @@ class TestSite:
 
 
 class TestSentences:
+    def test_a_loaded_model_has_no_seed_of_fine_tuning(self, tmp_path: Path) -> None:
+        loaded = STUDY.settings.model_copy(update={"model": ModelSettings(source="some/bert", mode="load")})
+        view = replace(STUDY, settings=loaded)
+        results = read_models(write_models(tmp_path / "models", ("sport", "world"), ("seed",)), view)
+
+        assert results is not None
+        assert results.models[0].title == "this model"
+        assert words(sentences.compared(results, view)).startswith("some/bert and 2 models")
+        assert words(sentences.compared(results_of(tmp_path / "tuned", "seed"), STUDY)).startswith(
+            "some/bert, fine-tuned with seed 13, and 2 models"
+        )
+
+    def test_captions_name_each_kind_of_model(self, tmp_path: Path) -> None:
+        one = results_of(tmp_path, "seed").models[1]
+        kinds: dict[ModelKind, str] = {
+            "pretrained": "before",
+            "seed": "in seed 14",
+            "epoch": "after epoch 2",
+            "other": "in mine",
+        }
+
+        found = {kind: sentences.where_in(replace(one, kind=kind, epoch=2, name="mine")) for kind in kinds}
+        assert found == kinds
+
     def test_two_checkpoints_are_not_called_fine_tuning(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "pretrained")
 

@@ -96,7 +96,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         with redirect_stdout(sys.stderr):
             found |= STAGES[request["stage"]](request["settings"], Path(request["folder"]))
     except AttvizError as fault:
-        found["error"] = str(fault)
+        found |= {"error": str(fault), "may_pass": fault.may_pass}
     logger.removeHandler(handler)
     return {**found, "log": log.getvalue()}
 

@@ -31,6 +31,7 @@ def write_models(
     label_names: Sequence[str],
     kinds: Sequence[str] = ("pretrained", "seed"),
     score: str = "macro_f1",
+    failed: Sequence[Mapping[str, Any]] = (),
 ) -> ModelsPaths:
     """Write every table of a comparison: head 2 of layer 1 changes most, and head 0 of layer 0 has the largest effect.
 
@@ -39,28 +40,31 @@ def write_models(
         label_names: Names of the classes.
         kinds: Kinds of models that are compared with the own one.
         score: Name of the models' score.
+        failed: Models that could not be compared, as in the facts of `models`.
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
     models = [one for one in (*MODELS, OTHER) if one[1] in {"own", *kinds}]
     others = [name for name, _, _ in models[1:]]
     n_seeds = sum(kind == "seed" for _, kind, _ in models)
-    files.write_table(
-        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": N_DOCUMENTS}
+    _write(
+        paths.models,
+        models_schemas.MODELS,
+        _models(models, score),
+        SHAPE | {"n_documents": N_DOCUMENTS, "failed": [dict(one) for one in failed]},
     )
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
-    files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
+    _write(paths.model_layers, models_schemas.MODEL_LAYERS, layers)
     heads = [_head(name, layer, head) for name in others if name != "other" for layer, head in HEADS]
     _write(paths.model_heads, models_schemas.MODEL_HEADS, heads, SHAPE | {"n_flips": 9_999, "seed": 13})
     tuned = [_tuned(layer, head) for layer, head in HEADS] if "pretrained" in others and n_seeds else []
-    columns = _columns(tuned) if tuned else {"layer": [], "head": []}
-    files.write_table(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, columns, {"n_models": n_seeds + 1})
+    _write(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, tuned, {"n_models": n_seeds + 1})
     effects = [
         _effect(group, layer, head, n_seeds, before="pretrained" in others)
         for group in label_names
         for layer, head in HEADS
     ]
-    files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, _columns(effects))
+    _write(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, effects)
     trained = ["own", *(name for name in others if name != "pretrained")]
     pairs = [_pair(first, second, score) for first, second in combinations(trained, 2)]
     _write(paths.model_predictions, models_schemas.MODEL_PREDICTIONS, pairs)
@@ -75,10 +79,6 @@ def _write(
 ) -> None:
     columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
     files.write_table(path, schema, columns, facts or {})
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from tiny_workflow import ROOT
 
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.study import Study
+from attviz_pipeline.run_stage import outputs_of
 from attviz_pipeline.running import Call, calls_of
-from attviz_pipeline.stages import Argument, slice_for
+from attviz_pipeline.stages import STAGES, Argument, folder_of, slice_for
 
 STUDIES = {
     "two shards": {"documents": {"n_shards": 2}},
@@ -49,7 +50,8 @@ def options_of(words: list[str]) -> tuple[str, dict[str, object]]:
     return words[0], found
 
 
-def calls_of_rules(folder: Path, study: dict[str, object]) -> list[tuple[str, dict[str, object]]]:
+def jobs_of_rules(folder: Path, study: dict[str, object]) -> list[str]:
+    """Return what a dry run says of each job."""
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
     finished = subprocess.run(
@@ -59,8 +61,19 @@ def calls_of_rules(folder: Path, study: dict[str, object]) -> list[tuple[str, di
         text=True,
         check=True,
     )
-    lines = finished.stdout.splitlines()
+    return finished.stdout.split("\nrule ")[1:]
+
+
+def calls_of_rules(jobs: list[str]) -> list[tuple[str, dict[str, object]]]:
+    lines = [line for job in jobs for line in job.splitlines()]
     return [options_of(shlex.split(line)[5:]) for line in lines if line.startswith(SHELL_COMMAND)]
+
+
+def outputs_of_each_model(jobs: list[str]) -> list[set[str]]:
+    """Return what each job writes of the rules that run for every model."""
+    rules = {name for name, stage in STAGES.items() if stage.each_model}
+    lines = [line for job in jobs if job.partition(":")[0] in rules for line in job.splitlines()]
+    return [set(line.split(": ", 1)[1].split(", ")) for line in lines if line.startswith("    output: ")]
 
 
 def as_command(call: Call, study: Study) -> tuple[str, dict[str, object]]:
@@ -69,6 +82,8 @@ def as_command(call: Call, study: Study) -> tuple[str, dict[str, object]]:
         if one.name in call.places:
             given = call.places[one.name]
             options[one.flag] = [str(path) for path in (given if isinstance(given, list) else [given])]
+    if call.stage.each_model:
+        options["--of"] = [folder_of(call.model)]
     if call.stage.settings is not None:
         options["--settings"] = json.loads(slice_for(study, call.stage.settings, call.model).model_dump_json())
     return call.stage.command, options
@@ -85,9 +100,13 @@ def test_the_same_calls_as_the_rules_make(changes: dict[str, object], tmp_path: 
 
     calls = [as_command(call, study) for call in calls_of(study, Path("results/tiny"))]
 
-    rules = calls_of_rules(tmp_path, content)
+    jobs = jobs_of_rules(tmp_path, content)
+    rules = calls_of_rules(jobs)
     assert sorted(calls, key=in_order) == sorted(rules, key=in_order)
     assert len(rules) > 10
+    of_models = [call for call in calls_of(study, Path("results/tiny")) if call.stage.each_model]
+    written = [{str(path) for path in outputs_of(call.stage, call.places)} for call in of_models]
+    assert sorted(written, key=sorted) == sorted(outputs_of_each_model(jobs), key=sorted)
 
 
 @pytest.mark.parametrize("changes", STUDIES.values(), ids=STUDIES)

@@ -5,6 +5,7 @@ REQUIRED INPUTS
     artifacts of all earlier stages
 OUTPUTS
     site/index.html and all pages it links to; opens by double-click
+    study.json        the configuration, for `compare-studies`
 """
 
 
@@ -30,6 +31,7 @@ rule render_site:
         aggregates=expand(f"{RESULTS}/aggregates/{{shard}}.parquet", shard=SHARDS),
     output:
         site=directory(f"{RESULTS}/site"),
+        study=f"{RESULTS}/study.json",
     log:
         f"{RESULTS}/logs/render_site.log",
     benchmark:

@@ -16,6 +16,7 @@ from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
+    FailedView,
     HeadValues,
     ModelResults,
     ModelView,
@@ -41,7 +42,9 @@ def score(model: ModelView) -> str:
 
 
 def compared(results: ModelResults, study: StudyView) -> Markup:
-    """Say which models read the same documents as the study's own."""
+    """Say which models read the same documents as the study's own; nothing if none did."""
+    if not results.has_others:
+        return Markup()
     own = results.models[0]
     others = []
     if results.pretrained:
@@ -59,6 +62,22 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     return Markup("<bdi>{}</bdi>{} and {} read the same {}.").format(
         study.model["source"], tuned, listed(others), plural(results.n_documents, "document")
     )
+
+
+def failures(results: ModelResults, study: StudyView) -> Markup:
+    """Say of each model that could not be compared why; in share-safe mode, only where, since messages may quote texts.
+
+    Support: the markers of failed models, which `compare_models` lists.
+    """
+    hides = study.settings.redaction.mode != "none"
+    found = []
+    for one in results.failed:
+        log = f"stage {one.stage} failed, and its log has the reason"
+        why = log if hides or not one.reason else Markup("<bdi>{}</bdi>").format(one.reason.rstrip(".:"))
+        found.append(Markup("The model {} could not be compared: {}.").format(of_model(one), why))
+    if results.failed and not results.has_others:
+        found.append(Markup("There is no other model to compare this one with."))
+    return said(found)
 
 
 def found_again(results: ModelResults, study: StudyView) -> Markup:
@@ -150,10 +169,15 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
 
 
 def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
-    """Say what other seeds find again; without any, in how many heads the model before fine-tuning differs."""
+    """Say what other seeds find again; without any, in how many heads the model before fine-tuning differs.
+
+    Models that could not be compared are named.
+    """
     if results.seeds or results.pretrained is None:
-        return found_again(results, study)
-    return changes(results.pretrained, results, study, root)
+        found = found_again(results, study)
+    else:
+        found = changes(results.pretrained, results, study, root)
+    return said([found, failures(results, study)])
 
 
 def changes(view: ComparedView, results: ModelResults, study: StudyView, root: str) -> Markup:
@@ -344,7 +368,7 @@ def _are(n: int) -> str:
     return f"{count(n)} is" if n == 1 else f"{count(n)} are"
 
 
-def of_model(model: ModelView) -> str:
+def of_model(model: ModelView | FailedView) -> str:
     """Name a model after `this model and that` or `the model`: of seed 14, called distil."""
     places = {
         "pretrained": "before fine-tuning",
@@ -352,6 +376,11 @@ def of_model(model: ModelView) -> str:
         "epoch": f"after epoch {model.epoch}",
     }
     return places.get(model.kind, f"called {clip(model.name, LONGEST_NAME)}")
+
+
+def where_in(model: ModelView) -> str:
+    """Name another model in the caption of a table: before, after epoch 2, in seed 14, in its name."""
+    return {"pretrained": "before", "epoch": model.title}.get(model.kind, f"in {model.title}")
 
 
 def _times(change: ChangeView) -> str:

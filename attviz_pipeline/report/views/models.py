@@ -53,6 +53,18 @@ class ModelView:
 
 
 @dataclass(frozen=True)
+class FailedView:
+    """A model that could not be compared: the stage that failed, and its message on one line."""
+
+    name: str
+    kind: ModelKind
+    seed: int | None
+    epoch: int | None
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ChangeView:
     """Change of one head: difference of means of ln(n a), or of evenness; None where no document has a value.
 
@@ -161,6 +173,7 @@ class ModelResults:
         n_documents: Documents that every model read.
         measure: g, or rho in regression.
         predictions: What needs no heads at the same place.
+        failed: Models that could not be compared.
     """
 
     models: list[ModelView]
@@ -175,6 +188,13 @@ class ModelResults:
     def named(self, name: str) -> ModelView:
         """Return the model of a name."""
         return next(one for one in self.models if one.name == name)
+
+    failed: Sequence[FailedView] = ()
+
+    @property
+    def has_others(self) -> bool:
+        """Whether any other model was compared."""
+        return len(self.models) > 1
 
     @property
     def seeds(self) -> list[ModelView]:
@@ -248,9 +268,11 @@ def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: boo
     if paths is None:
         return None
     rows, facts = _read(paths.models, models_schemas.MODELS)
-    names = ("kind", "seed", "epoch", "source", "has_own_layout", "effect_correlation")
+    names = ("kind", "epoch", "source", "has_own_layout", "effect_correlation")
     models = [
         ModelView(
+            # A loaded model was fine-tuned elsewhere, with no seed that this study knows.
+            seed=row["seed"] if row["kind"] != "own" or study.settings.fine_tunes else None,
             name=row["model"],
             score_name=row["score"],
             score=row["test"],
@@ -274,6 +296,7 @@ def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: boo
         n_documents=facts["n_documents"],
         measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
         predictions=read_predictions(paths, study),
+        failed=[FailedView(**{"name" if key == "model" else key: one[key] for key in one}) for one in facts["failed"]],
     )
 
 
