@@ -541,8 +541,8 @@ class CompareSettings(Section):
     models: list[OtherModel] = Field(
         [],
         description="Any other models, each with a `name` and the keys of section `model`. They need the same task and "
-        "the same classes; heads are compared where the layers, heads and tokens are the same. With "
-        "`evidence.enabled`, each takes as long as the own model for its evidence",
+        "the same classes. Heads are compared one by one where layers, heads and tokens are the same, else matched by "
+        "the words that they attend to. With `evidence.enabled`, each takes as long as the own model for its evidence",
     )
 
     @field_validator("seeds")

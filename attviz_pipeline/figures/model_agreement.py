@@ -75,10 +75,10 @@ def _caption(rows: Sequence[Row]) -> str:
         return f"Spearman's correlation of the values that two models predict, over {over}, for every pair of models."
     chance = sorted(row["agreement_by_chance"] for row in rows)
     low, high = percent(chance[0]), percent(chance[-1])
+    span = low if low == high else f"{low} to {high}"
     return (
-        f"Share of {over} for which two models predict the same, for every pair of models. Two models that predict as "
-        f"often, but independently, agree on {low if low == high else f'{low} to {high}'}. The CSV has intervals and "
-        "Cohen's kappa."
+        f"Share of {over} for which two models predict the same, for every pair of models (numbers: percent). Two "
+        f"models that predict as often, but independently, agree on {span}. The CSV has intervals and Cohen's kappa."
     )
 
 
@@ -119,5 +119,5 @@ def _write_values(figure: Figure, values: NDArray[np.float64], lowest: float, *,
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             ink = "white" if (value - lowest) / (1 - lowest) > 0.55 else style.INK
-            text = f"{value * 100:.0f}" if is_share else signed(value)
+            text = percent(value).removesuffix(" %") if is_share else signed(value)
             figure.axes[0].text(column, row, text, ha="center", va="center", color=ink, fontsize=6)

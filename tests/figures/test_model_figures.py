@@ -92,7 +92,10 @@ def test_agreement_is_of_every_pair_beside_chance(tmp_path: Path) -> None:
     [drawing] = draw_model_agreement(inputs_of(tmp_path, "pretrained", "seed", "other"))
 
     assert len(drawing.columns["model"]) == 6
-    assert "Share of 24 documents for which two models predict the same, for every pair of models" in drawing.caption
+    assert (
+        "Share of 24 documents for which two models predict the same, for every pair of models (numbers"
+        in drawing.caption
+    )
     assert "agree on 50 %" in drawing.caption
     assert drawing.alt == (
         "Heat map of 6 pairs of models. Lowest this model and other, 55 %; highest this model and seed 15, 92 %."
