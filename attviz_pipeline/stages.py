@@ -143,7 +143,7 @@ class CompareModels(Section):
 
     seed: int
     compared: dict[str, ComparedModel]
-    with_evidence: list[str]
+    with_evidence: list[str] = []
     assessment: AssessmentSettings
 
 

@@ -11,10 +11,12 @@ from synthetic_models import write_models
 from synthetic_site import site_settings, write_site_inputs
 from task_studies import write_task_study
 
+from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import ModelKind, ModelSettings
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
+from attviz_pipeline.report.views.model_evidence import read_model_evidence
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ModelResults,
@@ -51,10 +53,15 @@ def results_of(folder: Path, *kinds: str, labels: tuple[str, ...] = ("sport", "w
 
 
 def page_of(folder: Path, *kinds: str) -> ModelsPageView:
-    paths = write_models(folder / "models", ("sport", "world"), kinds)
+    return page_of_tables(write_models(folder / "models", ("sport", "world"), kinds))
+
+
+def page_of_tables(paths: ModelsPaths) -> ModelsPageView:
     found = read_models(paths, STUDY)
     assert found is not None
-    return models_page_view(found, paths)
+    evidence = read_model_evidence(paths, found, STUDY)
+    assert evidence is not None
+    return models_page_view(found, evidence, paths)
 
 
 class TestSite:
@@ -300,9 +307,7 @@ class TestSentences:
     def test_the_band_is_of_models_of_different_seeds_only(self, tmp_path: Path) -> None:
         for kinds, has_band in ((("seed",), True), (("other",), False)):
             paths = write_models(tmp_path / kinds[0], ["sport", "world"], kinds)
-            results = read_models(paths, STUDY)
-            assert results is not None
-            assert {chart.band is not None for _, chart in models_page_view(results, paths).charts} == {has_band}
+            assert {chart.band is not None for _, chart in page_of_tables(paths).charts} == {has_band}
 
     def test_names_of_classes_are_escaped(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed", labels=(HOSTILE, "world"))
