@@ -156,10 +156,16 @@ class CompareHeads(Section):
     comparison: ComparisonSettings
 
 
+class SelectMaps(Section):
+    """Settings of the stage `select_maps`."""
+
+    seed: int
+    maps: MapsSettings
+
+
 class ExtractMaps(Section):
     """Settings of the stage `extract_maps`."""
 
-    seed: int
     attention: AttentionSettings
     maps: MapsSettings
 
@@ -392,7 +398,8 @@ _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
 _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of the value")
 _EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
-_MAPS = ("maps/maps.parquet", "maps/map_selection.json")
+_MAPS = ("{of}maps/maps.parquet", "maps/map_selection.json")
+_MAP_SELECTION = file("selection", "documents with maps, and the reason for each", _MAPS[1])
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("evidence"))).values()]
 _EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
@@ -501,16 +508,22 @@ STAGES: Mapping[str, Stage] = {
             writes=(statistics(StatisticsPaths.below),),
         ),
         Stage(
+            "select_maps",
+            "Select the documents that get token-to-token maps.",
+            "attention.maps",
+            SelectMaps,
+            reads=(_DOCUMENT_INDEX, _CHECKPOINT, _CARD),
+            writes=(_MAP_SELECTION,),
+        ),
+        Stage(
             "extract_maps",
-            "Select documents and extract their token-to-token attention in every head.",
+            "Extract the token-to-token attention of the selected documents in every head.",
             "attention.maps",
             ExtractMaps,
-            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
-            writes=(
-                file("maps", "token-to-token maps", _MAPS[0]),
-                file("selection", "documents with maps, and the reason for each", _MAPS[1]),
-            ),
+            reads=(_MAP_SELECTION, _SHARDS, _CHECKPOINT, _CARD),
+            writes=(file("maps", "token-to-token maps", _MAPS[0]),),
             uses_model=True,
+            each_model=True,
         ),
         Stage(
             "assess_predictions",
@@ -769,6 +782,7 @@ LACKING_WITHOUT_MODEL = {
     ShardDocuments,
     PrepareModel,
     ExtractAttention,
+    SelectMaps,
     ExtractMaps,
     ComputeGradients,
     LeaveTokensOut,
@@ -812,6 +826,9 @@ def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL, re
     # Of a compared model only how it is made differs: documents, split and resamples are the study's.
     made = _made(study, model, results) if settings is PrepareModel else {}
     sections = {name: getattr(study, name) for name in settings.model_fields if name not in made} | made
+    if settings is ExtractMaps and model != OWN_MODEL:
+        # Vectors are most of a map, and the site explains the rows of the own model only.
+        sections["maps"] = study.maps.model_copy(update={"vectors": False})
     if settings in KEYS_OF_EVIDENCE:
         keys = KEYS_OF_EVIDENCE[settings]
         sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))

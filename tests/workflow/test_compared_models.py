@@ -10,7 +10,7 @@ from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
+from attviz_pipeline.stages import DescribeTerms, ExtractMaps, PrepareDataset, PrepareModel, slice_for
 
 OTHER = {"name": "other", "source": "roberta", "mode": "load", "max_tokens": 128}
 STUDY = {"name": "tiny", "dataset": {"source": "texts.csv"}, "model": {"source": "bert"}}
@@ -29,6 +29,7 @@ def test_one_more_seed_runs_only_its_jobs_the_comparison_and_the_site(finished_s
     of_model = (
         "prepare_model",
         "extract_attention",
+        "extract_maps",
         "list_terms",
         "measure_shard",
         "describe_terms",
@@ -71,6 +72,8 @@ def test_only_the_training_of_a_compared_model_differs() -> None:
     assert not slice_for(study, PrepareModel, "pretrained").is_trained
     assert slice_for(study, PrepareModel, "other").model == ModelSettings(source="roberta", mode="load", max_tokens=128)
     assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
+    own = slice_for(study, ExtractMaps)
+    assert slice_for(study, ExtractMaps, "seed-14").maps == own.maps.model_copy(update={"vectors": False})
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
 
 
