@@ -317,6 +317,10 @@ def statistics(group: Callable[[Path], Any]) -> Argument:
     return Argument("statistics", "folder of the statistics", group=group, places=("{of}statistics",))
 
 
+def _of_each_model(name: str) -> Argument:
+    return Argument(name, "folder of each model's results, the own first", many=True, group=Path, places=("{each}",))
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage, as the workflow, the command line and the documents use it.
@@ -578,10 +582,7 @@ STAGES: Mapping[str, Stage] = {
             "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
             "models_compared",
             CompareModels,
-            reads=(
-                _MEASURES,
-                Argument("models", "folder of each model's results", many=True, group=Path, places=("{each}",)),
-            ),
+            reads=(_MEASURES, _of_each_model("models")),
             writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
         ),
         Stage(
@@ -741,6 +742,7 @@ STAGES: Mapping[str, Stage] = {
                 _MODELS,
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
+                _of_each_model("results"),
             ),
             writes=(_SITE,),
             sources=("templates", "docs/statistics"),

@@ -1,5 +1,6 @@
 """The stage `render_site`: reads the artifacts in order and writes page after page."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +9,13 @@ from pathlib import Path
 from attviz_pipeline.artifacts import checksums, files, output_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.formats import plural
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
+from attviz_pipeline.report.model_maps import ModelMaps, write_model_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.classes import one_prediction
@@ -30,6 +33,7 @@ from attviz_pipeline.report.views import (
     head,
     heads,
     methods,
+    model_maps,
     start,
     token_details,
     tokens,
@@ -48,6 +52,8 @@ from attviz_pipeline.report.views.study import StudyView, read_study_view, run_f
 from attviz_pipeline.report.views.term_evidence import TermEvidence
 from attviz_pipeline.stages import RenderSite
 
+logger = logging.getLogger(__name__)
+
 
 def render_site(  # noqa: PLR0913 - one parameter per file
     settings: RenderSite,
@@ -58,6 +64,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     figures: Path,
     attention: Sequence[Path],
     aggregates: Sequence[Path],
+    results: Sequence[Path],
     site: Path,
     maps: Sequence[Path] | None = None,
     evidence: Sequence[Path] | None = None,
@@ -74,6 +81,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         figures: Folder of the figures.
         attention: Artifacts `attention` of all shards.
         aggregates: Artifacts `aggregates` of the same shards, in the same order.
+        results: Folder of each model's results, the study's own first, then in the order of the settings.
         site: Folder to write; an older one is replaced.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
         evidence: The tables of evidence, in the order of `EvidencePaths`; None where it was not measured.
@@ -89,8 +97,16 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         "evidence": EvidencePaths(*evidence) if evidence else None,
         "models": ModelsPaths(*models) if models else None,
     }
+    others = zip(settings.study.compared, results[1:], strict=True)
+    maps_of_others = {name: folder / "maps" / "maps.parquet" for name, folder in others} if maps else {}
     inputs = SiteInputs.below(
-        statistics, **cards, **shards, figures=figures, provenance=collect_provenance(), **optional
+        statistics,
+        **cards,
+        **shards,
+        figures=figures,
+        provenance=collect_provenance(),
+        model_maps=maps_of_others,
+        **optional,
     )
     write_site(settings, inputs, site)
 
@@ -144,6 +160,7 @@ class _SiteWriter:
         )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
         self._models = read_models(inputs.models, study)
+        self._model_maps = ModelMaps()
 
     def _read_limits(self) -> list[str]:
         """Sentences about the model that limit what all pages show."""
@@ -166,7 +183,8 @@ class _SiteWriter:
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         if self._models and self._inputs.models:
             shown = figures.addresses_of(("model_changes", "model_layers", "effect_replications"), self._figures)
-            self._pages.write(links.MODELS, "models.html", models_page_view(self._models, self._inputs.models, shown))
+            page = models_page_view(self._models, self._inputs.models, shown)
+            self._pages.write(links.MODELS, "models.html", replace(page, maps=self._model_maps))
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(
             labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes
@@ -186,6 +204,7 @@ class _SiteWriter:
     def _write_documents(self) -> _Gathered:
         study = self._study
         maps = self._write_maps()
+        self._model_maps = self._write_model_maps(maps)
         gathered = self._prepare_to_gather(maps)
         self._write_shared(dataset_scale(self._heads), gathered.tiers)
         usual = max(self._heads, key=lambda head: head.mean) if study.n_documents > 1 else None
@@ -196,6 +215,7 @@ class _SiteWriter:
             view = document.document_view(
                 row, study, maps.get(row.position, []), usual, evidence=evidence, values=self._values, lite=lite
             )
+            view = model_maps.with_model_maps(view, self._model_maps, self._models, study)
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -233,6 +253,7 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
+            shared |= model_maps.shared_payload(self._model_maps, self._models)
             parts_view = document.parts_view(self._study, tiers, lite=lite)
             parts = self._pages.parts("document_parts", lite=lite, view=parts_view)
             assets.write_shared(self._site, address, shared, parts)
@@ -253,6 +274,20 @@ class _SiteWriter:
             raise ArtifactError(
                 f"{maps.maps} and {maps.selection} are of different documents.",
                 remedy=files.REBUILD,
+            )
+        return found
+
+    def _write_model_maps(self, maps: Mapping[int, Sequence[WindowMap]]) -> ModelMaps:
+        own = self._inputs.maps
+        if own is None or not self._inputs.model_maps:
+            return ModelMaps()
+        most = round(self._study.settings.maps.max_megabytes * 1e6)
+        chosen = {position: maps[position] for position in self._study.map_reasons}
+        found = write_model_maps(self._inputs.model_maps, own.maps, chosen, most, self._site)
+        if found.left_out:
+            logger.warning(
+                "maps of other models are left out of %s: maps.max_megabytes is %g",
+                *(plural(len(found.left_out), "document page"), self._study.settings.maps.max_megabytes),
             )
         return found
 

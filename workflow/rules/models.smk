@@ -13,10 +13,6 @@ OUTPUTS
     models/effect_replications.parquet  effects of classes that other seeds have, too
 """
 
-MODEL_FOLDERS = [
-    f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
-]
-
 
 rule compare_models:
     "Compare models that read the same documents: before and after fine-tuning, and of different seeds."

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, percent, plural, probability, signed, significant
+from attviz_pipeline.report import links
+from attviz_pipeline.report.model_maps import ModelMaps
 from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
@@ -51,6 +53,33 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
         study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
     )
+
+
+def maps_of_models(maps: ModelMaps, results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say on how many pages the token-to-token maps can be switched to other models, and what is left out."""
+    if not maps.names:
+        return Markup()
+    titles = {one.name: one.title for one in results.models}
+    sentences = []
+    if maps.shown:
+        sentences.append(
+            Markup('The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have those of {}.').format(
+                root + links.DOCUMENTS,
+                plural(len(maps.shown), "document"),
+                listed([titles[name] for name in maps.names]),
+            )
+        )
+    if maps.left_out:
+        n_maps = sum(map(len, maps.left_out.values()))
+        sentences.append(
+            Markup("{} of these maps, of {}, {} left out: <code>maps.max_megabytes</code> is {}.").format(
+                count(n_maps),
+                plural(len(maps.left_out), "document"),
+                "is" if n_maps == 1 else "are",
+                f"{study.settings.maps.max_megabytes:g}",
+            )
+        )
+    return said(sentences)
 
 
 def found_again(results: ModelResults, study: StudyView) -> Markup:

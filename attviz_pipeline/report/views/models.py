@@ -1,7 +1,7 @@
 """The page Models: the study's own model beside the one before fine-tuning, and those of other seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ModelKind
+from attviz_pipeline.report.model_maps import ModelMaps
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
@@ -168,12 +169,13 @@ class ModelResults:
 
 @dataclass(frozen=True)
 class ModelsPageView:
-    """The page; `charts` are by layer, `figures` the addresses of figures by kind."""
+    """The page; `charts` are by layer, `figures` the addresses of figures by kind, `maps` the maps of other models."""
 
     results: ModelResults
     charts: list[tuple[str, LineChartView]]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
+    maps: ModelMaps = field(default_factory=ModelMaps)
 
 
 def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | None:
