@@ -46,10 +46,10 @@ def test_pages_name_the_models_whose_maps_they_can_load(site: Path) -> None:
     assert {position for position, numbers in names.items() if numbers == [1, 2, 3]} == set(MAPPED)
     assert all(numbers == [] for position, numbers in names.items() if position not in MAPPED)
     assert page_payload(site, 3)["models"] == [
-        ["own", "this model (seed 13)"],
-        ["pretrained", "before fine-tuning"],
-        ["seed-14", "seed 14"],
-        ["seed-15", "seed 15"],
+        {"name": "own", "title": "this model (seed 13)", "where": "in this model (seed 13)"},
+        {"name": "pretrained", "title": "before fine-tuning", "where": "before fine-tuning"},
+        {"name": "seed-14", "title": "seed 14", "where": "in seed 14"},
+        {"name": "seed-15", "title": "seed 15", "where": "in seed 15"},
     ]
     for position in MAPPED:
         for number in (1, 2, 3):

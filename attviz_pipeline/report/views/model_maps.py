@@ -14,12 +14,13 @@ def shared_payload(maps: ModelMaps, results: ModelResults | None) -> dict[str, A
     """Name the models for the pages of documents: the own one first, then those with maps; by default no page has any.
 
     Returns:
-        Name and title of each model, and the number of none of them.
+        Name, title and phrase of each model, and the numbers of those with maps on most pages: none.
     """
     if results is None or not maps.names:
         return {"mapModels": []}
+    models = [results.models[0], *_models(maps, results)]
     return {
-        "models": [[one.name, one.title] for one in [results.models[0], *_models(maps, results)]],
+        "models": [{"name": one.name, "title": one.title, "where": one.where} for one in models],
         "mapModels": [],
     }
 

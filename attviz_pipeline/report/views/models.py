@@ -46,6 +46,11 @@ class ModelView:
         titles = {"own": f"this model ({seed})", "pretrained": "before fine-tuning", "seed": seed}
         return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
 
+    @property
+    def where(self) -> str:
+        """The same in a sentence that compares: more *before fine-tuning*, more *in seed 14*."""
+        return self.title if self.kind in {"pretrained", "epoch"} else f"in {self.title}"
+
 
 @dataclass(frozen=True)
 class ChangeView:
