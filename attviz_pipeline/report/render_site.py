@@ -253,7 +253,7 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
-            shared |= model_maps.shared_payload(self._model_maps, self._models)
+            shared |= model_maps.shared_payload(self._model_maps, self._models, lite=lite)
             parts_view = document.parts_view(self._study, tiers, lite=lite)
             parts = self._pages.parts("document_parts", lite=lite, view=parts_view)
             assets.write_shared(self._site, address, shared, parts)

@@ -10,13 +10,15 @@ from attviz_pipeline.report.views.models import ModelResults, ModelView
 from attviz_pipeline.report.views.study import StudyView
 
 
-def shared_payload(maps: ModelMaps, results: ModelResults | None) -> dict[str, Any]:
-    """Name the models for the pages of documents: the own one first, then those with maps; by default no page has any.
+def shared_payload(maps: ModelMaps, results: ModelResults | None, *, lite: bool) -> dict[str, Any]:
+    """Name the models for the pages of documents: the own one first, then those with maps; most pages have none.
+
+    Documents with maps have pages with every head, so that those with means of layers need no names.
 
     Returns:
         Name, title and phrase of each model, and the numbers of those with maps on most pages: none.
     """
-    if results is None or not maps.names:
+    if results is None or lite or not maps.names:
         return {"mapModels": []}
     models = [results.models[0], *_models(maps, results)]
     return {

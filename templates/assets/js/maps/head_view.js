@@ -1,7 +1,7 @@
 // The head view: queries on the left, keys on the right, and a line from each query to its strongest keys.
 
 import { clip } from "../core/clip.js";
-import { diverging } from "../core/diverging.js";
+import { diverging } from "../diverging/diverging.js";
 import { formats } from "../core/formats.js";
 import { mapShare } from "./map_share.js";
 import { matrix } from "./matrix.js";

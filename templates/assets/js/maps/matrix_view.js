@@ -1,7 +1,7 @@
 // One head's matrix: queries down, keys across. Keys that are not among the strongest of a query stay blank.
 
 import { clip } from "../core/clip.js";
-import { diverging } from "../core/diverging.js";
+import { diverging } from "../diverging/diverging.js";
 import { palette } from "../core/palette.js";
 import { plotCanvas } from "../document/plot_canvas.js";
 import { matrix } from "./matrix.js";

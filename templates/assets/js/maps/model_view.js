@@ -1,6 +1,6 @@
 // The model view: a small picture of the matrix of every head. A click opens the head.
 
-import { diverging } from "../core/diverging.js";
+import { diverging } from "../diverging/diverging.js";
 import { palette } from "../core/palette.js";
 import { headButtons } from "../document/head_buttons.js";
 import { plotCanvas } from "../document/plot_canvas.js";
