@@ -13,14 +13,16 @@ from synthetic_site import MAPPED, site_settings
 
 from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.rows import iter_rows
-from attviz_pipeline.config.settings import MapsSettings
+from attviz_pipeline.config.settings import CompareSettings, MapsSettings, ModelKind
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
+from attviz_pipeline.report import render_site as stage
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.maps import map_payload
 from attviz_pipeline.report.maps import write_maps as write_own_maps
 from attviz_pipeline.report.model_maps import write_model_maps
 from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.report.views.models import ModelView
 from attviz_pipeline.stages import RenderSite
 
 
@@ -164,3 +166,34 @@ def test_the_invented_models_differ(inputs: SiteInputs) -> None:
         files.read_table(path, map_schemas.MAPS)["entry_values"].to_pylist()[0] for path in inputs.model_maps.values()
     ]
     assert not np.array_equal(tables[0], tables[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [("pretrained", "before fine-tuning"), ("seed", "in seed 14"), ("epoch", "after epoch 2"), ("other", "in bert-b")],
+)
+def test_a_comparison_names_where_the_other_value_is(kind: ModelKind, where: str) -> None:
+    others = {"source": "m", "has_own_layout": True, "score_name": "", "score": None, "effect_correlation": None}
+    assert ModelView(name="bert-b", kind=kind, seed=14, epoch=2, **others).where == where  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("has_maps", [True, False])
+def test_the_stage_finds_the_maps_of_each_model(
+    *, has_maps: bool, inputs: SiteInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[SiteInputs] = []
+    monkeypatch.setattr(stage, "write_site", lambda _settings, found, _site: given.append(found))
+    study = site_settings().study
+    study = study.model_copy(update={"compare": CompareSettings(pretrained=True, seeds=[14])})
+    folders = [tmp_path, tmp_path / "models" / "pretrained", tmp_path / "models" / "seed-14"]
+    assert inputs.maps is not None
+    stage.render_site(
+        RenderSite(study=study),
+        *(inputs.dataset, inputs.model, inputs.metrics, tmp_path, inputs.figures, inputs.attention, inputs.aggregates),
+        results=folders,
+        site=tmp_path / "site",
+        maps=[inputs.maps.maps, inputs.maps.selection] if has_maps else None,
+    )
+
+    expected = {name: tmp_path / "models" / name / "maps" / "maps.parquet" for name in ("pretrained", "seed-14")}
+    assert given[0].model_maps == (expected if has_maps else {})

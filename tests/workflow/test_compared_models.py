@@ -61,7 +61,7 @@ def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy
     assert [(row["model"], row["test"] is None) for row in models] == [("own", False), ("pretrained", True)]
     heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS)
     assert heads.num_rows == 8
-    assert planned(study.run("--dry-run", *compared)) == {"draw_figures", "render_site"}
+    assert planned(study.run("--dry-run", *compared)) == {"extract_maps", "draw_figures", "render_site"}
 
 
 def test_only_the_training_of_a_compared_model_differs() -> None:
