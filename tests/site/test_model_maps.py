@@ -71,7 +71,7 @@ def test_the_page_of_models_says_which_documents_have_their_maps(site: Path) -> 
     page = (site / links.MODELS).read_text(encoding="utf-8")
     assert (
         'The pages of <a href="documents.html#maps=yes">3 documents with token-to-token maps</a> also have those of '
-        "before fine-tuning, seed 14 and seed 15." in page
+        "other models: before fine-tuning, seed 14, seed 15." in page
     )
     assert "left out" not in page.partition('id="maps"')[2].partition("</p>")[0]
 
@@ -94,7 +94,10 @@ def test_maps_of_other_models_fill_what_those_of_the_own_leave(
     assert "There are no maps of these models here: seed 14, seed 15. <code>" in page
     assert f"<code>maps.max_megabytes</code> is {budget / 1e6:g}." in page
     models = (tmp_path / "site" / links.MODELS).read_text(encoding="utf-8")
-    assert "4 of these maps, of 3 documents, are left out: <code>maps.max_megabytes</code> is" in models
+    assert (
+        "those of other models: before fine-tuning, seed 14. 4 maps of other models, of 3 documents, are left out: "
+        in models
+    )
     assert "maps of other models are left out of 3 document pages" in caplog.text
 
 
@@ -105,7 +108,7 @@ def test_without_room_only_the_own_model_has_maps(inputs: SiteInputs, tmp_path: 
     assert page_payload(tmp_path / "site", 3)["mapModels"] == []
     assert (tmp_path / "site" / links.window_map(3, 0)).is_file()
     models = (tmp_path / "site" / links.MODELS).read_text(encoding="utf-8")
-    assert "9 of these maps, of 3 documents, are left out" in models
+    assert '<p id="maps">9 maps of other models, of 3 documents, are left out' in models
 
 
 def test_a_site_that_compares_no_models_offers_none(inputs: SiteInputs, tmp_path: Path) -> None:

@@ -61,24 +61,18 @@ def maps_of_models(maps: ModelMaps, results: ModelResults, study: StudyView, roo
         return Markup()
     titles = {one.name: one.title for one in results.models}
     sentences = []
-    if maps.shown:
-        sentences.append(
-            Markup('The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have those of {}.').format(
-                root + links.DOCUMENTS,
-                plural(len(maps.shown), "document"),
-                listed([titles[name] for name in maps.names]),
-            )
+    if numbers := sorted({number for found in maps.shown.values() for number in found}):
+        with_maps = Markup(
+            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have those of other models: {}.'
         )
-    if maps.left_out:
-        n_maps = sum(map(len, maps.left_out.values()))
-        sentences.append(
-            Markup("{} of these maps, of {}, {} left out: <code>maps.max_megabytes</code> is {}.").format(
-                count(n_maps),
-                plural(len(maps.left_out), "document"),
-                "is" if n_maps == 1 else "are",
-                f"{study.settings.maps.max_megabytes:g}",
-            )
-        )
+        models = ", ".join(titles[maps.names[number - 1]] for number in numbers)
+        where = root + links.DOCUMENTS
+        sentences.append(with_maps.format(where, plural(len(maps.shown), "document"), models))
+    if n_left_out := sum(map(len, maps.left_out.values())):
+        left_out = Markup("{} of other models, of {}, {} left out: <code>maps.max_megabytes</code> is {}.")
+        documents, are = plural(len(maps.left_out), "document"), "is" if n_left_out == 1 else "are"
+        most = f"{study.settings.maps.max_megabytes:g}"
+        sentences.append(left_out.format(plural(n_left_out, "map"), documents, are, most))
     return said(sentences)
 
 
