@@ -161,6 +161,19 @@ def test_two_models_stand_side_by_side_and_follow_one_cursor(inputs: SiteInputs,
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_two_models_side_by_side_scroll_together(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site, viewport=WHOLE).open(f"{PAGE}#mapmodel={SEED}&map=1.0&mapcompare=both"))
+    # The text is short: its boxes are made smaller than it is.
+    page.evaluate(
+        "document.querySelectorAll('#map-lines, #map-lines-other').forEach(box => { box.style.height = '100px'; })"
+    )
+    for moved, follows in (("#map-lines", "#map-lines-other"), ("#map-lines-other", "#map-lines")):
+        target = 60 if moved == "#map-lines" else 20
+        page.locator(moved).evaluate(f"box => {{ box.scrollTop = {target}; }}")
+        until(page, f"document.querySelector('{follows}').scrollTop === {target}")
+    assert page.locator("#map-table-title").inner_text() == "This head as a table, this model (seed 13)"
+
+
 def test_the_address_restores_the_models(site: Path, visitor: Visitor) -> None:
     page = drawn(visitor(site).open(f"{PAGE}#map=0.1&mapmodel=pretrained&mapcompare=difference&mapview=matrix&t=5"))
     assert page.locator("#map-title").inner_text() == "Head L0·H1, this model minus before fine-tuning"

@@ -34,6 +34,14 @@ const download = async (name, text) => {
   exportFiles().download(name, "text/csv", text());
 };
 
+// Setting a position that is there already causes no event, so this ends.
+const scrollTogether = (...boxes) =>
+  boxes.forEach((box, i) =>
+    box.addEventListener("scroll", () => {
+      boxes[1 - i].scrollTop = box.scrollTop;
+    }),
+  );
+
 const create = (doc, payload, state, cursor, toggle) => {
   const { maps: headers, second, models } = payload;
   byId("token-maps").replaceChildren(part("maps"));
@@ -77,7 +85,13 @@ const create = (doc, payload, state, cursor, toggle) => {
   });
   const panes = [paneOf("")];
   panes[0].parts.neuron = neuronView.create(byId("map-neuron"), pointer);
-  const paneAt = (i) => (panes[i] ??= paneOf("-other"));
+  const paneAt = (i) => {
+    if (!panes[i]) {
+      panes[i] = paneOf("-other");
+      scrollTogether(byId("map-lines"), byId("map-lines-other"));
+    }
+    return panes[i];
+  };
   const table = mapTable.create(byId("map-table"));
 
   // What is loaded of a window: its tokens, the maps of each model by number, and vectors by layer.
@@ -134,6 +148,8 @@ const create = (doc, payload, state, cursor, toggle) => {
     byId("map-model-other-title").textContent = other ? `Every head${other.of}` : "";
     byId("map-pin").textContent = view.pins.some(({ row }) => row === heads[0].row) ? "Unpin" : "Pin";
     byId("map-pin").hidden = heads.length > 1;
+    // The table is of the first of two models, the file of both.
+    byId("map-table-title").textContent = `This head as a table${other ? of : ""}`;
     byId("map-csv").disabled = hiddenTexts.now();
     byId("map-csv").textContent = `This head as CSV${hiddenTexts.now() ? ", once you ask for the texts" : ""}`;
   };
