@@ -14,6 +14,8 @@ from attviz_pipeline.run_stage import run_stage
 from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, models_of, slice_for
 
 ON_REQUEST = {"export_attention", "publish"}
+WITH_WORDS = {"select_maps", "extract_maps"}
+"""Stages that do not run in share-safe mode."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _stages_of(study: Study) -> Iterator[Stage]:
             or (needs_model if study.imported else name == "import_attention")
             or (stage.part == "evidence" and not study.evidence.enabled)
             or (stage.part == "models_compared" and not study.compared)
-            or name == ("redact_attention" if study.redaction.mode == "none" else "extract_maps")
+            or name in ({"redact_attention"} if study.redaction.mode == "none" else WITH_WORDS)
         )
         if not left_out:
             yield stage

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import Field
+
 from attviz_pipeline.artifacts.layout import (
     AssessmentPaths,
     ComparisonPaths,
@@ -143,7 +145,7 @@ class CompareModels(Section):
 
     seed: int
     compared: dict[str, ComparedModel]
-    with_evidence: list[str] = []
+    with_evidence: list[str] = Field([])
     assessment: AssessmentSettings
 
 
@@ -160,10 +162,16 @@ class CompareHeads(Section):
     comparison: ComparisonSettings
 
 
+class SelectMaps(Section):
+    """Settings of the stage `select_maps`."""
+
+    seed: int
+    maps: MapsSettings
+
+
 class ExtractMaps(Section):
     """Settings of the stage `extract_maps`."""
 
-    seed: int
     attention: AttentionSettings
     maps: MapsSettings
 
@@ -315,6 +323,10 @@ def statistics(group: Callable[[Path], Any]) -> Argument:
     return Argument("statistics", "folder of the statistics", group=group, places=("{of}statistics",))
 
 
+def _of_each_model(name: str) -> Argument:
+    return Argument(name, "folder of each model's results, the own first", many=True, group=Path, places=("{each}",))
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage, as the workflow, the command line and the documents use it.
@@ -409,7 +421,8 @@ _HEADS = table("heads", "statistics per head")
 _GRADIENTS = evidence("gradients", "gradients of the sample")
 _LEAVE_ONE_OUT = evidence("leave_one_out", "changes of the probabilities, or of the value")
 _EVIDENCE_PER_TOKEN = [*_GRADIENTS.places, *_LEAVE_ONE_OUT.places]
-_MAPS = ("maps/maps.parquet", "maps/map_selection.json")
+_MAPS = ("{of}maps/maps.parquet", "maps/map_selection.json")
+_MAP_SELECTION = file("selection", "documents with maps, and the reason for each", _MAPS[1])
 _TABLES_OF_EVIDENCE = [field.name for field in fields(EvidencePaths)]
 _PLACES_OF_EVIDENCE = [path.as_posix() for path in vars(EvidencePaths.below(Path("{of}evidence"))).values()]
 _EVIDENCE = optional("evidence", f"evidence: {', '.join(_TABLES_OF_EVIDENCE)}", _PLACES_OF_EVIDENCE)
@@ -522,16 +535,22 @@ STAGES: Mapping[str, Stage] = {
             only_for_evidence=True,
         ),
         Stage(
+            "select_maps",
+            "Select the documents that get token-to-token maps.",
+            "attention.maps",
+            SelectMaps,
+            reads=(_DOCUMENT_INDEX, _CHECKPOINT, _CARD),
+            writes=(_MAP_SELECTION,),
+        ),
+        Stage(
             "extract_maps",
-            "Select documents and extract their token-to-token attention in every head.",
+            "Extract the token-to-token attention of the selected documents in every head.",
             "attention.maps",
             ExtractMaps,
-            reads=(*_SAMPLE, _CHECKPOINT, _CARD),
-            writes=(
-                file("maps", "token-to-token maps", _MAPS[0]),
-                file("selection", "documents with maps, and the reason for each", _MAPS[1]),
-            ),
+            reads=(_MAP_SELECTION, _SHARDS, _CHECKPOINT, _CARD),
+            writes=(file("maps", "token-to-token maps", _MAPS[0]),),
             uses_model=True,
+            each_model=True,
         ),
         Stage(
             "assess_predictions",
@@ -595,10 +614,7 @@ STAGES: Mapping[str, Stage] = {
             "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
             "models_compared",
             CompareModels,
-            reads=(
-                _MEASURES,
-                Argument("models", "folder of each model's results", many=True, group=Path, places=("{each}",)),
-            ),
+            reads=(_MEASURES, _of_each_model("models")),
             writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
         ),
         Stage(
@@ -762,6 +778,7 @@ STAGES: Mapping[str, Stage] = {
                 _MODELS,
                 _SHOWN_ATTENTION,
                 _AGGREGATES,
+                _of_each_model("results"),
             ),
             writes=(_SITE, file("study", "the configuration", "study.json")),
             sources=("templates", "docs/statistics"),
@@ -809,6 +826,7 @@ LACKING_WITHOUT_MODEL = {
     ShardDocuments,
     PrepareModel,
     ExtractAttention,
+    SelectMaps,
     ExtractMaps,
     ComputeGradients,
     LeaveTokensOut,
@@ -852,6 +870,9 @@ def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL, re
     # Of a compared model only how it is made differs: documents, split and resamples are the study's.
     made = _made(study, model, results) if settings is PrepareModel else {}
     sections = {name: getattr(study, name) for name in settings.model_fields if name not in made} | made
+    if settings is ExtractMaps and model != OWN_MODEL:
+        # Vectors are most of a map, and the site explains the rows of the own model only.
+        sections["maps"] = study.maps.model_copy(update={"vectors": False})
     if settings in KEYS_OF_EVIDENCE:
         keys = KEYS_OF_EVIDENCE[settings]
         sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))

@@ -15,7 +15,8 @@ MAPS = Schema(
     3,
     "extract_maps",
     "Token-to-token attention of the documents in `map_selection`, one row and row group per window, sorted by "
-    "`position`, `window`; tokens are those of the whole window. Facts: `n_layers`, `n_heads`, `thumbnail_size`, "
+    "`position`, `window`; tokens are those of the whole window. Of a compared model, without vectors, and only of "
+    "documents with as many tokens and windows as in the own model. Facts: `n_layers`, `n_heads`, `thumbnail_size`, "
     "`entries_per_row`, `code` (name, values of the codes 1 and 255), `model`",
     pa.schema(
         [
@@ -103,13 +104,14 @@ MAPS = Schema(
 
 MAP_SELECTION = Schema(
     "map_selection",
-    2,
-    "extract_maps",
+    3,
+    "select_maps",
     "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
     "(named, misclassified, low_confidence, large_error, sample), `n_tokens`, `n_windows`, `estimated_bytes` "
-    "(maximum size of its maps "
+    "(maximum size of its maps of the study's own model "
     "in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
-    "and other documents each of the settings `max_documents` and `max_megabytes` excluded",
+    "and other documents each of the settings `max_documents` and `max_megabytes` excluded; `n_layers`, `n_heads` and "
+    "`model` (SHA-256 of its files) of the own model",
 )
 
 ALL: tuple[Schema, ...] = (MAPS, MAP_SELECTION)

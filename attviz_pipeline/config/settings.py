@@ -416,8 +416,8 @@ class MapsSettings(Section):
     max_megabytes: float = Field(
         20,
         ge=0,
-        description="Maximum size that all maps add to the site; documents named in `documents` "
-        "count, but are never left out",
+        description="Maximum size that all maps add to the site: those of the study's own model and, as far as there "
+        "is room left, of compared models; documents named in `documents` count, but are never left out",
     )
     max_documents: int = Field(
         50,

@@ -19,7 +19,10 @@ PORTABLE = (
     "early.js",
     PANELS,
     *(f"{name}.js" for name in ("core", "document", "document_views", "page_controls", "document_evidence")),
-    *(f"{name}.js" for name in ("document_tables", "words", "maps", "exports", "document_exports", "sensitive")),
+    *(
+        f"{name}.js"
+        for name in ("document_tables", "words", "diverging", "maps", "exports", "document_exports", "sensitive")
+    ),
 )
 """What a document's page needs when it is a file of its own, in the order in which it runs."""
 

@@ -1,7 +1,7 @@
 """What a site is made from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +51,7 @@ class SiteInputs:
         evidence: Whether attention matters to the prediction; None where it was not measured.
         models: Comparison of models; None where the study compares none.
         compared_studies: Names of the studies whose models are compared with this one's.
+        model_maps: Token-to-token maps of these models (schema MAPS) by name; none where there are no maps.
     """
 
     dataset: Path
@@ -70,6 +71,7 @@ class SiteInputs:
     evidence: EvidencePaths | None = None
     models: ModelsPaths | None = None
     compared_studies: Sequence[str] = ()
+    model_maps: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def below(cls, statistics: Path, **others: Any) -> Self:  # noqa: ANN401 - the other fields, as they are

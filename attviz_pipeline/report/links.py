@@ -96,6 +96,11 @@ def window_vectors(position: int, window: int, layer: int) -> str:
     return f"{MAP_FOLDER}/{position:06d}-{window}-L{layer:02d}.js"
 
 
+def model_map(position: int, window: int, model: int) -> str:
+    """Script with the map of the same window in another model, counted from 1."""
+    return f"{MAP_FOLDER}/{position:06d}-{window}-M{model:02d}.js"
+
+
 def root_of(page: str) -> str:
     """Prefix that leads from a page back to the root: empty, or `../`."""
     return "../" * page.count("/")

@@ -22,7 +22,8 @@ class WindowMap:
     """What a document's page says of the map of one window before loading it.
 
     Args:
-        name: Under which its script hands the map over.
+        position: Position of its document.
+        number: Number of the window in the document, from 0.
         tokens: Vocabulary entries of the whole window, [token].
         special: True for [CLS], [SEP] and the like, [token].
         first_kept: First token that the document keeps.
@@ -30,12 +31,23 @@ class WindowMap:
         vectors: Whether there are scripts with query and key vectors.
     """
 
-    name: str
+    position: int
+    number: int
     tokens: list[str]
     special: NDArray[np.bool_]
     first_kept: int
     n_kept: int
     vectors: bool
+
+    @property
+    def name(self) -> str:
+        """Name under which its script hands the map over."""
+        return Path(links.window_map(self.position, self.number)).stem
+
+    def is_of(self, other: "WindowMap") -> bool:
+        """Whether both are of the same tokens, perhaps in different models."""
+        own, others = ((one.tokens, one.special.tolist(), one.first_kept, one.n_kept) for one in (self, other))
+        return own == others
 
     def header(self, row: DocumentRow, window: int) -> dict[str, Any]:
         """Describe the map to the page of its document.
@@ -87,24 +99,26 @@ def write_maps(maps: Path, site: Path) -> dict[int, list[WindowMap]]:
     (site / links.MAP_FOLDER).mkdir()
     found: dict[int, list[WindowMap]] = {}
     for row in iter_rows(maps, map_schemas.MAPS):
-        position, window = row.scalar("position"), row.scalar("window")
-        n_tokens = len(row.array("token_ids"))
-        name = f"{position:06d}-{window}"
-        _write(site / links.window_map(position, window), name, map_payload(row, n_tokens, facts))
-        vectors = vector_payloads(row, n_tokens, facts)
-        for layer, content in enumerate(vectors):
-            _write(site / links.window_vectors(position, window, layer), f"{name}-L{layer:02d}", content)
-        found.setdefault(position, []).append(
-            WindowMap(
-                name=name,
-                tokens=row.scalar("tokens"),
-                special=row.array("special").astype(np.bool_),
-                first_kept=row.scalar("first_kept"),
-                n_kept=row.scalar("n_kept"),
-                vectors=bool(vectors),
-            )
-        )
+        window = window_map(row)
+        n_tokens = len(window.tokens)
+        write_script(site / links.window_map(window.position, window.number), map_payload(row, n_tokens, facts))
+        for layer, content in enumerate(vector_payloads(row, n_tokens, facts)):
+            write_script(site / links.window_vectors(window.position, window.number, layer), content)
+        found.setdefault(window.position, []).append(window)
     return found
+
+
+def window_map(row: Row) -> WindowMap:
+    """Read what a document's page says of the map of one window."""
+    return WindowMap(
+        position=row.scalar("position"),
+        number=row.scalar("window"),
+        tokens=row.scalar("tokens"),
+        special=row.array("special").astype(np.bool_),
+        first_kept=row.scalar("first_kept"),
+        n_kept=row.scalar("n_kept"),
+        vectors=len(row.array("scale")) > 0,
+    )
 
 
 def map_payload(row: Row, n_tokens: int, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,8 +167,9 @@ def vector_payloads(row: Row, n_tokens: int, facts: Mapping[str, Any]) -> list[d
     ]
 
 
-def _write(path: Path, name: str, content: Mapping[str, Any]) -> None:
-    text = f"attviz.mapFiles.add({payload.script_json(name)},{payload.script_json(content)});\n"
+def write_script(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a script that hands its content over under the name of the file."""
+    text = f"attviz.mapFiles.add({payload.script_json(path.stem)},{payload.script_json(content)});\n"
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -1,18 +1,22 @@
 """The stage `render_site`: reads the artifacts in order and writes page after page."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attviz_pipeline.artifacts import checksums, files, output_schemas
-from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
+from attviz_pipeline.artifacts.failed import read_failed
+from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths, table_path
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.formats import plural
 from attviz_pipeline.progress import track
 from attviz_pipeline.provenance import collect_provenance
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
+from attviz_pipeline.report.model_maps import ModelMaps, write_model_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.heads import even_attention
@@ -31,6 +35,7 @@ from attviz_pipeline.report.views import (
     head,
     heads,
     methods,
+    model_maps,
     start,
     token_details,
     tokens,
@@ -51,6 +56,7 @@ from attviz_pipeline.report.views.term_evidence import TermEvidence
 from attviz_pipeline.stages import RenderSite
 
 FIGURES_OF_MODELS = ("model_changes", "model_layers", "effect_replications", "model_agreement")
+logger = logging.getLogger(__name__)
 
 
 def render_site(  # noqa: PLR0913 - one parameter per file
@@ -62,6 +68,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
     figures: Path,
     attention: Sequence[Path],
     aggregates: Sequence[Path],
+    results: Sequence[Path],
     site: Path,
     study: Path,
     maps: Sequence[Path] | None = None,
@@ -79,6 +86,7 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         figures: Folder of the figures.
         attention: Artifacts `attention` of all shards.
         aggregates: Artifacts `aggregates` of the same shards, in the same order.
+        results: Folder of each model's results, the study's own first, then in the order of the settings.
         site: Folder to write; an older one is replaced.
         study: Artifact `study`, written.
         maps: Artifacts `maps` and `map_selection`; None where there are none, or where words must not show.
@@ -100,7 +108,10 @@ def render_site(  # noqa: PLR0913 - one parameter per file
         evidence=evidence,
         models=models,
     )
-    write_site(settings, inputs, site)
+    others = zip(settings.study.compared, results[1:], strict=True)
+    of_models = {name: table_path(folder / "maps", "maps") for name, folder in others} if maps else {}
+    there = {name: path for name, path in of_models.items() if read_failed([path]) is None}
+    write_site(settings, replace(inputs, model_maps=there), site)
     files.write_json(study, output_schemas.STUDY, {"settings": settings.study.model_dump(mode="json")})
 
 
@@ -178,6 +189,7 @@ class _SiteWriter:
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
         self._models = read_models(inputs.models, study, q_too_small=self._evidence.separation.q_too_small)
         self._model_evidence = read_model_evidence(inputs.models, self._models, study)
+        self._model_maps = ModelMaps()
 
     def _read_limits(self) -> list[str]:
         """Sentences that limit what all pages show; templates know whether the model predicts one class."""
@@ -200,7 +212,7 @@ class _SiteWriter:
         if self._models and self._model_evidence and self._inputs.models:
             shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
             page = models_page_view(self._models, self._model_evidence, self._inputs.models, shown)
-            self._pages.write(links.MODELS, "models.html", page)
+            self._pages.write(links.MODELS, "models.html", replace(page, maps=self._model_maps))
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(
             labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes
@@ -223,6 +235,7 @@ class _SiteWriter:
     def _write_documents(self) -> _Gathered:
         study = self._study
         maps = self._write_maps()
+        self._model_maps = self._write_model_maps(maps)
         gathered = self._prepare_to_gather(maps)
         self._write_shared(dataset_scale(self._heads), gathered.tiers)
         usual = max(self._heads, key=lambda head: head.mean) if study.n_documents > 1 else None
@@ -233,6 +246,7 @@ class _SiteWriter:
             view = document.document_view(
                 row, study, maps.get(row.position, []), usual, evidence=evidence, values=self._values, lite=lite
             )
+            view = model_maps.with_model_maps(view, self._model_maps, self._models, study)
             self._pages.write(links.document(row.position), "document.html", view)
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
@@ -270,6 +284,7 @@ class _SiteWriter:
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
         for address, lite in ((links.FULL_SHARED, False), (links.LITE_SHARED, True)):
             shared = document.shared_payload(self._study, scale, lite=lite)
+            shared |= model_maps.shared_payload(self._model_maps, self._models, lite=lite)
             parts_view = document.parts_view(self._study, tiers, lite=lite)
             parts = self._pages.parts("document_parts", lite=lite, view=parts_view)
             assets.write_shared(self._site, address, shared, parts)
@@ -290,6 +305,20 @@ class _SiteWriter:
             raise ArtifactError(
                 f"{maps.maps} and {maps.selection} are of different documents.",
                 remedy=files.REBUILD,
+            )
+        return found
+
+    def _write_model_maps(self, maps: Mapping[int, Sequence[WindowMap]]) -> ModelMaps:
+        own = self._inputs.maps
+        if own is None or not self._inputs.model_maps:
+            return ModelMaps()
+        most = round(self._study.settings.maps.max_megabytes * 1e6)
+        chosen = {position: maps[position] for position in self._study.map_reasons}
+        found = write_model_maps(self._inputs.model_maps, own.maps, chosen, most, self._site)
+        if found.left_out:
+            logger.warning(
+                "maps of other models are left out of %s: maps.max_megabytes is %g",
+                *(plural(len(found.left_out), "document page"), self._study.settings.maps.max_megabytes),
             )
         return found
 

@@ -79,8 +79,11 @@ def _digest(text: str) -> str:
 def _maps(site: Path, text: str) -> Iterator[str]:
     """Yield the scripts of the document's token-to-token maps, without query and key vectors, which are large."""
     found = PAYLOAD.search(text)
-    for one in json.loads(found[1]).get("maps", ()) if found else ():
+    content = json.loads(found[1]) if found else {}
+    for one in content.get("maps", ()):
         yield _read(site / links.MAP_FOLDER / f"{one['name']}.js")
+        for model in content.get("mapModels", ()):
+            yield _read(site / links.MAP_FOLDER / f"{one['name']}-M{model:02d}.js")
 
 
 def _as_data(path: Path) -> str:

@@ -14,13 +14,14 @@ from architectures import THROUGH_THE_INTERFACE, make_model, make_windows
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_extraction import TEXTS, extract, write_card
-from tiny_models import LABEL_NAMES
+from tiny_models import LABEL_NAMES, make_tiny_bert
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, DebertaV2Config, PreTrainedModel
 
 from attviz_pipeline.analysis.documents import index_documents, write_index
 from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, map_schemas, statistics_schemas
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
 from attviz_pipeline.artifacts.schema import Schema
@@ -29,12 +30,13 @@ from attviz_pipeline.attention.maps.columns import MOST_ERROR, map_columns, vect
 from attviz_pipeline.attention.maps.extract_maps import extract_maps
 from attviz_pipeline.attention.maps.offsets import offset_pairs, offset_sums
 from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, strongest_keys, thumbnail
+from attviz_pipeline.attention.maps.select_maps import select_maps
 from attviz_pipeline.attention.maps.size import packed_bytes
 from attviz_pipeline.attention.observed_matrices import MatrixPart
 from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report.payload import pack
-from attviz_pipeline.stages import ExtractMaps
+from attviz_pipeline.stages import ExtractMaps, SelectMaps
 from attviz_pipeline.tasks.single_label import SingleLabel
 
 N_TOKENS = 40
@@ -222,24 +224,33 @@ def test_short_texts_are_their_own_thumbnails() -> None:
 class Study:
     """A tiny classifier, texts of which one takes several windows, and the index of their documents."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder = folder
+        make_tiny_bert(folder / "checkpoint", seed=seed)
         self.attention = extract(folder, [*TEXTS, LONG_TEXT])
         self.shards = [folder / "shard.parquet"]
         self.checkpoint, self.card = folder / "checkpoint", folder / "model.json"
         self.index = folder / "document_index.parquet"
         self.maps, self.selection = folder / "maps" / "maps.parquet", folder / "maps" / "map_selection.json"
         write_index(self.index, index_documents([self.attention]), SingleLabel(LABEL_NAMES))
+        weights = "model.safetensors"
+        write_card(self.card, sha256={weights: digest(self.checkpoint / weights)} if seed else {})
 
     def extract(self, attention: dict[str, object] | None = None, **maps: object) -> list[dict[str, Any]]:
-        settings = ExtractMaps(
-            seed=13,
-            attention=AttentionSettings(**{"device": "cpu", "window_overlap": 8} | (attention or {})),
-            maps=MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4} | maps),
-        )
-        inputs = (self.index, self.shards, self.checkpoint, self.card)
-        extract_maps(settings, *inputs, self.maps, self.selection)
+        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4} | maps)
+        of_attention = AttentionSettings(**{"device": "cpu", "window_overlap": 8} | (attention or {}))
+        select_maps(SelectMaps(seed=13, maps=of_maps), self.index, self.checkpoint, self.card, self.selection)
+        settings = ExtractMaps(attention=of_attention, maps=of_maps)
+        extract_maps(settings, self.selection, self.shards, self.checkpoint, self.card, self.maps)
         return files.read_table(self.maps, map_schemas.MAPS).to_pylist()
+
+    def extract_other(self, other: "Study", **maps: object) -> list[dict[str, Any]]:
+        """Maps of the model of another study, of the documents that were selected here."""
+        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4, "vectors": False} | maps)
+        of_attention = AttentionSettings(device="cpu", window_overlap=8)
+        settings = ExtractMaps(attention=of_attention, maps=of_maps)
+        extract_maps(settings, self.selection, self.shards, other.checkpoint, other.card, other.maps)
+        return files.read_table(other.maps, map_schemas.MAPS).to_pylist()
 
     def eager(self, token_ids: list[int], type_ids: list[int] | None = None) -> Array:
         model = AutoModelForSequenceClassification.from_pretrained(self.checkpoint, attn_implementation="eager").eval()
@@ -249,7 +260,7 @@ class Study:
         return torch.stack(output.attentions)[:, 0].double().numpy()
 
     def written(self) -> set[str]:
-        return {path.name for path in self.folder.rglob("*") if "map" in path.name and path.is_file()}
+        return {path.name for path in self.folder.rglob("*") if "maps" in path.name and path.is_file()}
 
 
 @pytest.fixture
@@ -328,6 +339,44 @@ def test_diagonal_is_the_documents_self_attention(study: Study) -> None:
     shown = ATTENTION_CODE.decode(values[on_self].astype(np.uint8))
 
     np.testing.assert_allclose(shown, document["self_attention"], rtol=ATTENTION_CODE.relative_error * 1.001)
+
+
+def test_another_model_maps_the_documents_that_the_own_selected(study: Study, tmp_path: Path) -> None:
+    own = study.extract(documents=["d5", "d2"], max_documents=0)
+    other = Study(tmp_path / "other", seed=1)
+    rows = study.extract_other(other)
+
+    same = ("id", "window", "tokens", "special", "first_kept", "n_kept")
+    assert [[row[name] for name in same] for row in rows] == [[row[name] for name in same] for row in own]
+    assert all(row["queries"] is None for row in rows)
+    exact = other.eager(rows[0]["token_ids"])
+    shown = ATTENTION_CODE.decode(np.asarray(rows[0]["thumbnails"], np.uint8)).reshape(2, 4, 16, 16)
+    np.testing.assert_allclose(shown, pooled(exact, 16), rtol=0.0277, atol=2e-6)
+    assert np.abs(exact - study.eager(rows[0]["token_ids"])).max() > 0.01
+
+
+def test_a_model_with_other_heads_has_no_maps(study: Study, tmp_path: Path) -> None:
+    study.extract()
+    other = Study(tmp_path / "other", seed=1)
+    facts = files.read_json(study.selection, map_schemas.MAP_SELECTION)
+    files.write_json(study.selection, map_schemas.MAP_SELECTION, facts | {"n_heads": 12})
+
+    assert study.extract_other(other) == []
+
+
+def test_documents_of_which_a_model_reads_other_tokens_have_no_maps(study: Study, tmp_path: Path) -> None:
+    study.extract()
+    other = Study(tmp_path / "other", seed=1)
+    facts = files.read_json(study.selection, map_schemas.MAP_SELECTION)
+    facts["documents"] = [
+        document | ({"n_tokens": document["n_tokens"] + 1} if document["id"] == "d2" else {})
+        for document in facts["documents"]
+    ]
+    files.write_json(study.selection, map_schemas.MAP_SELECTION, facts)
+
+    assert {row["id"] for row in study.extract_other(other)} == {"d0", "d1", "d3", "d4", "d5"}
+    with pytest.raises(ArtifactError, match="document 'd2' has"):
+        study.extract_other(study)  # of the own model, it is a fault
 
 
 def test_selection_says_what_was_chosen_and_why(study: Study) -> None:
@@ -439,6 +488,7 @@ def test_unknown_ids_are_refused_and_nothing_written(study: Study) -> None:
     with pytest.raises(ConfigError, match=r"names ids that do not exist:\n  'd55'  .*; did you mean 'd5'\?"):
         study.extract(documents=["d55"])
     assert not study.written()
+    assert not study.selection.exists()
 
 
 def test_index_of_another_extraction_is_refused_and_nothing_written(study: Study) -> None:

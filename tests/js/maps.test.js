@@ -2,7 +2,9 @@ import assert from "node:assert";
 import test from "node:test";
 import zlib from "node:zlib";
 import { csv } from "../../templates/assets/js/exports/csv.js";
+import { mapDifference } from "../../templates/assets/js/maps/map_difference.js";
 import { mapReading } from "../../templates/assets/js/maps/map_reading.js";
+import { mapShare } from "../../templates/assets/js/maps/map_share.js";
 import { mapTable } from "../../templates/assets/js/maps/map_table.js";
 import { matrix } from "../../templates/assets/js/maps/matrix.js";
 import { vectors } from "../../templates/assets/js/maps/vectors.js";
@@ -142,8 +144,19 @@ test("a window's tokens stand in the document, but not its own special ones", ()
   assert.deepEqual([0, 3, 4].map(window.segment), [-1, 0, 1]);
 });
 
+const sceneOf = (shown, more) => ({
+  doc,
+  map: shown,
+  tokens: { length: 3, special: none, word: (index) => "abc"[index] },
+  allows: () => true,
+  heads: [{ row: 0 }],
+  names: [],
+  of: "",
+  ...more,
+});
+
 test("words say what a head does on average and at a token", () => {
-  const scene = { doc, map, tokens: { length: 3, special: none, word: (index) => "abc"[index] }, allows: () => true };
+  const scene = sceneOf(map);
   const said = (focus) => mapReading.plain(mapReading.parts(scene, 0, focus));
   assert.equal(
     said(null),
@@ -161,7 +174,133 @@ test("words say what a head does on average and at a token", () => {
 
 test("a file of a head quotes its tokens, and none is a formula", () => {
   const tokens = { length: 3, word: (index) => ['say "hi"', "=b", "c"][index] };
-  const lines = mapTable.csv({ doc, map, tokens }, 0).split("\r\n");
+  const lines = mapTable.csv([sceneOf(map, { tokens })]).split("\r\n");
+  assert.equal(lines[0], "layer,head,query,query_token,key,key_token,attention");
   assert.equal(lines[1], `0,0,0,"say ""hi""",1,"'=b",0.600`);
   assert.equal(lines[3], '0,0,0,"say ""hi""",,"all other keys",0.100');
+});
+
+// The same text in another model.
+const other = {
+  ...map,
+  keys: Uint8Array.of(0, 1, 1, 0, 2, 0),
+  codes: Uint8Array.of(50, 40, 70, 20, 90, 6),
+  rest: Uint8Array.of(10, 10, 4),
+};
+const minus = mapDifference.of(map, other);
+const rounded = (pairs) => pairs.map(([token, value, ...flags]) => [token, Math.round(value * 100) / 100, ...flags]);
+
+test("a difference is exact where both models store a key, and the smallest possible one elsewhere", () => {
+  assert.deepEqual(rounded(matrix.row(minus, 0, 0)), [
+    [0, -0.2, false],
+    [1, 0.2, false],
+  ]);
+  // Of the own model's row, the weakest stored key has nothing, so all others have nothing, too.
+  assert.deepEqual(rounded(matrix.row(minus, 0, 1)), [
+    [0, -0.2, false],
+    [1, -0.2, false],
+  ]);
+  assert.deepEqual(rounded(matrix.row(minus, 0, 2)), [
+    [2, -0.85, true],
+    [0, 0.74, false],
+    [1, 0.11, true],
+  ]);
+  assert.deepEqual(rounded(matrix.column(minus, 0, 0)), [
+    [2, 0.74, false],
+    [0, -0.2, false],
+    [1, -0.2, false],
+  ]);
+  assert.equal(Math.round(matrix.rest(minus, 0, 1) * 100), 40);
+});
+
+test("no difference of a pair is larger than it can be", () => {
+  // Random rows of 12 keys, of which 4 are stored.
+  const tokens = 12;
+  const numbers = Array.from({ length: tokens }, (unused, i) => i);
+  const full = [3, 7].map((seed) =>
+    numbers.map((query) => {
+      const raw = numbers.map((key) => ((seed * (query + 3) * (key + 5) * 7919) % 101) + 1);
+      const sum = raw.reduce((a, b) => a + b);
+      return raw.map((value) => value / sum);
+    }),
+  );
+  const stored = full.map((rows) => {
+    const [keys, codes, rest, table] = [[], [], [], [0]];
+    const code = (value) => table.push(value) - 1;
+    rows.forEach((row) => {
+      const order = numbers.toSorted((a, b) => row[b] - row[a] || a - b);
+      order.slice(0, 4).forEach((key) => {
+        keys.push(key);
+        codes.push(code(row[key]));
+      });
+      rest.push(code(order.slice(4).reduce((sum, key) => sum + row[key], 0)));
+    });
+    return { rows: 1, tokens, entries: 4, cells: 1, keys, codes, rest, values: table };
+  });
+  const between = mapDifference.of(...stored);
+  let [n, bounds] = [0, 0];
+  for (let query = 0; query < tokens; query++)
+    for (const [key, value, isLeast] of matrix.row(between, 0, query)) {
+      const exact = full[0][query][key] - full[1][query][key];
+      n += 1;
+      bounds += isLeast;
+      assert.ok(Math.sign(value) === Math.sign(exact) || Math.abs(exact) < 1e-12);
+      assert.ok(Math.abs(value) <= Math.abs(exact) + 1e-12);
+      if (!isLeast) assert.ok(Math.abs(value - exact) < 1e-12);
+    }
+  assert.ok(n > tokens && bounds > 0 && bounds < n);
+});
+
+test("words compare two models", () => {
+  const said = (focus) => mapReading.plain(mapReading.parts(sceneOf(minus, { where: "in seed 14" }), 0, focus));
+  assert.equal(
+    said({ token: 2, side: "query" }),
+    "c gives at least 85 points less to c, 74 points more to a, at least 11 points more to b than in seed 14.",
+  );
+  assert.equal(
+    said({ token: 2, side: "query", other: 0 }),
+    "c gives 74 points more to a than in seed 14; in all, " +
+      "c gives at least 85 points less to c, 74 points more to a, at least 11 points more to b than in seed 14.",
+  );
+  assert.equal(
+    said({ token: 0, side: "query", other: 2 }),
+    "no difference is known from a to c; a gives 20 points less to a, 20 points more to b than in seed 14.",
+  );
+  assert.equal(
+    said({ token: 0, side: "key" }),
+    "a receives 74 points more from c, 20 points less from a, 20 points less from b than in seed 14.",
+  );
+  assert.equal(
+    said(null),
+    "a token gives on average 43 points less to itself, 25 points more to other tokens, 14 points more to keys not " +
+      "shown, 6.7 points more to the one after it, 1.7 points less to the token before it than in seed 14.",
+  );
+  const same = mapDifference.of(map, map);
+  const again = sceneOf(same, { where: "before fine-tuning" });
+  assert.equal(
+    mapReading.plain(mapReading.parts(again, 0, null)),
+    "a token gives on average the same as before fine-tuning, to within 0.5 points.",
+  );
+});
+
+test("differences are written in percentage points", () => {
+  const written = [0.1234, -0.0123, 0.00001, -0.0996].map((value) => mapShare.written(minus, value));
+  assert.deepEqual(written, ["+12", "−1.2", "0.0", "−10"]);
+  assert.equal(mapShare.written(map, 0.1234), "12 %");
+  assert.deepEqual(
+    [mapShare.compared(0.01), mapShare.compared(-0.25, true)],
+    ["1.0 point more", "at least 25 points less"],
+  );
+});
+
+test("files of two models name the model in every line, those of a difference say what is a bound", () => {
+  const both = [sceneOf(map, { names: ["own"] }), sceneOf(other, { names: ["seed-14"] })];
+  const lines = mapTable.csv(both).trim().split("\r\n");
+  assert.equal(lines[0], "model,layer,head,query,query_token,key,key_token,attention");
+  assert.equal(lines[1], '"own",0,0,0,"a",1,"b",0.600');
+  assert.equal(lines.at(-1), '"seed-14",0,0,2,"c",,"all other keys",0.0400');
+  const one = mapTable.csv([sceneOf(minus, { names: ["own minus seed-14"] })]).split("\r\n");
+  assert.equal(one[0], "model,layer,head,query,query_token,key,key_token,difference,least");
+  assert.equal(one[7], '"own minus seed-14",0,0,2,"c",2,"c",-0.850,1');
+  assert.equal(one[8], '"own minus seed-14",0,0,2,"c",0,"a",0.740,0');
 });

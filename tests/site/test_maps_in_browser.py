@@ -231,7 +231,7 @@ def test_a_head_can_be_taken_away_as_csv(inputs: SiteInputs, site: Path, visitor
         page.locator("#map-csv").click()
     lines = Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()
     n_tokens = len(words(inputs, 3))
-    assert lines[0] == "layer,head,query,query_token,key,key_token,attention"
+    assert lines[0] == "model,layer,head,query,query_token,key,key_token,attention"
     assert len(lines) == 1 + n_tokens * 9
     shares = [float(line.rpartition(",")[2]) for line in lines[1:10]]
     assert sum(shares) == pytest.approx(1, abs=0.03)

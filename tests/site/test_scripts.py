@@ -27,10 +27,11 @@ LOADED_LATER = {
     "document_evidence": ("document",),
     "document_tables": DOCUMENT,
     "words": DOCUMENT,
-    "maps": DOCUMENT,
+    "diverging": (),
+    "maps": (*DOCUMENT, "diverging"),
     "exports": (),
     "document_exports": (*DOCUMENT, "exports"),
-    "head_files": ("mean_maps", "heads", "exports"),
+    "head_files": ("mean_maps", "diverging", "heads", "exports"),
 }
 
 

@@ -32,3 +32,11 @@ def filled_page(site: Path, position: int) -> str:
     """A page with its places filled, as a browser fills them."""
     parts = shared(site, position)["parts"]
     return re.sub(r'<page-part name="(\w+)"></page-part>', lambda found: parts[found[1]], page_text(site, position))
+
+
+def map_content(site: Path, address: str) -> dict[str, Any]:
+    """The object that the script of a map hands over, under the name of its file."""
+    found = re.fullmatch(r'attviz\.mapFiles\.add\("([^"]+)",(.*)\);\n', (site / address).read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[1] == Path(address).stem
+    return dict(json.loads(found[2]))

@@ -18,10 +18,18 @@ WITHOUT_VECTORS = 5
 BORDERS = ("[CLS]", "[SEP]")
 
 
-def matrices(position: int, window: int, n_tokens: int, n_layers: int, n_heads: int) -> dict[str, NDArray[Any]]:
-    """Query and key vectors [layer, head, token, size], and the matrices [layer, head, query, key] that they make."""
+def matrices(  # noqa: PLR0913 - the window, the shape, the model
+    position: int, window: int, n_tokens: int, n_layers: int, n_heads: int, model: str = ""
+) -> dict[str, NDArray[Any]]:
+    """Query and key vectors [layer, head, token, size], and the matrices [layer, head, query, key] that they make.
+
+    Those of another model than the study's own differ by a little noise.
+    """
     random = np.random.default_rng([position, window])
-    queries, keys = random.normal(0, 1.5, (2, n_layers, n_heads, n_tokens, HEAD_SIZE)).astype(np.float16)
+    vectors = random.normal(0, 1.5, (2, n_layers, n_heads, n_tokens, HEAD_SIZE))
+    if model:
+        vectors += np.random.default_rng([position, window, *model.encode()]).normal(0, 0.4, vectors.shape)
+    queries, keys = vectors.astype(np.float16)
     scores = np.einsum("lhqs,lhks->lhqk", queries.astype(np.float64), keys.astype(np.float64)) * scale()
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return {"queries": queries, "keys": keys, "attention": weights / weights.sum(axis=-1, keepdims=True)}
@@ -31,8 +39,15 @@ def scale() -> float:
     return float(HEAD_SIZE**-0.5)
 
 
-def write_maps(path: Path, attention: Sequence[Path], positions: Collection[int]) -> Path:
-    """Write the maps of some documents of attention shards; later windows begin with a [CLS] of their own."""
+def write_maps(path: Path, attention: Sequence[Path], positions: Collection[int], model: str = "") -> Path:
+    """Write the maps of some documents of attention shards; later windows begin with a [CLS] of their own.
+
+    Args:
+        path: File to write.
+        attention: Shards of the study's own model.
+        positions: Of the documents.
+        model: Name of another model, whose maps are without vectors.
+    """
     facts = files.read_facts(attention[0], attention_schemas.ATTENTION)
     shape = (facts["n_layers"], facts["n_heads"])
     rows = [row for shard in attention for row in files.read_table(shard, attention_schemas.ATTENTION).to_pylist()]
@@ -42,18 +57,18 @@ def write_maps(path: Path, attention: Sequence[Path], positions: Collection[int]
     with files.TableWriter(path, map_schemas.MAPS, table) as writer:
         for row in chosen:
             for number in range(len(row["windows"])):
-                writer.write({name: [value] for name, value in _window(row, number, shape).items()})
+                writer.write({name: [value] for name, value in _window(row, number, shape, model).items()})
     return path
 
 
-def _window(row: dict[str, Any], number: int, shape: tuple[int, int]) -> dict[str, Any]:
+def _window(row: dict[str, Any], number: int, shape: tuple[int, int], model: str) -> dict[str, Any]:
     kept = row["windows"][number]
     first, stop = kept["first_token"], kept["first_token"] + kept["n_tokens"]
     before = [] if number == 0 else [BORDERS[0]]
     after = [] if number == len(row["windows"]) - 1 else [BORDERS[1]]
     tokens = [*before, *row["tokens"][first:stop], *after]
     edges = [0] * len(before), [0] * len(after)
-    made = matrices(row["position"], number, len(tokens), *shape)
+    made = matrices(row["position"], number, len(tokens), *shape, model)
     return {
         "position": row["position"],
         "id": row["id"],
@@ -67,7 +82,7 @@ def _window(row: dict[str, Any], number: int, shape: tuple[int, int]) -> dict[st
         "special": [token in BORDERS for token in tokens],
         **_reduced(made["attention"]),
         **_by_offset(made["attention"], [token in BORDERS for token in tokens], kept["n_tokens"], len(before)),
-        **({} if row["position"] == WITHOUT_VECTORS else _vectors(made, shape[0])),
+        **({} if model or row["position"] == WITHOUT_VECTORS else _vectors(made, shape[0])),
         "keys_before": [len(tokens) - 1] * shape[0],
         "keys_after": [len(tokens) - 1] * shape[0],
     }

@@ -1,7 +1,7 @@
 """A whole site from an invented corpus and model: attention is invented, statistics are computed by the real stages."""
 # ruff: noqa: ANN401 - keywords are handed on to functions that type them
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from site_statistics import add_full_mode, compute_statistics
 from synthetic_attention import write_attention_shards, write_ledger
 from synthetic_evidence import write_evidence
 from synthetic_maps import write_maps
-from synthetic_models import write_models
+from synthetic_models import MODELS, write_models
 
 from attviz_pipeline.artifacts import (
     attention_schemas,
@@ -121,7 +121,13 @@ def write_site_inputs(  # noqa: PLR0913 - each is a property of the site that so
         ),
         evidence=write_evidence(folder / "evidence", attention) if evidence else None,
         models=write_models(folder / "models", task["label_names"], evidence=evidence) if models else None,
+        model_maps=_maps_of_models(folder, attention, mapped) if models else {},
     )
+
+
+def _maps_of_models(folder: Path, attention: Sequence[Path], mapped: Collection[int]) -> dict[str, Path]:
+    names = [name for name, kind, _ in MODELS if kind != "own"]
+    return {name: write_maps(folder / f"maps-{name}.parquet", attention, mapped, name) for name in names}
 
 
 def site_of_import(folder: Path, imported: ImportedFiles) -> Path:

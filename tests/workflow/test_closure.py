@@ -28,7 +28,8 @@ def test_the_closure_holds_the_stage_and_ends_at_files_that_exist(stage: Stage) 
 
 def test_what_a_module_imports_is_followed() -> None:
     assert {"words.py", "artifacts/files.py", "artifacts/corpus_schemas.py", "strata.py"} <= names("render_site")
-    assert {"attention/maps/selection.py", "attention/windows.py", "model_inputs.py"} <= names("extract_maps")
+    assert {"attention/maps/selection.py", "strata.py"} <= names("select_maps")
+    assert {"attention/maps/reduction.py", "attention/windows.py", "model_inputs.py"} <= names("extract_maps")
 
 
 @pytest.mark.parametrize(

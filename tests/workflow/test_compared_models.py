@@ -13,7 +13,7 @@ from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.results import open_results
-from attviz_pipeline.stages import DescribeTerms, PrepareDataset, PrepareModel, slice_for
+from attviz_pipeline.stages import DescribeTerms, ExtractMaps, PrepareDataset, PrepareModel, slice_for
 
 OF_THE_SAMPLE = {
     "gradients": evidence_schemas.GRADIENTS,
@@ -27,10 +27,12 @@ STUDY = {"name": "tiny", "dataset": {"source": "texts.csv"}, "model": {"source":
 OF_EVERY_MODEL = (
     "prepare_model",
     "extract_attention",
+    "extract_maps",
     "list_terms",
     "measure_shard",
     "describe_terms",
     "compare_classes",
+    "profile_heads",
 )
 OF_EVIDENCE = (
     "aggregate_shard",
@@ -91,7 +93,7 @@ def test_the_pretrained_model_is_read_and_compared(finished_study: FinishedStudy
     assert [(row["model"], row["test"] is None) for row in models] == [("own", False), ("pretrained", True)]
     heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS)
     assert heads.num_rows == 8
-    assert planned(study.run("--dry-run", *compared)) == {"draw_figures", "render_site"}
+    assert planned(study.run("--dry-run", *compared)) == {"extract_maps", "draw_figures", "render_site"}
 
 
 @pytest.mark.slow
@@ -156,6 +158,8 @@ def test_only_the_training_of_a_compared_model_differs() -> None:
     assert not slice_for(study, PrepareModel, "pretrained").is_trained
     assert slice_for(study, PrepareModel, "other").model == ModelSettings(source="roberta", mode="load", max_tokens=128)
     assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
+    own = slice_for(study, ExtractMaps)
+    assert slice_for(study, ExtractMaps, "seed-14").maps == own.maps.model_copy(update={"vectors": False})
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
 
 

@@ -36,7 +36,7 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
         "comparison={n_permutations: 50}": {"compare_heads", "draw_figures", "render_site"},
         "classes={n_permutations: 50}": {"compare_classes", "draw_figures", "render_site"},
         "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
-        "maps={entries_per_row: 8}": {"extract_maps", "render_site"},
+        "maps={entries_per_row: 8}": {"select_maps", "extract_maps", "render_site"},
     }
     summaries = {"summarise_evidence", "draw_figures", "render_site"}
     expected |= {

@@ -9,8 +9,8 @@ REQUIRED INPUTS
     statistics/                 document_index
 OUTPUTS
     attention/<shard>.parquet   tokens, predictions and self-attention of the shard
-    maps/maps.parquet           token-to-token attention of the selected documents
     maps/map_selection.json     selected documents, with reasons
+    maps/maps.parquet           token-to-token attention of these documents
 """
 
 
@@ -40,21 +40,41 @@ rule extract_attention:
         command("extract_attention")
 
 
-rule extract_maps:
-    "Select documents and extract their token-to-token attention in every head."
+rule select_maps:
+    "Select the documents that get token-to-token maps."
     input:
-        code=stage_code("extract_maps"),
+        code=stage_code("select_maps"),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
-        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
         checkpoint=f"{RESULTS}/model/checkpoint",
         card=f"{RESULTS}/model/model.json",
     output:
-        maps=f"{RESULTS}/maps/maps.parquet",
         selection=f"{RESULTS}/maps/map_selection.json",
     log:
-        f"{RESULTS}/logs/extract_maps.log",
+        f"{RESULTS}/logs/select_maps.log",
     benchmark:
-        f"{RESULTS}/benchmarks/extract_maps.tsv"
+        f"{RESULTS}/benchmarks/select_maps.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("select_maps"),
+    shell:
+        command("select_maps")
+
+
+rule extract_maps:
+    "Extract the token-to-token attention of the selected documents in every head."
+    input:
+        code=stage_code("extract_maps"),
+        selection=f"{RESULTS}/maps/map_selection.json",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        checkpoint=f"{OF_MODEL}model/checkpoint",
+        card=f"{OF_MODEL}model/model.json",
+    output:
+        maps=f"{OF_MODEL}maps/maps.parquet",
+    log:
+        f"{OF_MODEL}logs/extract_maps.log",
+    benchmark:
+        f"{OF_MODEL}benchmarks/extract_maps.tsv"
     conda:
         "../../environment.yml"
     threads: STUDY.resources.threads

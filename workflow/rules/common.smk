@@ -198,6 +198,10 @@ SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 SHOWN = "attention" if STUDY.redaction.mode == "none" else "redacted"
 ATTENTION = f"{RESULTS}/{SHOWN}"
+# Results of each model, the study's own first.
+MODEL_FOLDERS = [
+    f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
+]
 # Start of the paths of a rule that also runs for compared models; the wildcard is empty for the study's own.
 OF_MODEL = f"{RESULTS}/{{of}}"
 

@@ -19,9 +19,6 @@ OUTPUTS
     models/model_faithfulness.parquet   scores of tokens beyond random order, in each model
 """
 
-MODEL_FOLDERS = [
-    f"{RESULTS}/{folder_of(name)}" for name in [OWN_MODEL, *STUDY.compared]
-]
 WITH_EVIDENCE = [OWN_MODEL, *STUDY.with_evidence] if STUDY.with_evidence else []
 
 

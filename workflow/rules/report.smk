@@ -24,6 +24,9 @@ rule render_site:
         groups=rules.group_documents.output,
         assessment=rules.assess_predictions.output,
         maps=SHOWN_MAPS,
+        model_maps=[
+            f"{folder}maps/maps.parquet" for folder in MODEL_FOLDERS[1:] if SHOWN_MAPS
+        ],
         evidence=EVIDENCE,
         models=MODELS,
         figures=f"{RESULTS}/figures",
@@ -41,6 +44,7 @@ rule render_site:
     params:
         settings=stage_settings("render_site"),
         statistics=subpath(input.summary, parent=True),
+        results=[folder.rstrip("/") for folder in MODEL_FOLDERS],
         maps="--maps" if SHOWN_MAPS else "",
         evidence="--evidence" if EVIDENCE else "",
         models="--models" if MODELS else "",

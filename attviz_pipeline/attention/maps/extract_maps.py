@@ -1,13 +1,14 @@
-"""The stage `extract_maps`: token-to-token maps of selected documents."""
+"""The stage `extract_maps`: token-to-token maps of the selected documents."""
 
 import logging
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from attviz_pipeline.artifacts import files, map_schemas, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts import files, map_schemas, model_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.attention.capture import AttentionReader
@@ -15,14 +16,12 @@ from attviz_pipeline.attention.documents import encode_document, read_texts
 from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
 from attviz_pipeline.attention.maps.offsets import offset_pairs
 from attviz_pipeline.attention.maps.reduction import MapObserver
-from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, budget, select_documents
-from attviz_pipeline.attention.maps.size import ModelShape, map_bytes, read_head_size
+from attviz_pipeline.attention.maps.size import ModelShape, document_bytes
 from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ExtractMaps
-from attviz_pipeline.tasks.registry import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,38 +30,40 @@ Row = dict[str, Any]
 
 def extract_maps(  # noqa: PLR0913 - one parameter per file
     settings: ExtractMaps,
-    document_index: Path,
+    selection: Path,
     shards: Sequence[Path],
     checkpoint: Path,
     card: Path,
     maps: Path,
-    selection: Path,
 ) -> None:
-    """Select documents, and reduce their attention matrices of every layer and head to maps.
+    """Reduce the attention matrices of the selected documents, of every layer and head, to maps.
+
+    Maps of another model than the study's own are compared with those of the own, head by head and token by token. So
+    it has none if its layers or heads are others, and none of documents of which it reads other tokens.
 
     Args:
-        settings: Which documents get maps, and what a map contains.
-        document_index: All analysed documents with their predictions (schema `document_index`).
-        shards: The texts of the same documents (schema `shard`).
+        settings: What a map contains.
+        selection: The selected documents (schema `map_selection`).
+        shards: Their texts (schema `shard`).
         checkpoint: Folder with the classifier.
         card: Facts of the classifier (schema `model`).
         maps: Where the maps go (schema `maps`).
-        selection: Where to write the selected documents and the reasons (schema `map_selection`).
 
     Raises:
         ArtifactError: An input is missing, damaged, or made with other settings.
         AttentionError: The model returns no attention, or other layers or heads than its metadata states.
-        ConfigError: The settings name documents that do not exist.
         ResourceError: The requested device is not available, or memory or disk space is too small.
     """
     facts_of_model = files.read_json(card, model_schemas.MODEL)
     require_unchanged(checkpoint, facts_of_model["sha256"])
-    index = files.read_table(document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
-    n_bytes = _map_bytes(index, settings, checkpoint, facts_of_model)
-    task = task_of(files.read_facts(document_index, statistics_schemas.DOCUMENT_INDEX))
-    chosen = select_documents(index, task, n_bytes, settings.maps, settings.seed)
-    summary = _summary(index, n_bytes, chosen, settings)
-    files.require_space(maps, summary["estimated_bytes"], "the token-to-token maps")
+    chosen = files.read_json(selection, map_schemas.MAP_SELECTION)
+    documents = sorted(chosen["documents"], key=itemgetter("position"))
+    if not _has_heads_of(facts_of_model, chosen):
+        logger.info("no maps: this model has other layers or heads than the study's own")
+        documents = []
+    shape = ModelShape.read(facts_of_model, checkpoint)
+    n_bytes = document_bytes(shape, documents, facts_of_model["max_tokens"], settings.maps)
+    files.require_space(maps, sum(n_bytes), "the token-to-token maps")
     facts = {
         "n_layers": facts_of_model["n_layers"],
         "n_heads": facts_of_model["n_heads"],
@@ -71,45 +72,25 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
         "code": ATTENTION_CODE.header(),
         "model": facts_of_model["sha256"],
     }
+    is_own = facts_of_model["sha256"] == chosen["model"]
     with files.TableWriter(maps, map_schemas.MAPS, facts) as writer:
-        documents = read_texts(index.take(pa.array(sorted(chosen.reasons), pa.int64())), shards)
-        for row in _map_rows(documents, settings, checkpoint, facts_of_model):
+        for row in _map_rows(_with_texts(documents, shards), settings, checkpoint, facts_of_model, is_own=is_own):
             writer.write({name: [value] for name, value in row.items()})
-    files.write_json(selection, map_schemas.MAP_SELECTION, summary)
 
 
-def _map_bytes(index: pa.Table, settings: ExtractMaps, checkpoint: Path, card: Row) -> list[int]:
-    """Return the maximum size of each document's maps in bytes, assuming that each of several windows is full."""
-    model = ModelShape(card["n_layers"], card["n_heads"], read_head_size(checkpoint))
-    n_tokens = [min(n, card["max_tokens"]) for n in index["n_tokens"].to_pylist()]
-    per_window = {n: map_bytes(model, n, settings.maps) for n in set(n_tokens)}
-    return [per_window[n] * n_windows for n, n_windows in zip(n_tokens, index["n_windows"].to_pylist(), strict=True)]
+def _has_heads_of(card: Row, own: Row) -> bool:
+    return all(card[name] == own[name] for name in ("n_layers", "n_heads"))
 
 
-def _summary(index: pa.Table, n_bytes: list[int], selection: Selection, settings: ExtractMaps) -> Row:
-    facts = index.select(["position", "id", "n_tokens", "n_windows"])
-    documents = [
-        {**facts.slice(row, 1).to_pylist()[0], "reason": reason, "estimated_bytes": n_bytes[row]}
-        for row, reason in selection.reasons.items()
-    ]
-    total, most = sum(document["estimated_bytes"] for document in documents), budget(settings.maps)
-    logger.info("maps of %d documents, at most %.1f MB in a site", len(documents), total / 1e6)
-    if total > most:
-        logger.warning(
-            "the documents that maps.documents names take up to %.1f MB, more than maps.max_megabytes (%g) allows: "
-            "only these documents have maps",
-            *(total / 1e6, settings.maps.max_megabytes),
-        )
-    return {
-        "max_documents": settings.maps.max_documents,
-        "max_bytes": most,
-        "estimated_bytes": total,
-        "documents": documents,
-        "left_out": selection.left_out,
-    }
+def _with_texts(documents: list[Row], shards: Sequence[Path]) -> list[Row]:
+    columns = ("position", "id", "n_tokens", "n_windows")
+    table = pa.Table.from_pylist([{name: document[name] for name in columns} for document in documents])
+    return read_texts(table, shards) if documents else []
 
 
-def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, card: Row) -> Iterator[Row]:
+def _map_rows(
+    documents: list[Row], settings: ExtractMaps, checkpoint: Path, card: Row, *, is_own: bool
+) -> Iterator[Row]:
     if not documents:
         return
     tokenizer = open_tokenizer(checkpoint)
@@ -118,6 +99,8 @@ def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, car
     reader = open_reader(open_model(checkpoint, settings.attention), tokenizer, settings.attention, observer)
     faults = []
     for document in track(documents, total=len(documents), label="extract_maps", unit="documents"):
+        if not is_own and not _is_read_alike(encoder, document):
+            continue
         for number, window in enumerate(encode_document(encoder, document).windows):
             _read_alone(reader, window, card)
             maps = observer.collect()
@@ -126,6 +109,11 @@ def _map_rows(documents: list[Row], settings: ExtractMaps, checkpoint: Path, car
             yield place | _window_columns(window) | map_columns(maps)
     if settings.maps.vectors and any(faults):
         _warn_of_missing_vectors(faults)
+
+
+def _is_read_alike(encoder: DocumentEncoder, document: Row) -> bool:
+    encoded = encoder.encode([document["text"]], [document["pair_start"]])[0]
+    return (len(encoded.tokens), len(encoded.windows)) == (document["n_tokens"], document["n_windows"])
 
 
 def _warn_of_missing_vectors(faults: list[str]) -> None:

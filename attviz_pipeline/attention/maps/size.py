@@ -1,7 +1,8 @@
 """Size of a token-to-token map in a site, computed from its shapes before the extraction."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from transformers import AutoConfig
 
@@ -17,11 +18,33 @@ class ModelShape(NamedTuple):
     n_heads: int
     head_size: int
 
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], checkpoint: Path) -> Self:
+        """Return the shape of a classifier, without loading its weights.
 
-def read_head_size(checkpoint: Path) -> int:
-    """Return the length of a classifier's query and key vectors, without loading its weights."""
-    config = AutoConfig.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
-    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+        Args:
+            facts: Facts of the classifier (schema `model`).
+            checkpoint: Its folder.
+        """
+        config = AutoConfig.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
+        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return cls(facts["n_layers"], facts["n_heads"], int(head_size))
+
+
+def document_bytes(
+    model: ModelShape, documents: Sequence[Mapping[str, int]], max_tokens: int, settings: MapsSettings
+) -> list[int]:
+    """Return the maximum size of each document's maps in bytes, assuming that each of several windows is full.
+
+    Args:
+        model: Shape of the classifier.
+        documents: `n_tokens` and `n_windows` of each.
+        max_tokens: Tokens of a full window.
+        settings: What a map contains.
+    """
+    n_tokens = [min(document["n_tokens"], max_tokens) for document in documents]
+    per_window = {n: map_bytes(model, n, settings) for n in set(n_tokens)}
+    return [per_window[n] * document["n_windows"] for n, document in zip(n_tokens, documents, strict=True)]
 
 
 def map_bytes(model: ModelShape, n_tokens: int, settings: MapsSettings) -> int:

@@ -172,6 +172,12 @@ def no_map(study: StudyView) -> Markup:
     )
 
 
+def maps_left_out(titles: Sequence[str], study: StudyView) -> Markup:
+    """Say of which other models this page has no token-to-token maps, since they do not fit."""
+    sentence = Markup("There are no maps of these models here: {}. <code>maps.max_megabytes</code> is {}.")
+    return sentence.format(Markup(", ").join(titles), f"{study.settings.maps.max_megabytes:g}")
+
+
 def layers_only(tiers: Tiers, study: StudyView) -> Markup:
     """Say why a page shows the means of layers, and which pages show every head."""
     sentence = Markup(

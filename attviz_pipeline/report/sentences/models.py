@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import clip, count, decimal, percent, plural, probability, signed, significant
+from attviz_pipeline.report import links
+from attviz_pipeline.report.model_maps import ModelMaps
 from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
@@ -78,6 +80,27 @@ def failures(results: ModelResults, study: StudyView) -> Markup:
     if results.failed and not results.has_others:
         found.append(Markup("There is no other model to compare this one with."))
     return said(found)
+
+
+def maps_of_models(maps: ModelMaps, results: ModelResults, study: StudyView, root: str) -> Markup:
+    """Say on how many pages the token-to-token maps can be switched to other models, and what is left out."""
+    if not maps.names:
+        return Markup()
+    titles = {one.name: one.title for one in results.models}
+    sentences = []
+    if numbers := sorted({number for found in maps.shown.values() for number in found}):
+        with_maps = Markup(
+            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have those of other models: {}.'
+        )
+        models = ", ".join(titles[maps.names[number - 1]] for number in numbers)
+        where = root + links.DOCUMENTS
+        sentences.append(with_maps.format(where, plural(len(maps.shown), "document"), models))
+    if n_left_out := sum(map(len, maps.left_out.values())):
+        left_out = Markup("{} of other models, of {}, {} left out: <code>maps.max_megabytes</code> is {}.")
+        documents, are = plural(len(maps.left_out), "document"), "is" if n_left_out == 1 else "are"
+        most = f"{study.settings.maps.max_megabytes:g}"
+        sentences.append(left_out.format(plural(n_left_out, "map"), documents, are, most))
+    return said(sentences)
 
 
 def found_again(results: ModelResults, study: StudyView) -> Markup:

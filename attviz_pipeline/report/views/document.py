@@ -59,7 +59,7 @@ class DocumentView:
 
     `first_name` and `last_name` are [CLS] and [SEP], or empty; `outcome` is None where the gold label is unknown, and
     in regression; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier
-    shares. `strongest_of_all` and `notes` are sentences.
+    shares. `strongest_of_all`, `notes` and `maps_left_out` are sentences.
     """
 
     position: int
@@ -82,6 +82,7 @@ class DocumentView:
     map_reason: str | None
     evidence: DocumentEvidenceView | None
     payload: dict[str, Any]
+    maps_left_out: Markup | None = None
 
     @property
     def number(self) -> int:

@@ -1,7 +1,7 @@
 """The page Models: the study's own model beside the one before fine-tuning, and those of other seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +9,7 @@ from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ModelKind
+from attviz_pipeline.report.model_maps import ModelMaps
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.model_predictions import ModelPredictions, read_predictions
 from attviz_pipeline.report.views.profiles import ROLE_NAMES
@@ -53,6 +54,11 @@ class ModelView:
             "seed": seed,
         }
         return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
+
+    @property
+    def where(self) -> str:
+        """The same in a sentence that compares: more *before fine-tuning*, more *in seed 14*."""
+        return self.title if self.kind in {"pretrained", "epoch"} else f"in {self.title}"
 
 
 @dataclass(frozen=True)
@@ -248,6 +254,8 @@ class ModelsPageView:
         steps: Fine-tuning in its order, with the model before it if compared; empty without epochs.
         shown_effects: The effects that are listed.
         figures: Addresses of figures by kind.
+        evidence: What the evidence of the models has in common.
+        maps: Token-to-token maps of other models.
     """
 
     results: ModelResults
@@ -256,6 +264,7 @@ class ModelsPageView:
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
     evidence: "ModelEvidence"
+    maps: ModelMaps = field(default_factory=ModelMaps)
 
 
 def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: bool = False) -> ModelResults | None:

@@ -22,7 +22,16 @@ const mergedWords = late("mergedWords");
 const tokenEvidence = late("tokenEvidence");
 
 // Defaults of the token-to-token views in the address; their scripts load later.
-const MAPS = { map: "", mapview: "lines", mapheads: "one", mapside: "query", texts: "all", window: "0" };
+const MAPS = {
+  map: "",
+  mapview: "lines",
+  mapheads: "one",
+  mapside: "query",
+  mapmodel: "own",
+  mapcompare: "one",
+  texts: "all",
+  window: "0",
+};
 const DEFAULTS = {
   m: "mean",
   scale: "log",

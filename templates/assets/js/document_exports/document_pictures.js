@@ -103,6 +103,13 @@ const textPicture = (place, { doc, view, colours }) => {
 const shown = (id) => document.getElementById(id).textContent;
 const legend = () => `, colours ${shown("legend-text")}`;
 
+// The titles of the maps of one model, or of two models of which the second is drawn below the first.
+const mapTitles = (...ids) =>
+  ids
+    .map(shown)
+    .filter((title) => title)
+    .join("; below: ");
+
 // What a picture shows, and the unit of its numbers or colours.
 const UNITS = {
   text: () => `, shaded by ${document.getElementById("measure").selectedOptions[0].text}`,
@@ -110,7 +117,8 @@ const UNITS = {
   overview: legend,
   sequence: ({ tint }) =>
     legend() + (tint === "1" ? "; pinned rows in their own colours, stronger with the value" : ""),
-  head: () => `: ${shown("map-title")}`,
+  model: () => `: ${mapTitles("map-model-title", "map-model-other-title")}`,
+  head: () => `: ${mapTitles("map-title", "map-other-title")}`,
 };
 
 const VIEWS = {

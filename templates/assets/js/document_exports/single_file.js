@@ -29,7 +29,10 @@ const withoutLinks = (root) => {
 };
 
 const loadedMaps = async (payload) => {
-  const maps = await Promise.all(payload.maps.map(async ({ name }) => [name, await mapFiles.load(name)]));
+  const names = payload.maps.flatMap(({ name }) =>
+    [0, ...payload.mapModels].map((model) => mapFiles.ofModel(name, model)),
+  );
+  const maps = await Promise.all(names.map(async (name) => [name, await mapFiles.load(name)]));
   return maps.map(([name, content]) => `attviz.mapFiles.add(${json(name)},${json(content)});`);
 };
 

@@ -176,7 +176,7 @@ const addMaps = ({ pieces, words, payload, state, cursor, views, toggle }) => {
   const own = words ? mergedWords().cursorOfPieces(cursor, words) : cursor;
   const maps = onDemand.whenNear(
     byId("token-maps"),
-    "maps",
+    ["maps.css", "diverging.js", "maps.js"],
     () => tokenMaps().create(pieces, payload, state, own, toggle),
     asked,
   );

@@ -5,6 +5,8 @@ import { load } from "../core/load.js";
 const given = {};
 
 export const mapFiles = {
+  // Name of the file of a window's map in another model; number 0 is the study's own.
+  ofModel: (name, model) => (model ? `${name}-M${String(model).padStart(2, "0")}` : name),
   add: (name, content) => {
     given[name] = content;
   },

@@ -8,11 +8,11 @@ const fail = (place) => (fault) => place.append(element("p", "note", `This part 
 const loadAll = (...files) => Promise.all(["panels.js", ...files].map((file) => load(`assets/${file}`)));
 
 // A view whose scripts load when the reader scrolls near it, or at once if the address asks for it.
-const whenNear = (place, name, create, atOnce) => {
+const whenNear = (place, files, create, atOnce) => {
   let view = null;
   let drawn = null;
   const start = () =>
-    loadAll(`${name}.css`, `${name}.js`)
+    loadAll(...files)
       .then(() => {
         view = create();
         view.draw(drawn);

@@ -6,7 +6,7 @@ import { csv } from "../exports/csv.js";
 import { exportFiles } from "../exports/export_files.js";
 import { pictures } from "../exports/pictures.js";
 import { svg } from "../exports/svg.js";
-import { diverging } from "../heads/diverging.js";
+import { diverging } from "../diverging/diverging.js";
 import { meanMaps } from "../mean_maps/mean_maps.js";
 
 const RAMP_STEPS = 64;

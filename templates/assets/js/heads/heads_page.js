@@ -9,7 +9,7 @@ import { load } from "../core/load.js";
 import { pages } from "../core/pages.js";
 import { palette } from "../core/palette.js";
 import { redraw } from "../core/redraw.js";
-import { diverging } from "./diverging.js";
+import { diverging } from "../diverging/diverging.js";
 import { importanceTable } from "./importance_table.js";
 import { likenessMatrix } from "./likeness_matrix.js";
 

@@ -1,7 +1,9 @@
 // The head view: queries on the left, keys on the right, and a line from each query to its strongest keys.
 
 import { clip } from "../core/clip.js";
+import { diverging } from "../diverging/diverging.js";
 import { formats } from "../core/formats.js";
+import { mapShare } from "./map_share.js";
 import { matrix } from "./matrix.js";
 import { scrollBox } from "./scroll_box.js";
 
@@ -13,6 +15,7 @@ const SHADES = 16;
 // Lines of queries out of sight are faint, or hundreds of them would cover the visible ones.
 const FROM_AFAR = 0.12;
 const REST = 26;
+const MOST = 0.5;
 
 const measures = (width) => {
   const side = Math.max(84, Math.min(150, width * 0.28));
@@ -45,27 +48,34 @@ export const headView = {
       box.context.bezierCurveTo(left + (right - left) * 0.4, from, right - (right - left) * 0.4, to, right, to);
     };
 
-    // All lines that touch the visible part, by shade: one path per shade is much faster than one per line.
+    // Full colour is all of a query's attention, or a difference of half of it.
+    const sizeOf = (value) => Math.min(1, Math.abs(value) / (scene.map.isDifference ? MOST : 1));
+
+    // A difference has the colour of its sign, attention that of its head.
+    const colourOf = (value, colour) =>
+      scene.map.isDifference ? diverging.ends(scene.colours)[value < 0 ? 0 : 1] : colour;
+
+    // All lines that touch the visible part, by colour and shade: one path for each is much faster than one per line.
     const fan = ({ row, colour }, { left, right }) => {
       const { map, allows } = scene;
-      const shades = Array.from({ length: SHADES }, () => []);
+      const shades = new Map();
       for (let query = 0; query < map.tokens; query++) {
         for (const [key, value] of matrix.row(map, row, query, allows)) {
-          if (value < FAINTEST || !(sees("query", query) || sees("key", key))) continue;
-          const strength = sees("query", query) ? value : value * FROM_AFAR;
-          shades[Math.min(SHADES - 1, Math.floor(strength * SHADES))].push([query, key]);
+          const size = sizeOf(value);
+          if (size < FAINTEST || !(sees("query", query) || sees("key", key))) continue;
+          const strength = sees("query", query) ? size : size * FROM_AFAR;
+          const shade = Math.min(SHADES - 1, Math.floor(strength * SHADES));
+          const signed = value < 0 ? -1 - shade : shade;
+          if (!shades.has(signed)) shades.set(signed, []);
+          shades.get(signed).push([y("query", query), y("key", key)]);
         }
       }
-      shades.forEach((pairs, shade) => {
-        if (pairs.length)
-          stroke(
-            colour,
-            (shade + 0.5) / SHADES,
-            pairs.map(([query, key]) => [y("query", query), y("key", key)]),
-            left,
-            right,
-          );
-      });
+      // The faint ones first: strong lines are on top.
+      const ordered = [...shades].sort(([a], [b]) => (a < 0 ? -1 - a : a) - (b < 0 ? -1 - b : b));
+      for (const [signed, lines] of ordered) {
+        const shade = signed < 0 ? -1 - signed : signed;
+        stroke(colourOf(signed, colour), (shade + 0.5) / SHADES, lines, left, right);
+      }
     };
 
     const stroke = (colour, strength, lines, left, right) => {
@@ -95,7 +105,13 @@ export const headView = {
       for (const { colour, pairs } of found) {
         for (const [other, value] of pairs) {
           const ends = focus.side === "key" ? [other, focus.token] : [focus.token, other];
-          stroke(colour, 0.06 + 0.94 * value, [[y("query", ends[0]), y("key", ends[1])]], left, right);
+          stroke(
+            colourOf(value, colour),
+            0.06 + 0.94 * sizeOf(value),
+            [[y("query", ends[0]), y("key", ends[1])]],
+            left,
+            right,
+          );
         }
       }
     };
@@ -105,9 +121,9 @@ export const headView = {
       const [x, width] = focus.side === "key" ? [REST, left - REST - 4] : [right + 4, box.width - right - 4];
       const part = width / found.length;
       found.forEach(({ colour, pairs }, i) => {
-        box.context.fillStyle = colour;
         for (const [other, value] of pairs) {
-          box.context.globalAlpha = 0.55 * Math.sqrt(value);
+          box.context.fillStyle = colourOf(value, colour);
+          box.context.globalAlpha = 0.55 * Math.sqrt(sizeOf(value));
           box.context.fillRect(x + i * part, y(opposite(), other) - ROW / 2, part, ROW - 1);
         }
       });
@@ -138,13 +154,14 @@ export const headView = {
       context.font = `11px ${scene.colours.font}`;
       const onLeft = focus.side === "key";
       context.textAlign = onLeft ? "left" : "right";
-      context.fillText(formats.percent(value), onLeft ? 2 : box.width - 4, height);
+      context.fillText(mapShare.written(scene.map, value), onLeft ? 2 : box.width - 4, height);
     };
 
     // Grey bars: how much of each row goes to keys that are not shown.
     const rests = () => {
       const { context } = box;
       const { map, heads, colours } = scene;
+      if (map.isDifference) return;
       context.fillStyle = colours.muted;
       for (const query of scene.seats.query.list) {
         if (!sees("query", query)) continue;
@@ -156,6 +173,7 @@ export const headView = {
     };
 
     const footer = (found, { left, right }) => {
+      if (scene.map.isDifference) return;
       const { context, height } = box;
       const bottom = height - FOOT / 2;
       context.font = `11px ${scene.colours.font}`;
@@ -178,7 +196,7 @@ export const headView = {
       context.fillStyle = scene.colours.muted;
       context.textBaseline = "middle";
       context.textAlign = "left";
-      context.fillText("rest", 0, HEAD / 2 - 2);
+      if (!scene.map.isDifference) context.fillText("rest", 0, HEAD / 2 - 2);
       context.fillText("key", right + 8, HEAD / 2 - 2);
       context.textAlign = "right";
       context.fillText("query", left - 8, HEAD / 2 - 2);
@@ -198,7 +216,7 @@ export const headView = {
       box.clear();
       header(sizes);
       const found = focus ? focused() : [];
-      const numbers = new Map(found.length === 1 ? found[0].pairs.filter(([, value]) => value >= 0.005) : []);
+      const numbers = new Map(found.length === 1 ? found[0].pairs.filter(([, value]) => Math.abs(value) >= 0.005) : []);
       box.clipped(() => {
         if (focus) {
           shadeEnds(found, sizes);
@@ -227,6 +245,7 @@ export const headView = {
     return {
       draw: (next) => {
         scene = next;
+        box.name(scene.of);
         box.resize(Math.max(scene.seats.query.list.length, scene.seats.key.list.length));
         paint();
       },

@@ -4,6 +4,7 @@ import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
 import { hiddenTexts } from "../document_views/hidden_texts.js";
+import { mapShare } from "./map_share.js";
 import { matrix } from "./matrix.js";
 
 const NAMED = 5;
@@ -18,9 +19,17 @@ const KINDS = {
   rest: "to keys not shown",
 };
 
+const averageDifference = (shares, where) => {
+  const named = shares.filter(([, by]) => Math.abs(by) >= LEAST).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+  if (!named.length) return [`a token gives on average the same as ${where}, to within 0.5 points.`];
+  const changes = named.map(([kind, by]) => `${mapShare.compared(by)} ${KINDS[kind]}`);
+  return [`a token gives on average ${changes.join(", ")} than ${where}.`];
+};
+
 // Parts of a sentence; an object holds a word of the document.
-const average = ({ map, tokens }, row) => {
+const average = ({ map, tokens, where }, row) => {
   const shares = Object.entries(matrix.shares(map, row, tokens.special));
+  if (map.isDifference) return averageDifference(shares, where);
   const named = shares.filter(([, share]) => share >= LEAST).sort((a, b) => b[1] - a[1]);
   return [`a token gives on average ${named.map(([kind, share]) => `${percent(share)} ${KINDS[kind]}`).join(", ")}.`];
 };
@@ -64,8 +73,36 @@ const ofKey = (scene, row, { token }) => {
   ];
 };
 
+const differences = (scene, pairs, to) =>
+  pairs
+    .slice(0, NAMED)
+    .filter(([, by], i) => !i || Math.abs(by) >= LEAST)
+    .flatMap(([other, by, isLeast], i) => [
+      `${i ? ", " : ""}${mapShare.compared(by, isLeast)} ${to} `,
+      { word: scene.tokens.word(other) },
+    ]);
+
+// The same of the study's own model minus another one, whose name `where` is for.
+const difference = (scene, row, { token, side, other }) => {
+  const [found, verb, to] =
+    side === "key"
+      ? [matrix.column(scene.map, row, token, scene.allows), " receives ", "from"]
+      : [matrix.row(scene.map, row, token, scene.allows), " gives ", "to"];
+  const word = { word: scene.tokens.word(token) };
+  const cell = found.find(([key]) => key === other);
+  const pointed =
+    other === undefined
+      ? []
+      : cell
+        ? [word, " gives ", ...differences(scene, [cell], to), ` than ${scene.where}; in all, `]
+        : ["no difference is known from ", word, " to ", { word: scene.tokens.word(other) }, "; "];
+  if (!found.length) return [...pointed, "no difference is known for ", word, "."];
+  return [...pointed, word, verb, ...differences(scene, found, to), ` than ${scene.where}.`];
+};
+
 const parts = (scene, row, focus) => {
   if (!focus) return average(scene, row);
+  if (scene.map.isDifference) return difference(scene, row, focus);
   return focus.side === "key" ? ofKey(scene, row, focus) : ofQuery(scene, row, focus);
 };
 
@@ -78,17 +115,21 @@ const item = (scene, { row, colour }, focus) => {
   const words = parts(scene, row, focus).map((part) =>
     part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", clip(part.word, 24)),
   );
-  made.append(key, scene.doc.link(row), ": ", ...words);
+  made.append(key, scene.doc.link(row), `${scene.of}: `, ...words);
   return made;
 };
 
 export const mapReading = {
   plain,
   parts,
-  show: (place, spoken, scene, focus, held) => {
-    place.replaceChildren(...scene.heads.map((head) => item(scene, head, focus)));
+  show: (place, spoken, scenes, focus, held) => {
+    place.replaceChildren(...scenes.flatMap((scene) => scene.heads.map((head) => item(scene, head, focus))));
     if (!held || !focus) return;
-    const { row } = scene.heads[0];
-    spoken.textContent = `${scene.doc.name(row)}: ${hiddenTexts.announced(plain(parts(scene, row, focus)))}`;
+    spoken.textContent = scenes
+      .map((scene) => {
+        const { row } = scene.heads[0];
+        return `${scene.doc.name(row)}${scene.of}: ${hiddenTexts.announced(plain(parts(scene, row, focus)))}`;
+      })
+      .join(" ");
   },
 };

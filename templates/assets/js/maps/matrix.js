@@ -27,8 +27,9 @@ const load = async (part) => {
 
 const all = () => true;
 
-// The strongest keys of a query as [key, value], strongest first.
+// The strongest keys of a query as [key, value], strongest first. A difference of two maps computes its own.
 const row = (map, head, query, allows = all) => {
+  if (map.isDifference) return map.row(head, query, allows);
   const found = [];
   const first = (head * map.tokens + query) * map.entries;
   for (let i = first; i < first + map.entries; i++) {
@@ -39,6 +40,7 @@ const row = (map, head, query, allows = all) => {
 
 // The queries that have a key among their strongest as [query, value], strongest first.
 const column = (map, head, key, allows = all) => {
+  if (map.isDifference) return map.column(head, key, allows);
   const found = [];
   const first = head * map.tokens * map.entries;
   for (let i = first; i < first + map.tokens * map.entries; i++) {
@@ -49,10 +51,12 @@ const column = (map, head, key, allows = all) => {
   return found.sort((a, b) => b[1] - a[1]);
 };
 
-const rest = (map, head, query) => map.values[map.rest[head * map.tokens + query]];
+const rest = (map, head, query) =>
+  map.isDifference ? map.rest(head, query) : map.values[map.rest[head * map.tokens + query]];
 
 // The average share that queries (without special tokens) give to themselves, neighbours, special tokens and others.
 const shares = (map, head, special) => {
+  if (map.isDifference) return map.shares(head, special);
   const sums = { itself: 0, before: 0, after: 0, special: 0, others: 0, rest: 0 };
   let n = 0;
   for (let query = 0; query < map.tokens; query++) {

@@ -1,18 +1,30 @@
 // One head's matrix: queries down, keys across. Keys that are not among the strongest of a query stay blank.
 
 import { clip } from "../core/clip.js";
+import { diverging } from "../diverging/diverging.js";
 import { palette } from "../core/palette.js";
 import { plotCanvas } from "../document/plot_canvas.js";
 import { matrix } from "./matrix.js";
 
 const LABELLED = 10;
 const FAINTEST = 0.01;
+const MOST = 0.5;
 
-const picture = (map, head, { packed }, allows) => {
+// Colours, the function from a value to its place among them, and the colour of what is not known.
+const scaleOf = (map, colours) => {
+  if (!map.isDifference) {
+    const place = palette.placer(Math.min(FAINTEST, 1 / map.tokens), 1);
+    return [colours.packed, place, colours.packed[0]];
+  }
+  const [packed, place] = [diverging.packed(colours), diverging.placer(MOST)];
+  return [packed, place, packed[place(0)]];
+};
+
+const picture = (map, head, colours, allows) => {
   const { tokens } = map;
   const image = new ImageData(tokens, tokens);
-  const pixels = new Uint32Array(image.data.buffer).fill(packed[0]);
-  const place = palette.placer(Math.min(FAINTEST, 1 / tokens), 1);
+  const [packed, place, blank] = scaleOf(map, colours);
+  const pixels = new Uint32Array(image.data.buffer).fill(blank);
   for (let query = 0; query < tokens; query++) {
     for (const [key, value] of matrix.row(map, head, query, allows))
       pixels[query * tokens + key] = packed[place(value)];
@@ -54,7 +66,10 @@ export const matrixView = {
       scene = next;
       place.setAttribute("role", "img");
       place.tabIndex = 0;
-      place.setAttribute("aria-label", "Matrix of one head, queries down and keys across; arrow keys move over it");
+      place.setAttribute(
+        "aria-label",
+        `Matrix of one head${scene.of}, queries down and keys across; arrow keys move over it`,
+      );
       const width = Math.min(place.clientWidth, 620);
       margin = (width - 84) / scene.map.tokens >= LABELLED ? 84 : 30;
       step = Math.min(22, (width - margin) / scene.map.tokens);

@@ -1,5 +1,6 @@
 // The model view: a small picture of the matrix of every head. A click opens the head.
 
+import { diverging } from "../diverging/diverging.js";
 import { palette } from "../core/palette.js";
 import { headButtons } from "../document/head_buttons.js";
 import { plotCanvas } from "../document/plot_canvas.js";
@@ -9,18 +10,30 @@ const LEFT = 30;
 const TOP = 18;
 const GAP = 3;
 const LARGEST = 56;
+const MOST = 0.5;
 
-// All pictures side by side, one pixel per cell: blank up to even attention, darkest from half of a query's attention.
-const paint = (map, doc, { packed }) => {
-  const { cells, thumbnails, values } = map;
-  const place = palette.placer(1 / cells, 0.5);
-  const colourOf = Uint32Array.from(values, (value) => packed[place(value)]);
+// The colour of every cell: blank up to even attention, darkest from half of a query's attention; of differences, blank
+// at 0 and darkest from half of it.
+const colouring = (map, colours) => {
+  if (map.isDifference) {
+    const [packed, place] = [diverging.packed(colours), diverging.placer(MOST)];
+    return (i) => packed[place(map.thumbnail(i))];
+  }
+  const place = palette.placer(1 / map.cells, MOST);
+  const colourOf = Uint32Array.from(map.values, (value) => colours.packed[place(value)]);
+  return (i) => colourOf[map.thumbnails[i]];
+};
+
+// All pictures side by side, one pixel per cell.
+const paint = (map, doc, colours) => {
+  const { cells } = map;
+  const colourOf = colouring(map, colours);
   const image = new ImageData(cells * doc.heads, cells * doc.layers);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < thumbnails.length; i++) {
+  for (let i = 0; i < map.rows * cells * cells; i++) {
     const [row, query, key] = [Math.floor(i / (cells * cells)), Math.floor(i / cells) % cells, i % cells];
     const x = (row % doc.heads) * cells + key;
-    pixels[(Math.floor(row / doc.heads) * cells + query) * cells * doc.heads + x] = colourOf[thumbnails[i]];
+    pixels[(Math.floor(row / doc.heads) * cells + query) * cells * doc.heads + x] = colourOf(i);
   }
   const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
   canvas.getContext("2d").putImageData(image, 0, 0);
@@ -28,9 +41,9 @@ const paint = (map, doc, { packed }) => {
 };
 
 export const modelView = {
-  create: (place, doc, cursor, choose) => {
+  create: (place, doc, cursor, choose, label = "Open a head") => {
     const canvas = document.createElement("canvas");
-    const { grid, rowOf, press, mark } = headButtons(doc, "Open a head");
+    const { grid, rowOf, press, mark } = headButtons(doc, label);
     gridKeys(grid, doc);
     grid.addEventListener("click", (event) => {
       if (rowOf(event) >= 0) choose(rowOf(event));

@@ -12,8 +12,9 @@ export const scrollBox = (place, { label, rowHeight, head, foot }, draw) => {
   place.replaceChildren(room);
   place.tabIndex = 0;
   place.setAttribute("role", "img");
-  place.setAttribute("aria-label", label);
   const self = { context: null, width: 0, height: 0, rows: 0 };
+  self.name = (of) => place.setAttribute("aria-label", label.replace(":", `${of}:`));
+  self.name("");
   const scrolled = () => place.scrollTop;
   self.y = (row) => head + (row + 0.5) * rowHeight - scrolled();
   self.rowAt = (y) => {

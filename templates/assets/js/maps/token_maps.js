@@ -8,6 +8,8 @@ import { hiddenTexts } from "../document_views/hidden_texts.js";
 import { pageData } from "../early/page_data.js";
 import { part } from "../early/part.js";
 import { headView } from "./head_view.js";
+import { mapChoices } from "./map_choices.js";
+import { mapDifference } from "./map_difference.js";
 import { mapReading } from "./map_reading.js";
 import { mapTable } from "./map_table.js";
 import { matrix } from "./matrix.js";
@@ -19,16 +21,7 @@ import { windowTokens } from "./window_tokens.js";
 
 const exportFiles = late("exportFiles");
 
-const VIEWS = ["lines", "matrix", "neuron"];
-const HINTS = {
-  lines:
-    "Point at a token: on the left, to see what it attends to; on the right, what attends to it. " +
-    "Grey bars are what a token gives to keys not shown.",
-  matrix: "Queries down, keys across; colours are logarithmic from 1 %. Blank: not among a query's strongest keys.",
-  neuron:
-    "Click a token to make it the query. Blue numbers are above zero, orange ones below. " +
-    "The score is their scaled sum of products; its softmax over the keys is the attention.",
-};
+const { VIEWS } = mapChoices;
 const byId = (id) => document.getElementById(id);
 
 const say = (text) => {
@@ -36,58 +29,26 @@ const say = (text) => {
   byId("map-note").hidden = !text;
 };
 
-const fillWindows = (headers, doc) => {
-  const range = ({ first, kept }) => `tokens ${first + kept[0]} to ${Math.min(doc.tokens, first + kept[1]) - 1}`;
-  byId("map-window").replaceChildren(
-    ...headers.map((header, i) => new Option(`${i + 1} of ${headers.length}, ${range(header)}`, i)),
-  );
-  byId("map-window-choice").hidden = headers.length < 2;
-};
-
-const listen = (state) => {
-  byId("map-window").addEventListener("change", (event) => state.set({ window: event.target.value }));
-  byId("map-texts").addEventListener("change", (event) => state.set({ texts: event.target.value }));
-  byId("map-pinned").addEventListener("change", (event) =>
-    state.set({ mapheads: event.target.checked ? "pinned" : "one" }),
-  );
-  for (const input of document.querySelectorAll("input[name=mapview]"))
-    input.addEventListener("change", () => state.set({ mapview: input.value }));
-};
-
-const offered = (select, value) =>
-  [...select.options].some((option) => option.value === String(value)) ? String(value) : select.options[0].value;
-
-// The reader's choices, as far as they are valid here.
-const choices = (state, second) => ({
-  view: VIEWS.includes(state.get("mapview")) ? state.get("mapview") : "lines",
-  pinned: state.get("mapheads") === "pinned",
-  side: state.get("mapside") === "key" ? "key" : "query",
-  texts: second === null ? "all" : offered(byId("map-texts"), state.get("texts")),
-  window: Number(offered(byId("map-window"), state.get("window"))),
-});
-
-const showChoices = ({ view, pinned, texts, window }) => {
-  byId("map-window").value = window;
-  byId("map-texts").value = texts;
-  byId("map-pinned").checked = pinned;
-  byId("map-pinned").disabled = view !== "lines";
-  document.querySelector(`input[name=mapview][value=${view}]`).checked = true;
-  VIEWS.forEach((name) => {
-    byId(`map-${name}`).hidden = name !== view;
-  });
-  byId("map-hint").textContent = HINTS[view];
-};
-
 const download = async (name, text) => {
   await load("assets/exports.js");
   exportFiles().download(name, "text/csv", text());
 };
 
-const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
+// Setting a position that is there already causes no event, so this ends.
+const scrollTogether = (...boxes) =>
+  boxes.forEach((box, i) =>
+    box.addEventListener("scroll", () => {
+      boxes[1 - i].scrollTop = box.scrollTop;
+    }),
+  );
+
+const create = (doc, payload, state, cursor, toggle) => {
+  const { maps: headers, second, models } = payload;
   byId("token-maps").replaceChildren(part("maps"));
   const loaded = headers.map(() => null);
   let view = null;
-  let scene = null;
+  // One, or those of two models side by side.
+  let scenes = [];
   let pointed = null;
 
   // Hovering moves the page's cursor too. Special tokens of a later window exist only in this section.
@@ -95,36 +56,76 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     point: (focus) => {
       if (cursor.get().held) return;
       pointed = focus?.token >= 0 ? focus : null;
-      const token = pointed ? scene.tokens.placed(pointed.token) : -1;
+      const token = pointed ? scenes[0].tokens.placed(pointed.token) : -1;
       const before = cursor.get();
-      cursor.hover(token, token >= 0 ? scene.heads[0].row : -1);
+      cursor.hover(token, token >= 0 ? scenes[0].heads[0].row : -1);
       if (cursor.get() === before) follow(before);
     },
     hold: ({ token, side }) => {
-      if (scene.tokens.placed(token) < 0) return;
+      const [{ tokens, heads }] = scenes;
+      if (tokens.placed(token) < 0) return;
       state.set({ mapside: side });
-      cursor.hold(scene.tokens.placed(token), scene.heads[0].row);
+      cursor.hold(tokens.placed(token), heads[0].row);
     },
   };
-  const parts = {
-    lines: headView.create(byId("map-lines"), pointer),
-    matrix: matrixView.create(byId("map-matrix"), pointer),
-    neuron: neuronView.create(byId("map-neuron"), pointer),
-  };
   const choose = (row) => state.set({ map: attention.keyOf(doc, row), mapheads: "one" });
-  const model = modelView.create(byId("map-model"), doc, cursor, choose);
+  // The views of the shown model; of two models side by side, the second has its own, made when they are needed.
+  const paneOf = (other) => ({
+    parts: {
+      lines: headView.create(byId(`map-lines${other}`), pointer),
+      matrix: matrixView.create(byId(`map-matrix${other}`), pointer),
+    },
+    model: modelView.create(
+      byId(`map-model${other}`),
+      doc,
+      cursor,
+      choose,
+      other ? "Open a head of the other model" : "Open a head",
+    ),
+  });
+  const panes = [paneOf("")];
+  panes[0].parts.neuron = neuronView.create(byId("map-neuron"), pointer);
+  const paneAt = (i) => {
+    if (!panes[i]) {
+      panes[i] = paneOf("-other");
+      scrollTogether(byId("map-lines"), byId("map-lines-other"));
+    }
+    return panes[i];
+  };
   const table = mapTable.create(byId("map-table"));
 
-  const fetchWindow = async (number) => {
-    if (loaded[number]) return loaded[number];
-    const map = await matrix.load(await mapFiles.load(headers[number].name));
-    return (loaded[number] = { map, tokens: windowTokens(doc, headers[number], second), layers: [] });
+  // What is loaded of a window: its tokens, the maps of each model by number, and vectors by layer.
+  const windowAt = (number) =>
+    (loaded[number] ??= {
+      tokens: windowTokens(doc, headers[number], second),
+      maps: [],
+      differences: [],
+      layers: [],
+    });
+  const fetchMap = async (number, model) => {
+    const { maps } = windowAt(number);
+    return (maps[model] ??= await matrix.load(await mapFiles.load(mapFiles.ofModel(headers[number].name, model))));
+  };
+  // The maps that a choice of models shows, each with what names it. The own model's alone needs no name.
+  const fetchShown = async ({ window, number, together }) => {
+    const named = (model) => (models ? [models[model].name] : []);
+    const of = (model) => `, ${models[model].title}`;
+    const own = await fetchMap(window, 0);
+    if (!number) return [{ map: own, of: "", names: named(0) }];
+    const other = await fetchMap(window, number);
+    if (together === "difference") {
+      const map = (windowAt(window).differences[number] ??= mapDifference.of(own, other));
+      const names = [`own minus ${models[number].name}`];
+      return [{ map, of: `, this model minus ${models[number].title}`, names, where: models[number].where }];
+    }
+    const shown = { map: other, of: of(number), names: named(number) };
+    return together === "both" ? [{ map: own, of: of(0), names: named(0) }, shown] : [shown];
   };
 
   const fetchVectors = async (number, row) => {
     const layer = Math.floor(row / doc.heads);
     const name = `${headers[number].name}-L${String(layer).padStart(2, "0")}`;
-    return (loaded[number].layers[layer] ??= await vectors.load(await mapFiles.load(name)));
+    return (windowAt(number).layers[layer] ??= await vectors.load(await mapFiles.load(name)));
   };
 
   const headsOf = (chosen, map, tokens) => {
@@ -136,23 +137,31 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
       : [{ row: first, colour: view.colours.accent }];
   };
 
-  const title = ({ heads }) => {
-    byId("map-title").textContent =
-      heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`;
+  const titleOf = ({ heads, of }) =>
+    `${heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`}${of}`;
+
+  const title = ([scene, other]) => {
+    const { heads, of } = scene;
+    byId("map-title").textContent = titleOf(scene);
+    byId("map-model-title").textContent = `Every head${of}`;
+    byId("map-other-title").textContent = other ? titleOf(other) : "";
+    byId("map-model-other-title").textContent = other ? `Every head${other.of}` : "";
     byId("map-pin").textContent = view.pins.some(({ row }) => row === heads[0].row) ? "Unpin" : "Pin";
     byId("map-pin").hidden = heads.length > 1;
+    // The table is of the first of two models, the file of both.
+    byId("map-table-title").textContent = `This head as a table${other ? of : ""}`;
     byId("map-csv").disabled = hiddenTexts.now();
     byId("map-csv").textContent = `This head as CSV${hiddenTexts.now() ? ", once you ask for the texts" : ""}`;
   };
 
   const show = async () => {
-    const chosen = choices(state, second);
-    showChoices(chosen);
-    const { map, tokens } = await fetchWindow(chosen.window);
-    const heads = headsOf(chosen, map, tokens);
-    const next = {
+    const chosen = mapChoices.read(state, payload);
+    mapChoices.show(chosen, payload);
+    const { tokens } = windowAt(chosen.window);
+    const shown = await fetchShown(chosen);
+    const heads = headsOf(chosen, await fetchMap(chosen.window, 0), tokens);
+    const common = {
       doc,
-      map,
       tokens,
       heads,
       colours: view.colours,
@@ -160,12 +169,14 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
       allows: matrix.filter(chosen.texts, tokens.segment),
       seats: matrix.seats(chosen.texts, tokens.segment, tokens.length),
     };
+    const next = shown.map((one) => ({ ...common, ...one }));
     say("");
     if (chosen.view === "neuron" && headers[chosen.window].vectors && !pageData.single)
-      next.vectors = await fetchVectors(chosen.window, heads[0].row);
-    scene = next;
-    model.draw(scene);
-    title(scene);
+      next[0].vectors = await fetchVectors(chosen.window, heads[0].row);
+    scenes = next;
+    const [scene] = scenes;
+    scenes.forEach((one, i) => paneAt(i).model.draw(one));
+    title(scenes);
     table.draw(scene);
     byId("map-neuron").hidden = byId("map-hint").hidden = chosen.view === "neuron" && !scene.vectors;
     if (chosen.view !== "neuron") byId("map-neuron").hidden = true;
@@ -174,7 +185,7 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
         "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, " +
           "or the study was run with maps.vectors: false.",
       );
-    else parts[chosen.view].draw(scene);
+    else scenes.forEach((one, i) => paneAt(i).parts[chosen.view].draw(one));
     byId("token-maps").dataset.drawn = "";
     follow(cursor.get());
   };
@@ -186,19 +197,24 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
   };
 
   const follow = (now) => {
-    if (!scene) return;
-    model.cursor(now);
+    if (!scenes.length) return;
+    const [scene] = scenes;
     const at = now.token < 0 ? -1 : scene.tokens.at(now.token);
     const side = scene.chosen.side;
     const own = !now.held && pointed && (now.token < 0 || pointed.token === at) ? pointed : null;
     const focus = own ?? (at >= 0 ? { token: at, side: now.held ? side : "query" } : null);
-    if (scene.chosen.view !== "neuron" || scene.vectors) parts[scene.chosen.view].focus(focus, now.held);
-    mapReading.show(byId("map-reading"), byId("map-spoken"), scene, focus, now.held);
+    scenes.forEach((_, i) => {
+      const { model, parts } = paneAt(i);
+      model.cursor(now);
+      if (scene.chosen.view !== "neuron" || scene.vectors) parts[scene.chosen.view].focus(focus, now.held);
+    });
+    mapReading.show(byId("map-reading"), byId("map-spoken"), scenes, focus, now.held);
   };
 
   const keys = (event) => {
     const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const across = { ArrowLeft: "query", ArrowRight: "key" }[event.key];
+    const [scene] = scenes;
     if (!scene || (!by && !across)) return;
     event.preventDefault();
     event.stopPropagation();
@@ -211,16 +227,18 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     while (index >= 0 && index < scene.tokens.length && scene.tokens.placed(index) < 0);
     if (index >= 0 && index < scene.tokens.length) cursor.hold(scene.tokens.placed(index), scene.heads[0].row);
   };
-  VIEWS.forEach((name) => byId(`map-${name}`).addEventListener("keydown", keys));
-  byId("map-pin").addEventListener("click", () => toggle(attention.keyOf(doc, scene.heads[0].row)));
-  byId("map-csv").addEventListener("click", () =>
-    download(`attention-${headers[scene.chosen.window].name}-${attention.keyOf(doc, scene.heads[0].row)}.csv`, () =>
-      mapTable.csv(scene, scene.heads[0].row),
-    ).catch((fault) => say(`Nothing was exported: ${fault.message}.`)),
-  );
-  byId("map-texts-choice").hidden = second === null;
-  fillWindows(headers, doc);
-  listen(state);
+  for (const other of ["", "-other"])
+    for (const name of VIEWS) byId(`map-${name}${other}`)?.addEventListener("keydown", keys);
+  byId("map-pin").addEventListener("click", () => toggle(attention.keyOf(doc, scenes[0].heads[0].row)));
+  byId("map-csv").addEventListener("click", () => {
+    const [{ chosen, heads, names }] = scenes;
+    // The files of the own model keep their name.
+    const model = chosen.number ? `-${names[0].replaceAll(" ", "-")}` : "";
+    const name = `attention-${headers[chosen.window].name}-${attention.keyOf(doc, heads[0].row)}${model}.csv`;
+    const one = scenes.map((scene) => ({ ...scene, heads: heads.slice(0, 1) }));
+    download(name, () => mapTable.csv(one)).catch((fault) => say(`Nothing was exported: ${fault.message}.`));
+  });
+  mapChoices.offer(state, payload, doc);
 
   return {
     draw: (next) => {
@@ -230,12 +248,13 @@ const create = (doc, { maps: headers, second }, state, cursor, toggle) => {
     cursor: follow,
     // Draws a view again for an export: all heads, or the visible part of the shown one.
     picture: (name) => {
+      const [scene] = scenes;
       if (!scene) throw new Error("the maps are not loaded yet: scroll to them first");
       if (name === "head" && scene.chosen.view === "neuron" && !scene.vectors)
         throw new Error("this page shows no query and key vectors: choose lines or matrix");
-      (name === "model" ? model : parts[scene.chosen.view]).draw(scene);
+      scenes.forEach((one, i) => (name === "model" ? paneAt(i).model : paneAt(i).parts[one.chosen.view]).draw(one));
     },
-    csv: () => mapTable.csv(scene, ...scene.heads.map(({ row }) => row)),
+    csv: () => mapTable.csv(scenes),
   };
 };
 

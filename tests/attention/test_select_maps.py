@@ -1,18 +1,25 @@
 """Which documents get token-to-token maps: order, number, bytes, names."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_extraction import TEXTS, extract, write_card
+from tiny_models import LABEL_NAMES
 
+from attviz_pipeline.analysis.documents import index_documents, write_index
+from attviz_pipeline.artifacts import files, map_schemas
 from attviz_pipeline.artifacts.schema import GOLD, PREDICTED
+from attviz_pipeline.attention.maps.select_maps import select_maps
 from attviz_pipeline.attention.maps.selection import Selection, select_documents
 from attviz_pipeline.attention.maps.size import ModelShape, map_bytes
 from attviz_pipeline.config.settings import MapsSettings
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.stages import SelectMaps
 from attviz_pipeline.tasks.single_label import SingleLabel
 
 BYTES = 1_000_000
@@ -156,3 +163,19 @@ def test_map_of_a_base_model_weighs_what_its_shapes_say() -> None:
         144 * 128 * 64 * 2 * 2 * 4 / 3, rel=1e-3
     )
     assert map_bytes(base, 5, without) == pytest.approx(144 * (5**2 + 5 * (5 * 3 + 1)) * 4 / 3, rel=1e-2)
+
+
+def test_the_selection_names_its_model_and_needs_no_weights(tmp_path: Path) -> None:
+    index, selection = tmp_path / "document_index.parquet", tmp_path / "map_selection.json"
+    write_index(index, index_documents([extract(tmp_path, TEXTS)]), SingleLabel(LABEL_NAMES))
+    card = write_card(tmp_path / "model.json", sha256={"model.safetensors": "ab"})
+    (tmp_path / "checkpoint" / "model.safetensors").unlink()
+    maps = MapsSettings(documents=["d2"], max_documents=1)
+    select_maps(SelectMaps(seed=13, maps=maps), index, tmp_path / "checkpoint", card, selection)
+    found = files.read_json(selection, map_schemas.MAP_SELECTION)
+
+    assert [document["reason"] for document in found["documents"]] == ["named", "misclassified"]
+    assert (found["n_layers"], found["n_heads"], found["model"]) == (2, 4, {"model.safetensors": "ab"})
+    shape = ModelShape(2, 4, 8)
+    named = found["documents"][0]
+    assert named["estimated_bytes"] == map_bytes(shape, named["n_tokens"], maps)
