@@ -22,7 +22,6 @@ Row = Mapping[str, Any]
 CHANGES, EFFECTS, LAYERS = "model_changes", "effect_replications", "model_layers"
 MOST_EFFECTS = 15
 ROW_INCHES = 0.2
-UNLIKE = "No compared model has the layers, heads and tokens of this model, so heads are not compared one by one."
 PANELS = {"log_ratio": "self-attention, ln(n a)", "evenness": "evenness"}
 COLOURS = {"own": style.BLUE, "pretrained": style.ORANGE, "seed": style.MUTED}
 LINES = {"own": "-", "pretrained": (0, (5, 1.5)), "seed": (0, (1, 1))}
@@ -37,9 +36,6 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
     if inputs.models is None:
         return
     table = files.read_table(inputs.models.model_heads, models_schemas.MODEL_HEADS)
-    if not table.num_rows:
-        yield empty(UNLIKE, name=CHANGES, kind=CHANGES, dpi=inputs.settings.dpi, columns=table.column_names)
-        return
     facts = files.read_facts(inputs.models.model_heads, models_schemas.MODEL_HEADS)
     shape = facts["n_layers"], facts["n_heads"]
     titles = titles_of(inputs)

@@ -65,7 +65,7 @@ def test_colours_of_maps_are_those_of_the_page() -> None:
 def test_without_a_model_of_the_same_layout_there_are_no_changes(tmp_path: Path) -> None:
     [drawing] = draw_model_changes(inputs_of(tmp_path, "other"))
 
-    assert drawing.reason.startswith("No compared model has the layers, heads and tokens of this model")
+    assert drawing.reason == "No other model with the heads and tokens of this one was compared."
 
 
 def test_effects_say_in_how_many_models_they_are_found_again(tmp_path: Path) -> None:

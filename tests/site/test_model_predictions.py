@@ -182,9 +182,15 @@ class TestBetterOrWorse:
         results = results_of(tmp_path, "seed")
 
         assert words(sentences.better_or_worse(results, STUDY)) == (
-            "That accuracy of any of 2 models differs from that of this model is not shown (q < 0.05, McNemar's exact "
-            "test, 20 labelled documents)."
+            "Accuracy is not shown to differ between this model and any of 2 others (q < 0.05, McNemar's exact test, "
+            "20 labelled documents)."
         )
+
+    def test_nothing_found_in_the_only_other_model(self, tmp_path: Path) -> None:
+        results = changed(results_of(tmp_path, "other"), "other", q=0.3)
+
+        said = words(sentences.better_or_worse(results, STUDY))
+        assert said.startswith("Accuracy is not shown to differ between this model and that called other (q < 0.05, Mc")
 
     def test_not_compared(self, tmp_path: Path) -> None:
         results = changed(results_of(tmp_path, "other"), "other", test=None, q=None, difference=NONE)

@@ -66,7 +66,11 @@ def write_models(  # noqa: PLR0913 - each is a property of the models that some 
         _models(models, score),
         SHAPE | {"n_documents": N_DOCUMENTS, "failed": [dict(one) for one in failed]},
     )
-    layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
+    layers = [
+        _layer(name, number, layer)
+        for number, (name, _, _) in enumerate(models)
+        for layer in range(N_LAYERS + (name == "other"))
+    ]
     _write(paths.model_layers, models_schemas.MODEL_LAYERS, layers)
     heads = [_head(name, layer, head) for name in others if name != "other" for layer, head in HEADS]
     _write(paths.model_heads, models_schemas.MODEL_HEADS, heads, SHAPE | {"n_flips": 9_999, "seed": 13})

@@ -57,8 +57,8 @@ def better_or_worse(results: ModelResults, study: StudyView) -> Markup:
     found = sorted((one for one in tested if one.is_found), key=lambda one: -abs(one.difference.value or 0.0))
     how = f"{CLEAR}, {TESTS[tested[0].test or '']}, {plural(tested[0].n_labelled, 'labelled document')}"
     if not found:
-        of = f"that {of_model(results.named(tested[0].other))}" if len(tested) == 1 else f"any of {len(tested)} models"
-        return Markup("That {} of {} differs from that of this model is not shown ({}).").format(what, of, how)
+        of = f"that {of_model(results.named(tested[0].other))}" if len(tested) == 1 else f"any of {len(tested)} others"
+        return Markup("{} is not shown to differ between this model and {} ({}).").format(what.capitalize(), of, how)
     named = [_better(one, results, study) for one in found[:N_NAMED]]
     which = "" if len(found) <= N_NAMED else f", most in {N_NAMED}"
     where = "the other model" if len(tested) == 1 else f"{count(len(found))} of {plural(len(tested), 'model')}"
