@@ -96,6 +96,7 @@ FILTERS = {
     "significant": significant,
     "probability": probability,
     "count": count,
+    "decimal": decimal,
     "percent": percent,
     "signed": signed,
     "plural": plural,

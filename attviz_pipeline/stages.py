@@ -75,6 +75,8 @@ class PrepareModel(Section):
     close_overlap: int | None = None
     is_trained: bool = True
     keeps_epochs: bool = False
+    compared_as: str | None = None
+    own_model: ModelSettings | None = None
 
 
 class ExtractAttention(Section):
@@ -577,6 +579,15 @@ STAGES: Mapping[str, Stage] = {
             each_model=True,
         ),
         Stage(
+            "profile_heads",
+            "Summarise what each head attends to, and assign it a role.",
+            "analysis.heads",
+            None,
+            reads=(_SHOWN_ATTENTION,),
+            writes=(table("head_profiles", "what each head attends to, and its role"),),
+            each_model=True,
+        ),
+        Stage(
             "compare_models",
             "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
             "models_compared",
@@ -609,14 +620,6 @@ STAGES: Mapping[str, Stage] = {
                 _SHOWN_ATTENTION,
             ),
             writes=(statistics(ComparisonPaths.below),),
-        ),
-        Stage(
-            "profile_heads",
-            "Summarise what each head attends to, and assign it a role.",
-            "analysis.heads",
-            None,
-            reads=(_SHOWN_ATTENTION,),
-            writes=(table("head_profiles", "what each head attends to, and its role"),),
         ),
         Stage(
             "compute_gradients",
@@ -867,7 +870,16 @@ def _made(study: Study, name: str, results: Path | None) -> dict[str, Any]:
         "close_overlap": study.close_overlap(model),
         "is_trained": compared.kind != "pretrained",
         "keeps_epochs": compared.kind == "own" and study.compare.checkpoints != "none",
+        "compared_as": name if compared.kind == "other" else None,
+        "own_model": _own_model(study) if compared.kind == "other" else None,
     }
+
+
+def _own_model(study: Study) -> ModelSettings | None:
+    """Return what names the classes of the study's own model where it is a finished one."""
+    if study.finished_model is None or study.model is None:
+        return None
+    return study.finished_model.model_copy(update={"label_names": study.model.label_names})
 
 
 def epoch_weights(epoch: int) -> Path:

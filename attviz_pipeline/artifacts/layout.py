@@ -111,6 +111,9 @@ class ModelsPaths(_Tables):
     model_heads: Path
     fine_tuned_heads: Path
     effect_replications: Path
+    model_predictions: Path
+    model_words: Path
+    matched_heads: Path
     model_importance: Path
     model_faithfulness: Path
 

@@ -8,6 +8,7 @@ from attviz_pipeline.artifacts.schema import (
     MOMENTS,
     PREDICTED,
     PREDICTING_TASK,
+    PROBABILITIES,
     Schema,
     column,
     list_of,
@@ -97,14 +98,16 @@ TERM_SUMS = Schema(
 _NO_TERM = "empty if the document has no counted term"
 DOCUMENT_HEADS = Schema(
     "document_heads",
-    2,
+    3,
     "measure_shard",
-    f"One row per document: its means over terms in every head. Facts: `n_layers`, `n_heads`, {PREDICTING_TASK}",
+    "One row per document: its prediction, and its means over terms in every head. Facts: `n_layers`, `n_heads`, "
+    f"{PREDICTING_TASK}",
     pa.schema(
         [
             *IDENTITY,
             *GOLD,
             *PREDICTED,
+            PROBABILITIES,
             column("n_terms", pa.int32(), "Occurrences of terms; special tokens and punctuation only if configured"),
             column("n_tokens", pa.int32(), "Tokens, including special ones"),
             column("attention", list_of(pa.float32()), f"Mean of a, [layer, head]; {_NO_TERM}"),
@@ -341,12 +344,14 @@ _COMPARED = (
 
 CLASS_HEADS = Schema(
     "class_heads",
-    4,
+    5,
     "compare_classes",
     "Which heads differ between classes or labels, or go with a value; sorted by grouping, group, layer, head. "
     f"{_COMPARED}, `winners` (per "
     "grouping, the `group`, `layer` and `head` with the largest significant |`shrunken_effect`|, and `n_won`: in "
-    "how many of `n_halves` random halves of the input rows it is the largest again)",
+    "how many of `n_halves` random halves of the input rows it is the largest again), `least_q` (per grouping and "
+    "group, none of a value: q of a head if it alone differed, more than in any other arrangement of the documents "
+    "within strata; from 0.05 on, no single head can be found)",
     pa.schema(
         [
             *_COMPARISON,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
-from attviz_pipeline.formats import signed
+from attviz_pipeline.formats import plural, signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_heads"
@@ -104,6 +104,20 @@ def found_by_test(n_found: int, n_tests: int, what: str) -> str:
         return f" None of the {n_tests:,} differences {what} is beyond chance."
     verb = "is" if n_found == 1 else "are"
     return f" {n_found:,} of the {n_tests:,} differences {what} {verb} beyond chance."
+
+
+def no_term_found(rows: pa.Table, verb: str) -> str:
+    """Say that no term has a significant test, and how many were tested: not each term's self-attention can be.
+
+    Args:
+        rows: Rows of a grouping, of schema CLASS_TERMS.
+        verb: What a term with a significant test does.
+    """
+    n_use, n_attention = (len(rows.filter(pc.is_valid(rows[q]))["term"].unique()) for q in ("use_q", "q"))
+    of_use = f"None of {plural(n_use, 'term')} tested in use {verb} beyond chance"
+    if not n_attention:
+        return f"{of_use}; no term could be tested in self-attention"
+    return f"{of_use}, and none of {n_attention:,} tested in self-attention"
 
 
 def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
@@ -235,7 +249,7 @@ def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g") -> Figure
     for axes in panels.flat[len(maps) :]:
         axes.set_axis_off()
     for axes, title, found in zip(panels.flat, titles, maps.values(), strict=False):
-        image = axes.imshow(found["effect"], cmap="PuOr_r", aspect="auto", vmin=-limit, vmax=limit)
+        image = axes.imshow(found["effect"], cmap=style.DIVERGING, aspect="auto", vmin=-limit, vmax=limit)
         _mark(axes, found, limit, cell)
         axes.set_title(title, fontsize=7, pad=3)
     for axes in panels[:, 0]:

@@ -24,6 +24,7 @@ from attviz_pipeline.figures.class_heads import (
     is_unlabelled,
     limits_of_test,
     most_permutations,
+    no_term_found,
     not_compared,
 )
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
@@ -91,10 +92,9 @@ def _reason_empty(facts: dict[str, Any], grouping: str, what: str, rows: pa.Tabl
         return not_compared(what)
     if not rows.num_rows:
         return f"Not compared: no term occurs in enough of the {what}."
-    n_terms = rows["term"].unique()
     return (
-        f"Compared: {what}. None of {len(n_terms):,} terms differs beyond chance, neither in use nor in "
-        f"self-attention (q < {SIGNIFICANT}).{limits_of_test(facts, grouping, 'use', 'attention')}"
+        f"Compared: {what}. {no_term_found(rows, 'differs')} (q < {SIGNIFICANT})."
+        f"{limits_of_test(facts, grouping, 'use', 'attention')}"
     )
 
 

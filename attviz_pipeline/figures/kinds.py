@@ -22,6 +22,7 @@ from attviz_pipeline.figures.head_profiles import draw_head_profiles
 from attviz_pipeline.figures.label_errors import draw_co_occurrence, draw_label_errors
 from attviz_pipeline.figures.label_reliability import draw_label_reliability
 from attviz_pipeline.figures.likeness import MEASURES
+from attviz_pipeline.figures.model_agreement import draw_model_agreement
 from attviz_pipeline.figures.models import draw_effect_replications, draw_model_changes, draw_model_layers
 from attviz_pipeline.figures.reliability import draw_reliability
 from attviz_pipeline.figures.top_terms import draw_top_terms
@@ -263,6 +264,13 @@ FIGURES: Mapping[str, FigureKind] = {
         draw_model_layers,
         {"": "Self-attention and evenness of models by layer"},
         "means over heads and input rows of ln(n a) and of H / ln n",
+        chapter="models",
+        needs_models=True,
+    ),
+    "model_agreement": FigureKind(
+        draw_model_agreement,
+        {"": "Predictions: every two models compared"},
+        "share of documents with the same predicted class or label set; in regression Spearman's correlation of values",
         chapter="models",
         needs_models=True,
     ),

@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 CHANGES, EFFECTS, LAYERS = "model_changes", "effect_replications", "model_layers"
 MOST_EFFECTS = 15
 ROW_INCHES = 0.2
+UNLIKE = "No compared model has the layers, heads and tokens of this model, so heads are not compared one by one."
 PANELS = {"log_ratio": "self-attention, ln(n a)", "evenness": "evenness"}
 COLOURS = {"own": style.BLUE, "pretrained": style.ORANGE, "seed": style.MUTED}
 LINES = {"own": "-", "pretrained": (0, (5, 1.5)), "seed": (0, (1, 1))}
@@ -36,9 +37,12 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
     if inputs.models is None:
         return
     table = files.read_table(inputs.models.model_heads, models_schemas.MODEL_HEADS)
+    if not table.num_rows:
+        yield empty(UNLIKE, name=CHANGES, kind=CHANGES, dpi=inputs.settings.dpi, columns=table.column_names)
+        return
     facts = files.read_facts(inputs.models.model_heads, models_schemas.MODEL_HEADS)
     shape = facts["n_layers"], facts["n_heads"]
-    titles = _titles(inputs)
+    titles = titles_of(inputs)
     maps = {titles[name]: _map(rows, shape, facts["n_rows"]) for name, rows in _by_model(table.to_pylist()).items()}
     shown = dict(list(maps.items())[:MOST_MAPS])
     left_out = f" {len(maps) - len(shown)} more models are in the CSV." if len(maps) > len(shown) else ""
@@ -49,9 +53,10 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
         dpi=inputs.settings.dpi,
         caption=(
             "Mean self-attention of every head in this model minus that in another, on the same documents: "
-            f"difference of the means of ln(n a) over {counted(facts['n_rows'], 'input row')} (in brackets). Above 0: "
-            f"more in this model. Dots: q < {SIGNIFICANT:g} (random signs of the rows' changes, {facts['n_flips']:,} "
-            "draws; false discovery rate over all heads, and over their evenness, which the CSV has, too)."
+            f"difference of the means of ln(n a) over {counted(facts['n_rows'], 'input row')} (in brackets). Blue: "
+            f"more in this model; orange: less. Dots: q < {SIGNIFICANT:g} (random signs of the rows' changes, "
+            f"{facts['n_flips']:,} draws; false discovery rate over all heads, and over their evenness, which the CSV "
+            "has, too)."
             f"{left_out}"
         ),
         alt=in_words(shown, "change", ("changes", "change")),
@@ -109,7 +114,7 @@ def draw_model_layers(inputs: Inputs) -> Iterator[Drawing]:
     if inputs.models is None:
         return
     table = files.read_table(inputs.models.model_layers, models_schemas.MODEL_LAYERS)
-    rows, titles = table.to_pylist(), _titles(inputs)
+    rows, titles = table.to_pylist(), titles_of(inputs)
     yield finish(
         lambda: _plot_layers(_by_model(rows), titles),
         name=LAYERS,
@@ -124,8 +129,8 @@ def draw_model_layers(inputs: Inputs) -> Iterator[Drawing]:
     )
 
 
-def _titles(inputs: Inputs) -> dict[str, str]:
-    """Name the models by their names in the tables."""
+def titles_of(inputs: Inputs) -> dict[str, str]:
+    """Return what figures call the models, by their names in the tables."""
     if inputs.models is None:
         return {}
     names = ["model", "kind", "seed", "epoch"]

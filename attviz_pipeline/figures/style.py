@@ -15,7 +15,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib import colormaps, get_data_path
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
@@ -39,6 +39,8 @@ FONT_FAMILY = "DejaVu Sans"
 CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", YELLOW, SKY_BLUE, INK)
 # Roles of heads: shades of one colour for similar roles.
 ROLE_COLOURS = (BLUE, SKY_BLUE, "#A9D9F5", ORANGE, "#F0A202", "#F7D070", "#8C3B00", GREEN, PALE)
+# Values on both sides of 0, as on the pages: orange below, blue above.
+DIVERGING = LinearSegmentedColormap.from_list("diverging", [ORANGE, "white", BLUE])
 # Words of a cloud, from the strongest to the weakest.
 CLOUD_COLOURS = ("#08213f", "#3d7fb1")
 CATEGORY_LINES = (

@@ -82,8 +82,8 @@ def _reason_empty(facts: Mapping[str, Any], grouping: str, value: str, rows: pa.
     if not rows.num_rows:
         return f"Not compared: no term occurs in enough documents to be correlated with {value}."
     return (
-        f"Compared: {value}. None of {rows.num_rows:,} terms goes with it beyond chance, neither in use nor in "
-        f"self-attention (q < {SIGNIFICANT}).{class_heads.limits_of_test(facts, grouping, 'use', 'attention')}"
+        f"Compared: {value}. {class_heads.no_term_found(rows, 'goes with it')} (q < {SIGNIFICANT})."
+        f"{class_heads.limits_of_test(facts, grouping, 'use', 'attention')}"
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
         ModelError: transformers cannot read the config, or has no text classifier of its architecture.
     """
     content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    id2label, n_outputs, _ = (content.pop(name, None) for name in ("id2label", "num_labels", "label2id"))
-    if id2label is None:
-        id2label = {str(index): f"LABEL_{index}" for index in range(_usable_number(n_outputs))}
+    id2label = named_outputs(content)
+    for name in ("id2label", "num_labels", "label2id"):
+        content.pop(name, None)
     with tempfile.TemporaryDirectory() as scratch, faults_reported(folder, "config"):
         (Path(scratch) / "config.json").write_text(json.dumps(content), encoding="utf-8")
         config = transformers.AutoConfig.from_pretrained(scratch, **SAFELY)
@@ -41,6 +41,14 @@ def load_config(folder: Path) -> tuple[PreTrainedConfig, object]:
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         raise ModelError(f"transformers has no text classifier for the architecture {config.model_type!r} of {folder}.")
     return config, id2label
+
+
+def named_outputs(content: Mapping[str, Any]) -> object:
+    """Return `id2label` of the content of a config.json, unchecked; LABEL_0, LABEL_1, ... where it has none."""
+    id2label: object = content.get("id2label")
+    if id2label is None:
+        return {str(index): f"LABEL_{index}" for index in range(_usable_number(content.get("num_labels")))}
+    return id2label
 
 
 def require_task(config: PreTrainedConfig, id2label: object, source: str, task: Task[Any]) -> None:

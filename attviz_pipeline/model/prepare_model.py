@@ -18,6 +18,7 @@ from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.trial import AttentionShape, try_classifier
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import AttentionError, ModelError
+from attviz_pipeline.model.compared import faults_of, with_classes_of_own
 from attviz_pipeline.model.encoding import Encoded, encode
 from attviz_pipeline.model.fine_tune import BYTES_PER_WEIGHT, TITLES, check_splits, deterministic, fine_tune
 from attviz_pipeline.model.load import Classifier, load_classifier, quiet_transformers, reset_tokenizer
@@ -75,26 +76,29 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     corpus = _read_corpus(documents)
     if _learns(settings):
         check_splits(corpus.golds, corpus.task, settings.training.best_epoch_by)
-    copy = find_copy(settings.model)
-    source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
+    with faults_of(settings.compared_as):
+        copy = find_copy(settings.model)
+        source_digests = verify_copy(copy.folder, settings.model.sha256, settings.model.source)
     with (
         quiet_transformers(),
+        faults_of(settings.compared_as),
         deterministic(settings.seed),
         files.scratch_directory(checkpoint.with_name("epochs")) as epochs,
     ):
-        classifier = load_classifier(copy.folder, settings.model, corpus.task, settings.close_overlap)
+        task = with_classes_of_own(corpus.task, settings.own_model, copy.folder, settings.model)
+        classifier = load_classifier(copy.folder, settings.model, task, settings.close_overlap)
         classifier.model.to(_device())  # type: ignore[arg-type]
         shape = _try(classifier, corpus, settings.model)
         keep = partial(_keep_epoch, classifier, copy.folder, epochs) if settings.keeps_epochs else None
         scores = _train_and_score(classifier, corpus, settings, checkpoint, keep)
         digests = _save(classifier, copy.folder, checkpoint, epochs)
-    task = classifier.task.facts
-    files.write_json(metrics, model_schemas.METRICS, {**task, **scores})
+    meaning = classifier.task.facts
+    files.write_json(metrics, model_schemas.METRICS, {**meaning, **scores})
     facts = _describe(classifier, copy, settings) | shape._asdict()
     files.write_json(
         card,
         model_schemas.MODEL,
-        {**facts, **task, "source_sha256": source_digests, "sha256": digests},
+        {**facts, **meaning, "source_sha256": source_digests, "sha256": digests},
     )
 
 

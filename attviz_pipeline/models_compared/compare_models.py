@@ -15,9 +15,12 @@ from attviz_pipeline.config.settings import ComparedModel
 from attviz_pipeline.models_compared.effects import replications
 from attviz_pipeline.models_compared.evidence import N_HALVINGS, ModelEvidence, faithfulness_rows, importance_rows
 from attviz_pipeline.models_compared.heads import fine_tuned_changes, head_changes, layer_means
+from attviz_pipeline.models_compared.matching import N_PERMUTATIONS, compare_words
 from attviz_pipeline.models_compared.model import OWN, QUANTITIES, Model
 from attviz_pipeline.models_compared.paired import flips_wanted
+from attviz_pipeline.models_compared.predictions import compare_predictions, no_scores, scores
 from attviz_pipeline.models_compared.terms import correlations, median_of_others
+from attviz_pipeline.models_compared.words import N_HALVES
 from attviz_pipeline.stages import CompareModels
 from attviz_pipeline.tasks.registry import task_of
 
@@ -29,7 +32,8 @@ def compare_models(
 ) -> None:
     """Compare the study's own model, on the same documents, with the other models of the study.
 
-    Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms.
+    Heads are compared one by one with models of the same layout: the same layers, heads, tokens and terms. Predictions
+    and the terms that two models share are compared with all models.
 
     Args:
         settings: The models, which of them have evidence, and the seed of the tests.
@@ -52,7 +56,7 @@ def compare_models(
     _write(
         comparison.models,
         models_schemas.MODELS,
-        _list(own, others),
+        _list(own, others, settings),
         {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows},
     )
     _write(
@@ -82,6 +86,14 @@ def compare_models(
     before = None if pretrained is None else pretrained.effects
     again = replications(own.effects, [one.effects for one in tuned[1:]], before)
     _write(comparison.effect_replications, models_schemas.EFFECT_REPLICATIONS, again, {})
+    trained = {one.name: one.predictions for one in (own, *others) if one.has_classifier}
+    pairs = compare_predictions(trained, settings)
+    schema = models_schemas.MODEL_PREDICTIONS
+    _write(comparison.model_predictions, schema, _columns(pairs, schema), {"seed": settings.seed})
+    words, matched = compare_words(own, others, settings.seed)
+    facts = {"n_halves": N_HALVES, "n_permutations": N_PERMUTATIONS, "seed": settings.seed}
+    _write(comparison.model_words, models_schemas.MODEL_WORDS, _columns(words, models_schemas.MODEL_WORDS), facts)
+    _write(comparison.matched_heads, models_schemas.MATCHED_HEADS, _columns(matched, models_schemas.MATCHED_HEADS), {})
     _write_evidence(settings, [own, *others], models, comparison)
 
 
@@ -106,30 +118,20 @@ def _write_evidence(
         "n_halvings": N_HALVINGS,
         "seed": seed,
     }
-    _write_rows(
-        comparison.model_importance,
-        model_evidence_schemas.MODEL_IMPORTANCE,
-        list(importance_rows(found, n_resamples, seed)),
-        facts,
-    )
-    _write_rows(
-        comparison.model_faithfulness,
-        model_evidence_schemas.MODEL_FAITHFULNESS,
-        list(faithfulness_rows(found)),
-        {"fractions": found[0].facts["fractions"] if found else []},
-    )
+    rows, schema = list(importance_rows(found, n_resamples, seed)), model_evidence_schemas.MODEL_IMPORTANCE
+    _write(comparison.model_importance, schema, _columns(rows, schema), facts)
+    rows, schema = list(faithfulness_rows(found)), model_evidence_schemas.MODEL_FAITHFULNESS
+    facts = {"fractions": found[0].facts["fractions"] if found else []}
+    _write(comparison.model_faithfulness, schema, _columns(rows, schema), facts)
 
 
-def _write_rows(path: Path, schema: Schema, rows: Sequence[Columns], facts: Mapping[str, Any]) -> None:
-    files.write_table(path, schema, {name: [row.get(name) for row in rows] for name in schema.arrow.names}, facts)
-
-
-def _list(own: Model, others: Sequence[Model]) -> Columns:
+def _list(own: Model, others: Sequence[Model], settings: CompareModels) -> Columns:
     every = [own, *others]
+    fit = [scores(one.predictions, settings) if one.has_classifier else no_scores() for one in every]
     return {
         "model": [one.name for one in every],
         "kind": [one.made.kind for one in every],
-        "seed": [one.made.seed if one.is_tuned_alike else None for one in every],
+        "seed": [one.seed for one in every],
         "epoch": [one.made.epoch for one in every],
         "source": [own.source if one.made.kind == "epoch" else one.source for one in every],
         "has_own_layout": [own.has_layout_of(one) for one in every],
@@ -138,7 +140,13 @@ def _list(own: Model, others: Sequence[Model]) -> Columns:
         "effect_correlation": [
             own.effects.correlation(one.effects) if own.has_layout_of(one) else None for one in every
         ],
+        **{name: [of_model[name] for of_model in fit] for name in fit[0]},
     }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], schema: Schema) -> Columns:
+    names = schema.arrow.names
+    return {name: [None if row[name] != row[name] else row[name] for row in rows] for name in names}
 
 
 def _joined(parts: Sequence[Columns], schema: Schema) -> Columns:

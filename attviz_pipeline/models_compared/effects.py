@@ -64,6 +64,16 @@ class Effects:
                 f"{where} compares other classes or heads than the study's own model.", (), files.REBUILD
             )
 
+    def by_layer(self, n_layers: int) -> dict[str, Any]:
+        """Return how many effects of each layer have q < 0.05, and their mean size, NaN without effects, [layer]."""
+        layer = self.names["layer"].to_numpy()
+        found = np.bincount(layer[self.q < SIGNIFICANT], minlength=n_layers)
+        known = ~np.isnan(self.effect)
+        n = np.bincount(layer[known], minlength=n_layers)
+        size = np.bincount(layer[known], np.abs(self.effect[known]), minlength=n_layers)
+        mean = np.where(n > 0, size / np.maximum(n, 1), np.nan)
+        return {"n_effects": n, "n_effects_found": found, "mean_effect_size": mean}
+
     def variance(self) -> Floats:
         """Return the sampling variance of each effect over input rows, from its interval, [effect]."""
         half = (self.effect_high - self.effect_low) / 2

@@ -28,7 +28,10 @@ def layer_means(model: Model) -> Columns:
         of_layers = _defined(rows).reshape(-1, n_layers, model.n_heads).mean(axis=2)
         found = mean_change(of_layers)
         columns |= {quantity: found.mean, f"{quantity}_low": found.low, f"{quantity}_high": found.high}
-    return columns
+    return columns | {
+        "attention_evenness": model.profiles.evenness.reshape(n_layers, model.n_heads).mean(axis=1),
+        **model.effects.by_layer(n_layers),
+    }
 
 
 def head_changes(own: Model, other: Model, other_heads: Floats, n_flips: int, seed: int) -> Columns:
@@ -57,6 +60,8 @@ def head_changes(own: Model, other: Model, other_heads: Floats, n_flips: int, se
         columns
         | _q_of(columns)
         | {
+            "own_role": own.profiles.role,
+            "role": other.profiles.role,
             "n_terms": np.full(len(own.terms.values), len(own.terms.names)),
             "term_correlation": np.diagonal(correlations(own.terms.values, other.terms.values)),
             "other_heads_correlation": other_heads,

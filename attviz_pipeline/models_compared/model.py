@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.terms.corpus import Documents
 from attviz_pipeline.artifacts import files, model_schemas
-from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
+from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths, table_path
+from attviz_pipeline.artifacts.profile_schemas import EVENNESS, HEAD_PROFILES
+from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 from attviz_pipeline.config.settings import ComparedModel
-from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.models_compared.effects import Effects
 from attviz_pipeline.models_compared.paired import row_means
+from attviz_pipeline.models_compared.predictions import Predictions
 from attviz_pipeline.models_compared.terms import Terms, read_terms
 from attviz_pipeline.tasks.registry import task_of
 
@@ -23,6 +26,33 @@ Floats = NDArray[np.float64]
 OWN: Literal["own"] = "own"
 QUANTITIES = ("log_ratio", "evenness")
 IDENTITY = ["position", "source_id", "n_tokens"]
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What heads attend to; only in full mode.
+
+    Attributes:
+        role: Role of each head, [head]; None without full mode.
+        evenness: Mean over documents of the entropy of a token's attention over ln n, 0..1, [head]; NaN where unknown.
+    """
+
+    role: list[str | None]
+    evenness: Floats
+
+    @classmethod
+    def read(cls, head_profiles: Path, n_heads: int) -> Self:
+        """Read the profiles of all heads.
+
+        Raises:
+            ArtifactError: The file is unusable.
+        """
+        table = files.read_table(head_profiles, HEAD_PROFILES, ["layer", "head", "role", EVENNESS])
+        if not table.num_rows:
+            return cls([None] * n_heads, np.full(n_heads, np.nan))
+        table = table.sort_by([("layer", "ascending"), ("head", "ascending")])
+        evenness = table[EVENNESS].to_numpy(zero_copy_only=False).astype(np.float64)
+        return cls(table["role"].to_pylist(), evenness)
 
 
 @dataclass(frozen=True)
@@ -36,8 +66,11 @@ class Model:
         rows: Means of input rows by quantity, NaN where undefined, [row, head].
         terms: Length-corrected self-attention of terms.
         effects: Effects of gold classes or values.
+        profiles: What its heads attend to.
+        predictions: What it predicts.
         metrics: Its scores.
         source: Hub id or folder from which it came.
+        mode: Whether the study fine-tuned it: `fine_tune`, `load` or `pretrained`.
     """
 
     name: str
@@ -46,8 +79,11 @@ class Model:
     rows: Mapping[str, Floats]
     terms: Terms
     effects: Effects
+    profiles: Profiles
+    predictions: Predictions
     metrics: Mapping[str, Any]
     source: str
+    mode: str
 
     @classmethod
     def read(cls, name: str, made: ComparedModel, folder: Path, measures: Sequence[MeasurePaths]) -> Self:
@@ -63,9 +99,10 @@ class Model:
             ArtifactError: A file is missing or damaged.
         """
         paths = [folder / "measures" / one.document_heads.name for one in measures]
-        documents = Documents.read(paths, ["n_tokens", *QUANTITIES])
+        documents = Documents.read(paths, ["n_tokens", *QUANTITIES, *GOLD_NAMES, *PREDICTED_NAMES, "probabilities"])
         n_heads = documents.facts["n_layers"] * documents.facts["n_heads"]
         tables = TermPaths.below(folder / "statistics")
+        card = files.read_json(folder / "model" / "model.json", model_schemas.MODEL)
         return cls(
             name,
             made,
@@ -74,8 +111,11 @@ class Model:
             {quantity: _rows(documents, quantity, n_heads) for quantity in QUANTITIES},
             read_terms(tables.head_terms, n_heads),
             Effects.read(tables.class_heads),
+            Profiles.read(table_path(folder / "statistics", "head_profiles"), n_heads),
+            Predictions.of(documents.table, task_of(documents.facts), documents.row),
             files.read_json(folder / "model" / "metrics.json", model_schemas.METRICS),
-            files.read_json(folder / "model" / "model.json", model_schemas.MODEL)["source"],
+            card["source"],
+            card["mode"],
         )
 
     @property
@@ -104,10 +144,15 @@ class Model:
         name = task_of(self.metrics).criterion
         return name, self.metrics["splits"].get("test", {}).get(name)
 
+    @property
+    def seed(self) -> int | None:
+        """Seed of its fine-tuning; None unless the study fine-tuned it as its own model."""
+        return self.made.seed if self.is_tuned_alike and self.mode == "fine_tune" else None
+
     def has_layout_of(self, other: Self) -> bool:
         """Whether both have the same layers, heads, tokens and terms, so that their heads can be compared."""
         return (
-            self.documents.facts == other.documents.facts
+            (self.n_layers, self.n_heads) == (other.n_layers, other.n_heads)
             and self.documents.table.equals(other.documents.table)
             and self.terms.names == other.terms.names
         )
@@ -124,13 +169,32 @@ class Model:
         """
         same = ["position", "source_id"]
         if not self.documents.table.select(same).equals(other.documents.table.select(same)):
-            raise ArtifactError(f"the model in {folder} has other documents than the study's own.", (), files.REBUILD)
+            numbers = [f"{len(one.documents.row):,}" for one in (other, self)]
+            raise ArtifactError(
+                f"the model in {folder} has other documents than the study's own.",
+                [Problem(name, f"{n} documents") for name, n in zip((other.name, "own"), numbers, strict=True)],
+                files.REBUILD,
+            )
+        self._require_same_classes(other, folder)
         if self.has_layout_of(other):
             self.effects.require_same(other.effects, folder)
         elif other.made.kind != "other":
             raise ArtifactError(
                 f"the model in {folder} has other tokens, heads or terms than the study's own.", (), files.REBUILD
             )
+
+    def _require_same_classes(self, other: Self, folder: Path) -> None:
+        mine, theirs = self.predictions.task, other.predictions.task
+        if (mine.name, mine.label_names) == (theirs.name, theirs.label_names):
+            return
+        raise ArtifactError(
+            f"the model in {folder} predicts something else than the study's own:",
+            [
+                Problem(name, f"{task.title}: {', '.join(task.label_names)}" if task.label_names else task.title)
+                for name, task in ((other.name, theirs), ("own", mine))
+            ],
+            f"Remove {other.name} from compare.models, or name a model that was trained for the same.",
+        )
 
 
 def _rows(documents: Documents, quantity: str, n_heads: int) -> Floats:

@@ -51,13 +51,21 @@ def correlations(first: Floats, second: Floats) -> Floats:
 
     Source: Spearman 1904, with mid-ranks for ties.
     """
-    if first.shape[1] < LEAST_TERMS:
-        return np.full((len(first), len(second)), np.nan)
-    one, other = (_standard_ranks(values) for values in (first, second))
+    one, other = (standard_ranks(values) for values in (first, second))
     return np.clip(one @ other.T, -1, 1)
 
 
-def _standard_ranks(values: Floats) -> Floats:
+def standard_ranks(values: Floats) -> Floats:
+    """Return ranks over terms, centred and of length 1, whose products are Spearman's correlations.
+
+    Args:
+        values: [head, term].
+
+    Returns:
+        [head, term]; NaN with fewer than three terms, or where all are equal.
+    """
+    if values.shape[1] < LEAST_TERMS:
+        return np.full((len(values), 1), np.nan)
     ranks = stats.rankdata(values, axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1, keepdims=True))

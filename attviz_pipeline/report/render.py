@@ -13,6 +13,7 @@ from attviz_pipeline.report.sentences import head_importance as importance_sente
 from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import labels as label_sentences
 from attviz_pipeline.report.sentences import model_evidence as model_evidence_sentences
+from attviz_pipeline.report.sentences import model_predictions as prediction_sentences
 from attviz_pipeline.report.sentences import models as model_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
 from attviz_pipeline.report.sentences import term_evidence as term_evidence_sentences
@@ -66,12 +67,20 @@ class Pages:
         self._environment.globals.update(class_sentences=class_sentences, head_sentences=head_sentences)
         self._environment.globals.update(study_sentences=study_sentences)
         self._environment.globals.update(importance_sentences=importance_sentences)
-        self._environment.globals.update(term_sentences=term_sentences, model_sentences=model_sentences)
+        self._environment.globals.update(
+            term_sentences=term_sentences,
+            model_sentences=model_sentences,
+            prediction_sentences=prediction_sentences,
+        )
         self._environment.globals.update(term_evidence_sentences=term_evidence_sentences)
         self._environment.globals.update(model_evidence_sentences=model_evidence_sentences)
         self._environment.globals.update(label_sentences=label_sentences, value_sentences=value_sentences)
         self._site = site
         self._folders: set[Path] = set()
+
+    def add_names(self, **names: Any) -> None:  # noqa: ANN401 - as in templates
+        """Give names to all templates, before any page is written."""
+        self._environment.globals.update(names)
 
     def parts(self, folder: str, **names: Any) -> dict[str, str]:  # noqa: ANN401 - each template has its own names
         """Render all templates of a folder, as markup by their names."""

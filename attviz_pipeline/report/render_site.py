@@ -15,8 +15,9 @@ from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
-from attviz_pipeline.report.sentences.classes import one_prediction
 from attviz_pipeline.report.sentences.heads import even_attention
+from attviz_pipeline.report.sentences.labels import names
+from attviz_pipeline.report.sentences.scores import one_prediction
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.token_evidence import TokenEvidenceReader
 from attviz_pipeline.report.views import (
@@ -48,6 +49,8 @@ from attviz_pipeline.report.views.scores import intervals_of_classes, scores_vie
 from attviz_pipeline.report.views.study import StudyView, read_study_view, run_facts
 from attviz_pipeline.report.views.term_evidence import TermEvidence
 from attviz_pipeline.stages import RenderSite
+
+FIGURES_OF_MODELS = ("model_changes", "model_layers", "effect_replications", "model_agreement")
 
 
 def render_site(  # noqa: PLR0913 - one parameter per file
@@ -144,16 +147,15 @@ class _SiteWriter:
             TermEvidence(inputs.evidence.term_evidence, inputs.terms.terms) if inputs.evidence else None
         )
         self._answer = answer_of(inputs.evidence, study) if inputs.evidence else None
-        self._models = read_models(inputs.models, study)
+        self._models = read_models(inputs.models, study, q_too_small=self._evidence.separation.q_too_small)
         self._model_evidence = read_model_evidence(inputs.models, self._models, study)
 
     def _read_limits(self) -> list[str]:
-        """Sentences about the model that limit what all pages show."""
-        limits = [
-            even_attention(self._evidence.evenness, self._study),
-            one_prediction(self._classes.only_prediction(self._study), self._study),
-        ]
-        return [limit for limit in limits if limit]
+        """Sentences that limit what all pages show; templates know whether the model predicts one class."""
+        only = self._classes.only_prediction(self._study)
+        one = one_prediction(None if only is None else names(only), self._study.n_documents)
+        self._pages.add_names(one_prediction=one)
+        return [limit for limit in (one, even_attention(self._evidence.evenness, self._study)) if limit]
 
     def write(self) -> None:
         self._write_figures()
@@ -166,9 +168,9 @@ class _SiteWriter:
             shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
             view = evidence_page_view(self._inputs.evidence, self._study, shown, self._model_evidence)
             self._pages.write(links.EVIDENCE, "evidence.html", view)
-        if self._models and self._model_evidence and self._inputs.models:
-            shown = figures.addresses_of(("model_changes", "model_layers", "effect_replications"), self._figures)
-            page = models_page_view(self._models, self._model_evidence, self._inputs.models, shown)
+        if self._models and self._inputs.models:
+            shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
+            page = models_page_view(self._models, self._inputs.models, shown, self._model_evidence)
             self._pages.write(links.MODELS, "models.html", page)
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(
@@ -265,8 +267,10 @@ class _SiteWriter:
 
     def _write_heads(self, activity: HeadActivity) -> None:
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
-            again = self._models.found_in_head(view.row, self._study.n_heads) if self._models else []
-            self._pages.write(view.this.page, "head.html", replace(view, again=again))
+            if self._models:
+                again = self._models.found_in_head(view.row, self._study.n_heads)
+                view = replace(view, again=again, in_models=self._models.values_of_head(view.row))  # noqa: PLW2901
+            self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
         shown = figures.address_of("head_importance", self._figures)
         self._pages.write(links.HEADS, "heads.html", replace(page, figure=shown))
@@ -321,6 +325,8 @@ class _SiteWriter:
         scripts = assets.write_rows(self._site, "tokens", [tokens.token_columns(self._tokens, details)])
         evidence = self._term_evidence.of_all() if self._term_evidence else []
         view = tokens.tokens_view(self._tokens, details, self._study, scripts, evidence)
+        if self._evidence.separation.q_too_small:
+            view = replace(view, columns=view.columns | {"q_too_small": True})
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
 

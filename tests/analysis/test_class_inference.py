@@ -1,5 +1,7 @@
 """What `compare_classes` calls significant: error rates under the null, more permutations, and sizes of effects."""
 
+import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from term_study import invented
 from attviz_pipeline.analysis.classes import effects, groups, sequel, winners
 from attviz_pipeline.analysis.classes.differences import Differences, differences
 from attviz_pipeline.analysis.classes.families import Family, adjust, permutations_wanted
-from attviz_pipeline.analysis.classes.groupings import groupings
+from attviz_pipeline.analysis.classes.groupings import by_group, groupings
 from attviz_pipeline.analysis.classes.groups import Units
 from attviz_pipeline.analysis.classes.values import UnitSums
 from attviz_pipeline.analysis.inference import benjamini_hochberg
@@ -363,6 +365,38 @@ class TestUnits:
         for head, term, common, rare in zip(of_heads, of_terms, expected, of_rare, strict=True):
             assert_array_equal(head, [common])
             assert_array_equal(term, [common, rare])
+
+    def test_arrangements_are_those_within_strata(self) -> None:
+        lengths, labels = np.array([5, 5, 5, 9, 9, 9, 9]), np.array([0, 1, 1, 0, 0, 2, 2])
+        study = invented_study(np.zeros((7, 1)), labels, n_tokens=lengths, n_classes=3)
+        grouping = by_group("gold", ["a", "b", "c"], labels[:, None] == np.arange(3), np.ones(7, bool))
+        permutations = groups.Permutations.of(grouping, study.documents, 3, (1, 0))
+        strata = permutations.stratum
+
+        by_hand = [
+            {
+                chosen
+                for chosen in itertools.combinations(range(7), int((labels == group).sum()))
+                if all((strata[[*chosen]] == s).sum() == (strata[labels == group] == s).sum() for s in set(strata))
+            }
+            for group in range(3)
+        ]
+        # One of three and two of four; two of three; two of four.
+        assert permutations.n_arrangements() == [len(found) for found in by_hand] == [18, 3, 6]
+
+    @pytest.mark.parametrize("n_blocks", [1, 3])
+    def test_squares_are_exact_beyond_the_first_20_bits(self, n_blocks: int) -> None:
+        rng = np.random.default_rng(8)
+        values = np.ldexp(np.rint(np.ldexp(rng.normal(-1, 1, (30, 4)), 20)), -20)
+        study = invented_study(
+            values, np.zeros(30, np.int64), counts=np.ones((30, 4), np.int64), attention=values, n_blocks=n_blocks
+        )
+        members = rng.integers(0, 2, (30, 2)).astype(float)
+        # The values have 20 bits after the point, so their squares have 40.
+        by_hand = [[math.fsum(value**2 for value in column[of]) for of in members.T > 0] for column in values.T]
+
+        for found in (study.heads.squares(members), study.terms.squares(members)):
+            assert_allclose(found, by_hand, rtol=1e-13)
 
 
 class TestEffects:

@@ -251,6 +251,8 @@ class TestDegenerate:
         n_units = study.facts("class_heads")["n_units"]
         assert n_units["gold"] == {"class 0": [2, 2], "class 1": [2, 2]}
         assert n_units["predicted"] == {"class 0": [4, 4], "class 1": [4, 4]}
+        # Two of four rows can be chosen in 6 ways: p of 2/6, times one head and nine families.
+        assert study.facts("class_heads")["least_q"]["gold"] == {"class 0": 1.0, "class 1": 1.0}
         assert "are too small" in caplog.text
 
     def test_no_number_is_nan(self, tmp_path: Path) -> None:
@@ -295,6 +297,9 @@ def test_facts_list_the_families_and_what_could_be_detected(tmp_path: Path) -> N
     assert facts["families"] == study.facts("class_terms")["families"]
     assert facts["n_units"]["gold"] == {"class 0": [30, 30], "class 1": [30, 30]}
     assert facts["detectable_effect"]["gold"] == pytest.approx({"class 0": 0.7261, "class 1": 0.7261}, abs=1e-4)
+    # All documents have one length. Of three groupings, that of mistakes has no group, so there are six families.
+    of_one = 2 * 4 * 6 / math.comb(60, 30)
+    assert facts["least_q"]["gold"] == pytest.approx({"class 0": of_one, "class 1": of_one})
     assert facts["winners"][0] == {
         "grouping": "gold",
         "group": "class 0",

@@ -36,6 +36,7 @@ def write_measures(
             "split": ["test"] * len(rows),
             "label": [0] * len(rows),
             "prediction": [0] * len(rows),
+            "probabilities": [[1.0]] * len(rows),
             "n_terms": [min(9, len(row)) for row in rows],
             "n_tokens": [lengths[place] for place in positions],
             **dict.fromkeys(("attention", "log_ratio", "evenness"), rows),

@@ -273,14 +273,18 @@ def test_only_terms_that_differ_beyond_chance_are_drawn() -> None:
 
 
 def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
-    rows = terms(term=["a", "b"], log_odds_z=[3.0, 2.0], use_q=[0.2, 0.3])
+    rows = terms(term=["a", "b", "a", "b"], log_odds_z=[3.0, 2.0] * 2, use_q=[0.2, 0.3] * 2, q=[None, 0.2, None, None])
     shown, _ = class_terms._top(rows)
 
     what = class_heads.GROUPINGS["gold"]
     sentence = class_terms._reason_empty(FACTS, "gold", what, rows, compared=True)
     assert not shown
     assert sentence.startswith(
-        "Compared: documents of a gold class and all others. None of 2 terms differs beyond chance"
+        "Compared: documents of a gold class and all others. None of 2 terms tested in use differs beyond chance, "
+        "and none of 1 tested in self-attention (q < 0.05)."
+    )
+    assert class_heads.no_term_found(rows.slice(2), "differs") == (
+        "None of 2 terms tested in use differs beyond chance; no term could be tested in self-attention"
     )
     no_term = class_terms._reason_empty(FACTS, "gold", what, rows.slice(0, 0), compared=True)
     assert no_term.startswith("Not compared: no term")

@@ -3,13 +3,18 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from synthetic_models import write_models
 
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import FiguresSettings
+from attviz_pipeline.figures import class_heads
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.model_agreement import draw_model_agreement
 from attviz_pipeline.figures.models import draw_effect_replications, draw_model_changes, draw_model_layers
+from attviz_pipeline.report.render import templates_folder
 from attviz_pipeline.stages import DrawFigures
 
 SETTINGS = DrawFigures(seed=1, figures=FiguresSettings(dpi=50))
@@ -17,6 +22,7 @@ DRAW = {
     "model_changes": draw_model_changes,
     "effect_replications": draw_effect_replications,
     "model_layers": draw_model_layers,
+    "model_agreement": draw_model_agreement,
 }
 
 
@@ -32,7 +38,8 @@ def test_each_has_its_numbers_as_csv(kind: str, tmp_path: Path) -> None:
 
     with (tmp_path / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == {"model_changes": 3 * 6, "effect_replications": 2 * 6, "model_layers": 4 * 2}[kind]
+    n_rows = {"model_changes": 3 * 6, "effect_replications": 2 * 6, "model_layers": 4 * 2, "model_agreement": 3}
+    assert len(rows) == n_rows[kind]
     assert drawing.reason == ""
 
 
@@ -41,7 +48,24 @@ def test_changes_are_described_per_model(tmp_path: Path) -> None:
 
     assert "before fine-tuning: 2 of 6 heads change (q < 0.05), most layer 1, head 2 (change = +0.60)" in drawing.alt
     assert "seed 14: 2 of 6 heads change" in drawing.alt
-    assert "over 24 input rows (in brackets)" in drawing.caption
+    assert "over 24 input rows (in brackets). Blue: more in this model; orange: less." in drawing.caption
+
+
+def test_colours_of_maps_are_those_of_the_page() -> None:
+    values = np.array([[-1.0, 0.0, 1.0]])
+    figure = class_heads.plot({"a": {"effect": values, "q": np.ones((1, 3)), "n_inside": np.full((1, 3), 9)}})
+
+    (image,) = figure.axes[0].images
+    less, _, more = (to_hex(colour) for colour in image.to_rgba(values)[0])
+    page = (templates_folder() / "assets" / "css" / "models" / "models.css").read_text(encoding="utf-8")
+    assert (less, more) == ("#d55e00", "#0072b2")
+    assert f"--above: {more}; --below: {less};" in page
+
+
+def test_without_a_model_of_the_same_layout_there_are_no_changes(tmp_path: Path) -> None:
+    [drawing] = draw_model_changes(inputs_of(tmp_path, "other"))
+
+    assert drawing.reason.startswith("No compared model has the layers, heads and tokens of this model")
 
 
 def test_effects_say_in_how_many_models_they_are_found_again(tmp_path: Path) -> None:
@@ -62,6 +86,31 @@ def test_layers_are_described_by_their_ends(tmp_path: Path) -> None:
     [drawing] = draw_model_layers(inputs_of(tmp_path))
 
     assert "this model from 0.00 in layer 0 to +0.50 in layer 1" in drawing.alt
+
+
+def test_agreement_is_of_every_pair_beside_chance(tmp_path: Path) -> None:
+    [drawing] = draw_model_agreement(inputs_of(tmp_path, "pretrained", "seed", "other"))
+
+    assert len(drawing.columns["model"]) == 6
+    assert "Share of 24 documents for which two models predict the same, for every pair of models" in drawing.caption
+    assert "agree on 50 %" in drawing.caption
+    assert drawing.alt == (
+        "Heat map of 6 pairs of models. Lowest this model and other, 55 %; highest this model and seed 15, 92 %."
+    )
+
+
+def test_values_of_regressions_are_correlated(tmp_path: Path) -> None:
+    models = write_models(tmp_path / "models", ["gold value"], score="r2")
+    [drawing] = draw_model_agreement(Inputs.below(tmp_path / "statistics", SETTINGS, models=models))
+
+    assert drawing.caption.startswith("Spearman's correlation of the values that two models predict, over 24 documents")
+    assert "+0.80" in drawing.alt
+
+
+def test_untrained_classifiers_have_no_agreement(tmp_path: Path) -> None:
+    [drawing] = draw_model_agreement(inputs_of(tmp_path, "pretrained"))
+
+    assert drawing.reason.startswith("No compared model has a trained classifier")
 
 
 def test_a_study_of_one_model_has_none(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from drawn_figures import assessment_of, inputs_of
 from synthetic_attention import write_ledger
@@ -151,3 +152,13 @@ def test_labels_that_never_occur_together_say_so() -> None:
 def test_line_of_medians_needs_enough_documents() -> None:
     assert values._medians(20) == ""
     assert "medians" in values._medians(60)
+
+
+def test_terms_that_go_with_no_value_are_counted_as_they_were_tested() -> None:
+    rows = pa.table({"term": ["a", "b", "c"], "use_q": [0.2, 0.3, 0.4], "q": [None, 0.2, None]})
+    facts = {"effects": {"gold": "rho"}, "permuted": {"gold": "rows"}, "families": []}
+
+    assert value_terms._reason_empty(facts, "gold", "the gold value", rows) == (
+        "Compared: the gold value. None of 3 terms tested in use goes with it beyond chance, and none of 1 tested in "
+        "self-attention (q < 0.05)."
+    )

@@ -12,7 +12,8 @@ const said = (found) =>
 const points = (...rows) => rows.map(([name, left, right, clear]) => ({ name, left, right, clear }));
 const cloudOf = (rows, logarithmic, others) => ({ ...difference.cloud(points(...rows), logarithmic), ...others });
 const UNTESTED = "The two classes were not tested against each other. ";
-const use = (...rows) => cloudOf(rows, false, { title: "Words", tested: "use" });
+const OF_CLASSES = { nouns: ["class", "classes"], qTooSmall: false };
+const use = (...rows) => cloudOf(rows, false, { title: "Words", tested: "use", ...OF_CLASSES });
 
 test("numbers without a test say so", () => {
   const three = [["a", 4, 1], ["b", 1, 1], ["c", 1, 4]]; // prettier-ignore
@@ -28,12 +29,28 @@ test("numbers without a test say so", () => {
 test("of classes only what is beyond chance is named", () => {
   assert.equal(
     said({ clouds: [use(["a", 4, 1, true], ["b", 9, 1, false], ["c", 1, 4, true])] }),
-    "Of the words whose use in one of the classes differs beyond chance from that of all other documents (q < 0.05), " +
+    "Of the words whose use in documents of one of the classes differs beyond chance from that of all others " +
+      "(q < 0.05), " +
       `A uses more of a; B uses more of c. ${UNTESTED}`,
   );
   assert.ok(said({ clouds: [use(["a", 4, 1, true], ["b", 1, 9, false])] }).endsWith(`, A uses more of a. ${UNTESTED}`));
-  const heads = cloudOf([["L0·H1", 1, 2, true]], false, { title: "Heads", tested: "self-attention" });
+  const heads = cloudOf([["L0·H1", 1, 2, true]], false, { title: "Heads", tested: "self-attention", ...OF_CLASSES });
   assert.ok(said({ clouds: [heads] }).endsWith(`, B has more self-attention in L0·H1. ${UNTESTED}`));
+});
+
+test("labels are called labels, and q of dependent documents too small where something was found", () => {
+  const nouns = ["label", "labels"];
+  const [found, nothingFound] = [true, false].map((clear) => ({ ...use(["a", 4, 1, clear]), nouns, qTooSmall: true }));
+  assert.equal(
+    said({ clouds: [found] }),
+    "Of the words whose use in documents of one of the labels differs beyond chance from that of all others " +
+      "(q < 0.05; documents of one input row count as independent, so q is too small), A uses more of a. " +
+      "The two labels were not tested against each other. ",
+  );
+  assert.equal(
+    said({ clouds: [nothingFound] }),
+    "In documents of neither label does the use of a word differ beyond chance from that of all others (q < 0.05). ",
+  );
 });
 
 test("of many, their number and the first ones are named", () => {
@@ -53,7 +70,7 @@ test("not compared and nothing found are two sentences", () => {
   assert.equal(said({ clouds: [use()] }), "The use of words was not compared. ");
   assert.equal(
     said({ clouds: [use(["a", 4, 1, false])] }),
-    "In neither class does the use of a word differ beyond chance from that of all other documents (q < 0.05). ",
+    "In documents of neither class does the use of a word differ beyond chance from that of all others (q < 0.05). ",
   );
 });
 

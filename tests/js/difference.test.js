@@ -119,6 +119,8 @@ test("two classes are compared by their scores, heads and words; what was not te
     values: [[2], [0], [null]],
     clear_heads: [[], [0], [0]],
     clear_items: [[], [0], []],
+    nouns: ["label", "labels"],
+    q_too_small: true,
   };
   const { names, measures, clouds } = ofClasses(data, 0, 2, ["a", "b", "c"], { heads: 2, vectors: false });
   assert.deepEqual(names, ["a", "c"]);
@@ -128,6 +130,7 @@ test("two classes are compared by their scores, heads and words; what was not te
     [0, 1],
   );
   assert.equal(clouds[1].points[0].clear, true); // in one of both classes
+  assert.ok(clouds.every(({ nouns, qTooSmall }) => nouns[0] === "label" && qTooSmall));
   assert.equal(ofClasses(data, 0, 1, ["a", "b", "c"], { heads: 2, vectors: false }).clouds[0].points[0].clear, true);
 });
 

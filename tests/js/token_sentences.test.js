@@ -44,6 +44,15 @@ test("classes: not compared, nothing found, and found", () => {
   );
 });
 
+test("q of dependent documents is too small where something was found", () => {
+  const lead = "Beyond chance (q < 0.05; documents of one input row count as independent, so q is too small), ";
+  const row = [0, 9, 1, 0.4, 0.2, 3, 0.04];
+  assert.ok(classes([row], LABELS, undefined, true).startsWith(lead));
+  assert.ok(tokenSentences.values([row], LABELS, true).startsWith(lead));
+  assert.ok(!tokenSentences.values([row], LABELS).includes("too small"));
+  assert.ok(!classes([[...row.slice(0, 6), 0.3]], LABELS, undefined, true).includes("too small"));
+});
+
 test("the list of occurrences says if it is a sample", () => {
   assert.ok(sample(20, 1200).startsWith("A random sample of 20 of 1,200, by mean"));
   assert.ok(sample(3, 3).startsWith("By mean self-attention"));

@@ -141,6 +141,27 @@ class TestFineTune:
         assert study.read_metrics()["splits"] == {}
         assert (study.read_card()["mode"], study.read_card()["training"]) == ("pretrained", None)
 
+    def test_the_weights_of_each_epoch_are_finished_models(self, study: ModelStudy, encoder: Path) -> None:
+        training = {"epochs": 3, "early_stopping_patience": None}
+        study.prepare(encoder, training=training)
+        without = study.read_card()["sha256"]
+        study.prepare(encoder, training=training, keeps_epochs=True)
+
+        best, history = study.read_metrics()["best_epoch"], study.read_metrics()["history"]
+        assert study.read_card()["sha256"] == without
+        weights = {
+            epoch.name: load_file(epoch / "model.safetensors") for epoch in (study.checkpoint / "epochs").iterdir()
+        }
+        assert sorted(weights) == ["1", "2", "3"]
+        own = load_file(study.checkpoint / "model.safetensors")
+        same = [epoch for epoch, found in weights.items() if all(own[name].equal(found[name]) for name in own)]
+        assert same == [str(best)]
+        kept = shutil.copytree(study.checkpoint / "epochs", study.folder / "kept")
+        for epoch in weights:
+            study.prepare(kept / epoch, mode="load")
+            scores = study.read_metrics()["splits"]["validation"]
+            assert scores["macro_f1"] == pytest.approx(history[int(epoch) - 1]["macro_f1"])
+
     def test_stops_early_and_keeps_the_best_epoch(self, study: ModelStudy, encoder: Path) -> None:
         slow = {"epochs": 9, "learning_rate": 1e-9, "early_stopping_patience": 2, "best_epoch_by": "macro_f1"}
         study.prepare(encoder, training=slow)

@@ -4,15 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compared_study import CHANGED, N_HEADS, OF_CLASS, compare, compare_written, rows, write_model
+from compared_study import (
+    CHANGED,
+    N_HEADS,
+    OF_CLASS,
+    OTHER_HEADS,
+    OTHER_WORDS,
+    compare,
+    compare_written,
+    rows,
+    write_model,
+)
 from scipy import stats
 
 from attviz_pipeline.artifacts import files, models_schemas, term_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
-from attviz_pipeline.config.settings import CompareSettings
+from attviz_pipeline.config.settings import CompareSettings, OtherModel
 from attviz_pipeline.errors import ArtifactError
 
-EVERY = CompareSettings(pretrained=True, seeds=[14, 15])
+OTHER = OtherModel(name="other", source="models/other", mode="load")
+EVERY = CompareSettings(pretrained=True, seeds=[14, 15], models=[OTHER])
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +39,9 @@ def test_the_models_are_listed_with_their_scores(compared: ModelsPaths) -> None:
         ("pretrained", "pretrained", None, None),
         ("seed-14", "seed", 14, 0.7),
         ("seed-15", "seed", 15, 0.9),
+        ("other", "other", None, 0.6),
     ]
+    assert [row["has_own_layout"] for row in found] == [True] * 4 + [False]
     assert {row["score"] for row in found} == {"macro_f1"}
     assert found[0]["effect_correlation"] == pytest.approx(1)
 
@@ -105,12 +118,76 @@ def test_seeds_alone_have_no_effect_before(tmp_path: Path) -> None:
     assert {row["pretrained_effect"] for row in rows(found, "effect_replications")} == {None}
 
 
+def test_scores_are_of_models_with_a_trained_classifier(compared: ModelsPaths) -> None:
+    found = {row["model"]: row for row in rows(compared, "models")}
+
+    assert {name: row["accuracy"] for name, row in found.items()} == {
+        "own": 1,
+        "pretrained": None,
+        "seed-14": 0.9,
+        "seed-15": 1,
+        "other": 25 / 40,
+    }
+    assert found["other"]["accuracy_low"] < 25 / 40 < found["other"]["accuracy_high"]
+    assert {name for name, row in found.items() if row["ece"] is None} == {"pretrained"}
+    assert {row["mae"] for row in found.values()} == {None}
+
+
+def test_predictions_are_compared_with_every_model_but_the_untrained_one(compared: ModelsPaths) -> None:
+    found = {(row["model"], row["other"]): row for row in rows(compared, "model_predictions")}
+
+    of_own = {other: row for (model, other), row in found.items() if model == "own"}
+    assert {other: row["agreement"] for other, row in of_own.items()} == {
+        "seed-14": 0.9,
+        "seed-15": 1,
+        "other": 25 / 40,
+    }
+    assert found["seed-14", "other"]["agreement"] == 29 / 40
+    assert of_own["other"]["q"] == pytest.approx(3 * 2 / 2**15)
+    assert (of_own["other"]["n_only_model_right"], of_own["other"]["n_only_other_right"]) == (15, 0)
+    assert of_own["seed-14"]["q"] > 0.05
+
+
+def test_heads_of_another_layout_are_matched_by_their_words(compared: ModelsPaths) -> None:
+    matched = rows(compared, "matched_heads")
+    words = {row["model"]: row for row in rows(compared, "model_words")}
+
+    assert {row["model"] for row in matched} == {"other"}
+    assert {row["other_head"]: row["head"] for row in matched} == dict(enumerate(OTHER_HEADS))
+    assert words["other"]["n_terms"] == len(OTHER_WORDS)
+    assert words["other"]["matched_mean"] == pytest.approx(np.mean([row["correlation"] for row in matched]))
+    assert words["other"]["matched_mean"] > words["other"]["matched_by_chance_high"]
+    assert words["other"]["matched_p"] == words["other"]["matched_q"] == pytest.approx(1 / 201)
+    assert words["seed-14"]["n_terms"] == 12
+    assert words["seed-14"]["correlation"] > 0.8
+    assert (words["seed-14"]["n_matched"], words["seed-14"]["matched_p"]) == (None, None)
+
+
+def test_heads_of_another_layout_are_not_compared_one_by_one(compared: ModelsPaths) -> None:
+    assert {row["model"] for row in rows(compared, "model_heads")} == {"pretrained", "seed-14", "seed-15"}
+    assert {row["n_others"] for row in rows(compared, "effect_replications")} == {2}
+
+
+def test_a_model_of_other_classes_is_refused(tmp_path: Path) -> None:
+    own = write_model(tmp_path, "")
+    write_model(tmp_path, "other", label_names=("class 0", "class two"))
+
+    with pytest.raises(ArtifactError) as refused:
+        compare_written(tmp_path, own, CompareSettings(models=[OTHER]))
+
+    message = str(refused.value)
+    assert "models/other predicts something else than the study's own" in message
+    assert "class 0, class two" in message
+    assert message.endswith("Remove other from compare.models, or name a model that was trained for the same.")
+
+
 def test_a_model_of_other_documents_is_refused(tmp_path: Path) -> None:
     own = write_model(tmp_path, "")
     write_model(tmp_path, "seed-14", n_documents=30)
 
-    with pytest.raises(ArtifactError, match=r"seed-14 has other documents"):
+    with pytest.raises(ArtifactError, match=r"seed-14 has other documents than the study's own") as refused:
         compare_written(tmp_path, own, CompareSettings(seeds=[14]))
+    assert "seed-14  30 documents" in str(refused.value)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_one_prediction_is_known_where_there_is_one(evidence: ClassEvidence, stu
     assert evidence.only_prediction(study) is None
     one = DocumentLists(study.task)
     one.add([{"position": n, "label": None, "prediction": 2, "probabilities": [0.1, 0.2, 0.7]} for n in range(24)])
-    assert replace(evidence, documents=one).only_prediction(study) == LABEL_NAMES[2]
+    assert replace(evidence, documents=one).only_prediction(study) == [LABEL_NAMES[2]]
 
 
 def test_scores_are_those_of_the_assessment(inputs: SiteInputs, evidence: ClassEvidence, study: StudyView) -> None:

@@ -72,18 +72,8 @@ def differences(**others: Any) -> DifferencesView:
         "n_words_differing": 3,
         "support": 3,
         "families": [],
-        "only_prediction": None,
     }
     return DifferencesView(**(values | others))
-
-
-def test_one_prediction_is_said_first() -> None:
-    assert words(sentences.one_prediction("very", study_view())) == "All 55 documents are predicted as very."
-    assert words(sentences.one_prediction("very", study_view(n_documents=1))).startswith(
-        "The only document is predicted"
-    )
-    assert sentences.one_prediction(None, study_view()) == ""
-    assert HOSTILE not in sentences.one_prediction(HOSTILE, study_view())
 
 
 @pytest.mark.parametrize(
@@ -257,6 +247,19 @@ def test_a_comparison_says_what_it_can_detect() -> None:
     )
     assert sentences.detectable(comparison(effect_view(), detectable_effect=None)) == ""
     assert sentences.detectable(comparison(effect_view(), n_units=None)) == ""
+
+
+def test_groups_too_small_for_any_finding_are_said_to_be() -> None:
+    small = effect_view(q=0.3, n_inside=3, too_few=True)
+    assert sentences.too_few_documents(comparison(small)) == (
+        "3 against 44 documents are too few for a single head to have q < 0.05, however clearly it differs: documents "
+        "of similar length can be permuted in too few ways."
+    )
+    assert sentences.too_few_documents(comparison(effect_view(q=0.3))) == ""
+    assert sentences.too_few_documents(comparison()) == ""
+    # Several heads that differ at once can have a small q, which is not hidden.
+    cells = [sentences.cell_of_q(row) for row in (small, effect_view(q=0.3), replace(small, q=0.01))]
+    assert cells == ["too few documents", "0.3", "0.01"]
 
 
 def test_what_can_be_detected_depends_on_the_rows_that_were_permuted() -> None:

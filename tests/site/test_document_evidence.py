@@ -182,6 +182,10 @@ def test_the_token_with_the_largest_fall_is_named(inputs: SiteInputs) -> None:
     word = row.text[row.starts[places[4]] : row.ends[places[4]]]
     assert f'Without <bdi class="token">{word}</bdi>' in sentence
     assert "by 60.0 percentage points, from 80 %" in sentence
+    mean = formats.decimal(100 * 0.61 / len(places), 1)
+    assert (
+        f"a random one changes it by {mean} points on average, up or down, the median one by less than 0.1." in sentence
+    )
     assert "1 token, masked alone, changes the predicted class." in sentence
     assert sentence.endswith(sentences.no_gradient())
 
@@ -199,23 +203,24 @@ def test_documents_that_are_too_short_say_so(inputs: SiteInputs) -> None:
     assert decoded(view.payload["gradient"]).tolist() == [0] * len(row.tokens)
 
 
-CHANGES = Changes("<sport>", 0.74, Markup("goal"), -0.619, 0.027, 1234, 0, SCALE)
+CHANGES = Changes("<sport>", 0.74, Markup("goal"), -0.619, 0.051, 0.027, 1234, 0, SCALE)
 
 
-FALL = (
-    "Without goal, the probability of &lt;sport&gt; falls most: by 61.9 percentage points, from 74 %; the median change"
+FALL = "Without goal, the probability of &lt;sport&gt; falls most: by 61.9 percentage points, from 74 %."
+BESIDE = (
+    "One of 1,234 tokens always comes first: a random one changes it by 5.1 points on average, up or down, the median"
 )
 
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({}, f"{FALL} of all tokens, up or down, is 2.7 points."),
-        ({"median": 0.0001}, f"{FALL} of all tokens, up or down, is less than 0.1 points."),
+        ({}, f"{FALL} {BESIDE} one by 2.7."),
+        ({"median": 0.0001}, f"{FALL} {BESIDE} one by less than 0.1."),
         ({"strongest": 0.0}, "Without none of them does the probability of &lt;sport&gt; fall."),
     ],
 )
-def test_the_largest_fall_stands_beside_the_median(changed: dict[str, Any], sentence: str) -> None:
+def test_the_largest_fall_stands_beside_a_random_and_the_median_token(changed: dict[str, Any], sentence: str) -> None:
     found = sentences.strongest_change(replace(CHANGES, **changed), "mask")
 
     assert found.replace('<bdi class="class-name">', "").replace("</bdi>", "") == (

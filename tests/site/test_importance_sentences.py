@@ -278,8 +278,14 @@ def test_classes_change_or_not() -> None:
     )
     untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
     assert sentences.classes_without_head([untested, right], study_view()) == ""
-    assert sentences.classes_without_head([replace(gold("sport", CLEAR), n_documents=4)], study_view()) == ""
     assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], study_view())
+
+
+def test_small_groups_are_said_to_be_untested() -> None:
+    small = ablation(grouping="gold", group="sport", n_documents=4)
+    sentence = "Groups of fewer than 5 documents are too small for an interval and q."
+    assert sentences.small_groups([replace(small, n_documents=5), small]) == sentence
+    assert sentences.small_groups([replace(small, n_documents=5)]) == ""
 
 
 def test_groups_and_cells_are_written() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from html_page import Page
 from sentence_views import study_view, words
+from synthetic_attention import LABEL_NAMES
 from synthetic_models import write_models
 from synthetic_site import site_settings, write_site_inputs
 from task_studies import write_task_study
@@ -13,7 +14,14 @@ from task_studies import write_task_study
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
-from attviz_pipeline.report.views.models import ChangeView, ModelResults, ReplicationView, read_models
+from attviz_pipeline.report.views.models import (
+    ChangeView,
+    ModelResults,
+    ModelsPageView,
+    ReplicationView,
+    models_page_view,
+    read_models,
+)
 from attviz_pipeline.report.views.study import HeadRef
 
 HOSTILE = "<script>alert(1)</script>"
@@ -22,7 +30,10 @@ STUDY = study_view()
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> SiteInputs:
-    return write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
+    inputs = write_site_inputs(tmp_path_factory.mktemp("inputs"), evidence=False, models=True)
+    folder = tmp_path_factory.mktemp("every") / "models"
+    every = write_models(folder, LABEL_NAMES, ("pretrained", "seed", "epoch"))
+    return replace(inputs, models=every)
 
 
 @pytest.fixture(scope="module")
@@ -38,26 +49,35 @@ def results_of(folder: Path, *kinds: str, labels: tuple[str, ...] = ("sport", "w
     return found
 
 
+def page_of(folder: Path, *kinds: str) -> ModelsPageView:
+    paths = write_models(folder / "models", ("sport", "world"), kinds)
+    found = read_models(paths, STUDY)
+    assert found is not None
+    return models_page_view(found, paths)
+
+
 class TestSite:
     def test_the_page_names_all_models_and_what_was_found(self, site: Path) -> None:
         text = Page(site / "models.html").text
 
         assert "before fine-tuning" in text
-        assert "2 models fine-tuned with other seeds (14, 15) read the same 24 documents" in text
+        assert "2 models fine-tuned with other seeds (14, 15) and this model after each of 2 epochs read" in text
         assert "Fine-tuning changes mean self-attention in 1 of 6 heads beyond the spread between seeds" in text
         assert "2 of 2" in text
-        assert text.count("this model and that") == 3
+        assert "these have q < 0.05: 2 before fine-tuning, 2 after epoch 1 and 2 after epoch 2" in text
+        assert text.count("this model and that") == 5
 
     def test_pages_of_heads_and_classes_say_what_is_found_again(self, site: Path) -> None:
         of_head = Page(site / "heads" / "L00-H00.html").text
         of_class = Page(site / "classes" / "000.html").text
 
-        assert "Found again with the same sign and q < 0.05, of 2 models of other seeds: business in 2" in of_head
-        assert (
-            "Found again with the same sign and q < 0.05, of 2 models of other seeds: L0·H0 in 2 and L0·H1 in 0."
-            in (of_class)
+        assert "Found again (same sign and q < 0.05), of 2 models of other seeds: business in 2" in of_head
+        assert "Found again (same sign and q < 0.05), of 2 models of other seeds: L0·H0 in 2 and L0·H1 in 0." in (
+            of_class
         )
         assert "Found again" not in Page(site / "heads" / "L01-H00.html").text
+        assert "In 3 models fine-tuned with different seeds" in of_head
+        assert "Mean g of 3 models" in of_class
 
     def test_the_start_page_leads_to_it(self, site: Path) -> None:
         start = Page(site / "index.html")
@@ -123,6 +143,18 @@ class TestSentences:
         assert "with the model as a source of variation, too, +0.30 to +2.10, around a mean of +1.20 over 3" in largest
         assert largest.endswith("Before fine-tuning, g is +0.20.")
 
+    def test_q_is_too_small_where_documents_depend_on_each_other(self, tmp_path: Path) -> None:
+        models = write_models(tmp_path / "models", ("sport", "world"), ("seed",))
+        found = "same sign and q < 0.05; documents of one input row count as independent, so q is too small)"
+        dependent, own = (read_models(models, STUDY, q_too_small=small) for small in (True, False))
+        assert dependent is not None
+        assert own is not None
+
+        for results, there in ((dependent, True), (own, False)):
+            assert (found in words(sentences.found_again(results, STUDY))) == there
+            assert (found in words(sentences.again_in_head(results.found_in_head(0, 3)))) == there
+            assert (found in words(sentences.again_in_group(results.found_in_group("sport"), STUDY, ""))) == there
+
     def test_without_an_effect_there_is_nothing_to_find_again(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed")
         none = replace(results, effects=[replace(one, q=0.5) for one in results.effects])
@@ -158,6 +190,49 @@ class TestSentences:
         )
         assert "was not compared" in sentences.terms_alike(replace(view, term_correlations=[None] * 6))
 
+    def test_roles_are_counted_without_a_test(self, tmp_path: Path) -> None:
+        [view] = results_of(tmp_path, "pretrained").compared
+
+        assert sentences.roles_changed(view) == (
+            "The role differs in 1 of 6 heads (roles follow from thresholds; this is no test), most often previous "
+            "token before fine-tuning and mixed in this model (1)."
+        )
+        same = replace(view, heads=[(own, own) for own, _ in view.heads])
+        assert sentences.roles_changed(same).startswith("Both models give the same role to each of 6 heads")
+        unknown = replace(view, heads=[(own._replace(role=None), own._replace(role=None)) for own, _ in view.heads])
+        assert sentences.roles_changed(unknown) == ""
+
+    def test_effects_are_counted_after_each_epoch(self, tmp_path: Path) -> None:
+        page = page_of(tmp_path, "pretrained", "epoch")
+
+        assert [step.model.name for step in page.steps] == ["pretrained", "epoch-1", "epoch-2"]
+        assert sentences.along_training(page.steps, page.results, STUDY) == (
+            "Of 12 effects of 2 classes in heads, over 24 documents, these have q < 0.05: 2 before fine-tuning, 2 "
+            "after epoch 1 and 2 after epoch 2."
+        )
+        assert "the 2 epochs of one run" in sentences.of_epochs(page.steps)
+        none = [replace(step, n_found=[0, 0]) for step in page.steps]
+        assert "none has q < 0.05 before fine-tuning, or after any later epoch" in (
+            sentences.along_training(none, page.results, STUDY)
+        )
+
+    def test_without_epochs_nothing_is_said_of_them(self, tmp_path: Path) -> None:
+        page = page_of(tmp_path, "pretrained", "seed")
+
+        assert page.steps == []
+        assert sentences.along_training(page.steps, page.results, STUDY) == sentences.of_epochs(page.steps) == ""
+
+    def test_a_head_varies_over_models_of_several_seeds(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "pretrained", "seed")
+
+        values = results.values_of_head(5)
+        assert [model.kind for model, _ in values] == ["own", "pretrained", "seed", "seed"]
+        assert sentences.of_models(values) == (
+            "In 3 models fine-tuned with different seeds, the mean of ln(n a) of this head is 0.00 to +0.60, with a "
+            "standard deviation of 0.35."
+        )
+        assert sentences.of_models(values[:2]) == ""
+
     def test_a_factor_is_one_only_without_a_change(self) -> None:
         assert [sentences.factor(value) for value in (0.0, 0.001, -0.001, 0.7, 3.0, None)] == [
             "1.00",
@@ -173,6 +248,36 @@ class TestSentences:
 
         assert sentences.cell(ChangeView(head, None, None, None, None)) == "no document"
         assert sentences.cell(ChangeView(head, 0.0, None, None, 1.0)) == "1.00 times, q = 1"
+
+    def test_models_are_named_by_how_they_were_made(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed", "other")
+        own, seed, *_, other = results.models
+        epoch = replace(seed, kind="epoch", seed=None, epoch=2)
+        named = replace(other, name="a" * 64)
+
+        assert [sentences.of_model(one) for one in (seed, epoch, other)] == [
+            "of seed 14",
+            "after epoch 2",
+            "called other",
+        ]
+        assert sentences.of_model(named) == f"called {'a' * 39}…"
+        assert (own.title, replace(own, seed=None).title) == ("this model (seed 13)", "this model")
+
+    def test_a_finished_model_was_fine_tuned_with_no_seed_of_the_study(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "other")
+        loaded = replace(results, models=[replace(results.models[0], seed=None), results.models[1]])
+
+        assert words(sentences.compared(results, STUDY)).startswith("some/bert, fine-tuned with seed 13, and 1 other")
+        assert words(sentences.compared(loaded, STUDY)) == (
+            "some/bert and 1 other model (other) read the same 24 documents."
+        )
+
+    def test_the_band_is_of_models_of_different_seeds_only(self, tmp_path: Path) -> None:
+        for kinds, has_band in ((("seed",), True), (("other",), False)):
+            paths = write_models(tmp_path / kinds[0], ["sport", "world"], kinds)
+            results = read_models(paths, STUDY)
+            assert results is not None
+            assert {chart.band is not None for _, chart in models_page_view(results, paths).charts} == {has_band}
 
     def test_names_of_classes_are_escaped(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed", labels=(HOSTILE, "world"))

@@ -70,10 +70,13 @@ def test_accuracy_is_said_with_its_interval_macro_f1_and_support() -> None:
 
 def test_one_prediction_for_all_documents_is_said() -> None:
     said = scores.predictions([0, 40, 0], ["a", "b<c", "d"])
-    assert plain(said) == "The model predicts b<c for all 40 documents: documents cannot be compared by prediction."
+    assert plain(said) == (
+        "The model predicts b<c for each of the 40 documents: documents cannot be compared by prediction."
+    )
     assert "b&lt;c" in str(said)
     assert "for the only document" in plain(scores.predictions([1, 0], ["a", "b"]))
     assert "one class only" in plain(scores.predictions([7], ["a"]))
+    assert scores.one_prediction(None, 40) == ""
 
 
 def test_classes_that_are_never_predicted_are_named() -> None:
@@ -277,7 +280,8 @@ def test_what_makes_scores_doubtful_stands_before_them(leaky_site: Path) -> None
     for page in (links.START, links.ABOUT):
         text = text_of(leaky_site, page)
         one, trained, score = (
-            text.index(part) for part in ("for all 24 documents", "the model was trained on", "Accuracy, analysed")
+            text.index(part)
+            for part in ("for each of the 24 documents", "the model was trained on", "Accuracy, analysed")
         )
         assert one < score
         assert trained < score

@@ -9,6 +9,8 @@ import pytest
 
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.render import templates_folder
+from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.significance import SIGNIFICANT
 
 TEMPLATES = templates_folder()
 JS = TEMPLATES / "assets" / "js"
@@ -161,3 +163,9 @@ def test_a_joined_bundle_is_a_classic_script(name: str, joined: dict[str, str]) 
     assert joined[name].startswith(assets.BEGIN)
     assert joined[name].endswith(assets.END)
     assert not re.search(r"^(import|export)\b", joined[name], re.MULTILINE)
+
+
+def test_scripts_and_sentences_say_the_same_of_q_that_is_too_small() -> None:
+    script = (JS / "rows" / "significance.js").read_text(encoding="utf-8")
+    assert f"; {parts.Q_TOO_SMALL}" in script
+    assert f"q < {SIGNIFICANT:g}" in script

@@ -35,15 +35,15 @@ def make_byte_level_tokenizer(texts: Sequence[str] = TEXTS) -> RobertaTokenizer:
     )
 
 
-def make_byte_level_roberta(folder: Path, texts: Sequence[str] = TEXTS) -> Path:
+def make_byte_level_roberta(folder: Path, texts: Sequence[str] = TEXTS, *, n_layers: int = 2, n_heads: int = 4) -> Path:
     """Write a model folder with random weights and this tokenizer."""
     tokenizer = make_byte_level_tokenizer(texts)
     tokenizer.save_pretrained(folder)
     config = RobertaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        num_hidden_layers=n_layers,
+        num_attention_heads=n_heads,
         intermediate_size=32,
         max_position_embeddings=130,
         initializer_range=0.3,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from term_study import TermStudy, written
 
+from attviz_pipeline.analysis.heads.profile_heads import profile_heads
 from attviz_pipeline.artifacts import files, model_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, CompareSettings
@@ -14,13 +15,21 @@ from attviz_pipeline.models_compared.compare_models import compare_models
 from attviz_pipeline.stages import CompareModels
 
 N_DOCUMENTS, N_WORDS, N_HEADS, N_CLASSES, N_EPOCHS = 40, 12, 6, 2, 3
+CLASSES = ("class 0", "class 1")
 CHANGED, OF_CLASS = 3, 1
 """Head that fine-tuning changes, and head that attends more in documents of class 1."""
 WORDS = ["oil", "goal", "match", "bank", "rate", "team", "film", "chip", "vote", "song", "rain", "fish"]
-SCORES = {"": 0.8, "seed-14": 0.7, "seed-15": 0.9}
+OTHER_HEADS = [4, 2, 0, 5]
+"""Heads of the study's own model of which those of the model `other`, with fewer heads and words, are noisy copies."""
+OTHER_WORDS = WORDS[:9]
+SCORES = {"": 0.8, "seed-14": 0.7, "seed-15": 0.9, "other": 0.6}
+WRONG = {"seed-14": 4, "other": 15}
+"""Documents that a model misclassifies, the first ones; the others are all classified correctly."""
 
 
-def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> TermStudy:
+def write_model(
+    folder: Path, name: str, *, n_documents: int = N_DOCUMENTS, label_names: tuple[str, ...] = CLASSES
+) -> TermStudy:
     """Write what a study has of one of its models: statistics, measures and scores.
 
     In the pretrained model, head 3 has less self-attention than after any fine-tuning. Head 1 attends more in class 1
@@ -34,15 +43,26 @@ def write_model(folder: Path, name: str, *, n_documents: int = N_DOCUMENTS) -> T
         log_attention[:, CHANGED] += 0.6
     if name in {"", "seed-14"}:
         log_attention[:, OF_CLASS] += np.array(labels)[:, None]
-    documents: list[tuple[list[str], NDArray[np.float64]]] = [(WORDS, np.exp(values)) for values in log_attention]
+    words = WORDS
+    if name == "other":
+        words, log_attention = OTHER_WORDS, log_attention[:, OTHER_HEADS, : len(OTHER_WORDS)]
+    documents: list[tuple[list[str], NDArray[np.float64]]] = [(words, np.exp(values)) for values in log_attention]
+    wrong = WRONG.get(name, 0)
+    predictions = [1 - label if place < wrong else label for place, label in enumerate(labels)]
     place = folder / "models" / name if name else folder
     (place / "model").mkdir(parents=True)
     study = (
-        written(place, documents, labels=labels, n_classes=N_CLASSES).measure().describe().compare(n_permutations=4999)
+        written(place, documents, labels=labels, predictions=predictions, label_names=label_names)
+        .measure()
+        .describe()
+        .compare(n_permutations=4999)
     )
+    profile_heads(study.attention, place / "statistics" / "head_profiles.parquet")
     splits = {"test": {"n": n_documents, "macro_f1": SCORES[name]}} if name in SCORES else {}
-    facts = {"task": "single_label", "label_names": ["class 0", "class 1"]}
-    files.write_json(place / "model" / "model.json", model_schemas.MODEL, {**facts, "source": "models/base"})
+    facts = {"task": "single_label", "label_names": list(label_names)}
+    files.write_json(
+        place / "model" / "model.json", model_schemas.MODEL, {**facts, "source": "models/base", "mode": "fine_tune"}
+    )
     files.write_json(place / "model" / "metrics.json", model_schemas.METRICS, {**facts, "splits": splits})
     return study
 

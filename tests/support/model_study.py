@@ -55,7 +55,7 @@ class ModelStudy:
         columns = {
             "id": [str(row) for row in range(n_rows)],
             "split": [splits[row // 2 % len(splits)] for row in range(n_rows)],
-            "label": [row % 2 for row in range(n_rows)],
+            "label": [row % 2 if label_names else None for row in range(n_rows)],
             "text": texts,
         }
         files.write_table(
@@ -71,26 +71,24 @@ class ModelStudy:
         *,
         training: dict[str, object] | None = None,
         seed: int = 13,
-        close_overlap: int | None = None,
-        is_trained: bool = True,
-        **model: object,
+        **given: object,
     ) -> None:
-        """Run the stage."""
+        """Run the stage: what is given besides is a setting of the stage, or of section `model`."""
+        of_stage = {name: given.pop(name) for name in PrepareModel.model_fields if name in given}
         settings = PrepareModel.model_validate(
             {
                 "seed": seed,
-                "model": {"source": str(source), "max_tokens": 64, **model},
+                "model": {"source": str(source), "max_tokens": 64, **given},
                 "training": {"learning_rate": 2e-3, "batch_size": 8, **(training or {})},
-                "close_overlap": close_overlap,
-                "is_trained": is_trained,
+                **of_stage,
             }
         )
         prepare_model(settings, self.documents, self.checkpoint, self.card, self.metrics)
 
-    def refusal(self, source: Path | str, *, training: dict[str, object] | None = None, **model: object) -> str:
+    def refusal(self, source: Path | str, **settings: Any) -> str:  # noqa: ANN401 - of the study, and of the model
         """Run the stage, expect it to refuse and to leave nothing behind, and return its message."""
         with pytest.raises(ModelError) as caught:
-            self.prepare(source, training=training, **model)
+            self.prepare(source, **settings)
         results = self.folder / "results"
         assert not results.exists() or not list(results.iterdir())
         return str(caught.value)

@@ -1,15 +1,28 @@
 """Invented comparisons of models, for pages and figures: 2 layers of 3 heads, one pretrained model and two seeds."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
+from attviz_pipeline.artifacts.schema import Schema
 
 N_LAYERS, N_HEADS = 2, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
-MODELS = [("own", "own", 13), ("pretrained", "pretrained", None), ("seed-14", "seed", 14), ("seed-15", "seed", 15)]
+MODELS = [
+    ("own", "own", 13),
+    ("pretrained", "pretrained", None),
+    ("seed-14", "seed", 14),
+    ("seed-15", "seed", 15),
+    ("epoch-1", "epoch", None),
+    ("epoch-2", "epoch", None),
+]
+OTHER = ("other", "other", None)
+"""A model of another layout, which only some tests compare."""
+N_MATCHED, N_DOCUMENTS = 4, 24
+ACCURACY = {"own": 0.9, "seed-14": 0.85, "seed-15": 0.875, "epoch-1": 0.8, "epoch-2": 0.9, "other": 0.5}
 MEASURES = ("comprehensiveness", "sufficiency")
 BEYOND_RANDOM = {
     "self_mean": {"own", "seed-14"},
@@ -18,7 +31,7 @@ BEYOND_RANDOM = {
     "leave_one_out": {"own"},
 }
 """Models in which each score of tokens is beyond random order."""
-CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3}
+CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3, "epoch-1": 0.6, "epoch-2": 0.99}
 """Of the importance of heads with that in the own model."""
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
@@ -42,17 +55,16 @@ def write_models(
     """
     paths = ModelsPaths.below(folder)
     folder.mkdir(parents=True)
-    models = [one for one in MODELS if one[1] in {"own", *kinds}]
+    models = [one for one in (*MODELS, OTHER) if one[1] in {"own", *kinds}]
     others = [name for name, _, _ in models[1:]]
     n_seeds = sum(kind == "seed" for _, kind, _ in models)
     files.write_table(
-        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": 24}
+        paths.models, models_schemas.MODELS, _columns(_models(models, score)), SHAPE | {"n_documents": N_DOCUMENTS}
     )
     layers = [_layer(name, number, layer) for number, (name, _, _) in enumerate(models) for layer in range(N_LAYERS)]
     files.write_table(paths.model_layers, models_schemas.MODEL_LAYERS, _columns(layers))
-    heads = [_head(name, layer, head) for name in others for layer, head in HEADS]
-    facts = SHAPE | {"n_flips": 9_999, "seed": 13}
-    files.write_table(paths.model_heads, models_schemas.MODEL_HEADS, _columns(heads), facts)
+    heads = [_head(name, layer, head) for name in others if name != "other" for layer, head in HEADS]
+    _write(paths.model_heads, models_schemas.MODEL_HEADS, heads, SHAPE | {"n_flips": 9_999, "seed": 13})
     tuned = [_tuned(layer, head) for layer, head in HEADS] if "pretrained" in others and n_seeds else []
     columns = _columns(tuned) if tuned else {"layer": [], "head": []}
     files.write_table(paths.fine_tuned_heads, models_schemas.FINE_TUNED_HEADS, columns, {"n_models": n_seeds + 1})
@@ -62,8 +74,21 @@ def write_models(
         for layer, head in HEADS
     ]
     files.write_table(paths.effect_replications, models_schemas.EFFECT_REPLICATIONS, _columns(effects))
+    trained = ["own", *(name for name in others if name != "pretrained")]
+    pairs = [_pair(first, second, score) for first, second in combinations(trained, 2)]
+    _write(paths.model_predictions, models_schemas.MODEL_PREDICTIONS, pairs)
+    _write(paths.model_words, models_schemas.MODEL_WORDS, [_words(name) for name in others])
+    matched = [_matched(name, head) for name in others if name == "other" for head in range(N_MATCHED)]
+    _write(paths.matched_heads, models_schemas.MATCHED_HEADS, matched)
     _write_evidence(paths, [name for name, kind, _ in models if kind != "pretrained"] if evidence else [])
     return paths
+
+
+def _write(
+    path: Path, schema: Schema, rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any] | None = None
+) -> None:
+    columns = {name: [row[name] for row in rows] for name in schema.arrow.names}
+    files.write_table(path, schema, columns, facts or {})
 
 
 def _write_evidence(paths: ModelsPaths, models: Sequence[str]) -> None:
@@ -78,11 +103,11 @@ def _write_evidence(paths: ModelsPaths, models: Sequence[str]) -> None:
             "top_layer": 0,
             "top_head": 1 if name == "seed-15" else 0,
             "top_importance": 0.5,
-            "rank_of_own_top": 4 if name == "seed-15" else 1,
+            "rank_of_own_top": None if name == "other" else 4 if name == "seed-15" else 1,
             "correlation": CORRELATIONS.get(name),
             "correlation_low": CORRELATIONS[name] - 0.1 if name in CORRELATIONS else None,
             "correlation_high": CORRELATIONS[name] + 0.1 if name in CORRELATIONS else None,
-            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05,
+            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05 if name in CORRELATIONS else None,
         }
         for name in models
     ]
@@ -124,16 +149,80 @@ def _models(models: Sequence[tuple[str, str, int | None]], score: str) -> list[d
         {
             "model": name,
             "kind": kind,
-            "epoch": None,
+            "epoch": int(name[-1]) if kind == "epoch" else None,
             "source": "models/base",
-            "has_own_layout": True,
+            "has_own_layout": kind != "other",
             "seed": seed,
             "score": score,
             "test": None if kind == "pretrained" else 0.8 + 0.01 * (seed or 0) / 2,
-            "effect_correlation": {"own": 1.0, "pretrained": 0.1}.get(kind, 0.6),
+            "effect_correlation": {"own": 1.0, "pretrained": 0.1, "other": None}.get(kind, 0.6),
+            **_scores(name, score),
         }
         for name, kind, seed in models
     ]
+
+
+def _scores(name: str, score: str) -> dict[str, float | None]:
+    accuracy = ACCURACY.get(name) if score == "macro_f1" else None
+    error = 1 - ACCURACY[name] if name in ACCURACY and score == "r2" else None
+    return {
+        **_bounded("accuracy", accuracy),
+        **_bounded("mae", error),
+        "ece": None if accuracy is None else 0.12,
+        "ece_by_chance": None if accuracy is None else 0.1,
+    }
+
+
+def _pair(first: str, second: str, score: str) -> dict[str, Any]:
+    is_share, is_tested = score == "macro_f1", first == "own"
+    change = ACCURACY[first] - ACCURACY[second]
+    difference = (change if is_share else -change) if is_tested else None
+    q = {"other": 0.001, "seed-14": 0.3}.get(second, 0.8) if is_tested else None
+    return {
+        "model": first,
+        "other": second,
+        "n_documents": N_DOCUMENTS,
+        **_bounded("agreement", 0.95 - abs(change) if is_share else None),
+        "agreement_by_chance": 0.5 if is_share else None,
+        "kappa": 2 * (0.45 - abs(change)) if is_share else None,
+        **_bounded("value_correlation", None if is_share else 0.8),
+        "n_labelled": 20 if is_tested else None,
+        **_bounded("difference", difference),
+        "n_only_model_right": 9 if is_share and is_tested else None,
+        "n_only_other_right": 1 if is_share and is_tested else None,
+        "test": None if not is_tested else "mcnemar" if is_share else "signs",
+        "p": None if q is None else q / 2,
+        "q": q,
+    }
+
+
+def _bounded(name: str, value: float | None) -> dict[str, float | None]:
+    low, high = (None, None) if value is None else (value - 0.1, value + 0.1)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _words(name: str) -> dict[str, Any]:
+    names = ["n_matched", "matched_mean", "matched_by_chance", "matched_by_chance_high", "matched_p", "matched_q"]
+    matched: Sequence[float | None] = [N_MATCHED, 0.7, 0.2, 0.3, 0.005, 0.01] if name == "other" else [None] * 6
+    return {
+        "model": name,
+        "n_terms": 30 if name == "other" else 40,
+        "correlation": 0.35 if name == "pretrained" else 0.75,
+        "halves_correlation": 0.85,
+        **dict(zip(names, matched, strict=True)),
+    }
+
+
+def _matched(name: str, head: int) -> dict[str, Any]:
+    layer, place = divmod(head, N_HEADS)
+    return {
+        "model": name,
+        "layer": layer,
+        "head": place,
+        "other_layer": 0,
+        "other_head": N_MATCHED - 1 - head,
+        "correlation": 0.9 - 0.1 * head,
+    }
 
 
 def _layer(name: str, number: int, layer: int) -> dict[str, Any]:
@@ -147,6 +236,10 @@ def _layer(name: str, number: int, layer: int) -> dict[str, Any]:
         "evenness": evenness,
         "evenness_low": evenness - 0.01,
         "evenness_high": evenness + 0.01,
+        "attention_evenness": 0.8 - 0.1 * number,
+        "n_effects": 6,
+        "n_effects_found": 2 if layer == 0 else 0,
+        "mean_effect_size": 0.7 - 0.4 * layer,
     }
 
 
@@ -172,6 +265,8 @@ def _head(name: str, layer: int, head: int) -> dict[str, Any]:
         "evenness": 0.9,
         **_change("log_ratio", size, 0.001 if size else 0.7),
         **_change("evenness", 0.0, 0.8),
+        "own_role": "mixed",
+        "role": "previous" if (layer, head) == (1, 2) else "mixed",
         "n_terms": 40,
         "term_correlation": 0.8,
         "other_heads_correlation": 0.3,

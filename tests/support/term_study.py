@@ -84,6 +84,7 @@ def written(  # noqa: PLR0913 - each is a property of documents that some test v
     predictions: list[int] | None = None,
     sources: list[str] | None = None,
     n_classes: int = 2,
+    label_names: tuple[str, ...] = (),
     **terms: object,
 ) -> TermStudy:
     """Return a study of given words and their self-attention, [head, word], in one layer; no special tokens."""
@@ -120,7 +121,7 @@ def written(  # noqa: PLR0913 - each is a property of documents that some test v
         )
     columns = {name: [row.get(name) for row in rows] for name in attention_schemas.ATTENTION.arrow.names}
     n_heads = len(documents[0][1]) if documents else 1
-    names = [f"class {number}" for number in range(n_classes)]
+    names = list(label_names) or [f"class {number}" for number in range(n_classes)]
     facts = {
         "n_layers": 1,
         "n_heads": n_heads,

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from byte_level import make_byte_level_roberta
 from finished_study import FinishedStudy
-from tiny_workflow import planned
+from html_page import Page
+from tiny_workflow import planned, read_examples
 
-from attviz_pipeline.artifacts import evidence_schemas, files, models_schemas
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, models_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import ConfigError
@@ -29,6 +31,7 @@ OF_EVERY_MODEL = (
     "measure_shard",
     "describe_terms",
     "compare_classes",
+    "profile_heads",
 )
 OF_EVIDENCE = (
     "aggregate_shard",
@@ -123,6 +126,29 @@ def test_evidence_of_two_models_is_of_the_same_documents(finished_study: Finishe
     assert planned(study.run("--dry-run", *compared)) == set()
 
 
+def test_a_model_of_another_tokenizer_and_shape_runs_to_the_site(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path)
+    texts = [row["text"] for row in read_examples()]
+    make_byte_level_roberta(study.folder / "roberta", texts, n_layers=3, n_heads=2)
+    study.run("--config", "compare={models: [{name: other, source: roberta, max_tokens: 96}]}")
+
+    results = open_results(study.results)
+    own, other = results.models
+    assert (own["has_own_layout"], other["has_own_layout"]) == (True, False)
+    assert 0 <= other["accuracy"] <= 1
+    [pair] = results.table("model_predictions").to_pylist()
+    n_documents = sum(1 for _ in results.documents())
+    assert (pair["other"], pair["n_documents"], pair["n_labelled"]) == ("other", n_documents, n_documents)
+    [words] = results.table("model_words").to_pylist()
+    # Two layers of four heads, and three of two.
+    assert words["n_matched"] == results.table("matched_heads").num_rows == 6
+    assert words["n_terms"] > 100
+    assert results.table("model_heads").num_rows == 0
+    page = Page(study.results / "site" / "models.html").text
+    assert "This model and that called other predict the same class for" in page
+    assert "Heads were matched one to one with those of the model called other" in page
+
+
 def test_only_the_training_of_a_compared_model_differs() -> None:
     study = parse_study(STUDY | {"compare": {"pretrained": True, "seeds": [14], "models": [OTHER]}}, "test")
 
@@ -132,6 +158,19 @@ def test_only_the_training_of_a_compared_model_differs() -> None:
     assert slice_for(study, PrepareModel, "other").model == ModelSettings(source="roberta", mode="load", max_tokens=128)
     assert slice_for(study, DescribeTerms, "seed-14") == slice_for(study, DescribeTerms)
     assert slice_for(study, PrepareDataset) == slice_for(parse_study(STUDY, "test"), PrepareDataset)
+
+
+def test_a_model_of_the_list_is_named_and_knows_the_own_model_if_it_is_finished() -> None:
+    loaded = {"model": {"source": "bert", "mode": "load", "label_names": ["bad", "good"]}}
+    study = parse_study(STUDY | loaded | {"compare": {"models": [OTHER]}}, "test")
+
+    made = slice_for(study, PrepareModel, "other")
+    assert made.compared_as == "other"
+    assert made.own_model == ModelSettings(source="bert", mode="load", label_names=["bad", "good"])
+    assert (slice_for(study, PrepareModel).compared_as, slice_for(study, PrepareModel).own_model) == (None, None)
+    tuned = parse_study(STUDY | {"compare": {"models": [OTHER], "seeds": [14]}}, "test")
+    assert slice_for(tuned, PrepareModel, "other").own_model is None
+    assert slice_for(tuned, PrepareModel, "seed-14").compared_as is None
 
 
 def test_an_epoch_is_a_finished_model_below_the_checkpoint_of_the_own() -> None:
@@ -195,3 +234,22 @@ def test_models_that_cannot_be_made_are_refused(changes: dict[str, object], mess
         parse_study({key: value for key, value in (STUDY | changes).items() if value is not None}, "study.yaml")
 
     assert message in str(refused.value)
+
+
+@pytest.mark.slow
+def test_every_epoch_is_read_and_compared(finished_study: FinishedStudy, tmp_path: Path) -> None:
+    study = finished_study.copy(tmp_path)
+    settings = ("--config", "compare={checkpoints: every_epoch}", "training={epochs: 2, early_stopping_patience: null}")
+    study.run(*settings)
+
+    models = files.read_table(study.results / "models" / "models.parquet", models_schemas.MODELS).to_pylist()
+    assert [(row["model"], row["epoch"], row["has_own_layout"]) for row in models] == [
+        ("own", None, True),
+        ("epoch-1", 1, True),
+        ("epoch-2", 2, True),
+    ]
+    best = files.read_json(study.results / "model" / "metrics.json", model_schemas.METRICS)["best_epoch"]
+    heads = files.read_table(study.results / "models" / "model_heads.parquet", models_schemas.MODEL_HEADS).to_pylist()
+    assert {row["log_ratio_change"] for row in heads if row["model"] == f"epoch-{best}"} == {0.0}
+    assert "Along fine-tuning" in (study.results / "site" / "models.html").read_text(encoding="utf-8")
+    assert planned(study.run("--dry-run", *settings)) == set()

@@ -146,9 +146,12 @@ def test_models_are_listed_with_their_tables(study: Path, tmp_path: Path) -> Non
     assert open_results(study).models == []
 
     shutil.copytree(study, tmp_path / "news")
-    write_models(tmp_path / "news" / "models", ["sport", "world"])
+    write_models(tmp_path / "news" / "models", ["sport", "world"], ("pretrained", "seed", "other"))
     results = open_results(tmp_path / "news")
-    assert [model["model"] for model in results.models] == ["own", "pretrained", "seed-14", "seed-15"]
+    assert [model["model"] for model in results.models] == ["own", "pretrained", "seed-14", "seed-15", "other"]
+    assert [model["accuracy"] for model in results.models] == [0.9, None, 0.85, 0.875, 0.5]
+    assert results.table("model_predictions").num_rows == 6
+    assert (results.table("model_words").num_rows, results.table("matched_heads").num_rows) == (4, 4)
     assert results.table("model_heads").num_rows == 3 * 6
     assert {"models", "fine_tuned_heads", "effect_replications", "model_importance"} <= set(results.tables)
 

@@ -270,13 +270,15 @@ rule profile_heads:
     "Summarise what each head attends to, and assign it a role."
     input:
         code=stage_code("profile_heads"),
-        attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
+        attention=expand(
+            f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
+        ),
     output:
-        head_profiles=f"{RESULTS}/statistics/head_profiles.parquet",
+        head_profiles=f"{OF_MODEL}statistics/head_profiles.parquet",
     log:
-        f"{RESULTS}/logs/profile_heads.log",
+        f"{OF_MODEL}logs/profile_heads.log",
     benchmark:
-        f"{RESULTS}/benchmarks/profile_heads.tsv"
+        f"{OF_MODEL}benchmarks/profile_heads.tsv"
     conda:
         "../../environment.yml"
     shell:

@@ -28,7 +28,7 @@ rule draw_figures:
         terms=of_own_model(rules.describe_terms.output),
         classes=of_own_model(rules.compare_classes.output),
         comparison=rules.compare_heads.output,
-        profiles=rules.profile_heads.output,
+        profiles=of_own_model(rules.profile_heads.output),
         assessment=rules.assess_predictions.output,
         evidence=EVIDENCE,
         models=MODELS,

@@ -19,7 +19,7 @@ rule render_site:
         terms=of_own_model(rules.describe_terms.output),
         classes=of_own_model(rules.compare_classes.output),
         comparison=rules.compare_heads.output,
-        profiles=rules.profile_heads.output,
+        profiles=of_own_model(rules.profile_heads.output),
         groups=rules.group_documents.output,
         assessment=rules.assess_predictions.output,
         maps=SHOWN_MAPS,

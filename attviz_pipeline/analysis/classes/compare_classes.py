@@ -73,7 +73,11 @@ def compare_classes(
         statistics.class_heads,
         term_schemas.CLASS_HEADS,
         [_head_columns(comparison, q, documents.facts["n_heads"]) for comparison in compared],
-        facts | {"winners": _winners(compared, study.heads, q, documents.facts["n_heads"])},
+        facts
+        | {
+            "winners": _winners(compared, study.heads, q, documents.facts["n_heads"]),
+            "least_q": {comparison.grouping.name: _least_q(comparison, adjusted) for comparison in compared},
+        },
     )
     _write(
         statistics.class_terms,
@@ -131,6 +135,23 @@ def _n_units(comparison: Comparison) -> dict[str, tuple[int, int]]:
     return {
         group: (n_inside, n - n_inside)
         for group, n_inside in zip(comparison.grouping.groups, inside.tolist(), strict=True)
+    }
+
+
+def _least_q(comparison: Comparison, adjusted: list[Adjusted]) -> dict[str, float]:
+    """Return the q of a head of each group if no other arrangement were as extreme and no other test significant.
+
+    Two-sided p is at least 2 / n for n arrangements. Of a single significant test, q is p times the number of tests of
+    its family and the number of families. Values have no groups.
+    """
+    grouping = comparison.grouping
+    if grouping.effect == "rho":
+        return {}
+    (heads,) = (of for of in adjusted if (of.family.grouping, of.family.tests) == (grouping.name, "heads"))
+    n_tests = heads.family.n_tests * sum(of.simes_p is not None for of in adjusted)
+    return {
+        group: min(2 * n_tests / n, 1.0)
+        for group, n in zip(grouping.groups, comparison.permutations.n_arrangements(), strict=True)
     }
 
 

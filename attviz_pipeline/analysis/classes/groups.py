@@ -1,5 +1,6 @@
 """How documents are compared, by groups or by a value, and permutations of documents."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -150,6 +151,13 @@ class Permutations:
         """Number of permuted units in each group, [group] (of a value, not meaningful), and in all."""
         of_unit = self._numbers()
         return self.grouping.members(of_unit).sum(axis=0).astype(np.int64), len(of_unit)
+
+    def n_arrangements(self) -> list[int]:
+        """Return in how many ways the units of each group can be chosen within strata, [group]."""
+        stratum = np.unique(self.stratum, return_inverse=True)[1]
+        sizes = np.bincount(stratum).tolist()
+        inside = [np.bincount(stratum, column).astype(np.int64) for column in self.grouping.members(self._numbers()).T]
+        return [math.prod(map(math.comb, sizes, chosen.tolist())) for chosen in inside]
 
     def chance(self) -> Floats:
         """Return the probability of each document to be in each group in a permutation, [document, group].

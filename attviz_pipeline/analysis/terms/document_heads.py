@@ -9,7 +9,7 @@ from attviz_pipeline.analysis.lists import ragged_column
 from attviz_pipeline.analysis.terms.occurrences import Occurrences
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
 
-COPIED = ["position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES]
+COPIED = ["position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities"]
 
 
 def document_heads(found: Occurrences) -> pa.Table:

@@ -17,7 +17,10 @@ from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.words import NO_WORD, merge_by_word
 
 SPELLING_COLUMNS = ["text", "starts", "ends", "words", "punctuation"]
-COLUMNS = ["position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "windows", *SPELLING_COLUMNS]
+COLUMNS = [
+    *("position", "id", "source_id", "split", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities", "windows"),
+    *SPELLING_COLUMNS,
+]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from attviz_pipeline.formats import count, percent, plural, signed
+from attviz_pipeline.formats import count, percent, plural, probability, signed
 from attviz_pipeline.report.sentences import labels
 from attviz_pipeline.report.sentences.parts import (
     TEST,
@@ -25,24 +25,12 @@ from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassScoreView, DifferencesView
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, WinnerView
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
 N_NAMED = 3
 WORDS_TITLE = "Words used more"
 """Heading of the words that `words_of_class` lists."""
 _TESTED = {"heads": "heads", "attention": "the self-attention of words", "use": "the use of words"}
-
-
-def one_prediction(only: str | None, study: StudyView) -> Markup:
-    """Warn that all documents are predicted as one class; nothing where there are several."""
-    if only is None:
-        return Markup()
-    if study.task.many_labels:
-        return Markup("All {} have the same predicted labels: {}.").format(
-            plural(study.n_documents, "document"), class_name(only)
-        )
-    n = study.n_documents
-    documents = "The only document is" if n == 1 else f"All {count(n)} documents are"
-    return Markup("{} predicted as {}.").format(documents, class_name(only))
 
 
 def class_scores(score: ClassScoreView, study: StudyView) -> Markup:
@@ -288,6 +276,22 @@ def intervals_and_tests(effects: Sequence[EffectView]) -> str:
 def _includes_zero(effect: EffectView) -> bool:
     low, high = effect.effect_low, effect.effect_high
     return low is not None and high is not None and low <= 0 <= high
+
+
+def cell_of_q(effect: EffectView) -> str:
+    """Write q in a table; where the documents are too few for a single head to have q < 0.05, say so instead."""
+    return "too few documents" if effect.too_few and not effect.significant else probability(effect.q)
+
+
+def too_few_documents(comparison: ComparisonView) -> str:
+    """Say that documents are too few for a single head to differ beyond chance; nothing where there are enough."""
+    if not comparison.compared or not comparison.effects[0].too_few:
+        return ""
+    first = comparison.effects[0]
+    return (
+        f"{count(first.n_inside)} against {plural(first.n_outside, 'document')} are too few for a single head to have "
+        f"q < {SIGNIFICANT:g}, however clearly it differs: documents of similar length can be permuted in too few ways."
+    )
 
 
 def detectable(comparison: ComparisonView) -> str:

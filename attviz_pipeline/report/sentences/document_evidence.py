@@ -31,6 +31,7 @@ class Changes:
         strength: The probability of the prediction in the whole document, 0..1, or the predicted value.
         token: The token without which it falls most; in regression, without which it changes most.
         strongest: Its change without that token; not below 0 if a probability falls without none.
+        mean: Mean of the absolute changes: what a random token gives.
         median: Median of the absolute changes.
         n: Number of tokens, each left out alone.
         n_flips: Tokens without which the prediction is another one; None in regression.
@@ -41,6 +42,7 @@ class Changes:
     strength: float
     token: Markup
     strongest: float
+    mean: float
     median: float
     n: int
     n_flips: int | None
@@ -48,7 +50,7 @@ class Changes:
 
 
 def strongest_change(changes: Changes, removal: Removal) -> Markup:
-    """Name the token without which the prediction falls or changes most, beside the median change."""
+    """Name the token without which the prediction falls or changes most, beside a random and the median token."""
     first = Markup("Each of its {} tokens was {} alone.").format(count(changes.n), REMOVAL[removal])
     if not changes.scale.shares:
         return first + _largest_change(changes)
@@ -57,27 +59,31 @@ def strongest_change(changes: Changes, removal: Removal) -> Markup:
         name = Markup("the probability of {}").format(parts.class_name(literal(changes.prediction)))
     if changes.strongest >= 0:
         return first + Markup(" Without none of them does {} fall.").format(name)
-    sentence = Markup(
-        " Without {}, {} falls most: by {} percentage points, from {}; the median change of all tokens, up or down, is "
-        "{} points."
-    )
-    return first + sentence.format(
-        changes.token, name, _points(changes.strongest), percent(changes.strength), _points(changes.median)
-    )
+    sentence = Markup(" Without {}, {} falls most: by {} percentage points, from {}.")
+    fall = sentence.format(changes.token, name, _points(changes.strongest), percent(changes.strength))
+    return first + fall + _of_other_tokens(changes, f"{_points(changes.mean)} points", _points(changes.median))
 
 
 def _largest_change(changes: Changes) -> Markup:
     if not changes.strongest:
         return Markup(" Without none of them does {} change.").format(changes.scale.fall_of)
-    sentence = Markup(
-        " Without {}, {} changes most: by {}, from {}; the median change of all tokens, up or down, is {}."
-    )
-    return sentence.format(
+    sentence = Markup(" Without {}, {} changes most: by {}, from {}.")
+    change = sentence.format(
         changes.token,
         changes.scale.fall_of,
         changes.scale.signed(changes.strongest),
         significant(changes.strength, DIGITS),
-        changes.scale.size(changes.median),
+    )
+    return change + _of_other_tokens(changes, changes.scale.size(changes.mean), changes.scale.size(changes.median))
+
+
+def _of_other_tokens(changes: Changes, mean: str, median: str) -> str:
+    """Say what the largest of many changes stands beside; nothing with one token."""
+    if changes.n < 2:
+        return ""
+    return (
+        f" One of {count(changes.n)} tokens always comes first: a random one changes it by {mean} on average, up or "
+        f"down, the median one by {median}."
     )
 
 

@@ -21,6 +21,7 @@ from attviz_pipeline.report.sentences.parts import (
     units,
 )
 from attviz_pipeline.report.views.head_importance import (
+    FEWEST_IN_GROUP,
     AblationView,
     CorrelationView,
     HeadImportance,
@@ -37,7 +38,6 @@ MEASURES = {
     "self_attention": "mean self-attention",
 }
 N_NAMED = 3
-FEWEST_IN_CLASS = 5
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
 _NOTHING = "nothing that can be distinguished from zero"
@@ -270,16 +270,14 @@ def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_
 def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Markup:
     """Say in which gold classes switching off one head changes the gold class's, or label set's, probability.
 
-    Classes of fewer than `FEWEST_IN_CLASS` documents are not named: Student's t over so few relies on a normal
-    distribution, which nothing can check.
+    Classes of fewer than `FEWEST_IN_GROUP` documents are not tested.
     """
-    tested = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
-    classes = [one for one in tested if one.n_documents >= FEWEST_IN_CLASS]
+    classes = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
     if not classes:
         return Markup()
     found = sorted((one for one in classes if one.gold_change.significant), key=lambda one: _value(one.gold_change))
     noun, nouns = f"gold {study.task.noun}", f"gold {study.task.nouns}"
-    of = f"{plural(len(classes), noun, nouns)} with at least {FEWEST_IN_CLASS} documents"
+    of = f"{plural(len(classes), noun, nouns)} with at least {FEWEST_IN_GROUP} documents"
     by = f"By {noun}, the log probability of {'the gold label set' if study.task.many_labels else 'that class'}"
     if not found:
         return Markup("{} changes in none of {} ({}): {}.").format(by, of, _CLEAR, _NOTHING)
@@ -308,6 +306,13 @@ def columns(study: StudyView) -> str:
     of_gold = f", and of {scale.gold if scale.shares else scale.gold_log}" if study.n_labelled else ""
     flips = f" Flips: documents with another {scale.flip[0]}." if study.task.outcomes else ""
     return f"Change: mean change of {scale.log}{of_gold}{unit}.{flips}"
+
+
+def small_groups(groups: Sequence[AblationView]) -> str:
+    """Say why small groups have neither interval nor q; nothing where there are none."""
+    if all(one.n_documents >= FEWEST_IN_GROUP for one in groups):
+        return ""
+    return f"Groups of fewer than {FEWEST_IN_GROUP} documents are too small for an interval and q."
 
 
 def gold_column(study: StudyView) -> str:

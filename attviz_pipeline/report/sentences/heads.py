@@ -30,6 +30,7 @@ from attviz_pipeline.report.views.offsets import OffsetView
 from attviz_pipeline.report.views.profiles import DelimitersView, ProfileView
 from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
+from attviz_pipeline.significance import SIGNIFICANT
 
 N_NAMED = 3
 LEAST_TIMES_EVEN = 2
@@ -216,6 +217,22 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
         "Beyond chance, its self-attention relative to even attention is {} than in the other documents "
         "({} compared, of {}; {})."
     ).format(listed(sides), compared, documents, _test_of(found))
+
+
+def too_few_documents(effects: Sequence[EffectView]) -> Markup:
+    """Name groups with too few documents for a single head to differ beyond chance; nothing without such groups."""
+    few = [effect for effect in effects if effect.too_few and not effect.significant]
+    if not few:
+        return Markup()
+    names = [
+        Markup("{} ({} against {})").format(group_name(effect), count(effect.n_inside), count(effect.n_outside))
+        for effect in few[:N_NAMED]
+    ]
+    if len(few) > N_NAMED:
+        names.append(Markup("{} more").format(count(len(few) - N_NAMED)))
+    return Markup("Too few documents for a single head to have {}, however clearly it differs: {}.").format(
+        f"q < {SIGNIFICANT:g}", listed(names)
+    )
 
 
 def _test_of(found: Sequence[EffectView]) -> Markup:

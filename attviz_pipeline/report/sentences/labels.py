@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.formats import count, literal, percent, plural
 from attviz_pipeline.report.sentences.parts import class_name, listed, model_name, said
-from attviz_pipeline.report.sentences.scores import Estimate
+from attviz_pipeline.report.sentences.scores import Estimate, one_prediction
 from attviz_pipeline.report.views.study import StudyView
 
 if TYPE_CHECKING:  # the view imports the scores, whose sentences are here
@@ -146,10 +146,7 @@ def predictions(found: Mapping[str, Any], study: StudyView) -> Markup | None:
     """
     n = study.n_documents
     if found["n_distinct_sets"] == 1:
-        documents = "the only document" if n == 1 else f"each of the {count(n)} documents"
-        return Markup("The model predicts {} for {}: documents cannot be compared by prediction.").format(
-            names(found["labels"]), documents
-        )
+        return one_prediction(names(found["labels"]), n)
     never = [name for name, times in zip(study.label_names, found["counts"], strict=True) if not times]
     without = found["n_without"]
     shown = [class_name(literal(name)) for name in never[:MOST_NAMES]]

@@ -6,26 +6,31 @@ several seeds agree; of two models, a sentence says that these two differ.
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from attviz_pipeline.formats import count, percent, plural, probability, signed, significant
-from attviz_pipeline.report.sentences.parts import class_name, head_link, listed, said
+from attviz_pipeline.formats import clip, count, decimal, percent, plural, probability, signed, significant
+from attviz_pipeline.report.sentences.parts import Q_TOO_SMALL, class_name, head_link, listed, said
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ComparedView,
+    HeadValues,
     ModelResults,
     ModelView,
     ReplicationView,
+    StepView,
     found_first,
 )
+from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
 N_NAMED = 3
+LONGEST_NAME = 40
 SCORES = {"macro_f1": "macro F1", "r2": "R\N{SUPERSCRIPT TWO}"}
-_CLEAR = f"q < {SIGNIFICANT:g}"
+CLEAR = f"q < {SIGNIFICANT:g}"
 
 
 def score(model: ModelView) -> str:
@@ -47,9 +52,12 @@ def compared(results: ModelResults, study: StudyView) -> Markup:
     if epochs := [one for one in results.models if one.kind == "epoch"]:
         others.append(f"this model after each of {plural(len(epochs), 'epoch')}")
     if named := [one for one in results.models if one.kind == "other"]:
-        others.append(f"{plural(len(named), 'other model')} ({listed([one.name for one in named])})")
-    return Markup("<bdi>{}</bdi>, fine-tuned with seed {}, and {} read the same {}.").format(
-        study.model["source"], own.seed, listed(others), plural(results.n_documents, "document")
+        others.append(
+            f"{plural(len(named), 'other model')} ({listed([clip(one.name, LONGEST_NAME) for one in named])})"
+        )
+    tuned = "" if own.seed is None else f", fine-tuned with seed {own.seed},"
+    return Markup("<bdi>{}</bdi>{} and {} read the same {}.").format(
+        study.model["source"], tuned, listed(others), plural(results.n_documents, "document")
     )
 
 
@@ -60,24 +68,22 @@ def found_again(results: ModelResults, study: StudyView) -> Markup:
     found = results.found
     what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
     if not found:
-        return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, _CLEAR)
-    others = len(results.seeds)
+        return Markup("In this model, none of {}, has {}, so there is nothing to find again.").format(what, CLEAR)
+    others, again = len(results.seeds), _found_again(found)
     everywhere = sum(one.n_found_again == others for one in found)
     nowhere = sum(one.n_found_again == 0 for one in found)
     if others == 1:
-        return Markup(
-            "Of {}, {} {} {} in this model; that of the other seed has {} of these, too, with the same sign and {}."
-        ).format(what, count(len(found)), "has" if len(found) == 1 else "have", _CLEAR, count(everywhere), _CLEAR)
-    return Markup(
-        "Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds (same sign and {}){}."
-    ).format(
+        return Markup("Of {}, {} {} {} in this model; that of the other seed has {} of these, too ({}).").format(
+            what, count(len(found)), "has" if len(found) == 1 else "have", CLEAR, count(everywhere), again
+        )
+    return Markup("Of {}, {} {} {} in this model. Of these, {} found again in {} models of other seeds ({}){}.").format(
         what,
         count(len(found)),
         "has" if len(found) == 1 else "have",
-        _CLEAR,
+        CLEAR,
         _are(everywhere),
         "both" if others == 2 else f"all {count(others)}",
-        _CLEAR,
+        again,
         f", and {_are(nowhere)} in none" if nowhere else "",
     )
 
@@ -127,7 +133,7 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
         return Markup(
             "These two checkpoints differ in the mean self-attention of {} of {} heads ({}); whether fine-tuning with "
             "another seed changes the same heads was not measured."
-        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), _CLEAR)
+        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR)
     n_models = len(results.seeds) + 1
     found = found_first(results.fine_tuned)
     of = f"{count(len(results.fine_tuned))} heads"
@@ -136,11 +142,11 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
         return Markup(
             "For none of {} is fine-tuning shown to change mean self-attention beyond the spread between seeds "
             "({}, {})."
-        ).format(of, _CLEAR, over)
+        ).format(of, CLEAR, over)
     named = [Markup("{} ({})").format(head_link(one.head, study, root), _times(one)) for one in found[:N_NAMED]]
     return Markup(
         "Fine-tuning changes mean self-attention in {} of {} beyond the spread between seeds ({}, {}), most in {}."
-    ).format(count(len(found)), of, _CLEAR, over, listed(named))
+    ).format(count(len(found)), of, CLEAR, over, listed(named))
 
 
 def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
@@ -156,7 +162,7 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
     of, over = f"{count(len(view.changes))} heads", plural(results.n_documents, "document")
     if not found:
         return Markup("Over {}, this model and that {} differ in the mean self-attention of none of {} ({}).").format(
-            over, _of(view.model), of, _CLEAR
+            over, of_model(view.model), of, CLEAR
         )
     n_higher = sum((one.value or 0.0) > 0 for one in found)
     return Markup(
@@ -164,10 +170,10 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
         "and lower in {}. The largest difference is in {}: {}, 95 % interval {} to {}."
     ).format(
         over,
-        _of(view.model),
+        of_model(view.model),
         count(len(found)),
         of,
-        _CLEAR,
+        CLEAR,
         count(n_higher),
         count(len(found) - n_higher),
         head_link(found[0].head, study, root),
@@ -198,9 +204,65 @@ def terms_alike(view: ComparedView) -> str:
         return "The order of words by self-attention was not compared: there are too few frequent words or heads."
     return (
         f"The ranks of {plural(view.n_terms, 'frequent word')} by self-attention in a head of this model and in the "
-        f"same head {_of(view.model)} have a median correlation of {signed(statistics.median(same))} over "
+        f"same head {of_model(view.model)} have a median correlation of {signed(statistics.median(same))} over "
         f"{plural(len(same), 'head')} (Spearman); in a head and other heads of this model, "
         f"{signed(statistics.median(others))}."
+    )
+
+
+def roles_changed(view: ComparedView) -> str:
+    """Say in how many heads the role differs between the two models; empty without full mode."""
+    roles = view.roles
+    if not roles:
+        return ""
+    of = f"{plural(len(roles), 'head')} (roles follow from thresholds; this is no test)"
+    changed = Counter((theirs, mine) for mine, theirs in roles if mine != theirs)
+    if not changed:
+        return f"Both models give the same role to each of {of}."
+    most, n = changed.most_common(1)[0]
+    theirs, mine = (ROLE_NAMES.get(role, role) for role in most)
+    return (
+        f"The role differs in {count(changed.total())} of {of}, most often {theirs} {of_model(view.model)} and "
+        f"{mine} in this model ({count(n)})."
+    )
+
+
+def along_training(steps: Sequence[StepView], results: ModelResults, study: StudyView) -> str:
+    """Say how many effects there are after each epoch; empty without epochs."""
+    if not steps:
+        return ""
+    found = [sum(step.n_found) for step in steps]
+    what = f"{_effects(len(results.effects), study)}, over {plural(results.n_documents, 'document')}"
+    if not any(found):
+        return f"Of {what}, none has {CLEAR} {_step(steps[0].model)}, or after any later epoch."
+    each = [f"{count(n)} {_step(step.model)}" for n, step in zip(found, steps, strict=True)]
+    return f"Of {what}, these have {CLEAR}: {listed(each)}."
+
+
+def of_epochs(steps: Sequence[StepView]) -> str:
+    """Say what the epochs are: of one run of fine-tuning; empty without epochs."""
+    n = sum(step.model.kind == "epoch" for step in steps)
+    if not n:
+        return ""
+    what = "the epoch" if n == 1 else f"the {count(n)} epochs"
+    return f"These are {what} of one run, with one seed: with another seed, an epoch can differ."
+
+
+def _step(model: ModelView) -> str:
+    return "before fine-tuning" if model.kind == "pretrained" else f"after epoch {model.epoch}"
+
+
+def of_models(values: Sequence[tuple[ModelView, HeadValues]]) -> str:
+    """Say between what a head's mean self-attention varies over models that were fine-tuned alike; empty with one."""
+    tuned = [
+        value.log_ratio for model, value in values if model.kind in {"own", "seed"} and value.log_ratio is not None
+    ]
+    if len(tuned) < 2:
+        return ""
+    return (
+        f"In {len(tuned)} models fine-tuned with different seeds, the mean of ln(n a) of this head is "
+        f"{signed(min(tuned))} to {signed(max(tuned))}, with a standard deviation of "
+        f"{decimal(statistics.stdev(tuned))}."
     )
 
 
@@ -209,7 +271,7 @@ def again_in_head(found: Sequence[ReplicationView]) -> Markup:
     if not found or not found[0].n_others:
         return Markup()
     named = [Markup("{} in {}").format(class_name(one.group), count(one.n_found_again)) for one in found[:N_NAMED]]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
 def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str) -> Markup:
@@ -219,17 +281,24 @@ def again_in_group(found: Sequence[ReplicationView], study: StudyView, root: str
     named = [
         Markup("{} in {}").format(head_link(one.head, study, root), count(one.n_found_again)) for one in found[:N_NAMED]
     ]
-    return _again(named, len(found), found[0].n_others)
+    return _again(named, found)
 
 
-def _again(named: Sequence[Markup], n: int, n_others: int) -> Markup:
+def _again(named: Sequence[Markup], found: Sequence[ReplicationView]) -> Markup:
+    n, n_others = len(found), found[0].n_others
     which = "" if n <= len(named) else f" (the largest {len(named)} of {count(n)})"
-    return Markup("Found again with the same sign and {}, of {}{}: {}.").format(
-        _CLEAR,
+    return Markup("Found again ({}), of {}{}: {}.").format(
+        _found_again(found),
         f"{plural(n_others, 'model')} of {'another seed' if n_others == 1 else 'other seeds'}",
         which,
         listed(named),
     )
+
+
+def _found_again(found: Sequence[ReplicationView]) -> str:
+    """Say what an effect that is found again has, and if q treats documents of one input row as independent."""
+    again = f"same sign and {CLEAR}"
+    return f"{again}; {Q_TOO_SMALL}" if any(one.q_too_small for one in found) else again
 
 
 def effects_shown(results: ModelResults, n_shown: int) -> str:
@@ -275,13 +344,14 @@ def _are(n: int) -> str:
     return f"{count(n)} is" if n == 1 else f"{count(n)} are"
 
 
-def _of(model: ModelView) -> str:
+def of_model(model: ModelView) -> str:
+    """Name a model after `this model and that` or `the model`: of seed 14, called distil."""
     places = {
         "pretrained": "before fine-tuning",
         "seed": f"of seed {model.seed}",
         "epoch": f"after epoch {model.epoch}",
     }
-    return places.get(model.kind, f"called {model.name}")
+    return places.get(model.kind, f"called {clip(model.name, LONGEST_NAME)}")
 
 
 def _times(change: ChangeView) -> str:

@@ -45,6 +45,19 @@ def interval(found: Estimate, written: Callable[[float], str], rest: str) -> str
     return f"{bounds}{rest}"
 
 
+def one_prediction(only: Markup | None, n_documents: int) -> Markup:
+    """Warn that all documents have the same predicted class or labels; nothing where predictions differ.
+
+    Args:
+        only: Names of the class or labels; None where predictions differ.
+        n_documents: All documents.
+    """
+    if only is None:
+        return Markup()
+    documents = "the only document" if n_documents == 1 else f"each of the {count(n_documents)} documents"
+    return Markup("The model predicts {} for {}: documents cannot be compared by prediction.").format(only, documents)
+
+
 def predictions(counts: Sequence[int], label_names: Sequence[str]) -> Markup | None:
     """Say that all documents have one predicted class, or which classes are never predicted; None if none is missing.
 
@@ -57,9 +70,7 @@ def predictions(counts: Sequence[int], label_names: Sequence[str]) -> Markup | N
     if n_classes == 1:
         return Markup("There is one class only, {}: predictions cannot differ.").format(_name(label_names[0]))
     if len(predicted) == 1:
-        return Markup("The model predicts {} for {}: documents cannot be compared by prediction.").format(
-            _name(predicted[0]), "the only document" if n_documents == 1 else f"all {count(n_documents)} documents"
-        )
+        return one_prediction(_name(predicted[0]), n_documents)
     never = [name for name, n in zip(label_names, counts, strict=True) if not n]
     if not never:
         return None

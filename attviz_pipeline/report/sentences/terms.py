@@ -28,23 +28,25 @@ def over_all_heads(ranked: RankedView, study: StudyView, *, of_model: bool) -> M
 
 
 def of_head(ranked: RankedView, study: StudyView) -> Markup:
-    """Say which word has the highest self-attention in a head, beside the average word, and which words follow.
+    """Say which word ranks first in a head, beside the average word, and which words follow.
 
-    Its intervals treat documents of one input row as independent.
+    No bootstrap says how often it would be first again, and its interval is that of any word, not of the first of many.
+    Intervals treat documents of one input row as independent.
     """
     followed = ""
     if ranked.is_beyond_chance and len(ranked.rows) >= N_NAMED:
         names = [token(row.term) for row in ranked.rows[1:N_NAMED]]
         followed = Markup("It is followed by {}.").format(listed(names))
-    return said([_first(ranked, Markup(), too_narrow=study.shares_rows), followed])
+    return said([_first(ranked, Markup(), of_head=True, too_narrow=study.shares_rows), followed])
 
 
-def _first(ranked: RankedView, where: Markup, *, too_narrow: bool = False) -> Markup:
+def _first(ranked: RankedView, where: Markup, *, of_head: bool = False, too_narrow: bool = False) -> Markup:
     noun, support = ranked.noun, f"in at least {ranked.least} of {plural(ranked.n_documents, 'document')}"
     if not ranked.n_terms:
         return Markup("No {} is {}, so {}s were not ranked.").format(noun, support, noun)
     first, corrected = ranked.rows[0], "corrected for length" if ranked.corrected else "not corrected for length"
-    name, interval = token(first.term), f"95 % interval {significant(first.low)} to {significant(first.high)}"
+    chosen = f", not adjusted for choosing the first of {count(ranked.n_terms)}," if of_head else ""
+    name, interval = token(first.term), f"95 % interval{chosen} {significant(first.low)} to {significant(first.high)}"
     if ranked.n_terms == 1:
         return Markup("{} is the only {} {}, so {}s were not ranked.").format(name, noun, support, noun)
     among = f"Of the {count(ranked.n_terms)} {noun}s {support}"
@@ -54,13 +56,11 @@ def _first(ranked: RankedView, where: Markup, *, too_narrow: bool = False) -> Ma
             "{}, none is shown to have more self-attention than the average {}{}, {}: {} times even attention. {}. The "
             "first is {} ({})."
         ).format(among, noun, where, corrected, average, _above(ranked, too_narrow=too_narrow), name, interval)
-    return Markup(
-        "{}, {} (in {}) has the highest self-attention{}, {}: {} times even attention ({}); the average {} has {} "
-        "times. {}."
-    ).format(
+    return Markup("{}, {} (in {}) {}{}, {}: {} times even attention ({}); the average {} has {} times. {}.").format(
         among,
         name,
         plural(first.document_frequency, "document"),
+        "ranks first by self-attention" if of_head else "has the highest self-attention",
         where,
         corrected,
         significant(first.times),

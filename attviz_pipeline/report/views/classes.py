@@ -78,7 +78,6 @@ class GroupView:
         terms: What its documents use or attend to differently; None where they were not compared.
         support: Documents in which a word must occur to be compared.
         heads: The first heads of the comparison, the smallest q first.
-        only_prediction: The class that all documents are predicted as, None where there are several.
         documents: Lists of its documents.
         previous: The class before it.
         next: The class after it.
@@ -94,7 +93,6 @@ class GroupView:
     terms: GroupTerms | None
     support: int
     heads: list[EffectView]
-    only_prediction: str | None
     documents: list[DocumentListView]
     previous: ClassScoreView | None
     next: ClassScoreView | None
@@ -117,7 +115,6 @@ class DifferencesView:
         n_words_differing: Words that some class uses significantly more or less than the others.
         support: Documents in which a word must occur to be compared.
         families: The tests of the grouping, with their permutations.
-        only_prediction: The class that all documents are predicted as, None where there are several.
         q_too_small: Whether q comes from permutations that treat documents of one input row as independent.
     """
 
@@ -131,7 +128,6 @@ class DifferencesView:
     n_words_differing: int
     support: int
     families: list[FamilyView]
-    only_prediction: str | None
     q_too_small: bool = False
 
 
@@ -174,9 +170,12 @@ class ClassEvidence:
         terms = self.terms.get((self.grouping, name))
         return [term.term for term in terms.used_more[:3]] if terms else []
 
-    def only_prediction(self, study: StudyView) -> str | None:
-        """The prediction that all documents have; None where there are several, or one class alone, or values."""
-        return study.spelled(self.documents.only_prediction) if len(study.label_names) > 1 else None
+    def only_prediction(self, study: StudyView) -> list[str] | None:
+        """The class or labels predicted for all documents; None where predictions differ or cannot, or are values."""
+        only = self.documents.only_prediction
+        if only is None or len(study.label_names) < 2:
+            return None
+        return [study.label_names[label] for label in study.task.labels_in(only)]
 
 
 class DocumentLists:
@@ -259,13 +258,13 @@ def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
     """Put together the page of all classes."""
     return ClassesView(
         classes=_scores(evidence, study),
-        differences=differences_view(evidence, study),
+        differences=differences_view(evidence),
         errors=evidence.errors,
         not_compared=evidence.separation.facts["not_compared"],
     )
 
 
-def differences_view(evidence: ClassEvidence, study: StudyView) -> DifferencesView:
+def differences_view(evidence: ClassEvidence) -> DifferencesView:
     """Sum up what differs between the classes."""
     separation, grouping = evidence.separation, evidence.grouping
     effects = [effect for effect in separation.effects if effect.grouping == grouping]
@@ -282,7 +281,6 @@ def differences_view(evidence: ClassEvidence, study: StudyView) -> DifferencesVi
         support=evidence.support,
         families=separation.families(grouping),
         q_too_small=any(effect.q_too_small for effect in effects),
-        only_prediction=evidence.only_prediction(study),
     )
 
 
@@ -306,7 +304,7 @@ def iter_group_pages(
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
             evidence=words.of_class(label) if words else [],
-            **_compared(evidence, study, evidence.grouping, score.name),
+            **_compared(evidence, evidence.grouping, score.name),
         )
     if study.n_wrong:
         rows = evidence.documents.most_confident(DocumentLists.MISTAKES)
@@ -321,11 +319,11 @@ def iter_group_pages(
             documents=[DocumentListView(title, all_wrong, _views(rows, study), study.n_wrong)],
             previous=None,
             next=None,
-            **_compared(evidence, study, "correct", "not right" if many else "wrong"),
+            **_compared(evidence, "correct", "not right" if many else "wrong"),
         )
 
 
-def _compared(evidence: ClassEvidence, study: StudyView, grouping: str, name: str) -> dict[str, Any]:
+def _compared(evidence: ClassEvidence, grouping: str, name: str) -> dict[str, Any]:
     """What the page of any group says of its comparison with all other documents."""
     comparison = evidence.separation.comparison(grouping, name)
     return {
@@ -334,7 +332,6 @@ def _compared(evidence: ClassEvidence, study: StudyView, grouping: str, name: st
         "terms": evidence.terms.get((grouping, name)),
         "support": evidence.support,
         "heads": list(comparison.effects[:N_HEADS]),
-        "only_prediction": evidence.only_prediction(study),
     }
 
 

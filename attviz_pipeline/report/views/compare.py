@@ -53,7 +53,8 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
         `scores`, each a title, a value per class, and whether they are shares; `effects`, Hedges' g of every head,
         [class][row], null where it was not tested; `items`, the words that some class uses most beyond the others, and
         `values`, their z, [class][item], null in classes that were not compared; `clear_heads` and `clear_items`, the
-        heads and items that differ beyond chance, [class].
+        heads and items that differ beyond chance, [class]; `nouns`, what one and several classes are
+        called; `q_too_small`, whether the tests treat documents of one input row as independent.
 
     Raises:
         ArtifactError: The table of terms (schema CLASS_TERMS) is missing or damaged.
@@ -74,6 +75,8 @@ def class_columns(evidence: ClassEvidence, class_terms: Path, study: StudyView) 
         "values": values,
         "clear_heads": clear,
         "clear_items": clear_items,
+        "nouns": [study.task.noun, study.task.nouns],
+        "q_too_small": evidence.separation.q_too_small,
     }
 
 

@@ -102,6 +102,7 @@ def _changes(row: DocumentRow, left_out: LeftOut, study: StudyView) -> sentences
         strength=float(task.strength(outputs, row.predicted)),
         token=parts.token(row.text[row.starts[place] : row.ends[place]] or row.tokens[place]),
         strongest=-float(falls[strongest]),
+        mean=float(np.abs(falls).mean()),
         median=float(np.median(np.abs(falls))),
         n=len(falls),
         n_flips=sum(one != whole for one in without) if task.outcomes else None,

@@ -32,7 +32,7 @@ from attviz_pipeline.report.views.heads import (
 from attviz_pipeline.report.views.histogram import HistogramView, highest_share, histogram_view
 from attviz_pipeline.report.views.likeness import Likeness, NeighboursView, read_likeness
 from attviz_pipeline.report.views.mean_maps import MeanMaps, MeanMapView, read_mean_maps
-from attviz_pipeline.report.views.models import ReplicationView
+from attviz_pipeline.report.views.models import HeadValues, ModelView, ReplicationView
 from attviz_pipeline.report.views.offsets import Offsets, OffsetView, read_offsets
 from attviz_pipeline.report.views.profiles import Profiles, ProfileView, read_profiles
 from attviz_pipeline.report.views.ranked_terms import RankedView
@@ -92,7 +92,8 @@ class HeadPageView:
     """The page of one head: `ranked` terms with intervals, or `tokens` where no term is frequent enough.
 
     `effects` are all differences between groups of documents, the smallest q first; `n_effects_shown` are listed.
-    `without` is None without evidence; `again` are its effects in other models, too, empty where none are compared.
+    `without` is None without evidence; `again` are its effects in other models, too, and
+    `in_models` its means there, both empty where none are compared.
     """
 
     this: HeadView
@@ -117,6 +118,7 @@ class HeadPageView:
     previous: HeadView | None
     next: HeadView | None
     again: Sequence[ReplicationView] = ()
+    in_models: Sequence[tuple[ModelView, HeadValues]] = ()
 
 
 def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyView) -> HeadEvidence:

@@ -19,6 +19,8 @@ from attviz_pipeline.tasks.measured import Scale
 WIDTH, HEIGHT, MARGIN = 320, 240, 8
 MOST_TICKS = 6
 N_NAMED = 3
+FEWEST_IN_GROUP = 5
+"""Documents of a group with an interval and q. Student's t over fewer relies on a normal distribution unchecked."""
 SCATTERS = (("gradient", "measured"), ("self_attention", "measured"))
 """Measures across and upwards."""
 
@@ -239,6 +241,8 @@ def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
 
 
 def _mean(row: dict[str, Any], name: str) -> MeanView:
+    if row["grouping"] != "all" and row["n_documents"] < FEWEST_IN_GROUP:
+        return MeanView(row[name], None, None)
     return MeanView(row[name], row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_q"])
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import ModelKind
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
+from attviz_pipeline.report.views.model_predictions import ModelPredictions, read_predictions
+from attviz_pipeline.report.views.profiles import ROLE_NAMES
 from attviz_pipeline.report.views.study import HeadRef, StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -45,7 +47,11 @@ class ModelView:
     def title(self) -> str:
         """Its name in tables and legends."""
         seed = f"seed {self.seed}"
-        titles = {"own": f"this model ({seed})", "pretrained": "before fine-tuning", "seed": seed}
+        titles = {
+            "own": "this model" if self.seed is None else f"this model ({seed})",
+            "pretrained": "before fine-tuning",
+            "seed": seed,
+        }
         return titles.get(self.kind, f"after epoch {self.epoch}" if self.kind == "epoch" else self.name)
 
 
@@ -69,6 +75,19 @@ class ChangeView:
         return self.q is not None and self.q < SIGNIFICANT
 
 
+class HeadValues(NamedTuple):
+    """One head in one model: mean of ln(n a) and evenness over input rows, and its role; None where unknown."""
+
+    log_ratio: float | None
+    evenness: float | None
+    role: str | None
+
+    @property
+    def role_name(self) -> str:
+        """What pages call its role; a dash where unknown."""
+        return ROLE_NAMES.get(self.role, self.role) if self.role else "\N{EN DASH}"
+
+
 @dataclass(frozen=True)
 class ComparedView:
     """The own model minus another one.
@@ -80,6 +99,7 @@ class ComparedView:
         n_terms: Terms whose order was compared.
         term_correlations: Rank correlation of terms of each head with the same head, None where undefined.
         other_heads: The median of the same with the own model's other heads.
+        heads: Each head in the own model, and in the other.
     """
 
     model: ModelView
@@ -88,6 +108,12 @@ class ComparedView:
     n_terms: int
     term_correlations: list[float | None]
     other_heads: list[float | None]
+    heads: list[tuple[HeadValues, HeadValues]]
+
+    @property
+    def roles(self) -> list[tuple[str, str]]:
+        """Role of each head in the own model, and in the other; empty without full mode."""
+        return [(own.role, other.role) for own, other in self.heads if own.role and other.role]
 
     def grid(self, n_heads: int) -> list[list[ChangeView]]:
         """Changes by layer."""
@@ -116,6 +142,8 @@ class ReplicationView:
     mean_effect_low: float | None
     mean_effect_high: float | None
     pretrained_effect: float | None
+    q_too_small: bool = False
+    """Whether q comes from permutations that treat documents of one input row as independent."""
 
     @property
     def is_found(self) -> bool:
@@ -135,6 +163,7 @@ class ModelResults:
         n_rows: Input rows, which are the units.
         n_documents: Documents that every model read.
         measure: g, or rho in regression.
+        predictions: What needs no heads at the same place.
     """
 
     models: list[ModelView]
@@ -144,6 +173,11 @@ class ModelResults:
     n_rows: int
     n_documents: int
     measure: str
+    predictions: ModelPredictions
+
+    def named(self, name: str) -> ModelView:
+        """Return the model of a name."""
+        return next(one for one in self.models if one.name == name)
 
     @property
     def seeds(self) -> list[ModelView]:
@@ -164,24 +198,53 @@ class ModelResults:
         """Effects of one head that this model has, the largest first."""
         return [one for one in self.found if one.head.layer * n_heads + one.head.head == row]
 
+    def values_of_head(self, row: int) -> list[tuple[ModelView, HeadValues]]:
+        """One head in every model of the own layout, the own first."""
+        others = [(one.model, one.heads[row][1]) for one in self.compared]
+        return [(self.models[0], self.compared[0].heads[row][0]), *others] if others else []
+
     def found_in_group(self, group: str) -> list[ReplicationView]:
         """Effects of one class, label or value that this model has, the largest first."""
         return [one for one in self.found if one.group == group]
 
 
 @dataclass(frozen=True)
+class StepView:
+    """The model at one point of its fine-tuning; lists are by layer, `evenness` None without full mode."""
+
+    model: ModelView
+    n_found: list[int]
+    sizes: list[float | None]
+    evenness: list[float | None]
+
+
+@dataclass(frozen=True)
 class ModelsPageView:
-    """The page; `charts` are by layer, `figures` the addresses of figures by kind."""
+    """The page.
+
+    Attributes:
+        results: All comparisons.
+        charts: By layer, with their titles.
+        steps: Fine-tuning in its order, with the model before it if compared; empty without epochs.
+        shown_effects: The effects that are listed.
+        figures: Addresses of figures by kind.
+    """
 
     results: ModelResults
     charts: list[tuple[str, LineChartView]]
+    steps: list[StepView]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
-    evidence: "ModelEvidence"
+    evidence: "ModelEvidence | None"
 
 
-def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | None:
+def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: bool = False) -> ModelResults | None:
     """Read the comparison of models; None where the study compares none.
+
+    Args:
+        paths: The tables; None where there are none.
+        study: Facts of the study.
+        q_too_small: Whether the tests behind effects treat documents of one input row as independent.
 
     Raises:
         ArtifactError: A table is missing or damaged.
@@ -210,23 +273,27 @@ def read_models(paths: ModelsPaths | None, study: StudyView) -> ModelResults | N
             if model.has_own_layout
         ],
         fine_tuned=_changes(tuned, "log_ratio", study),
-        effects=[_replication(row, study) for row in effects],
+        effects=[_replication(row, study, q_too_small=q_too_small) for row in effects],
         n_rows=facts["n_rows"],
         n_documents=facts["n_documents"],
         measure="g" if study.task.has_labels else "\N{GREEK SMALL LETTER RHO}",
+        predictions=read_predictions(paths, study),
     )
 
 
 def models_page_view(
-    results: ModelResults, evidence: "ModelEvidence", paths: ModelsPaths, figures: Mapping[str, str] | None = None
+    results: ModelResults,
+    paths: ModelsPaths,
+    figures: Mapping[str, str] | None = None,
+    evidence: "ModelEvidence | None" = None,
 ) -> ModelsPageView:
     """Put together the page.
 
     Args:
         results: As read.
-        evidence: As read, too.
         paths: The tables; means of layers are read.
         figures: Where the gallery shows the figures of models, by kind.
+        evidence: Of the models, as read; None leaves its section out.
 
     Raises:
         ArtifactError: The table is missing or damaged.
@@ -235,6 +302,7 @@ def models_page_view(
     return ModelsPageView(
         results=results,
         charts=list(_charts(results, layers)),
+        steps=_steps(results, layers),
         shown_effects=results.found[:N_EFFECTS],
         figures=figures or {},
         evidence=evidence,
@@ -258,6 +326,13 @@ def _compared(model: ModelView, rows: Sequence[Row], study: StudyView) -> Compar
         n_terms=max((row["n_terms"] for row in rows), default=0),
         term_correlations=[row["term_correlation"] for row in rows],
         other_heads=[row["other_heads_correlation"] for row in rows],
+        heads=[
+            (
+                HeadValues(row["own_log_ratio"], row["own_evenness"], row["own_role"]),
+                HeadValues(row["log_ratio"], row["evenness"], row["role"]),
+            )
+            for row in rows
+        ],
     )
 
 
@@ -277,15 +352,28 @@ def _changes(rows: Sequence[Row], quantity: str, study: StudyView) -> list[Chang
     ]
 
 
-def _replication(row: Row, study: StudyView) -> ReplicationView:
+def _replication(row: Row, study: StudyView, *, q_too_small: bool) -> ReplicationView:
     names = ("effect", "effect_low", "effect_high", "q", "n_others", "n_found_again")
     means = ("mean_effect", "mean_effect_low", "mean_effect_high", "pretrained_effect")
     return ReplicationView(
         group=row["group"],
         page=study.group_page(row["grouping"], row["group"]),
         head=study.head_of(row["layer"] * study.n_heads + row["head"]),
+        q_too_small=q_too_small,
         **{name: row[name] for name in (*names, *means)},
     )
+
+
+def _steps(results: ModelResults, rows: Sequence[Row]) -> list[StepView]:
+    epochs = [one for one in results.models if one.kind == "epoch"]
+    before = [one for one in results.models if one.kind == "pretrained"] if epochs else []
+    steps = []
+    for model in (*before, *epochs):
+        layers = [row for row in rows if row["model"] == model.name]
+        names = ("n_effects_found", "mean_effect_size", "attention_evenness")
+        found, sizes, evenness = ([row[name] for row in layers] for name in names)
+        steps.append(StepView(model, found, sizes, evenness))
+    return steps
 
 
 def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, LineChartView]]:
@@ -301,10 +389,10 @@ def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, L
         lines = [
             Line(one.title, one.kind, [(row["layer"], row[quantity]) for row in there if row["model"] == one.name])
             for one in results.models
-            if one.kind != "seed"
+            if one.kind in {"own", "pretrained"}
         ]
         tuned = {
-            layer: [r[quantity] for r in there if r["layer"] == layer and kinds[r["model"]] != "pretrained"]
+            layer: [r[quantity] for r in there if r["layer"] == layer and kinds[r["model"]] in {"own", "seed"}]
             for layer in layers
         }
         band = [(layer, min(values), max(values)) for layer, values in tuned.items() if len(values) > 1]

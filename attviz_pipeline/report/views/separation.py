@@ -32,6 +32,7 @@ class EffectView:
 
     `measure` says what `effect` is: g, or in regression rho, the rank correlation with a value over `n_inside`
     documents. `q_too_small` if q comes from permutations that treat documents of one input row as independent.
+    `too_few` if so few documents are inside or outside that no head that differs alone can be significant.
     """
 
     grouping: str
@@ -50,6 +51,7 @@ class EffectView:
     width: float
     measure: str = "g"
     q_too_small: bool = False
+    too_few: bool = False
 
     @property
     def significant(self) -> bool:
@@ -137,6 +139,11 @@ class Separation:
     def main_grouping(self) -> str:
         """Gold classes where they were compared, else predicted ones."""
         return "gold" if any(effect.grouping == "gold" for effect in self.effects) else "predicted"
+
+    @property
+    def q_too_small(self) -> bool:
+        """Whether q of classes, labels or values comes from tests that treat documents of one row as independent."""
+        return any(e.q_too_small for e in self.effects if e.grouping == self.main_grouping or e.measure == "rho")
 
     def of_head(self, row: int) -> list[EffectView]:
         """Effects of one head by class and for documents with mistakes, or by every value; the smallest q first."""
@@ -231,6 +238,7 @@ def _effect(row: dict[str, Any], study: StudyView, facts: dict[str, Any]) -> Eff
         width=width,
         measure=measure,
         q_too_small=facts["permuted"].get(row["grouping"]) == "documents",
+        too_few=facts["least_q"].get(row["grouping"], {}).get(row["group"], 0.0) >= SIGNIFICANT,
         **{name: row[name] for name in _SHOWN},
     )
 

@@ -1,6 +1,7 @@
 // What the page Compare says of a difference, as parts of sentences: texts, and points, which become links.
 
 import { formats } from "../core/formats.js";
+import { significance } from "../rows/significance.js";
 
 const N_SAID = 3;
 const LIKENESS = {
@@ -32,26 +33,26 @@ const described = (cloud, names) => {
   ];
 };
 
-// Two classes, each tested against all other documents: only what is beyond chance in one of them is named.
-const tested = ({ points, tested: what, title }, names) => {
+// Two classes or labels, each tested against all other documents: only what is beyond chance in one of them is named.
+const tested = ({ points, tested: what, title, nouns: [one, several], qTooSmall }, names) => {
   const noun = title.toLowerCase();
   if (!points.length) return [`The ${what} of ${noun} was not compared. `];
   const clear = points.filter((point) => point.clear);
   const of = `the ${what} of a ${noun.slice(0, -1)}`;
   if (!clear.length)
-    return [`In neither class does ${of} differ beyond chance from that of all other documents (q < 0.05). `];
+    return [`In documents of neither ${one} does ${of} differ beyond chance from that of all others (q < 0.05). `];
   const sides = [
     [names[0], clear.filter(({ apart }) => apart > 0)],
     [names[1], clear.filter(({ apart }) => apart < 0).reverse()],
   ].filter(([, side]) => side.length);
   return [
-    `Of the ${noun} whose ${what} in one of the classes differs beyond chance from that of all other documents ` +
-      "(q < 0.05), ",
+    `Of the ${noun} whose ${what} in documents of one of the ${several} differs beyond chance from that of all ` +
+      `others (${significance.test(qTooSmall)}), `,
     ...sides.flatMap(([name, side], i) => [
       `${i ? "; " : ""}${name} ${what === "use" ? "uses more " : "has more self-attention "}`,
       ...most(side, side.length, what === "use" ? "of " : "in "),
     ]),
-    ". The two classes were not tested against each other. ",
+    `. The two ${several} were not tested against each other. `,
   ];
 };
 

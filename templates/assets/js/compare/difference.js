@@ -119,6 +119,7 @@ const ofHeads = (data, a, b) => {
 
 const ofClasses = (data, a, b, labels, { heads, vectors }) => {
   const { scores, effects, items, values } = data;
+  const [nouns, qTooSmall] = [data.nouns, data.q_too_small];
   // What differs between a class and all other documents beyond chance.
   const beyond = (lists) => new Set([...lists[a], ...lists[b]]);
   const [clearHeads, clearWords] = [beyond(data.clear_heads), beyond(data.clear_items)];
@@ -145,11 +146,13 @@ const ofClasses = (data, a, b, labels, { heads, vectors }) => {
     words: [],
     likeness: null,
     clouds: [
-      { title: "Words", unit: "z of use", tested: "use", ...cloud(items.map(word), false) },
+      { title: "Words", unit: "z of use", tested: "use", nouns, qTooSmall, ...cloud(items.map(word), false) },
       {
         title: vectors ? "Vectors" : "Heads",
         unit: "g of self-attention",
         tested: "self-attention",
+        nouns,
+        qTooSmall,
         ...cloud(effects[a].map(head), false),
       },
     ],

@@ -138,8 +138,8 @@ const views = (rows, i, detail, study) => {
     );
   const noun = study.by_value ? "value" : (study.nouns?.[0] ?? "class");
   const sentence = study.by_value
-    ? tokenSentences.values(detail.classes, study.labels)
-    : tokenSentences.classes(detail.classes, study.labels, study.nouns);
+    ? tokenSentences.values(detail.classes, study.labels, study.q_too_small)
+    : tokenSentences.classes(detail.classes, study.labels, study.nouns, study.q_too_small);
   const capital = `${noun[0].toUpperCase()}${noun.slice(1)}`;
   if (detail.classes.length)
     place.append(

@@ -1,6 +1,7 @@
 // What the details of a token say.
 
 import { formats } from "../core/formats.js";
+import { significance } from "../rows/significance.js";
 
 const SIGNIFICANT = 0.05;
 
@@ -17,7 +18,7 @@ const occurrences = ({ count, documents, mean, std, best }) => {
 };
 
 // Rows of the table of classes; of each, what differs from all other documents beyond chance.
-const classes = (rows, labels, [noun, nouns] = ["class", "Classes"]) => {
+const classes = (rows, labels, [noun, nouns] = ["class", "Classes"], qTooSmall = false) => {
   const use = rows.some(([, , , , , , useQ]) => useQ !== null);
   const attention = rows.some(([, , , , q]) => q !== null);
   if (!use && !attention) return `${nouns} were not compared: too few documents contain a word of this spelling.`;
@@ -27,14 +28,15 @@ const classes = (rows, labels, [noun, nouns] = ["class", "Classes"]) => {
   ]);
   const missing = use && attention ? "" : ` Its ${use ? "self-attention" : "use"} was not compared.`;
   const nowhere = use && attention ? ", neither in use nor in self-attention" : "";
+  const compared = "the word of this spelling has, compared with all other documents";
   const sentence = found.length
-    ? `Beyond chance (q < 0.05), the word of this spelling has, compared with all other documents: ${found.join("; ")}.`
+    ? `Beyond chance (${significance.test(qTooSmall)}), ${compared}: ${found.join("; ")}.`
     : `The word of this spelling differs beyond chance (q < 0.05) in no ${noun}${nowhere}.`;
   return sentence + missing;
 };
 
 // Rows of the table of values; of each, whether the use of the word or its self-attention goes with it.
-const values = (rows, names) => {
+const values = (rows, names, qTooSmall = false) => {
   const use = rows.some(([, , , , , , useQ]) => useQ !== null);
   const attention = rows.some(([, , , , q]) => q !== null);
   if (!use && !attention) return "Values were not compared: too few documents contain a word of this spelling.";
@@ -46,7 +48,7 @@ const values = (rows, names) => {
   ]);
   const missing = use && attention ? "" : ` Its ${use ? "self-attention" : "use"} was not compared.`;
   const sentence = found.length
-    ? `Beyond chance (q < 0.05), the word of this spelling has ${found.join("; ")}.`
+    ? `Beyond chance (${significance.test(qTooSmall)}), the word of this spelling has ${found.join("; ")}.`
     : "The word of this spelling goes with no value beyond chance (q < 0.05).";
   return sentence + missing;
 };
