@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.predictions.order_correlation import normal_interval, order_correlation
 from attviz_pipeline.analysis.predictions.resampling import draw_weights
-from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.artifacts import evidence_schemas, files, model_evidence_schemas
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
@@ -104,7 +104,7 @@ class ModelEvidence:
 
 
 def importance_rows(models: Sequence[ModelEvidence], n_resamples: int, seed: int) -> Iterator[Row]:
-    """Yield the rows of `model_importance`, without what is undefined.
+    """Yield the rows of `model_importance`, None where undefined.
 
     Args:
         models: The study's own, then the others.
@@ -113,7 +113,8 @@ def importance_rows(models: Sequence[ModelEvidence], n_resamples: int, seed: int
     """
     for one in models:
         own = models[0]
-        row: Row = {"model": one.name, "n_documents": len(one.positions), "n_sources": len(set(one.sources))}
+        row: Row = dict.fromkeys(model_evidence_schemas.MODEL_IMPORTANCE.arrow.names)
+        row |= {"model": one.name, "n_documents": len(one.positions), "n_sources": len(set(one.sources))}
         if len(one.importance):
             top = int(one.importance.argmax())
             layer, head = divmod(top, one.n_heads)

@@ -211,7 +211,7 @@ class _SiteWriter:
             self._pages.write(links.EVIDENCE, "evidence.html", view)
         if self._models and self._model_evidence and self._inputs.models:
             shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
-            page = models_page_view(self._models, self._model_evidence, self._inputs.models, shown)
+            page = models_page_view(self._models, self._inputs.models, shown, self._model_evidence)
             self._pages.write(links.MODELS, "models.html", replace(page, maps=self._model_maps))
         self._pages.write(links.COMPARE, "compare.html", None)
         about_methods = methods.methods_view(

@@ -16,7 +16,6 @@ from attviz_pipeline.config.settings import ModelKind, ModelSettings
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
-from attviz_pipeline.report.views.model_evidence import read_model_evidence
 from attviz_pipeline.report.views.models import (
     ChangeView,
     ModelResults,
@@ -59,9 +58,7 @@ def page_of(folder: Path, *kinds: str) -> ModelsPageView:
 def page_of_tables(paths: ModelsPaths) -> ModelsPageView:
     found = read_models(paths, STUDY)
     assert found is not None
-    evidence = read_model_evidence(paths, found, STUDY)
-    assert evidence is not None
-    return models_page_view(found, evidence, paths)
+    return models_page_view(found, paths)
 
 
 class TestSite:

@@ -31,7 +31,7 @@ BEYOND_RANDOM = {
     "leave_one_out": {"own"},
 }
 """Models in which each score of tokens is beyond random order."""
-CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3}
+CORRELATIONS = {"seed-14": 0.9, "seed-15": 0.3, "epoch-1": 0.6, "epoch-2": 0.99}
 """Of the importance of heads with that in the own model."""
 SHAPE = {"n_layers": N_LAYERS, "n_heads": N_HEADS, "n_rows": 24}
 
@@ -104,11 +104,11 @@ def _write_evidence(paths: ModelsPaths, models: Sequence[str]) -> None:
             "top_layer": 0,
             "top_head": 1 if name == "seed-15" else 0,
             "top_importance": 0.5,
-            "rank_of_own_top": 4 if name == "seed-15" else 1,
+            "rank_of_own_top": None if name == "other" else 4 if name == "seed-15" else 1,
             "correlation": CORRELATIONS.get(name),
             "correlation_low": CORRELATIONS[name] - 0.1 if name in CORRELATIONS else None,
             "correlation_high": CORRELATIONS[name] + 0.1 if name in CORRELATIONS else None,
-            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05,
+            "other_documents": 0.85 if name == "own" else CORRELATIONS[name] - 0.05 if name in CORRELATIONS else None,
         }
         for name in models
     ]

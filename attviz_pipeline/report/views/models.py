@@ -254,7 +254,7 @@ class ModelsPageView:
         steps: Fine-tuning in its order, with the model before it if compared; empty without epochs.
         shown_effects: The effects that are listed.
         figures: Addresses of figures by kind.
-        evidence: What the evidence of the models has in common.
+        evidence: What the evidence of the models has in common; None where that was not read.
         maps: Token-to-token maps of other models.
     """
 
@@ -263,7 +263,7 @@ class ModelsPageView:
     steps: list[StepView]
     shown_effects: list[ReplicationView]
     figures: Mapping[str, str]
-    evidence: "ModelEvidence"
+    evidence: "ModelEvidence | None"
     maps: ModelMaps = field(default_factory=ModelMaps)
 
 
@@ -314,15 +314,18 @@ def read_models(paths: ModelsPaths | None, study: StudyView, *, q_too_small: boo
 
 
 def models_page_view(
-    results: ModelResults, evidence: "ModelEvidence", paths: ModelsPaths, figures: Mapping[str, str] | None = None
+    results: ModelResults,
+    paths: ModelsPaths,
+    figures: Mapping[str, str] | None = None,
+    evidence: "ModelEvidence | None" = None,
 ) -> ModelsPageView:
     """Put together the page.
 
     Args:
         results: As read.
-        evidence: As read, too.
         paths: The tables; means of layers are read.
         figures: Where the gallery shows the figures of models, by kind.
+        evidence: Of the models, as read; None leaves its section out.
 
     Raises:
         ArtifactError: The table is missing or damaged.
