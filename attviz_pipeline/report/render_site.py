@@ -314,7 +314,10 @@ class _SiteWriter:
             return ModelMaps()
         most = round(self._study.settings.maps.max_megabytes * 1e6)
         chosen = {position: maps[position] for position in self._study.map_reasons}
-        found = write_model_maps(self._inputs.model_maps, own.maps, chosen, most, self._site)
+        # A model that failed after its maps were extracted is not on the site.
+        compared = {one.name for one in self._models.models} if self._models else set()
+        of_models = {name: path for name, path in self._inputs.model_maps.items() if name in compared}
+        found = write_model_maps(of_models, own.maps, chosen, most, self._site)
         if found.left_out:
             logger.warning(
                 "maps of other models are left out of %s: maps.max_megabytes is %g",
