@@ -610,14 +610,6 @@ STAGES: Mapping[str, Stage] = {
             each_model=True,
         ),
         Stage(
-            "compare_models",
-            "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
-            "models_compared",
-            CompareModels,
-            reads=(_MEASURES, _of_each_model("models")),
-            writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
-        ),
-        Stage(
             "group_documents",
             "Group documents in which the same heads are more active than usual.",
             "analysis",
@@ -749,6 +741,14 @@ STAGES: Mapping[str, Stage] = {
                 _LEAVE_ONE_OUT,
             ),
             writes=(evidence("term_evidence", "terms on which the prediction depends"),),
+        ),
+        Stage(
+            "compare_models",
+            "Compare models that read the same documents: before and after fine-tuning, and of different seeds.",
+            "models_compared",
+            CompareModels,
+            reads=(_MEASURES, _of_each_model("models")),
+            writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
         ),
         Stage(
             "draw_figures",

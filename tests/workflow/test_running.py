@@ -125,6 +125,17 @@ def test_every_file_is_written_before_it_is_read(changes: dict[str, object]) -> 
         there |= {str(path) for one in call.stage.writes for path in files_of(call, one)}
 
 
+def test_models_are_compared_after_their_evidence() -> None:
+    study = parse_study(study_of(STUDIES["evidence of compared models"]), "test")
+
+    names = [call.stage.name for call in calls_of(study, Path())]
+
+    # It is given the folders of the models, and not the files that it reads there.
+    compared = names.index("compare_models")
+    assert names.count("rank_heads") == names.count("summarise_evidence") == 2
+    assert not {"rank_heads", "summarise_evidence", "profile_heads"} & set(names[compared:])
+
+
 def files_of(call: Call, one: Argument) -> list[Path]:
     given = call.places.get(one.name, [])
     paths = given if isinstance(given, list) else [given]
