@@ -148,9 +148,9 @@ def test_label_sets_change_and_have_exact_match() -> None:
         "No predicted label set of 20 documents changes without one head."
     )
     group = ablation(FALLS, FALLS, grouping="gold", group="sport")
-    assert words(head_importance.classes_without_head([group], SETS)) == (
+    assert words(head_importance.classes_without_head([group], None, SETS)) == (
         "By gold label, the log probability of the gold label set changes in 1 of 1 gold label with at least "
-        "5 documents (q < 0.05): sport (−0.40 nats, 20 documents)."
+        "5 documents (q < 0.05, over all heads and gold labels): sport (−0.40 nats, 20 documents)."
     )
     assert head_importance.group_without_head(ablation(FALLS, grouping="correct", group="wrong"), SET) == (
         "not all labels right"
