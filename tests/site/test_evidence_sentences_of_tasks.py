@@ -75,7 +75,7 @@ def test_a_value_changes_and_has_no_points() -> None:
         "difference_high": 1.0,
         "difference_q": 0.001,
     }
-    assert words(evidence.answer(row, "mask", VALUES)) == (
+    assert words(evidence.answer(row, [0.1], "mask", VALUES)) == (
         "In 40 of 55 documents, the value that the fine-tuned some/bert predicts changes by 1.25 (up or down) on "
         "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it changes by "
         "0.500 if as many random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = "
@@ -83,9 +83,11 @@ def test_a_value_changes_and_has_no_points() -> None:
     )
     assert (
         "the probability that the fine-tuned some/bert gives to the predicted label set falls by 125.0 points"
-        in words(evidence.answer(row, "mask", SETS))
+        in words(evidence.answer(row, [0.1], "mask", SETS))
     )
-    assert evidence.sufficiency(row, VALUE).startswith("With only these 10 % left, the value changes by 1.25; with")
+    assert evidence.sufficiency(row, [0.1], VALUE).startswith(
+        "With only these 10 % left, the value changes by 1.25; with"
+    )
     assert "A change of the value shows that the model read these tokens, whether it goes up or down." in (
         evidence.removal_shows("mask", VALUE)
     )

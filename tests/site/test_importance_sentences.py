@@ -276,6 +276,10 @@ def test_flips_and_accuracy_of_one_head() -> None:
         "to "
         f"+5.0; q = 0.6): {NOTHING}"
     )
+    same = ablation(n_flips=2, accuracy=MeanView(0.0, 0.0, 0.0, 1.0))
+    assert sentences.flips_without_head(same, SCALE) == (
+        "The prediction flips in 2 of 20 documents. Accuracy does not change in any input row."
+    )
     clear = ablation(n_flips=9, accuracy=MeanView(-0.45, -0.7, -0.2, 0.01))
     assert sentences.flips_without_head(clear, SCALE).endswith(
         "−45 percentage points (95 % interval −70 to −20; q = 0.01)."

@@ -280,6 +280,8 @@ def flips_without_head(view: AblationView, scale: Scale) -> str:
     if accuracy.value is None or not view.n_flips:
         return flips
     points = MeanView(*(None if one is None else 100 * one for one in (accuracy.value, accuracy.low, accuracy.high)))
+    if not accuracy.low and not accuracy.high and accuracy.low is not None:
+        return f"{flips} {_capital(scale.measures['accuracy'])} does not change in any input row."
     verdict = "" if accuracy.significant or accuracy.q is None else f": {_NOTHING}"
     return (
         f"{flips} {_capital(scale.measures['accuracy'])} changes by {_signed(_value(points))} percentage points"
