@@ -196,7 +196,7 @@ def test_a_document_names_the_token_that_changes_its_value_or_label_set() -> Non
     assert document_evidence.flips(value, "mask") == ""
     still = Changes("", 5.21, Markup("goal"), 0.0, 0.0, 0.0, 25, None, VALUE)
     assert document_evidence.strongest_change(still, "mask").endswith(
-        " Without none of them does the predicted value change."
+        " The predicted value changes without none of them."
     )
     labels = Changes("", 0.4, Markup("goal"), -0.1, 0.02, 0.01, 25, 2, SET)
     assert "Without goal, the probability of the predicted label set falls most: by 10.0 percentage points" in (
