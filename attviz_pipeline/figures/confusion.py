@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
 from attviz_pipeline.figures.wording import counted
 from attviz_pipeline.formats import percent
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 
 KIND = "confusion"
 MOST_CLASSES_WITH_NUMBERS = 15

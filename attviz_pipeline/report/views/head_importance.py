@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from attviz_pipeline.analysis.inference import benjamini_hochberg
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.formats import significant
@@ -231,18 +231,18 @@ def _adjusted_over_groups(rows: Sequence[AblationView]) -> list[AblationView]:
     adjusted = list(rows)
     for grouping in {row.grouping for row in rows}:
         mine = [number for number, row in enumerate(rows) if row.grouping == grouping]
-        change, gold_change = (
-            benjamini_hochberg(np.array([math.nan if mean.p is None else mean.p for mean in means]))
-            for means in ([rows[number].change for number in mine], [rows[number].gold_change for number in mine])
-        )
-        for number, q, gold_q in zip(mine, change, gold_change, strict=True):
-            row = rows[number]
-            adjusted[number] = replace(row, change=_with_q(row.change, q), gold_change=_with_q(row.gold_change, gold_q))
+        changes = _adjusted([rows[number].change for number in mine])
+        gold_changes = _adjusted([rows[number].gold_change for number in mine])
+        for number, change, gold_change in zip(mine, changes, gold_changes, strict=True):
+            adjusted[number] = replace(rows[number], change=change, gold_change=gold_change)
     return adjusted
 
 
-def _with_q(mean: MeanView, q: float) -> MeanView:
-    return replace(mean, q=None if math.isnan(q) else float(q))
+def _adjusted(means: Sequence[MeanView]) -> list[MeanView]:
+    """Adjust p of means together; those without p were not tested."""
+    p = [mean.p for mean in means if mean.p is not None]
+    q = iter(stats.false_discovery_control(p) if p else [])
+    return [mean if mean.p is None else replace(mean, q=float(next(q))) for mean in means]
 
 
 _CORRELATION = ("n_heads", "value", "low", "high", "by_chance")
