@@ -339,6 +339,18 @@ def test_heads_are_compared_at_half_of_them_and_parts_are_counted(paths: Evidenc
     assert view.sample.startswith(f"{N_SAMPLE} of 24 documents are the sample")
 
 
+def test_a_model_that_predicts_one_class_without_heads_is_said_to(paths: EvidencePaths, tmp_path: Path) -> None:
+    schema = evidence_schemas.CUMULATIVE_ABLATIONS
+    columns = files.read_table(paths.cumulative_ablations, schema).to_pydict()
+    facts = files.read_facts(paths.cumulative_ablations, schema)
+    for classes, there in (([0], True), ([0, 1], False)):
+        path = tmp_path / f"{len(classes)}.parquet"
+        cut = [classes[row % len(classes)] for row in range(len(columns["cut_prediction"]))]
+        files.write_table(path, schema, columns | {"cut_prediction": cut}, facts)
+        sentence = evidence_page_view(replace(paths, cumulative_ablations=path), STUDY).ablation.sentences[-1]
+        assert ("the predicted class is then the same for every document" in sentence) == there
+
+
 def test_the_page_start_and_about_say_the_same(paths: EvidencePaths, site: Path) -> None:
     view = evidence_page_view(paths, replace(study_view(n_documents=24), model={"source": "synthetic/bert"}))
     for address in (links.EVIDENCE, links.START, links.ABOUT):
