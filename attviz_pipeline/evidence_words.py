@@ -1,6 +1,12 @@
-"""What token scores and orders of heads are called, in the site and in figures."""
+"""What token scores and orders of heads are called, and how they are counted, in the site and in figures.
 
-from collections.abc import Mapping
+A score is a row of the table `faithfulness`. The mean self-attention of one layer is counted apart, as a layer.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attviz_pipeline.formats import count, plural
 
 SCORES: Mapping[str, str] = {
     "self_mean": "mean self-attention over heads",
@@ -23,3 +29,31 @@ ORDERS: Mapping[str, str] = {
 }
 REMOVAL: Mapping[str, str] = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
 RANDOM = "random"
+CIRCULAR = "Leaving out one token ranks tokens by the same removal that judges the ranking."
+
+Row = Mapping[str, Any]
+
+
+def scores_and_layers(rows: Sequence[Row]) -> str:
+    """Count scores and layers: 9 scores and 6 layers."""
+    layers = [row for row in rows if _is_layer(row)]
+    counts = [plural(len(rows) - len(layers), "score"), plural(len(layers), "layer")]
+    return counts[0] if not layers else counts[1] if len(layers) == len(rows) else " and ".join(counts)
+
+
+def which_of(some: Sequence[Row], rows: Sequence[Row]) -> str:
+    """Name which of all scores and layers some are: 1 of 9 scores (attention rollout) and none of 6 layers."""
+    return " and ".join(_of_kind(some, rows, of_layers=of_layers) for of_layers in sorted({*map(_is_layer, rows)}))
+
+
+def _of_kind(some: Sequence[Row], rows: Sequence[Row], *, of_layers: bool) -> str:
+    mine = [row for row in some if _is_layer(row) is of_layers]
+    of = plural(sum(_is_layer(row) is of_layers for row in rows), "layer" if of_layers else "score")
+    if not mine:
+        return f"none of {of}"
+    names = [str(row["layer"]) if of_layers else SCORES[row["score"]] for row in mine]
+    return f"{count(len(mine))} of {of} ({', '.join(names)})"
+
+
+def _is_layer(row: Row) -> bool:
+    return row["layer"] is not None

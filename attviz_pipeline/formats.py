@@ -55,6 +55,12 @@ def signed(value: float, decimals: int = 2) -> str:
     return f"{rounded:+.{decimals}f}".replace("-", MINUS) if rounded else f"{0:.{decimals}f}"
 
 
+def told_apart(first: float, second: float, decimals: int = 2) -> tuple[str, str]:
+    """Write two numbers with as many decimals, up to six, as it takes to tell them apart."""
+    n = next((n for n in range(decimals, 6) if decimal(first, n) != decimal(second, n)), 6)
+    return decimal(first, n), decimal(second, n)
+
+
 def points(difference: float) -> str:
     """Write a difference of two shares in percentage points, without the unit: +3.1, −0.4."""
     return signed(difference * 100, 1)

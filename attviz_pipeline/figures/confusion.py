@@ -11,7 +11,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.assessment import interval, read_assessment
 from attviz_pipeline.figures.drawing import Drawing, Inputs, finish
+from attviz_pipeline.figures.wording import counted
 from attviz_pipeline.formats import percent
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 
 KIND = "confusion"
 MOST_CLASSES_WITH_NUMBERS = 15
@@ -55,12 +57,25 @@ def _scores(scores: Mapping[str, Any]) -> str:
     f1, baseline = scores["macro_f1"], scores["majority_baseline"]
     how = ", bootstrap over input rows"
     if f1["low"] is None:
-        how = ", without an interval: too few input rows of a class, or too few mistakes"
+        how = f", without an interval: {_why_no_interval(scores)}"
     return (
-        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting one class "
-        f"would give at most {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; always predicting "
-        f"that class would give {percent(baseline['macro_f1'])}."
+        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting the largest "
+        f"class would give {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; always predicting "
+        f"the largest class would give {percent(baseline['macro_f1'])}."
     )
+
+
+def _why_no_interval(scores: Mapping[str, Any]) -> str:
+    """Say which rule leaves macro F1 without an interval. There are no more input rows than documents."""
+    counts = np.array(scores["confusion"])
+    n_least, n_right = int(counts.sum(axis=1).min()), int(np.trace(counts))
+    n_wrong = int(counts.sum()) - n_right
+    if n_least < FEWEST_ROWS_PER_CLASS:
+        return f"the smallest gold class has {counted(n_least, 'document')}, fewer than {FEWEST_ROWS_PER_CLASS}"
+    for n, which in ((n_wrong, "misclassified"), (n_right, "correctly classified")):
+        if n < FEWEST_MISTAKES:
+            return f"{counted(n, 'document')} {'is' if n == 1 else 'are'} {which}, fewer than {FEWEST_MISTAKES}"
+    return "its documents come from too few input rows"
 
 
 def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:

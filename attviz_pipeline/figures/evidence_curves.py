@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from attviz_pipeline.artifacts import evidence_schemas, files
-from attviz_pipeline.evidence_words import ORDERS, RANDOM, REMOVAL, SCORES
+from attviz_pipeline.evidence_words import CIRCULAR, ORDERS, RANDOM, REMOVAL, SCORES, scores_and_layers, which_of
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.wording import counted, no_head_off
@@ -68,7 +68,7 @@ def draw_faithfulness(inputs: Inputs) -> Iterator[Drawing]:
         name=FAITHFULNESS,
         kind=FAITHFULNESS,
         dpi=inputs.settings.dpi,
-        caption=_faithfulness_caption(shown, facts, n_most),
+        caption=_faithfulness_caption([row for row in rows if row["n_documents"] == n_most], facts, n_most),
         alt=_faithfulness_alt(shown, task_of(facts).scale),
         columns={name: [row[name] for row in rows] for name in table.column_names},
     )
@@ -217,6 +217,8 @@ def _faithfulness_caption(rows: Sequence[Row], facts: Row, n_documents: int) -> 
         "each document's tokens."
     )
     findings = [_against_floor(rows, measure) for measure in PANELS]
+    if any(row["score"] == "leave_one_out" for row in rows):
+        findings.append(CIRCULAR)
     return (
         f"{opening} {' '.join(findings)} Intervals: Student's t over input rows. The CSV has every interval, the "
         "differences from random, layers, and scores that were measured in fewer documents."
@@ -231,11 +233,11 @@ def _against_floor(rows: Sequence[Row], measure: str) -> str:
     if not tested:
         return f"{name} was not compared with random order: no score has a test."
     found = [row for row in tested if row["difference_q"] < SIGNIFICANT]
-    of, test = counted(len(tested), "score"), f"mean over all shares, q < {SIGNIFICANT:g}"
+    test = f"mean over all shares, q < {SIGNIFICANT:g}"
     if not found:
-        return f"{name} is not shown to differ from random order for any of {of} ({test})."
+        return f"{name} is not shown to differ from random order for any of {scores_and_layers(tested)} ({test})."
     parts = [
-        f"{side} it for {len(some)} of {of} ({', '.join(SCORES[row['score']] for row in some)})"
+        f"{side} it for {which_of(some, tested)}"
         for side, some in (
             ("above", [row for row in found if row["difference"] > 0]),
             ("below", [row for row in found if row["difference"] < 0]),
@@ -286,7 +288,11 @@ def _ablation_caption(rows: Sequence[Row], facts: Row) -> str:
     measured = measured[0].upper() + measured[1:]
     replaced = "zero" if facts["ablation"] == "zero" else "its mean over tokens"
     seen = [ORDERS[name] for name, apart in facts["held_out"].items() if not apart and _has(rows, name)]
-    judged = f" These documents also decided the order by {' and '.join(seen)}, which looks too good." if seen else ""
+    judged = (
+        f" These documents also decided the order by {' and '.join(seen)}, which can look better than it is."
+        if seen
+        else ""
+    )
     return (
         f"{measured} over {counted(n, 'document')} with heads switched off together, the least important first; the "
         f"output of each is replaced by {replaced}. The floor is {counted(n_random, 'random order')} of the "
@@ -320,7 +326,7 @@ def _with_interval(row: Row, name: str, scale: Scale) -> str:
     value = scale.signed(row[name])
     if low is None:
         return f"{value}, without an interval"
-    shown = "" if low > 0 or high < 0 else ", not distinguished from zero"
+    shown = "" if low > 0 or high < 0 else ", not distinguished from zero" if low or high else ", 0 in every input row"
     return f"{value} (95 % interval {scale.signed(low)} to {scale.signed(high)}{shown})"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
-from attviz_pipeline.formats import head_name
+from attviz_pipeline.formats import head_name, told_apart
 from attviz_pipeline.significance import SIGNIFICANT
 
 
@@ -195,15 +195,16 @@ def groups_in_words(likeness: Likeness) -> str:
     if groups["outcome"] == "not_compared":
         return "Groups were not looked for, because fewer than four heads vary."
     by_chance = groups["silhouette_by_chance"]
-    chance = f"clouds without groups: {by_chance['mean']:.2f} on average, 95 % at most {by_chance['quantile_95']:.2f}"
+    found, at_most = told_apart(groups["silhouette"], by_chance["quantile_95"])
+    chance = f"clouds without groups: {by_chance['mean']:.2f} on average, 95 % at most {at_most}"
     if groups["outcome"] == "nothing_found":
-        return f"No groups beyond chance (mean silhouette of the best cut {groups['silhouette']:.2f}; {chance})."
+        return f"No groups beyond chance (mean silhouette of the best cut {found}; {chance})."
     sizes = np.sort(np.bincount(likeness.column("cluster")))[::-1]
     n_alone = int((sizes == 1).sum())
     alone = {0: "", 1: ", one of which is a single head"}.get(n_alone, f", {n_alone} of which are single heads")
     # Kaufman and Rousseeuw 1990 read a mean below a quarter as no substantial structure.
     apart = "weakly separated" if groups["silhouette"] <= 0.25 else "separated"
-    return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {groups['silhouette']:.2f}; {chance})."
+    return f"Best cut: {len(sizes)} groups{alone}, {apart} (mean silhouette {found}; {chance})."
 
 
 def _rows(table: pa.Table, measure: Measure) -> pa.Table:

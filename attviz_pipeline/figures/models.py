@@ -52,8 +52,9 @@ def draw_model_changes(inputs: Inputs) -> Iterator[Drawing]:
         kind=CHANGES,
         dpi=inputs.settings.dpi,
         caption=(
-            "Mean self-attention of every head in this model minus that in another, on the same documents: "
-            f"difference of the means of ln(n a) over {counted(facts['n_rows'], 'input row')} (in brackets). Blue: "
+            "Self-attention relative to even attention (geometric mean) of every head in this model against that in "
+            "another, on the same documents: difference of the means of ln(n a) over "
+            f"{counted(facts['n_rows'], 'input row')} (in brackets). Blue: "
             f"more in this model; orange: less. Dots: q < {SIGNIFICANT:g} (random signs of the rows' changes, "
             f"{facts['n_flips']:,} draws; false discovery rate over all heads, and over their evenness, which the CSV "
             "has, too)."
@@ -73,13 +74,14 @@ def draw_effect_replications(inputs: Inputs) -> Iterator[Drawing]:
     if inputs.models is None:
         return
     table = files.read_table(inputs.models.effect_replications, models_schemas.EFFECT_REPLICATIONS)
-    rows = [row for row in table.to_pylist() if row["q"] is not None and row["q"] < SIGNIFICANT]
+    every = table.to_pylist()
+    n_others = max((row["n_others"] for row in every), default=0)
+    rows = [row for row in every if row["q"] is not None and row["q"] < SIGNIFICANT]
     rows.sort(key=lambda row: -abs(row["effect"]))
-    n_others = max((row["n_others"] for row in rows), default=0)
-    if not n_others:
+    if not n_others or not rows:
         reason = (
             f"No effect of this model has q < {SIGNIFICANT:g}: there is nothing to find again."
-            if not rows
+            if n_others
             else "The study compares with no other seed, so nothing can be found again."
         )
         yield empty(reason, name=EFFECTS, kind=EFFECTS, dpi=inputs.settings.dpi, columns=table.column_names)

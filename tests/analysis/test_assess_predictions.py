@@ -22,7 +22,6 @@ from attviz_pipeline.analysis.predictions.calibration import (
     gap_by_chance,
     reliability,
 )
-from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.analysis.predictions.proportions import proportion
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, partial_correlation, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import draw_weights, estimate
@@ -30,6 +29,7 @@ from attviz_pipeline.artifacts import attention_schemas, files, statistics_schem
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings
 from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.stages import AssessPredictions
 
 Rows = list[dict[str, Any]]

@@ -17,7 +17,6 @@ from task_studies import LABEL_NAMES, THRESHOLDS, write_task_shards
 from attviz_pipeline.analysis.aggregate_dataset import aggregate_dataset
 from attviz_pipeline.analysis.aggregate_shard import aggregate_shard
 from attviz_pipeline.analysis.predictions.assess_predictions import assess_predictions
-from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.analysis.predictions.documents import Documents
 from attviz_pipeline.analysis.predictions.labels import LabelScores, _is_enough
 from attviz_pipeline.analysis.predictions.resampling import estimate
@@ -27,6 +26,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.artifacts.schema import list_of
 from attviz_pipeline.config.settings import AssessmentSettings, TaskName
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.stages import AssessPredictions
 from attviz_pipeline.tasks.multi_label import MultiLabel
 

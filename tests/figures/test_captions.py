@@ -300,3 +300,16 @@ def test_a_reason_for_nothing_to_draw_is_not_cut_off(words: int) -> None:
         drawn, page = text.get_window_extent(), figure.bbox
     assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1
     assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
+
+
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        ([[40, 9], [30, 40]], "the smallest gold class has 49 documents, fewer than 50"),
+        ([[59, 1], [0, 60]], "1 document is misclassified, fewer than 5"),
+        ([[2, 58], [58, 2]], "4 documents are correctly classified, fewer than 5"),
+        ([[40, 20], [20, 40]], "its documents come from too few input rows"),
+    ],
+)
+def test_a_missing_interval_of_macro_f1_has_one_reason(counts: list[list[int]], why: str) -> None:
+    assert confusion._why_no_interval({"confusion": counts}) == why

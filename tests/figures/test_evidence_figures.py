@@ -145,7 +145,7 @@ class TestCaptions:
     def test_scores_that_differ_are_named(self, paths: EvidencePaths, tmp_path: Path) -> None:
         caption = self.caption(paths, tmp_path, difference=-0.1, difference_q=0.01)
         assert (
-            "comprehensiveness lies below it for 2 of 2 scores (mean self-attention over heads, gradient x input);"
+            "comprehensiveness lies below it for 2 of 2 scores (mean self-attention over heads, gradient x input)"
         ) in caption
 
     def test_scores_that_do_not_differ_are_no_finding(self, paths: EvidencePaths, tmp_path: Path) -> None:

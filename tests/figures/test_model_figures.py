@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from synthetic_models import write_models
 
+from attviz_pipeline.artifacts import files, models_schemas
 from attviz_pipeline.artifacts.layout import ModelsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.figures import class_heads
@@ -48,6 +49,7 @@ def test_changes_are_described_per_model(tmp_path: Path) -> None:
 
     assert "before fine-tuning: 2 of 6 heads change (q < 0.05), most layer 1, head 2 (change = +0.60)" in drawing.alt
     assert "seed 14: 2 of 6 heads change" in drawing.alt
+    assert drawing.caption.startswith("Self-attention relative to even attention (geometric mean) of every head")
     assert "over 24 input rows (in brackets). Blue: more in this model; orange: less." in drawing.caption
 
 
@@ -80,6 +82,25 @@ def test_without_seeds_nothing_can_be_found_again(tmp_path: Path) -> None:
     [drawing] = draw_effect_replications(inputs_of(tmp_path, "pretrained"))
 
     assert drawing.reason == "The study compares with no other seed, so nothing can be found again."
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("pretrained", "The study compares with no other seed, so nothing can be found again."),
+        ("seed", "No effect of this model has q < 0.05: there is nothing to find again."),
+    ],
+)
+def test_without_effects_the_reason_is_not_that_of_missing_seeds(kind: str, reason: str, tmp_path: Path) -> None:
+    inputs = inputs_of(tmp_path, kind)
+    assert inputs.models is not None
+    path, schema = inputs.models.effect_replications, models_schemas.EFFECT_REPLICATIONS
+    columns, facts = files.read_table(path, schema).to_pydict(), files.read_facts(path, schema)
+    files.write_table(path, schema, columns | {"q": [0.5] * len(columns["q"])}, facts)
+
+    [drawing] = draw_effect_replications(inputs)
+
+    assert drawing.reason == reason
 
 
 def test_layers_are_described_by_their_ends(tmp_path: Path) -> None:

@@ -125,6 +125,10 @@ def test_misclassified_documents_are_counted() -> None:
     one = study_view(confusion=[[44, 1], [0, 10]])
     assert words(sentences.misclassified_group(one)).endswith("This page compares it with the 54 correctly classified "
                                                               "documents.")  # fmt: skip
+    only = study_view(confusion=[[45, 0], [10, 0]])
+    exactly = "The model predicts sport only, so these are exactly the documents of other gold classes."
+    assert exactly in words(sentences.misclassified_group(only))
+    assert "exactly" not in words(sentences.misclassified_group(one))
     right = study_view(confusion=[[45, 0], [0, 10]])
     assert words(sentences.misclassified(right)) == (
         "All 55 documents with a known gold label are correctly classified by the fine-tuned some/bert."
@@ -232,6 +236,12 @@ def test_the_table_of_heads_has_a_name_that_holds_for_each_row() -> None:
     assert sentences.heads_title(made, effects[:2], study_view()) == (
         "Difference from other documents: the 2 of 3 heads with the smallest q"
     )
+    unclear = [effect_view(row, q=1.0) for row in range(3)]
+    assert sentences.heads_title(comparison(*unclear), unclear[:2], study_view()) == (
+        "Difference from other documents: the 2 of 3 heads with the largest |g|, none beyond chance"
+    )
+    assert [sentences.order(some) for some in (effects, unclear)] == ["the smallest q first", "the largest |g| first"]
+    assert sentences.order([effect_view(q=0.2, measure="rho")]) == "the largest |\u03c1| first"
     wrong = comparison(*effects, grouping="correct")
     assert (
         sentences.heads_title(wrong, effects, study_view()) == "Difference from correctly classified documents, by head"
@@ -374,16 +384,19 @@ def test_the_largest_difference_between_classes_is_said_only_if_there_is_one() -
 
 def test_an_interval_with_0_beside_a_small_q_is_explained() -> None:
     spans_zero = effect_view(q=0.001, effect_low=-0.1, effect_high=0.9)
-    assert sentences.intervals_and_tests([effect_view(), spans_zero]).startswith(
+    assert sentences.intervals_and_tests([effect_view(), spans_zero], study_view()).startswith(
         "Some intervals include 0 although q < 0.05: the test compares documents of similar length,"
     )
     dependent = replace(spans_zero, q_too_small=True)
-    assert sentences.intervals_and_tests([effect_view(), dependent]) == (
+    assert sentences.intervals_and_tests([effect_view(), dependent], study_view()) == (
         "Some intervals include 0 although q < 0.05: the test counts documents as independent, the interval counts the "
         "input rows that they come from; trust the interval."
     )
     for expected in ([effect_view(q=0.001)], [replace(spans_zero, q=0.05)], [effect_view(effect_low=None)], []):
-        assert sentences.intervals_and_tests(expected) == ""
+        assert sentences.intervals_and_tests(expected, study_view()) == ""
+    assert sentences.intervals_and_tests([effect_view(q=1.0)], study_view()) == (
+        "Intervals are of one head alone, not adjusted for 6 heads; q is."
+    )
 
 
 def test_a_list_of_documents_says_how_many_it_shows() -> None:

@@ -217,7 +217,7 @@ BESIDE = (
     [
         ({}, f"{FALL} {BESIDE} one by 2.7."),
         ({"median": 0.0001}, f"{FALL} {BESIDE} one by less than 0.1."),
-        ({"strongest": 0.0}, "Without none of them does the probability of &lt;sport&gt; fall."),
+        ({"strongest": 0.0}, "The probability of &lt;sport&gt; falls without none of them."),
     ],
 )
 def test_the_largest_fall_stands_beside_a_random_and_the_median_token(changed: dict[str, Any], sentence: str) -> None:

@@ -128,7 +128,8 @@ def test_gold_labels_of_segments_are_those_of_their_input_rows() -> None:
 
 def test_mistakes_are_counted_among_labelled_documents() -> None:
     assert documents.mistakes(study_view(), "<x>", 0.65) == (
-        '7 of 55 documents are misclassified. Highest confidence: <bdi class="class-name">&lt;x&gt;</bdi> with 65 %.'
+        '7 of 55 documents are misclassified. Highest confidence: <bdi class="class-name">&lt;x&gt;</bdi> with 65 %; '
+        "with 2 equally probable classes it would be 50 %."
     )
     part = documents.mistakes(study_view(n_wrong=1, n_labelled=40), "a", 0.5)
     assert part.startswith("1 of 40 documents with a gold label is misclassified.")
@@ -175,7 +176,9 @@ def test_only_a_study_without_interventions_says_that_it_only_observed() -> None
 
 def test_plots_of_a_head_say_what_they_show() -> None:
     assert distribution_of_head(0.0123) == "Share of tokens per tenth of a decade; median about 0.012."
-    assert by_position(study_view()).endswith("for the layer of this head: they are recorded per layer, not per head.")
+    assert by_position(study_view()).endswith(
+        "for the layer of this head: positions are recorded per layer, not per head."
+    )
     assert "over all vectors" in by_position(study_view(imported=True))
 
 

@@ -49,13 +49,18 @@ LESS: Row = {"difference": -0.05, "difference_low": -0.08, "difference_high": -0
 
 
 def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> None:
-    assert said(evidence.answer(score_row(), "mask", STUDY)) == (
+    assert said(evidence.answer(score_row(), [0.1], "mask", STUDY)) == (
         "In 40 of 55 documents, the probability that the fine-tuned "
         "some/bert gives to the predicted class falls by 45.5 points on "
         "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it falls by 15.3 "
         "points if as many random tokens are masked. The difference is +30.2 points (95 % interval +19.2 to +41.2, "
         "q = 3e−6). The prediction depends on these tokens more than on random ones."
     )
+    several = said(evidence.answer(score_row(), [0.05, 0.1, 0.5], "mask", STUDY))
+    assert (
+        "falls by 45.5 points on average if the 5 %, 10 % and 50 % of tokens with the highest mean self-attention over "
+        "heads are masked (mean over these shares); it falls by 15.3 points if as many random tokens are masked."
+    ) in several
 
 
 @pytest.mark.parametrize(
@@ -70,35 +75,35 @@ def test_the_answer_stands_beside_random_tokens_and_names_sample_and_model() -> 
     ],
 )
 def test_the_answer_claims_no_more_than_was_found(changed: Row, conclusion: str) -> None:
-    sentence = said(evidence.answer(score_row(**changed), "mask", STUDY))
+    sentence = said(evidence.answer(score_row(**changed), [0.1], "mask", STUDY))
     assert sentence.endswith(conclusion)
     assert ("interval +" in sentence or "interval −" in sentence) == (changed.get("difference_low", 0) is not None)
 
 
 def test_the_answer_says_how_tokens_were_removed_and_that_a_probability_can_rise() -> None:
-    sentence = said(evidence.answer(score_row(mean=-0.02, floor=-0.0001), "delete", STUDY))
+    sentence = said(evidence.answer(score_row(mean=-0.02, floor=-0.0001), [0.1], "delete", STUDY))
     assert "rises by 2.0 points on average" in sentence
     assert "it falls by 0.0 points if as many random tokens are deleted" in sentence
-    assert "are hidden from attention;" in said(evidence.answer(score_row(), "hide", STUDY))
+    assert "are hidden from attention;" in said(evidence.answer(score_row(), [0.1], "hide", STUDY))
 
 
 def test_documents_of_fewer_input_rows_name_these() -> None:
-    sentence = said(evidence.answer(score_row(n_sources=31), "mask", STUDY))
+    sentence = said(evidence.answer(score_row(n_sources=31), [0.1], "mask", STUDY))
     assert sentence.startswith("In 40 of 55 documents (from 31 input rows), the probability that")
-    assert evidence.sufficiency(score_row(n_sources=31), SCALE).startswith(
+    assert evidence.sufficiency(score_row(n_sources=31), [0.1], SCALE).startswith(
         "With only these 10 % left in 40 documents (from 31 input rows), the probability falls by"
     )
 
 
 def test_what_was_not_measured_is_no_finding() -> None:
-    sentence = said(evidence.answer(None, "mask", STUDY))
+    sentence = said(evidence.answer(None, [0.1], "mask", STUDY))
     assert "was not measured" in sentence
     assert "points" not in sentence
 
 
 def test_the_name_of_a_model_is_escaped() -> None:
     study = replace(STUDY, model={"source": HOSTILE})
-    assert "<script>" not in evidence.answer(score_row(), "mask", study)
+    assert "<script>" not in evidence.answer(score_row(), [0.1], "mask", study)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_the_name_of_a_model_is_escaped() -> None:
     ],
 )
 def test_low_sufficiency_is_the_better_one(changed: Row, conclusion: str) -> None:
-    sentence = evidence.sufficiency(score_row(**changed), SCALE)
+    sentence = evidence.sufficiency(score_row(**changed), [0.1], SCALE)
     assert sentence.startswith("With only these 10 % left, the probability falls by 45.5 points;")
     assert sentence.endswith(conclusion)
 
@@ -119,18 +124,25 @@ def test_scores_are_counted_by_what_was_found() -> None:
     rows = [score_row(), score_row(**LESS), score_row(**UNCLEAR)]
     shares = "Over 40 documents, on average over 5 % and 20 % of the tokens, "
     assert evidence.scores_found(rows, [0.05, 0.2]) == (
-        f"{shares}1 of 3 scores points at tokens on which the prediction depends more than on random ones (mean "
-        "self-attention over heads), 1 at tokens on which it depends less (mean self-attention over heads) (q < 0.05)."
+        f"{shares}1 of 3 scores (mean self-attention over heads) points at tokens on which the prediction depends more "
+        "than on random ones, 1 of 3 scores (mean self-attention over heads) at tokens on which it depends less (q < "
+        "0.05)."
     )
     assert evidence.scores_found(rows[:1] * 2, [0.1]).startswith(
-        "Over 40 documents, at 10 % of the tokens, 2 of 2 scores point at"
+        "Over 40 documents, at 10 % of the tokens, 2 of 2 scores (mean self-attention over heads, mean "
+        "self-attention over heads) point at"
     )
     few = score_row(score="leave_one_out", n_documents=5)
     assert evidence.scores_found([*rows, few], [0.1]).endswith(
-        " Over 5 documents, 1 of 1 score points at such tokens (leaving out one token) (q < 0.05). Leaving out one "
+        " Over 5 documents, 1 of 1 score (leaving out one token) points at such tokens (q < 0.05). Leaving out one "
         "token ranks tokens by the same removal that judges the ranking."
     )
-    assert "(mean" not in evidence.scores_found(rows[:1] * 4, [0.1])
+    layers = [score_row(score="self_layers", layer=layer, **(UNCLEAR if layer else {})) for layer in range(3)]
+    assert evidence.scores_found([*rows[2:], *layers], [0.1]) == (
+        "Over 40 documents, at 10 % of the tokens, none of 1 score and 1 of 3 layers (0) points at tokens on which the "
+        "prediction depends more than on random ones (q < 0.05)."
+    )
+    assert "none of 1 score and 2 layers is shown to point at" in evidence.scores_found([*rows[2:], *layers[1:]], [0.1])
     assert evidence.scores_found(rows[2:], [0.05, 0.2]).startswith(f"{shares}none of 1 score is shown to point at")
     assert evidence.scores_found([], [0.1]) == "No score of tokens was compared with random tokens."
 
@@ -147,7 +159,9 @@ def test_missing_scores_are_named_with_their_reasons() -> None:
 
 @pytest.mark.parametrize("removal", ["mask", "delete", "hide"])
 def test_the_limits_say_how_tokens_were_removed(removal: str) -> None:
-    assert evidence.removal_shows(removal, SCALE).startswith(evidence.REMOVED[removal])
+    limits = evidence.removal_shows(removal, SCALE)
+    assert limits.startswith(evidence.REMOVED[removal])
+    assert "the model read these tokens: without them, its prediction is less probable." in limits
 
 
 def order_row(low: float | None, high: float | None, what: str = "accuracy") -> Row:
@@ -180,6 +194,7 @@ def order_row(low: float | None, high: float | None, what: str = "accuracy") -> 
         ),
         (-0.1, 0.7, "The difference cannot be distinguished from zero."),
         (0.0, 0.7, "The difference cannot be distinguished from zero."),
+        (0.0, 0.0, "It is 0 in every input row."),
         (None, None, "One input row gives no interval."),
     ],
 )
@@ -194,8 +209,13 @@ def test_an_order_of_heads_stands_beside_random_orders(low: float | None, high: 
 
 def test_what_is_left_without_any_head_is_said() -> None:
     none_left = order_row(None, None) | {"accuracy": 0.26}
-    assert evidence.without_heads(order_row(None, None), none_left, 72, SCALE) == (
-        "With no head switched off, accuracy is 95 % over 18 documents; with all 72 heads switched off, it is 26 %."
+    ends = "With no head switched off, accuracy is 95 % (17 of 18 documents); with all 72 heads switched off, it is "
+    assert evidence.without_heads(order_row(None, None), none_left, 72, SCALE, one_prediction=False) == (
+        f"{ends}26 % (5 of 18)."
+    )
+    assert evidence.without_heads(order_row(None, None), none_left, 72, SCALE, one_prediction=True) == (
+        f"{ends}26 % (5 of 18): the predicted class is then the same for every document, so this is what always "
+        "predicting it reaches."
     )
 
 
@@ -209,8 +229,8 @@ def test_an_order_that_has_seen_the_documents_says_so() -> None:
     orders = ["measured", "gradient", "self_attention", "random"]
     sentence = evidence.judged_by({"measured": False, "gradient": True}, orders)
     assert sentence == (
-        "The documents of the curves also decided the order by measured importance, which therefore looks better than "
-        "it is."
+        "The documents of the curves also decided the order by measured importance, which can therefore look better "
+        "than it is."
     )
     sentence = evidence.judged_by({"measured": True, "gradient": True}, orders)
     assert sentence == "Other documents decided the order by measured importance and gradient importance."
@@ -309,12 +329,26 @@ def test_heads_are_compared_at_half_of_them_and_parts_are_counted(paths: Evidenc
     *of_orders, without_heads = view.ablation.sentences
     assert len(of_orders) == 3
     assert all("3 of 6 heads" in sentence for sentence in of_orders)
-    assert re.fullmatch(r"With no head switched off, .*; with all 6 heads switched off, it is \d+ %.", without_heads)
+    assert re.fullmatch(
+        r"With no head switched off, .*; with all 6 heads switched off, it is \d+ % \(\d of 8\).*", without_heads
+    )
     assert f"{signed(half['measured']['accuracy_difference'] * 100, 1)} points" in view.ablation.sentences[0]
-    assert "gradient importance, which therefore looks better" in view.ablation.judged
+    assert "gradient importance, which can therefore look better" in view.ablation.judged
     assert [part.n_documents for part in view.parts] == [N_SAMPLE, N_SMALL, N_SAMPLE, N_SAMPLE, N_SMALL]
     assert view.parts[3].n_passes == N_SAMPLE * (1 + 6 + 2)
     assert view.sample.startswith(f"{N_SAMPLE} of 24 documents are the sample")
+
+
+def test_a_model_that_predicts_one_class_without_heads_is_said_to(paths: EvidencePaths, tmp_path: Path) -> None:
+    schema = evidence_schemas.CUMULATIVE_ABLATIONS
+    columns = files.read_table(paths.cumulative_ablations, schema).to_pydict()
+    facts = files.read_facts(paths.cumulative_ablations, schema)
+    for classes, there in (([0], True), ([0, 1], False)):
+        path = tmp_path / f"{len(classes)}.parquet"
+        cut = [classes[row % len(classes)] for row in range(len(columns["cut_prediction"]))]
+        files.write_table(path, schema, columns | {"cut_prediction": cut}, facts)
+        sentence = evidence_page_view(replace(paths, cumulative_ablations=path), STUDY).ablation.sentences[-1]
+        assert ("the predicted class is then the same for every document" in sentence) == there
 
 
 def test_the_page_start_and_about_say_the_same(paths: EvidencePaths, site: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_value_changes_and_has_no_points() -> None:
         "difference_high": 1.0,
         "difference_q": 0.001,
     }
-    assert words(evidence.answer(row, "mask", VALUES)) == (
+    assert words(evidence.answer(row, [0.1], "mask", VALUES)) == (
         "In 40 of 55 documents, the value that the fine-tuned some/bert predicts changes by 1.25 (up or down) on "
         "average if the 10 % of tokens with the highest mean self-attention over heads are masked; it changes by "
         "0.500 if as many random tokens are masked. The difference is +0.750 (95 % interval +0.500 to +1.00, q = "
@@ -83,9 +83,11 @@ def test_a_value_changes_and_has_no_points() -> None:
     )
     assert (
         "the probability that the fine-tuned some/bert gives to the predicted label set falls by 125.0 points"
-        in words(evidence.answer(row, "mask", SETS))
+        in words(evidence.answer(row, [0.1], "mask", SETS))
     )
-    assert evidence.sufficiency(row, VALUE).startswith("With only these 10 % left, the value changes by 1.25; with")
+    assert evidence.sufficiency(row, [0.1], VALUE).startswith(
+        "With only these 10 % left, the value changes by 1.25; with"
+    )
     assert "A change of the value shows that the model read these tokens, whether it goes up or down." in (
         evidence.removal_shows("mask", VALUE)
     )
@@ -148,9 +150,9 @@ def test_label_sets_change_and_have_exact_match() -> None:
         "No predicted label set of 20 documents changes without one head."
     )
     group = ablation(FALLS, FALLS, grouping="gold", group="sport")
-    assert words(head_importance.classes_without_head([group], SETS)) == (
+    assert words(head_importance.classes_without_head([group], None, SETS)) == (
         "By gold label, the log probability of the gold label set changes in 1 of 1 gold label with at least "
-        "5 documents (q < 0.05): sport (−0.40 nats, 20 documents)."
+        "5 documents (q < 0.05, over all heads and gold labels): sport (−0.40 nats, 20 documents)."
     )
     assert head_importance.group_without_head(ablation(FALLS, grouping="correct", group="wrong"), SET) == (
         "not all labels right"
@@ -194,7 +196,7 @@ def test_a_document_names_the_token_that_changes_its_value_or_label_set() -> Non
     assert document_evidence.flips(value, "mask") == ""
     still = Changes("", 5.21, Markup("goal"), 0.0, 0.0, 0.0, 25, None, VALUE)
     assert document_evidence.strongest_change(still, "mask").endswith(
-        " Without none of them does the predicted value change."
+        " The predicted value changes without none of them."
     )
     labels = Changes("", 0.4, Markup("goal"), -0.1, 0.02, 0.01, 25, 2, SET)
     assert "Without goal, the probability of the predicted label set falls most: by 10.0 percentage points" in (

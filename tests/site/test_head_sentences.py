@@ -220,6 +220,10 @@ def test_pairs_and_groups_of_heads_are_found_or_not() -> None:
     assert sentences.head_groups(likeness(7, outcome="nothing_found"), study_view()) == (
         f"No groups of heads are beyond chance: the best grouping has {beside}"
     )
+    close = likeness(7, outcome="nothing_found", silhouette=0.2514, silhouette_by_chance=0.2541)
+    assert "a mean silhouette of 0.251; 95 % of clouds without groups have at most 0.254 (" in (
+        sentences.head_groups(close, study_view())
+    )
     assert (
         sentences.head_groups(likeness(7, outcome="not_compared", silhouette_by_chance=None), study_view())
         == "The heads were not grouped: fewer than four vary within documents."
@@ -244,7 +248,9 @@ def test_measures_of_similarity_name_what_they_compare() -> None:
 def test_lists_of_a_head_name_their_support() -> None:
     assert sentences.rank(3, 6) == "Rank 3 of 6 by mean self-attention"
     assert sentences.rank(1, 1) == ""
-    assert sentences.profile_means(profile("next", 0.8)).startswith("Means over 55 documents, with 95 % intervals")
+    assert sentences.profile_means(profile("next", 0.8)).startswith(
+        "Each value is a mean over the tokens of a document, and then over 55 documents:"
+    )
     assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
 
 
@@ -326,6 +332,10 @@ def test_attention_to_delimiters_stands_beside_even_attention() -> None:
     assert sentences.delimiters(DELIMITERS, study_view()) == (
         "Over 50 documents and all 6 heads, tokens of text give 45 % of their attention to [CLS], [SEP] and "
         "punctuation; even attention would give 12 %. It is most in layer 1 (60 %) and least in layer 0 (30 %)."
+    )
+    tied = replace(DELIMITERS, layers=[layer_row(0.1, 0.1, share) for share in (0.1, 0.401, 0.402)])
+    assert sentences.delimiters(tied, study_view()).endswith(
+        "It is most in layers 1 and 2 (60 %) and least in layer 0 (30 %)."
     )
     without = replace(DELIMITERS, even=layer_row(0, 0, 0.02))
     assert "attention to punctuation; even attention would give 2 %." in sentences.delimiters(without, study_view())

@@ -24,6 +24,10 @@ UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
 SCALE = SingleLabel.scale
 NOTHING = "nothing that can be distinguished from zero."
+CHOSEN = (
+    "The predicted class was chosen because it is the most probable, so almost any disturbance tends to make it less "
+    "probable."
+)
 
 
 def ablation(number: int | None = 0, change: MeanView = CLEAR, **others: Any) -> AblationView:  # noqa: ANN401 - any field
@@ -51,7 +55,7 @@ def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
         sentences.most_flips(none, study_view(), ""),
         sentences.layers_that_matter(none),
         sentences.place_of_head(None, None, 40, SCALE),
-        sentences.classes_without_head([], study_view()),
+        sentences.classes_without_head([], None, study_view()),
     ]
     assert said == [""] * 6
 
@@ -77,7 +81,7 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     assert words(sentence) == (
         "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). It "
         "falls without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its "
-        "probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats."
+        f"probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats. {CHOSEN}"
     )
     assert 'href="../heads/4.html"' in sentence
     assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
@@ -94,6 +98,34 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     )
 
 
+def test_the_gold_class_stands_beside_the_predicted_one() -> None:
+    gold = importance(ablation(0, gold_change=UNCLEAR), ablation(1, gold_change=UNCLEAR))
+    said = words(sentences.heads_that_matter(gold, study_view(), ""))
+    assert said.endswith(f"The log probability of the gold class changes for none of 2 heads (q < 0.05). {CHOSEN}")
+    both = importance(
+        ablation(0, UNCLEAR, gold_change=CLEAR), ablation(1, UNCLEAR, gold_change=replace(CLEAR, value=0.4))
+    )
+    assert words(sentences.heads_that_matter(both, study_view(), "")).endswith(
+        f"{NOTHING} The log probability of the gold class falls without 1 and rises without 1 of 2 heads (q < 0.05)."
+    )
+    layers = importance(layers=[ablation(None, gold_change=UNCLEAR)])
+    assert words(sentences.layers_that_matter(layers)).endswith(
+        "The log probability of the gold class changes for none of 1 layer (q < 0.05)."
+    )
+    nothing = importance(layers=[ablation(None, UNCLEAR, gold_change=CLEAR)])
+    assert words(sentences.layers_that_matter(nothing)).endswith("gold class falls without 1 of 1 layer (q < 0.05).")
+
+
+def test_an_interval_of_one_head_is_not_adjusted() -> None:
+    beside = MeanView(-0.013, -0.025, -0.00044, 0.2)
+    view = ablation(0, beside, gold_change=beside)
+    several = words(sentences.without_head(view, importance(view, ablation(1)), study_view()))
+    assert several.count(f"The interval is of this head alone; q, over 2 heads, shows {NOTHING}") == 2
+    assert "alone" not in words(sentences.without_head(view, importance(view), study_view()))
+    includes = ablation(0, UNCLEAR)
+    assert "alone" not in words(sentences.without_head(includes, importance(includes, view), study_view()))
+
+
 def test_q_of_exactly_a_twentieth_is_no_finding() -> None:
     at_the_bound = importance(ablation(0, replace(CLEAR, q=0.05)))
     assert words(sentences.heads_that_matter(at_the_bound, study_view(), "")).endswith(NOTHING)
@@ -104,12 +136,14 @@ def test_a_large_change_without_q_below_the_bound_is_not_the_largest_finding() -
     noisy = replace(UNCLEAR, value=-3.0)
     one = words(sentences.heads_that_matter(importance(ablation(0, noisy), ablation(1)), study_view(), ""))
     assert "falls without 1 of 2 heads (q < 0.05). It is L0·H1: −0.50 nats (95 % interval" in one
-    assert one.endswith("The mean fall of 1 other head is larger, but varies too much to be distinguished from zero.")
+    assert one.endswith(
+        f"The mean fall of 1 other head is larger, but varies too much to be distinguished from zero. {CHOSEN}"
+    )
     several = importance(ablation(0, noisy), ablation(2, noisy), ablation(1), ablation(3))
     sentence = words(sentences.heads_that_matter(several, study_view(), ""))
     assert "Of these, it falls most without L0·H1: " in sentence
     assert sentence.endswith(
-        "The mean falls of 2 other heads are larger, but vary too much to be distinguished from zero."
+        f"The mean falls of 2 other heads are larger, but vary too much to be distinguished from zero. {CHOSEN}"
     )
     assert "larger" not in words(sentences.heads_that_matter(importance(ablation(1)), study_view(), ""))
 
@@ -156,17 +190,19 @@ def test_the_most_flips_are_counted() -> None:
 def test_layers_matter_or_not() -> None:
     found = importance(layers=[ablation(None, UNCLEAR, layer=0), ablation(None)])
     assert words(sentences.layers_that_matter(found)) == (
-        "Without all heads of a layer, it falls for 1 of 2 layers (q < 0.05), most without layer 1: −0.50 nats (95 % "
-        "interval −0.70 to −0.30; q = 0.001), which multiplies its probability by 0.61 (geometric mean)."
+        "Without all heads of a layer, the log probability of the predicted class falls for 1 of 2 layers (q < 0.05), "
+        "most without layer 1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its probability "
+        "by 0.61 (geometric mean)."
     )
     rises = ablation(None, MeanView(0.2, 0.1, 0.3, 0.02), layer=0)
-    assert "it rises for 1 of 1 layer (q" in words(sentences.layers_that_matter(importance(layers=[rises])))
-    assert "it changes for 2 of 2 layers (q" in words(
+    assert "class rises for 1 of 1 layer (q" in words(sentences.layers_that_matter(importance(layers=[rises])))
+    assert "class changes for 2 of 2 layers (q" in words(
         sentences.layers_that_matter(importance(layers=[rises, ablation(None)]))
     )
     nothing = importance(layers=[ablation(None, UNCLEAR)])
     assert words(sentences.layers_that_matter(nothing)) == (
-        f"Without all heads of a layer, it changes for none of 1 layer (q < 0.05): {NOTHING}"
+        "Without all heads of a layer, the log probability of the predicted class changes for none of 1 layer "
+        f"(q < 0.05): {NOTHING}"
     )
     assert sentences.layers_that_matter(importance(layers=[ablation(None, UNTESTED)])) == ""
 
@@ -213,7 +249,7 @@ def test_one_head_changes_both_classes_or_nothing() -> None:
     clear = (
         "−0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its probability by 0.61 (geometric "
         "mean). "
-        "Without it, the model is less sure of its prediction."
+        "Without it, the predicted class is less probable."
     )
     assert words(sentences.without_head(ablation(), importance(ablation()), study_view())) == f"{start} {clear}"
     both = ablation(0, UNCLEAR, gold_change=MeanView(0.3, 0.1, 0.5, 0.03))
@@ -240,6 +276,10 @@ def test_flips_and_accuracy_of_one_head() -> None:
         "to "
         f"+5.0; q = 0.6): {NOTHING}"
     )
+    same = ablation(n_flips=2, accuracy=MeanView(0.0, 0.0, 0.0, 1.0))
+    assert sentences.flips_without_head(same, SCALE) == (
+        "The prediction flips in 2 of 20 documents. Accuracy does not change in any input row."
+    )
     clear = ablation(n_flips=9, accuracy=MeanView(-0.45, -0.7, -0.2, 0.01))
     assert sentences.flips_without_head(clear, SCALE).endswith(
         "−45 percentage points (95 % interval −70 to −20; q = 0.01)."
@@ -262,23 +302,30 @@ def test_classes_change_or_not() -> None:
         return ablation(grouping="gold", group=name, n_documents=7, gold_change=change)
 
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
+    whole = ablation(gold_change=MeanView(-0.2, -0.3, -0.1, 0.01))
     assert words(
-        sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR), right], study_view())
+        sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR)], whole, study_view())
     ) == (
         "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
-        "(q < 0.05): world (−0.50 nats, 7 documents)."
+        "(q < 0.05, over all heads and gold classes): world (−0.50 nats, 7 documents)."
     )
-    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)], study_view())) == (
+    # The 20 documents change by -0.2 on average, so 13 of them by (20 * -0.2 + 7 * 0.5) / 13.
+    wrong = replace(right, group="wrong", n_documents=2)
+    beside = sentences.classes_without_head(
+        [gold("world", CLEAR), replace(right, n_documents=18), wrong], whole, study_view()
+    )
+    assert "world (−0.50 nats, 7 documents; in the other 13, −0.038)." in words(beside)
+    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)], None, study_view())) == (
         "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
         f"(q < 0.05): {NOTHING}"
     )
     many = [gold(f"class {number}", CLEAR) for number in range(5)]
-    assert words(sentences.classes_without_head(many, study_view())).endswith(
+    assert words(sentences.classes_without_head(many, None, study_view())).endswith(
         "class 2 (−0.50 nats, 7 documents) and 2 more."
     )
     untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
-    assert sentences.classes_without_head([untested, right], study_view()) == ""
-    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], study_view())
+    assert sentences.classes_without_head([untested, right], None, study_view()) == ""
+    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], None, study_view())
 
 
 def test_small_groups_are_said_to_be_untested() -> None:

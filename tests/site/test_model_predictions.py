@@ -222,7 +222,8 @@ class TestBetterOrWorse:
 class TestWords:
     def test_the_correlation_stands_beside_halves_of_the_own_heads(self, tmp_path: Path) -> None:
         assert words(sentences.words_alike(results_of(tmp_path, "pretrained", "other"), STUDY)) == (
-            "In the order of words by mean self-attention over all heads, Spearman's correlation of this model is "
+            "In the order of words by self-attention relative to even attention (mean of ln(n a) over all heads), "
+            "Spearman's correlation of this model is "
             "+0.35 with that before fine-tuning (40 shared words) and +0.75 with that called other (30 shared words); "
             "random halves of the heads of this model give +0.85."
         )

@@ -67,7 +67,8 @@ class TestSite:
 
         assert "before fine-tuning" in text
         assert "2 models fine-tuned with other seeds (14, 15) and this model after each of 2 epochs read" in text
-        assert "Fine-tuning changes mean self-attention in 1 of 6 heads beyond the spread between seeds" in text
+        assert f"Fine-tuning changes {sentences.TYPICAL} in 1 of 6 heads beyond the spread between seeds" in text
+        assert "mean self-attention" not in text
         assert "2 of 2" in text
         assert "these have q < 0.05: 2 before fine-tuning, 2 after epoch 1 and 2 after epoch 2" in text
         assert text.count("this model and that") == 5
@@ -137,10 +138,10 @@ class TestSentences:
         results = results_of(tmp_path, "pretrained")
 
         said = words(sentences.fine_tuning(results, STUDY, ""))
-        assert said.startswith("These two checkpoints differ in the mean self-attention of 2 of 6 heads (q < 0.05);")
+        assert said.startswith(f"These two checkpoints differ in {sentences.TYPICAL} in 2 of 6 heads (q < 0.05);")
         assert "Fine-tuning changes" not in said
         assert sentences.found_again(results, STUDY) == ""
-        assert "differ in the mean self-attention of 2 of 6 heads" in sentences.in_short(results, STUDY, "")
+        assert f"differ in {sentences.TYPICAL} in 2 of 6 heads" in sentences.in_short(results, STUDY, "")
         assert sentences.largest_again(results, STUDY, "") == ""
         assert sentences.layer_band(results) == ""
 
@@ -191,6 +192,14 @@ class TestSentences:
         assert "so there is nothing to find again" in words(sentences.found_again(none, STUDY))
         assert sentences.largest_again(none, STUDY, "") == ""
 
+    def test_correlations_of_effects_say_if_there_is_no_effect(self, tmp_path: Path) -> None:
+        results = results_of(tmp_path, "seed")
+        none = replace(results, effects=[replace(one, q=0.5) for one in results.effects])
+
+        for said in (sentences.effect_correlations, sentences.correlation_column):
+            assert "No effect of this model has q < 0.05: such a correlation can be high by chance" in said(none, STUDY)
+            assert "No effect" not in said(results, STUDY)
+
     def test_one_other_seed(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed")
         one = replace(results, models=results.models[:2])
@@ -207,12 +216,13 @@ class TestSentences:
         [view] = results.compared
 
         assert words(sentences.changes(view, results, STUDY, "")) == (
-            "Over 24 documents, this model and that before fine-tuning differ in the mean self-attention of 2 of 6 "
-            "heads (q < 0.05): it is higher here in 2 and lower in 0. The largest difference is in L1·H2: 1.82 times, "
+            "Over 24 documents, this model and that before fine-tuning differ in self-attention relative to even "
+            "attention (geometric mean) in 2 of 6 heads (q < 0.05): it is higher here in 2 and lower in 0. The "
+            "largest difference is in L1·H2: 1.82 times, "
             "95 % interval 1.65 to 2.01."
         )
         none = replace(view, changes=[replace(one, q=0.5) for one in view.changes])
-        assert "of none of 6 heads" in words(sentences.changes(none, results, STUDY, ""))
+        assert "in none of 6 heads" in words(sentences.changes(none, results, STUDY, ""))
         assert sentences.even_changes(view) == "Evenness differs in none of 6 heads."
         assert "median correlation of +0.80 over 6 heads (Spearman); in a head and other heads" in (
             sentences.terms_alike(view)
@@ -263,6 +273,7 @@ class TestSentences:
         assert sentences.of_models(values[:2]) == ""
 
     def test_a_factor_is_one_only_without_a_change(self) -> None:
+        assert [sentences.factor(value, found=False) for value in (0.000068, -0.001, 0.7)] == ["1.00", "1.00", "2.01"]
         assert [sentences.factor(value) for value in (0.0, 0.001, -0.001, 0.7, 3.0, None)] == [
             "1.00",
             "1.0010",
@@ -277,6 +288,8 @@ class TestSentences:
 
         assert sentences.cell(ChangeView(head, None, None, None, None)) == "no document"
         assert sentences.cell(ChangeView(head, 0.0, None, None, 1.0)) == "1.00 times, q = 1"
+        assert sentences.cell(ChangeView(head, 0.001, None, None, 0.5)) == "1.00 times, q = 0.5"
+        assert sentences.cell(ChangeView(head, 0.001, None, None, 0.01)) == "1.0010 times, q = 0.01"
 
     def test_models_are_named_by_how_they_were_made(self, tmp_path: Path) -> None:
         results = results_of(tmp_path, "seed", "other")

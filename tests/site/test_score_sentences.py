@@ -198,10 +198,16 @@ def test_the_kept_epoch_is_said_with_its_reason() -> None:
     assert by_loss.startswith("Epoch 3 is kept: of 3 epochs that ran, it has the lowest validation loss (0.290 over 55")
     assert "was still falling in the last epoch" in by_loss
     assert "Training stopped" not in by_loss
+    assert "equally probable" not in by_loss
+    beside = scores.chosen_epoch(
+        training(3, "validation_loss", stopped_early=True), study_of(training={"epochs": 6}), 5
+    )
+    assert "5 classes that are equally probable for every text have a loss of 1.609." in beside
+    assert "since the validation loss no longer fell." in beside
 
     by_f1 = scores.chosen_epoch(training(2, "macro_f1", stopped_early=True), study_of(training={"epochs": 6}))
     assert "highest validation macro F1 (92.8 % over 55 texts)" in by_f1
-    assert "Training stopped after 3 of 6 epochs" in by_f1
+    assert "Training stopped after 3 of 6 epochs, since the validation macro F1 no longer rose." in by_f1
     assert "The validation loss is lowest in epoch 3 (0.290 against 0.570)" in by_f1
     assert "still falling" not in by_f1
 

@@ -52,7 +52,7 @@ def test_the_page_of_classes_has_the_whole_matrix(inputs: SiteInputs, site: Path
 
 def test_the_page_of_a_head_says_how_many_groups_it_leaves_out(site: Path) -> None:
     words = " ".join(Page(site / links.head(0, 0)).text.split())
-    assert f"the 12 of {N_CLASSES + 1} groups with the smallest q" in words
+    assert f"the 12 of {N_CLASSES + 1} groups with the largest |g|, none beyond chance" in words
 
 
 @pytest.mark.browser

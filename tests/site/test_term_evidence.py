@@ -17,7 +17,7 @@ from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import term_evidence as sentences
 from attviz_pipeline.report.views.term_evidence import (
-    FEWEST_WITH_INTERVAL,
+    FEWEST_COMPARED,
     Attended,
     TermEvidence,
     TermMeasureView,
@@ -48,12 +48,14 @@ def test_words_that_were_found_stand_beside_random_ones_and_their_support() -> N
     assert words(sentences.dependence(measure(row(), row("bank"), row("film")))) == (
         "Of the 43 words in at least 3 of 50 documents in which tokens were masked one by one, 3 lower the probability "
         "of the predicted class more than random words of the same documents if masked (permutation test of ranks, "
-        "q < 0.05). The highest rank is that of goal, above 93 % of the words in the same documents on average (after "
+        "q < 0.05 over all words and predicted classes). The highest rank is that of goal, above 93 % of the words in "
+        "the same documents on average (after "
         "shrinkage): mean fall +12.3 points over 5 documents (95 % interval +3.1 to +21.5; random words +0.8)."
     )
     assert words(sentences.dependence(measure(row(), measure="gradient_x_input", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport with gradients, 1 has more gradient x input "
-        "for sport than random words of the same documents (permutation test of ranks, q < 0.05). It is goal, above "
+        "for sport than random words of the same documents (permutation test of ranks, q < 0.05 over all words and "
+        "predicted classes). It is goal, above "
         "93 % of the words in the same documents on average (after shrinkage): mean +0.12 nats over 5 "
         "documents (95 % interval +0.031 to +0.21; random words +0.0080)."
     )
@@ -67,18 +69,11 @@ def test_no_interval_is_said_where_there_is_none() -> None:
     )
 
 
-def test_few_documents_have_no_interval() -> None:
-    few = row(n_documents=FEWEST_WITH_INTERVAL - 1, low=-1.2, high=1.5)
-    assert words(sentences.dependence(measure(few))).endswith(
-        "mean fall +12.3 points over 4 documents (too few for an interval; random words +0.8)."
-    )
-
-
 def test_nothing_found_is_another_sentence() -> None:
     assert words(sentences.dependence(measure(removal="delete", group="sport"))) == (
         "Of the 43 words in at least 3 of 50 documents predicted as sport in which tokens were deleted one by one, "
         "none lowers the probability of sport more than random words of the same documents if deleted (permutation "
-        "test of ranks, q < 0.05)."
+        "test of ranks, q < 0.05 over all words and predicted classes)."
     )
     assert "none has more gradient x input for the predicted class" in words(
         sentences.dependence(measure(measure="gradient_x_input"))
@@ -94,8 +89,13 @@ def test_not_compared_is_a_third_sentence() -> None:
         "Words were not compared: there are no documents predicted as sport with gradients."
     )
     assert words(sentences.dependence(replace(none, n_documents=1, noun="token"))) == (
-        "Tokens were not compared: a token must be in 3 documents, and there is a sample of only 1 document in which "
-        "tokens were masked one by one."
+        "Tokens were not compared: a token must be in 3 documents, and only 1 sampled document is measured."
+    )
+    few = replace(none, n_documents=1, group="business")
+    assert words(sentences.dependence(few)).endswith("and only 1 sampled document is predicted as business.")
+    several = replace(few, n_documents=2, many_labels=True)
+    assert words(sentences.dependence(several)).endswith(
+        "and only 2 sampled documents have the predicted label business."
     )
     assert sentences.not_measured(study_view()).endswith("was not measured: evidence.enabled is false.")
     assert sentences.not_measured(imported()).endswith("was not measured: the study has no model.")
@@ -131,7 +131,7 @@ def test_tables_are_named_and_explained() -> None:
     assert sentences.rows_of(view) == "2 of 43 words, the highest rank first"
     assert sentences.rows_of(replace(view, n_terms=2)) == "All 2 words, the highest rank first"
     assert sentences.rows_of(replace(view, n_terms=1, rows=[row()])) == "The only word"
-    assert "with its 95 % interval from 5 documents on." in sentences.columns(view)
+    assert "with its 95 % interval." in sentences.columns(view)
     assert "Pieces of a word are masked one by one, and added." in sentences.columns(view)
     assert "Pieces" not in sentences.columns(replace(view, noun="token"))
     assert "in nats" in sentences.columns(replace(view, measure="gradient_x_input"))
@@ -152,7 +152,9 @@ def term_evidence(inputs: SiteInputs) -> TermEvidence:
 
 def test_the_view_is_the_table(inputs: SiteInputs, term_evidence: TermEvidence) -> None:
     assert inputs.evidence is not None
-    rows = files.read_table(inputs.evidence.term_evidence, evidence_schemas.TERM_EVIDENCE).to_pylist()
+    every = files.read_table(inputs.evidence.term_evidence, evidence_schemas.TERM_EVIDENCE).to_pylist()
+    rows = [found for found in every if found["n_documents"] >= FEWEST_COMPARED]
+    assert 0 < len(rows) < len(every), "words in few documents are no findings, and are not shown"
     ranking = files.read_table(inputs.terms.terms, term_schemas.TERMS)["term"].to_pylist()
     names = files.read_facts(inputs.evidence.term_evidence, evidence_schemas.TERM_EVIDENCE)["label_names"]
 
@@ -168,8 +170,7 @@ def test_the_view_is_the_table(inputs: SiteInputs, term_evidence: TermEvidence) 
         assert [shown.term for shown in view.rows] == [found["term"] for found in mine[:10]]
         for shown, found in zip(view.rows, mine, strict=False):
             assert (shown.mean, shown.floor, shown.q) == (found["mean"], found["floor"], found["q"])
-            is_enough = found["n_documents"] >= FEWEST_WITH_INTERVAL
-            assert shown.low == (found["mean_low"] if is_enough else None)
+            assert shown.low == found["mean_low"]
             place = ranking.index(shown.term) + 1 if shown.term in ranking else None
             assert (shown.attended and shown.attended.rank) == place
 

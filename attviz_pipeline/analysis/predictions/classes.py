@@ -13,12 +13,8 @@ from attviz_pipeline.analysis.predictions.entropy import with_entropy
 from attviz_pipeline.analysis.predictions.proportions import Clusters, design_effect, proportion
 from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, estimate
 from attviz_pipeline.analysis.summary import macro_f1
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.stages import AssessPredictions
-
-FEWEST_ROWS_PER_CLASS = 50
-"""Minimum number of input rows of every class for which the bootstrap interval of macro F1 has its coverage."""
-FEWEST_MISTAKES = 5
-"""Minimum number of input rows with a misclassified document, and with a correctly classified one, for the same."""
 
 
 class ClassScores:

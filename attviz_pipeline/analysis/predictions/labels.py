@@ -9,12 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.analysis.predictions import calibration
-from attviz_pipeline.analysis.predictions.classes import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS, named, ratio
+from attviz_pipeline.analysis.predictions.classes import named, ratio
 from attviz_pipeline.analysis.predictions.documents import Documents
 from attviz_pipeline.analysis.predictions.entropy import with_entropy
 from attviz_pipeline.analysis.predictions.proportions import Clusters, design_effect, proportion
 from attviz_pipeline.analysis.predictions.resampling import Estimate, Floats, estimate
 from attviz_pipeline.analysis.summary import LabelCounts, outcomes
+from attviz_pipeline.significance import FEWEST_MISTAKES, FEWEST_ROWS_PER_CLASS
 from attviz_pipeline.stages import AssessPredictions
 
 Mask = NDArray[np.bool_]

@@ -12,6 +12,8 @@ from attviz_pipeline.report.sentences import labels
 from attviz_pipeline.report.sentences.parts import (
     TEST,
     class_name,
+    effect_symbol,
+    first_of,
     head_link,
     heads_of,
     listed,
@@ -117,10 +119,22 @@ def misclassified_group(study: StudyView) -> Markup:
     if study.task.many_labels:
         return Markup("{}").format(labels.group_of_mistakes(study.n_labelled, study.summary["outcomes"]))
     n_right = study.n_labelled - study.n_wrong
-    return Markup("{} This page compares {} with the {}.").format(
+    return Markup("{} {}This page compares {} with the {}.").format(
         misclassified(study),
+        _all_but_one_class(study),
         "it" if study.n_wrong == 1 else "them",
         plural(n_right, "correctly classified document"),
+    )
+
+
+def _all_but_one_class(study: StudyView) -> Markup:
+    """Say which documents are misclassified if the model predicts one class only; empty otherwise."""
+    counts = zip(*study.summary["confusion"], strict=True)
+    predicted = [name for name, column in zip(study.label_names, counts, strict=True) if any(column)]
+    if len(predicted) != 1 or len(study.label_names) == 1:
+        return Markup()
+    return Markup("The model predicts {} only, so these are exactly the documents of other gold classes. ").format(
+        class_name(predicted[0])
     )
 
 
@@ -210,8 +224,14 @@ def heads_title(comparison: ComparisonView, shown: Sequence[EffectView], study: 
     """Name the table of heads so that the name holds for each of its rows."""
     what, noun = f"Difference from {others(comparison)}", "vector" if study.imported else "head"
     if len(shown) < len(comparison.effects):
-        return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with the smallest q"
+        return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with {first_of(shown)}"
     return f"{what}, by {noun}"
+
+
+def order(effects: Sequence[EffectView]) -> str:
+    """Say which row of a table of effects comes first."""
+    found = any(effect.significant for effect in effects)
+    return "the smallest q first" if found else f"the largest |{effect_symbol(effects)}| first"
 
 
 def head_differences(comparison: ComparisonView, study: StudyView) -> str:
@@ -256,8 +276,14 @@ def effect_size(effect: EffectView) -> str:
     )
 
 
-def intervals_and_tests(effects: Sequence[EffectView]) -> str:
-    """Say why an interval can include 0 where q < 0.05; nothing where none of these does."""
+def intervals_and_tests(effects: Sequence[EffectView], study: StudyView) -> str:
+    """Say why intervals and q disagree about 0; nothing where they agree."""
+    narrow = any(not effect.significant and _excludes_zero(effect) for effect in effects)
+    alone = f"Intervals are of one head alone, not adjusted for {heads_of(study.n_rows, study)}; q is."
+    return " ".join(sentence for sentence in (_wide_intervals(effects), alone if narrow else "") if sentence)
+
+
+def _wide_intervals(effects: Sequence[EffectView]) -> str:
     wide = [effect for effect in effects if effect.significant and _includes_zero(effect)]
     if not wide:
         return ""
@@ -271,6 +297,10 @@ def intervals_and_tests(effects: Sequence[EffectView]) -> str:
         f"{lead} the test compares documents of similar length, the interval also contains the variation between "
         "lengths."
     )
+
+
+def _excludes_zero(effect: EffectView) -> bool:
+    return effect.effect_low is not None and effect.effect_high is not None and not _includes_zero(effect)
 
 
 def _includes_zero(effect: EffectView) -> bool:

@@ -58,7 +58,7 @@ def strongest_change(changes: Changes, removal: Removal) -> Markup:
     if changes.prediction:
         name = Markup("the probability of {}").format(parts.class_name(literal(changes.prediction)))
     if changes.strongest >= 0:
-        return first + Markup(" Without none of them does {} fall.").format(name)
+        return first + Markup(" {} falls without none of them.").format(_capital(name))
     sentence = Markup(" Without {}, {} falls most: by {} percentage points, from {}.")
     fall = sentence.format(changes.token, name, _points(changes.strongest), percent(changes.strength))
     return first + fall + _of_other_tokens(changes, f"{_points(changes.mean)} points", _points(changes.median))
@@ -66,7 +66,7 @@ def strongest_change(changes: Changes, removal: Removal) -> Markup:
 
 def _largest_change(changes: Changes) -> Markup:
     if not changes.strongest:
-        return Markup(" Without none of them does {} change.").format(changes.scale.fall_of)
+        return Markup(" {} changes without none of them.").format(_capital(changes.scale.fall_of))
     sentence = Markup(" Without {}, {} changes most: by {}, from {}.")
     change = sentence.format(
         changes.token,
@@ -75,6 +75,10 @@ def _largest_change(changes: Changes) -> Markup:
         significant(changes.strength, DIGITS),
     )
     return change + _of_other_tokens(changes, changes.scale.size(changes.mean), changes.scale.size(changes.median))
+
+
+def _capital(name: str) -> Markup:
+    return Markup("{}{}").format(Markup(name[:1].upper()), Markup(name[1:]))  # noqa: S704 - words of this package, or escaped
 
 
 def _of_other_tokens(changes: Changes, mean: str, median: str) -> str:

@@ -97,7 +97,9 @@ def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:
         confidence: Its confidence, 0..1.
     """
     gold = " with a gold label" if study.n_labelled < study.n_documents else ""
-    sentence = Markup("{} of {}{} {} misclassified. Highest confidence: {} with {}.")
+    sentence = Markup(
+        "{} of {}{} {} misclassified. Highest confidence: {} with {}; with {} equally probable classes it would be {}."
+    )
     return sentence.format(
         count(study.n_wrong),
         plural(study.n_labelled, "document"),
@@ -105,6 +107,8 @@ def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:
         "is" if study.n_wrong == 1 else "are",
         parts.class_name(prediction),
         percent(confidence),
+        count(len(study.label_names)),
+        percent(1 / len(study.label_names)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from attviz_pipeline.evidence_words import ORDERS, REMOVAL, SCORES
+from attviz_pipeline.evidence_words import CIRCULAR, ORDERS, REMOVAL, SCORES, scores_and_layers, which_of
 from attviz_pipeline.formats import count, percent, plural, probability, significant
 from attviz_pipeline.report.sentences import parts
 from attviz_pipeline.report.views.study import StudyView
@@ -24,7 +24,6 @@ REMOVED = {
     "delete": "Each removed token is taken out of the text.",
     "hide": "Each removed token stays in its place, but no token can attend to it.",
 }
-MOST_NAMED = 3
 _UNCLEAR = "The difference cannot be distinguished from zero."
 
 
@@ -33,11 +32,12 @@ def score_title(score: str, layer: int | None) -> str:
     return SCORES[score].format(layer)
 
 
-def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
+def answer(row: Row | None, fractions: Sequence[float], removal: str, study: StudyView) -> Markup:
     """Say whether removing the tokens with the highest score changes the prediction more than removing random ones.
 
     Args:
-        row: Comprehensiveness of the score at one share of tokens; None where it was not measured.
+        row: Comprehensiveness of the score in the mean over all shares of tokens; None where it was not measured.
+        fractions: These shares.
         removal: mask, delete or hide.
         study: Whose documents they are.
     """
@@ -49,12 +49,13 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
     scale = study.task.scale
     sentence = Markup(
         "In {n} of {documents}{rows}, {given} {falls} on average if the {share} of tokens with the highest {score} are "
-        "{removed}; it {floor_falls} if as many random tokens are {removed}. The difference is {difference}. "
+        "{removed}{mean}; it {floor_falls} if as many random tokens are {removed}. The difference is {difference}. "
         "{conclusion}"
     )
     return sentence.format(
         removed=REMOVAL[removal],
-        share=percent(row["fraction"]),
+        share=_shares(fractions),
+        mean=" (mean over these shares)" if len(fractions) > 1 else "",
         score=score_title(row["score"], row["layer"]),
         falls=_falls(row["mean"], scale) + ("" if scale.shares else " (up or down)"),
         floor_falls=_falls(row["floor"], scale),
@@ -71,11 +72,12 @@ def answer(row: Row | None, removal: str, study: StudyView) -> Markup:
     )
 
 
-def sufficiency(row: Row, scale: Scale) -> str:
+def sufficiency(row: Row, fractions: Sequence[float], scale: Scale) -> str:
     """Say whether the tokens with the highest score alone keep more of the prediction than random ones alone.
 
     Args:
-        row: Sufficiency of the score at one share of tokens.
+        row: Sufficiency of the score in the mean over all shares of tokens.
+        fractions: These shares.
         scale: What is measured.
     """
     conclusion = _conclusion(
@@ -86,10 +88,14 @@ def sufficiency(row: Row, scale: Scale) -> str:
     rows = parts.from_rows(row["n_documents"], row["n_sources"])
     where = f" in {plural(row['n_documents'], 'document')}{rows}" if rows else ""
     return (
-        f"With only these {percent(row['fraction'])} left{where}, {scale.short} {_falls(row['mean'], scale)}; with "
+        f"With only these {_shares(fractions)} left{where}, {scale.short} {_falls(row['mean'], scale)}; with "
         f"as many random tokens left, it {_falls(row['floor'], scale)}. The difference is "
         f"{_difference(row, 'difference', scale)}. {conclusion}"
     )
+
+
+def _shares(fractions: Sequence[float]) -> Markup:
+    return parts.listed([percent(fraction) for fraction in fractions])
 
 
 def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
@@ -101,14 +107,14 @@ def scores_found(rows: Sequence[Row], fractions: Sequence[float]) -> str:
     """
     if not rows:
         return "No score of tokens was compared with random tokens."
-    shares = parts.listed([percent(fraction) for fraction in fractions])
+    shares = _shares(fractions)
     on_average = f"on average over {shares} of the tokens" if len(fractions) > 1 else f"at {shares} of the tokens"
     most, *fewer = sorted({row["n_documents"] for row in rows}, reverse=True)
     what = "at tokens on which the prediction depends more than on random ones"
     sentences = [_found_over(rows, most, f", {on_average}", what)]
     sentences += [_found_over(rows, n, "", "at such tokens") for n in fewer]
     if any(row["score"] == "leave_one_out" for row in rows):
-        sentences.append("Leaving out one token ranks tokens by the same removal that judges the ranking.")
+        sentences.append(CIRCULAR)
     return " ".join(sentences)
 
 
@@ -116,22 +122,15 @@ def _found_over(rows: Sequence[Row], n_documents: int, on_average: str, what: st
     """Say it for the scores of one number of documents."""
     mine = [row for row in rows if row["n_documents"] == n_documents]
     found = [row for row in mine if _is_found(row)]
-    more, less = (sum((row["difference"] > 0) is above for row in found) for above in (True, False))
-    over, of = f"Over {plural(n_documents, 'document')}{on_average}, ", f"of {plural(len(mine), 'score')}"
+    over = f"Over {plural(n_documents, 'document')}{on_average}, "
     if not found:
-        return f"{over}none {of} is shown to point {what} (q < {SIGNIFICANT:g})."
-    counts = [f"{count(more)} {of} {_point(more)} {what}{_named(found, more, above=True)}"]
+        return f"{over}none of {scores_and_layers(mine)} is shown to point {what} (q < {SIGNIFICANT:g})."
+    more = [row for row in found if row["difference"] > 0]
+    less = [row for row in found if row["difference"] <= 0]
+    sides = [f"{which_of(more, mine)} {'points' if len(more) == 1 else 'point'} {what}"]
     if less:
-        counts.append(f"{count(less)} at tokens on which it depends less{_named(found, less, above=False)}")
-    return f"{over}{', '.join(counts)} (q < {SIGNIFICANT:g})."
-
-
-def _named(found: Sequence[Row], n: int, *, above: bool) -> str:
-    """Name the scores above or below random tokens, in brackets; empty if they are none or many."""
-    if not 0 < n <= MOST_NAMED:
-        return ""
-    names = [score_title(row["score"], row["layer"]) for row in found if (row["difference"] > 0) is above]
-    return f" ({parts.listed(names)})"
+        sides.append(f"{which_of(less, mine)} at tokens on which it depends less")
+    return f"{over}{', '.join(sides)} (q < {SIGNIFICANT:g})."
 
 
 def not_measured(unavailable: Mapping[str, str]) -> str | None:
@@ -158,9 +157,10 @@ def removal_shows(removal: str, scale: Scale) -> str:
         scale: What is measured.
     """
     change = scale.fall.removeprefix("absolute ")
-    less_sure = ": without them it is less sure" if scale.shares else ", whether it goes up or down"
+    without = ": without them, its prediction is less probable" if scale.shares else ", whether it goes up or down"
     return (
-        f"{REMOVED[removal]} A {change} of {scale.short} shows that the model read these tokens{less_sure}. It does "
+        f"{REMOVED[removal]} A {change} of {scale.short} shows that the model read these tokens{without}. It "
+        "does "
         "not show that the model used their attention, nor in what way it used them. Texts with removed tokens are "
         f"unlike those that the model was trained on, and a part of each {change} is due to that, for random tokens, "
         "too. So only the difference from random tokens speaks for a score. Random tokens are any tokens of the text, "
@@ -190,6 +190,8 @@ def head_order(row: Row, total: int, n_random: int, scale: Scale) -> str:
     )
     if low is None:
         return f"{sentence} One input row gives no interval."
+    if not low and not high:
+        return f"{sentence} It is 0 in every input row."
     if low <= 0 <= high:
         return f"{sentence} {_UNCLEAR}"
     # Shares that are kept are better if larger, errors and changes of a value if smaller.
@@ -202,7 +204,7 @@ def head_order(row: Row, total: int, n_random: int, scale: Scale) -> str:
     )
 
 
-def without_heads(whole: Row, row: Row, total: int, scale: Scale) -> str:
+def without_heads(whole: Row, row: Row, total: int, scale: Scale, *, one_prediction: bool) -> str:
     """Say what is left with all heads switched off: what the model reaches without attention.
 
     Args:
@@ -210,12 +212,23 @@ def without_heads(whole: Row, row: Row, total: int, scale: Scale) -> str:
         row: The row with no head left.
         total: Heads of the model.
         scale: What is measured.
+        one_prediction: Whether the model then predicts the same class or label set for every document.
     """
-    what = whole["what"]
+    what, n = whole["what"], _n_judged(whole, scale)
+    documents = plural(n, "document")
+    first, last = (_measure(one[what], scale) for one in (whole, row))
+    if scale.shares:
+        # Of few documents, a share without its count looks more certain than it is.
+        first += f" ({count(round(n * whole[what]))} of {documents})"
+        last += f" ({count(round(n * row[what]))} of {count(n)})"
+    else:
+        first += f" over {documents}"
+    same = ""
+    if one_prediction:
+        same = f": {scale.predicted} is then the same for every document, so this is what always predicting it reaches"
     return (
-        f"With no head switched off, {scale.measures[what]} is {_measure(whole[what], scale)} over "
-        f"{plural(_n_judged(whole, scale), 'document')}; with all {plural(total, 'head')} switched off, it is "
-        f"{_measure(row[what], scale)}."
+        f"With no head switched off, {scale.measures[what]} is {first}; with all {plural(total, 'head')} switched off, "
+        f"it is {last}{same}."
     )
 
 
@@ -236,8 +249,8 @@ def judged_by(held_out: Mapping[str, bool], orders: Sequence[str]) -> str:
     seen = [ORDERS[name] for name in deciding if not held_out[name]]
     if seen:
         return (
-            f"The documents of the curves also decided the order by {parts.listed(seen)}, which therefore looks better "
-            "than it is."
+            f"The documents of the curves also decided the order by {parts.listed(seen)}, which can therefore look "
+            "better than it is."
         )
     return (
         f"Other documents decided the order by {parts.listed([ORDERS[name] for name in deciding])}." if deciding else ""
@@ -313,7 +326,3 @@ def _falls(fall: float, scale: Scale) -> str:
     if not scale.shares:
         return f"changes by {size}"
     return f"rises by {size}" if fall < 0 and size != "0.0 points" else f"falls by {size}"
-
-
-def _point(number: int) -> str:
-    return "points" if number == 1 else "point"

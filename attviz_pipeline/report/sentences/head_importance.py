@@ -87,7 +87,8 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
     of, name = plural(len(heads), "head"), importance.judged_name
     found = [one for one in heads if importance.judged(one).significant]
     if not found:
-        return Markup("For none of {} does switching it off change {} ({}): {}.").format(of, name, _CLEAR, _NOTHING)
+        nothing = Markup("For none of {} does switching it off change {} ({}): {}.").format(of, name, _CLEAR, _NOTHING)
+        return said([nothing, _of_gold(heads, "head", importance)])
     falls = [one for one in found if _value(importance.judged(one)) < 0]
     rises = [one for one in found if one not in falls]
     sentences = [
@@ -96,8 +97,9 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
     ]
     first = Markup("{} {} of {} ({}).").format(_capital(name), listed([part for part in sentences if part]), of, _CLEAR)
     harmed, verb = (rises, "rises") if importance.by_error else (falls, "falls")
+    gold = said([_of_gold(heads, "head", importance), _chosen(importance.scale) if falls else ""])
     if not harmed:
-        return first
+        return said([first, gold])
     largest = harmed[0]
     assert largest.head is not None  # noqa: S101 - they are heads
     if len(found) == 1:
@@ -110,7 +112,33 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
         _change(importance.judged(largest), importance.scale),
         importance.scale.with_log_unit(_signed(_median([_value(change) for change in changes]))),
     )
-    return said([first, strongest, _larger_but_unclear(heads[: heads.index(largest)], importance)])
+    return said([first, strongest, _larger_but_unclear(heads[: heads.index(largest)], importance), gold])
+
+
+def _of_gold(views: Sequence[AblationView], noun: str, importance: HeadImportance) -> str:
+    """Say without how many heads, or layers, the same of the gold class or label set changes; empty if not known."""
+    tested = [view for view in views if view.gold_change.q is not None]
+    if not importance.scale.shares or not tested:
+        return ""
+    of, gold = plural(len(views), noun), _capital(importance.scale.gold_log)
+    falls, rises = (
+        sum(view.gold_change.significant and (_value(view.gold_change) < 0) is below for view in views)
+        for below in (True, False)
+    )
+    if not falls and not rises:
+        return f"{gold} changes for none of {of} ({_CLEAR})."
+    sides = [f"{verb} without {count(n)}" for verb, n in (("falls", falls), ("rises", rises)) if n]
+    return f"{gold} {listed(sides)} of {of} ({_CLEAR})."
+
+
+def _chosen(scale: Scale) -> str:
+    """Say why the probability of what was predicted tends to fall; empty in regression."""
+    if not scale.shares:
+        return ""
+    return (
+        f"{_capital(scale.predicted)} was chosen because it is the most probable, so almost any disturbance tends to "
+        "make it less probable."
+    )
 
 
 def _larger_but_unclear(before: Sequence[AblationView], importance: HeadImportance) -> str:
@@ -164,13 +192,17 @@ def layers_that_matter(importance: HeadImportance) -> Markup:
     of = plural(len(layers), "layer")
     found = sorted(((layer, change) for layer, change in layers if change.significant), key=lambda one: _value(one[1]))
     if not found:
-        return Markup("Without all heads of a layer, it changes for none of {} ({}): {}.").format(of, _CLEAR, _NOTHING)
+        nothing = Markup("Without all heads of a layer, {} changes for none of {} ({}): {}.").format(
+            importance.judged_name, of, _CLEAR, _NOTHING
+        )
+        return said([nothing, _of_gold(importance.layers, "layer", importance)])
     layer, largest = max(found, key=lambda one: abs(_value(one[1])))
     signs = {_value(change) > 0 for _, change in found}
     verb = "changes" if len(signs) > 1 else "rises" if True in signs else "falls"
-    return Markup("Without all heads of a layer, it {} for {} of {} ({}), most without layer {}: {}.").format(
-        verb, count(len(found)), of, _CLEAR, layer, _change(largest, importance.scale)
+    most = Markup("Without all heads of a layer, {} {} for {} of {} ({}), most without layer {}: {}.").format(
+        importance.judged_name, verb, count(len(found)), of, _CLEAR, layer, _change(largest, importance.scale)
     )
+    return said([most, _of_gold(importance.layers, "layer", importance)])
 
 
 def correlation(found: CorrelationView, importance: HeadImportance, study: StudyView) -> Markup:
@@ -214,14 +246,14 @@ def without_head(view: AblationView, importance: HeadImportance, study: StudyVie
     """Say what switching off one head does to the prediction, and to the gold class or the error where it is known."""
     scale = importance.scale
     sure, probable = ("less", "more"), ("lower", "higher")
-    consequence, size = ("the model is {} sure of its prediction", sure) if scale.shares else ("it is {}", probable)
+    consequence, size = (f"{scale.predicted} is {{}} probable", sure) if scale.shares else ("it is {}", probable)
     first = Markup("In {}, {} was also run without this head ({}). On average, {} changes by {}{}").format(
         _documents(view.n_documents, view.n_sources, study),
         model_name(study),
         _OFF[importance.ablation],
         scale.log,
         _change(view.change, scale),
-        _verdict(view.change, view.n_documents, consequence, size),
+        _verdict(view.change, view.n_documents, consequence, size, len(importance.heads)),
     )
     if view.gold_change.value is None:
         return first
@@ -233,7 +265,7 @@ def without_head(view: AblationView, importance: HeadImportance, study: StudyVie
         of_gold,
         scale.with_log_unit(_signed(_value(view.gold_change))),
         _uncertainty(view.gold_change),
-        _verdict(view.gold_change, view.n_documents, consequence, size),
+        _verdict(view.gold_change, view.n_documents, consequence, size, len(importance.heads)),
     )
     return said([first, gold])
 
@@ -248,6 +280,8 @@ def flips_without_head(view: AblationView, scale: Scale) -> str:
     if accuracy.value is None or not view.n_flips:
         return flips
     points = MeanView(*(None if one is None else 100 * one for one in (accuracy.value, accuracy.low, accuracy.high)))
+    if not accuracy.low and not accuracy.high and accuracy.low is not None:
+        return f"{flips} {_capital(scale.measures['accuracy'])} does not change in any input row."
     verdict = "" if accuracy.significant or accuracy.q is None else f": {_NOTHING}"
     return (
         f"{flips} {_capital(scale.measures['accuracy'])} changes by {_signed(_value(points))} percentage points"
@@ -267,10 +301,15 @@ def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_
     return said(sentences)
 
 
-def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Markup:
+def classes_without_head(groups: Sequence[AblationView], whole: AblationView | None, study: StudyView) -> Markup:
     """Say in which gold classes switching off one head changes the gold class's, or label set's, probability.
 
     Classes of fewer than `FEWEST_IN_GROUP` documents are not tested.
+
+    Args:
+        groups: Groups of documents without this head.
+        whole: All documents without it; None if it was not switched off.
+        study: Whose documents they are.
     """
     classes = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
     if not classes:
@@ -282,14 +321,30 @@ def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Ma
     if not found:
         return Markup("{} changes in none of {} ({}): {}.").format(by, of, _CLEAR, _NOTHING)
     names = [
-        Markup("{} ({} nats, {})").format(
-            class_name(one.group), _signed(_value(one.gold_change)), plural(one.n_documents, "document")
+        Markup("{} ({} nats, {}{})").format(
+            class_name(one.group),
+            _signed(_value(one.gold_change)),
+            plural(one.n_documents, "document"),
+            _beside(one, groups, whole),
         )
         for one in found[:N_NAMED]
     ]
     if len(found) > N_NAMED:
         names.append(Markup("{} more").format(count(len(found) - N_NAMED)))
-    return Markup("{} changes in {} of {} ({}): {}.").format(by, count(len(found)), of, _CLEAR, listed(names))
+    return Markup("{} changes in {} of {} ({}, over all heads and {}): {}.").format(
+        by, count(len(found)), of, _CLEAR, nouns, listed(names)
+    )
+
+
+def _beside(one: AblationView, groups: Sequence[AblationView], whole: AblationView | None) -> str:
+    """Give the mean change of all other documents with a gold label; empty if there are none."""
+    # Right and wrong documents are all that have a gold label, each once.
+    n_all = sum(group.n_documents for group in groups if group.grouping == "correct")
+    n_others = n_all - one.n_documents
+    if whole is None or whole.gold_change.value is None or n_others < 1:
+        return ""
+    others = (n_all * whole.gold_change.value - one.n_documents * _value(one.gold_change)) / n_others
+    return f"; in the other {count(n_others)}, {_signed(others)}"
 
 
 def group_without_head(view: AblationView, scale: Scale) -> Markup:
@@ -365,10 +420,13 @@ def _range(found: CorrelationView, over: str) -> str:
     return f" (95 % interval over {over} {signed(found.low)} to {signed(found.high)})"
 
 
-def _verdict(mean: MeanView, n_documents: int, consequence: str, size: tuple[str, str]) -> str:
+def _verdict(mean: MeanView, n_documents: int, consequence: str, size: tuple[str, str], n_heads: int) -> str:
     if mean.q is None:
         return f". This was not tested: {_no_test(n_documents)}."
     if not mean.significant:
+        excludes_zero = mean.low is not None and mean.high is not None and not mean.low <= 0 <= mean.high
+        if excludes_zero and n_heads > 1:
+            return f". The interval is of this head alone; q, over {plural(n_heads, 'head')}, shows {_NOTHING}."
         return f": {_NOTHING}."
     return f". Without it, {consequence.format(size[_value(mean) > 0])}."
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.artifacts.profile_schemas import SHARES
-from attviz_pipeline.formats import count, percent, plural, significant
+from attviz_pipeline.formats import count, percent, plural, significant, told_apart
 from attviz_pipeline.report.sentences import values
 from attviz_pipeline.report.sentences.parts import (
     TEST,
@@ -157,7 +157,13 @@ def role(profile: ProfileView) -> Markup:
 def profile_means(profile: ProfileView) -> str:
     """Say what the measures of a head are means of."""
     over = plural(profile.n_documents, "document")
-    return f"Means over {over}, with 95 % intervals over input rows; thin strokes mark all heads."
+    return (
+        f"Each value is a mean over the tokens of a document, and then over {over}: a mean over all tokens, as at the "
+        "top "
+        "of this page, differs, since long documents count more there. 95 % intervals over input rows; thin strokes "
+        "mark "
+        "all heads."
+    )
 
 
 def head_not_compared(study: StudyView) -> str:
@@ -301,9 +307,10 @@ def head_groups(likeness: LikenessView, study: StudyView) -> str:
     noun, chance = _noun(study), likeness.silhouette_by_chance
     if likeness.outcome == "not_compared" or chance is None:
         return f"The {noun}s were not grouped: fewer than four vary within documents."
+    found, at_most = told_apart(likeness.silhouette, chance)
     beside = (
-        f"a mean silhouette of {likeness.silhouette:.2f}; 95 % of clouds without groups have at most {chance:.2f} (1: "
-        f"clearly separated groups, 0: no groups)"
+        f"a mean silhouette of {found}; 95 % of clouds without groups have at most {at_most} (1: clearly separated "
+        "groups, 0: no groups)"
     )
     if likeness.outcome == "nothing_found":
         return f"No groups of {noun}s are beyond chance: the best grouping has {beside}."
@@ -389,8 +396,13 @@ def delimiters(view: DelimitersView, study: StudyView) -> str:
     if len(set(shares)) == 1:
         return sentence
     together = [row.together for row in view.layers]
-    most, least = together.index(max(together)), together.index(min(together))
-    return f"{sentence} It is most in layer {most} ({shares[most]}) and least in layer {least} ({shares[least]})."
+    ends = (percent(max(together)), percent(min(together)))
+    most, least = ([str(layer) for layer, share in enumerate(shares) if share == end] for end in ends)
+    return f"{sentence} It is most in {_layers(most)} ({ends[0]}) and least in {_layers(least)} ({ends[1]})."
+
+
+def _layers(numbers: Sequence[str]) -> str:
+    return f"{'layer' if len(numbers) == 1 else 'layers'} {listed(numbers)}"
 
 
 def _targets(view: DelimitersView) -> list[str]:

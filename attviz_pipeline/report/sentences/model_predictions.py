@@ -100,7 +100,8 @@ def words_alike(results: ModelResults, study: StudyView) -> Markup:
     halves = sorted(one.halves for one in known if one.halves is not None)
     beside = f"; random halves of the heads of this model give {_range(halves)}" if halves else ""
     return Markup(
-        "In the order of {}s by mean self-attention over all heads, Spearman's correlation of this model is {}{}{}."
+        "In the order of {}s by self-attention relative to even attention (mean of ln(n a) over all heads), "
+        "Spearman's correlation of this model is {}{}{}."
     ).format(_noun(study), listed(parts), which, beside)
 
 

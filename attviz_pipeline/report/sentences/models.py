@@ -34,6 +34,8 @@ N_NAMED = 3
 LONGEST_NAME = 40
 SCORES = {"macro_f1": "macro F1", "r2": "R\N{SUPERSCRIPT TWO}"}
 CLEAR = f"q < {SIGNIFICANT:g}"
+TYPICAL = "self-attention relative to even attention (geometric mean)"
+"""What is compared in a head: exp of the mean of ln(n a). The arithmetic mean of a head's other pages can differ."""
 
 
 def score(model: ModelView) -> str:
@@ -163,6 +165,25 @@ def effect_correlations(results: ModelResults, study: StudyView) -> str:
     with_what = "the model of the other seed" if len(known) == 1 else f"each of {len(known)} models of other seeds"
     return (
         f"Over {_effects(len(results.effects), study)}, Pearson's correlation of this model with {with_what} is {span}."
+        f"{_without_effects(results)}"
+    )
+
+
+def correlation_column(results: ModelResults, study: StudyView) -> str:
+    """Explain the column of correlations of effects."""
+    return (
+        f"Correlation of effects: Pearson's correlation, over all effects of {study.task.nouns} in heads, with this "
+        f"model.{_without_effects(results)}"
+    )
+
+
+def _without_effects(results: ModelResults) -> str:
+    """Say what a correlation of effects is where this model has none beyond chance; empty where it has some."""
+    if results.found:
+        return ""
+    return (
+        f" No effect of this model has {CLEAR}: such a correlation can be high by chance differences alone, since all "
+        "models read the same documents."
     )
 
 
@@ -173,22 +194,21 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
     if not results.fine_tuned:
         n_differing = len(found_first(results.pretrained.changes))
         return Markup(
-            "These two checkpoints differ in the mean self-attention of {} of {} heads ({}); whether fine-tuning with "
-            "another seed changes the same heads was not measured."
-        ).format(count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR)
+            "These two checkpoints differ in {} in {} of {} heads ({}); whether fine-tuning with another seed changes "
+            "the same heads was not measured."
+        ).format(TYPICAL, count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR)
     n_models = len(results.seeds) + 1
     found = found_first(results.fine_tuned)
     of = f"{count(len(results.fine_tuned))} heads"
     over = f"over {n_models} seeds and {plural(results.n_rows, 'input row')}"
     if not found:
         return Markup(
-            "For none of {} is fine-tuning shown to change mean self-attention beyond the spread between seeds "
-            "({}, {})."
-        ).format(of, CLEAR, over)
+            "For none of {} is fine-tuning shown to change {} beyond the spread between seeds ({}, {})."
+        ).format(of, TYPICAL, CLEAR, over)
     named = [Markup("{} ({})").format(head_link(one.head, study, root), _times(one)) for one in found[:N_NAMED]]
-    return Markup(
-        "Fine-tuning changes mean self-attention in {} of {} beyond the spread between seeds ({}, {}), most in {}."
-    ).format(count(len(found)), of, CLEAR, over, listed(named))
+    return Markup("Fine-tuning changes {} in {} of {} beyond the spread between seeds ({}, {}), most in {}.").format(
+        TYPICAL, count(len(found)), of, CLEAR, over, listed(named)
+    )
 
 
 def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
@@ -204,20 +224,21 @@ def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
 
 
 def changes(view: ComparedView, results: ModelResults, study: StudyView, root: str) -> Markup:
-    """Say in how many heads these two models differ in mean self-attention, and where most."""
+    """Say in how many heads these two models differ in typical self-attention, and where most."""
     found = found_first(view.changes)
     of, over = f"{count(len(view.changes))} heads", plural(results.n_documents, "document")
     if not found:
-        return Markup("Over {}, this model and that {} differ in the mean self-attention of none of {} ({}).").format(
-            over, of_model(view.model), of, CLEAR
+        return Markup("Over {}, this model and that {} differ in {} in none of {} ({}).").format(
+            over, of_model(view.model), TYPICAL, of, CLEAR
         )
     n_higher = sum((one.value or 0.0) > 0 for one in found)
     return Markup(
-        "Over {}, this model and that {} differ in the mean self-attention of {} of {} ({}): it is higher here in {} "
-        "and lower in {}. The largest difference is in {}: {}, 95 % interval {} to {}."
+        "Over {}, this model and that {} differ in {} in {} of {} ({}): it is higher here in {} and lower in {}. The "
+        "largest difference is in {}: {}, 95 % interval {} to {}."
     ).format(
         over,
         of_model(view.model),
+        TYPICAL,
         count(len(found)),
         of,
         CLEAR,
@@ -300,7 +321,7 @@ def _step(model: ModelView) -> str:
 
 
 def of_models(values: Sequence[tuple[ModelView, HeadValues]]) -> str:
-    """Say between what a head's mean self-attention varies over models that were fine-tuned alike; empty with one."""
+    """Say between what a head's mean of ln(n a) varies over models that were fine-tuned alike; empty with one."""
     tuned = [
         value.log_ratio for model, value in values if model.kind in {"own", "seed"} and value.log_ratio is not None
     ]
@@ -407,15 +428,20 @@ def where_in(model: ModelView) -> str:
 
 
 def _times(change: ChangeView) -> str:
-    return f"{factor(change.value)} times"
+    return f"{factor(change.value, found=change.is_found)} times"
 
 
-def factor(change: float | None) -> str:
-    """Write what a difference of ln(n a) multiplies by, not 1 unless the difference is 0; a dash for none."""
+def factor(change: float | None, *, found: bool = True) -> str:
+    """Write what a difference of ln(n a) multiplies by; a dash for none.
+
+    Args:
+        change: The difference, nats.
+        found: Whether it is beyond chance. Then it is not written as 1 unless it is 0; otherwise it has two decimals.
+    """
     if change is None:
         return "\N{EN DASH}"
     away = abs(math.expm1(change))
     if change > 0 and math.exp(change) >= 10:
         return significant(math.exp(change), 3)
-    decimals = 2 if away >= 0.01 or not away else 1 - math.floor(math.log10(away))
+    decimals = 2 if away >= 0.01 or not away or not found else 1 - math.floor(math.log10(away))
     return f"{math.exp(change):.{decimals}f}"

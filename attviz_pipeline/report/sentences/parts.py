@@ -6,6 +6,7 @@ from typing import Protocol
 from markupsafe import Markup
 
 from attviz_pipeline.formats import clip, literal, plural
+from attviz_pipeline.report.views.separation import EffectView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -72,6 +73,18 @@ def heads_of(number: int, study: StudyView) -> str:
 def permutation_test(*, q_too_small: bool) -> str:
     """Name the test behind a finding, and say if it treats documents of one input row as independent."""
     return f"{TEST}; {Q_TOO_SMALL}" if q_too_small else TEST
+
+
+def first_of(effects: Sequence[EffectView]) -> str:
+    """Say by what a table of effects chooses its rows: by q only where some effect is beyond chance."""
+    if any(effect.significant for effect in effects):
+        return "the smallest q"
+    return f"the largest |{effect_symbol(effects)}|, none beyond chance"
+
+
+def effect_symbol(effects: Sequence[EffectView]) -> str:
+    """Name what effects are: Hedges' g, or a rank correlation."""
+    return "\u03c1" if effects and effects[0].measure == "rho" else "g"
 
 
 def units(study: StudyView) -> str:

@@ -3,6 +3,7 @@
 Estimates are mappings with `value` and the bounds `low` and `high` of a 95 % interval, both None where there is none.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -225,12 +226,20 @@ def _analysed(splits: Mapping[str, int], study: Study) -> str:
     return "the analysed documents"
 
 
-def chosen_epoch(metrics: Mapping[str, Any], study: Study) -> str:
+_NO_BETTER = {
+    "validation_loss": "the validation loss no longer fell",
+    "macro_f1": "the validation macro F1 no longer rose",
+    "r2": "the validation R\u00b2 no longer rose",
+}
+
+
+def chosen_epoch(metrics: Mapping[str, Any], study: Study, n_classes: int | None = None) -> str:
     """Say which epoch was kept, why, and what the curves do not show.
 
     Args:
         metrics: Artifact `metrics`, of a model that was fine-tuned.
         study: The whole configuration.
+        n_classes: Classes of which a document has one; None in other tasks.
     """
     history, best, criterion = metrics["history"], metrics["best_epoch"], metrics["best_epoch_by"]
     epochs = study.training.epochs
@@ -240,8 +249,12 @@ def chosen_epoch(metrics: Mapping[str, Any], study: Study) -> str:
     over = f"{plural(validation['n'], 'text')}{_cut(validation, study)}"
     scored = f"{CRITERIA[criterion]} ({best_value} over {over})"
     said = [f"Epoch {best} is kept: of {plural(len(history), 'epoch')} that ran, it has the {scored}."]
+    if n_classes and criterion == "validation_loss":
+        said.append(
+            f"{n_classes} classes that are equally probable for every text have a loss of {math.log(n_classes):.3f}."
+        )
     if metrics["stopped_early"]:
-        said.append(f"Training stopped after {len(history)} of {epochs} epochs, since it no longer got better.")
+        said.append(f"Training stopped after {len(history)} of {epochs} epochs, since {_NO_BETTER[criterion]}.")
     lowest = min(history, key=lambda epoch: epoch["validation_loss"])
     if criterion != "validation_loss" and lowest["epoch"] != best:
         what = "values" if criterion == "r2" else "probabilities"

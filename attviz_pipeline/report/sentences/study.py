@@ -100,8 +100,8 @@ def distribution_of_head(median: float) -> str:
 def by_position(study: StudyView) -> str:
     """Say whose mean a curve by position shows: positions are recorded per layer."""
     whose = (
-        "over all vectors: they are not recorded per vector"
+        "over all vectors: positions are not recorded per vector"
         if study.imported
-        else ("for the layer of this head: they are recorded per layer, not per head")
+        else ("for the layer of this head: positions are recorded per layer, not per head")
     )
     return f"Mean self-attention by position in the document, {whose}."

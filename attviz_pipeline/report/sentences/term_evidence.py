@@ -11,12 +11,11 @@ from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.report.views.term_evidence import FEWEST_WITH_INTERVAL, TermMeasureView, TermRowView
+from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS
 
 TEST = f"permutation test of ranks, q\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}{SIGNIFICANT:g}"
-_WITH_INTERVAL = f"with its 95 % interval from {FEWEST_WITH_INTERVAL} documents on"
 LEAST_EXPECTED = 0.5
 """Words below which an expected number is not written."""
 
@@ -72,12 +71,12 @@ def columns(view: TermMeasureView) -> str:
         in_points = scale.with_unit("", ", in ")
         measured = (
             f"{column(view)}: mean over documents of the {scale.fall} of {scale.fall_of} if one occurrence is "
-            f"{REMOVAL[view.removal]}{in_points}, {_WITH_INTERVAL}."
+            f"{REMOVAL[view.removal]}{in_points}, with its 95 % interval."
         )
         pieces = "" if view.noun == "token" else f" Pieces of a word are {REMOVAL[view.removal]} one by one, and added."
     else:
         of = f"gradient x input, in nats of {scale.log}" if scale.shares else f"|gradient x input| of {scale.log}"
-        measured = f"Mean over documents of {of}, {_WITH_INTERVAL}."
+        measured = f"Mean over documents of {of}, with its 95 % interval."
         pieces = "" if view.noun == "token" else " Pieces of a word are added."
     return (
         f"{measured}{pieces} Random: the same of a random {view.noun} of these documents. Rank: share of the "
@@ -103,7 +102,7 @@ def column(view: TermMeasureView) -> str:
 def _left_out(view: TermMeasureView) -> Markup:
     documents = Markup("{} in which tokens were {} one by one").format(_documents(view), REMOVAL[view.removal])
     more = Markup("{} more than random {}s of the same documents if {} ({})").format(
-        _falling(view), view.noun, REMOVAL[view.removal], TEST
+        _falling(view), view.noun, REMOVAL[view.removal], _test(view)
     )
     verb = ("lower", "lowers") if view.scale.shares else ("change", "changes")
     mean = view.scale.with_unit("mean fall {}" if view.scale.shares else "mean change {}")
@@ -112,9 +111,17 @@ def _left_out(view: TermMeasureView) -> Markup:
 
 def _gradient(view: TermMeasureView) -> Markup:
     size = Markup("gradient x input") if view.scale.shares else Markup("|gradient x input|")
-    more = Markup("{} for {} than random {}s of the same documents ({})").format(size, _class(view), view.noun, TEST)
+    more = Markup("{} for {} than random {}s of the same documents ({})").format(
+        size, _class(view), view.noun, _test(view)
+    )
     documents = Markup("{} with gradients").format(_documents(view))
     return _outcome(view, documents, ("have more", "has more"), more, view.scale.with_log_unit("mean {}"))
+
+
+def _test(view: TermMeasureView) -> str:
+    """Name the test, and over what its q is adjusted: the words of all documents and those of every group."""
+    groups = "labels" if view.many_labels else "classes"
+    return f"{TEST} over all {view.noun}s{f' and predicted {groups}' if view.scale.shares else ''}"
 
 
 def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], more: Markup, mean: str) -> Markup:
@@ -130,8 +137,8 @@ def _outcome(view: TermMeasureView, documents: Markup, verb: tuple[str, str], mo
     if not view.n_documents:
         return Markup("{}s were not compared: there are {}.").format(view.noun.capitalize(), documents)
     if view.n_documents < view.least:
-        few = Markup("{}s were not compared: a {} must be in {} documents, and there is a sample of only {}.")
-        return few.format(view.noun.capitalize(), view.noun, view.least, documents)
+        few = Markup("{}s were not compared: a {} must be in {} documents, and only {}.")
+        return few.format(view.noun.capitalize(), view.noun, view.least, _sampled(view))
     support = Markup("in at least {} of {}").format(view.least, documents)
     if not view.n_terms:
         return Markup("No {} is {}, so {}s were not compared.").format(view.noun, support, view.noun)
@@ -167,6 +174,17 @@ def _documents(view: TermMeasureView) -> Markup:
     return predicted.format(number, class_name(view.group))
 
 
+def _sampled(view: TermMeasureView) -> Markup:
+    """Say how many documents of a sample there are: 1 sampled document is predicted as business."""
+    number, verb = count(view.n_documents), ("is", "has") if view.n_documents == 1 else ("are", "have")
+    sampled = f"{number} sampled document{'' if view.n_documents == 1 else 's'}"
+    if view.group is None:
+        return Markup("{} {} measured").format(sampled, verb[0])
+    if view.many_labels:
+        return Markup("{} {} the predicted label {}").format(sampled, verb[1], class_name(view.group))
+    return Markup("{} {} predicted as {}").format(sampled, verb[0], class_name(view.group))
+
+
 def _class(view: TermMeasureView) -> Markup:
     """Name what was measured: in multi-label classification all labels together, in regression the value."""
     if view.group is None or view.many_labels:
@@ -182,8 +200,6 @@ def _falling(view: TermMeasureView) -> Markup:
 
 
 def _interval(row: TermRowView, view: TermMeasureView) -> str:
-    if row.n_documents < FEWEST_WITH_INTERVAL:
-        return "too few for an interval; "
     if row.low is None or row.high is None:
         return ""
     return f"95 % interval {value(row.low, view)} to {value(row.high, view)}; "

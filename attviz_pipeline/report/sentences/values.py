@@ -11,6 +11,7 @@ from markupsafe import Markup
 from attviz_pipeline.formats import count, decimal, difference, percent, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import (
     TEST,
+    first_of,
     head_link,
     heads_of,
     listed,
@@ -211,7 +212,7 @@ def heads_title(shown: Sequence[EffectView], comparison: ComparisonView, name: s
     """Name the table of heads so that the name holds for each of its rows."""
     what = f"Self-attention and {name}"
     if len(shown) < len(comparison.effects):
-        return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with the smallest q"
+        return f"{what}: the {len(shown)} of {heads_of(len(comparison.effects), study)} with {first_of(shown)}"
     return f"{what}, by {'vector' if study.imported else 'head'}"
 
 

@@ -24,7 +24,6 @@ from attviz_pipeline.tasks.task import Task
 
 Row = dict[str, Any]
 
-USUAL_FRACTION = 0.1
 OF_ATTENTION = ("self_mean", "self_max", "received", "rollout", "norm_weighted", "classifier_row")
 """Scores that the first sentence can be about, the first that there is."""
 
@@ -130,14 +129,16 @@ def evidence_page_view(
     """
     rows, facts = _read(paths.faithfulness, evidence_schemas.FAITHFULNESS)
     together = [row for row in rows if row["grouping"] == "all"]
-    chosen = _chosen(together, facts["fractions"])
+    chosen = _chosen(together)
     averages = _averages(together)
     compared = [row for row in averages if row["score"] != RANDOM and row["measure"] == "comprehensiveness"]
     n_most = max((row["n_documents"] for row in together if row["score"] == RANDOM), default=0)
     parts = _parts(paths, facts)
     return EvidencePageView(
-        answer=sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study),
-        sufficiency=sentences.sufficiency(chosen["sufficiency"], study.task.scale) if chosen else "",
+        answer=sentences.answer(chosen.get("comprehensiveness"), facts["fractions"], facts["removal"], study),
+        sufficiency=sentences.sufficiency(chosen["sufficiency"], facts["fractions"], study.task.scale)
+        if chosen
+        else "",
         in_models=in_other_models(models, *_key(chosen["comprehensiveness"])) if chosen else "",
         charts=list(_charts(together, facts["fractions"], n_most, study.task.scale)),
         found=sentences.scores_found(compared, facts["fractions"]),
@@ -150,7 +151,7 @@ def evidence_page_view(
         shares=_share_rows(together),
         about_groups=sentences.score_title(*_key(chosen["comprehensiveness"])) if chosen else "",
         limits=sentences.removal_shows(facts["removal"], study.task.scale),
-        ablation=_ablation(paths.ablation_curves, study.task),
+        ablation=_ablation(paths, study.task),
         sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
         parts=[part for part in parts if part.n_documents],
         figures=figures or {},
@@ -164,15 +165,15 @@ def answer_of(paths: EvidencePaths, study: StudyView) -> Markup:
         ArtifactError: The table is missing or damaged.
     """
     rows, facts = _read(paths.faithfulness, evidence_schemas.FAITHFULNESS)
-    chosen = _chosen([row for row in rows if row["grouping"] == "all"], facts["fractions"])
-    return sentences.answer(chosen.get("comprehensiveness"), facts["removal"], study)
+    chosen = _chosen([row for row in rows if row["grouping"] == "all"])
+    return sentences.answer(chosen.get("comprehensiveness"), facts["fractions"], facts["removal"], study)
 
 
-def _chosen(rows: Sequence[Row], fractions: Sequence[float]) -> dict[str, Row]:
-    """Return the rows of the score and share that the first sentence is about, by measure."""
-    fraction = min(fractions, key=lambda value: abs(value - USUAL_FRACTION))
+def _chosen(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return the means over all shares of the score that the first sentence is about, by measure."""
+    averages = [row for row in _averages(rows) if row["measure"] != "tau"]
     for score in OF_ATTENTION:
-        found = {row["measure"]: row for row in rows if row["score"] == score and row["fraction"] == fraction}
+        found = {row["measure"]: row for row in averages if row["score"] == score}
         if found:
             return found
     return {}
@@ -277,8 +278,8 @@ def _band(rows: Iterable[Row], x: str, name: str) -> list[tuple[float, float, fl
     return [(row[x], row[f"{name}_low"], row[f"{name}_high"]) for row in rows if row[f"{name}_low"] is not None]
 
 
-def _ablation(path: Path, task: Task[Any]) -> AblationView:
-    rows, facts = _read(path, evidence_schemas.ABLATION_CURVES)
+def _ablation(paths: EvidencePaths, task: Task[Any]) -> AblationView:
+    rows, facts = _read(paths.ablation_curves, evidence_schemas.ABLATION_CURVES)
     replaced = "zero" if facts["ablation"] == "zero" else "its mean over the tokens of the sample"
     if not rows:
         return AblationView(sentences.no_curve(facts["gates"]), "", [], "", replaced, None, [], [])
@@ -316,7 +317,9 @@ def _ablation(path: Path, task: Task[Any]) -> AblationView:
             if row["n_switched_off"] == half and row["order"] != RANDOM
         ]
         + [
-            sentences.without_heads(of_random[-1] | {"what": what}, row, total, scale)
+            sentences.without_heads(
+                of_random[-1] | {"what": what}, row, total, scale, one_prediction=_one_prediction(paths, total, task)
+            )
             for row in of_random
             if row["n_left"] == 0
         ],
@@ -329,6 +332,15 @@ def _ablation(path: Path, task: Task[Any]) -> AblationView:
             for row in rows
         ],
     )
+
+
+def _one_prediction(paths: EvidencePaths, total: int, task: Task[Any]) -> bool:
+    """Whether the model predicts the same class for every document once all heads are switched off."""
+    if task.many_labels or not task.outcomes:
+        return False
+    schema, columns = evidence_schemas.CUMULATIVE_ABLATIONS, ["n_switched_off", "cut_prediction"]
+    rows, _ = _read(paths.cumulative_ablations, schema, columns)
+    return len({row["cut_prediction"] for row in rows if row["n_switched_off"] == total}) == 1
 
 
 def _columns(task: Task[Any], *, labelled: bool) -> list[tuple[str, str, Callable[[float], str]]]:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
@@ -27,12 +28,13 @@ SCATTERS = (("gradient", "measured"), ("self_attention", "measured"))
 
 @dataclass(frozen=True)
 class MeanView:
-    """A mean over documents with its 95 % interval and q; each is None where it cannot be computed."""
+    """A mean over documents with its 95 % interval, q and p; each is None where it cannot be computed."""
 
     value: float | None
     low: float | None
     high: float | None
     q: float | None = None
+    p: float | None = None
 
     @property
     def significant(self) -> bool:
@@ -194,8 +196,8 @@ def read_importance(evidence: EvidencePaths | None, study: StudyView) -> HeadImp
     facts = files.read_facts(evidence.head_ablations, evidence_schemas.HEAD_ABLATIONS)
     rows = list(_ablations(evidence.head_ablations, study))
     groups: list[list[AblationView]] = [[] for _ in range(study.n_rows)]
-    for row in rows:
-        if row.head is not None and row.grouping != "all":
+    for row in _adjusted_over_groups([row for row in rows if row.head is not None and row.grouping != "all"]):
+        if row.head is not None:
             groups[row.layer * study.n_heads + row.head.head].append(row)
     everyone = [row for row in rows if row.grouping == "all"]
     table = files.read_table(evidence.head_importance, evidence_schemas.HEAD_IMPORTANCE).to_pydict()
@@ -217,6 +219,30 @@ def read_importance(evidence: EvidencePaths | None, study: StudyView) -> HeadImp
         scale=study.task.scale,
         by_error=not study.task.outcomes and any(row.gold_change.value is not None for row in everyone),
     )
+
+
+def _adjusted_over_groups(rows: Sequence[AblationView]) -> list[AblationView]:
+    """Replace q of groups of documents by one over all heads and all groups of the same grouping.
+
+    The q of the table is of one group alone, so that among many classes one would be found by chance.
+
+    Source: Benjamini & Hochberg 1995.
+    """
+    adjusted = list(rows)
+    for grouping in {row.grouping for row in rows}:
+        mine = [number for number, row in enumerate(rows) if row.grouping == grouping]
+        changes = _adjusted([rows[number].change for number in mine])
+        gold_changes = _adjusted([rows[number].gold_change for number in mine])
+        for number, change, gold_change in zip(mine, changes, gold_changes, strict=True):
+            adjusted[number] = replace(rows[number], change=change, gold_change=gold_change)
+    return adjusted
+
+
+def _adjusted(means: Sequence[MeanView]) -> list[MeanView]:
+    """Adjust p of means together; those without p were not tested."""
+    p = [mean.p for mean in means if mean.p is not None]
+    q = iter(stats.false_discovery_control(p) if p else [])
+    return [mean if mean.p is None else replace(mean, q=float(next(q))) for mean in means]
 
 
 _CORRELATION = ("n_heads", "value", "low", "high", "by_chance")
@@ -243,7 +269,7 @@ def _ablations(path: Path, study: StudyView) -> Iterator[AblationView]:
 def _mean(row: dict[str, Any], name: str) -> MeanView:
     if row["grouping"] != "all" and row["n_documents"] < FEWEST_IN_GROUP:
         return MeanView(row[name], None, None)
-    return MeanView(row[name], row[f"{name}_low"], row[f"{name}_high"], row[f"{name}_q"])
+    return MeanView(*(row[f"{name}{end}"] for end in ("", "_low", "_high", "_q", "_p")))
 
 
 def table_columns(importance: HeadImportance, study: StudyView) -> dict[str, list[Any]]:

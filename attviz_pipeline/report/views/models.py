@@ -409,7 +409,7 @@ def _steps(results: ModelResults, rows: Sequence[Row]) -> list[StepView]:
 
 
 def _charts(results: ModelResults, rows: Sequence[Row]) -> Sequence[tuple[str, LineChartView]]:
-    """Draw mean self-attention and evenness by layer: a line per kind of model, a band from seed to seed."""
+    """Draw the mean of ln(n a) and of evenness by layer: a line per kind of model, a band from seed to seed."""
     kinds = {one.name: one.kind for one in results.models}
     # Models of the list can have more layers, which have no line here.
     rows = [row for row in rows if kinds[row["model"]] in {"own", "pretrained", "seed"}]

@@ -146,7 +146,7 @@ class Separation:
         return any(e.q_too_small for e in self.effects if e.grouping == self.main_grouping or e.measure == "rho")
 
     def of_head(self, row: int) -> list[EffectView]:
-        """Effects of one head by class and for documents with mistakes, or by every value; the smallest q first."""
+        """Effects of one head by class and for documents with mistakes, or by every value; in the order of `_by_q`."""
         wanted = {self.main_grouping, "correct"}
         mine = [e for e in self.effects if e.row == row and (e.grouping in wanted or e.measure == "rho")]
         return _by_q([e for e in mine if e.group != "right" or e.grouping != "correct"])
@@ -176,7 +176,7 @@ class Separation:
         return {effect.row for effect in self.effects if effect.grouping == grouping and effect.significant}
 
     def of_group(self, grouping: str, group: str) -> list[EffectView]:
-        """Effects of all heads in one group, the smallest q first."""
+        """Effects of all heads in one group, in the order of `_by_q`."""
         return _by_q([e for e in self.effects if (e.grouping, e.group) == (grouping, group)])
 
     def comparison(self, grouping: str, group: str) -> ComparisonView:
@@ -249,4 +249,6 @@ def by_size(effects: list[EffectView]) -> list[EffectView]:
 
 
 def _by_q(effects: list[EffectView]) -> list[EffectView]:
-    return sorted(effects, key=lambda effect: (effect.q, -abs(effect.effect)))
+    """Order effects by q, the smallest first; by their size where none is significant, since q then says little."""
+    found = any(effect.significant for effect in effects)
+    return sorted(effects, key=lambda effect: (effect.q if found else 0.0, -abs(effect.effect)))

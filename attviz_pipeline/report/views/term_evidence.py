@@ -13,8 +13,8 @@ from attviz_pipeline.tasks.measured import Scale
 from attviz_pipeline.tasks.registry import task_of
 
 N_ROWS = 10
-FEWEST_WITH_INTERVAL = 5
-"""Documents from which on an interval is shown: of fewer, Student's t spans more than a probability can change."""
+FEWEST_COMPARED = 5
+"""Documents from which on a word is shown: of fewer, Student's t spans more than a probability can change."""
 MEASURES = ("leave_one_out", "gradient_x_input")
 
 
@@ -35,7 +35,7 @@ class TermRowView:
         term: Its spelling.
         n_documents: Measured documents of the group that contain it.
         mean: Mean over these; falls of a probability are 0..1, gradients in nats, both of a value in its unit.
-        low: Lower 95 % bound of the mean; None with one input row, or fewer than `FEWEST_WITH_INTERVAL` documents.
+        low: Lower 95 % bound of the mean; None with one input row.
         high: Upper bound.
         floor: The same of a random term of these documents.
         rank: Share of the words in the same documents that it exceeds, after shrinkage; 0.5 for a random one.
@@ -122,6 +122,8 @@ class TermEvidence:
         }
         self._rows: dict[tuple[str, str, str], list[TermRowView]] = {}
         for row in rows:
+            if row["n_documents"] < FEWEST_COMPARED:
+                continue
             self._rows.setdefault((row["measure"], row["grouping"], row["group"]), []).append(self._row(row))
 
     def of_all(self) -> list[TermMeasureView]:
@@ -144,7 +146,7 @@ class TermEvidence:
             found=found,
             n_terms=len(rows),
             n_documents=facts["n_documents"] if label is None else facts["n_predicted"][label],
-            least=facts["min_document_frequency"],
+            least=max(facts["min_document_frequency"], FEWEST_COMPARED),
             noun="token" if self._facts["level"] == "token" else "word",
             removal=self._facts["removal"],
             n_attended=_n_attended(rows),
@@ -154,13 +156,12 @@ class TermEvidence:
         )
 
     def _row(self, row: Mapping[str, Any]) -> TermRowView:
-        is_enough = row["n_documents"] >= FEWEST_WITH_INTERVAL
         return TermRowView(
             term=row["term"],
             n_documents=row["n_documents"],
             mean=row["mean"],
-            low=row["mean_low"] if is_enough else None,
-            high=row["mean_high"] if is_enough else None,
+            low=row["mean_low"],
+            high=row["mean_high"],
             floor=row["floor"],
             rank=min(max(row["shrunken_rank"], 0.0), 1.0),
             q=row["q"],

@@ -67,8 +67,9 @@ def training_view(study: StudyView) -> TrainingView | None:
     best, highest = metrics["best_epoch"], max(max(e["train_loss"], e["validation_loss"]) for e in history)
     columns = {name: [epoch[name] for epoch in history] for name in ("train_loss", "validation_loss")}
     every = -(-len(history) // 12)
+    n_classes = None if study.task.many_labels else len(study.label_names) or None
     return TrainingView(
-        sentence=chosen_epoch(metrics, study.settings),
+        sentence=chosen_epoch(metrics, study.settings, n_classes),
         loss=_LOSSES[study.task.activation],
         titles=[title for name, title in _SCORES.items() if name in history[0]],
         epochs=[
