@@ -181,7 +181,7 @@ class TestNothingToShow:
         sentence = "The model has one head, so there are no pairs to compare."
 
         for drawing in draw_all(make_inputs(tmp_path, n_layers=1, n_heads=1)).values():
-            assert texts_of(drawing) == [sentence]
+            assert " ".join(texts_of(drawing)) == sentence
             assert drawing.caption == drawing.alt == sentence
 
     def test_two_heads_are_one_pair(self, tmp_path: Path) -> None:
