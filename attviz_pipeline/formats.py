@@ -22,8 +22,9 @@ def significant(value: float, digits: int = 2) -> str:
 
 
 def probability(p: float) -> str:
-    """Write a p or q: with one significant digit, or as many as it takes to stay on its side of 0.05."""
-    digits = next(n for n in range(1, 18) if (float(f"{p:.{n - 1}e}") < SIGNIFICANT) == (p < SIGNIFICANT))
+    """Write a p or q: with one significant digit, or as many as it takes to stay on its side of 0.05 and below 1."""
+    written = ((n, float(f"{p:.{n - 1}e}")) for n in range(1, 18))
+    digits = next(n for n, q in written if (q < SIGNIFICANT) == (p < SIGNIFICANT) and (q < 1) == (p < 1))
     return significant(p, digits)
 
 

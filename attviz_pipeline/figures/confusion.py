@@ -55,13 +55,15 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 
 def _scores(scores: Mapping[str, Any]) -> str:
     f1, baseline = scores["macro_f1"], scores["majority_baseline"]
+    ties = baseline["n_classes_as_large"]
+    always = "always predicting " + ("the largest class" if ties == 1 else f"one of the {ties} largest classes")
     how = ", bootstrap over input rows"
     if f1["low"] is None:
         how = f", without an interval: {_why_no_interval(scores)}"
     return (
-        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; always predicting the largest "
-        f"class would give {percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; always predicting "
-        f"the largest class would give {percent(baseline['macro_f1'])}."
+        f"Accuracy {interval(scores['accuracy'], percent)}, by Wilson's method; {always} would give "
+        f"{percent(baseline['accuracy'])}. Macro F1 {interval(f1, percent)}{how}; {always} would give "
+        f"{percent(baseline['macro_f1'])}."
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from attviz_pipeline.formats import difference, points, significant
+from attviz_pipeline.formats import difference, points, signed, significant
 
 DIGITS = 3
 
@@ -58,6 +58,13 @@ class Scale(NamedTuple):
     def signed(self, value: float) -> str:
         """Write a fall or a difference of falls, without the unit."""
         return points(value) if self.shares else difference(value, DIGITS)
+
+    def signed_alike(self, *values: float) -> list[str]:
+        """Write numbers as `signed` does, with as many decimals, at most three, as show which of them are not 0."""
+        if not self.shares:
+            return [self.signed(value) for value in values]
+        decimals = next((n for n in (1, 2) if all(round(value * 100, n) for value in values if value)), 3)
+        return [signed(value * 100, decimals) for value in values]
 
     def size(self, value: float) -> str:
         """Write the size of a fall, without the unit."""

@@ -24,10 +24,10 @@ test("numbers are written as on the pages", () => {
   ]);
 });
 
-test("a p or q stays on its side of 0.05", () => {
+test("a p or q stays on its side of 0.05 and below 1", () => {
   assert.deepEqual(
-    [0.0463, 0.04996, 0.05, 0.0512, 0.003, 0.3, 1, 4e-6].map((p) => probability(p)),
-    ["0.046", "0.04996", "0.05", "0.05", "0.003", "0.3", "1", "4e−6"],
+    [0.0463, 0.04996, 0.05, 0.0512, 0.003, 0.3, 0.97, 1, 4e-6].map((p) => probability(p)),
+    ["0.046", "0.04996", "0.05", "0.05", "0.003", "0.3", "0.97", "1", "4e−6"],
   );
 });
 

@@ -217,8 +217,8 @@ class TestSentences:
 
         assert words(sentences.changes(view, results, STUDY, "")) == (
             "Over 24 documents, this model and that before fine-tuning differ in self-attention relative to even "
-            "attention (geometric mean) in 2 of 6 heads (q < 0.05): it is higher here in 2 and lower in 0. The "
-            "largest difference is in L1·H2: 1.82 times, "
+            "attention (geometric mean) in 2 of 6 heads (q < 0.05): it is higher here in 2 and lower in 0. Half "
+            "of these differences are by a factor of at most 1.82, up or down. The largest is in L1·H2: 1.82 times, "
             "95 % interval 1.65 to 2.01."
         )
         none = replace(view, changes=[replace(one, q=0.5) for one in view.changes])

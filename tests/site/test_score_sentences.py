@@ -320,3 +320,22 @@ def test_about_page_shows_the_training(leaky_site: Path, inputs: SiteInputs) -> 
 )
 def test_a_p_or_q_stays_on_its_side_of_the_level(p: float, written: str) -> None:
     assert probability(p) == written
+
+
+def test_a_model_that_reaches_only_the_baseline_is_said_to() -> None:
+    found: dict[str, Any] = {
+        "accuracy": {"value": 0.2, "low": 0.14, "high": 0.28},
+        "macro_f1": {"value": 1 / 15, "low": None, "high": None},
+        "majority_baseline": {"label": "a", "accuracy": 0.2, "macro_f1": 1 / 15, "n_classes_as_large": 5},
+    }
+    names = list("abcde")
+    said = scores.baseline({"scores": found, "label_names": names})
+
+    assert said is not None
+    assert said.endswith("The model reaches exactly this.")
+    better = found | {"accuracy": {"value": 0.25, "low": 0.14, "high": 0.4}}
+    assert "is not shown to be better" in str(scores.baseline({"scores": better, "label_names": names}))
+
+
+def test_a_p_below_1_is_never_written_as_1() -> None:
+    assert [probability(p) for p in (1.0, 0.97, 0.996, 0.9996)] == ["1", "0.97", "0.996", "0.9996"]

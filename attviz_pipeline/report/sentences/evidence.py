@@ -314,11 +314,11 @@ def _conclusion(row: Row, above: str, below: str) -> str:
 
 def _difference(row: Row, name: str, scale: Scale) -> str:
     low, high, q = row[f"{name}_low"], row[f"{name}_high"], row.get(f"{name}_q")
-    sentence = scale.with_unit(scale.signed(row[name]))
     if low is None or high is None:
-        return sentence
+        return scale.with_unit(scale.signed(row[name]))
+    value, least, most = scale.signed_alike(row[name], low, high)
     tested = "" if q is None else f", q = {probability(q)}"
-    return f"{sentence} (95 % interval {scale.signed(low)} to {scale.signed(high)}{tested})"
+    return f"{scale.with_unit(value)} (95 % interval {least} to {most}{tested})"
 
 
 def _falls(fall: float, scale: Scale) -> str:

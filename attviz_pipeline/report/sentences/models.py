@@ -233,8 +233,9 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
         )
     n_higher = sum((one.value or 0.0) > 0 for one in found)
     return Markup(
-        "Over {}, this model and that {} differ in {} in {} of {} ({}): it is higher here in {} and lower in {}. The "
-        "largest difference is in {}: {}, 95 % interval {} to {}."
+        "Over {}, this model and that {} differ in {} in {} of {} ({}): it is higher here in {} and lower in {}. Half "
+        "of these differences are by a factor of at most {}, up or down. The largest is in {}: {}, 95 % interval {} to "
+        "{}."
     ).format(
         over,
         of_model(view.model),
@@ -244,6 +245,7 @@ def changes(view: ComparedView, results: ModelResults, study: StudyView, root: s
         CLEAR,
         count(n_higher),
         count(len(found) - n_higher),
+        factor(statistics.median_high(abs(one.value or 0.0) for one in found)),
         head_link(found[0].head, study, root),
         _times(found[0]),
         factor(found[0].low),

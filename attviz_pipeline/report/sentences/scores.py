@@ -104,9 +104,16 @@ def baseline(assessment: Mapping[str, Any]) -> Markup | None:
         f"would have an accuracy of {percent(found['accuracy'], decimals)} and a macro F1 of "
         f"{percent(found['macro_f1'])}."
     )
-    return Markup("{} {} {}").format(
-        subject, reaches, _against_baseline(scores["accuracy"], found["accuracy"], decimals)
+    equal = all(
+        scores[name]["value"] is not None and math.isclose(scores[name]["value"], found[name])
+        for name in ("accuracy", "macro_f1")
     )
+    against = (
+        "The model reaches exactly this."
+        if equal
+        else _against_baseline(scores["accuracy"], found["accuracy"], decimals)
+    )
+    return Markup("{} {} {}").format(subject, reaches, against)
 
 
 def _decimals_to_tell(chance: float, found: Estimate) -> int:
