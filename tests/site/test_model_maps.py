@@ -195,6 +195,7 @@ def test_the_stage_finds_the_maps_of_each_model(
         *(inputs.dataset, inputs.model, inputs.metrics, tmp_path, inputs.figures, inputs.attention, inputs.aggregates),
         results=folders,
         site=tmp_path / "site",
+        study=tmp_path / "study.json",
         maps=[inputs.maps.maps, inputs.maps.selection] if has_maps else None,
     )
 

@@ -18,7 +18,8 @@ from sklearn.metrics import (
 )
 
 from attviz_pipeline.artifacts.schema import GOLD_NAMES, PREDICTED_NAMES
-from attviz_pipeline.config.settings import TASKS_OF_CRITERIA, TASKS_OF_KEYS, TaskName
+from attviz_pipeline.config.settings import TaskName
+from attviz_pipeline.config.study import TASKS_OF_CRITERIA, TASKS_OF_KEYS
 from attviz_pipeline.dataset.gold import FITTING, READERS
 from attviz_pipeline.model.scoring import SCORES, score
 from attviz_pipeline.strata import divide_sets
