@@ -55,7 +55,7 @@ def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
         sentences.most_flips(none, study_view(), ""),
         sentences.layers_that_matter(none),
         sentences.place_of_head(None, None, 40, SCALE),
-        sentences.classes_without_head([], None, study_view()),
+        sentences.classes_without_head([], study_view()),
     ]
     assert said == [""] * 6
 
@@ -297,35 +297,37 @@ def test_a_head_stands_beside_the_median_of_all() -> None:
     )
 
 
-def test_classes_change_or_not() -> None:
-    def gold(name: str, change: MeanView) -> AblationView:
-        return ablation(grouping="gold", group=name, n_documents=7, gold_change=change)
+def gold(name: str, change: MeanView, n_documents: int = 7) -> AblationView:
+    return ablation(grouping="gold", group=name, n_documents=n_documents, gold_change=change)
 
+
+def without_class(*groups: AblationView, n_classes: int = 5) -> str:
+    study = study_view(label_names=[f"class {number}" for number in range(n_classes)])
+    return words(sentences.classes_without_head(groups, study))
+
+
+def test_classes_change_or_not() -> None:
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
-    whole = ablation(gold_change=MeanView(-0.2, -0.3, -0.1, 0.01))
-    assert words(
-        sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR)], whole, study_view())
-    ) == (
-        "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
-        "(q < 0.05, over all heads and gold classes): world (−0.50 nats, 7 documents)."
+    both = "By gold class, the log probability of that class changes in "
+    assert without_class(gold("class 0", UNCLEAR), gold("class 1", CLEAR), right) == (
+        f"2 of 5 gold classes have 5 documents or more. {both}1 of 2 (q < 0.05, over all heads and gold classes): "
+        "class 1 (−0.50 nats, 7 documents). This is no comparison with other documents: without the head, any "
+        "document's probability of class 1 may change alike."
     )
-    # The 20 documents change by -0.2 on average, so 13 of them by (20 * -0.2 + 7 * 0.5) / 13.
-    wrong = replace(right, group="wrong", n_documents=2)
-    beside = sentences.classes_without_head(
-        [gold("world", CLEAR), replace(right, n_documents=18), wrong], whole, study_view()
+    assert without_class(gold("class 0", UNCLEAR), gold("class 1", UNTESTED, 4)) == (
+        f"1 of 5 gold classes has 5 documents or more. {both}none of 1 (q < 0.05): {NOTHING}"
     )
-    assert "world (−0.50 nats, 7 documents; in the other 13, −0.038)." in words(beside)
-    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)], None, study_view())) == (
-        "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
-        f"(q < 0.05): {NOTHING}"
-    )
-    many = [gold(f"class {number}", CLEAR) for number in range(5)]
-    assert words(sentences.classes_without_head(many, None, study_view())).endswith(
-        "class 2 (−0.50 nats, 7 documents) and 2 more."
-    )
-    untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
-    assert sentences.classes_without_head([untested, right], None, study_view()) == ""
-    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], None, study_view())
+    many = without_class(*[gold(f"class {number}", CLEAR) for number in range(5)])
+    assert "class 2 (−0.50 nats, 7 documents) and 2 more. This is no comparison" in many
+    assert many.endswith("any document's probability of these classes may change alike.")
+    assert sentences.classes_without_head([gold("class 0", UNTESTED), right], study_view()) == ""
+    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], study_view())
+
+
+def test_large_classes_without_a_test_are_not_counted_as_tested() -> None:
+    said = without_class(gold("class 0", UNCLEAR), gold("class 1", UNTESTED), gold("class 2", UNCLEAR))
+    assert said.startswith("3 of 5 gold classes have 5 documents or more, of which 2 were tested. By gold class, ")
+    assert "changes in none of 2 (q < 0.05)" in said
 
 
 def test_small_groups_are_said_to_be_untested() -> None:

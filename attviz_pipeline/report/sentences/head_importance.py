@@ -301,50 +301,52 @@ def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_
     return said(sentences)
 
 
-def classes_without_head(groups: Sequence[AblationView], whole: AblationView | None, study: StudyView) -> Markup:
+def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Markup:
     """Say in which gold classes switching off one head changes the gold class's, or label set's, probability.
 
-    Classes of fewer than `FEWEST_IN_GROUP` documents are not tested.
+    Classes of fewer than `FEWEST_IN_GROUP` documents are not tested. The test is whether the mean change of a class is
+    0, which compares no class with others: nothing is known of this class's probability in other documents.
 
     Args:
         groups: Groups of documents without this head.
-        whole: All documents without it; None if it was not switched off.
         study: Whose documents they are.
     """
-    classes = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
-    if not classes:
+    classes = [one for one in groups if one.grouping == "gold"]
+    tested = [one for one in classes if one.gold_change.q is not None]
+    if not tested:
         return Markup()
-    found = sorted((one for one in classes if one.gold_change.significant), key=lambda one: _value(one.gold_change))
-    noun, nouns = f"gold {study.task.noun}", f"gold {study.task.nouns}"
-    of = f"{plural(len(classes), noun, nouns)} with at least {FEWEST_IN_GROUP} documents"
-    by = f"By {noun}, the log probability of {'the gold label set' if study.task.many_labels else 'that class'}"
+    noun, nouns, many = f"gold {study.task.noun}", f"gold {study.task.nouns}", study.task.many_labels
+    lead = _tested_classes(classes, len(tested), plural(len(study.label_names), noun, nouns))
+    by = f"By {noun}, the log probability of {'the gold label set' if many else 'that class'} changes in"
+    found = sorted((one for one in tested if one.gold_change.significant), key=lambda one: _value(one.gold_change))
     if not found:
-        return Markup("{} changes in none of {} ({}): {}.").format(by, of, _CLEAR, _NOTHING)
+        return Markup("{}. {} none of {} ({}): {}.").format(lead, by, count(len(tested)), _CLEAR, _NOTHING)
     names = [
-        Markup("{} ({} nats, {}{})").format(
-            class_name(one.group),
-            _signed(_value(one.gold_change)),
-            plural(one.n_documents, "document"),
-            _beside(one, groups, whole),
+        Markup("{} ({} nats, {})").format(
+            class_name(one.group), _signed(_value(one.gold_change)), plural(one.n_documents, "document")
         )
         for one in found[:N_NAMED]
     ]
     if len(found) > N_NAMED:
         names.append(Markup("{} more").format(count(len(found) - N_NAMED)))
-    return Markup("{} changes in {} of {} ({}, over all heads and {}): {}.").format(
-        by, count(len(found)), of, _CLEAR, nouns, listed(names)
-    )
+    if many:
+        alike = Markup("the log probability of the gold label set may change alike in documents without the label")
+    else:
+        which = class_name(found[0].group) if len(found) == 1 else "these classes"
+        alike = Markup("any document's probability of {} may change alike").format(which)
+    return Markup(
+        "{}. {} {} of {} ({}, over all heads and {}): {}. This is no comparison with other documents: without the "
+        "head, {}."
+    ).format(lead, by, count(len(found)), count(len(tested)), _CLEAR, nouns, listed(names), alike)
 
 
-def _beside(one: AblationView, groups: Sequence[AblationView], whole: AblationView | None) -> str:
-    """Give the mean change of all other documents with a gold label; empty if there are none."""
-    # Right and wrong documents are all that have a gold label, each once.
-    n_all = sum(group.n_documents for group in groups if group.grouping == "correct")
-    n_others = n_all - one.n_documents
-    if whole is None or whole.gold_change.value is None or n_others < 1:
-        return ""
-    others = (n_all * whole.gold_change.value - one.n_documents * _value(one.gold_change)) / n_others
-    return f"; in the other {count(n_others)}, {_signed(others)}"
+def _tested_classes(classes: Sequence[AblationView], n_tested: int, of: str) -> str:
+    """Count the classes that are large enough, and those of them that were tested."""
+    n_large = sum(one.n_documents >= FEWEST_IN_GROUP for one in classes)
+    large = f"{count(n_large)} of {of} {'has' if n_large == 1 else 'have'} {FEWEST_IN_GROUP} documents or more"
+    if n_tested == n_large:
+        return large
+    return f"{large}, of which {count(n_tested)} {'was' if n_tested == 1 else 'were'} tested"
 
 
 def group_without_head(view: AblationView, scale: Scale) -> Markup:
