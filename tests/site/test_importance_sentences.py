@@ -81,7 +81,7 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     assert words(sentence) == (
         "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). It "
         "falls without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its "
-        f"probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats. {CHOSEN}"
+        "probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats."
     )
     assert 'href="../heads/4.html"' in sentence
     assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
@@ -96,6 +96,13 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     assert words(sentences.heads_that_matter(untested, study_view(), "")) == (
         "The changes were not tested: the documents come from one input row, or all have the same change."
     )
+
+
+@pytest.mark.parametrize(("n_falls", "n_rises", "expected"), [(2, 1, True), (1, 0, True), (1, 1, False), (1, 2, False)])
+def test_falls_are_explained_only_where_they_outnumber_rises(n_falls: int, n_rises: int, *, expected: bool) -> None:
+    changes = [CLEAR] * n_falls + [replace(CLEAR, value=0.2)] * n_rises
+    found = importance(*[ablation(number, change) for number, change in enumerate(changes)])
+    assert words(sentences.heads_that_matter(found, study_view(), "")).endswith(CHOSEN) is expected
 
 
 def test_the_gold_class_stands_beside_the_predicted_one() -> None:

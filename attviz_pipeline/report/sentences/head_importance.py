@@ -97,7 +97,7 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
     ]
     first = Markup("{} {} of {} ({}).").format(_capital(name), listed([part for part in sentences if part]), of, _CLEAR)
     harmed, verb = (rises, "rises") if importance.by_error else (falls, "falls")
-    gold = said([_of_gold(heads, "head", importance), _chosen(importance.scale) if falls else ""])
+    gold = said([_of_gold(heads, "head", importance), _chosen(importance.scale, len(falls), len(rises))])
     if not harmed:
         return said([first, gold])
     largest = harmed[0]
@@ -131,9 +131,15 @@ def _of_gold(views: Sequence[AblationView], noun: str, importance: HeadImportanc
     return f"{gold} {listed(sides)} of {of} ({_CLEAR})."
 
 
-def _chosen(scale: Scale) -> str:
-    """Say why the probability of what was predicted tends to fall; empty in regression."""
-    if not scale.shares:
+def _chosen(scale: Scale, n_falls: int, n_rises: int) -> str:
+    """Say why the probability of what was predicted tends to fall; empty in regression, or where falls are no majority.
+
+    Args:
+        scale: What is measured.
+        n_falls: Heads without which the probability falls.
+        n_rises: Heads without which it rises.
+    """
+    if not scale.shares or n_falls <= n_rises:
         return ""
     return (
         f"{_capital(scale.predicted)} was chosen because it is the most probable, so almost any disturbance tends to "
