@@ -23,6 +23,7 @@ CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
 UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
 SCALE = SingleLabel.scale
+STRONGER = "more strongly than in 95 % of random orders."
 NOTHING = "nothing that can be distinguished from zero."
 CHOSEN = (
     "The predicted class was chosen because it is the most probable, so almost any disturbance tends to make it less "
@@ -217,14 +218,28 @@ def test_layers_matter_or_not() -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high", "by_chance", "end"),
     [
-        (0.8, 0.6, 0.9, 0.4, "The two rank heads alike, more than chance does."),
-        (-0.8, -0.9, -0.6, 0.4, "The two rank heads in opposite orders, more than chance does."),
+        (0.9, 0.8, 0.95, 0.4, f"The two rank heads alike, {STRONGER}"),
+        (
+            0.89,
+            0.8,
+            0.95,
+            0.4,
+            f"Heads with higher gradient importance tend to have higher measured importance, {STRONGER}",
+        ),
+        (-0.9, -0.95, -0.6, 0.4, f"The two rank heads in nearly opposite orders, {STRONGER}"),
+        (
+            -0.5,
+            -0.6,
+            -0.1,
+            0.4,
+            f"Heads with higher gradient importance tend to have lower measured importance, {STRONGER}",
+        ),
         (0.8, -0.1, 1.0, 0.4, "The interval includes 0: no association is shown."),
         (0.3, 0.1, 0.5, 0.4, "This is no more than chance gives: no association is shown."),
         (-0.4, -0.5, -0.3, 0.4, "This is no more than chance gives: no association is shown."),
     ],
 )
-def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
+def test_measures_go_together_by_the_size_of_their_correlation_or_not(
     value: float, low: float, high: float, by_chance: float, end: str
 ) -> None:
     found = CorrelationView(("measured", "gradient"), 6, value, low, high, by_chance)

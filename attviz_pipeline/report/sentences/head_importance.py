@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from attviz_pipeline.evidence_words import ORDERS, rank_agreement
 from attviz_pipeline.formats import MINUS, count, plural, probability, signed, significant
 from attviz_pipeline.report.sentences.parts import (
     alternatives,
@@ -32,11 +33,6 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import Scale
 
-MEASURES = {
-    "measured": "measured importance",
-    "gradient": "gradient importance",
-    "self_attention": "mean self-attention",
-}
 N_NAMED = 3
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
@@ -212,13 +208,13 @@ def layers_that_matter(importance: HeadImportance) -> Markup:
 
 
 def correlation(found: CorrelationView, importance: HeadImportance, study: StudyView) -> Markup:
-    """Say whether two measures rank heads alike, beside what random orders give."""
+    """Say how two measures go together over heads, beside what random orders give."""
     documents = {
         "measured": importance.n_measured,
         "gradient": importance.n_gradient,
         "self_attention": study.n_documents,
     }
-    first, second = (f"{MEASURES[name]} ({plural(documents[name], 'document')})" for name in found.measures)
+    first, second = (f"{ORDERS[name]} ({plural(documents[name], 'document')})" for name in found.measures)
     over = plural(found.n_heads, "head")
     if found.value is None or found.by_chance is None:
         return Markup("The ranks of {} by {} and by {} were not compared: one of them is the same for all.").format(
@@ -239,10 +235,9 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
     if found.low is None or found.high is None:
         return sentence
     beyond = abs(found.value) > found.by_chance
-    if beyond and found.low > 0:
-        return sentence + Markup(" The two rank heads alike, more than chance does.")
-    if beyond and found.high < 0:
-        return sentence + Markup(" The two rank heads in opposite orders, more than chance does.")
+    if beyond and (found.low > 0 or found.high < 0):
+        agreement = rank_agreement(found.value, *(ORDERS[name] for name in found.measures))
+        return sentence + Markup(" {}").format(agreement)
     if beyond:
         return sentence + Markup(" The interval includes 0: no association is shown.")
     return sentence + Markup(" This is no more than chance gives: no association is shown.")
