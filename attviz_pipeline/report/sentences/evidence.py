@@ -13,6 +13,7 @@ from markupsafe import Markup
 from attviz_pipeline.evidence_words import CIRCULAR, ORDERS, REMOVAL, SCORES, scores_and_layers, which_of
 from attviz_pipeline.formats import count, percent, plural, probability, significant
 from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences.head_importance import small_groups
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS, Scale
@@ -147,6 +148,21 @@ def other_documents(rows: Sequence[Row]) -> str | None:
         return None
     named = parts.listed([f"{score_title(row['score'], row['layer'])} ({row['n_documents']:,})" for row in rows])
     return f"Measured on fewer documents, and therefore in the table only: {named}."
+
+
+def tests_of_groups(n_documents: Sequence[int]) -> Markup:
+    """Say over what q of groups of documents is adjusted, and what it does not compare.
+
+    Args:
+        n_documents: Documents of each group.
+    """
+    return parts.said(
+        [
+            "q is adjusted over all scores and layers, and over all groups of the same kind.",
+            small_groups(n_documents),
+            "Groups are not compared with each other: a small group can have q ≥ 0.05 even with the same effect.",
+        ]
+    )
 
 
 def removal_shows(removal: str, scale: Scale) -> str:

@@ -5,7 +5,7 @@ Changes are means over the documents of a sample, which is named.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
@@ -366,9 +366,13 @@ def columns(study: StudyView) -> str:
     return f"Change: mean change of {scale.log}{of_gold}{unit}.{flips}"
 
 
-def small_groups(groups: Sequence[AblationView]) -> str:
-    """Say why small groups have neither interval nor q; nothing where there are none."""
-    if all(one.n_documents >= FEWEST_IN_GROUP for one in groups):
+def small_groups(n_documents: Iterable[int]) -> str:
+    """Say why small groups have neither interval nor q; nothing where there are none.
+
+    Args:
+        n_documents: Documents of each group.
+    """
+    if all(n >= FEWEST_IN_GROUP for n in n_documents):
         return ""
     return f"Groups of fewer than {FEWEST_IN_GROUP} documents are too small for an interval and q."
 
