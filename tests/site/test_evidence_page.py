@@ -255,6 +255,16 @@ def test_the_sample_is_named() -> None:
     assert unlabelled.startswith("40 of 55 documents are the sample, drawn in proportion to thirds of length. The")
 
 
+@pytest.mark.parametrize(
+    ("confusion", "expected"),
+    [([[40, 3], [4, 8]], True), ([[20, 7], [4, 23]], False), ([[20, 7, 0], [4, 23, 0], [0, 0, 0]], False)],
+)
+def test_classes_are_called_rare_only_where_their_sizes_differ(confusion: list[list[int]], *, expected: bool) -> None:
+    sentence = evidence.sample(40, 0, study_view(confusion=confusion))
+    assert ("the smaller a sample, the larger the part of rare classes." in sentence) is expected
+    assert ("third where there are enough. The smaller samples" in sentence) is not expected
+
+
 def test_a_chart_puts_its_points_where_their_numbers_are() -> None:
     axis = Axis("heads", [0, 4], "{:.0f}".format, falling=True)
     chart = line_chart([Line("a", "x", [(0, 0.0), (4, 1.0)])], [(0, 0.0, 0.5), (4, 0.5, 1.0)], axis, "alt")

@@ -97,7 +97,9 @@ def test_a_sample_is_in_proportion_to_what_the_task_has() -> None:
     assert "in proportion to the rarest gold label of each document and to thirds of length" in (
         evidence.sample(40, 0, SETS)
     )
+    assert "the larger the part of labels that are rarer than others. The smaller" in evidence.sample(40, 0, SETS)
     assert "in proportion to quantiles of the gold value" in evidence.sample(40, 0, VALUES)
+    assert "rare" not in evidence.sample(40, 0, VALUES)
     unlabelled = study_view(task="regression", label_names=[], confusion=None, n_labelled=0)
     assert "drawn in proportion to thirds of length. The smaller" in evidence.sample(40, 0, unlabelled)
 
