@@ -30,8 +30,25 @@ ORDERS: Mapping[str, str] = {
 REMOVAL: Mapping[str, str] = {"mask": "masked", "delete": "deleted", "hide": "hidden from attention"}
 RANDOM = "random"
 CIRCULAR = "Leaving out one token ranks tokens by the same removal that judges the ranking."
+NEARLY_THE_SAME = 0.9
+"""Smallest size of a rank correlation at which two orders are called alike, or nearly opposite: a convention."""
 
 Row = Mapping[str, Any]
+
+
+def rank_agreement(value: float, first: str, second: str) -> str:
+    """Say how two measures of heads go together, where their rank correlation is beyond that of random orders.
+
+    Args:
+        value: Spearman's rank correlation over heads, -1..1.
+        first: Name of one measure.
+        second: Name of the other.
+    """
+    if abs(value) >= NEARLY_THE_SAME:
+        how = f"The two rank heads {'alike' if value > 0 else 'in nearly opposite orders'}"
+    else:
+        how = f"Heads with higher {second} tend to have {'higher' if value > 0 else 'lower'} {first}"
+    return f"{how}, more strongly than in 95 % of random orders."
 
 
 def scores_and_layers(rows: Sequence[Row]) -> str:

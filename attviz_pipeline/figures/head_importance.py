@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import evidence_schemas, files
-from attviz_pipeline.evidence_words import ORDERS
+from attviz_pipeline.evidence_words import ORDERS, rank_agreement
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.head_grid import head_matrix, plot_grid
@@ -166,8 +166,7 @@ def _finding(row: Row | None, name: str) -> str:
         return f"{sentence}."
     apart = row["low"] > 0 or row["high"] < 0
     if apart and abs(row["value"]) > row["by_chance"]:
-        how = "alike" if row["value"] > 0 else "in opposite order"
-        return f"{sentence}: they rank heads {how}, more than by chance."
+        return f"{sentence}. {rank_agreement(row['value'], ORDERS['measured'], ORDERS[name])}"
     return f"{sentence}: no association is shown."
 
 

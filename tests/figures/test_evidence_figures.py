@@ -173,18 +173,25 @@ class TestCaptions:
         assert "These documents also decided the order by gradient importance" in caption
 
     @pytest.mark.parametrize(
-        ("interval", "verdict"),
+        ("value", "interval", "verdict"),
         [
-            ((0.3, 0.8), ": they rank heads alike, more than by chance."),
-            ((-0.1, 0.8), ": no association is shown."),
-            ((None, None), "and +0.40. "),
+            (0.92, (0.8, 1.0), ". The two rank heads alike, more strongly than in 95 % of random orders."),
+            (0.6, (0.3, 0.8), ". Heads with higher gradient importance tend to have higher measured importance, more "),
+            (-0.6, (-0.8, -0.3), ". Heads with higher gradient importance tend to have lower measured importance, "),
+            (0.6, (-0.1, 0.8), ": no association is shown."),
+            (0.6, (None, None), "and +0.40. "),
         ],
     )
     def test_correlations_are_beside_chance(
-        self, paths: EvidencePaths, tmp_path: Path, interval: tuple[float | None, float | None], verdict: str
+        self,
+        paths: EvidencePaths,
+        tmp_path: Path,
+        value: float,
+        interval: tuple[float | None, float | None],
+        verdict: str,
     ) -> None:
         found = {
-            "measures": ["measured", "gradient"], "n_heads": 6, "value": 0.6, "low": interval[0], "high": interval[1],
+            "measures": ["measured", "gradient"], "n_heads": 6, "value": value, "low": interval[0], "high": interval[1],
             "by_chance": 0.4,
         }  # fmt: skip
         tables = changed(paths, tmp_path, "head_importance", correlations=[found])

@@ -1,5 +1,6 @@
 """The page Evidence: each form of each sentence, its numbers against the tables, and a site that has no evidence."""
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from html_page import words
+from scipy.stats import false_discovery_control
 from sentence_views import HOSTILE, study_view
 from sentence_views import words as said
 from synthetic_evidence import N_SAMPLE, N_SMALL, NO_GATES, write_evidence
@@ -253,6 +255,16 @@ def test_the_sample_is_named() -> None:
     assert unlabelled.startswith("40 of 55 documents are the sample, drawn in proportion to thirds of length. The")
 
 
+@pytest.mark.parametrize(
+    ("confusion", "expected"),
+    [([[40, 3], [4, 8]], True), ([[20, 7], [4, 23]], False), ([[20, 7, 0], [4, 23, 0], [0, 0, 0]], False)],
+)
+def test_classes_are_called_rare_only_where_their_sizes_differ(confusion: list[list[int]], *, expected: bool) -> None:
+    sentence = evidence.sample(40, 0, study_view(confusion=confusion))
+    assert ("the smaller a sample, the larger the part of rare classes." in sentence) is expected
+    assert ("third where there are enough. The smaller samples" in sentence) is not expected
+
+
 def test_a_chart_puts_its_points_where_their_numbers_are() -> None:
     axis = Axis("heads", [0, 4], "{:.0f}".format, falling=True)
     chart = line_chart([Line("a", "x", [(0, 0.0), (4, 1.0)])], [(0, 0.0, 0.5), (4, 0.5, 1.0)], axis, "alt")
@@ -312,6 +324,41 @@ def test_tables_of_the_page_have_the_numbers_of_the_artifacts(paths: EvidencePat
     assert [row.n_documents for row in view.agreement] == [N_SMALL] * 3
     assert {row.title for row in view.groups} >= {"correctly classified", "misclassified"}
     assert {row.detail for row in view.shares} == {"5 %", "10 %", "20 %", "50 %"}
+
+
+def test_groups_are_tested_over_all_groups_of_a_kind_and_small_ones_not_at_all(paths: EvidencePaths) -> None:
+    study = study_view(n_documents=24)
+    view = evidence_page_view(paths, study)
+    table = files.read_table(paths.faithfulness, evidence_schemas.FAITHFULNESS).to_pylist()
+    titles = {"right": "correctly classified", "wrong": "misclassified"}
+    differs, sizes = False, {row.n_documents < 5 for row in view.groups}
+    for grouping, measure in itertools.product(("gold", "correct"), ("comprehensiveness", "sufficiency")):
+        family = [row for row in table if (row["grouping"], row["measure"]) == (grouping, measure)]
+        family = [row for row in family if row["fraction"] is None]
+        tested = [row for row in family if row["n_documents"] >= 5 and row["difference_p"] is not None]
+        q = false_discovery_control([row["difference_p"] for row in tested])
+        wanted = {row["group"]: value for row, value in zip(tested, q, strict=True) if row["score"] == "self_mean"}
+        for row in family:
+            if row["score"] != "self_mean":
+                continue
+            [shown] = [one for one in view.groups if one.title == titles.get(row["group"], row["group"])]
+            cell = shown.cells[measure]
+            assert (cell.mean, cell.difference) == (row["mean"], row["difference"])
+            small = row["n_documents"] < 5
+            assert (cell.low, cell.high) == ((None, None) if small else (row["difference_low"], row["difference_high"]))
+            assert cell.q == (None if small else pytest.approx(wanted[row["group"]]))
+            differs |= not small and cell.q != row["difference_q"]
+    assert differs
+    assert sizes == {True, False}
+
+
+def test_the_tests_of_groups_are_described(site: Path) -> None:
+    over = "q is adjusted over all scores and layers, and over all groups of the same kind."
+    apart = "Groups are not compared with each other: a small group can have q ≥ 0.05 even with the same effect."
+    assert evidence.tests_of_groups([5, 9]) == f"{over} {apart}"
+    small = "Groups of fewer than 5 documents are too small for an interval and q."
+    assert evidence.tests_of_groups([5, 4]) == f"{over} {small} {apart}"
+    assert f"{over} {small} {apart}" in words(site / links.EVIDENCE)
 
 
 def test_the_curves_hold_scores_of_the_whole_sample_only(paths: EvidencePaths) -> None:

@@ -97,7 +97,9 @@ def test_a_sample_is_in_proportion_to_what_the_task_has() -> None:
     assert "in proportion to the rarest gold label of each document and to thirds of length" in (
         evidence.sample(40, 0, SETS)
     )
+    assert "the larger the part of labels that are rarer than others. The smaller" in evidence.sample(40, 0, SETS)
     assert "in proportion to quantiles of the gold value" in evidence.sample(40, 0, VALUES)
+    assert "rare" not in evidence.sample(40, 0, VALUES)
     unlabelled = study_view(task="regression", label_names=[], confusion=None, n_labelled=0)
     assert "drawn in proportion to thirds of length. The smaller" in evidence.sample(40, 0, unlabelled)
 
@@ -150,9 +152,11 @@ def test_label_sets_change_and_have_exact_match() -> None:
         "No predicted label set of 20 documents changes without one head."
     )
     group = ablation(FALLS, FALLS, grouping="gold", group="sport")
-    assert words(head_importance.classes_without_head([group], None, SETS)) == (
-        "By gold label, the log probability of the gold label set changes in 1 of 1 gold label with at least "
-        "5 documents (q < 0.05, over all heads and gold labels): sport (−0.40 nats, 20 documents)."
+    assert words(head_importance.classes_without_head([group], SETS)) == (
+        "1 of 2 gold labels has 5 documents or more. By gold label, the log probability of the gold label set changes "
+        "in 1 of 1 (q < 0.05, over all heads and gold labels): sport (−0.40 nats, 20 documents). This is no comparison "
+        "with other documents: without the head, the log probability of the gold label set may change alike in "
+        "documents without the label."
     )
     assert head_importance.group_without_head(ablation(FALLS, grouping="correct", group="wrong"), SET) == (
         "not all labels right"

@@ -23,6 +23,7 @@ CLEAR = MeanView(-0.5, -0.7, -0.3, 0.001)
 UNCLEAR = MeanView(-0.1, -0.3, 0.1, 0.4)
 UNTESTED = MeanView(-0.5, None, None, None)
 SCALE = SingleLabel.scale
+STRONGER = "more strongly than in 95 % of random orders."
 NOTHING = "nothing that can be distinguished from zero."
 CHOSEN = (
     "The predicted class was chosen because it is the most probable, so almost any disturbance tends to make it less "
@@ -55,7 +56,7 @@ def test_nothing_is_said_of_heads_that_were_not_switched_off() -> None:
         sentences.most_flips(none, study_view(), ""),
         sentences.layers_that_matter(none),
         sentences.place_of_head(None, None, 40, SCALE),
-        sentences.classes_without_head([], None, study_view()),
+        sentences.classes_without_head([], study_view()),
     ]
     assert said == [""] * 6
 
@@ -81,7 +82,7 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     assert words(sentence) == (
         "The log probability of the predicted class falls without 1 and rises without 1 of 3 heads (q < 0.05). It "
         "falls without L1·H1: −0.50 nats (95 % interval −0.70 to −0.30; q = 0.001), which multiplies its "
-        f"probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats. {CHOSEN}"
+        "probability by 0.61 (geometric mean). The median change of all heads is −0.10 nats."
     )
     assert 'href="../heads/4.html"' in sentence
     assert words(sentences.heads_that_matter(importance(ablation(2, rises)), study_view(), "")) == (
@@ -96,6 +97,13 @@ def test_heads_matter_or_not_or_were_not_tested() -> None:
     assert words(sentences.heads_that_matter(untested, study_view(), "")) == (
         "The changes were not tested: the documents come from one input row, or all have the same change."
     )
+
+
+@pytest.mark.parametrize(("n_falls", "n_rises", "expected"), [(2, 1, True), (1, 0, True), (1, 1, False), (1, 2, False)])
+def test_falls_are_explained_only_where_they_outnumber_rises(n_falls: int, n_rises: int, *, expected: bool) -> None:
+    changes = [CLEAR] * n_falls + [replace(CLEAR, value=0.2)] * n_rises
+    found = importance(*[ablation(number, change) for number, change in enumerate(changes)])
+    assert words(sentences.heads_that_matter(found, study_view(), "")).endswith(CHOSEN) is expected
 
 
 def test_the_gold_class_stands_beside_the_predicted_one() -> None:
@@ -210,14 +218,28 @@ def test_layers_matter_or_not() -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high", "by_chance", "end"),
     [
-        (0.8, 0.6, 0.9, 0.4, "The two rank heads alike, more than chance does."),
-        (-0.8, -0.9, -0.6, 0.4, "The two rank heads in opposite orders, more than chance does."),
+        (0.9, 0.8, 0.95, 0.4, f"The two rank heads alike, {STRONGER}"),
+        (
+            0.89,
+            0.8,
+            0.95,
+            0.4,
+            f"Heads with higher gradient importance tend to have higher measured importance, {STRONGER}",
+        ),
+        (-0.9, -0.95, -0.6, 0.4, f"The two rank heads in nearly opposite orders, {STRONGER}"),
+        (
+            -0.5,
+            -0.6,
+            -0.1,
+            0.4,
+            f"Heads with higher gradient importance tend to have lower measured importance, {STRONGER}",
+        ),
         (0.8, -0.1, 1.0, 0.4, "The interval includes 0: no association is shown."),
         (0.3, 0.1, 0.5, 0.4, "This is no more than chance gives: no association is shown."),
         (-0.4, -0.5, -0.3, 0.4, "This is no more than chance gives: no association is shown."),
     ],
 )
-def test_measures_rank_heads_alike_or_in_opposite_orders_or_not(
+def test_measures_go_together_by_the_size_of_their_correlation_or_not(
     value: float, low: float, high: float, by_chance: float, end: str
 ) -> None:
     found = CorrelationView(("measured", "gradient"), 6, value, low, high, by_chance)
@@ -297,42 +319,43 @@ def test_a_head_stands_beside_the_median_of_all() -> None:
     )
 
 
-def test_classes_change_or_not() -> None:
-    def gold(name: str, change: MeanView) -> AblationView:
-        return ablation(grouping="gold", group=name, n_documents=7, gold_change=change)
+def gold(name: str, change: MeanView, n_documents: int = 7) -> AblationView:
+    return ablation(grouping="gold", group=name, n_documents=n_documents, gold_change=change)
 
+
+def without_class(*groups: AblationView, n_classes: int = 5) -> str:
+    study = study_view(label_names=[f"class {number}" for number in range(n_classes)])
+    return words(sentences.classes_without_head(groups, study))
+
+
+def test_classes_change_or_not() -> None:
     right = ablation(grouping="correct", group="right", gold_change=CLEAR)
-    whole = ablation(gold_change=MeanView(-0.2, -0.3, -0.1, 0.01))
-    assert words(
-        sentences.classes_without_head([gold("sport", UNCLEAR), gold("world", CLEAR)], whole, study_view())
-    ) == (
-        "By gold class, the log probability of that class changes in 1 of 2 gold classes with at least 5 documents "
-        "(q < 0.05, over all heads and gold classes): world (−0.50 nats, 7 documents)."
+    both = "By gold class, the log probability of that class changes in "
+    assert without_class(gold("class 0", UNCLEAR), gold("class 1", CLEAR), right) == (
+        f"2 of 5 gold classes have 5 documents or more. {both}1 of 2 (q < 0.05, over all heads and gold classes): "
+        "class 1 (−0.50 nats, 7 documents). This is no comparison with other documents: without the head, any "
+        "document's probability of class 1 may change alike."
     )
-    # The 20 documents change by -0.2 on average, so 13 of them by (20 * -0.2 + 7 * 0.5) / 13.
-    wrong = replace(right, group="wrong", n_documents=2)
-    beside = sentences.classes_without_head(
-        [gold("world", CLEAR), replace(right, n_documents=18), wrong], whole, study_view()
+    assert without_class(gold("class 0", UNCLEAR), gold("class 1", UNTESTED, 4)) == (
+        f"1 of 5 gold classes has 5 documents or more. {both}none of 1 (q < 0.05): {NOTHING}"
     )
-    assert "world (−0.50 nats, 7 documents; in the other 13, −0.038)." in words(beside)
-    assert words(sentences.classes_without_head([gold("sport", UNCLEAR)], None, study_view())) == (
-        "By gold class, the log probability of that class changes in none of 1 gold class with at least 5 documents "
-        f"(q < 0.05): {NOTHING}"
-    )
-    many = [gold(f"class {number}", CLEAR) for number in range(5)]
-    assert words(sentences.classes_without_head(many, None, study_view())).endswith(
-        "class 2 (−0.50 nats, 7 documents) and 2 more."
-    )
-    untested = replace(gold("sport", UNTESTED), gold_change=UNTESTED)
-    assert sentences.classes_without_head([untested, right], None, study_view()) == ""
-    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], None, study_view())
+    many = without_class(*[gold(f"class {number}", CLEAR) for number in range(5)])
+    assert "class 2 (−0.50 nats, 7 documents) and 2 more. This is no comparison" in many
+    assert many.endswith("any document's probability of these classes may change alike.")
+    assert sentences.classes_without_head([gold("class 0", UNTESTED), right], study_view()) == ""
+    assert HOSTILE not in sentences.classes_without_head([gold(HOSTILE, CLEAR)], study_view())
+
+
+def test_large_classes_without_a_test_are_not_counted_as_tested() -> None:
+    said = without_class(gold("class 0", UNCLEAR), gold("class 1", UNTESTED), gold("class 2", UNCLEAR))
+    assert said.startswith("3 of 5 gold classes have 5 documents or more, of which 2 were tested. By gold class, ")
+    assert "changes in none of 2 (q < 0.05)" in said
 
 
 def test_small_groups_are_said_to_be_untested() -> None:
-    small = ablation(grouping="gold", group="sport", n_documents=4)
     sentence = "Groups of fewer than 5 documents are too small for an interval and q."
-    assert sentences.small_groups([replace(small, n_documents=5), small]) == sentence
-    assert sentences.small_groups([replace(small, n_documents=5)]) == ""
+    assert sentences.small_groups([5, 4]) == sentence
+    assert sentences.small_groups([5, 6]) == ""
 
 
 def test_groups_and_cells_are_written() -> None:

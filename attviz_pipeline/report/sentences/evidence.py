@@ -13,6 +13,7 @@ from markupsafe import Markup
 from attviz_pipeline.evidence_words import CIRCULAR, ORDERS, REMOVAL, SCORES, scores_and_layers, which_of
 from attviz_pipeline.formats import count, percent, plural, probability, significant
 from attviz_pipeline.report.sentences import parts
+from attviz_pipeline.report.sentences.head_importance import small_groups
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS, Scale
@@ -149,6 +150,21 @@ def other_documents(rows: Sequence[Row]) -> str | None:
     return f"Measured on fewer documents, and therefore in the table only: {named}."
 
 
+def tests_of_groups(n_documents: Sequence[int]) -> Markup:
+    """Say over what q of groups of documents is adjusted, and what it does not compare.
+
+    Args:
+        n_documents: Documents of each group.
+    """
+    return parts.said(
+        [
+            "q is adjusted over all scores and layers, and over all groups of the same kind.",
+            small_groups(n_documents),
+            "Groups are not compared with each other: a small group can have q ≥ 0.05 even with the same effect.",
+        ]
+    )
+
+
 def removal_shows(removal: str, scale: Scale) -> str:
     """Say what the removal of tokens shows, and what it does not.
 
@@ -282,16 +298,27 @@ def sample(n_sampled: int, n_too_short: int, study: StudyView) -> str:
 
 
 def _strata(study: StudyView) -> str:
-    """Name what a sample is in proportion to; small samples have more of what is rare."""
+    """Name what a sample is in proportion to; small samples have more of what is rare, if anything is."""
     if not study.n_labelled:
         return "thirds of length"
     task = study.task
-    rare = f"rare {task.nouns}" if task.has_labels else "rare values"
-    return (
+    strata = (
         f"{task.scale.strata} and to thirds of length, with at least one document of each "
-        f"{task.noun if task.has_labels else 'quantile'} and third where there are enough: the smaller a sample, the "
-        f"larger the part of {rare}"
+        f"{task.noun if task.has_labels else 'quantile'} and third where there are enough"
     )
+    rare = _rare(study)
+    return f"{strata}: the smaller a sample, the larger the part of {rare}" if rare else strata
+
+
+def _rare(study: StudyView) -> str:
+    """Name what small samples have more of; empty where gold classes are equally large, as quantiles nearly are.
+
+    How many documents have each label is not known here, so labels are not called rare.
+    """
+    if study.task.many_labels:
+        return f"{study.task.nouns} that are rarer than others"
+    sizes = {sum(row) for row in study.summary.get("confusion") or ()} - {0}
+    return f"rare {study.task.nouns}" if len(sizes) > 1 else ""
 
 
 def _measure(value: float, scale: Scale) -> str:

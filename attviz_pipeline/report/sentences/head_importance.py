@@ -5,10 +5,11 @@ Changes are means over the documents of a sample, which is named.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
+from attviz_pipeline.evidence_words import ORDERS, rank_agreement
 from attviz_pipeline.formats import MINUS, count, plural, probability, signed, significant
 from attviz_pipeline.report.sentences.parts import (
     alternatives,
@@ -32,11 +33,6 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import Scale
 
-MEASURES = {
-    "measured": "measured importance",
-    "gradient": "gradient importance",
-    "self_attention": "mean self-attention",
-}
 N_NAMED = 3
 _OFF = {"zero": "its output set to 0", "mean": "its output replaced by its mean over tokens"}
 _CLEAR = f"q < {SIGNIFICANT:g}"
@@ -97,7 +93,7 @@ def heads_that_matter(importance: HeadImportance, study: StudyView, root: str) -
     ]
     first = Markup("{} {} of {} ({}).").format(_capital(name), listed([part for part in sentences if part]), of, _CLEAR)
     harmed, verb = (rises, "rises") if importance.by_error else (falls, "falls")
-    gold = said([_of_gold(heads, "head", importance), _chosen(importance.scale) if falls else ""])
+    gold = said([_of_gold(heads, "head", importance), _chosen(importance.scale, len(falls), len(rises))])
     if not harmed:
         return said([first, gold])
     largest = harmed[0]
@@ -131,9 +127,15 @@ def _of_gold(views: Sequence[AblationView], noun: str, importance: HeadImportanc
     return f"{gold} {listed(sides)} of {of} ({_CLEAR})."
 
 
-def _chosen(scale: Scale) -> str:
-    """Say why the probability of what was predicted tends to fall; empty in regression."""
-    if not scale.shares:
+def _chosen(scale: Scale, n_falls: int, n_rises: int) -> str:
+    """Say why the probability of what was predicted tends to fall; empty in regression, or where falls are no majority.
+
+    Args:
+        scale: What is measured.
+        n_falls: Heads without which the probability falls.
+        n_rises: Heads without which it rises.
+    """
+    if not scale.shares or n_falls <= n_rises:
         return ""
     return (
         f"{_capital(scale.predicted)} was chosen because it is the most probable, so almost any disturbance tends to "
@@ -206,13 +208,13 @@ def layers_that_matter(importance: HeadImportance) -> Markup:
 
 
 def correlation(found: CorrelationView, importance: HeadImportance, study: StudyView) -> Markup:
-    """Say whether two measures rank heads alike, beside what random orders give."""
+    """Say how two measures go together over heads, beside what random orders give."""
     documents = {
         "measured": importance.n_measured,
         "gradient": importance.n_gradient,
         "self_attention": study.n_documents,
     }
-    first, second = (f"{MEASURES[name]} ({plural(documents[name], 'document')})" for name in found.measures)
+    first, second = (f"{ORDERS[name]} ({plural(documents[name], 'document')})" for name in found.measures)
     over = plural(found.n_heads, "head")
     if found.value is None or found.by_chance is None:
         return Markup("The ranks of {} by {} and by {} were not compared: one of them is the same for all.").format(
@@ -233,10 +235,9 @@ def correlation(found: CorrelationView, importance: HeadImportance, study: Study
     if found.low is None or found.high is None:
         return sentence
     beyond = abs(found.value) > found.by_chance
-    if beyond and found.low > 0:
-        return sentence + Markup(" The two rank heads alike, more than chance does.")
-    if beyond and found.high < 0:
-        return sentence + Markup(" The two rank heads in opposite orders, more than chance does.")
+    if beyond and (found.low > 0 or found.high < 0):
+        agreement = rank_agreement(found.value, *(ORDERS[name] for name in found.measures))
+        return sentence + Markup(" {}").format(agreement)
     if beyond:
         return sentence + Markup(" The interval includes 0: no association is shown.")
     return sentence + Markup(" This is no more than chance gives: no association is shown.")
@@ -301,50 +302,52 @@ def place_of_head(measured: MeasureView | None, gradient: MeasureView | None, n_
     return said(sentences)
 
 
-def classes_without_head(groups: Sequence[AblationView], whole: AblationView | None, study: StudyView) -> Markup:
+def classes_without_head(groups: Sequence[AblationView], study: StudyView) -> Markup:
     """Say in which gold classes switching off one head changes the gold class's, or label set's, probability.
 
-    Classes of fewer than `FEWEST_IN_GROUP` documents are not tested.
+    Classes of fewer than `FEWEST_IN_GROUP` documents are not tested. The test is whether the mean change of a class is
+    0, which compares no class with others: nothing is known of this class's probability in other documents.
 
     Args:
         groups: Groups of documents without this head.
-        whole: All documents without it; None if it was not switched off.
         study: Whose documents they are.
     """
-    classes = [one for one in groups if one.grouping == "gold" and one.gold_change.q is not None]
-    if not classes:
+    classes = [one for one in groups if one.grouping == "gold"]
+    tested = [one for one in classes if one.gold_change.q is not None]
+    if not tested:
         return Markup()
-    found = sorted((one for one in classes if one.gold_change.significant), key=lambda one: _value(one.gold_change))
-    noun, nouns = f"gold {study.task.noun}", f"gold {study.task.nouns}"
-    of = f"{plural(len(classes), noun, nouns)} with at least {FEWEST_IN_GROUP} documents"
-    by = f"By {noun}, the log probability of {'the gold label set' if study.task.many_labels else 'that class'}"
+    noun, nouns, many = f"gold {study.task.noun}", f"gold {study.task.nouns}", study.task.many_labels
+    lead = _tested_classes(classes, len(tested), plural(len(study.label_names), noun, nouns))
+    by = f"By {noun}, the log probability of {'the gold label set' if many else 'that class'} changes in"
+    found = sorted((one for one in tested if one.gold_change.significant), key=lambda one: _value(one.gold_change))
     if not found:
-        return Markup("{} changes in none of {} ({}): {}.").format(by, of, _CLEAR, _NOTHING)
+        return Markup("{}. {} none of {} ({}): {}.").format(lead, by, count(len(tested)), _CLEAR, _NOTHING)
     names = [
-        Markup("{} ({} nats, {}{})").format(
-            class_name(one.group),
-            _signed(_value(one.gold_change)),
-            plural(one.n_documents, "document"),
-            _beside(one, groups, whole),
+        Markup("{} ({} nats, {})").format(
+            class_name(one.group), _signed(_value(one.gold_change)), plural(one.n_documents, "document")
         )
         for one in found[:N_NAMED]
     ]
     if len(found) > N_NAMED:
         names.append(Markup("{} more").format(count(len(found) - N_NAMED)))
-    return Markup("{} changes in {} of {} ({}, over all heads and {}): {}.").format(
-        by, count(len(found)), of, _CLEAR, nouns, listed(names)
-    )
+    if many:
+        alike = Markup("the log probability of the gold label set may change alike in documents without the label")
+    else:
+        which = class_name(found[0].group) if len(found) == 1 else "these classes"
+        alike = Markup("any document's probability of {} may change alike").format(which)
+    return Markup(
+        "{}. {} {} of {} ({}, over all heads and {}): {}. This is no comparison with other documents: without the "
+        "head, {}."
+    ).format(lead, by, count(len(found)), count(len(tested)), _CLEAR, nouns, listed(names), alike)
 
 
-def _beside(one: AblationView, groups: Sequence[AblationView], whole: AblationView | None) -> str:
-    """Give the mean change of all other documents with a gold label; empty if there are none."""
-    # Right and wrong documents are all that have a gold label, each once.
-    n_all = sum(group.n_documents for group in groups if group.grouping == "correct")
-    n_others = n_all - one.n_documents
-    if whole is None or whole.gold_change.value is None or n_others < 1:
-        return ""
-    others = (n_all * whole.gold_change.value - one.n_documents * _value(one.gold_change)) / n_others
-    return f"; in the other {count(n_others)}, {_signed(others)}"
+def _tested_classes(classes: Sequence[AblationView], n_tested: int, of: str) -> str:
+    """Count the classes that are large enough, and those of them that were tested."""
+    n_large = sum(one.n_documents >= FEWEST_IN_GROUP for one in classes)
+    large = f"{count(n_large)} of {of} {'has' if n_large == 1 else 'have'} {FEWEST_IN_GROUP} documents or more"
+    if n_tested == n_large:
+        return large
+    return f"{large}, of which {count(n_tested)} {'was' if n_tested == 1 else 'were'} tested"
 
 
 def group_without_head(view: AblationView, scale: Scale) -> Markup:
@@ -363,9 +366,13 @@ def columns(study: StudyView) -> str:
     return f"Change: mean change of {scale.log}{of_gold}{unit}.{flips}"
 
 
-def small_groups(groups: Sequence[AblationView]) -> str:
-    """Say why small groups have neither interval nor q; nothing where there are none."""
-    if all(one.n_documents >= FEWEST_IN_GROUP for one in groups):
+def small_groups(n_documents: Iterable[int]) -> str:
+    """Say why small groups have neither interval nor q; nothing where there are none.
+
+    Args:
+        n_documents: Documents of each group.
+    """
+    if all(n >= FEWEST_IN_GROUP for n in n_documents):
         return ""
     return f"Groups of fewer than {FEWEST_IN_GROUP} documents are too small for an interval and q."
 

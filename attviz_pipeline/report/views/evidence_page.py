@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from scipy import stats
 
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
@@ -15,6 +16,7 @@ from attviz_pipeline.evidence_words import ORDERS, RANDOM
 from attviz_pipeline.formats import percent, plural, signed, significant
 from attviz_pipeline.report.sentences import evidence as sentences
 from attviz_pipeline.report.sentences.model_evidence import score_in_models as in_other_models
+from attviz_pipeline.report.views.head_importance import FEWEST_IN_GROUP
 from attviz_pipeline.report.views.line_chart import Axis, Line, LineChartView, line_chart
 from attviz_pipeline.report.views.model_evidence import ModelEvidence
 from attviz_pipeline.report.views.study import StudyView
@@ -103,6 +105,7 @@ class EvidencePageView:
     groups: list[RowView]
     shares: list[RowView]
     about_groups: str
+    tests_of_groups: Markup
     limits: str
     ablation: AblationView
     sample: str
@@ -134,6 +137,7 @@ def evidence_page_view(
     compared = [row for row in averages if row["score"] != RANDOM and row["measure"] == "comprehensiveness"]
     n_most = max((row["n_documents"] for row in together if row["score"] == RANDOM), default=0)
     parts = _parts(paths, facts)
+    groups = _group_rows(rows, chosen, study.task.scale)
     return EvidencePageView(
         answer=sentences.answer(chosen.get("comprehensiveness"), facts["fractions"], facts["removal"], study),
         sufficiency=sentences.sufficiency(chosen["sufficiency"], facts["fractions"], study.task.scale)
@@ -147,9 +151,10 @@ def evidence_page_view(
         scores=_score_rows([row for row in averages if row["layer"] is None and row["measure"] != "tau"]),
         agreement=_score_rows([row for row in averages if row["measure"] == "tau"]),
         layers=_score_rows([row for row in averages if row["layer"] is not None and row["measure"] != "tau"]),
-        groups=_group_rows(rows, chosen, study.task.scale),
+        groups=groups,
         shares=_share_rows(together),
         about_groups=sentences.score_title(*_key(chosen["comprehensiveness"])) if chosen else "",
+        tests_of_groups=sentences.tests_of_groups([row.n_documents for row in groups]),
         limits=sentences.removal_shows(facts["removal"], study.task.scale),
         ablation=_ablation(paths, study.task),
         sample=sentences.sample(parts[0].n_documents, facts["n_too_short"], study),
@@ -227,8 +232,8 @@ def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row], scale: Scale) ->
     if not chosen:
         return []
     of_group: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in _averages(rows):
-        if _key(row) == _key(chosen["comprehensiveness"]) and row["grouping"] != "all" and row["measure"] != "tau":
+    for row in _tested_over_groups(rows):
+        if _key(row) == _key(chosen["comprehensiveness"]) and row["measure"] != "tau":
             of_group.setdefault((row["grouping"], row["group"]), {})[row["measure"]] = row
     return [
         RowView(
@@ -239,6 +244,32 @@ def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row], scale: Scale) ->
         )
         for (grouping, group), mine in of_group.items()
     ]
+
+
+def _tested_over_groups(rows: Iterable[Row]) -> Iterable[Row]:
+    """Yield the means over all shares of groups of documents, with q over all scores and all groups of the same kind.
+
+    The q of the table is of one group alone, so that among many classes one would be found by chance. Groups of fewer
+    than `FEWEST_IN_GROUP` documents have neither interval nor q.
+
+    Source: Benjamini & Hochberg 1995.
+    """
+    families: dict[tuple[str, str], list[Row]] = {}
+    for row in _averages(rows):
+        if row["grouping"] != "all":
+            families.setdefault((row["grouping"], row["measure"]), []).append(row)
+    for family in families.values():
+        p = [row["difference_p"] for row in family if _is_tested(row)]
+        q = iter(stats.false_discovery_control(p) if p else [])
+        for row in family:
+            if row["n_documents"] < FEWEST_IN_GROUP:
+                yield row | dict.fromkeys(("difference_low", "difference_high", "difference_q"))
+            else:
+                yield row | {"difference_q": float(next(q)) if _is_tested(row) else None}
+
+
+def _is_tested(row: Row) -> bool:
+    return row["n_documents"] >= FEWEST_IN_GROUP and row["difference_p"] is not None
 
 
 def _charts(
