@@ -53,7 +53,9 @@ def compare_studies(folders: Sequence[Path], site: Path) -> None:
         tables = list(vars(models).values())
         figures = scratch / "figures"
         draw_figures(slice_for(own.settings, DrawFigures), figures=figures, models=tables, **own.places("draw_figures"))
-        inputs = site_inputs(figures=figures, models=tables, **own.places("render_site"))
+        places = own.places("render_site")
+        places.pop("results")  # the other models that the study itself compares, which this site does not show
+        inputs = site_inputs(figures=figures, models=tables, **places)
         provenance = inputs.provenance | {"compared studies": ", ".join(others)}
         inputs = replace(inputs, compared_studies=list(others), provenance=provenance)
         write_site(slice_for(own.settings, RenderSite), inputs, site)
