@@ -141,7 +141,7 @@ def test_two_studies_are_compared_and_stay_as_they_are(
     page = words(Page(Path("both", "models.html")).text)
     assert "and 2 other models (second and second-2) read the same" in page
     assert "This model and second" in page
-    assert "this model and that called second-2 differ in the mean self-attention of" in page
+    assert "this model and that called second-2 differ in self-attention relative to even attention" in page
     assert "could not be compared" not in page
     assert "Models" in Page(Path("both", "index.html")).text
     assert "compared studies" in Page(Path("both", "about.html")).text
