@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from attviz_pipeline.aggregates import AGGREGATES
-from attviz_pipeline.artifacts import checksums, corpus_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts import (
+    all_schemas,
+    checksums,
+    corpus_schemas,
+    files,
+    model_schemas,
+    statistics_schemas,
+)
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE, LogCode
-from attviz_pipeline.artifacts.schema import Schema
+from attviz_pipeline.artifacts.schema import Schema, column
 from attviz_pipeline.errors import ArtifactError, ResourceError
 
 VALUES = {"position": [0, 1], "id": ["a", "b"]} | {
@@ -275,3 +283,17 @@ def test_changed_file_of_a_folder_is_named(tmp_path: Path) -> None:
         checksums.require_unchanged(tmp_path, digests)
     with pytest.raises(ArtifactError, match="b is missing"):
         checksums.require_unchanged(tmp_path, {"b": ""})
+
+
+def test_a_column_that_can_be_empty_is_declared_so() -> None:
+    described = [
+        (f"{schema.name}.{field.name}", field.metadata[b"description"].decode(), field.nullable)
+        for schema in all_schemas.ALL
+        for arrow in (schema.arrow, *schema.of_tasks.values())
+        for field in arrow
+    ]
+
+    empty = re.compile(r"\bnull\b|\bbound of (its|that)( 95 %)? interval")
+    assert len(described) > 500
+    assert [name for name, description, nullable in described if empty.search(description) and not nullable] == []
+    assert not column("n", pa.int32(), "Documents").nullable
