@@ -208,7 +208,7 @@ def paired_difference(change: Floats, row: Integers, *, is_share: bool) -> Estim
     """Estimate the mean of paired differences of documents, with a 95 % interval over input rows; none with one row.
 
     For shares, one row is added in which only the first model is right, and one in which only the second is, both of
-    mean size: without them, an interval would be empty where no document tells the models apart.
+    mean size: without them, an interval would be empty where no document is right in one model only.
 
     Args:
         change: Value of the first model minus that of the second, [document].

@@ -67,7 +67,7 @@ class TestSite:
 
         assert "before fine-tuning" in text
         assert "2 models fine-tuned with other seeds (14, 15) and this model after each of 2 epochs read" in text
-        assert f"Fine-tuning changes {sentences.TYPICAL} in 1 of 6 heads beyond the spread between seeds" in text
+        assert f"Fine-tuning changes {sentences.GEOMETRIC_MEAN} in 1 of 6 heads beyond the spread between seeds" in text
         assert "mean self-attention" not in text
         assert "2 of 2" in text
         assert "these have q < 0.05: 2 before fine-tuning, 2 after epoch 1 and 2 after epoch 2" in text
@@ -138,10 +138,12 @@ class TestSentences:
         results = results_of(tmp_path, "pretrained")
 
         said = words(sentences.fine_tuning(results, STUDY, ""))
-        assert said.startswith(f"These two checkpoints differ in {sentences.TYPICAL} in 2 of 6 heads (q < 0.05);")
+        assert said.startswith(
+            f"These two checkpoints differ in {sentences.GEOMETRIC_MEAN} in 2 of 6 heads (q < 0.05);"
+        )
         assert "Fine-tuning changes" not in said
         assert sentences.found_again(results, STUDY) == ""
-        assert f"differ in {sentences.TYPICAL} in 2 of 6 heads" in sentences.in_short(results, STUDY, "")
+        assert f"differ in {sentences.GEOMETRIC_MEAN} in 2 of 6 heads" in sentences.in_short(results, STUDY, "")
         assert sentences.largest_again(results, STUDY, "") == ""
         assert sentences.layer_band(results) == ""
 
@@ -218,9 +220,11 @@ class TestSentences:
         assert words(sentences.changes(view, results, STUDY, "")) == (
             "Over 24 documents, this model and that before fine-tuning differ in self-attention relative to even "
             "attention (geometric mean) in 2 of 6 heads (q < 0.05): it is higher here in 2 and lower in 0. Half "
-            "of these differences are by a factor of at most 1.82, up or down. The largest is in L1·H2: 1.82 times, "
-            "95 % interval 1.65 to 2.01."
+            "of these differences are by a factor of at most 1.82, up or down. The largest difference is in L1·H2: "
+            "1.82 times, 95 % interval 1.65 to 2.01."
         )
+        one = replace(view, changes=[replace(one, q=0.5 if one.head.head == 1 else one.q) for one in view.changes])
+        assert "Half of" not in words(sentences.changes(one, results, STUDY, ""))
         none = replace(view, changes=[replace(one, q=0.5) for one in view.changes])
         assert "in none of 6 heads" in words(sentences.changes(none, results, STUDY, ""))
         assert sentences.even_changes(view) == "Evenness differs in none of 6 heads."

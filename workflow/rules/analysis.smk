@@ -257,6 +257,7 @@ rule compare_heads:
         f"{RESULTS}/logs/compare_heads.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare_heads.tsv"
+    priority: 1  # the longest job on one core: others wait for it if it starts last
     conda:
         "../../environment.yml"
     params:

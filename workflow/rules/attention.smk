@@ -77,7 +77,7 @@ rule extract_maps:
         f"{OF_MODEL}benchmarks/extract_maps.tsv"
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: SIDE_BY_SIDE
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,

@@ -205,7 +205,7 @@ MODEL_FOLDERS = [
 # Start of the paths of a rule that also runs for compared models; the wildcard is empty for the study's own.
 OF_MODEL = f"{RESULTS}/{{of}}"
 
-# Cores of a stage of evidence. Two of them run side by side, which is faster than one after the other on all cores.
+# Cores of a stage of evidence, and of maps. Two of them run side by side, which is faster than one after the other on all cores.
 SIDE_BY_SIDE = max(1, STUDY.resources.threads // 2)
 
 # What evidence adds to the results of a study.

@@ -159,10 +159,8 @@ def profile_means(profile: ProfileView) -> str:
     over = plural(profile.n_documents, "document")
     return (
         f"Each value is a mean over the tokens of a document, and then over {over}: a mean over all tokens, as at the "
-        "top "
-        "of this page, differs, since long documents count more there. 95 % intervals over input rows; thin strokes "
-        "mark "
-        "all heads."
+        "top of this page, differs, since long documents count more there. 95 % intervals over input rows; thin "
+        "strokes mark all heads."
     )
 
 

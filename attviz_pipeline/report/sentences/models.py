@@ -34,7 +34,7 @@ N_NAMED = 3
 LONGEST_NAME = 40
 SCORES = {"macro_f1": "macro F1", "r2": "R\N{SUPERSCRIPT TWO}"}
 CLEAR = f"q < {SIGNIFICANT:g}"
-TYPICAL = "self-attention relative to even attention (geometric mean)"
+GEOMETRIC_MEAN = "self-attention relative to even attention (geometric mean)"
 """What is compared in a head: exp of the mean of ln(n a). The arithmetic mean of a head's other pages can differ."""
 
 
@@ -192,11 +192,13 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
     if results.pretrained is None:
         return Markup()
     if not results.fine_tuned:
-        n_differing = len(found_first(results.pretrained.changes))
+        n_differing, n_heads = len(found_first(results.pretrained.changes)), len(results.pretrained.changes)
         return Markup(
             "These two checkpoints differ in {} in {} of {} heads ({}); whether fine-tuning with another seed changes "
             "the same heads was not measured."
-        ).format(TYPICAL, count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR)
+        ).format(
+            GEOMETRIC_MEAN, count(n_differing) if n_differing else "none", count(len(results.pretrained.changes)), CLEAR
+        )
     n_models = len(results.seeds) + 1
     found = found_first(results.fine_tuned)
     of = f"{count(len(results.fine_tuned))} heads"
@@ -204,10 +206,10 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
     if not found:
         return Markup(
             "For none of {} is fine-tuning shown to change {} beyond the spread between seeds ({}, {})."
-        ).format(of, TYPICAL, CLEAR, over)
+        ).format(of, GEOMETRIC_MEAN, CLEAR, over)
     named = [Markup("{} ({})").format(head_link(one.head, study, root), _times(one)) for one in found[:N_NAMED]]
     return Markup("Fine-tuning changes {} in {} of {} beyond the spread between seeds ({}, {}), most in {}.").format(
-        TYPICAL, count(len(found)), of, CLEAR, over, listed(named)
+        GEOMETRIC_MEAN, count(len(found)), of, CLEAR, over, listed(named)
     )
 
 
@@ -224,33 +226,40 @@ def in_short(results: ModelResults, study: StudyView, root: str) -> Markup:
 
 
 def changes(view: ComparedView, results: ModelResults, study: StudyView, root: str) -> Markup:
-    """Say in how many heads these two models differ in typical self-attention, and where most."""
+    """Say in how many heads these two models differ in self-attention, by how much, and where most."""
     found = found_first(view.changes)
     of, over = f"{count(len(view.changes))} heads", plural(results.n_documents, "document")
     if not found:
         return Markup("Over {}, this model and that {} differ in {} in none of {} ({}).").format(
-            over, of_model(view.model), TYPICAL, of, CLEAR
+            over, of_model(view.model), GEOMETRIC_MEAN, of, CLEAR
         )
     n_higher = sum((one.value or 0.0) > 0 for one in found)
     return Markup(
-        "Over {}, this model and that {} differ in {} in {} of {} ({}): it is higher here in {} and lower in {}. Half "
-        "of these differences are by a factor of at most {}, up or down. The largest is in {}: {}, 95 % interval {} to "
-        "{}."
+        "Over {}, this model and that {} differ in {} in {} of {} ({}): it is higher here in {} and lower in {}. {}The "
+        "largest difference is in {}: {}, 95 % interval {} to {}."
     ).format(
         over,
         of_model(view.model),
-        TYPICAL,
+        GEOMETRIC_MEAN,
         count(len(found)),
         of,
         CLEAR,
         count(n_higher),
         count(len(found) - n_higher),
-        factor(statistics.median_high(abs(one.value or 0.0) for one in found)),
+        _half(found),
         head_link(found[0].head, study, root),
         _times(found[0]),
         factor(found[0].low),
         factor(found[0].high),
     )
+
+
+def _half(found: Sequence[ChangeView]) -> str:
+    """Say what most differences are like, where there are several; the largest alone would mislead."""
+    if len(found) < 2:
+        return ""
+    median = factor(statistics.median_high(abs(one.value or 0.0) for one in found))
+    return f"Half of these differences are by a factor of at most {median}, up or down. "
 
 
 def even_changes(view: ComparedView) -> str:
