@@ -682,8 +682,8 @@ class ResourcesSettings(Section):
     threads: int = Field(
         2,
         ge=1,
-        description="Cores of a job that runs the model; half of them for each stage of evidence and for maps, because two run "
-        "side by side",
+        description="Cores of a job that runs the model; half of them for each stage of evidence and for maps, because "
+        "two run side by side",
     )
     gpu: int = Field(0, ge=0, le=1, description="GPUs of a job that runs the model; each job gets its own")
     memory_mb: int = Field(

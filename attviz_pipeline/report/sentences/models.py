@@ -192,7 +192,7 @@ def fine_tuning(results: ModelResults, study: StudyView, root: str) -> Markup:
     if results.pretrained is None:
         return Markup()
     if not results.fine_tuned:
-        n_differing, n_heads = len(found_first(results.pretrained.changes)), len(results.pretrained.changes)
+        n_differing = len(found_first(results.pretrained.changes))
         return Markup(
             "These two checkpoints differ in {} in {} of {} heads ({}); whether fine-tuning with another seed changes "
             "the same heads was not measured."
