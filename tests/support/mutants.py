@@ -207,6 +207,11 @@ def sample(places: list[str], n_mutants: int) -> list[Named]:
     return sorted(found, key=lambda named: hashlib.sha256(f"{SEED} {named.key}".encode()).digest())[:n_mutants]
 
 
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@cache
 def imported_by(file: Path) -> set[str]:
     imports = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
     names = {f"{node.module}.{alias.name}" for node in imports for alias in node.names}
@@ -219,7 +224,7 @@ def importers(path: str) -> frozenset[str]:
     imports = {str(file): imported_by(file) for file in Path("attviz_pipeline").rglob("*.py")}
     found, new = frozenset[str](), {path}
     while new:
-        modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in new}
+        modules = {module_of(name) for name in new}
         new = {name for name, imported in imports.items() if not modules.isdisjoint(imported)} - found
         found |= new
     return found
@@ -232,7 +237,7 @@ def callers(named: Named, recorded: dict[str, Any]) -> list[str]:
 
 
 def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
-    """Return the tests that call the function; if none does, those of file and importers.
+    """Return the tests that call the function; if none does, those that call or import the file or its importers.
 
     Those that call the fewest functions come first: they are about this one.
     """
@@ -240,7 +245,9 @@ def tests_of(named: Named, recorded: dict[str, Any]) -> list[str]:
     if not names:
         files = {named.path, *importers(named.path)}
         paths = {name: {called.partition("::")[0] for called in test["functions"]} for name, test in recorded.items()}
-        names = [name for name in recorded if not files.isdisjoint(paths[name])]
+        modules = {module_of(file) for file in files}
+        reads = {name: imported_by(Path(name.partition("::")[0])) for name in recorded}
+        names = [name for name in recorded if not (files.isdisjoint(paths[name]) and modules.isdisjoint(reads[name]))]
     chosen: list[str] = []
     seconds = 0.0
     for name in sorted(names, key=lambda name: (len(recorded[name]["functions"]), recorded[name]["seconds"])):
