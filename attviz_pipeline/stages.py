@@ -222,7 +222,7 @@ class CompareTerms(Section):
 
 
 class DrawFigures(Section):
-    """Settings of the stage `draw_figures`."""
+    """Settings of the stages `draw_word_clouds` and `draw_figures`."""
 
     seed: int
     figures: FiguresSettings
@@ -430,6 +430,8 @@ _PLACES_OF_MODELS = [path.as_posix() for path in vars(ModelsPaths.below(Path("mo
 _MODELS = optional(
     "models", f"comparison of models: {', '.join(one.name for one in fields(ModelsPaths))}", _PLACES_OF_MODELS
 )
+_WORD_CLOUDS = file("word_clouds", "folder of the word clouds", "word_clouds")
+_FIGURES = file("figures", "folder of the figures", "figures")
 _SITE = file("site", "folder of the site", "site")
 _MEASURES_PREFIX = "path prefix of the shard's term statistics"
 _MEASURES = Argument(
@@ -751,6 +753,14 @@ STAGES: Mapping[str, Stage] = {
             writes=(Argument("comparison", "folder of the comparison", group=ModelsPaths.below, places=("models",)),),
         ),
         Stage(
+            "draw_word_clouds",
+            "Draw a word cloud over all heads, and one of each head.",
+            "figures",
+            DrawFigures,
+            reads=(*_CARDS, statistics(Path)),
+            writes=(_WORD_CLOUDS,),
+        ),
+        Stage(
             "draw_figures",
             "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers.",
             "figures",
@@ -758,10 +768,11 @@ STAGES: Mapping[str, Stage] = {
             reads=(
                 *_CARDS,
                 statistics(Path),
+                _WORD_CLOUDS,
                 _EVIDENCE,
                 _MODELS,
             ),
-            writes=(file("figures", "folder of the figures", "figures"),),
+            writes=(_FIGURES,),
         ),
         Stage(
             "render_site",
@@ -772,7 +783,7 @@ STAGES: Mapping[str, Stage] = {
                 *_CARDS,
                 file("metrics", "scores of the classifier", _METRICS),
                 statistics(Path),
-                file("figures", "folder of the figures", "figures"),
+                _FIGURES,
                 optional("maps", "token-to-token maps and their selection; not in share-safe mode", _MAPS),
                 _EVIDENCE,
                 _MODELS,

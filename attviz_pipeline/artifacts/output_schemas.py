@@ -7,7 +7,7 @@ from attviz_pipeline.artifacts.schema import IDENTITY, Schema, column
 FIGURES = Schema(
     "figures",
     4,
-    "draw_figures",
+    "draw_figures, and draw_word_clouds for word clouds alone",
     "List of figures: `name`, `title`, `kind`, `layer` and `head` or null, files `svg`, `png`, `csv`, `parquet`, "
     "`caption`, `alt`, `width` and `height` in pixels, `sha256` of each file, `chapter` of docs/statistics/ that "
     "explains it or null, `names_words`: whether picture or `alt` show words of documents, `reason`: why there is "

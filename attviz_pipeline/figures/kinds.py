@@ -30,7 +30,7 @@ from attviz_pipeline.figures.top_tokens import draw_top_tokens
 from attviz_pipeline.figures.value_heads import draw_value_heads
 from attviz_pipeline.figures.value_terms import draw_value_terms
 from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
-from attviz_pipeline.figures.word_cloud import draw_word_clouds
+from attviz_pipeline.figures.word_cloud import draw_clouds
 
 N_MEASURES = len(MEASURES)
 
@@ -350,7 +350,7 @@ FIGURES: Mapping[str, FigureKind] = {
         n=3,
     ),
     "word_cloud": FigureKind(
-        draw_word_clouds,
+        draw_clouds,
         {"": "Word cloud of all heads", "head": "Word cloud"},
         "mean of a over a token's occurrences in the head, or in all heads",
         names_words=True,

@@ -42,7 +42,7 @@ class PlacedWord:
     colour: str
 
 
-def draw_word_clouds(inputs: Inputs) -> Iterator[Drawing]:
+def draw_clouds(inputs: Inputs) -> Iterator[Drawing]:
     """Draw one cloud over all heads, then one per head.
 
     Raises:

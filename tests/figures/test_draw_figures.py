@@ -9,23 +9,23 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import pyarrow.parquet as pq
 import pytest
-from drawn_figures import PROVENANCE, assessment_of, draw, inputs_of, write_statistics
+from drawn_figures import PROVENANCE, TOKEN_FIGURES, assessment_of, draw, inputs_of, write_statistics
 from PIL import Image
 
 from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas, output_schemas, statistics_schemas
+from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
-from attviz_pipeline.figures.draw_figures import draw_all
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.figures.provenance import study_provenance
+from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.figures.style import legible
 from attviz_pipeline.stages import DrawFigures
 
@@ -284,6 +284,24 @@ class TestHardInput:
         with Image.open(tmp_path / "figures" / "top_tokens.png") as image:
             assert image.width == 3.5 * dpi
 
+    def test_figures_drawn_before_are_listed_last_and_must_be_unchanged(
+        self, statistics: StatisticsPaths, tmp_path: Path
+    ) -> None:
+        kinds, clouds = {"head_means": FIGURES["head_means"]}, tmp_path / "clouds"
+        before = draw(statistics, clouds, kinds={"word_cloud": FIGURES["word_cloud"]})
+        inputs = inputs_of(statistics, DrawFigures(seed=13, figures=FiguresSettings()))
+
+        save_figures(kinds, inputs, PROVENANCE, tmp_path / "all", label="test", more=clouds)
+
+        content = files.read_json(tmp_path / "all" / "figures.json", output_schemas.FIGURES)
+        assert [figure["name"] for figure in content["figures"]] == ["head_means", *before]
+        assert set(content["formulas"]) == {"head_means", "word_cloud"}
+        for figure in content["figures"]:
+            require_unchanged(tmp_path / "all", figure["sha256"])
+        (clouds / "word_cloud.svg").write_text("<svg/>")
+        with pytest.raises(ArtifactError, match=r"word_cloud\.svg.* is damaged"):
+            save_figures(kinds, inputs, PROVENANCE, tmp_path / "all", label="test", more=clouds)
+
     def test_old_figures_stay_when_drawing_fails(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         draw(statistics, tmp_path / "figures")
         before = sorted(path.name for path in (tmp_path / "figures").iterdir())
@@ -291,8 +309,9 @@ class TestHardInput:
         broken.write_bytes(statistics.head_tokens.read_bytes()[:-50])
 
         settings = DrawFigures(seed=1, figures=FiguresSettings())
+        inputs = replace(inputs_of(statistics, settings), head_tokens=broken)
         with pytest.raises(ArtifactError, match=r"broken\.parquet is damaged or truncated"):
-            draw_all(replace(inputs_of(statistics, settings), head_tokens=broken), PROVENANCE, tmp_path / "figures")
+            save_figures(TOKEN_FIGURES, inputs, PROVENANCE, tmp_path / "figures", label="test")
 
         assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.parquet", "figures"]
@@ -360,8 +379,7 @@ class TestPredictions:
 
         inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings()))
         kinds = {kind: FIGURES[kind] for kind in ("confusion", "reliability", "confidence_entropy")}
-        with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
-            draw_all(replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures")
+        save_figures(kinds, replace(inputs, assessment=paths), PROVENANCE, tmp_path / "figures", label="test")
 
         listed = files.read_json(tmp_path / "figures" / "figures.json", output_schemas.FIGURES)["figures"]
         assert [figure["name"] for figure in listed] == ["confidence_entropy"]

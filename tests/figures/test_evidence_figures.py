@@ -20,11 +20,11 @@ from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.config.settings import FiguresSettings, TaskName
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
-from attviz_pipeline.figures.draw_figures import draw_all
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.evidence_curves import draw_faithfulness, draw_head_ablation
 from attviz_pipeline.figures.head_importance import draw_head_importance
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
+from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.stages import DrawFigures
 
 SETTINGS = DrawFigures(seed=1, figures=FiguresSettings(dpi=60))
@@ -276,11 +276,11 @@ def assessed_single_labels(folder: Path) -> None:
 
 def test_only_drawn_kinds_have_a_formula(paths: EvidencePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = {name: FIGURES[name] for name in ("faithfulness", "head_ablation", "head_importance")}
-    monkeypatch.setattr("attviz_pipeline.figures.draw_figures.FIGURES", kinds)
-    monkeypatch.setattr("attviz_pipeline.figures.draw_figures.files.count_rows", lambda *_: 6)
+    monkeypatch.setattr("attviz_pipeline.figures.saving.files.count_rows", lambda *_: 6)
     assessed_single_labels(tmp_path)
     for name, tables, expected in (("with", paths, set(kinds)), ("without", None, set())):
-        draw_all(Inputs.below(tmp_path, SETTINGS, tables), PROVENANCE, tmp_path / name)
+        inputs = Inputs.below(tmp_path, SETTINGS, tables)
+        save_figures(kinds_of(inputs, kinds), inputs, PROVENANCE, tmp_path / name, label="test")
         content = (tmp_path / name / "figures.json").read_text(encoding="utf-8")
         assert {kind for kind in kinds if f'"{kind}": ' in content} == expected
 

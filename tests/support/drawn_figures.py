@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from synthetic_attention import write_attention_shards, write_ledger
 from term_study import TermStudy
@@ -16,9 +15,9 @@ from attviz_pipeline.analysis.predictions.assess_predictions import assess_predi
 from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.layout import AssessmentPaths, ComparisonPaths, StatisticsPaths
 from attviz_pipeline.config.settings import AssessmentSettings, ComparisonSettings, FiguresSettings, TermsSettings
-from attviz_pipeline.figures.draw_figures import draw_all
 from attviz_pipeline.figures.drawing import Inputs
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
+from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.stages import AssessPredictions, CompareHeads, DrawFigures
 
 
@@ -62,8 +61,8 @@ def draw(
 ) -> dict[str, dict[str, Any]]:
     """Draw, and return the figures by name."""
     wanted = DrawFigures(seed=seed, figures=FiguresSettings.model_validate(settings))
-    with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", kinds):
-        draw_all(inputs_of(statistics, wanted), PROVENANCE, output)
+    inputs = inputs_of(statistics, wanted)
+    save_figures(kinds_of(inputs, kinds), inputs, PROVENANCE, output, label="test")
     return {
         figure["name"]: figure for figure in files.read_json(output / "figures.json", output_schemas.FIGURES)["figures"]
     }

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 from drawn_figures import PROVENANCE, inputs_of
@@ -20,8 +19,8 @@ from attviz_pipeline.config.settings import DatasetSettings, ExportSettings, Fig
 from attviz_pipeline.dataset.gold import READERS, LabelSource
 from attviz_pipeline.dataset.rows import Row
 from attviz_pipeline.export.export_attention import FORMATS, export_attention
-from attviz_pipeline.figures.draw_figures import draw_all
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
+from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.redaction.redact_attention import redact_attention
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.stages import DrawFigures, ExportAttention, RedactAttention, RenderSite
@@ -77,8 +76,7 @@ def study_without_words(folder: Path, task: TaskName, mode: str, bad: tuple[dict
         attention = redacted
     statistics = compute_statistics(folder / "again", attention, folder / "ledger.parquet")
     drawing = inputs_of(StatisticsPaths.below(statistics.folder), DrawFigures(seed=1, figures=FiguresSettings(dpi=50)))
-    with mock.patch("attviz_pipeline.figures.draw_figures.FIGURES", KINDS):
-        draw_all(drawing, PROVENANCE, folder / "figures")
+    save_figures(kinds_of(drawing, KINDS), drawing, PROVENANCE, folder / "figures", label="test")
     study = {
         "name": "study",
         "dataset": {"source": "news.csv", **bad[0]},

@@ -32,7 +32,7 @@ def test_a_study_runs_to_its_site_and_then_nothing_is_left_to_do(finished_study:
 def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy) -> None:
     expected = {
         "report={title: Another title}": {"render_site"},
-        "figures={dpi: 60}": {"draw_figures", "render_site"},
+        "figures={dpi: 60}": {"draw_word_clouds", "draw_figures", "render_site"},
         "comparison={n_permutations: 50}": {"compare_heads", "draw_figures", "render_site"},
         "classes={n_permutations: 50}": {"compare_classes", "draw_figures", "render_site"},
         "bootstrap={n_replicates: 200}": {"describe_terms", "draw_figures", "render_site"},
@@ -161,7 +161,7 @@ def test_an_edit_of_a_stage_reruns_it_and_a_touch_does_not(finished_study: Finis
     module.touch()
     assert "Nothing to be done" in study.run("--dry-run")
     module.write_bytes(module.read_bytes() + b"# edited\n")
-    assert planned(study.run("--dry-run")) == {"draw_figures", "render_site"}
+    assert planned(study.run("--dry-run")) == {"draw_word_clouds", "draw_figures", "render_site"}
 
 
 @pytest.mark.slow

@@ -10,10 +10,35 @@ REQUIRED INPUTS
     evidence/                   with `evidence.enabled`, all of its tables
     models/                     with `compare`, all of its tables
 OUTPUTS
+    word_clouds/                the word clouds, in the same form; they need no evidence and are drawn early
     figures/figures.json        name, files, caption and alt text of each figure
     figures/*.svg *.png         the figures
     figures/*.csv *.parquet     their numbers
 """
+
+
+rule draw_word_clouds:
+    "Draw a word cloud over all heads, and one of each head."
+    input:
+        code=stage_code("draw_word_clouds"),
+        dataset_card=f"{RESULTS}/dataset/dataset.json",
+        model_card=f"{RESULTS}/model/model.json",
+        tokens=f"{RESULTS}/statistics/tokens.parquet",
+        head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
+        heads=f"{RESULTS}/statistics/heads.parquet",
+    output:
+        word_clouds=directory(f"{RESULTS}/word_clouds"),
+    log:
+        f"{RESULTS}/logs/draw_word_clouds.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_word_clouds.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        settings=stage_settings("draw_word_clouds"),
+        statistics=subpath(input.tokens, parent=True),
+    shell:
+        command("draw_word_clouds")
 
 
 rule draw_figures:
@@ -22,8 +47,8 @@ rule draw_figures:
         code=stage_code("draw_figures"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
+        word_clouds=f"{RESULTS}/word_clouds",
         tokens=f"{RESULTS}/statistics/tokens.parquet",
-        head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
         heads=f"{RESULTS}/statistics/heads.parquet",
         terms=of_own_model(rules.describe_terms.output),
         classes=of_own_model(rules.compare_classes.output),

@@ -9,6 +9,8 @@ Source: Lin 1991, "Divergence measures based on the Shannon entropy"; applied to
 Levy and Manning 2019, "What does BERT look at?", section 6, there to whole rows of attention.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ def jensen_shannon(distributions: NDArray[np.floating]) -> Floats:
     negative_entropies = _sum_of_p_log_p(positive)
     blocks = [np.empty((*distributions.shape[:-2], 0))]
     for head in range(n_heads - 1):
-        # Computed for twice the mixture, which avoids halving an array: it sums to 2, whose logarithm is 1.
+        # Computed for twice the mixture, which avoids halving an array: it sums to 2, whose binary logarithm is 1.
         mixtures = _sum_of_p_log_p(positive[..., head : head + 1, :] + positive[..., head + 1 :, :])
         apart = negative_entropies[..., head : head + 1] + negative_entropies[..., head + 1 :]
         blocks.append(1 - mixtures / 2 + apart / 2)
@@ -61,5 +63,6 @@ def jensen_shannon(distributions: NDArray[np.floating]) -> Floats:
 
 
 def _sum_of_p_log_p(positive: NDArray[np.floating]) -> NDArray[np.floating]:
-    sums: NDArray[np.floating] = np.einsum("...t,...t->...", positive, np.log2(positive))
+    # NumPy's natural logarithm takes half the time of its binary one.
+    sums: NDArray[np.floating] = np.einsum("...t,...t->...", positive, np.log(positive)) / math.log(2)
     return sums
