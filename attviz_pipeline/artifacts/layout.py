@@ -113,6 +113,7 @@ class ModelsPaths(_Tables):
     effect_replications: Path
     model_predictions: Path
     model_words: Path
+    model_terms: Path
     matched_heads: Path
     model_importance: Path
     model_faithfulness: Path

@@ -341,6 +341,24 @@ MODEL_WORDS = Schema(
     ),
 )
 
+MODEL_TERMS = Schema(
+    "model_terms",
+    1,
+    "compare_models",
+    "One row per model, the own first, and term that the own model ranks, too; sorted by model and `rank`. The values "
+    "are those of each model's `terms`, without special tokens",
+    pa.schema(
+        [
+            MODEL_NAME,
+            column("term", pa.string(), "The token, word or lower-cased word"),
+            column("rank", pa.int64(), "Place of the term among all terms of the model; 1 is the highest"),
+            column("shrunken_log_ratio", pa.float64(), "Mean of ln(n a), corrected for length and shrunken"),
+            column("shrunken_log_ratio_low", pa.float64(), "Lower bound of its 95 % interval", nullable=True),
+            column("shrunken_log_ratio_high", pa.float64(), "Upper bound of its 95 % interval", nullable=True),
+        ]
+    ),
+)
+
 MATCHED_HEADS = Schema(
     "matched_heads",
     1,
@@ -372,5 +390,5 @@ FAILED_MODEL = Schema(
 
 ALL: tuple[Schema, ...] = (
     *(MODELS, MODEL_LAYERS, MODEL_HEADS, FINE_TUNED_HEADS, EFFECT_REPLICATIONS),
-    *(MODEL_PREDICTIONS, MODEL_WORDS, MATCHED_HEADS, FAILED_MODEL),
+    *(MODEL_PREDICTIONS, MODEL_WORDS, MODEL_TERMS, MATCHED_HEADS, FAILED_MODEL),
 )

@@ -21,7 +21,7 @@ from attviz_pipeline.models_compared.matching import N_PERMUTATIONS, compare_wor
 from attviz_pipeline.models_compared.model import OWN, QUANTITIES, Model
 from attviz_pipeline.models_compared.paired import flips_wanted
 from attviz_pipeline.models_compared.predictions import compare_predictions, no_scores, scores
-from attviz_pipeline.models_compared.terms import correlations, median_of_others
+from attviz_pipeline.models_compared.terms import correlations, median_of_others, shared_ranking
 from attviz_pipeline.models_compared.words import N_HALVES
 from attviz_pipeline.stages import CompareModels
 from attviz_pipeline.tasks.registry import task_of
@@ -126,6 +126,9 @@ def write_comparison(
     words, matched = compare_words(own, others, settings.seed)
     facts = {"n_halves": N_HALVES, "n_permutations": N_PERMUTATIONS, "seed": settings.seed}
     _write(comparison.model_words, models_schemas.MODEL_WORDS, _columns(words, models_schemas.MODEL_WORDS), facts)
+    rankings = [shared_ranking(one.name, one.ranking, own.ranking) for one in (own, *others)]
+    schema = models_schemas.MODEL_TERMS
+    _write(comparison.model_terms, schema, _joined(rankings, schema), {})
     _write(comparison.matched_heads, models_schemas.MATCHED_HEADS, _columns(matched, models_schemas.MATCHED_HEADS), {})
 
 

@@ -19,7 +19,7 @@ from attviz_pipeline.errors import ArtifactError, Problem
 from attviz_pipeline.models_compared.effects import Effects
 from attviz_pipeline.models_compared.paired import row_means
 from attviz_pipeline.models_compared.predictions import Predictions
-from attviz_pipeline.models_compared.terms import Terms, read_terms
+from attviz_pipeline.models_compared.terms import RankedTerms, Terms, read_ranking, read_terms
 from attviz_pipeline.tasks.registry import task_of
 
 Floats = NDArray[np.float64]
@@ -65,7 +65,8 @@ class Model:
         made: How it was made.
         documents: Its documents.
         rows: Means of input rows by quantity, NaN where undefined, [row, head].
-        terms: Length-corrected self-attention of terms.
+        terms: Length-corrected self-attention of terms in each head.
+        ranking: Terms by their self-attention over all heads.
         effects: Effects of gold classes or values.
         profiles: What its heads attend to.
         predictions: What it predicts.
@@ -79,6 +80,7 @@ class Model:
     documents: Documents
     rows: Mapping[str, Floats]
     terms: Terms
+    ranking: RankedTerms
     effects: Effects
     profiles: Profiles
     predictions: Predictions
@@ -111,6 +113,7 @@ class Model:
             replace(documents, table=documents.table.select(IDENTITY)),
             {quantity: _rows(documents, quantity, n_heads) for quantity in QUANTITIES},
             read_terms(tables.head_terms, n_heads),
+            read_ranking(tables.terms),
             Effects.read(tables.class_heads),
             Profiles.read(table_path(folder / "statistics", "head_profiles"), n_heads),
             Predictions.of(documents.table, task_of(documents.facts), documents.row),
@@ -135,9 +138,8 @@ class Model:
         cards = [folder / "model" / name for name in ("model.json", "metrics.json")]
         profiles = table_path(folder / "statistics", "head_profiles")
         evidence = vars(EvidencePaths.below(folder / "evidence")).values() if with_evidence else ()
-        return read_failed(
-            [*cards, *_document_heads(folder, measures), tables.head_terms, tables.class_heads, profiles, *evidence]
-        )
+        of_terms = [tables.terms, tables.head_terms, tables.class_heads]
+        return read_failed([*cards, *_document_heads(folder, measures), *of_terms, profiles, *evidence])
 
     @property
     def n_layers(self) -> int:

@@ -1,7 +1,7 @@
 """Whether heads of two models rank the same terms high."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -37,6 +37,52 @@ def read_terms(head_terms: Path, n_heads: int) -> Terms:
     table = table.filter(pc.invert(table["special"])).sort_by([(name, "ascending") for name in names[:3]])
     values: Floats = table["corrected_log_ratio"].to_numpy().reshape(n_heads, -1)
     return Terms(table["term"].to_pylist()[: values.shape[1]], values)
+
+
+class RankedTerms(NamedTuple):
+    """Terms of one model over all heads, the highest self-attention first.
+
+    Attributes:
+        names: Their names.
+        log_ratio: Mean of ln(n a), corrected for length and shrunken, [term].
+        low: Lower bound of its 95 % interval, NaN where there is none, [term].
+        high: Upper bound, likewise.
+    """
+
+    names: list[str]
+    log_ratio: Floats
+    low: Floats
+    high: Floats
+
+
+def read_ranking(terms: Path) -> RankedTerms:
+    """Read the ranking of every supported term that is no special token.
+
+    Args:
+        terms: Artifact `terms`.
+
+    Raises:
+        ArtifactError: The file is unusable.
+    """
+    names = [f"shrunken_log_ratio{end}" for end in ("", "_low", "_high")]
+    table = files.read_table(terms, term_schemas.TERMS, ["term", "special", *names])
+    table = table.filter(pc.invert(table["special"]))
+    values = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in names]
+    return RankedTerms(table["term"].to_pylist(), *values)
+
+
+def shared_ranking(model: str, ranking: RankedTerms, own: RankedTerms) -> dict[str, Any]:
+    """Return the columns of `model_terms` for one model: the terms that the own model ranks, too."""
+    known = set(own.names)
+    shared = [place for place, name in enumerate(ranking.names) if name in known]
+    return {
+        "model": [model] * len(shared),
+        "term": [ranking.names[place] for place in shared],
+        "rank": [place + 1 for place in shared],
+        "shrunken_log_ratio": ranking.log_ratio[shared],
+        "shrunken_log_ratio_low": ranking.low[shared],
+        "shrunken_log_ratio_high": ranking.high[shared],
+    }
 
 
 def correlations(first: Floats, second: Floats) -> Floats:

@@ -14,6 +14,7 @@ from attviz_pipeline.report.sentences import heads as head_sentences
 from attviz_pipeline.report.sentences import labels as label_sentences
 from attviz_pipeline.report.sentences import model_evidence as model_evidence_sentences
 from attviz_pipeline.report.sentences import model_predictions as prediction_sentences
+from attviz_pipeline.report.sentences import model_terms as model_term_sentences
 from attviz_pipeline.report.sentences import models as model_sentences
 from attviz_pipeline.report.sentences import study as study_sentences
 from attviz_pipeline.report.sentences import term_evidence as term_evidence_sentences
@@ -70,6 +71,7 @@ class Pages:
         self._environment.globals.update(
             term_sentences=term_sentences,
             model_sentences=model_sentences,
+            model_term_sentences=model_term_sentences,
             prediction_sentences=prediction_sentences,
         )
         self._environment.globals.update(term_evidence_sentences=term_evidence_sentences)

@@ -48,6 +48,7 @@ from attviz_pipeline.report.views.evidence import evidence_view
 from attviz_pipeline.report.views.evidence_page import answer_of, evidence_page_view
 from attviz_pipeline.report.views.heads_page import heads_page_view
 from attviz_pipeline.report.views.model_evidence import read_model_evidence
+from attviz_pipeline.report.views.model_terms import model_terms_view
 from attviz_pipeline.report.views.models import models_page_view, read_models
 from attviz_pipeline.report.views.scale import DatasetScale, dataset_scale
 from attviz_pipeline.report.views.scores import intervals_of_classes, scores_view
@@ -391,6 +392,7 @@ class _SiteWriter:
         view = tokens.tokens_view(self._tokens, details, self._study, scripts, evidence)
         if self._evidence.separation.q_too_small:
             view = replace(view, columns=view.columns | {"q_too_small": True})
+        view = replace(view, in_models=model_terms_view(self._models, self._inputs.models))
         self._pages.write(links.TOKENS, "tokens.html", view)
         return view
 

@@ -163,6 +163,20 @@ def test_heads_of_another_layout_are_matched_by_their_words(compared: ModelsPath
     assert (words["seed-14"]["n_matched"], words["seed-14"]["matched_p"]) == (None, None)
 
 
+def test_terms_have_their_values_and_places_in_every_model(compared: ModelsPaths) -> None:
+    folder = compared.models.parent.parent
+    found = rows(compared, "model_terms")
+
+    for name in ("own", "pretrained", "seed-14", "other"):
+        place = folder if name == "own" else folder / "models" / name
+        table = files.read_table(place / "statistics" / "terms.parquet", term_schemas.TERMS).to_pylist()
+        ranked = [row for row in table if not row["special"]]
+        assert [(row["term"], row["rank"], row["shrunken_log_ratio"]) for row in found if row["model"] == name] == [
+            (row["term"], rank, row["shrunken_log_ratio"]) for rank, row in enumerate(ranked, start=1)
+        ]
+    assert {row["term"] for row in found if row["model"] == "other"} == set(OTHER_WORDS)
+
+
 def test_heads_of_another_layout_are_not_compared_one_by_one(compared: ModelsPaths) -> None:
     assert {row["model"] for row in rows(compared, "model_heads")} == {"pretrained", "seed-14", "seed-15"}
     assert {row["n_others"] for row in rows(compared, "effect_replications")} == {2}

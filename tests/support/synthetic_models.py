@@ -86,6 +86,7 @@ def write_models(  # noqa: PLR0913 - each is a property of the models that some 
     pairs = [_pair(first, second, score) for first, second in combinations(trained, 2)]
     _write(paths.model_predictions, models_schemas.MODEL_PREDICTIONS, pairs)
     _write(paths.model_words, models_schemas.MODEL_WORDS, [_words(name) for name in others])
+    _write(paths.model_terms, models_schemas.MODEL_TERMS, [row for one in models for row in _terms(one[0])])
     matched = [_matched(name, head) for name in others if name == "other" for head in range(N_MATCHED)]
     _write(paths.matched_heads, models_schemas.MATCHED_HEADS, matched)
     _write_evidence(paths, trained if evidence else [])
@@ -212,6 +213,24 @@ def _words(name: str) -> dict[str, Any]:
         "halves_correlation": 0.85,
         **dict(zip(names, matched, strict=True)),
     }
+
+
+def _terms(name: str) -> list[dict[str, Any]]:
+    """40 terms, `term-00` first; other models have even numbers first, model `other` only the first 30."""
+    numbers = list(range(30 if name == "other" else 40))
+    if name != "own":
+        numbers.sort(key=lambda number: number % 2)
+    return [
+        {
+            "model": name,
+            "term": f"term-{number:02d}",
+            "rank": place,
+            "shrunken_log_ratio": 1 - place / 40,
+            "shrunken_log_ratio_low": 0.9 - place / 40,
+            "shrunken_log_ratio_high": 1.1 - place / 40,
+        }
+        for place, number in enumerate(numbers, start=1)
+    ]
 
 
 def _matched(name: str, head: int) -> dict[str, Any]:

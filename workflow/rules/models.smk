@@ -14,6 +14,7 @@ OUTPUTS
     models/effect_replications.parquet  effects of classes that other seeds have, too
     models/model_predictions.parquet    whether models predict the same, and how well
     models/model_words.parquet          whether models attend to the same words
+    models/model_terms.parquet          each term's self-attention in every model
     models/matched_heads.parquet        heads of other layouts, matched by their words
     models/model_importance.parquet     important heads of each model
     models/model_faithfulness.parquet   scores of tokens beyond random order, in each model
@@ -39,7 +40,7 @@ rule compare_models:
         statistics=expand(
             "{folder}statistics/{table}.parquet",
             folder=MODEL_FOLDERS,
-            table=["head_terms", "class_heads", "head_profiles"],
+            table=["terms", "head_terms", "class_heads", "head_profiles"],
         ),
         evidence=[
             f"{RESULTS}/{folder_of(name)}evidence/{table}.parquet"
@@ -54,6 +55,7 @@ rule compare_models:
         effect_replications=f"{RESULTS}/models/effect_replications.parquet",
         model_predictions=f"{RESULTS}/models/model_predictions.parquet",
         model_words=f"{RESULTS}/models/model_words.parquet",
+        model_terms=f"{RESULTS}/models/model_terms.parquet",
         matched_heads=f"{RESULTS}/models/matched_heads.parquet",
         model_importance=f"{RESULTS}/models/model_importance.parquet",
         model_faithfulness=f"{RESULTS}/models/model_faithfulness.parquet",

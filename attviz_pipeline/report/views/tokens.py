@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.views.model_terms import ModelTermsView
 from attviz_pipeline.report.views.ranked_terms import RankedView, ranked_view
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermMeasureView
@@ -42,7 +43,7 @@ class TokensView:
     """The page of all tokens: `ranked` are terms with intervals, `rows` the frequent tokens of highest mean.
 
     `n_words` are no vocabulary entries; `evidence` are the words on which the prediction depends, by measure, empty
-    where that was not measured.
+    where that was not measured; `in_models` are the first terms in other models, None without any.
     """
 
     ranked: RankedView
@@ -54,6 +55,7 @@ class TokensView:
     min_document_frequency: int
     scripts: list[str]
     columns: dict[str, Any]
+    in_models: ModelTermsView | None = None
 
 
 @dataclass(frozen=True)
