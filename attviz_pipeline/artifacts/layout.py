@@ -79,6 +79,7 @@ class TermPaths(_Tables):
     vocabulary: Path
     terms: Path
     head_terms: Path
+    class_rankings: Path
     head_intervals: Path
     distributions: Path
     curves: Path

@@ -255,6 +255,36 @@ HEAD_TERMS = Schema(
     ),
 )
 
+CLASS_RANKINGS = Schema(
+    "class_rankings",
+    1,
+    "describe_terms",
+    "One row per gold class or label and term that at least `min_document_frequency` of its documents contain, over "
+    "these documents and all heads, without special tokens; by class, then `shrunken_log_ratio`, descending. No rows "
+    "in regression. Facts: `grouping` (gold, or predicted if no gold value is known), `level`, "
+    "`min_document_frequency`, `length_curve`; per group `n_documents`, `n_terms` and `shrinkage`",
+    pa.schema(
+        [
+            column("group", pa.string(), "Class or label"),
+            column("term", pa.string(), "The token, word or lower-cased word"),
+            column("count", pa.int64(), "Occurrences in the documents of the class"),
+            column("document_frequency", pa.int64(), "Documents of the class that contain it"),
+            column("mean", pa.float64(), "Mean of a over these occurrences and all heads, 0..1"),
+            column(
+                "corrected_log_ratio",
+                pa.float64(),
+                "Mean of ln(n a) over them, corrected for length by the curve of all documents",
+            ),
+            column(
+                "shrunken_log_ratio",
+                pa.float64(),
+                "`corrected_log_ratio` shrunk towards the mean of all terms of the class",
+            ),
+            *_interval("shrunken_log_ratio", "`shrunken_log_ratio`", _POSTERIOR),
+        ]
+    ),
+)
+
 _OVER_ROWS = "95 % interval from the variance between input rows; requires two"
 HEAD_INTERVALS = Schema(
     "head_intervals",
@@ -455,6 +485,7 @@ ALL: tuple[Schema, ...] = (
     CURVES,
     TERMS,
     HEAD_TERMS,
+    CLASS_RANKINGS,
     HEAD_INTERVALS,
     CLASS_HEADS,
     CLASS_TERMS,

@@ -21,7 +21,7 @@ from attviz_pipeline.config.settings import BootstrapSettings
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.stages import DescribeTerms
 
-DESCRIBED = ("vocabulary", "terms", "head_terms", "head_intervals", "distributions", "curves")
+DESCRIBED = ("vocabulary", "terms", "head_terms", "class_rankings", "head_intervals", "distributions", "curves")
 Values = dict[str, list[tuple[int, int, np.ndarray]]]
 
 

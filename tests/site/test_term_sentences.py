@@ -8,6 +8,7 @@ import pytest
 from sentence_views import HOSTILE, study_view, words
 
 from attviz_pipeline.report.sentences import terms as sentences
+from attviz_pipeline.report.views.class_rankings import ClassRankingView
 from attviz_pipeline.report.views.ranked_terms import RankedView, ranked_view
 from attviz_pipeline.report.views.tokens import TokenView
 
@@ -194,3 +195,26 @@ def test_texts_are_escaped() -> None:
     assert HOSTILE not in sentences.of_head(ranked(*hostile), study_view())
     assert HOSTILE not in sentences.of_head(replace(ranked(*hostile), n_above=0), study_view())
     assert HOSTILE not in sentences.by_mean(by_mean(3, name=HOSTILE), 1, 3, study_view())
+
+
+def test_the_ranking_of_a_class_names_the_class_and_claims_no_difference() -> None:
+    ranking = ClassRankingView("gold", ranked(*FOUND, n_documents=25, n_replicates_first=None), {"monday": 1.7})
+
+    sentence = words(sentences.of_class(ranking, HOSTILE, study_view()))
+    assert sentence.startswith("Of the 4 words in at least 3 of 25 documents, monday (in 3 documents) has the highest")
+    assert f"over all 6 heads, in documents of the gold class {HOSTILE}, corrected for length" in sentence
+    assert "<script>" not in sentences.of_class(ranking, HOSTILE, study_view())
+    assert "bootstrap" not in sentence
+    assert "see the test under Self-attention of words" in sentences.columns_of_class_ranking(ranking)
+
+
+def test_a_class_whose_words_are_alike_or_too_rare_says_so() -> None:
+    alike = ClassRankingView("predicted", ranked(("monday", 0.1, 0.6), ("bank", 0.0, 0.6)), {})
+    rare, few = (ClassRankingView("gold", ranked(n_documents=n), {}) for n in (8, 2))
+
+    said = words(sentences.of_class(alike, "sport", study_view()))
+    assert "none is shown to have more self-attention than the average" in said
+    said = words(sentences.of_class(rare, "sport", study_view()))
+    assert said == "No word is in at least 3 of 8 documents, so words were not ranked."
+    said = words(sentences.of_class(few, "sport", study_view()))
+    assert said == "Words were not ranked: 2 documents have the gold class sport, and a word must be in at least 3."

@@ -16,7 +16,7 @@ OUTPUTS
     statistics/                             tokens, head_tokens, heads, document_index, ledger, summary
     statistics/vocabulary.parquet           every term and its counts
     measures/<shard>.<measure>.parquet      terms by document, exact sums, heads by document, histograms, curves
-    statistics/                             terms, head_terms, head_intervals, distributions, curves
+    statistics/                             terms, head_terms, class_rankings, head_intervals, distributions, curves
     statistics/                             class_heads, class_terms
     statistics/document_groups.parquet      documents in which the same heads are more active than usual
     statistics/                             head_pairs, head_clusters, fuji_curves
@@ -173,6 +173,7 @@ rule describe_terms:
     output:
         terms=f"{OF_MODEL}statistics/terms.parquet",
         head_terms=f"{OF_MODEL}statistics/head_terms.parquet",
+        class_rankings=f"{OF_MODEL}statistics/class_rankings.parquet",
         head_intervals=f"{OF_MODEL}statistics/head_intervals.parquet",
         distributions=f"{OF_MODEL}statistics/distributions.parquet",
         curves=f"{OF_MODEL}statistics/curves.parquet",

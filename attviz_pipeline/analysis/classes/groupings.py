@@ -79,6 +79,23 @@ BY_TASK: Mapping[str, Callable[[Documents], list[Grouping]]] = {
 }
 
 
+def documents_of_groups(documents: Documents) -> tuple[str, Mask]:
+    """Return which documents have which gold class or label, or predicted one if no gold value is known.
+
+    Returns:
+        `gold` or `predicted`, and [document, class or label]; without any column where the task has values.
+    """
+    n_labels, task = len(documents.facts["label_names"]), documents.facts["task"]
+    if task == Regression.name:
+        return "gold", np.zeros((len(documents.row), 0), np.bool_)
+    columns = ("labels", "predictions") if task == "multi_label" else ("label", "prediction")
+    is_known = documents.table[columns[0]].null_count < len(documents.row)
+    grouping, column = ("gold", columns[0]) if is_known else ("predicted", columns[1])
+    if task == "multi_label":
+        return grouping, members(documents.table[column], n_labels)
+    return grouping, _one_of(pc.fill_null(documents.table[column], NO_GROUP).to_numpy(), n_labels)
+
+
 def by_group(name: str, groups: Sequence[str], inside: Mask, known: Mask) -> Grouping:
     """Compare the documents of each group with all others.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from attviz_pipeline.analysis.quantities import LOG_RATIO
+from attviz_pipeline.analysis.terms.class_rankings import ClassRankings
 from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
 from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
 from attviz_pipeline.analysis.terms.length_correction import Correction, TermMeans, unit_basis
@@ -52,16 +53,19 @@ def describe_terms(
     correction = _correction(documents, sums)
     n_replicates = settings.bootstrap.n_replicates
     pair_files = [shard.term_documents for shard in measures]
+    taken_off = correction.over_heads(documents.table["n_tokens"].to_numpy())
     replicates = replicate_terms(
         lambda: iter_pairs(pair_files, documents),
         documents,
-        correction.over_heads(documents.table["n_tokens"].to_numpy()),
+        taken_off,
         len(terms.terms),
         n_replicates,
         settings.seed,
     )
     facts = terms.facts | correction.facts() | {"n_replicates": n_replicates, "seed": settings.seed}
     write_terms(statistics.terms, terms, sums, correction, replicates, facts)
+    rankings = ClassRankings.of(lambda: iter_pairs(pair_files, documents), documents, taken_off)
+    rankings.write(statistics.class_rankings, terms, facts)
     write_head_terms(statistics.head_terms, terms, sums, correction, facts)
     write_head_intervals(statistics.head_intervals, documents)
     distributions.write(statistics.distributions)

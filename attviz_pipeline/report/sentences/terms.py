@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from attviz_pipeline.formats import count, plural, significant
-from attviz_pipeline.report.sentences.parts import listed, model_name, said, token
+from attviz_pipeline.report.sentences.parts import class_name, listed, model_name, said, token
+from attviz_pipeline.report.views.class_rankings import ClassRankingView
 from attviz_pipeline.report.views.ranked_terms import RankedView
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokenView
@@ -38,6 +39,30 @@ def of_head(ranked: RankedView, study: StudyView) -> Markup:
         names = [token(row.term) for row in ranked.rows[1:N_NAMED]]
         followed = Markup("It is followed by {}.").format(listed(names))
     return said([_first(ranked, Markup(), of_head=True, too_narrow=study.shares_rows), followed])
+
+
+def of_class(ranking: ClassRankingView, name: str, study: StudyView) -> Markup:
+    """Say which word has the highest self-attention in the documents of a class or label, beside the average word.
+
+    Intervals are between input rows; nothing is said of other classes, which a test compares.
+
+    Args:
+        ranking: The ranking.
+        name: The class or label.
+        study: Facts of the study.
+    """
+    ranked = ranking.ranked
+    if ranked.n_documents < ranked.least:
+        few = Markup("{}s were not ranked: {} {} the {} {} {}, and a {} must be in at least {}.")
+        documents, have = plural(ranked.n_documents, "document"), "has" if ranked.n_documents == 1 else "have"
+        of = (ranking.grouping, study.task.noun, class_name(name))
+        return few.format(ranked.noun.capitalize(), documents, have, *of, ranked.noun, ranked.least)
+    noun = "vector" if study.imported else "head"
+    heads = f"the only {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
+    where = Markup(" over {}, in documents of the {} {} {}").format(
+        heads, ranking.grouping, study.task.noun, class_name(name)
+    )
+    return _first(ranked, where)
 
 
 def _first(ranked: RankedView, where: Markup, *, of_head: bool = False, too_narrow: bool = False) -> Markup:
@@ -111,6 +136,14 @@ def columns_of_ranking(ranked: RankedView) -> str:
         f"Geometric means of multiples of even attention, 1/n for n tokens, {length}; {ranked.noun}s in few documents "
         f"are drawn towards {average}. Bars: 95 % intervals on a logarithmic axis, {significant(ranked.axis.low)} to "
         f"{significant(ranked.axis.high)}; vertical line: {average}, {significant(ranked.average)}."
+    )
+
+
+def columns_of_class_ranking(ranking: ClassRankingView) -> str:
+    """Explain the table of a class, and where its words are compared with those of other classes."""
+    return (
+        f"{columns_of_ranking(ranking.ranked)} All documents: the same over the documents of all classes. A word that "
+        "is high here can be as high elsewhere: see the test under Self-attention of words."
     )
 
 

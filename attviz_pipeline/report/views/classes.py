@@ -11,6 +11,7 @@ from markupsafe import Markup
 from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
+from attviz_pipeline.report.views.class_rankings import ClassRankingView, read_class_rankings
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
 from attviz_pipeline.report.views.document_columns import SOURCES, confidence
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
@@ -83,6 +84,7 @@ class GroupView:
         next: The class after it.
         evidence: Words on which the prediction of the class depends, by measure; empty where that was not measured.
         again: Its effects in heads, in other models, too; empty where the study compares none.
+        ranking: Words with the most self-attention in its documents; None for misclassified documents.
     """
 
     name: str
@@ -98,6 +100,7 @@ class GroupView:
     next: ClassScoreView | None
     evidence: list[TermMeasureView] = field(default_factory=list)
     again: Sequence[ReplicationView] = ()
+    ranking: ClassRankingView | None = None
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,14 @@ class ClassesView:
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """Statistics of classes, labels or values, read once; `support` as in `GroupView`."""
+    """Statistics of classes, labels or values, read once; `support` as in `GroupView`, `rankings` by class or label."""
 
     assessment: dict[str, Any]
     terms: dict[tuple[str, str], GroupTerms]
     separation: Separation
     documents: "DocumentLists"
     support: int
+    rankings: Mapping[str, ClassRankingView]
     errors: ErrorsView | None = None
 
     @property
@@ -250,6 +254,7 @@ def read_class_evidence(inputs: SiteInputs, separation: Separation, study: Study
         separation=separation,
         documents=_read_documents(inputs.statistics.document_index, study),
         support=files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)["min_document_frequency"],
+        rankings=read_class_rankings(inputs.terms),
         errors=errors_view(study, assessment, inputs.assessment.confidences),
     )
 
@@ -304,6 +309,7 @@ def iter_group_pages(
             previous=scores[label - 1] if label else None,
             next=scores[label + 1] if label + 1 < len(scores) else None,
             evidence=words.of_class(label) if words else [],
+            ranking=evidence.rankings.get(score.name),
             **_compared(evidence, evidence.grouping, score.name),
         )
     if study.n_wrong:
