@@ -31,6 +31,7 @@ from attviz_pipeline.figures.value_heads import draw_value_heads
 from attviz_pipeline.figures.value_terms import draw_value_terms
 from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
 from attviz_pipeline.figures.word_cloud import draw_word_clouds
+from attviz_pipeline.formats import head_name
 
 N_MEASURES = len(MEASURES)
 
@@ -68,7 +69,7 @@ class FigureKind:
         """What a figure of this kind is called on its page."""
         part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
         if drawing.layer is not None and drawing.head is not None:
-            return f"{self.titles['head']}, layer {drawing.layer}, head {drawing.head}"
+            return f"{self.titles['head']}, {head_name(drawing.layer, drawing.head)}"
         return self.titles[part]
 
 
