@@ -172,7 +172,7 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "head_likeness": FigureKind(
         draw_head_likeness,
-        {"fuji": "Likeness of heads: FUJI", "jensen_shannon": "Likeness of heads: Jensen-Shannon"},
+        {"fuji": "Similarity of heads: FUJI", "jensen_shannon": "Similarity of heads: Jensen-Shannon"},
         "FUJI area (Petković et al. 2020); Jensen-Shannon distance of the heads (Clark et al. 2019)",
         chapter="head-comparison",
         n=N_MEASURES,
