@@ -49,6 +49,7 @@ class FigureKind:
         tasks: The tasks that have it; None for all.
         needs_evidence: Whether it is drawn only where evidence was measured.
         needs_models: Whether it is drawn only where the study compares models.
+        needs_matrices: Whether it shows attention to other tokens, which imported files do not have.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -61,6 +62,7 @@ class FigureKind:
     tasks: tuple[TaskName, ...] | None = None
     needs_evidence: bool = False
     needs_models: bool = False
+    needs_matrices: bool = False
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -74,7 +76,7 @@ class FigureKind:
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
-    """Return the kinds of figures that a study has: of its task, and of evidence and models where there are.
+    """Return the kinds of figures that a study has: of its task and of its evidence, models and kind of attention.
 
     Raises:
         ArtifactError: The assessment is unusable.
@@ -84,7 +86,9 @@ def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, Figur
     return {
         name: kind
         for name, kind in fitting.items()
-        if (inputs.evidence or not kind.needs_evidence) and (inputs.models or not kind.needs_models)
+        if (inputs.evidence or not kind.needs_evidence)
+        and (inputs.models or not kind.needs_models)
+        and not (inputs.names.imported and kind.needs_matrices)
     }
 
 
@@ -195,6 +199,7 @@ FIGURES: Mapping[str, FigureKind] = {
         {"measures": "Head profiles: measures", "roles": "Head profiles: roles"},
         "per query: entropy -sum a ln a, shares and distance of what it attends to (Clark et al. 2019)",
         chapter="head-profiles",
+        needs_matrices=True,
         n=2,
     ),
     "log_distributions": FigureKind(

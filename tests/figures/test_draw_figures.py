@@ -22,9 +22,10 @@ from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas, outp
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
+from attviz_pipeline.figures.distributions import draw_log_distributions
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
 from attviz_pipeline.figures.draw_figures import draw_all
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
 from attviz_pipeline.figures.provenance import study_provenance
 from attviz_pipeline.figures.ranking import rank_each_head
 from attviz_pipeline.figures.style import legible
@@ -201,6 +202,8 @@ def test_imported_vectors_have_the_names_of_the_pages(statistics: StatisticsPath
     ranking = next(rank_each_head(inputs, 5))
 
     assert "in V0. Highest" in top_in_words("Word cloud", ranking, inputs)
+    assert "head_profiles" not in kinds_of(inputs, FIGURES)
+    assert [drawing.name for drawing in draw_log_distributions(inputs)][-1] == "log_distributions-class"
 
 
 class TestWordCloud:

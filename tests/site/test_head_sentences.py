@@ -349,4 +349,3 @@ def test_it_is_said_if_attention_to_delimiters_was_not_measured() -> None:
         "was not measured: attention.mode is self_attention, which records no attention to other tokens."
     )
     assert sentences.delimiters(none, study_view()).endswith("was not measured: no document has a token of text.")
-    assert sentences.delimiters(none, imported()).endswith("is not known: the file has self-attention only.")
