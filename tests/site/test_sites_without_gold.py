@@ -119,4 +119,6 @@ def test_pages_of_imported_attention_say_nothing_of_what_it_cannot_have(
         page = Page(site / address)
         assert not {"prediction", "delimiters", "profile", "offsets"} & page.ids
         assert "not measured" not in page.text
-    assert "Vector" in words(site / links.class_page(0))
+    assert "scores" not in Page(site / links.ABOUT).ids
+    assert "the vector influences the prediction" in words(site / links.class_page(0))
+    assert "which names no model (3 vectors)" in words(site / links.ABOUT)

@@ -219,7 +219,7 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
     ).format(listed(sides), compared, documents, _test_of(found))
 
 
-def too_few_documents(effects: Sequence[EffectView]) -> Markup:
+def too_few_documents(effects: Sequence[EffectView], study: StudyView) -> Markup:
     """Name groups with too few documents for a single head to differ beyond chance; nothing without such groups."""
     few = [effect for effect in effects if effect.too_few and not effect.significant]
     if not few:
@@ -230,8 +230,8 @@ def too_few_documents(effects: Sequence[EffectView]) -> Markup:
     ]
     if len(few) > N_NAMED:
         names.append(Markup("{} more").format(count(len(few) - N_NAMED)))
-    return Markup("Too few documents for a single head to have {}, however clearly it differs: {}.").format(
-        f"q < {SIGNIFICANT:g}", listed(names)
+    return Markup("Too few documents for a single {} to have {}, however clearly it differs: {}.").format(
+        study.head_noun, f"q < {SIGNIFICANT:g}", listed(names)
     )
 
 
