@@ -3,8 +3,9 @@
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from tqdm import tqdm
 
@@ -12,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 10.0
+RECENT_LINES = 6
+"""Speed and time left are those since so many lines ago: the last minute."""
 
 
 def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterator[Item]:
@@ -22,8 +25,18 @@ def track(items: Iterable[Item], *, total: int, label: str, unit: str) -> Iterat
             progress.advance(1)
 
 
+class _Mark(NamedTuple):
+    """What was done at a time."""
+
+    seconds: float
+    items: int
+    parts: int
+
+
 class Progress:
     """A progress counter that shows the number of finished items, the speed and the time left.
+
+    Speed and time left follow from the last minute: later items can take longer than the first ones.
 
     Args:
         total: Number of items.
@@ -35,7 +48,8 @@ class Progress:
     def __init__(self, *, total: int, label: str, unit: str, part: str = "") -> None:
         self._total, self._label, self._unit, self._part = total, label, unit, part
         self._done = self._parts_done = 0
-        self._start = self._last_line = time.monotonic()
+        # One mark at the start and one for each line.
+        self._marks = deque([_Mark(time.monotonic(), 0, 0)], maxlen=RECENT_LINES)
         self._bar = tqdm(
             total=total,
             desc=label,
@@ -58,18 +72,21 @@ class Progress:
         self._done += n_items
         self._parts_done += n_parts
         if self._part:
-            self._bar.set_postfix_str(self._speed(time.monotonic()), refresh=False)
+            self._bar.set_postfix_str(self._speed_of_parts(), refresh=False)
         self._bar.update(n_items)
-        if self._done < self._total and time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+        if self._done < self._total and time.monotonic() - self._marks[-1].seconds >= SECONDS_BETWEEN_LINES:
             self._log()
 
     def _log(self) -> None:
-        self._last_line = now = time.monotonic()
-        rate = self._done / max(now - self._start, 1e-9)
+        now, before = time.monotonic(), self._marks[0]
+        rate = (self._done - before.items) / max(now - before.seconds, 1e-9)
         left = f"{(self._total - self._done) / rate:,.0f} s left" if rate else "time left unknown"
-        speed = f"{rate:,.1f}/s" + (f", {self._speed(now)}" if self._part else "")
+        speed = f"{rate:,.1f}/s" + (f", {self._speed_of_parts()}" if self._part else "")
         message = "%s: %s of %s %s, %s, %s"
         logger.info(message, self._label, f"{self._done:,}", f"{self._total:,}", self._unit, speed, left)
+        self._marks.append(_Mark(now, self._done, self._parts_done))
 
-    def _speed(self, now: float) -> str:
-        return f"{self._parts_done / max(now - self._start, 1e-9):,.0f} {self._part}/s"
+    def _speed_of_parts(self) -> str:
+        before = self._marks[0]
+        rate = (self._parts_done - before.parts) / max(time.monotonic() - before.seconds, 1e-9)
+        return f"{rate:,.0f} {self._part}/s"

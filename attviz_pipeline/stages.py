@@ -226,6 +226,7 @@ class DrawFigures(Section):
 
     seed: int
     figures: FiguresSettings
+    imported: bool = False
 
 
 class ExportAttention(Section):

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.head_names import HEADS, HeadNames
 from attviz_pipeline.formats import plural, signed
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -68,7 +69,7 @@ def _draw_all(inputs: Inputs, kind: str, groupings: Mapping[str, str]) -> Iterat
             log.warning("figure %s is empty: %s", name, reason)
             yield empty(reason, name=name, kind=kind, dpi=inputs.settings.dpi, columns=table.column_names)
             continue
-        yield _draw(name, kind, grouping, what, rows, facts, inputs.settings.dpi)
+        yield _draw(name, kind, grouping, what, rows, facts, inputs)
 
 
 def is_unlabelled(facts: Mapping[str, Any], grouping: str) -> bool:
@@ -148,13 +149,13 @@ def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
 
 
 def _draw(  # noqa: PLR0913 - each is a part of the figure
-    name: str, kind: str, grouping: str, what: str, rows: pa.Table, facts: dict[str, Any], dpi: int
+    name: str, kind: str, grouping: str, what: str, rows: pa.Table, facts: dict[str, Any], inputs: Inputs
 ) -> Drawing:
     maps = {group_name(grouping, group): found for group, found in maps_of(rows).items()}
     shown = dict(list(maps.items())[:1] if grouping == "correct" else sorted(maps.items(), key=_size)[:MOST_MAPS])
     n_left_out = 0 if grouping == "correct" else len(maps) - len(shown)
     return finish(
-        lambda: plot(shown),
+        lambda: plot(shown, names=inputs.names),
         name=name,
         kind=kind,
         caption=(
@@ -168,9 +169,9 @@ def _draw(  # noqa: PLR0913 - each is a part of the figure
             + limits_of_test(facts, grouping, "heads")
             + (f" The {MOST_MAPS} largest groups are shown; {n_left_out} more are in the CSV." if n_left_out else "")
         ),
-        alt=in_words(shown),
+        alt=in_words(shown, names=inputs.names),
         columns=rows.to_pydict(),
-        dpi=dpi,
+        dpi=inputs.settings.dpi,
     )
 
 
@@ -215,7 +216,12 @@ def _size(item: tuple[str, Map]) -> int:
     return -int(item[1]["n_inside"].max())
 
 
-def in_words(maps: dict[str, Map], symbol: str = "g", does: tuple[str, str] = ("differs", "differ")) -> str:
+def in_words(
+    maps: dict[str, Map],
+    symbol: str = "g",
+    does: tuple[str, str] = ("differs", "differ"),
+    names: HeadNames = HEADS,
+) -> str:
     """Describe maps in words; `symbol` is that of the effect, `does` what one head and what several do."""
     one, several = does
     descriptions = []
@@ -223,18 +229,19 @@ def in_words(maps: dict[str, Map], symbol: str = "g", does: tuple[str, str] = ("
         effect, differs = found["effect"], found["q"] < SIGNIFICANT
         if not differs.any():
             smallest = f"smallest q {found['q'].min():.2g}"
-            descriptions.append(f"{style.legible(group)}: none of {effect.size} heads {one} ({smallest})")
+            descriptions.append(f"{style.legible(group)}: none of {effect.size} {names.noun}s {one} ({smallest})")
             continue
         layer, head = np.unravel_index(np.where(differs, np.abs(effect), -1).argmax(), effect.shape)
         verb = one if differs.sum() == 1 else several
         descriptions.append(
-            f"{style.legible(group)}: {int(differs.sum())} of {effect.size} heads {verb} (q < {SIGNIFICANT}), most "
-            f"layer {layer}, head {head} ({symbol} = {signed(effect[layer, head])})"
+            f"{style.legible(group)}: {int(differs.sum())} of {effect.size} {names.noun}s {verb} (q < {SIGNIFICANT}), "
+            f"most {names.of(int(layer), int(head))} ({symbol} = {signed(effect[layer, head])})"
         )
-    return f"Heat maps of effect sizes, layers by heads. {'; '.join(descriptions)}."
+    cells = f"by {names.noun}" if names.imported else "layers by heads"
+    return f"Heat maps of effect sizes, {cells}. {'; '.join(descriptions)}."
 
 
-def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g") -> Figure:
+def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g", names: HeadNames = HEADS) -> Figure:
     """Plot maps of effects, one per group or value."""
     n_layers, n_heads = next(iter(maps.values()))["effect"].shape
     n_columns = min(len(maps), MAPS_PER_ROW)
@@ -250,13 +257,10 @@ def plot(maps: dict[str, Map], effect_name: str = "effect, Hedges' g") -> Figure
         axes.set_axis_off()
     for axes, title, found in zip(panels.flat, titles, maps.values(), strict=False):
         image = axes.imshow(found["effect"], cmap=style.DIVERGING, aspect="auto", vmin=-limit, vmax=limit)
-        _mark(axes, found, limit, cell)
+        _mark(axes, found, limit, cell, names)
         axes.set_title(title, fontsize=7, pad=3)
-    for axes in panels[:, 0]:
-        axes.set_ylabel("layer")
     for column in range(n_columns):
         lowest = (len(maps) - 1 - column) // MAPS_PER_ROW
-        panels[lowest, column].set_xlabel("head", labelpad=1)
         panels[lowest, column].tick_params(labelbottom=True)
     bar = figure.colorbar(image, ax=panels, location="bottom", aspect=40, shrink=0.7)
     bar.outline.set_visible(False)
@@ -271,17 +275,9 @@ def _title(group: str, found: Map) -> str:
     return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
-def _mark(axes: Axes, found: Map, limit: float, cell: float) -> None:
+def _mark(axes: Axes, found: Map, limit: float, cell: float, names: HeadNames) -> None:
     layer, head = np.nonzero(found["q"] < SIGNIFICANT)
     dark = np.abs(found["effect"][layer, head]) > 0.6 * limit
     for ink, chosen in (("white", dark), (style.INK, ~dark)):
         axes.plot(head[chosen], layer[chosen], ".", color=ink, markersize=max(cell * 14, 2.4), markeredgewidth=0)
-    n_layers, n_heads = found["effect"].shape
-    axes.set_xticks(range(0, n_heads, -(-n_heads // 6)))
-    axes.set_yticks(range(0, n_layers, -(-n_layers // 6)))
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(n_heads + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(n_layers + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.5)
-    axes.tick_params(which="minor", length=0)
+    names.frame(axes, *found["effect"].shape)

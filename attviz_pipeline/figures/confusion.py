@@ -91,7 +91,7 @@ def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.07))
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=style.VALUES, vmin=0, vmax=1)
     axes.set_xticks(
         range(n), names, rotation=slant, ha="right", va="center" if slant == 90 else "top", rotation_mode="anchor"
     )
@@ -112,7 +112,7 @@ def _plot(names: Sequence[str], counts: np.ndarray) -> Figure:
 
 def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(counts):
-        ink = "white" if shares[row, column] > 0.55 else style.INK if count else style.MUTED
+        ink = style.ink_on(style.VALUES(shares[row, column])) if count else style.MUTED
         axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=6.5)
 
 

@@ -44,7 +44,8 @@ log = logging.getLogger(__name__)
 def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
     """Draw the distributions over terms as in the paper, then those over occurrences by class or label and by layer.
 
-    Documents with several gold labels count for each. Without gold labels there is no figure by class or label.
+    Documents with several gold labels count for each. Without gold labels there is no figure by class or label, and
+    of imported attention, which has no layers, none by layer.
 
     Raises:
         ArtifactError: A table is unusable.
@@ -57,7 +58,7 @@ def draw_log_distributions(inputs: Inputs) -> Iterator[Drawing]:
         ("layer", histograms[-1, :-1]),
     ):
         name = f"{KIND}-{by}"
-        if by == group and not found[:-1].sum():
+        if (by == group and not found[:-1].sum()) or (by == "layer" and inputs.names.imported):
             continue
         if not found.sum():
             log.warning("figure %s is empty: %s", name, REASON)

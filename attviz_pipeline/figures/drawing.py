@@ -24,6 +24,7 @@ from attviz_pipeline.artifacts.layout import (
 )
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.figures import style
+from attviz_pipeline.figures.head_names import HEADS, HeadNames
 from attviz_pipeline.stages import DrawFigures
 
 PROVENANCE_KEY = "attviz.provenance"
@@ -44,6 +45,7 @@ class Inputs:
     models: ModelsPaths | None
     settings: FiguresSettings
     seed: int
+    names: HeadNames = HEADS
 
     @classmethod
     def below(
@@ -67,6 +69,7 @@ class Inputs:
             models=models,
             settings=settings.figures,
             seed=settings.seed,
+            names=HeadNames(imported=settings.imported),
         )
 
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.head_names import HeadNames
 from attviz_pipeline.figures.likeness import pair_name, read_likeness
 
 KIND = "fuji_curves"
@@ -34,11 +35,11 @@ def draw_fuji_curves(inputs: Inputs) -> Iterator[Drawing]:
         yield empty(reason, name=KIND, kind=KIND, dpi=inputs.settings.dpi, columns=table.column_names)
         return
     yield finish(
-        partial(_plot, curves),
+        partial(_plot, curves, inputs.names),
         name=KIND,
         kind=KIND,
         caption=_caption(facts),
-        alt=" ".join(_in_words(curve) for curve in curves),
+        alt=" ".join(_in_words(curve, inputs.names) for curve in curves),
         columns=table.to_pydict(),
         dpi=inputs.settings.dpi,
     )
@@ -60,31 +61,32 @@ def _caption(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _name(curve: Mapping[str, Sequence[Any]]) -> str:
-    return pair_name({key: values[0] for key, values in curve.items()})
+def _name(curve: Mapping[str, Sequence[Any]], names: HeadNames) -> str:
+    return pair_name({key: values[0] for key, values in curve.items()}, names)
 
 
-def _in_words(curve: Mapping[str, Sequence[Any]]) -> str:
+def _in_words(curve: Mapping[str, Sequence[Any]], names: HeadNames) -> str:
     place = next((i for i, length in enumerate(curve["length"]) if length >= SHORT_LIST), len(curve["length"]) - 1)
+    value, n_tokens = curve["value"][place], curve["length"][place]
+    low, mean, high = (curve[name][place] for name in ("null_low", "null_mean", "null_high"))
     return (
-        f"Heads {_name(curve)}, {TITLES[curve['kind'][0]]}: FUJI {curve['value'][place]:.2f} for lists of "
-        f"{curve['length'][place]} tokens, where chance gives {curve['null_mean'][place]:.2f} "
-        f"({curve['null_low'][place]:.2f} to {curve['null_high'][place]:.2f})."
+        f"{names.noun.capitalize()}s {_name(curve, names)}, {TITLES[curve['kind'][0]]}: FUJI {value:.2f} for lists of "
+        f"{n_tokens} tokens, where chance gives {mean:.2f} ({low:.2f} to {high:.2f})."
     )
 
 
-def _plot(curves: Sequence[Mapping[str, Sequence[Any]]]) -> Figure:
+def _plot(curves: Sequence[Mapping[str, Sequence[Any]]], names: HeadNames) -> Figure:
     figure = Figure(figsize=(style.WIDTH_INCHES, 1.75), layout="constrained")
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for axes, curve in zip(panels, curves, strict=True):
-        _plot_curve(axes, curve)
+        _plot_curve(axes, curve, _name(curve, names))
     panels[0].set_ylabel("FUJI")
     _name_lines(panels[0], curves[0])
     figure.supxlabel("tokens on each list (log scale)", fontsize=7)
     return figure
 
 
-def _plot_curve(axes: Axes, curve: Mapping[str, Sequence[Any]]) -> None:
+def _plot_curve(axes: Axes, curve: Mapping[str, Sequence[Any]], pair: str) -> None:
     lengths = curve["length"]
     axes.fill_between(lengths, curve["null_low"], curve["null_high"], color=style.PALE, linewidth=0)
     axes.plot(lengths, curve["null_mean"], color=style.MUTED, linewidth=0.8, linestyle="--")
@@ -96,7 +98,7 @@ def _plot_curve(axes: Axes, curve: Mapping[str, Sequence[Any]]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=style.PALE, linewidth=0.4)
     axes.set_axisbelow(True)
-    axes.set_title(f"{TITLES[curve['kind'][0]]}\n{_name(curve)}", fontsize=7)
+    axes.set_title(f"{TITLES[curve['kind'][0]]}\n{pair}", fontsize=7)
 
 
 def _name_lines(axes: Axes, curve: Mapping[str, Sequence[Any]]) -> None:

@@ -14,7 +14,7 @@ from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.head_grid import head_matrix, plot_grid
 from attviz_pipeline.figures.wording import counted, no_head_off
-from attviz_pipeline.formats import signed
+from attviz_pipeline.formats import head_name, signed
 from attviz_pipeline.tasks.measured import Scale
 from attviz_pipeline.tasks.registry import task_of
 
@@ -83,9 +83,7 @@ def _grid_caption(matrix: NDArray[np.float64], facts: Row) -> str:
 def _grid_alt(matrix: NDArray[np.float64], scale: Scale) -> str:
     n_layers, n_heads = matrix.shape
     order = np.argsort(-matrix, axis=None, kind="stable")[:N_NAMED]
-    named = [
-        f"layer {place // n_heads}, head {place % n_heads} ({scale.factor * matrix.flat[place]:.2g})" for place in order
-    ]
+    named = [f"{head_name(*divmod(int(place), n_heads))} ({scale.factor * matrix.flat[place]:.2g})" for place in order]
     unit = ", in hundredths of a nat" if scale.shares else ""
     return (
         f"Heat map of {counted(n_layers, 'layer')} by {counted(n_heads, 'head')}. Most important{unit}: "

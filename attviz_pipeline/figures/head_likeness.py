@@ -12,7 +12,6 @@ from matplotlib.image import AxesImage
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
-from attviz_pipeline.formats import head_name
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "head_likeness"
@@ -93,8 +92,9 @@ def _axes(figure: Figure, left: float, bottom: float, width: float, height: floa
 def _plot_pairs(axes: Axes, likeness: Likeness, order: np.ndarray) -> AxesImage:
     values = likeness.square("value")[np.ix_(order, order)]
     by_chance = likeness.square("q")[np.ix_(order, order)] >= SIGNIFICANT
-    # Yellow, the light end, is similar in both measures. No colour of this map resembles the grey of chance.
-    colours = "viridis" if likeness.measure.high_is_similar else "viridis_r"
+    # Dark is similar in both measures.
+    similar = style.VALUES_BESIDE_GREY
+    colours = similar if likeness.measure.high_is_similar else similar.reversed()
     image = axes.imshow(np.where(by_chance, np.nan, values), cmap=colours, norm=_norm(values, by_chance))
     # Grey where chance explains the value, white on the diagonal.
     axes.imshow(np.where(by_chance, 1.0, np.nan), cmap=ListedColormap([style.PALE]), interpolation="nearest")
@@ -127,7 +127,7 @@ def _plot_dendrogram(axes: Axes, likeness: Likeness) -> None:
 
 
 def _write_names(beside: Axes, pairs: Axes, likeness: Likeness, order: np.ndarray) -> None:
-    names = [head_name(likeness.column("layer")[row], likeness.column("head")[row]) for row in order]
+    names = [likeness.names.of(likeness.column("layer")[row], likeness.column("head")[row]) for row in order]
     size = min(6.0, 150 / len(names))
     pairs.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
     pairs.tick_params(length=0, pad=1.5)

@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.likeness import Likeness, draw_per_measure, groups_in_words
-from attviz_pipeline.formats import MINUS, head_name
+from attviz_pipeline.formats import MINUS
 
 KIND = "head_map"
 NAME_SIZE = 5
@@ -108,9 +108,7 @@ def _write_names(figure: Figure, axes: Axes, likeness: Likeness) -> None:
     figure.draw_without_rendering()
     point = figure.dpi / 72
     dots = axes.transData.transform(np.column_stack([likeness.column("x"), likeness.column("y")]))
-    names = [
-        head_name(layer, head) for layer, head in zip(likeness.column("layer"), likeness.column("head"), strict=True)
-    ]
+    names = [likeness.names.of(*of) for of in zip(likeness.column("layer"), likeness.column("head"), strict=True)]
     taken = [_box(dot, DOT * point, DOT * point) for dot in dots]
     for row in np.argsort(-np.linalg.norm(dots - dots.mean(axis=0), axis=1), kind="stable"):
         width, height = 0.6 * len(names[row]) * NAME_SIZE * point, NAME_SIZE * point

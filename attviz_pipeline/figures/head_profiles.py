@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import ListedColormap, Normalize, PowerNorm, to_rgb
+from matplotlib.colors import ListedColormap, Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -19,6 +19,8 @@ from attviz_pipeline.artifacts import files
 from attviz_pipeline.artifacts.profile_schemas import HEAD_PROFILES, ROLES
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
+from attviz_pipeline.figures.head_names import HEADS
+from attviz_pipeline.formats import head_name
 
 KIND = "head_profiles"
 MOST_HEADS_WITH_ROLES = 16
@@ -105,7 +107,7 @@ def _extremes(table: pa.Table) -> Iterator[str]:
     for panel in (*SPREAD, *SHARES):
         values = _matrix(table, panel.column)
         layer, head = np.unravel_index(np.nanargmax(np.nan_to_num(values)), values.shape)
-        found = f"layer {layer}, head {head} ({values[layer, head]:.3g})"
+        found = f"{head_name(int(layer), int(head))} ({values[layer, head]:.3g})"
         yield f"Highest {panel.words}: {found}." if panel in SPREAD else f"Most on {panel.words}: {found}."
 
 
@@ -134,7 +136,7 @@ def _by_layer(table: pa.Table) -> str:
     for layer, row in enumerate(_matrix(table, "role")):
         roles = row.tolist()
         most = max(ROLES, key=roles.count)
-        per_layer.append(f"layer {layer} {ROLE_NAMES[most]} ({roles.count(most)} of {len(roles)})")
+        per_layer.append(f"L{layer} {ROLE_NAMES[most]} ({roles.count(most)} of {len(roles)})")
     return f"Most frequent role by layer: {'; '.join(per_layer)}."
 
 
@@ -167,17 +169,13 @@ def _plot_measures(table: pa.Table) -> Figure:
     bar.set_ticks([tick for tick in SHARE_TICKS if tick <= largest])
     bar.ax.minorticks_off()
     bar.set_label("share of attention, % (square-root scale)")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("layer", labelpad=2)
-    for axes in panels[2]:
-        axes.set_xlabel("head", labelpad=1)
     return figure
 
 
 def _show(axes: Axes, panel: Panel, values: NDArray[np.float64], norm: Normalize | None = None) -> AxesImage:
-    image = axes.imshow(values, cmap="cividis", aspect="auto", norm=norm)
+    image = axes.imshow(values, cmap=style.VALUES, aspect="auto", norm=norm)
     axes.set_title(panel.title, fontsize=7, pad=3)
-    _frame(axes, *values.shape)
+    HEADS.frame(axes, *values.shape)
     return image
 
 
@@ -185,17 +183,6 @@ def _tidy(bar: Colorbar) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=1.5, pad=1, labelsize=6)
     bar.ax.locator_params(nbins=4)
-
-
-def _frame(axes: Axes, n_layers: int, n_heads: int) -> None:
-    axes.set_xticks(range(0, n_heads, -(-n_heads // 6)))
-    axes.set_yticks(range(0, n_layers, -(-n_layers // 6)))
-    axes.tick_params(length=0, pad=2)
-    axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(n_heads + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(n_layers + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.5)
-    axes.tick_params(which="minor", length=0)
 
 
 def _plot_roles(table: pa.Table) -> Figure:
@@ -208,9 +195,7 @@ def _plot_roles(table: pa.Table) -> Figure:
     numbers = np.vectorize(ROLES.index)(roles)
     colours = ListedColormap([ROLE_COLOURS[role] for role in ROLES])
     axes.imshow(numbers, cmap=colours, vmin=-0.5, vmax=len(ROLES) - 0.5, aspect="auto", interpolation="nearest")
-    _frame(axes, n_layers, n_heads)
-    axes.set_xlabel("head", labelpad=1)
-    axes.set_ylabel("layer", labelpad=2)
+    HEADS.frame(axes, n_layers, n_heads)
     if n_heads <= MOST_HEADS_WITH_ROLES:
         _write_roles(axes, roles)
     _add_key(figure, roles)
@@ -220,13 +205,8 @@ def _plot_roles(table: pa.Table) -> Figure:
 def _write_roles(axes: Axes, roles: NDArray[Any]) -> None:
     size = min(6.5, 68 / roles.shape[1])
     for (layer, head), role in np.ndenumerate(roles):
-        axes.text(head, layer, ROLE_LABELS[role], ha="center", va="center", color=_ink(role), fontsize=size)
-
-
-def _ink(role: str) -> str:
-    """Return what has more contrast on a role's colour (WCAG 2: relative luminance), since the words are small."""
-    linear = ((np.array(to_rgb(ROLE_COLOURS[role])) + 0.055) / 1.055) ** 2.4
-    return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.179 else "black"
+        ink = style.ink_on(ROLE_COLOURS[role])
+        axes.text(head, layer, ROLE_LABELS[role], ha="center", va="center", color=ink, fontsize=size)
 
 
 def _add_key(figure: Figure, roles: NDArray[Any]) -> None:

@@ -31,6 +31,7 @@ from attviz_pipeline.figures.value_heads import draw_value_heads
 from attviz_pipeline.figures.value_terms import draw_value_terms
 from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
 from attviz_pipeline.figures.word_cloud import draw_clouds
+from attviz_pipeline.formats import head_name
 
 N_MEASURES = len(MEASURES)
 
@@ -48,6 +49,7 @@ class FigureKind:
         tasks: The tasks that have it; None for all.
         needs_evidence: Whether it is drawn only where evidence was measured.
         needs_models: Whether it is drawn only where the study compares models.
+        needs_matrices: Whether it shows attention to other tokens, which imported files do not have.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
         n_per_head: How many more it has for each head.
@@ -60,6 +62,7 @@ class FigureKind:
     tasks: tuple[TaskName, ...] | None = None
     needs_evidence: bool = False
     needs_models: bool = False
+    needs_matrices: bool = False
     names_words: bool = False
     n: int = 1
     n_per_head: int = 0
@@ -68,12 +71,12 @@ class FigureKind:
         """What a figure of this kind is called on its page."""
         part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
         if drawing.layer is not None and drawing.head is not None:
-            return f"{self.titles['head']}, layer {drawing.layer}, head {drawing.head}"
+            return f"{self.titles['head']}, {head_name(drawing.layer, drawing.head)}"
         return self.titles[part]
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
-    """Return the kinds of figures that a study has: of its task, and of evidence and models where there are.
+    """Return the kinds of figures that a study has: of its task and of its evidence, models and kind of attention.
 
     Raises:
         ArtifactError: The assessment is unusable.
@@ -83,7 +86,9 @@ def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, Figur
     return {
         name: kind
         for name, kind in fitting.items()
-        if (inputs.evidence or not kind.needs_evidence) and (inputs.models or not kind.needs_models)
+        if (inputs.evidence or not kind.needs_evidence)
+        and (inputs.models or not kind.needs_models)
+        and not (inputs.names.imported and kind.needs_matrices)
     }
 
 
@@ -171,7 +176,7 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "head_likeness": FigureKind(
         draw_head_likeness,
-        {"fuji": "Likeness of heads: FUJI", "jensen_shannon": "Likeness of heads: Jensen-Shannon"},
+        {"fuji": "Similarity of heads: FUJI", "jensen_shannon": "Similarity of heads: Jensen-Shannon"},
         "FUJI area (Petković et al. 2020); Jensen-Shannon distance of the heads (Clark et al. 2019)",
         chapter="head-comparison",
         n=N_MEASURES,
@@ -194,6 +199,7 @@ FIGURES: Mapping[str, FigureKind] = {
         {"measures": "Head profiles: measures", "roles": "Head profiles: roles"},
         "per query: entropy -sum a ln a, shares and distance of what it attends to (Clark et al. 2019)",
         chapter="head-profiles",
+        needs_matrices=True,
         n=2,
     ),
     "log_distributions": FigureKind(

@@ -177,7 +177,7 @@ def _plot_together(names: Sequence[str], panels: Mapping[str, np.ndarray]) -> Fi
     drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, counts) in zip(drawn, panels.items(), strict=True):
         shares = counts / np.maximum(np.diagonal(counts)[:, None], 1)
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = axes.imshow(shares, cmap=style.VALUES, vmin=0, vmax=1)
         axes.set_title(f"{title} labels", fontsize=7)
         axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(n), names)
@@ -194,5 +194,5 @@ def _plot_together(names: Sequence[str], panels: Mapping[str, np.ndarray]) -> Fi
 
 def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(counts):
-        ink = "white" if shares[row, column] > 0.55 else style.INK if count else style.MUTED
+        ink = style.ink_on(style.VALUES(shares[row, column])) if count else style.MUTED
         axes.text(column, row, f"{count:,}", ha="center", va="center", color=ink, fontsize=6)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import comparison_schemas, files
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
-from attviz_pipeline.formats import head_name, told_apart
+from attviz_pipeline.figures.head_names import HEADS, HeadNames
+from attviz_pipeline.formats import told_apart
 from attviz_pipeline.significance import SIGNIFICANT
 
 
@@ -66,12 +67,14 @@ class Likeness:
         facts: Facts of the tables, and under `groups` those of this measure's groups.
         pairs: Rows of `head_pairs`.
         heads: Rows of `head_clusters`.
+        names: What layers and heads are called.
     """
 
     measure: Measure
     facts: Mapping[str, Any]
     pairs: pa.Table
     heads: pa.Table
+    names: HeadNames = HEADS
 
     @property
     def reason_empty(self) -> str:
@@ -101,7 +104,7 @@ class Likeness:
         """Name the most or least similar pair of heads, with its value."""
         values = self.pairs["value"].to_numpy()
         row = int(values.argmax() if similar == self.measure.high_is_similar else values.argmin())
-        return f"{pair_name(self.pairs.slice(row, 1).to_pylist()[0])} ({values[row]:.3f})"
+        return f"{pair_name(self.pairs.slice(row, 1).to_pylist()[0], self.names)} ({values[row]:.3f})"
 
     @property
     def compared_with_chance(self) -> str:
@@ -142,7 +145,7 @@ def read_likeness(inputs: Inputs) -> Iterator[Likeness]:
     facts = files.read_facts(inputs.comparison.head_clusters, comparison_schemas.HEAD_CLUSTERS)
     for measure in MEASURES:
         of_measure = {**facts, "groups": facts["measures"].get(measure.name)}
-        yield Likeness(measure, of_measure, _rows(pairs, measure), _rows(heads, measure))
+        yield Likeness(measure, of_measure, _rows(pairs, measure), _rows(heads, measure), inputs.names)
 
 
 def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such figures
@@ -184,9 +187,9 @@ def draw_per_measure(  # noqa: PLR0913 - what differs between the kinds of such 
         )
 
 
-def pair_name(row: Mapping[str, Any]) -> str:
+def pair_name(row: Mapping[str, Any], names: HeadNames) -> str:
     """Name the two heads of a row."""
-    return f"{head_name(row['layer_a'], row['head_a'])} and {head_name(row['layer_b'], row['head_b'])}"
+    return f"{names.of(row['layer_a'], row['head_a'])} and {names.of(row['layer_b'], row['head_b'])}"
 
 
 def groups_in_words(likeness: Likeness) -> str:

@@ -102,7 +102,7 @@ def _plot(labels: Sequence[str], values: NDArray[np.float64], *, is_share: bool)
     figure = Figure(figsize=(style.WIDTH_INCHES, beside + cell * n + 0.4), layout="constrained")
     axes = figure.subplots()
     lowest = 0.0 if is_share or np.nanmin(values, initial=0.0) >= 0 else -1.0
-    image = axes.imshow(values, cmap="Blues", vmin=lowest, vmax=1)
+    image = axes.imshow(values, cmap=style.VALUES, vmin=lowest, vmax=1)
     axes.set_xticks(range(n), labels, rotation=90)
     axes.set_yticks(range(n), labels)
     axes.tick_params(length=0)
@@ -118,6 +118,6 @@ def _plot(labels: Sequence[str], values: NDArray[np.float64], *, is_share: bool)
 def _write_values(figure: Figure, values: NDArray[np.float64], lowest: float, *, is_share: bool) -> None:
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            ink = "white" if (value - lowest) / (1 - lowest) > 0.55 else style.INK
+            ink = style.ink_on(style.VALUES((value - lowest) / (1 - lowest)))
             text = percent(value).removesuffix(" %") if is_share else signed(value)
             figure.axes[0].text(column, row, text, ha="center", va="center", color=ink, fontsize=6)

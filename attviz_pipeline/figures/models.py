@@ -234,7 +234,7 @@ def _plot_layers(models: Mapping[str, Sequence[Row]], titles: Mapping[str, str])
 
 def _effects_alt(rows: Sequence[Row]) -> str:
     named = [
-        f"{style.legible(row['group'])} in layer {row['layer']}, head {row['head']}: {signed(row['effect'])} here, "
+        f"{style.legible(row['group'])} in {head_name(row['layer'], row['head'])}: {signed(row['effect'])} here, "
         f"mean {signed(row['mean_effect'])}, found again in {row['n_found_again']} of {row['n_others']}"
         for row in rows[:5]
         if row["mean_effect"] is not None
@@ -249,7 +249,7 @@ def _layers_alt(models: Mapping[str, Sequence[Row]], titles: Mapping[str, str]) 
         if known:
             first, last = known[0], known[-1]
             named.append(
-                f"{titles[name]} from {signed(first['log_ratio'])} in layer {first['layer']} to "
-                f"{signed(last['log_ratio'])} in layer {last['layer']}"
+                f"{titles[name]} from {signed(first['log_ratio'])} in L{first['layer']} to "
+                f"{signed(last['log_ratio'])} in L{last['layer']}"
             )
     return f"Two panels of curves by layer. Mean ln(n a): {'; '.join(named) or 'no document has words'}."

@@ -15,7 +15,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib import colormaps, get_data_path
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
@@ -39,6 +39,11 @@ FONT_FAMILY = "DejaVu Sans"
 CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", YELLOW, SKY_BLUE, INK)
 # Roles of heads: shades of one colour for similar roles.
 ROLE_COLOURS = (BLUE, SKY_BLUE, "#A9D9F5", ORANGE, "#F0A202", "#F7D070", "#8C3B00", GREEN, PALE)
+# Values from low to high, as on the pages (`palette.js`): darker is higher.
+VALUE_COLOURS = ("#f5f3ec", "#d5e8d3", "#8fcbbf", "#4496b5", "#2c5d9c", "#1b2357")
+VALUES = LinearSegmentedColormap.from_list("values", VALUE_COLOURS)
+# Without the lightest of them, for pictures where grey cells have no value.
+VALUES_BESIDE_GREY = LinearSegmentedColormap.from_list("values_beside_grey", VALUE_COLOURS[2:])
 # Values on both sides of 0, as on the pages: orange below, blue above.
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [ORANGE, "white", BLUE])
 # Words of a cloud, from the strongest to the weakest.
@@ -97,7 +102,8 @@ def settled(figure: Figure) -> Iterator[None]:
     bits, and with them the identifiers that an SVG computes from them.
     """
     engine = figure.get_layout_engine()
-    figure.draw_without_rendering()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
     for axes in figure.axes:
         axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
@@ -155,6 +161,12 @@ def layer_colours(n_layers: int) -> tuple[np.ndarray, ScalarMappable]:
 def layer_ticks(n_layers: int) -> list[int]:
     """Return the layers that a colour bar of small size can name: all of six, every second of twelve, and so on."""
     return list(range(0, n_layers, -(-n_layers // 6)))
+
+
+def ink_on(colour: Any) -> str:  # noqa: ANN401 - whatever matplotlib accepts
+    """Return the ink with more contrast on a colour (WCAG 2: relative luminance), since texts in cells are small."""
+    linear = ((np.array(to_rgb(colour)) + 0.055) / 1.055) ** 2.4
+    return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.179 else "black"
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:

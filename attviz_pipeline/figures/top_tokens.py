@@ -13,7 +13,7 @@ from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
 from attviz_pipeline.figures.ranking import COLUMNS, Ranking, rank_all_heads
-from attviz_pipeline.figures.wording import support, top_in_words
+from attviz_pipeline.figures.wording import counted, support, top_in_words
 
 KIND = "top_tokens"
 INCHES_PER_ROW = 0.152
@@ -48,8 +48,8 @@ def draw_top_tokens(inputs: Inputs) -> Iterator[Drawing]:
 def _caption(ranking: Ranking, inputs: Inputs) -> str:
     n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
     return (
-        f"Tokens with the highest mean self-attention over all {n_heads} heads and all occurrences. "
-        f"{support(ranking, inputs)} "
+        f"Tokens with the highest mean self-attention over all {counted(n_heads, inputs.names.noun)} and all "
+        f"occurrences. {support(ranking, inputs)} "
         "Dot: mean; line: one standard deviation to either side, cut at 0; square: largest single value. "
         "docs: documents that the token occurs in; n: its occurrences. Not corrected for length: even attention gives "
         "each of n tokens 1/n, so tokens of short texts tend to rank higher."

@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -15,7 +16,7 @@ from wordcloud import WordCloud
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.ranking import Ranking, rank_all_heads, rank_each_head
-from attviz_pipeline.figures.wording import support, top_in_words
+from attviz_pipeline.figures.wording import support, top_in_words, where
 
 KIND = "word_cloud"
 WIDTH, HEIGHT = 640, 400
@@ -85,11 +86,10 @@ def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
 def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
     if not n_placed:
         return support(ranking, inputs)
-    where = "over all heads" if ranking.layer is None else f"in layer {ranking.layer}, head {ranking.head}"
     return (
-        f"The {n_placed} tokens with the highest mean self-attention {where}. {support(ranking, inputs)} "
-        "Font size is proportional to the mean, down to a smallest legible size; darker is higher; "
-        "positions have no meaning. Not corrected for length."
+        f"The {n_placed} tokens with the highest mean self-attention {where(ranking, inputs.names)}. "
+        f"{support(ranking, inputs)} Font size is proportional to the mean, down to a smallest legible size; darker is "
+        "higher; positions have no meaning. Not corrected for length."
     )
 
 
@@ -159,11 +159,9 @@ def _baseline(word: str, size: int, corner: tuple[int, int], colour: str) -> Pla
     return PlacedWord(word, size, float(column - left), float(row - top), round(font.getlength(word), 1), colour)
 
 
+@cache
 def _font(size: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(
-        str(style.font_path()),
-        size,
-    )
+    return ImageFont.truetype(str(style.font_path()), size)
 
 
 def _render_svg(words: list[PlacedWord], otherwise: str) -> str:
@@ -203,5 +201,5 @@ def _render_png(words: list[PlacedWord], otherwise: str, dpi: int) -> tuple[byte
         canvas.text((image.width / 2, image.height / 2), otherwise, fill=style.INK, font=_font(20 * scale), anchor="mm")
     buffer = io.BytesIO()
     # A palette holds all shades of the one hue, in less than half of the bytes.
-    image.quantize(256, dither=Image.Dither.NONE).save(buffer, format="PNG")
+    image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, format="PNG")
     return buffer.getvalue(), image.width, image.height

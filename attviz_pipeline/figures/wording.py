@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attviz_pipeline.figures.drawing import Inputs
+from attviz_pipeline.figures.head_names import HeadNames
 from attviz_pipeline.figures.ranking import Ranking
 from attviz_pipeline.figures.style import legible
 
@@ -39,8 +40,11 @@ def top_in_words(form: str, ranking: Ranking, inputs: Inputs) -> str:
     named = [f"“{token}” ({mean:.3g})" for token, mean in list(zip(tokens, means, strict=True))[:N_NAMED]]
     opening = f"{form} of the {len(tokens)} tokens with the highest mean self-attention" if len(tokens) > 1 else form
     ending = f"; the last shown is “{tokens[-1]}” ({means[-1]:.3g})" if len(tokens) > N_NAMED else ""
-    return f"{opening} {_where(ranking)}. Highest: {', '.join(named)}{ending}."
+    return f"{opening} {where(ranking, inputs.names)}. Highest: {', '.join(named)}{ending}."
 
 
-def _where(ranking: Ranking) -> str:
-    return "over all heads" if ranking.layer is None else f"in layer {ranking.layer}, head {ranking.head}"
+def where(ranking: Ranking, names: HeadNames) -> str:
+    """Say in which head tokens were ranked."""
+    if ranking.layer is None or ranking.head is None:
+        return f"over all {names.noun}s"
+    return f"in {names.of(ranking.layer, ranking.head)}"

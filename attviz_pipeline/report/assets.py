@@ -1,6 +1,7 @@
 """Style, scripts and data files of the site: the project's own sources, joined without any tool."""
 
 import re
+import shutil
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -42,6 +43,7 @@ def write_assets(templates: Path, site: Path, pages: Iterable[links.Page] = link
                 continue
             text = _squeezed(joined(sources)) if kind == "css" else _as_script(sources, facts.get(folder.name))
             _write(target / f"{folder.name}.{kind}", text)
+    shutil.copyfile(source / "icon.svg", site / links.ICON)
     # Without it GitHub Pages would run every page through a site generator.
     (site / ".nojekyll").touch()
 

@@ -60,6 +60,7 @@ def pages_of(*, evidence: bool, models: bool, groups: str) -> list[Page]:
 
 RUN = "run.json"
 ASSETS = "assets"
+ICON = "assets/icon.svg"
 FIGURE_FOLDER = "figures"
 MAP_FOLDER = "maps"
 FULL_SHARED = "assets/full.js"

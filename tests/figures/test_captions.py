@@ -1,5 +1,7 @@
 """What captions and alternative texts say where numbers are few, alike, or within chance."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from attviz_pipeline.figures import (
     style,
 )
 from attviz_pipeline.figures import likeness as likenesses
+from attviz_pipeline.figures.head_names import HeadNames
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.figures.likeness import MEASURES, Likeness
 
@@ -26,8 +29,8 @@ from attviz_pipeline.figures.likeness import MEASURES, Likeness
 @pytest.mark.parametrize(
     ("q", "sentence"),
     [
-        ([[0.01, 0.2]], "a: 1 of 2 heads differs (q < 0.05), most layer 0, head 0 (g = +0.50)"),
-        ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most layer 0, head 1 (g = −0.90)"),
+        ([[0.01, 0.2]], "a: 1 of 2 heads differs (q < 0.05), most L0·H0 (g = +0.50)"),
+        ([[0.01, 0.02]], "a: 2 of 2 heads differ (q < 0.05), most L0·H1 (g = −0.90)"),
         ([[0.3, 0.2]], "a: none of 2 heads differs (smallest q 0.2)"),
     ],
 )
@@ -50,7 +53,7 @@ def test_heads_with_one_mean_are_not_ranked() -> None:
     alike, single = np.full((2, 2), 0.01), np.array([[0.1, 0.2]])
 
     assert head_means._alt(alike) == "Heat map of 2 layers by 2 heads. Mean self-attention: 0.01 in every head."
-    assert head_means._alt(single).endswith("lowest: layer 0, head 0 (0.1).")
+    assert head_means._alt(single).endswith("lowest: L0·H0 (0.1).")
     assert head_means._alt(np.array([[0.3]])) == "Heat map of 1 layer by 1 head. Mean self-attention: 0.3."
     assert "Averaged over heads, layer 1 has the highest mean" in head_means._alt(np.array([[0.1, 0.2], [0.3, 0.4]]))
 
@@ -313,3 +316,23 @@ def test_a_reason_for_nothing_to_draw_is_not_cut_off(words: int) -> None:
 )
 def test_a_missing_interval_of_macro_f1_has_one_reason(counts: list[list[int]], why: str) -> None:
     assert confusion._why_no_interval({"confusion": counts}) == why
+
+
+def test_vectors_of_an_imported_file_are_named_as_on_the_pages() -> None:
+    vectors, effect = HeadNames(imported=True), np.array([[0.5, -0.9]])
+    maps = {"a": {"effect": effect, "q": np.array([[0.3, 0.01]]), "n_inside": np.array([[5, 5]])}}
+    figure = class_heads.plot(maps, names=vectors)
+
+    described = class_heads.in_words(maps, names=vectors)
+    assert described.startswith(
+        "Heat maps of effect sizes, by vector. a: 1 of 2 vectors differs (q < 0.05), most V1 (g"
+    )
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["V0", "V1"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [""]
+    assert head_means._alt(np.array([[0.1, 0.2]]), vectors).startswith("Heat map of 2 vectors. Highest mean")
+
+
+def test_values_have_the_colours_of_the_pages() -> None:
+    palette = Path("templates/assets/js/core/palette.js").read_text(encoding="utf-8")
+
+    assert f"light: {json.dumps(style.VALUE_COLOURS)}" in palette

@@ -22,11 +22,14 @@ from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.layout import AssessmentPaths, StatisticsPaths
 from attviz_pipeline.config.settings import FiguresSettings
 from attviz_pipeline.errors import ArtifactError, ConfigError
+from attviz_pipeline.figures.distributions import draw_log_distributions
 from attviz_pipeline.figures.draw_figure import Shape, draw_figure
-from attviz_pipeline.figures.kinds import FIGURES
+from attviz_pipeline.figures.kinds import FIGURES, kinds_of
 from attviz_pipeline.figures.provenance import study_provenance
+from attviz_pipeline.figures.ranking import rank_each_head
 from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.figures.style import legible
+from attviz_pipeline.figures.wording import top_in_words
 from attviz_pipeline.stages import DrawFigures
 
 SINGLE_LABEL = {name for name, kind in FIGURES.items() if kind.tasks is None or "single_label" in kind.tasks}
@@ -125,7 +128,7 @@ class TestEveryFigure:
             assert (
                 f"of the {len(eligible)} non-special tokens that occur in at least 3 docu" in figures[name]["caption"]
             )
-        assert "layer 1, head 2" in figures["word_cloud-L01-H02"]["alt"]
+        assert "L1·H2" in figures["word_cloud-L01-H02"]["alt"]
 
     def test_numbers_are_those_of_the_tables(self, statistics: StatisticsPaths, folder: Path) -> None:
         table = files.read_table(statistics.tokens, statistics_schemas.TOKENS).to_pylist()
@@ -191,6 +194,16 @@ class TestSameBytes:
         assert (tmp_path / "other" / "word_cloud.svg").read_bytes() != (folder / "word_cloud.svg").read_bytes()
         for name in ("word_cloud.csv", "top_tokens.svg", "top_tokens.png"):
             assert (tmp_path / "other" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_imported_vectors_have_the_names_of_the_pages(statistics: StatisticsPaths) -> None:
+    inputs = inputs_of(statistics, DrawFigures(seed=1, figures=FiguresSettings(), imported=True))
+
+    ranking = next(rank_each_head(inputs, 5))
+
+    assert "in V0. Highest" in top_in_words("Word cloud", ranking, inputs)
+    assert "head_profiles" not in kinds_of(inputs, FIGURES)
+    assert [drawing.name for drawing in draw_log_distributions(inputs)][-1] == "log_distributions-class"
 
 
 class TestWordCloud:

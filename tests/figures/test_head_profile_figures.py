@@ -66,10 +66,10 @@ def test_words_on_colours_have_contrast(tmp_path: Path) -> None:
 def test_words_tell_the_finding(tmp_path: Path) -> None:
     measures, roles = draw_head_profiles(make_inputs(tmp_path, n_layers=2, n_heads=5))
 
-    assert "Most on the next token: layer 0, head 0 (0.9)." in measures.alt
+    assert "Most on the next token: L0·H0 (0.9)." in measures.alt
     assert "1,234 documents" in measures.caption
     assert "2 self, 1 previous, 1 next, 1 [CLS], 1 [SEP], 1 punctuation, 1 delimiter, 1 broad, 1 mixed" in roles.alt
-    assert "layer 0 self (1 of 5); layer 1 self (1 of 5)" in roles.alt
+    assert "L0 self (1 of 5); L1 self (1 of 5)" in roles.alt
     assert "at least 50 %" in roles.caption
     assert "at least 80 %" in roles.caption
 

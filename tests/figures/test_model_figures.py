@@ -47,7 +47,7 @@ def test_each_has_its_numbers_as_csv(kind: str, tmp_path: Path) -> None:
 def test_changes_are_described_per_model(tmp_path: Path) -> None:
     [drawing] = draw_model_changes(inputs_of(tmp_path))
 
-    assert "before fine-tuning: 2 of 6 heads change (q < 0.05), most layer 1, head 2 (change = +0.60)" in drawing.alt
+    assert "before fine-tuning: 2 of 6 heads change (q < 0.05), most L1·H2 (change = +0.60)" in drawing.alt
     assert "seed 14: 2 of 6 heads change" in drawing.alt
     assert drawing.caption.startswith("Self-attention relative to even attention (geometric mean) of every head")
     assert "over 24 input rows (in brackets). Blue: more in this model; orange: less." in drawing.caption
@@ -75,7 +75,7 @@ def test_effects_say_in_how_many_models_they_are_found_again(tmp_path: Path) -> 
 
     assert "The 4 effects with q < 0.05 in this model" in drawing.caption
     assert "for 2 effects it is all" in drawing.caption
-    assert "sport in layer 0, head 0: +1.50 here, mean +1.20, found again in 2 of 2" in drawing.alt
+    assert "sport in L0·H0: +1.50 here, mean +1.20, found again in 2 of 2" in drawing.alt
 
 
 def test_without_seeds_nothing_can_be_found_again(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_without_effects_the_reason_is_not_that_of_missing_seeds(kind: str, reas
 def test_layers_are_described_by_their_ends(tmp_path: Path) -> None:
     [drawing] = draw_model_layers(inputs_of(tmp_path))
 
-    assert "this model from 0.00 in layer 0 to +0.50 in layer 1" in drawing.alt
+    assert "this model from 0.00 in L0 to +0.50 in L1" in drawing.alt
 
 
 def test_agreement_is_of_every_pair_beside_chance(tmp_path: Path) -> None:

@@ -261,12 +261,12 @@ def test_a_comparison_says_what_it_can_detect() -> None:
 
 def test_groups_too_small_for_any_finding_are_said_to_be() -> None:
     small = effect_view(q=0.3, n_inside=3, too_few=True)
-    assert sentences.too_few_documents(comparison(small)) == (
+    assert sentences.too_few_documents(comparison(small), study_view()) == (
         "3 against 44 documents are too few for a single head to have q < 0.05, however clearly it differs: documents "
         "of similar length can be permuted in too few ways."
     )
-    assert sentences.too_few_documents(comparison(effect_view(q=0.3))) == ""
-    assert sentences.too_few_documents(comparison()) == ""
+    assert sentences.too_few_documents(comparison(effect_view(q=0.3)), study_view()) == ""
+    assert sentences.too_few_documents(comparison(), study_view()) == ""
     # Several heads that differ at once can have a small q, which is not hidden.
     cells = [sentences.cell_of_q(row) for row in (small, effect_view(q=0.3), replace(small, q=0.01))]
     assert cells == ["too few documents", "0.3", "0.01"]

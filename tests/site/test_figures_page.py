@@ -6,10 +6,12 @@ from pathlib import Path
 from html_page import Page
 from study_views import study_view
 
+from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.report import links
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.sentences import figures as sentences
-from attviz_pipeline.report.views.figures import FigureView, address_of, figures_view, file_names
+from attviz_pipeline.report.views.figures import TITLES, FigureView, address_of, figures_view, file_names
+from attviz_pipeline.report.views.methods import CHAPTERS
 
 SHOWN = FigureView(
     name="reliability",
@@ -26,7 +28,7 @@ SHOWN = FigureView(
     csv="figures/reliability.csv",
     parquet="figures/reliability.parquet",
     head_page=None,
-    method=None,
+    chapter=None,
     names_words=False,
     reason="",
 )
@@ -49,6 +51,26 @@ def test_a_figure_with_nothing_to_show_is_one_sentence(tmp_path: Path) -> None:
     assert not [address for _, address in page.addresses if "confusion" in address or "word_cloud" in address]
     assert [address for _, address in page.addresses if address.endswith("reliability.csv")]
     assert "Word clouds of the heads" not in page.text
+
+
+def test_figures_stand_in_chapters_that_lead_to_their_method(tmp_path: Path) -> None:
+    drawn = [
+        replace(SHOWN, name="a", chapter="model"),
+        replace(SHOWN, name="b"),
+        replace(SHOWN, name="c", chapter="classes"),
+    ]
+    view = figures_view(drawn, study_view())
+    Pages(templates_folder(), tmp_path, study_view()).write(links.FIGURES, "figures.html", view)
+
+    titles = [(chapter.title, [figure.name for figure in chapter.figures]) for chapter in view.chapters]
+    assert titles == [("Overview", ["b"]), ("Predictions", ["a"]), ("Classes", ["c"])]
+    found = {address for _, address in Page(tmp_path / links.FIGURES).addresses}
+    assert {"methods.html#model", "methods.html#classes", "#a", "#chapter-model"} <= found
+
+
+def test_every_figure_has_a_chapter_of_the_page() -> None:
+    assert {kind.chapter for kind in FIGURES.values()} == set(TITLES)
+    assert set(TITLES) - {None} <= set(CHAPTERS)
 
 
 def test_files_and_links_are_those_of_figures_that_show_something() -> None:

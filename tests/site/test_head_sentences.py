@@ -177,12 +177,14 @@ def test_a_head_is_not_compared_or_the_same_or_differs_between_groups() -> None:
 def test_groups_with_too_few_documents_are_named() -> None:
     small = [effect_view(group=name, q=0.5, n_inside=3, too_few=True) for name in ("a", "b", "c", "d", HOSTILE)]
     lead = "Too few documents for a single head to have q < 0.05, however clearly it differs: "
-    assert words(sentences.too_few_documents([effect_view(q=0.5), small[0]])) == f"{lead}a (3 against 44)."
-    assert words(sentences.too_few_documents(small)) == (
+    assert (
+        words(sentences.too_few_documents([effect_view(q=0.5), small[0]], study_view())) == f"{lead}a (3 against 44)."
+    )
+    assert words(sentences.too_few_documents(small, study_view())) == (
         f"{lead}a (3 against 44), b (3 against 44), c (3 against 44) and 2 more."
     )
-    assert sentences.too_few_documents([effect_view(q=0.5), replace(small[0], q=0.01)]) == ""
-    assert HOSTILE not in sentences.too_few_documents(small[-1:])
+    assert sentences.too_few_documents([effect_view(q=0.5), replace(small[0], q=0.01)], study_view()) == ""
+    assert HOSTILE not in sentences.too_few_documents(small[-1:], study_view())
 
 
 def test_vectors_of_a_file_are_not_called_heads() -> None:
@@ -349,4 +351,3 @@ def test_it_is_said_if_attention_to_delimiters_was_not_measured() -> None:
         "was not measured: attention.mode is self_attention, which records no attention to other tokens."
     )
     assert sentences.delimiters(none, study_view()).endswith("was not measured: no document has a token of text.")
-    assert sentences.delimiters(none, imported()).endswith("is not known: the file has self-attention only.")

@@ -103,9 +103,22 @@ def test_pages_without_gold_values_are_accessible(
     assert faults_of_looks(visitor(sites(task)[0]).open(address)) == []
 
 
-def test_no_page_of_imported_attention_speaks_of_gold_values(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    imported = Imported(tmp_path, [document(f"word ##s {n} profits up") for n in range(12)])
-    site = site_of_import(tmp_path, imported.output)
+def test_pages_of_imported_attention_say_nothing_of_what_it_cannot_have(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    documents = [document(f"word ##s {n} profits up") for n in range(12)]
+    for one in documents[::2]:
+        one["output_activations"].reverse()
+        one["output_activations"][0]["value"], one["output_activations"][1]["value"] = "0.9", "0.1"
+    site = site_of_import(tmp_path, Imported(tmp_path, documents).output)
 
     assert list(said_of_gold(site)) == []
     assert ABOUT_GOLD.findall("\n".join(record.getMessage() for record in caplog.records)) == []
+    # Neither of a prediction that changes without words, nor of attention to other tokens.
+    for address in (links.CLASSES, links.class_page(0), links.TOKENS, links.HEADS, links.head(0, 0)):
+        page = Page(site / address)
+        assert not {"prediction", "delimiters", "profile", "offsets"} & page.ids
+        assert "not measured" not in page.text
+    assert "scores" not in Page(site / links.ABOUT).ids
+    assert "the vector influences the prediction" in words(site / links.class_page(0))
+    assert "which names no model (3 vectors)" in words(site / links.ABOUT)

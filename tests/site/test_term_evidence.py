@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from html_page import words as text_of
-from sentence_views import HOSTILE, imported, study_view, term_measure, words
+from sentence_views import HOSTILE, term_measure, words
 from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import site_settings
 
@@ -97,8 +97,7 @@ def test_not_compared_is_a_third_sentence() -> None:
     assert words(sentences.dependence(several)).endswith(
         "and only 2 sampled documents have the predicted label business."
     )
-    assert sentences.not_measured(study_view()).endswith("was not measured: evidence.enabled is false.")
-    assert sentences.not_measured(imported()).endswith("was not measured: the study has no model.")
+    assert sentences.not_measured().endswith("was not measured: evidence.enabled is false.")
 
 
 def test_words_of_the_corpus_are_escaped() -> None:
@@ -198,5 +197,5 @@ def test_a_study_without_evidence_says_that_it_was_not_measured(inputs: SiteInpu
 
     for address in (links.TOKENS, links.class_page(0)):
         page = tmp_path / "site" / address
-        assert sentences.not_measured(study_view()) in text_of(page)
+        assert sentences.not_measured() in text_of(page)
         assert links.EVIDENCE not in page.read_text(encoding="utf-8")

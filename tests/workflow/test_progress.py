@@ -67,3 +67,14 @@ def test_time_left_is_unknown_before_anything_is_done(caplog: pytest.LogCaptureF
         pass
 
     assert caplog.messages == ["extract: 0 of 40 documents, 0.0/s, time left unknown"]
+
+
+def test_time_left_follows_from_the_last_minute(clock: list[float], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with Progress(total=1000, label="extract", unit="documents") as job:
+        for _ in range(10):  # ten documents a second, and later one
+            clock[0] += 10
+            job.advance(100 if clock[0] < 50 else 10)
+
+    assert caplog.messages[3] == "extract: 400 of 1,000 documents, 10.0/s, 60 s left"
+    assert caplog.messages[9] == "extract: 460 of 1,000 documents, 1.0/s, 540 s left"

@@ -313,14 +313,15 @@ def cell_of_q(effect: EffectView) -> str:
     return "too few documents" if effect.too_few and not effect.significant else probability(effect.q)
 
 
-def too_few_documents(comparison: ComparisonView) -> str:
+def too_few_documents(comparison: ComparisonView, study: StudyView) -> str:
     """Say that documents are too few for a single head to differ beyond chance; nothing where there are enough."""
     if not comparison.compared or not comparison.effects[0].too_few:
         return ""
     first = comparison.effects[0]
     return (
-        f"{count(first.n_inside)} against {plural(first.n_outside, 'document')} are too few for a single head to have "
-        f"q < {SIGNIFICANT:g}, however clearly it differs: documents of similar length can be permuted in too few ways."
+        f"{count(first.n_inside)} against {plural(first.n_outside, 'document')} are too few for a single "
+        f"{study.head_noun} to have q < {SIGNIFICANT:g}, however clearly it differs: documents of similar length can "
+        "be permuted in too few ways."
     )
 
 

@@ -12,8 +12,8 @@ def opening(study: StudyView) -> Markup:
     documents = plural(study.n_documents, "document")
     if study.imported:
         sentence = Markup(
-            "Figures of {} and of {} of <bdi>{}</bdi>, which names no model; figures count vectors as heads of layer "
-            "0. Each comes with its data as CSV and Parquet."
+            "Figures of {} and of {} of <bdi>{}</bdi>, which names no model; where a title or caption says head, it "
+            "means vector. Each comes with its data as CSV and Parquet."
         )
         return sentence.format(documents, plural(study.n_rows, "vector"), study.dataset["source"] or "local files")
     sentence = Markup("Figures of {} and of {} of {}. Each comes with its data as CSV and Parquet.")

@@ -78,7 +78,7 @@ def even_attention(evenness: EvennessView, study: StudyView) -> str:
     return (
         f"{count(evenness.n_even)} of {of} {'attends' if evenness.n_even == 1 else 'attend'} nearly evenly: "
         f"self-attention is typically within a factor of {evenness.within:g} of even attention, 1/n for n tokens "
-        f"({plural(evenness.n_documents, 'document')}). Differences between such {_noun(study)}s are small."
+        f"({plural(evenness.n_documents, 'document')}). Differences between such {study.head_noun}s are small."
     )
 
 
@@ -90,10 +90,6 @@ def even_head(evenness: EvennessView, row: int) -> str:
         f"It attends nearly evenly: its self-attention is typically within a factor of {evenness.within:g} of even "
         f"attention, 1/n for n tokens ({plural(evenness.n_documents, 'document')})."
     )
-
-
-def _noun(study: StudyView) -> str:
-    return "vector" if study.imported else "head"
 
 
 def rank(place: int, n_heads: int) -> str:
@@ -109,9 +105,9 @@ def extremes(view: HeadsView, study: StudyView, root: str) -> Markup:
     )
     mean = significant(strongest.mean, 3)
     if study.n_rows == 1:
-        return Markup("{} is {} in its only {}.").format(support, mean, _noun(study))
+        return Markup("{} is {} in its only {}.").format(support, mean, study.head_noun)
     if mean == significant(weakest.mean, 3):
-        return Markup("{} is {} in every {}.").format(support, mean, _noun(study))
+        return Markup("{} is {} in every {}.").format(support, mean, study.head_noun)
     ends = [
         Markup("{} in {} ({}{})").format(
             which, head_link(head, study, root), significant(head.mean, 3), _relative_to_even(view.relative, head)
@@ -166,7 +162,7 @@ def profile_means(profile: ProfileView) -> str:
 
 def head_not_compared(study: StudyView) -> str:
     """Say that a head was not compared with others."""
-    return f"It was not compared with others: there are too few {_noun(study)}s, tokens or documents."
+    return f"It was not compared with others: there are too few {study.head_noun}s, tokens or documents."
 
 
 def compared(view: LikenessView | NeighboursView) -> str:
@@ -185,7 +181,7 @@ def nearest_head(view: NeighboursView, study: StudyView, root: str) -> Markup:
             which
         )
     nearest = next((pair for pair in view.nearest if pair.beyond_chance), None)
-    of = plural(view.n_others, f"other {_noun(study)}")
+    of = plural(view.n_others, f"other {study.head_noun}")
     if nearest is None or not view.n_beyond_chance:
         return Markup("{} is similar to that of none of {} beyond chance ({}).").format(view.text.subject, of, TEST)
     return Markup("{} is similar to that of {} of {} beyond chance ({}), most to that of {}.").format(
@@ -223,7 +219,7 @@ def differences_of_head(effects: Sequence[EffectView]) -> Markup:
     ).format(listed(sides), compared, documents, _test_of(found))
 
 
-def too_few_documents(effects: Sequence[EffectView]) -> Markup:
+def too_few_documents(effects: Sequence[EffectView], study: StudyView) -> Markup:
     """Name groups with too few documents for a single head to differ beyond chance; nothing without such groups."""
     few = [effect for effect in effects if effect.too_few and not effect.significant]
     if not few:
@@ -234,8 +230,8 @@ def too_few_documents(effects: Sequence[EffectView]) -> Markup:
     ]
     if len(few) > N_NAMED:
         names.append(Markup("{} more").format(count(len(few) - N_NAMED)))
-    return Markup("Too few documents for a single head to have {}, however clearly it differs: {}.").format(
-        f"q < {SIGNIFICANT:g}", listed(names)
+    return Markup("Too few documents for a single {} to have {}, however clearly it differs: {}.").format(
+        study.head_noun, f"q < {SIGNIFICANT:g}", listed(names)
     )
 
 
@@ -264,7 +260,7 @@ def group_name(effect: EffectView) -> Markup:
 
 def not_compared(study: StudyView) -> str:
     """Say that heads were not compared with each other."""
-    noun = _noun(study)
+    noun = study.head_noun
     return f"{noun.capitalize()}s were not compared with each other: there are too few {noun}s, tokens or documents."
 
 
@@ -281,7 +277,7 @@ def similar_pairs(likeness: LikenessView, study: StudyView) -> str:
 def _tested_pairs(likeness: LikenessView, study: StudyView) -> str:
     if not likeness.n_pairs:
         return ""
-    of = f"{plural(likeness.n_pairs, 'pair')} of {_noun(study)}s"
+    of = f"{plural(likeness.n_pairs, 'pair')} of {study.head_noun}s"
     if not likeness.n_beyond_chance:
         return f"None of {of} is more similar than chance ({TEST})."
     verb = "is" if likeness.n_beyond_chance == 1 else "are"
@@ -302,7 +298,7 @@ def pair_permutations(likeness: LikenessView) -> str:
 
 def head_groups(likeness: LikenessView, study: StudyView) -> str:
     """Say how many groups of heads there are beyond chance, or that there are none, or that none were looked for."""
-    noun, chance = _noun(study), likeness.silhouette_by_chance
+    noun, chance = study.head_noun, likeness.silhouette_by_chance
     if likeness.outcome == "not_compared" or chance is None:
         return f"The {noun}s were not grouped: fewer than four vary within documents."
     found, at_most = told_apart(likeness.silhouette, chance)
@@ -376,8 +372,6 @@ def active_documents(n_shown: int, study: StudyView) -> str:
 
 def delimiters(view: DelimitersView, study: StudyView) -> str:
     """Say how much attention goes to [CLS], [SEP] and punctuation, beside even attention; or why that is not known."""
-    if study.imported:
-        return "How much attention goes to [CLS], [SEP] and punctuation is not known: the file has self-attention only."
     if view.every is None:
         why = (
             "no document has a token of text"

@@ -9,6 +9,29 @@ from attviz_pipeline.report.sentences.parts import reason_of
 from attviz_pipeline.report.views.study import StudyView
 
 
+def preview(study: StudyView) -> str:
+    """Say what a site is about, for previews of links to it: plain text, without a text or a finding of the study."""
+    documents = plural(study.n_documents, "document")
+    if study.task.has_labels:
+        documents += f" ({plural(len(study.label_names), study.task.noun, study.task.nouns)})"
+    if study.imported:
+        return f"Self-attention of {plural(study.n_rows, 'vector')} in {documents}, imported from a file."
+    tuned = ", fine-tuned for this study," if study.settings.fine_tunes else ""
+    return f"Self-attention of the {plural(study.n_rows, 'head')} of {study.model['source']}{tuned} in {documents}."
+
+
+def redacted_words(study: StudyView) -> str:
+    """Say what stands in for the words of a share-safe study; empty where words are shown."""
+    redaction = study.settings.redaction
+    if redaction.mode == "none":
+        return ""
+    stand_ins = {"shape": "shapes", "hash": "keyed tags"}[redaction.mode]
+    return (
+        f"Words are redacted: {stand_ins} replace them, and [rare] replaces those that occur in fewer than "
+        f"{plural(redaction.min_document_frequency, 'document')}."
+    )
+
+
 def unknown_tokens(study: StudyView) -> str:
     """Say how many tokens the model does not know; empty where it knows all."""
     n_unknown: int = study.summary["n_unknown_tokens"]

@@ -10,7 +10,6 @@ from attviz_pipeline.evidence_words import REMOVAL
 from attviz_pipeline.formats import count, percent, plural, significant
 from attviz_pipeline.report.sentences.parts import class_name, said, token
 from attviz_pipeline.report.views.ranked_terms import N_ROWS as N_MOST_ATTENDED
-from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.term_evidence import TermMeasureView, TermRowView
 from attviz_pipeline.significance import SIGNIFICANT
 from attviz_pipeline.tasks.measured import DIGITS
@@ -20,10 +19,9 @@ LEAST_EXPECTED = 0.5
 """Words below which an expected number is not written."""
 
 
-def not_measured(study: StudyView) -> str:
+def not_measured() -> str:
     """Say that a study did not measure on which words the prediction depends, and why."""
-    why = "the study has no model" if study.imported else "evidence.enabled is false"
-    return f"On which words the prediction depends was not measured: {why}."
+    return "On which words the prediction depends was not measured: evidence.enabled is false."
 
 
 def dependence(view: TermMeasureView) -> Markup:

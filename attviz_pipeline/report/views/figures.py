@@ -1,6 +1,6 @@
 """The gallery of figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,17 @@ from attviz_pipeline.report.sentences import figures as sentences
 from attviz_pipeline.report.views.study import StudyView
 
 INDEX = "figures.json"
+TITLES = {
+    None: "Overview",
+    "tokens": "Tokens",
+    "model": "Predictions",
+    "head-profiles": "What heads attend to",
+    "head-comparison": "Similarity of heads",
+    "classes": "",
+    "evidence": "Evidence",
+    "models": "Models",
+}
+"""Chapters of the page, by the chapter of the methods that explains their figures. The task names that of classes."""
 _FORMATS = ("svg", "png", "csv", "parquet")
 
 
@@ -20,6 +31,7 @@ _FORMATS = ("svg", "png", "csv", "parquet")
 class FigureView:
     """One figure: addresses are relative to the site's root; `names_words` if picture or `alt` show words of texts.
 
+    `chapter` is that of the methods which explains it, None where its caption is enough.
     `reason` is why there is nothing to draw, empty if there is.
     """
 
@@ -37,20 +49,30 @@ class FigureView:
     csv: str
     parquet: str
     head_page: str | None
-    method: str | None
+    chapter: str | None
     names_words: bool
     reason: str
 
 
 @dataclass(frozen=True)
+class FigureChapter:
+    """Figures of one subject, with the address of what explains them, None where their captions are enough."""
+
+    anchor: str
+    title: str
+    method: str | None
+    figures: list[FigureView]
+
+
+@dataclass(frozen=True)
 class FiguresView:
-    """The gallery: figures of the whole study first, then one per head.
+    """The gallery: figures of the whole study in chapters, then one figure per head.
 
     `left_out` are those of the study that have nothing to show; `hints` are sentences.
     """
 
     hints: list[str]
-    study: list[FigureView]
+    chapters: list[FigureChapter]
     left_out: list[FigureView]
     heads: list[FigureView]
     hidden_words: str
@@ -79,11 +101,21 @@ def figures_view(figures: Sequence[FigureView], study: StudyView, first: Sequenc
     of_study = [figure for figure in figures if figure.layer is None]
     return FiguresView(
         hints=[*first, sentences.opening(study)],
-        study=[figure for figure in of_study if not figure.reason],
+        chapters=list(_chapters([figure for figure in of_study if not figure.reason], study)),
         left_out=[figure for figure in of_study if figure.reason],
         heads=[figure for figure in figures if figure.layer is not None and not figure.reason],
         hidden_words=sentences.hidden_words(),
     )
+
+
+def _chapters(figures: Sequence[FigureView], study: StudyView) -> Iterator[FigureChapter]:
+    for chapter, title in TITLES.items():
+        found = [figure for figure in figures if figure.chapter == chapter]
+        if found:
+            method = f"{links.METHODS}#{chapter}" if chapter else None
+            yield FigureChapter(
+                f"chapter-{chapter or 'overview'}", title or study.task.nouns.capitalize(), method, found
+            )
 
 
 def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
@@ -112,7 +144,6 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
     require_unchanged(folder, entry["sha256"])
     addresses = {suffix: f"{links.FIGURE_FOLDER}/{entry[suffix]}" for suffix in _FORMATS}
     layer, head = entry["layer"], entry["head"]
-    chapter = entry["chapter"]
     page = links.head(layer, head) if layer is not None and head is not None else None
     return FigureView(
         name=entry["name"],
@@ -129,7 +160,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         csv=addresses["csv"],
         parquet=addresses["parquet"],
         head_page=page,
-        method=f"{links.METHODS}#{chapter}" if chapter else None,
+        chapter=entry["chapter"],
         names_words=entry["names_words"],
         reason=entry["reason"],
     )

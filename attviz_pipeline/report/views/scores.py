@@ -39,6 +39,11 @@ class ScoresView:
     overconfidence: str | None
     warnings: list[str]
 
+    @property
+    def says_nothing(self) -> bool:
+        """True where no document has a gold value and predictions differ."""
+        return not (self.scores or self.predictions or self.warnings)
+
 
 def scores_view(study: StudyView, assessment: Mapping[str, Any]) -> ScoresView:
     """Put together the scores; `assessment` is the artifact of that name."""

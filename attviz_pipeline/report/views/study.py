@@ -123,6 +123,11 @@ class StudyView:
         layer, head = divmod(row, self.n_heads)
         return HeadRef(layer, head, links.head(layer, head))
 
+    @property
+    def head_noun(self) -> str:
+        """What one row of self-attention is: a head, or a vector of an imported file."""
+        return "vector" if self.imported else "head"
+
     def head_name(self, layer: int, head: int) -> str:
         """Short name of a head, or of a vector."""
         return f"V{head}" if self.imported else head_name(layer, head)

@@ -22,7 +22,7 @@ const policy = async (scripts, styles) => {
 
 const withoutLinks = (root) => {
   root
-    .querySelectorAll("link[rel=stylesheet], script[src], noscript, .site-header nav, [rel=prev], [rel=next]")
+    .querySelectorAll("link, script[src], noscript, .site-header nav, [rel=prev], [rel=next]")
     .forEach((found) => found.remove());
   root.querySelectorAll("a[href]:not([href^='#'])").forEach((link) => link.removeAttribute("href"));
   return root;
