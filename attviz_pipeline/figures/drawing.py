@@ -90,6 +90,7 @@ class Drawing:
         height: Height of the PNG in pixels.
         columns: The numbers drawn, by column name.
         figure: The figure as matplotlib's, which can be drawn again at another size; None where it has no such form.
+        group: Class or label that it shows, or None.
         reason: Why there is nothing to draw; empty if there is. The picture then shows the reason.
     """
 
@@ -106,6 +107,7 @@ class Drawing:
     columns: Mapping[str, Sequence[Any]]
     figure: Figure | None = None
     reason: str = ""
+    group: str | None = None
 
     def save(self, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figure's files and return its entry in the list of figures.
@@ -119,7 +121,7 @@ class Drawing:
         numbers = pa.table({name: pa.array(list(values)) for name, values in self.columns.items()})
         facts = json.dumps({"figure": self.name, **provenance}, sort_keys=True, ensure_ascii=False)
         pq.write_table(numbers.replace_schema_metadata({PROVENANCE_KEY: facts}), folder / names["parquet"])
-        described = ("name", "kind", "layer", "head", "caption", "alt", "reason", "width", "height")
+        described = ("name", "kind", "layer", "head", "group", "caption", "alt", "reason", "width", "height")
         digests = {name: digest(folder / name) for name in names.values()}
         return {**{name: getattr(self, name) for name in described}, **names, "sha256": digests}
 

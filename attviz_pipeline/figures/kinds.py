@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.figures.assessment import read_assessment
+from attviz_pipeline.figures.class_clouds import draw_class_clouds
 from attviz_pipeline.figures.class_heads import draw_class_heads, draw_label_heads
 from attviz_pipeline.figures.class_terms import draw_class_terms, draw_label_terms
 from attviz_pipeline.figures.confidence_entropy import draw_confidence_entropy
@@ -72,7 +73,7 @@ class FigureKind:
         part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
         if drawing.layer is not None and drawing.head is not None:
             return f"{self.titles['head']}, {head_name(drawing.layer, drawing.head)}"
-        return self.titles[part]
+        return self.titles[part] if drawing.group is None else f"{self.titles['group']}, {drawing.group}"
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
@@ -354,6 +355,16 @@ FIGURES: Mapping[str, FigureKind] = {
         tasks=("regression",),
         names_words=True,
         n=3,
+    ),
+    "class_cloud": FigureKind(
+        draw_class_clouds,
+        {"group": "Word cloud"},
+        "exp of the mean of ln(n a) over a word's occurrences in documents of the class and all heads, corrected for "
+        "length and shrunken",
+        chapter="classes",
+        tasks=("single_label", "multi_label"),
+        names_words=True,
+        n=0,
     ),
     "word_cloud": FigureKind(
         draw_clouds,

@@ -2,9 +2,10 @@
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -43,6 +44,35 @@ class PlacedWord:
     colour: str
 
 
+@dataclass(frozen=True)
+class Cloud:
+    """What a cloud shows.
+
+    Attributes:
+        name: Name of the figure.
+        kind: Its kind.
+        sizes: Values by word, to which font sizes are proportional.
+        caption: What is drawn and how to read it.
+        alt: What it shows, in words and numbers.
+        columns: The numbers drawn.
+        empty: What the picture says without words.
+        layer: Layer that it shows, or None.
+        head: Head that it shows, or None.
+        group: Class or label that it shows, or None.
+    """
+
+    name: str
+    kind: str
+    sizes: dict[str, float]
+    caption: str
+    alt: str
+    columns: Mapping[str, Sequence[Any]]
+    empty: str
+    layer: int | None = None
+    head: int | None = None
+    group: str | None = None
+
+
 def draw_clouds(inputs: Inputs) -> Iterator[Drawing]:
     """Draw one cloud over all heads, then one per head.
 
@@ -52,42 +82,55 @@ def draw_clouds(inputs: Inputs) -> Iterator[Drawing]:
     n_words = inputs.settings.n_cloud_words
     everywhere = rank_all_heads(inputs, n_words)
     style.warn_of_missing_glyphs(everywhere.columns["token"], log)
-    yield _draw(everywhere, inputs)
+    yield draw_cloud(_cloud(everywhere, inputs), inputs)
     for ranking in rank_each_head(inputs, n_words):
-        yield _draw(ranking, inputs)
+        yield draw_cloud(_cloud(ranking, inputs), inputs)
 
 
-def _draw(ranking: Ranking, inputs: Inputs) -> Drawing:
-    name = KIND if ranking.layer is None else f"{KIND}-L{ranking.layer:02d}-H{ranking.head:02d}"
-    means = _means_by_word(ranking)
-    if not means:
-        log.warning("figure %s is empty: %s", name, support(ranking, inputs))
-    words = _lay_out(means, inputs.seed)
-    if len(words) < len(means):
-        log.warning("figure %s has room for %d of %d tokens", name, len(words), len(means))
-    png, width, height = _render_png(words, support(ranking, inputs), inputs.settings.dpi)
+def draw_cloud(cloud: Cloud, inputs: Inputs) -> Drawing:
+    """Draw one cloud; without words, the picture says why."""
+    if not cloud.sizes:
+        log.warning("figure %s is empty: %s", cloud.name, cloud.empty)
+    words = _lay_out(cloud.sizes, inputs.seed)
+    if len(words) < len(cloud.sizes):
+        log.warning("figure %s has room for %d of %d words", cloud.name, len(words), len(cloud.sizes))
+    png, width, height = _render_png(words, cloud.empty, inputs.settings.dpi)
     return Drawing(
-        name=name,
-        kind=KIND,
-        layer=ranking.layer,
-        head=ranking.head,
-        caption=_caption(ranking, inputs, len(words)),
-        alt=top_in_words("Word cloud", ranking, inputs),
-        svg=_render_svg(words, support(ranking, inputs)),
+        name=cloud.name,
+        kind=cloud.kind,
+        layer=cloud.layer,
+        head=cloud.head,
+        caption=cloud.caption if words else cloud.empty,
+        alt=cloud.alt if words else cloud.empty,
+        svg=_render_svg(words, cloud.empty),
         png=png,
         width=width,
         height=height,
-        columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
-        figure=_figure(words, support(ranking, inputs)),
-        reason="" if words else support(ranking, inputs),
+        columns=cloud.columns,
+        figure=_figure(words, cloud.empty),
+        reason="" if words else cloud.empty,
+        group=cloud.group,
     )
 
 
-def _caption(ranking: Ranking, inputs: Inputs, n_placed: int) -> str:
-    if not n_placed:
-        return support(ranking, inputs)
+def _cloud(ranking: Ranking, inputs: Inputs) -> Cloud:
+    means = _means_by_word(ranking)
+    return Cloud(
+        name=KIND if ranking.layer is None else f"{KIND}-L{ranking.layer:02d}-H{ranking.head:02d}",
+        kind=KIND,
+        sizes=means,
+        caption=_caption(ranking, inputs, len(means)),
+        alt=top_in_words("Word cloud", ranking, inputs),
+        columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
+        empty=support(ranking, inputs),
+        layer=ranking.layer,
+        head=ranking.head,
+    )
+
+
+def _caption(ranking: Ranking, inputs: Inputs, n_words: int) -> str:
     return (
-        f"The {n_placed} tokens with the highest mean self-attention {where(ranking, inputs.names)}. "
+        f"The {n_words} tokens with the highest mean self-attention {where(ranking, inputs.names)}. "
         f"{support(ranking, inputs)} Font size is proportional to the mean, down to a smallest legible size; darker is "
         "higher; positions have no meaning. Not corrected for length."
     )

@@ -357,14 +357,16 @@ class _SiteWriter:
         self._pages.write(links.CLASSES, "values.html", page)
 
     def _write_classes(self) -> None:
+        clouds = figures.clouds_of_classes(self._figures)
         for view in classes.iter_group_pages(self._classes, self._study, self._term_evidence):
             again = self._models.found_in_group(view.name) if self._models and view.score else []
-            self._pages.write(view.page, "class.html", replace(view, again=again))
+            page = replace(view, again=again, figure=clouds.get(view.name) if view.score else None)
+            self._pages.write(page.page, "class.html", page)
         assessment = self._classes.assessment
-        page = classes.classes_view(self._classes, self._study)
+        all_classes = classes.classes_view(self._classes, self._study)
         stands_beside = scores_view(self._study, assessment).baseline
-        page = replace(page, baseline=stands_beside, intervals=intervals_of_classes(assessment))
-        self._pages.write(links.CLASSES, "classes.html", page)
+        all_classes = replace(all_classes, baseline=stands_beside, intervals=intervals_of_classes(assessment))
+        self._pages.write(links.CLASSES, "classes.html", all_classes)
         columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 

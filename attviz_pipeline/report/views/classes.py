@@ -16,6 +16,7 @@ from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_term
 from attviz_pipeline.report.views.document_columns import SOURCES, confidence
 from attviz_pipeline.report.views.documents import DocumentRowView, row_view
 from attviz_pipeline.report.views.errors import ErrorsView, errors_view
+from attviz_pipeline.report.views.figures import FigureView
 from attviz_pipeline.report.views.models import ReplicationView
 from attviz_pipeline.report.views.scores import scores_by_label
 from attviz_pipeline.report.views.separation import ComparisonView, EffectView, FamilyView, Separation, WinnerView
@@ -85,6 +86,7 @@ class GroupView:
         evidence: Words on which the prediction of the class depends, by measure; empty where that was not measured.
         again: Its effects in heads, in other models, too; empty where the study compares none.
         ranking: Words with the most self-attention in its documents; None for misclassified documents.
+        figure: Word cloud of these; None if there is none.
     """
 
     name: str
@@ -101,6 +103,7 @@ class GroupView:
     evidence: list[TermMeasureView] = field(default_factory=list)
     again: Sequence[ReplicationView] = ()
     ranking: ClassRankingView | None = None
+    figure: FigureView | None = None
 
 
 @dataclass(frozen=True)

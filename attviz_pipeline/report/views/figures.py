@@ -40,6 +40,7 @@ class FigureView:
     kind: str
     layer: int | None
     head: int | None
+    group: str | None
     caption: str
     alt: str
     width: int
@@ -124,6 +125,11 @@ def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
     return next((f"{links.FIGURES}#{figure.name}" for figure in shown), None)
 
 
+def clouds_of_classes(figures: Sequence[FigureView]) -> dict[str, FigureView]:
+    """The word clouds of classes or labels, by name."""
+    return {figure.group: figure for figure in figures if figure.group is not None and not figure.reason}
+
+
 def addresses_of(kinds: Iterable[str], figures: Sequence[FigureView]) -> dict[str, str]:
     """Where the gallery shows the first figure of each of some kinds, without those that there are not."""
     found = {kind: address_of(kind, figures) for kind in kinds}
@@ -151,6 +157,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> FigureView:
         kind=entry["kind"],
         layer=layer,
         head=head,
+        group=entry["group"],
         caption=entry["caption"],
         alt=entry["alt"],
         width=entry["width"],

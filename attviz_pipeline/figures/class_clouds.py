@@ -1,0 +1,61 @@
+"""A word cloud of each class: the words with the most self-attention in its documents, relative to even attention."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.style import legible
+from attviz_pipeline.figures.word_cloud import Cloud, draw_cloud
+from attviz_pipeline.figures.wording import N_NAMED, counted
+
+KIND = "class_cloud"
+MOST_CLASSES = 50
+"""With more classes, those after them have no cloud: each takes a fifth of a second."""
+_COLUMNS = ["term", "count", "document_frequency", "shrunken_log_ratio"]
+
+
+def draw_class_clouds(inputs: Inputs) -> Iterator[Drawing]:
+    """Draw one cloud per class or label.
+
+    Raises:
+        ArtifactError: The table of rankings is unusable.
+    """
+    path = inputs.terms.class_rankings
+    facts = files.read_facts(path, term_schemas.CLASS_RANKINGS)
+    table = files.read_table(path, term_schemas.CLASS_RANKINGS, ["group", *_COLUMNS])
+    for number, group in enumerate(list(facts["n_terms"])[:MOST_CLASSES]):
+        mine = table.filter(pc.equal(table["group"], group)).slice(0, inputs.settings.n_cloud_words)
+        yield draw_cloud(_cloud(number, group, mine.to_pydict(), facts, inputs), inputs)
+
+
+def _cloud(number: int, group: str, rows: dict[str, list[Any]], facts: dict[str, Any], inputs: Inputs) -> Cloud:
+    times = np.exp(np.array(rows["shrunken_log_ratio"], np.float64)).tolist()
+    terms, noun = [legible(term) for term in rows["term"]], "token" if facts["level"] == "token" else "word"
+    of_class = f"the {facts['grouping']} class or label {legible(group)}"
+    support = (
+        f"{counted(facts['n_terms'][group], noun)} of {counted(facts['n_documents'][group], 'document')} of {of_class} "
+        f"{'occurs' if facts['n_terms'][group] == 1 else 'occur'} in at least {facts['min_document_frequency']} of them."
+    )
+    named = ", ".join(f"“{term}” ({value:.2g})" for term, value in list(zip(terms, times, strict=True))[:N_NAMED])
+    return Cloud(
+        name=f"{KIND}-{number:03d}",
+        kind=KIND,
+        sizes=dict(zip(reversed(terms), reversed(times), strict=True)),
+        caption=(
+            f"The {noun}s with the highest self-attention relative to even attention over all {inputs.names.noun}s in "
+            f"documents of {of_class}, corrected for length and shrunken. {support} Font size is proportional to the "
+            "multiple of even attention, down to a smallest legible size; darker is higher; positions have no meaning."
+        ),
+        alt=f"Word cloud of {of_class}. Highest: {named}.",
+        columns={
+            "rank": range(1, len(times) + 1),
+            **{name: rows[name] for name in _COLUMNS[:3]},
+            "times_even": times,
+        },
+        empty=f"No word of {of_class} is in at least {facts['min_document_frequency']} documents.",
+        group=group,
+    )
