@@ -6,13 +6,14 @@ import { numberAxis } from "../../templates/assets/js/document/number_axis.js";
 import { pinnedRows } from "../../templates/assets/js/document/pinned_rows.js";
 import { headStats } from "../../templates/assets/js/document_views/head_stats.js";
 import { linearAxis } from "../../templates/assets/js/document_views/linear_axis.js";
+import { moreWays } from "../../templates/assets/js/document_views/more_ways.js";
 import { pinNote } from "../../templates/assets/js/document_views/pin_note.js";
 import { sequenceRows } from "../../templates/assets/js/document_views/sequence_rows.js";
 import { spread } from "../../templates/assets/js/document_views/spread.js";
 import { mergedWords } from "../../templates/assets/js/words/merged_words.js";
 import { arrive } from "./arrive.js";
 
-arrive({ headStats, linearAxis });
+arrive({ headStats, linearAxis, moreWays });
 
 test("a logarithmic axis covers whole decades and sets tiny values apart", () => {
   const plain = numberAxis.logarithmic(0.002, 300);

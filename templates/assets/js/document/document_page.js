@@ -50,7 +50,7 @@ const later = () => Promise.all(["css", "js"].map((kind) => load(`assets/documen
 // Whether the view in the address needs the later scripts before anything can be drawn.
 const asksForLater = ({ get }) =>
   get("normed") === "1" ||
-  get("norm") === "rank" ||
+  !normalise.WAYS[get("norm")] ||
   get("scale") === "linear" ||
   `${get("m")} ${get("h")}`.includes("pinned");
 const byId = (id) => document.getElementById(id);

@@ -1,6 +1,7 @@
 // The document's text, one element per token, shaded by the chosen measure.
 
 import { late } from "../core/late.js";
+import { palette } from "../core/palette.js";
 import { attention } from "./attention.js";
 import { pinnedRows } from "./pinned_rows.js";
 import { stats } from "./stats.js";
@@ -59,10 +60,10 @@ export const documentText = {
         if (drawn === now) return;
         drawn = now;
         const shades = strengths(attention.measured(doc, measure), doc.skipped);
-        const most = colours.dark ? 50 : 62;
+        const [channels, most] = palette.SHADES[colours.dark ? "dark" : "light"];
         const shade = (token) =>
           !doc.skipped[token] && shades[token] * most > 2
-            ? `rgb(${colours.dark ? "214 140 20" : "255 184 46"} / ${Math.round(shades[token] * most)}%)`
+            ? `rgb(${channels} / ${Math.round(shades[token] * most)}%)`
             : "";
         const signed = evidence && tokenEvidence().shade(doc, evidence);
         const marked = marks.length ? textMarks()?.of(doc, marks, colours) : null;
