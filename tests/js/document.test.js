@@ -47,9 +47,13 @@ test("an axis of normalised numbers reaches as far as they do", () => {
   assert.equal(made.below, null);
   assert.ok(numberAxis.of(norm, "log", { min: [0, 0.5], max: [3, 40] }, 200).below > 0);
   assert.deepEqual(
-    numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200).ticks.map(({ label }) => label),
+    numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200, [0]).ticks.map(({ label }) => label),
     ["0", "10", "20", "30", "40", "50"],
   );
+  const special = numberAxis.of(norm, "linear", { min: [0, 0], max: [430, 43] }, 200, [1, 0]);
+  assert.equal(special.top, 50);
+  assert.equal(special.y(430), 0);
+  assert.equal(numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200, [1]).top, 50);
   assert.equal(numberAxis.of({ name: "rank", linear: true }, "log", { min: [0.1], max: [0.9] }, 200).y(1), 0);
 });
 

@@ -1,11 +1,13 @@
 """The list of shaded texts and its search, in Chromium."""
 # ruff: noqa: ANN401 - Playwright is imported late, so that the tests can say that it is missing
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 from site_visits import Visitor, faults_of_looks, row_at, until
+from synthetic_site import HOSTILE_TEXTS
 
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
@@ -106,7 +108,7 @@ def test_missing_shades_are_said(site: Path, visitor: Visitor) -> None:
     visit = visitor(site)
     visit.page.route("**/shades-*.js", lambda route: route.abort())
     page = visit.open(TEXTS)
-    until(page, "document.querySelector('#shades-note').textContent.startsWith('Shades are missing: ')")
+    until(page, "document.querySelector('#documents-note').textContent.startsWith('Shades are missing: ')")
     assert page.locator(".row-list .c-text").first.inner_text()
     visit.faults.clear()
 
@@ -146,3 +148,44 @@ def test_every_hit_in_a_text_is_in_sight(
         hit, box = row.locator("mark").first.bounding_box(), row.bounding_box()
         assert hit["x"] + hit["width"] <= box["x"] + box["width"]
         assert hit["y"] + hit["height"] <= box["y"] + box["height"] + 2
+
+
+def saved(page: Any) -> list[dict[str, str]]:
+    with page.expect_download() as waiting:
+        page.locator("#csv").click()
+    with Path(waiting.value.path()).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_filtered_documents_are_saved_in_their_order_with_all_columns(
+    inputs: SiteInputs, site: Path, visitor: Visitor
+) -> None:
+    page = visitor(site).open(f"{links.DOCUMENTS}#outcome=wrong&sort=-confidence")
+    rows = saved(page)
+    assert [row["number"] for row in rows] == page.locator(".row-link").all_inner_texts()
+    row, first = row_at(inputs, int(rows[0]["number"]) - 1), rows[0]
+    assert first["text"] == " ".join(row.text.split())
+    assert (first["id"], first["outcome"], first["length"]) == (row.id, "wrong", str(len(row.tokens)))
+    assert first["gold"] != first["predicted"]
+    assert float(first["confidence"]) == pytest.approx(max(row.probabilities), abs=1e-4)
+    assert float(first["mean"]) == pytest.approx(row.aggregates[0][~row.special].mean(), rel=0.01)
+    assert {"margin", "entropy", "special", "group", "maps", "evidence"} <= first.keys()
+    assert {row["evidence"] for row in saved(visitor(site).open(links.DOCUMENTS))} == {"yes", "no"}
+
+
+def test_spreadsheets_run_no_text(hostile_site: Path, visitor: Visitor) -> None:
+    page = visitor(hostile_site).open(links.DOCUMENTS)
+    page.evaluate("attviz.tableRows.get('documents').text[1] = '=1+1'")
+    texts = [row["text"] for row in saved(page)]
+    assert texts[1] == "'=1+1"
+    assert texts[0] == " ".join(HOSTILE_TEXTS[0].split())
+
+
+def test_texts_that_may_offend_are_not_saved_before_the_reader_asks_for_them(
+    sensitive_site: Path, visitor: Visitor
+) -> None:
+    page = visitor(sensitive_site).open(links.DOCUMENTS)
+    page.locator("#csv").click()
+    assert "ask for the texts" in page.locator("#documents-note").inner_text()
+    page.locator("#consent").check()
+    assert len(saved(page)) == 24

@@ -207,6 +207,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
             "labels": study.label_names,
             "labelled": study.n_labelled > 0,
             "total": study.n_documents,
+            "cut": searchable is not None,
             "numbers": headings(study),
             "shades": document_shades.facts(shades),
         },

@@ -20,7 +20,7 @@ const build = (place, doc) => {
         Object.assign(document.createElement("span"), { className: "window-break", title: "A new window begins here" }),
       );
     const span = document.createElement("span");
-    span.className = doc.special[token] ? "tk special" : "tk";
+    span.className = doc.special[token] ? "tk special" : doc.continues[token] ? "tk piece" : "tk";
     span.dataset.token = token;
     if (doc.special[token]) span.dataset.name = doc.named(token) ?? "";
     span.textContent = doc.text.slice(Math.max(end, doc.starts[token]), doc.ends[token]);

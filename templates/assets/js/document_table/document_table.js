@@ -3,9 +3,13 @@
 import { addressState } from "../core/address_state.js";
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
+import { hiddenTexts } from "../core/hidden_texts.js";
+import { late } from "../core/late.js";
+import { load } from "../core/load.js";
 import { pages } from "../core/pages.js";
 import { readingList } from "../core/reading_list.js";
 import { tableRows } from "../rows/table_rows.js";
+import { documentCsv } from "./document_csv.js";
 import { documentValues } from "./document_values.js";
 import { longTable } from "../searchable_tables/long_table.js";
 import { search } from "../searchable_tables/search.js";
@@ -36,6 +40,7 @@ const LOOKS = { shade: "m", lines: "lines" };
 const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
+const exportFiles = late("exportFiles");
 
 const size = (number) => (number === null ? null : Math.abs(number));
 
@@ -270,6 +275,22 @@ const listen = (state, fields, boxes, scores) => {
     byId(id).addEventListener("change", () => state.set({ [key]: byId(id).value }));
 };
 
+// Files are not blurred.
+const offerCsv = (made) =>
+  byId("csv").addEventListener("click", async () => {
+    const note = byId("documents-note");
+    note.textContent = hiddenTexts.now()
+      ? "The file contains the texts without blur: ask for the texts at the top of the page first."
+      : "";
+    if (note.textContent) return;
+    try {
+      await load("assets/exports.js");
+      exportFiles().download("documents.csv", "text/csv", made());
+    } catch (fault) {
+      note.textContent = `Nothing was exported: ${fault.message}.`;
+    }
+  });
+
 // What the list of shaded texts shows: whether it is chosen, and how.
 const lookOf = (state, query) => {
   const [score, lines] = ["shade", "lines"].map((id) => offered(byId(id), state.get(LOOKS[id])) || DEFAULTS[LOOKS[id]]);
@@ -325,9 +346,10 @@ const start = () => {
   const nameOf = (sort) => sort.replace("-", "");
   const order = longTable.sorter(total);
   let score = "mean";
+  let listed = [];
   let look = lookOf(state, "");
   const texts = shadedTexts.create(rows, shown.shades, ({ message }) => {
-    byId("shades-note").textContent = `Shades are missing: ${message}.`;
+    byId("documents-note").textContent = `Shades are missing: ${message}.`;
   });
   const table = longTable.create(place, {
     label: "Documents",
@@ -356,6 +378,7 @@ const start = () => {
       found.length === total
         ? `all ${formats.count(total)}`
         : `${formats.count(found.length)} of ${formats.count(total)}`;
+    listed = found;
     leaveTrail(found, found.length < total || column);
     table.show(found, column?.name, descending);
   };
@@ -364,6 +387,7 @@ const start = () => {
     if (Number.isInteger(at) && at !== table.topmost()) table.scrollTo(Math.max(0, at));
   };
   listen(state, fields, boxes, scores);
+  offerCsv(() => documentCsv(rows, shown, outcomes, Object.keys(titles), listed));
   state.subscribe((_, changed) => {
     if (changed.some((key) => key !== "at")) draw();
     // Rows of the two views differ in height, and a link may ask for another place.
