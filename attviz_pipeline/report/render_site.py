@@ -339,10 +339,12 @@ class _SiteWriter:
             yield from iter_documents(attention, aggregates)
 
     def _write_heads(self, activity: HeadActivity) -> None:
+        clouds = figures.of_heads(self._figures)
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
             if self._models:
                 again = self._models.found_in_head(view.row, self._study.n_heads)
                 view = replace(view, again=again, in_models=self._models.values_of_head(view.row))  # noqa: PLW2901
+            view = replace(view, figure=clouds.get((view.this.layer, view.this.head)))  # noqa: PLW2901
             self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
         shown = figures.address_of("head_importance", self._figures)

@@ -13,6 +13,7 @@ from attviz_pipeline.report.sentences import figures as sentences
 from attviz_pipeline.report.views.study import StudyView
 
 INDEX = "figures.json"
+WORD_CLOUD = "word_cloud"
 _FORMATS = ("svg", "png", "csv", "parquet")
 
 
@@ -41,6 +42,10 @@ class FigureView:
     names_words: bool
     reason: str
 
+    def alt_shown(self, study: StudyView) -> str:
+        """The alternative text, without words while the texts of the study are hidden."""
+        return sentences.hidden_words() if study.sensitive and self.names_words else self.alt
+
 
 @dataclass(frozen=True)
 class FiguresView:
@@ -53,7 +58,6 @@ class FiguresView:
     study: list[FigureView]
     left_out: list[FigureView]
     heads: list[FigureView]
-    hidden_words: str
     index: str = f"{links.FIGURE_FOLDER}/{INDEX}"
 
 
@@ -82,7 +86,6 @@ def figures_view(figures: Sequence[FigureView], study: StudyView, first: Sequenc
         study=[figure for figure in of_study if not figure.reason],
         left_out=[figure for figure in of_study if figure.reason],
         heads=[figure for figure in figures if figure.layer is not None and not figure.reason],
-        hidden_words=sentences.hidden_words(),
     )
 
 
@@ -90,6 +93,12 @@ def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
     """Where the gallery shows the first figure of a kind; None where there is none."""
     shown = (figure for figure in figures if figure.kind == kind and not figure.reason)
     return next((f"{links.FIGURES}#{figure.name}" for figure in shown), None)
+
+
+def of_heads(figures: Sequence[FigureView]) -> dict[tuple[int, int], FigureView]:
+    """The word clouds of heads, by layer and head."""
+    clouds = (figure for figure in figures if figure.kind == WORD_CLOUD and not figure.reason)
+    return {(one.layer, one.head): one for one in clouds if one.layer is not None and one.head is not None}
 
 
 def addresses_of(kinds: Iterable[str], figures: Sequence[FigureView]) -> dict[str, str]:
