@@ -29,7 +29,7 @@ LOWEST, HIGHEST = 0.1, 0.985
 PART_BYTES = 60_000
 """About what one script holds: a screen of texts in random order needs one for each."""
 BYTES_PER_ROW = 70
-_SPACES = np.array([code for code in range(0x3001) if chr(code).isspace()], np.uint32)
+_BLANK = np.array([chr(code).isspace() for code in range(0x3002)])
 _MEASURES = {
     "received": "attention received",
     "rollout": "attention rollout",
@@ -89,7 +89,8 @@ class DocumentShades:
         if text != whole:
             places = np.minimum(places, _utf16_length(text))
         shown, bounds = _bounds(places[row.starts], places[row.ends], row.special)
-        levels = {name: _levels(numbers, row.special) for name, numbers in _numbers(row).items()}
+        numbers = _numbers(row)
+        levels = dict(zip(numbers, _levels(np.stack(list(numbers.values())), row.special), strict=True))
         if evidence and evidence.gradient is not None:
             levels["gradient"] = _signed_levels(evidence.gradient.astype(np.float64), row.special)
         if evidence and (left_out := evidence.left_out) is not None:
@@ -135,7 +136,7 @@ def flattened(text: str) -> tuple[str, NDArray[np.int64]]:
     """
     flat = " ".join(text.split())
     points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    blank = np.isin(points, _SPACES)
+    blank = _BLANK[np.minimum(points, len(_BLANK) - 1)]
     # Of each run of blanks the first becomes the space; those at the beginning become nothing.
     follows = np.concatenate([[False], ~blank])[:-1]
     units = np.where(points > 0xFFFF, 2, 1) * (~blank | follows)
@@ -168,19 +169,23 @@ def _numbers(row: DocumentRow) -> dict[str, NDArray[np.float64]]:
     return {**aggregates, "range": aggregates["max"] - aggregates["min"], **row.measures}
 
 
-def _quantile(ordered: NDArray[np.float64], share: float) -> float:
-    return float(ordered[min(len(ordered) - 1, int(share * len(ordered)))]) if len(ordered) else 0.0
+def _quantile(ordered: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """The number below which a share of each row lies, [row, 1]; 0 for empty rows."""
+    n = ordered.shape[1]
+    return ordered[:, [min(n - 1, int(share * n))]] if n else np.zeros((len(ordered), 1))
 
 
 def _levels(numbers: NDArray[np.float64], special: NDArray[np.bool_]) -> NDArray[np.int64]:
-    ordered = np.sort(numbers[~special])
+    """Places between two quantiles of the ordinary tokens, in `LEVELS` steps; [score, token] each."""
+    ordered = np.sort(numbers[:, ~special], axis=1)
     low = _quantile(ordered, LOWEST)
-    high = max(_quantile(ordered, HIGHEST), low * 1.0001 + 1e-12)
+    high = np.maximum(_quantile(ordered, HIGHEST), low * 1.0001 + 1e-12)
     return np.rint(LEVELS * np.clip((numbers - low) / (high - low), 0, 1)).astype(np.int64)
 
 
 def _signed_levels(numbers: NDArray[np.float64], special: NDArray[np.bool_]) -> NDArray[np.int64]:
-    most = _quantile(np.sort(np.abs(numbers[~special])), HIGHEST) or np.inf
+    """Shares of a quantile of the ordinary tokens' sizes, in `SIGNED_LEVELS` steps of either sign; [token] each."""
+    most = float(_quantile(np.sort(np.abs(numbers[None, ~special]), axis=1), HIGHEST)[0, 0]) or np.inf
     return SIGNED_LEVELS + np.rint(SIGNED_LEVELS * np.clip(numbers / most, -1, 1)).astype(np.int64)
 
 
