@@ -12,6 +12,7 @@ from site_visits import row_at
 from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import HOSTILE_TEXTS, site_settings
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -29,7 +30,7 @@ from attviz_pipeline.report.views.document_shades import (
 )
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
-NAMES = ["mean", "entropy", "std", "max", "min", "range", "received", "rollout", "norm-weighted"]
+NAMES = [*AGGREGATES, "range", "received", "rollout", "norm-weighted"]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_overlapping_tokens_share_their_text(inputs: SiteInputs, study: StudyVie
     starts, ends = np.array([0, 0, 0, 2], np.int32), np.array([0, 2, 2, 3], np.int32)
     special = np.array([True, False, False, False])
     made = replace(row, text="abc", tokens=["x"] * 4, starts=starts, ends=ends, special=special, measures={})
-    made = replace(made, aggregates=np.ones((5, 4), np.float32))
+    made = replace(made, aggregates=np.ones((len(AGGREGATES), 4), np.float32))
     _, bounds, *_ = shaded(made, replace(study, token_measures=[]))
     assert words_of("abc", bounds) == ["ab", "c"]
 
@@ -92,7 +93,7 @@ def test_a_token_too_long_for_a_character_ends_the_shades(inputs: SiteInputs, st
     text = "a " + "w" * (LONGEST + 1) + " b"
     starts, ends = np.array([0, 2, len(text) - 1]), np.array([1, len(text) - 2, len(text)])
     row = replace(row_at(inputs, 0), text=text, tokens=list("abc"), starts=starts, ends=ends, measures={})
-    row = replace(row, special=np.zeros(3, bool), aggregates=np.ones((5, 3), np.float32))
+    row = replace(row, special=np.zeros(3, bool), aggregates=np.ones((len(AGGREGATES), 3), np.float32))
     _, bounds, *levels = shaded(row, replace(study, token_measures=[]))
     assert words_of(text, bounds) == ["a"]
     assert {len(one) for one in levels} == {1}

@@ -40,6 +40,17 @@ def test_a_text_has_the_shades_of_its_page(score: str, most: float, site: Path, 
     assert strong <= found.keys()
 
 
+def test_scores_are_those_of_document_pages(site: Path, visitor: Visitor) -> None:
+    choices = "select => [...select.options].map(({ value, text }) => [value, text])"
+    visit = visitor(site)
+    visit.open(links.document(2))
+    until(visit.page, "document.querySelector('#measure').dataset.fixed > 0")
+    on_page = visit.page.locator("#measure").evaluate(choices)
+    offered = visit.open(TEXTS).locator("#shade").evaluate(choices)
+    assert offered == on_page[: len(offered)]
+    assert on_page[len(offered)][0] == "pinned"
+
+
 def test_what_speaks_for_and_against_has_two_colours(site: Path, visitor: Visitor) -> None:
     page = visitor(site, viewport={"width": 1280, "height": 6000}).open(f"{TEXTS}&m=gradient&lines=10")
     signs = {name for row in range(4) for _, _, name in shades(page, row)}
