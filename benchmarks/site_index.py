@@ -1,4 +1,6 @@
-"""How the index of documents copes with 100,000 of them, in Chromium: bytes, time to use, a keystroke's frame, heap.
+"""How the index of documents copes with 100,000 of them, in Chromium, as a table and as a list of shaded texts.
+
+Bytes, time to use, frame of a keystroke, heap.
 
     python benchmarks/site_index.py --folder /somewhere --n-documents 100000
 
@@ -11,17 +13,21 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.render import Pages, templates_folder
+from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.views import documents
 from attviz_pipeline.report.views.document_groups import DocumentGroups, DocumentGroupView
+from attviz_pipeline.report.views.document_shades import DocumentShades
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.tasks.single_label import SingleLabel
 
@@ -67,17 +73,39 @@ def write_index(folder: Path, n_documents: int, n_words: int) -> tuple[Path, Pat
     return index, confidences
 
 
-def write_page(folder: Path, index: Path, confidences: Path, n_documents: int) -> list[Path]:
-    """Write the index page as a site has it; return its data files."""
+def write_page(folder: Path, index: Path, confidences: Path, n_documents: int) -> tuple[list[Path], list[Path]]:
+    """Write the index page as a site has it; return the files of its rows and of its shades."""
     study = _study(n_documents)
     templates = templates_folder()
     assets.write_assets(templates, folder)
     scores = documents.DocumentScores(confidences, _groups(n_documents), n_documents)
     searchable = documents.searchable_characters(index)
-    scripts = assets.write_rows(folder, "documents", documents.iter_chunks(index, searchable, (), scores))
-    view = documents.documents_view(index, study, searchable, scripts, scores, None)
+    marks = documents.Marks(mapped=())
+    scripts = assets.write_rows(folder, "documents", documents.iter_chunks(index, study, searchable, marks, scores))
+    shades = documents.shades_of_index(index, study, evidence=False)
+    collect_shades(index, shades)
+    parts = assets.write_rows(folder, "shades", shades.iter_parts())
+    view = documents.documents_view(index, study, searchable, scripts, scores, None, shades=shades)
     Pages(templates, folder, study).write(links.DOCUMENTS, "documents.html", view)
-    return [folder / script for script in scripts]
+    return [folder / script for script in scripts], [folder / part for part in parts]
+
+
+def collect_shades(index: Path, shades: DocumentShades) -> None:
+    """Invent the scores of all tokens; each word is a token."""
+    random = np.random.default_rng(13)
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, ["position", "text"]):
+        for row in table.to_pylist():
+            lengths = np.array([len(word) for word in row["text"].split(" ")])
+            ends = np.cumsum(lengths + 1) - 1
+            named = {"position": row["position"], "text": row["text"], "special": np.zeros(len(ends), bool)}
+            document = SimpleNamespace(
+                **named,
+                starts=ends - lengths,
+                ends=ends,
+                aggregates=random.lognormal(size=(len(AGGREGATES), len(ends))),
+                measures={},
+            )
+            shades.add(cast("DocumentRow", document), None)
 
 
 def measure(page_address: str) -> dict[str, Any]:
@@ -95,6 +123,13 @@ def measure(page_address: str) -> dict[str, Any]:
         page.wait_for_timeout(1500)
         typed = [page.evaluate(TYPED, text) for text in ("s", "st", "sto", "sto e", "tweet-0512", "", "nothing")]
         page.evaluate(TYPED, "")
+        _changed(page, "view=texts")
+        page.wait_for_timeout(500)
+        shaded = [page.evaluate(TYPED, text) for text in ("s", "st", "sto", "sto e", "tweet-0512", "", "nothing")]
+        page.evaluate(TYPED, "")
+        page.evaluate("scrollTo(0, 1e6)")
+        page.wait_for_timeout(500)
+        page.locator(".as-texts .c-text span").first.wait_for()
         sorts = [_changed(page, f"sort=-{name}") for name in ("confidence", "margin", "length", "confidence")]
         session = page.context.new_cdp_session(page)
         session.send("HeapProfiler.collectGarbage")
@@ -103,6 +138,7 @@ def measure(page_address: str) -> dict[str, Any]:
     return {
         "usable_ms": round(usable),
         "keystroke_ms": [round(total, 1) for _, total in typed],
+        "keystroke_in_shaded_texts_ms": [round(total, 1) for _, total in shaded],
         "sort_ms": [round(total, 1) for total in sorts],
         "heap_mb": round(heap / 1e6, 1),
     }
@@ -121,7 +157,17 @@ def _changed(page: Any, state: str) -> float:  # noqa: ANN401 - Playwright's pag
 
 def _groups(n_documents: int) -> DocumentGroups:
     groups = [DocumentGroupView(number + 1, n_documents // 4, []) for number in range(4)]
-    return DocumentGroups(groups, 0.1, np.arange(n_documents) % 4)
+    return DocumentGroups(
+        groups=groups,
+        outcome="found",
+        n_documents=n_documents,
+        silhouette=0.3,
+        silhouette_by_chance=0.1,
+        p=0.01,
+        length_share=None,
+        length_share_by_chance=None,
+        of_document=np.arange(n_documents) % 4,
+    )
 
 
 def _study(n_documents: int) -> StudyView:
@@ -135,9 +181,9 @@ def _study(n_documents: int) -> StudyView:
         "confusion": confusion,
     }
     parts: dict[str, Any] = {
-        name: {} for name in ("dataset", "model", "metrics", "provenance", "extraction", "measures", "map_reasons")
-    }
-    return StudyView(settings=parse_study(settings, "benchmark"), summary=summary, corpus_paths=[], **parts)
+        name: {"source": "model"} for name in ("dataset", "model", "metrics", "provenance", "extraction", "map_reasons")
+    } | {name: [] for name in ("vector_names", "layer_names", "token_measures", "corpus_paths")}
+    return StudyView(settings=parse_study(settings, "benchmark"), summary=summary, **parts)
 
 
 def main() -> None:
@@ -152,14 +198,21 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     index, confidences = write_index(options.folder, options.n_documents, options.n_words)
-    scripts = write_page(options.folder, index, confidences, options.n_documents)
-    sizes = [script.stat().st_size for script in scripts]
+    written = write_page(options.folder, index, confidences, options.n_documents)
+    rows, shades = ([script.stat().st_size for script in scripts] for scripts in written)
     address = (options.folder / links.DOCUMENTS).absolute().as_uri()
     runs = [measure(address) for _ in range(options.repeats)]
     found = {name: np.median([run[name] for run in runs], axis=0).round(1).tolist() for name in runs[0]}
     print(
         json.dumps(
-            {"n_documents": options.n_documents, "megabytes": round(sum(sizes) / 1e6, 2), "files": len(sizes), **found}
+            {
+                "n_documents": options.n_documents,
+                "megabytes": round(sum(rows) / 1e6, 2),
+                "files": len(rows),
+                "megabytes_of_shades": round(sum(shades) / 1e6, 2),
+                "files_of_shades": len(shades),
+                **found,
+            }
         )
     )
 

@@ -1,6 +1,7 @@
 """The stage `render_site`: reads the artifacts in order and writes page after page."""
 
 import logging
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +24,14 @@ from attviz_pipeline.report.sentences.heads import even_attention
 from attviz_pipeline.report.sentences.labels import names
 from attviz_pipeline.report.sentences.scores import one_prediction
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
-from attviz_pipeline.report.token_evidence import TokenEvidenceReader
+from attviz_pipeline.report.token_evidence import TokenEvidence, TokenEvidenceReader
 from attviz_pipeline.report.views import (
     about,
     classes,
     compare,
     document,
     document_evidence,
+    document_shades,
     documents,
     figures,
     head,
@@ -167,6 +169,7 @@ class _Gathered:
     activity: HeadActivity
     concordance: Concordance
     scores: documents.DocumentScores
+    shades: document_shades.DocumentShades
     tiers: Tiers
 
 
@@ -204,7 +207,7 @@ class _SiteWriter:
         gathered = self._write_documents()
         self._write_heads(gathered.activity)
         self._write_groups()
-        self._write_index(gathered.scores, gathered.tiers)
+        self._write_index(gathered)
         self._write_start(self._write_tokens(gathered.concordance))
         if self._inputs.evidence:
             shown = figures.addresses_of(("faithfulness", "head_ablation"), self._figures)
@@ -243,7 +246,8 @@ class _SiteWriter:
         n_written = 0
         for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
-            evidence = self._evidence_of(row)
+            found = self._token_evidence.of(row) if self._token_evidence else None
+            evidence = self._evidence_view(row, found)
             view = document.document_view(
                 row, study, maps.get(row.position, []), usual, evidence=evidence, values=self._values, lite=lite
             )
@@ -252,6 +256,7 @@ class _SiteWriter:
             gathered.activity.add(row, document.mean_of_heads(row))
             gathered.concordance.add(row)
             gathered.scores.add(row)
+            gathered.shades.add(row, found)
             n_written += 1
         if n_written != study.n_documents:
             raise ArtifactError(
@@ -260,12 +265,12 @@ class _SiteWriter:
             )
         return gathered
 
-    def _evidence_of(self, row: DocumentRow) -> document_evidence.DocumentEvidenceView | None:
-        reader = self._token_evidence
-        found = reader.of(row) if reader else None
-        if reader is None or found is None:
+    def _evidence_view(
+        self, row: DocumentRow, found: TokenEvidence | None
+    ) -> document_evidence.DocumentEvidenceView | None:
+        if self._token_evidence is None or found is None:
             return None
-        return document_evidence.document_evidence_view(row, found, reader.sample, self._study)
+        return document_evidence.document_evidence_view(row, found, self._token_evidence.sample, self._study)
 
     def _measured(self) -> frozenset[int]:
         """Positions of the documents that have evidence."""
@@ -275,11 +280,15 @@ class _SiteWriter:
         inputs, study = self._inputs, self._study
         groups = read_document_groups(inputs.document_groups, study)
         index = inputs.statistics.document_index
+        scores = documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents)
+        shades = documents.shades_of_index(index, study, evidence=self._token_evidence is not None)
+        taken = self._bytes_written() + math.ceil(shades.n_bytes)
         return _Gathered(
-            HeadActivity(study.n_rows),
-            token_details.concordance_of(self._tokens, self._details, study),
-            documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents),
-            choose_tiers(index, study, self._bytes_written(), maps.keys(), self._measured()),
+            activity=HeadActivity(study.n_rows),
+            concordance=token_details.concordance_of(self._tokens, self._details, study),
+            scores=scores,
+            shades=shades,
+            tiers=choose_tiers(index, study, taken, maps.keys(), self._measured()),
         )
 
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
@@ -331,10 +340,12 @@ class _SiteWriter:
             yield from iter_documents(attention, aggregates)
 
     def _write_heads(self, activity: HeadActivity) -> None:
+        clouds = figures.of_heads(self._figures)
         for view in head.iter_head_pages(self._evidence, self._inputs, self._study, activity):
             if self._models:
                 again = self._models.found_in_head(view.row, self._study.n_heads)
                 view = replace(view, again=again, in_models=self._models.values_of_head(view.row))  # noqa: PLW2901
+            view = replace(view, figure=clouds.get((view.this.layer, view.this.head)))  # noqa: PLW2901
             self._pages.write(view.this.page, "head.html", view)
         page = heads_page_view(self._evidence, self._study)
         shown = figures.address_of("head_importance", self._figures)
@@ -370,8 +381,8 @@ class _SiteWriter:
         columns = compare.class_columns(self._classes, self._inputs.terms.class_terms, self._study)
         assets.write_rows(self._site, "compare-classes", [columns])
 
-    def _write_index(self, scores: documents.DocumentScores, tiers: Tiers) -> None:
-        index = self._inputs.statistics.document_index
+    def _write_index(self, gathered: _Gathered) -> None:
+        index, tiers, scores = self._inputs.statistics.document_index, gathered.tiers, gathered.scores
         searchable = documents.searchable_characters(index)
         marks = documents.Marks(
             mapped=self._study.map_reasons,
@@ -383,7 +394,10 @@ class _SiteWriter:
             "documents",
             documents.iter_chunks(index, self._study, searchable, marks, scores),
         )
-        view = documents.documents_view(index, self._study, searchable, scripts, scores, tiers, self._first)
+        assets.write_rows(self._site, "shades", gathered.shades.iter_parts())
+        view = documents.documents_view(
+            index, self._study, searchable, scripts, scores, tiers, self._first, shades=gathered.shades
+        )
         view = replace(view, n_measured=len(self._measured()))
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 

@@ -31,7 +31,7 @@ BYTES_PER_MEASURE = 2.8
 """What an aggregate, or a measure that full mode adds, takes of a token: two bytes in base64."""
 BYTES_PER_TOKEN = 6 + BYTES_PER_MEASURE * len(AGGREGATES)
 """Aggregates and offsets, and what the payload says of pieces, punctuation and tokens unlike the text."""
-PAGE_BYTES = 5_300
+PAGE_BYTES = 5_360
 """A document's page without its text, classes and tokens, and its row of the index without its excerpt."""
 BYTES_PER_CLASS = 110
 INDEX_BYTES = 12_000_000

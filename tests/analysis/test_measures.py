@@ -214,7 +214,7 @@ def test_without_a_pinned_head_there_is_no_mean_of_pins(site: Path, visitor: Vis
     page = visitor(site).open(f"{links.document(DOCUMENT)}#h=pinned&m=pinned")
     assert page.locator("#pins li").count() == 0
     assert page.locator("#series-measure").inner_text() == "mean"
-    assert page.locator("option[value=pinned]:disabled").count() == 2
+    assert page.locator("option[value=pinned]:disabled").count() == 3
 
 
 @pytest.mark.browser

@@ -6,13 +6,14 @@ import { numberAxis } from "../../templates/assets/js/document/number_axis.js";
 import { pinnedRows } from "../../templates/assets/js/document/pinned_rows.js";
 import { headStats } from "../../templates/assets/js/document_views/head_stats.js";
 import { linearAxis } from "../../templates/assets/js/document_views/linear_axis.js";
+import { moreWays } from "../../templates/assets/js/document_views/more_ways.js";
 import { pinNote } from "../../templates/assets/js/document_views/pin_note.js";
 import { sequenceRows } from "../../templates/assets/js/document_views/sequence_rows.js";
 import { spread } from "../../templates/assets/js/document_views/spread.js";
 import { mergedWords } from "../../templates/assets/js/words/merged_words.js";
 import { arrive } from "./arrive.js";
 
-arrive({ headStats, linearAxis });
+arrive({ headStats, linearAxis, moreWays });
 
 test("a logarithmic axis covers whole decades and sets tiny values apart", () => {
   const plain = numberAxis.logarithmic(0.002, 300);
@@ -46,9 +47,13 @@ test("an axis of normalised numbers reaches as far as they do", () => {
   assert.equal(made.below, null);
   assert.ok(numberAxis.of(norm, "log", { min: [0, 0.5], max: [3, 40] }, 200).below > 0);
   assert.deepEqual(
-    numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200).ticks.map(({ label }) => label),
+    numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200, [0]).ticks.map(({ label }) => label),
     ["0", "10", "20", "30", "40", "50"],
   );
+  const special = numberAxis.of(norm, "linear", { min: [0, 0], max: [430, 43] }, 200, [1, 0]);
+  assert.equal(special.top, 50);
+  assert.equal(special.y(430), 0);
+  assert.equal(numberAxis.of(norm, "linear", { min: [0], max: [43] }, 200, [1]).top, 50);
   assert.equal(numberAxis.of({ name: "rank", linear: true }, "log", { min: [0.1], max: [0.9] }, 200).y(1), 0);
 });
 

@@ -10,6 +10,7 @@ import { tableRows } from "../../templates/assets/js/rows/table_rows.js";
 import { documentTable } from "../../templates/assets/js/document_table/document_table.js";
 import { longTable } from "../../templates/assets/js/searchable_tables/long_table.js";
 import { search } from "../../templates/assets/js/searchable_tables/search.js";
+import { shadedTexts } from "../../templates/assets/js/document_table/shaded_texts.js";
 import { tokenTable } from "../../templates/assets/js/token_table/token_table.js";
 
 test("tokens fill lines in order and never leave the room", () => {
@@ -149,11 +150,28 @@ test("a search heeds neither case nor accents nor quotes, and marks what the tex
   assert.deepEqual(hits("aa", ""), []);
 });
 
-test("an excerpt holds the hit", () => {
-  const text = `${"a ".repeat(300)}needle${" b".repeat(300)}`;
-  assert.ok(longTable.excerpt(text, "needle", 100).includes("needle"));
-  assert.ok(longTable.excerpt(text, "needle", 100).length <= 102);
-  assert.equal(longTable.excerpt("short", "x", 100), "short");
+test("an excerpt begins a few words before its first hit, and no shorter text hides one", () => {
+  const excerpt = (text, query, length) => text.slice(...longTable.excerpt(text, search.hits(text, query), length));
+  const text = `${"one two ".repeat(60)}needle${" three".repeat(60)}`;
+  assert.match(excerpt(text, "needle", 100), /^one two one two needle three/);
+  assert.equal(excerpt(text, "needle", 100).length, 100);
+  assert.match(excerpt(`${"one two ".repeat(10)}needle`, "needle", 200), /^one two one two needle$/);
+  assert.equal(excerpt(`${"x".repeat(90)}needle`, "needle", 200), "needle");
+  assert.equal(excerpt("a needle in short", "needle", 100), "a needle in short");
+  assert.equal(excerpt(text, "", 7), "one two");
+});
+
+test("tokens of a shaded text have their places and shades", () => {
+  const spelled = (...numbers) => String.fromCharCode(...numbers.map((number) => 93 + number));
+  const facts = { base: 93, levels: 31, signedLevels: 15 };
+  assert.deepEqual(shadedTexts.placesOf(spelled(0, 3, 1, 2, 0, 40), 93), [
+    [0, 3],
+    [4, 6],
+    [6, 46],
+  ]);
+  assert.deepEqual(shadedTexts.strengthsOf(spelled(0, 31), facts, false), [0, 1]);
+  assert.deepEqual(shadedTexts.strengthsOf(spelled(0, 15, 30), facts, true), [-1, 0, 1]);
+  assert.equal(shadedTexts.strengthsOf("", facts, true), null);
 });
 
 test("rows that arrive in pieces are joined in order", () => {

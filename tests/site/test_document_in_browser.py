@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from site_visits import Visitor, accessibility_faults, arrive, row_at, until
 
+from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 
@@ -666,3 +667,91 @@ def test_maps_show_pieces_and_follow_the_word(site: Path, visitor: Visitor) -> N
     until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
     until(page, "document.querySelector('#map-reading').textContent.includes('attends to')")
     assert page.locator("#inspector-text").inner_text() in page.locator("#map-reading").inner_text()
+
+
+def test_an_outline_leads_to_every_view(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#m=entropy")
+    outline = page.locator("#outline a")
+    expected = ["Text", "Series", "All 6 heads", "Token by token", "Token to token", "Top tokens"]
+    titles = [title for title in outline.all_inner_texts() if title != "What the prediction depends on"]
+    assert titles == [*expected, "Export"]
+    page.get_by_role("link", name="Token by token").click()
+    assert page.evaluate("document.activeElement.id") == "sequence-title"
+    assert 0 <= page.locator("#sequence-title").bounding_box()["y"] < 100
+    assert page.locator("#outline").bounding_box()["y"] == 0
+    assert "m=entropy" in page.url
+    page.get_by_role("link", name="Export").first.click()
+    assert page.locator("#exports").evaluate("details => details.open")
+
+
+def test_on_a_phone_only_a_narrow_strip_stays_and_only_while_a_token_is_selected(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 390, "height": 844}).open(links.document(7))
+    to_sequence = "document.querySelector('#sequence-title').scrollIntoView()"
+    page.evaluate(to_sequence)
+    inspector = page.locator(".inspector")
+    assert inspector.bounding_box()["y"] < -60
+    page.evaluate("scrollTo(0, 0)")
+    page.locator("#text .tk:not(.special)").nth(3).click()
+    page.evaluate(to_sequence)
+    until(page, "document.querySelector('.inspector').getBoundingClientRect().top === 0")
+    assert inspector.bounding_box()["height"] <= 60
+    shown = [name for name in page.locator("#inspector-values dt").all() if name.is_visible()]
+    assert [name.inner_text() for name in shown][:2] == ["mean", "max"]
+
+
+def test_the_line_of_the_series_has_a_measure_of_its_own(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#m=entropy")
+    assert page.locator("#line").input_value() == ""
+    assert page.locator("#series-measure").inner_text() == "entropy"
+    page.locator("#line").select_option("max")
+    assert page.locator("#series-measure").inner_text() == "max"
+    assert page.locator("#measure").input_value() == "entropy"
+    assert "line=max" in page.url
+    page = visitor(site).open(f"{links.document(7)}#line=1.2")
+    assert page.locator("#line").input_value() == "1.2"
+    assert page.locator("#series-measure").inner_text() == "L1·H2"
+    assert page.locator("#measure").input_value() == "mean"
+    page = visitor(site).open(f"{links.document(7)}#line=nonsense")
+    assert page.locator("#line").input_value() == ""
+
+
+def test_a_linear_axis_says_which_special_tokens_are_above_it(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    row = row_at(inputs, 7)
+    page = visitor(site).open(links.document(7))
+    assert page.locator("#series-beyond").inner_text() == ""
+    page.locator("input[name=scale][value=linear]").check()
+    highest = row.aggregates[list(AGGREGATES).index("max")]
+    top = np.ceil(10 * highest[~row.special].max()) / 10
+    n_above = int((highest[row.special] > top).sum())
+    said = page.locator("#series-beyond").inner_text()
+    assert said == (
+        "" if not n_above else f"{n_above} special token{'s reach' if n_above > 1 else ' reaches'} above the axis"
+    )
+
+
+def test_the_grid_of_heads_names_its_layers_and_heads(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(links.document(7))
+    buttons = page.locator("#head-grid .head-buttons button")
+    named = buttons.evaluate_all("all => all.map(({ dataset }) => [dataset.layer, dataset.head])")
+    assert named == [["L0", "0"], [None, "1"], [None, "2"], ["L1", None], [None, None], [None, None]]
+    content = buttons.first.evaluate("button => getComputedStyle(button, '::before').content")
+    assert content == '"L0"'
+
+
+def test_pieces_of_words_are_joined_by_a_mark(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    rows = {position: row_at(inputs, position).words for position in range(24)}
+    pieces = {p: [t + 1 for t in np.flatnonzero((of[1:] == of[:-1]) & (of[1:] >= 0))] for p, of in rows.items()}
+    position = next(p for p, tokens in pieces.items() if tokens)
+    page = visitor(site).open(links.document(position))
+    marked = page.locator("#text .piece").evaluate_all("all => all.map(({ dataset }) => Number(dataset.token))")
+    assert marked == pieces[position]
+    assert "gradient" in page.locator("#text .piece").first.evaluate("e => getComputedStyle(e).backgroundImage")
+    assert page.locator(".joined").is_visible()
+    whole = next(p for p, tokens in pieces.items() if not tokens)
+    assert visitor(site).open(links.document(whole)).locator(".joined").is_hidden()
+
+
+def test_all_aggregates_are_rows_at_once(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.document(7)}#rows=aggregates")
+    assert page.locator("#rows option:checked").inner_text() == "all aggregates"
+    assert ", ".join(AGGREGATES) in page.locator("#sequence").get_attribute("aria-label")

@@ -113,6 +113,15 @@ def test_a_score_stands_beside_the_length_of_documents() -> None:
     assert documents.score("Mean", "a mean", None) == "Mean: a mean."
 
 
+def test_shades_say_what_they_compare_and_where_they_were_measured() -> None:
+    assert documents.shades(None).endswith("So shades compare the tokens of one text, not those of two.")
+    assert documents.shades(360).endswith("Of each text, the first 360 characters are here.")
+    meaning = "Blue tokens speak for the predicted class, orange tokens against it."
+    some = "Measured in 40 of 55 documents; the other texts have no colour."
+    assert documents.signed_shades(40, study_view()) == f"{meaning} {some}"
+    assert documents.signed_shades(55, study_view()) == meaning
+
+
 def test_gold_labels_of_segments_are_those_of_their_input_rows() -> None:
     shared = study_view(n_sources=20)
     assert gold_of_rows(shared) == (

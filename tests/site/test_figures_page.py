@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from html_page import Page
+from site_visits import Visitor
 from study_views import study_view
 
 from attviz_pipeline.figures.kinds import FIGURES
 from attviz_pipeline.report import links
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.sentences import figures as sentences
-from attviz_pipeline.report.views.figures import TITLES, FigureView, address_of, figures_view, file_names
+from attviz_pipeline.report.views.figures import TITLES, FigureView, address_of, figures_view, file_names, of_heads
 from attviz_pipeline.report.views.methods import CHAPTERS
 
 SHOWN = FigureView(
@@ -19,6 +21,7 @@ SHOWN = FigureView(
     kind="reliability",
     layer=None,
     head=None,
+    group=None,
     caption="Accuracy by confidence.",
     alt="A diagram",
     width=320,
@@ -90,3 +93,30 @@ def test_the_opening_names_documents_heads_and_model() -> None:
     imported = sentences.opening(study_view(imported=True, n_layers=1, n_heads=1))
     assert "1 vector of <bdi>explanations.json</bdi>, which names no model" in imported
     assert sentences.hidden_words()
+
+
+def test_clouds_of_heads_are_those_that_were_drawn() -> None:
+    drawn = replace(CLOUD, reason="", head=1)
+    of_all = replace(SHOWN, kind="word_cloud")
+    assert of_heads([SHOWN, of_all, CLOUD, drawn]) == {(0, 1): drawn}
+
+
+def test_a_picture_of_words_is_described_without_them_while_texts_are_hidden(site: Path, sensitive_site: Path) -> None:
+    cloud = "figures/word_cloud-L01-H02.svg"
+    alts = []
+    for folder in (site, sensitive_site):
+        for address in (links.head(1, 2), links.FIGURES):
+            page = Page(folder / address)
+            assert [name for _, name in page.addresses if name.endswith(cloud)]
+            alts.append({value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")})
+    described, hidden = "Picture of word_cloud-L01-H02", sentences.hidden_words()
+    assert [described in found for found in alts] == [True, True, False, False]
+    assert [hidden in found for found in alts] == [False, False, True, True]
+
+
+@pytest.mark.browser
+def test_every_picture_is_there_for_paper_and_for_pictures_of_the_whole_page(site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": 800, "height": 100}).open(links.FIGURES)
+    loaded = page.locator("img").evaluate_all("all => all.map((image) => image.complete && image.naturalWidth > 0)")
+    assert len(loaded) == 8
+    assert all(loaded)

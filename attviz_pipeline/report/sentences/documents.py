@@ -88,6 +88,31 @@ def score(title: str, note: str, with_length: float | None) -> str:
     return f"{title}: {note}{beside}."
 
 
+def shades(n_characters: int | None) -> str:
+    """Say what the shades of the texts compare, and how much of each text there is if it is not all."""
+    cut = f" Of each text, the first {n_characters} characters are here." if n_characters else ""
+    return (
+        "Each text has its own scale, as on its page: no colour up to the score that 10 % of its tokens are below, "
+        "full colour from the one that 1.5 % are above, without special tokens. So shades compare the tokens of one "
+        f"text, not those of two.{cut}"
+    )
+
+
+def signed_shades(n_measured: int, study: StudyView) -> str:
+    """Say what the two colours of a score mean, and in how many documents it was measured.
+
+    Args:
+        n_measured: Documents that have it, at least one.
+        study: Facts of the study.
+    """
+    towards, away = study.task.scale.towards
+    sentence = f"Blue tokens {towards}, orange tokens {away}."
+    if n_measured == study.n_documents:
+        return sentence
+    n_documents = plural(study.n_documents, "document")
+    return f"{sentence} Measured in {count(n_measured)} of {n_documents}; the other texts have no colour."
+
+
 def mistakes(study: StudyView, prediction: str, confidence: float) -> Markup:
     """Count the misclassified documents and name the most confident one.
 

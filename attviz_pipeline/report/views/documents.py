@@ -18,6 +18,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
 from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
+from attviz_pipeline.report.views import document_shades
 from attviz_pipeline.report.views.document_columns import (
     SOURCES,
     NumberColumn,
@@ -115,6 +116,7 @@ class DocumentsView:
         n_labelled: Documents with a gold label.
         outcomes: What a prediction can be, to filter by; the names of `task.outcomes` and their words.
         ranges: Numbers to filter by: names and titles.
+        shades: Scores to shade the texts by; `about_shades` is a sentence, and so is that of each signed score by name.
         n_measured: Documents whose pages show what their prediction depends on.
     """
 
@@ -132,6 +134,9 @@ class DocumentsView:
     columns: dict[str, Any]
     outcomes: dict[str, str]
     ranges: dict[str, RangeView]
+    shades: list[document_shades.ShadeView]
+    about_shades: str
+    about_signed_shades: dict[str, str]
     n_measured: int = 0
 
 
@@ -167,6 +172,8 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
     scores: DocumentScores,
     tiers: Tiers | None,
     first: Sequence[str] = (),
+    *,
+    shades: document_shades.DocumentShades,
 ) -> DocumentsView:
     """Put together the index page.
 
@@ -178,6 +185,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         tiers: Which pages hold every head.
         scores: Further scores to sort documents by.
         first: Sentences that the page begins with.
+        shades: Shades of the texts, which are written already.
     """
     rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
     found = {
@@ -199,10 +207,17 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
             "labels": study.label_names,
             "labelled": study.n_labelled > 0,
             "total": study.n_documents,
+            "cut": searchable is not None,
             "numbers": headings(study),
+            "shades": document_shades.facts(shades),
         },
         outcomes=_outcomes(study),
         ranges=_ranges(study),
+        shades=shades.offered(),
+        about_shades=sentences.shades(shades.n_characters),
+        about_signed_shades={
+            one.name: sentences.signed_shades(shades.n_with(one.name), study) for one in shades.offered() if one.signed
+        },
     )
 
 
@@ -212,6 +227,22 @@ def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Ite
         yield sentences.pages_with_every_head(tiers, study)
     if searchable:
         yield sentences.search(searchable)
+
+
+def shades_of_index(index: Path, study: StudyView, *, evidence: bool) -> document_shades.DocumentShades:
+    """Prepare to collect the shades of the texts that the index page shows.
+
+    Args:
+        index: Table of documents (schema DOCUMENT_INDEX).
+        study: Facts of the study.
+        evidence: Whether it was measured what predictions depend on.
+    """
+    n_tokens = n_bytes = 0
+    for table in _iter_index(index, ["n_tokens", "text"]):
+        n_tokens += pc.sum(table["n_tokens"]).as_py() or 0
+        n_bytes += pc.sum(pc.binary_length(table["text"])).as_py() or 0
+    searchable = searchable_characters(index)
+    return document_shades.DocumentShades(study, n_tokens, n_bytes, searchable, evidence=evidence)
 
 
 def _outcomes(study: StudyView) -> dict[str, str]:

@@ -24,6 +24,7 @@ TITLES = {
     "models": "Models",
 }
 """Chapters of the page, by the chapter of the methods that explains their figures. The task names that of classes."""
+WORD_CLOUD = "word_cloud"
 _FORMATS = ("svg", "png", "csv", "parquet")
 
 
@@ -54,6 +55,10 @@ class FigureView:
     names_words: bool
     reason: str
 
+    def alt_shown(self, study: StudyView) -> str:
+        """The alternative text, without words while the texts of the study are hidden."""
+        return sentences.hidden_words() if study.sensitive and self.names_words else self.alt
+
 
 @dataclass(frozen=True)
 class FigureChapter:
@@ -76,7 +81,6 @@ class FiguresView:
     chapters: list[FigureChapter]
     left_out: list[FigureView]
     heads: list[FigureView]
-    hidden_words: str
     index: str = f"{links.FIGURE_FOLDER}/{INDEX}"
 
 
@@ -105,7 +109,6 @@ def figures_view(figures: Sequence[FigureView], study: StudyView, first: Sequenc
         chapters=list(_chapters([figure for figure in of_study if not figure.reason], study)),
         left_out=[figure for figure in of_study if figure.reason],
         heads=[figure for figure in figures if figure.layer is not None and not figure.reason],
-        hidden_words=sentences.hidden_words(),
     )
 
 
@@ -128,6 +131,12 @@ def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
 def clouds_of_classes(figures: Sequence[FigureView]) -> dict[str, FigureView]:
     """The word clouds of classes or labels, by name."""
     return {figure.group: figure for figure in figures if figure.group is not None and not figure.reason}
+
+
+def of_heads(figures: Sequence[FigureView]) -> dict[tuple[int, int], FigureView]:
+    """The word clouds of heads, by layer and head."""
+    clouds = (figure for figure in figures if figure.kind == WORD_CLOUD and not figure.reason)
+    return {(one.layer, one.head): one for one in clouds if one.layer is not None and one.head is not None}
 
 
 def addresses_of(kinds: Iterable[str], figures: Sequence[FigureView]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.activity import ActiveDocumentView, HeadActivity
 from attviz_pipeline.report.views.curve import Curves, CurveView, read_curves
+from attviz_pipeline.report.views.figures import FigureView
 from attviz_pipeline.report.views.head_importance import (
     AblationView,
     HeadImportance,
@@ -93,7 +94,7 @@ class HeadPageView:
 
     `effects` are all differences between groups of documents, the smallest q first; `n_effects_shown` are listed.
     `without` is None without evidence; `again` are its effects in other models, too, and
-    `in_models` its means there, both empty where none are compared.
+    `in_models` its means there, both empty where none are compared. `figure` is its word cloud, None if there is none.
     """
 
     this: HeadView
@@ -119,6 +120,7 @@ class HeadPageView:
     next: HeadView | None
     again: Sequence[ReplicationView] = ()
     in_models: Sequence[tuple[ModelView, HeadValues]] = ()
+    figure: FigureView | None = None
 
 
 def read_evidence(heads: Sequence[HeadView], inputs: SiteInputs, study: StudyView) -> HeadEvidence:

@@ -9,6 +9,9 @@ const RAMPS = {
 // Okabe and Ito; the last two are changed to suit the background.
 const PINS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f"];
 
+// The background of a token: its channels, and how opaque it is at most, in percent.
+const SHADES = { light: ["255 184 46", 62], dark: ["214 140 20", 50] };
+
 const isDark = () => {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -66,4 +69,4 @@ const current = () => {
   };
 };
 
-export const palette = { PINS, ramp, placer, inkOn, current, isDark };
+export const palette = { PINS, SHADES, ramp, placer, inkOn, current, isDark };

@@ -34,6 +34,7 @@ const MAPS = {
 };
 const DEFAULTS = {
   m: "mean",
+  line: "",
   scale: "log",
   rows: "layers",
   norm: "relative",
@@ -50,9 +51,9 @@ const later = () => Promise.all(["css", "js"].map((kind) => load(`assets/documen
 // Whether the view in the address needs the later scripts before anything can be drawn.
 const asksForLater = ({ get }) =>
   get("normed") === "1" ||
-  get("norm") === "rank" ||
+  !normalise.WAYS[get("norm")] ||
   get("scale") === "linear" ||
-  `${get("m")} ${get("h")}`.includes("pinned");
+  `${get("m")} ${get("line")} ${get("h")}`.includes("pinned");
 const byId = (id) => document.getElementById(id);
 
 const colourRange = (doc, withSpecial) => {
@@ -97,6 +98,8 @@ const viewOf = (doc, { get }, compared) => {
   const range = colourRange(doc, get("special") === "1");
   measures()?.ofPins(doc, pinnedRows.parse(doc, get("h")));
   const pinned = pinnedRows.shown(doc, pinnedRows.parse(doc, get("h")));
+  const plotted = (name) => doc.aggregates[name] || attention.rowOf(doc, name) >= 0;
+  const measure = plotted(get("m")) ? get("m") : "mean";
   return {
     pinned,
     skipsPunctuation,
@@ -107,7 +110,8 @@ const viewOf = (doc, { get }, compared) => {
     pins: pinned.filter(({ row, hidden }) => row >= 0 && !hidden),
     // Shades the text only: plots of self-attention have no place for numbers of two signs.
     evidence: doc.evidence?.signed[get("m")] ? get("m") : "",
-    measure: doc.aggregates[get("m")] || attention.rowOf(doc, get("m")) >= 0 ? get("m") : "mean",
+    measure,
+    line: plotted(get("line")) ? get("line") : measure,
     scale: get("scale") === "linear" ? "linear" : "log",
     norm: compared(get("norm"), range, skipsPunctuation),
     place: palette.placer(...doc.range),

@@ -1,6 +1,7 @@
 // The document's text, one element per token, shaded by the chosen measure.
 
 import { late } from "../core/late.js";
+import { palette } from "../core/palette.js";
 import { attention } from "./attention.js";
 import { pinnedRows } from "./pinned_rows.js";
 import { stats } from "./stats.js";
@@ -19,7 +20,7 @@ const build = (place, doc) => {
         Object.assign(document.createElement("span"), { className: "window-break", title: "A new window begins here" }),
       );
     const span = document.createElement("span");
-    span.className = doc.special[token] ? "tk special" : "tk";
+    span.className = doc.special[token] ? "tk special" : doc.continues[token] ? "tk piece" : "tk";
     span.dataset.token = token;
     if (doc.special[token]) span.dataset.name = doc.named(token) ?? "";
     span.textContent = doc.text.slice(Math.max(end, doc.starts[token]), doc.ends[token]);
@@ -59,10 +60,10 @@ export const documentText = {
         if (drawn === now) return;
         drawn = now;
         const shades = strengths(attention.measured(doc, measure), doc.skipped);
-        const most = colours.dark ? 50 : 62;
+        const [channels, most] = palette.SHADES[colours.dark ? "dark" : "light"];
         const shade = (token) =>
           !doc.skipped[token] && shades[token] * most > 2
-            ? `rgb(${colours.dark ? "214 140 20" : "255 184 46"} / ${Math.round(shades[token] * most)}%)`
+            ? `rgb(${channels} / ${Math.round(shades[token] * most)}%)`
             : "";
         const signed = evidence && tokenEvidence().shade(doc, evidence);
         const marked = marks.length ? textMarks()?.of(doc, marks, colours) : null;

@@ -1,10 +1,11 @@
-// Ways to make heads and documents comparable: each maps the value of every code to another number, head by head.
+// Ways to make heads and documents comparable: each maps the value of every code to another number, head by head. Those
+// that the first picture does not need come later.
 
 import { formats } from "../core/formats.js";
 import { late } from "../core/late.js";
 import { palette } from "../core/palette.js";
 
-const headStats = late("headStats");
+const moreWays = late("moreWays");
 
 // A relative scale spans from a sixth of the usual value to six times it.
 const RELATIVE = 6;
@@ -22,28 +23,11 @@ const WAYS = {
   value: (doc, [low, high]) => logarithmic(low, high, () => doc.values, ""),
   relative: (doc) =>
     relative((row) => scaled(doc, doc.headMeans[row] ? 1 / doc.headMeans[row] : 0), "the head's mean here"),
-  median: (doc) =>
-    relative((row) => scaled(doc, doc.usual[row] ? 1 / doc.usual[row] : 0), "the head's median in the dataset"),
-  length: (doc, [low, high]) =>
-    logarithmic(
-      low * doc.length,
-      high * doc.length,
-      () => scaled(doc, doc.length),
-      `× even attention (1/${doc.length})`,
-    ),
-  rank: (doc) => ({
-    table: (row) => headStats().shares(doc, row),
-    low: 0,
-    high: 1,
-    unit: "rank within the head",
-    linear: true,
-    place: (value) => Math.round(255 * Math.max(0, Math.min(1, value))),
-  }),
 };
 
 // One table [code] per head, computed when first needed, with its place on the colour ramp and its unit.
-export const normalise = (doc, name, range) => {
-  const way = (WAYS[name] ?? WAYS.relative)(doc, range);
+const normalised = (doc, name, range) => {
+  const way = (WAYS[name] ?? moreWays()?.[name] ?? WAYS.relative)(doc, range);
   const made = [];
   const table = (row) => (made[row] ??= way.table(row));
   const number = (row, token) => table(row)[doc.codes[row * doc.tokens + token]];
@@ -67,3 +51,5 @@ export const normalise = (doc, name, range) => {
     ends: way.ends ?? [way.low, way.high].map((value) => formats.significant(value)),
   };
 };
+
+export const normalise = Object.assign(normalised, { WAYS, scaled, logarithmic, relative });

@@ -24,10 +24,12 @@ const logarithmic = (lowest, height, highest = 1, floor = FLOOR) => {
   return { y, ticks, below: below ? inner + 4 : null };
 };
 
-// The axis of normalised numbers, from their minimum and maximum at every token.
-const of = (norm, scale, { min, max }, height) => {
+// The axis of normalised numbers, from their minimum and maximum at every token. Special tokens do not set a linear
+// one.
+const of = (norm, scale, { min, max }, height, special) => {
   const highest = Math.max(...max);
-  if (norm.linear || scale === "linear") return linearAxis()(norm.linear ? 1 : highest, height);
+  if (norm.linear) return linearAxis()(1, height);
+  if (scale === "linear") return linearAxis()(Math.max(...max.filter((_, token) => !special[token])), height, highest);
   if (norm.name === "value") return logarithmic(Math.min(...min), height);
   const positive = min.filter((value) => value > 0);
   const least = positive.length ? Math.min(...positive) : FLOOR;

@@ -158,8 +158,9 @@ export const series = {
     };
     return {
       plot,
+      axis: () => axis,
       draw: (view) => {
-        const { measure, pins, colours, span, norm, scale } = view;
+        const { line: measure, pins, colours, span, norm, scale } = view;
         const own = view.normed ? norm : plain;
         const shown = aggregates(doc, view);
         const numbers = shown[measure] ?? headNumbers(doc, own, attention.rowOf(doc, measure));
@@ -168,7 +169,7 @@ export const series = {
         if (plotCanvas.changed(below, needed)) {
           plot.resize(span, view.width);
           const height = plot.height - (plot.step >= LABELLED ? 66 : 42);
-          axis = numberAxis.of(own, scale, shown, height);
+          axis = numberAxis.of(own, scale, shown, height, doc.special);
           drawGround(own, shown, height, view);
           drawn = { colours, height };
         }

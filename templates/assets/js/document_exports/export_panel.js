@@ -2,7 +2,7 @@
 // file.
 
 import { redraw } from "../core/redraw.js";
-import { hiddenTexts } from "../document_views/hidden_texts.js";
+import { hiddenTexts } from "../core/hidden_texts.js";
 import { pageData } from "../early/page_data.js";
 import { part } from "../early/part.js";
 import { exportFiles } from "../exports/export_files.js";

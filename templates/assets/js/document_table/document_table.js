@@ -3,17 +3,44 @@
 import { addressState } from "../core/address_state.js";
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
+import { hiddenTexts } from "../core/hidden_texts.js";
+import { late } from "../core/late.js";
+import { load } from "../core/load.js";
 import { pages } from "../core/pages.js";
 import { readingList } from "../core/reading_list.js";
 import { tableRows } from "../rows/table_rows.js";
+import { documentCsv } from "./document_csv.js";
 import { documentValues } from "./document_values.js";
 import { longTable } from "../searchable_tables/long_table.js";
 import { search } from "../searchable_tables/search.js";
+import { shadedTexts } from "./shaded_texts.js";
 
 const EXCERPT = 220;
+const LINE = 21;
+const SHADE = "mean";
+const DEFAULTS = {
+  q: "",
+  gold: "",
+  predicted: "",
+  outcome: "",
+  group: "",
+  maps: "",
+  evidence: "",
+  error: "",
+  confidence: "",
+  length: "",
+  sort: "",
+  view: "table",
+  m: SHADE,
+  lines: "2",
+  at: "",
+};
+// Choices of the list of shaded texts, and their keys in the address; that of the score is the one of document pages.
+const LOOKS = { shade: "m", lines: "lines" };
 const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
+const exportFiles = late("exportFiles");
 
 const size = (number) => (number === null ? null : Math.abs(number));
 
@@ -133,40 +160,60 @@ const outcomeOf = ([name, words]) => {
   return made;
 };
 
-const cellsOf =
-  (rows, { labels, labelled, numbers }, outcomes, query, score) =>
-  (i) => {
-    const spelled = documentValues.spell(labels);
-    const { marked, excerpt } = longTable;
-    const link = element("a", "row-link", String(i + 1));
-    link.href = readingList.page(i);
-    const number = element("span", "c-number");
-    number.append(link);
-    const text = element("span", "c-text document-text");
-    const shown = excerpt(rows.text[i], query, EXCERPT);
-    text.dir = "auto";
-    text.append(marked(shown, query));
-    const predicted = element("span", "c-predicted");
-    predicted.append(element("bdi", "", spelled(rows.prediction[i])));
-    const outcome = rows.outcome?.[i] ?? null;
-    if (outcome !== null) predicted.append(" ", outcomeOf(outcomes[outcome]));
-    const id = element("span", "c-id");
-    id.append(element("bdi", "", rows.id[i]));
-    if (rows.full && !rows.full[i]) id.append(" ", element("span", "subject", "· layers only"));
-    const gold = element("span", "c-gold");
-    gold.append(element("bdi", "", spelled(rows.label[i])));
-    return [
-      number,
-      text,
-      id,
-      ...(labelled ? [gold] : []),
-      predicted,
-      ...numbers.map(({ name, key, written }) =>
-        element("span", `c-${name}`, rows[key][i] === null ? "–" : formats[written](rows[key][i], 3)),
-      ),
-      element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),
-    ];
-  };
+const valueCell = (className, value) => {
+  const cell = element("span", className);
+  cell.append(element("bdi", "", value));
+  return cell;
+};
+
+// What a row has in the table and in the list of shaded texts: number, text, gold value if there are any, prediction.
+const commonCells = (rows, { labels, labelled }, outcomes, i, hash, write) => {
+  const spelled = documentValues.spell(labels);
+  const link = element("a", "row-link", String(i + 1));
+  link.href = readingList.page(i) + hash;
+  const number = element("span", "c-number");
+  number.append(link);
+  const text = element("span", "c-text document-text");
+  text.dir = "auto";
+  write(text);
+  const predicted = valueCell("c-predicted", spelled(rows.prediction[i]));
+  const outcome = rows.outcome?.[i] ?? null;
+  if (outcome !== null) predicted.append(" ", outcomeOf(outcomes[outcome]));
+  return { number, text, gold: labelled ? [valueCell("c-gold", spelled(rows.label[i]))] : [], predicted };
+};
+
+const shadedCells = (rows, shown, outcomes, texts, look) => (i) => {
+  const hash = look.score === SHADE ? "" : `#m=${look.score}`;
+  const { number, text, gold, predicted } = commonCells(rows, shown, outcomes, i, hash, (place) =>
+    texts(place, i, look),
+  );
+  gold.forEach((cell) => cell.prepend("gold "));
+  return [number, text, predicted, ...gold];
+};
+
+const cellsOf = (rows, shown, outcomes, query, score) => (i) => {
+  const { marked, markedExcerpt } = longTable;
+  const { number, text, gold, predicted } = commonCells(rows, shown, outcomes, i, "", (place) =>
+    place.append(...markedExcerpt(rows.text[i], query, EXCERPT)),
+  );
+  const { numbers } = shown;
+  const id = element("span", "c-id");
+  const marks = element("bdi");
+  marks.append(marked(rows.id[i], query));
+  id.append(marks);
+  if (rows.full && !rows.full[i]) id.append(" ", element("span", "subject", "· layers only"));
+  return [
+    number,
+    text,
+    id,
+    ...gold,
+    predicted,
+    ...numbers.map(({ name, key, written }) =>
+      element("span", `c-${name}`, rows[key][i] === null ? "–" : formats[written](rows[key][i], 3)),
+    ),
+    element("span", "c-score", rows[score][i] === null ? "–" : formats.significant(rows[score][i], 3)),
+  ];
+};
 
 const offered = (field, value) =>
   !field.options || [...field.options].some((option) => option.value === value) ? value : "";
@@ -222,6 +269,45 @@ const listen = (state, fields, boxes, scores) => {
         state.set({ [key]: from || to ? `${from}-${to}` : "" });
       });
   scores.addEventListener("change", () => state.set({ sort: `-${scores.value}` }));
+  for (const input of document.querySelectorAll("input[name=view]"))
+    input.addEventListener("change", () => state.set({ view: input.value }));
+  for (const [id, key] of Object.entries(LOOKS))
+    byId(id).addEventListener("change", () => state.set({ [key]: byId(id).value }));
+};
+
+// Files are not blurred.
+const offerCsv = (made) =>
+  byId("csv").addEventListener("click", async () => {
+    const note = byId("documents-note");
+    note.textContent = hiddenTexts.now()
+      ? "The file contains the texts without blur: ask for the texts at the top of the page first."
+      : "";
+    if (note.textContent) return;
+    try {
+      await load("assets/exports.js");
+      exportFiles().download("documents.csv", "text/csv", made());
+    } catch (fault) {
+      note.textContent = `Nothing was exported: ${fault.message}.`;
+    }
+  });
+
+// What the list of shaded texts shows: whether it is chosen, and how.
+const lookOf = (state, query) => {
+  const [score, lines] = ["shade", "lines"].map((id) => offered(byId(id), state.get(LOOKS[id])) || DEFAULTS[LOOKS[id]]);
+  return { asTexts: state.get("view") === "texts", query, score, lines: Number(lines) };
+};
+
+const showLook = ({ asTexts, score, lines }, place) => {
+  document.querySelector(`input[name=view][value=${asTexts ? "texts" : "table"}]`).checked = true;
+  Object.assign(byId("shade"), { value: score });
+  Object.assign(byId("lines"), { value: lines });
+  for (const part of document.querySelectorAll("[data-of-texts]")) part.hidden = !asTexts;
+  for (const part of document.querySelectorAll("[data-of-shade]")) part.hidden = part.dataset.ofShade !== score;
+  place.classList.toggle("as-texts", asTexts);
+  place.style.setProperty("--lines", lines);
+  // Prediction and gold value have lines of their own on a narrow screen.
+  const height = LINE * (lines + (matchMedia("(max-width: 48rem)").matches ? 1 : 0)) + 3;
+  place.style.setProperty("--row-height", asTexts ? `${height}px` : "");
 };
 
 const start = () => {
@@ -240,19 +326,7 @@ const start = () => {
     lower,
     outcomes.map(([name]) => name),
   );
-  const state = addressState.create({
-    q: "",
-    gold: "",
-    predicted: "",
-    outcome: "",
-    group: "",
-    maps: "",
-    evidence: "",
-    error: "",
-    confidence: "",
-    length: "",
-    sort: "",
-  });
+  const state = addressState.create(DEFAULTS);
   const places = {
     q: byId("search"),
     gold: byId("filter-gold"),
@@ -271,19 +345,28 @@ const start = () => {
   const columns = columnsOf(rows, shown, titles);
   const nameOf = (sort) => sort.replace("-", "");
   const order = longTable.sorter(total);
-  let query = "";
   let score = "mean";
+  let listed = [];
+  let look = lookOf(state, "");
+  const texts = shadedTexts.create(rows, shown.shades, ({ message }) => {
+    byId("documents-note").textContent = `Shades are missing: ${message}.`;
+  });
   const table = longTable.create(place, {
     label: "Documents",
     columns,
-    cells: (i) => cellsOf(rows, shown, outcomes, query, score)(i),
+    cells: (i) =>
+      look.asTexts
+        ? shadedCells(rows, shown, outcomes, texts, look)(i)
+        : cellsOf(rows, shown, outcomes, look.query, score)(i),
+    onScroll: (at) => state.set({ at: at || "" }),
     onSort: (name) =>
       state.set({ sort: longTable.nextSort(state.get("sort"), name, columns.find((c) => c.name === name).falling) }),
   });
   const draw = () => {
     const filter = asked(state, fields, boxes);
-    query = search.query(filter.q);
+    look = lookOf(state, search.query(filter.q));
     showFilter(filter, fields, boxes);
+    showLook(look, place);
     const descending = state.get("sort").startsWith("-");
     const column = columns.find((c) => c.name === nameOf(state.get("sort")));
     if (column && titles[column.name]) score = column.name;
@@ -295,12 +378,23 @@ const start = () => {
       found.length === total
         ? `all ${formats.count(total)}`
         : `${formats.count(found.length)} of ${formats.count(total)}`;
+    listed = found;
     leaveTrail(found, found.length < total || column);
     table.show(found, column?.name, descending);
   };
+  const scroll = () => {
+    const at = Number(state.get("at"));
+    if (Number.isInteger(at) && at !== table.topmost()) table.scrollTo(Math.max(0, at));
+  };
   listen(state, fields, boxes, scores);
-  state.subscribe(draw);
+  offerCsv(() => documentCsv(rows, shown, outcomes, Object.keys(titles), listed));
+  state.subscribe((_, changed) => {
+    if (changed.some((key) => key !== "at")) draw();
+    // Rows of the two views differ in height, and a link may ask for another place.
+    if (["at", "view", "lines"].some((key) => changed.includes(key))) scroll();
+  });
   draw();
+  scroll();
   lower.go();
 };
 

@@ -1,16 +1,20 @@
 // The controls of a document's page, added once it is drawn: switches, plots that react to the pointer, further views.
 
 import { addressState } from "../core/address_state.js";
+import { element } from "../core/element.js";
 import { late } from "../core/late.js";
 import { shownDocument } from "../core/shown_document.js";
 import { attention } from "../document/attention.js";
 import { documentPage } from "../document/document_page.js";
+import { series } from "../document/series.js";
 import { brush } from "./brush.js";
 import { followReadingList } from "./follow_reading_list.js";
 import { gridKeys } from "./grid_keys.js";
+import { gridLabels } from "./grid_labels.js";
 import { inspector } from "./inspector.js";
 import { measures } from "./measures.js";
 import { onDemand } from "./on_demand.js";
+import { outline } from "./outline.js";
 import { overview } from "./overview.js";
 import { pinNote } from "./pin_note.js";
 import { scores } from "./scores.js";
@@ -31,7 +35,7 @@ const tokenMaps = late("tokenMaps");
 const byId = (id) => document.getElementById(id);
 const onChange = (id, act) => byId(id).addEventListener("change", (event) => act(event.target));
 
-const SELECTS = { measure: "m", rows: "rows", norm: "norm" };
+const SELECTS = { measure: "m", line: "line", rows: "rows", norm: "norm" };
 const BOXES = [
   ["special", "special", "0", "1"],
   ["punctuation", "punct", "0", "1"],
@@ -61,20 +65,19 @@ const listen = ({ doc, words, state, zoom, toggle }) => {
   });
 };
 
-// Offers the pinned heads after the measures over heads.
-const fillMeasures = (select, doc, pins, measure, evidence) => {
+// Offers the pinned heads after the measures over heads, and the chosen one.
+const fillMeasures = (select, doc, pins, measure, chosen) => {
   const heads = [
     ...new Set([
       ...pins.filter(({ row }) => row >= 0).map(({ key }) => key),
       ...(doc.aggregates[measure] ? [] : [measure]),
     ]),
   ];
-  const first = doc.overHeads.length + doc.measures.length + measures.ofEvidence(doc).length + 1;
-  const offered = [...select.options].slice(first);
+  const offered = [...select.options].slice(select.dataset.fixed);
   offered.filter(({ value }) => !heads.includes(value)).forEach((option) => option.remove());
   const missing = heads.filter((key) => !offered.some(({ value }) => value === key));
   select.append(...missing.map((key) => new Option(`head ${doc.name(attention.rowOf(doc, key))}`, key)));
-  select.value = evidence || measure;
+  select.value = chosen;
 };
 
 // The links to the previous and next document keep the chosen view.
@@ -104,26 +107,36 @@ const showUse = ({ name }) => {
   byId("punctuation-does").textContent = `exclude punctuation from means${andScale}`;
 };
 
+// On a linear axis, how many special tokens have values above it.
+const beyond = ({ doc, views, view }) => {
+  const { max } = series.aggregates(doc, view);
+  const { top } = views.series.axis();
+  const n = max.filter((value, token) => doc.special[token] && value > top).length;
+  return n ? `${n} special ${n === 1 ? "token reaches" : "tokens reach"} above the axis` : "";
+};
+
 // Shows the state of the address in the switches.
 const shown =
   (page) =>
-  ({ measure, evidence, pinned, span, norm, normed }) => {
+  ({ measure, line, evidence, pinned, span, norm, normed }) => {
     const { doc, state } = page;
     const agreement = byId("agreement");
     if (agreement) agreement.textContent = measures.agreement(page, evidence || measure);
     byId("unzoom").hidden = span[1] - span[0] === doc.tokens;
-    const none = normed && attention.rowOf(doc, measure) < 0 && !spread.NAMES.includes(measure);
+    const none = normed && attention.rowOf(doc, line) < 0 && !spread.NAMES.includes(line);
     byId("series-measure").textContent = none
-      ? `no ${measure} of normalised values`
-      : doc.aggregates[measure]
-        ? attention.rowName(measure)
-        : doc.name(attention.rowOf(doc, measure));
+      ? `no ${line} of normalised values`
+      : doc.aggregates[line]
+        ? attention.rowName(line)
+        : doc.name(attention.rowOf(doc, line));
+    byId("series-beyond").textContent = beyond(page);
     document.querySelectorAll("option[value=pinned]").forEach((option) => {
       option.disabled = !doc.aggregates.pinned;
     });
     showSwitches(state);
     showUse(norm);
-    fillMeasures(byId("measure"), doc, pinned, measure, evidence);
+    fillMeasures(byId("measure"), doc, pinned, measure, evidence || measure);
+    fillMeasures(byId("line"), doc, pinned, line, state.get("line") === line ? line : "");
     passOn();
   };
 
@@ -186,10 +199,16 @@ const addMaps = ({ pieces, words, payload, state, cursor, views, toggle }) => {
 export const addControls = (page) => {
   const { doc, payload, cursor, views, zoom } = page;
   followReadingList();
+  outline(byId("outline"));
   measures.offer(doc);
+  byId("line")
+    .closest("label")
+    .after(Object.assign(element("span", "subject"), { id: "series-beyond" }));
   if (page.words) mergedWords().describe(doc, page.state.get("words"));
   listen(page);
-  gridKeys(document.querySelector("#head-grid .head-buttons"), doc);
+  const grid = document.querySelector("#head-grid .head-buttons");
+  gridKeys(grid, doc);
+  gridLabels(grid, doc);
   shownDocument.set({ ...page, step: stepper(page), magnify: zoomKeys.magnifier(page), release: cursor.release });
   pointAtText(byId("text"), cursor);
   brush(byId("series"), views.series.plot, {

@@ -1,4 +1,5 @@
-// Axes from zero in equal steps. The first picture has one only if the address asks for it.
+// Axes from zero in equal steps, up to a number or the next tick; without a number, up to another. The first picture
+// has one only if the address asks for it.
 
 import { numberAxis } from "../document/number_axis.js";
 
@@ -7,7 +8,8 @@ const stepFor = (top) => {
   return [1, 2, 5, 10].map((n) => n * size).find((step) => top / step <= 6);
 };
 
-export const linearAxis = (highest, height) => {
+export const linearAxis = (found, height, otherwise = 1) => {
+  const highest = found >= 0 ? found : otherwise;
   const top =
     highest > 1
       ? Math.ceil(highest / stepFor(highest)) * stepFor(highest)
@@ -17,5 +19,5 @@ export const linearAxis = (highest, height) => {
   const ticks = [];
   for (let i = 0; i * step <= top + 1e-9; i++)
     ticks.push({ y: y(i * step), label: String(Number((i * step).toPrecision(3))) });
-  return { y, ticks, below: null };
+  return { y, ticks, below: null, top };
 };

@@ -17,13 +17,15 @@ const ofEvidence = (doc) => (doc.evidence ? tokenEvidence().named(doc) : []);
 const offer = (doc) => {
   const { overHeads, measures, lite } = doc;
   const { rowName } = attention;
-  const [shade, row] = ["measure", "add-row"].map((id) => document.getElementById(id));
-  row.append(...[...overHeads, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
+  const [shade, line, row] = ["measure", "line", "add-row"].map((id) => document.getElementById(id));
+  for (const select of [row, line])
+    select.append(...[...overHeads, ...measures, "pinned"].map((key) => new Option(rowName(key), key)));
   shade.append(
     ...measures.map((name) => new Option(LABELS[name], name)),
     ...ofEvidence(doc).map(([name, label]) => new Option(label, name)),
     new Option(`mean over pinned ${lite ? "layers" : "heads"}`, "pinned"),
   );
+  for (const { dataset, options } of [shade, line]) dataset.fixed = options.length;
   if (measures.length || doc.evidence)
     shade.closest("label").before(Object.assign(element("output"), { id: "agreement" }));
 };

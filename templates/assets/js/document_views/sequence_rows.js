@@ -124,7 +124,7 @@ const CHOICES = [
   ["pins", "pins only"],
   ["varied", `${VARIED} heads that vary most`],
   ["heads", "all heads"],
-  ["aggregates", "aggregation"],
+  ["aggregates", "all aggregates"],
 ];
 const groups = (doc) =>
   doc.layers < 2 || doc.lite

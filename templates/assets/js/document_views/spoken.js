@@ -1,7 +1,7 @@
 // Describes the cursor for screen readers: the held token, and the position of the arrow keys in the heat map.
 
+import { hiddenTexts } from "../core/hidden_texts.js";
 import { late } from "../core/late.js";
-import { hiddenTexts } from "./hidden_texts.js";
 import { reading } from "./reading.js";
 
 const classChanges = late("classChanges");

@@ -3,7 +3,7 @@
 import { clip } from "../core/clip.js";
 import { element } from "../core/element.js";
 import { formats } from "../core/formats.js";
-import { hiddenTexts } from "../document_views/hidden_texts.js";
+import { hiddenTexts } from "../core/hidden_texts.js";
 import { mapShare } from "./map_share.js";
 import { matrix } from "./matrix.js";
 

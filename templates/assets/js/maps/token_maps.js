@@ -4,7 +4,7 @@ import { late } from "../core/late.js";
 import { load } from "../core/load.js";
 import { mapFiles } from "../document_views/map_files.js";
 import { attention } from "../document/attention.js";
-import { hiddenTexts } from "../document_views/hidden_texts.js";
+import { hiddenTexts } from "../core/hidden_texts.js";
 import { pageData } from "../early/page_data.js";
 import { part } from "../early/part.js";
 import { headView } from "./head_view.js";

@@ -68,7 +68,10 @@ const followWithin = (event) => {
   const opens = "open" in target;
   if (opens) target.open = true;
   target.scrollIntoView();
-  (opens ? target.querySelector("summary") : target).focus();
+  const stop = opens ? target.querySelector("summary") : target;
+  // A title takes the focus, so that the Tab key goes on from there.
+  if (!opens && !target.hasAttribute("tabindex")) target.tabIndex = -1;
+  stop.focus({ preventScroll: true });
 };
 
 const start = () => {

@@ -28,6 +28,6 @@ const watch = () => {
   new MutationObserver(look).observe(document.getElementById("main"), { childList: true, subtree: true });
 };
 
-const BOXES = ".table-scroll, .site-header nav";
+const BOXES = ".table-scroll, .site-header nav, #outline";
 
 export const scrolling = { more, watch };

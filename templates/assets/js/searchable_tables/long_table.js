@@ -10,25 +10,43 @@ import { search } from "./search.js";
 const MAX_HEIGHT = 8e6;
 const MARGIN_ROWS = 8;
 const MOST_PRINTED = 1000;
+const LEAD = 20;
+const SETTLED_AFTER = 250;
+
+// The part of a text from one place to another, with the hits of the search in it marked.
+const markedPart = (text, hits, from, to) => {
+  const parts = [];
+  let at = from;
+  for (const [start, end] of hits) {
+    if (end <= at || start >= to) continue;
+    const [first, last] = [Math.max(at, start), Math.min(to, end)];
+    parts.push(text.slice(at, first), element("mark", "", text.slice(first, last)));
+    at = last;
+  }
+  return [...parts, text.slice(at, to)];
+};
 
 // A text with the hits of the search marked.
 const marked = (text, query) => {
   const fragment = document.createDocumentFragment();
-  let from = 0;
-  for (const [start, end] of search.hits(text, query)) {
-    fragment.append(text.slice(from, start), element("mark", "", text.slice(start, end)));
-    from = end;
-  }
-  fragment.append(text.slice(from));
+  fragment.append(...markedPart(text, search.hits(text, query), 0, text.length));
   return fragment;
 };
 
-// A part of a long text that begins a little before its first hit.
-const excerpt = (text, query, length) => {
-  if (text.length <= length) return text;
-  const at = search.hits(text, query)[0]?.[0] ?? -1;
-  const from = at > length / 2 ? at - Math.floor(length / 3) : 0;
-  return (from ? "…" : "") + text.slice(from, from + length) + (from + length < text.length ? "…" : "");
+// The part of a text to show in a narrow place: from its beginning, or from a word at most `lead` characters before the
+// first hit, so that the hit is in sight.
+const excerpt = (text, hits, length, lead = LEAD) => {
+  const at = hits[0]?.[0] ?? 0;
+  const word = at > lead ? text.indexOf(" ", at - lead) + 1 : 0;
+  const from = at <= lead ? 0 : word > 0 && word <= at ? word : at;
+  return [from, Math.min(text.length, from + length)];
+};
+
+// That part, with an ellipsis where something is left out.
+const markedExcerpt = (text, query, length) => {
+  const hits = search.hits(text, query);
+  const [from, to] = excerpt(text, hits, length);
+  return [from ? "…" : "", ...markedPart(text, hits, from, to), to < text.length ? "…" : ""];
 };
 
 const sortedBy = (indices, key, descending) => {
@@ -59,7 +77,8 @@ const sorter = (total) => {
 };
 
 // Columns: {name, title, className, sort: index -> number or string, falling}. `cells(index)` gives the nodes of a row.
-const create = (place, { label, columns, cells, onSort }) => {
+// `onScroll` gets the first row in sight when the reader stops scrolling.
+const create = (place, { label, columns, cells, onSort, onScroll }) => {
   const head = element("div", "row row-head");
   const list = element("ol", "row-list");
   list.setAttribute("aria-label", label);
@@ -75,6 +94,7 @@ const create = (place, { label, columns, cells, onSort }) => {
   let rows = new Map();
   let rowHeight = 44;
   let printing = false;
+  let topmost = 0;
 
   const buttons = columns.map(({ name, title, className, sort }) => {
     const button = element(sort ? "button" : "span", className, title);
@@ -110,6 +130,9 @@ const create = (place, { label, columns, cells, onSort }) => {
   const rowsBelow = (top) =>
     Math.max(Math.ceil(innerHeight / rowHeight), Math.ceil((innerHeight - Math.max(0, top)) / rowHeight) + MARGIN_ROWS);
 
+  // The titles stay at the top of the window, and cover what is below them.
+  const covered = () => head.offsetHeight;
+
   const draw = () => {
     const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
     const from = spacer.getBoundingClientRect().top;
@@ -119,6 +142,8 @@ const create = (place, { label, columns, cells, onSort }) => {
         ? (indices.length * rowHeight - innerHeight) / Math.max(1, height - innerHeight)
         : 1;
     const at = Math.max(0, Math.min(indices.length - 1, Math.floor((top * stretch) / rowHeight)));
+    if (!printing)
+      topmost = top ? Math.min(indices.length - 1, Math.round((top * stretch + covered()) / rowHeight)) : 0;
     const first = printing ? 0 : Math.max(0, at - MARGIN_ROWS);
     const last = Math.min(indices.length, printing ? MOST_PRINTED : at + rowsBelow(from));
     fill(first, last);
@@ -151,7 +176,13 @@ const create = (place, { label, columns, cells, onSort }) => {
       draw();
     });
   };
+  let settling = 0;
+  const settle = () => {
+    clearTimeout(settling);
+    settling = setTimeout(() => onScroll?.(topmost), SETTLED_AFTER);
+  };
   addEventListener("scroll", soon, { passive: true });
+  addEventListener("scroll", settle, { passive: true });
   addEventListener("resize", soon);
   redraw.on(() => {
     rowHeight = parseFloat(getComputedStyle(place).getPropertyValue("--row-height")) || 44;
@@ -168,7 +199,16 @@ const create = (place, { label, columns, cells, onSort }) => {
     columns.forEach((column, i) => {
       if (column.className === className) buttons[i].hidden = column.name !== name;
     });
-  return { show, only };
+  // Scrolls until a row is the first below the titles.
+  const scrollTo = (i) => {
+    const height = Math.min(MAX_HEIGHT, indices.length * rowHeight);
+    const stretch = (height - innerHeight) / Math.max(1, indices.length * rowHeight - innerHeight);
+    const down = Math.min(i, indices.length - 1) * rowHeight - covered();
+    const page = document.documentElement;
+    page.scrollTop += spacer.getBoundingClientRect().top + down * (height < indices.length * rowHeight ? stretch : 1);
+    draw();
+  };
+  return { show, only, scrollTo, topmost: () => topmost };
 };
 
 // The next sort when a column title is clicked: its natural direction, then the reverse, then none.
@@ -177,4 +217,13 @@ const nextSort = (current, name, falling) => {
   return current === first ? second : current === second ? "" : first;
 };
 
-export const longTable = { create, sorter, marked, excerpt, sortedBy, nextSort };
+export const longTable = {
+  create,
+  sorter,
+  marked,
+  markedPart,
+  markedExcerpt,
+  excerpt,
+  sortedBy,
+  nextSort,
+};

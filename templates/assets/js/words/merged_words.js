@@ -117,7 +117,7 @@ const describe = ({ overHeads, aggregates }, way) => {
     document.getElementById("tier-aggregates").textContent =
       `Here the mean, max and min of a word are the ${way === "max" ? "maximum" : "mean"} of those of its pieces, ` +
       "which are over all heads; std and entropy need every head.";
-  document.querySelectorAll("#measure option, #add-row option").forEach((option) => {
+  document.querySelectorAll("#measure option, #line option, #add-row option").forEach((option) => {
     option.disabled = overHeads.includes(option.value) && !aggregates[option.value];
   });
 };
