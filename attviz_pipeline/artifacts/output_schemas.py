@@ -8,7 +8,8 @@ FIGURES = Schema(
     "figures",
     5,
     "draw_figures, and draw_word_clouds for word clouds alone",
-    "List of figures: `name`, `title`, `kind`, `layer` and `head` or null, `group`: class or label or null, files `svg`, `png`, `csv`, `parquet`, "
+    "List of figures: `name`, `title`, `kind`, `layer` and `head` or null, `group`: class or label or null, "
+    "files `svg`, `png`, `csv`, `parquet`, "
     "`caption`, `alt`, `width` and `height` in pixels, `sha256` of each file, `chapter` of docs/statistics/ that "
     "explains it or null, `names_words`: whether picture or `alt` show words of documents, `reason`: why there is "
     "nothing to draw, empty if there is; `formulas` by kind; `provenance`: corpus, model, seed and code of all, also "

@@ -261,7 +261,7 @@ CLASS_RANKINGS = Schema(
     "describe_terms",
     "One row per gold class or label and term that at least `min_document_frequency` of its documents contain, over "
     "these documents and all heads, without special tokens; by class, then `shrunken_log_ratio`, descending. No rows "
-    "in regression. Facts: `grouping` (gold, or predicted if no gold value is known), `level`, "
+    "in regression. Facts: `task`, `grouping` (gold, or predicted if no gold value is known), `level`, "
     "`min_document_frequency`, `length_curve`; per group `n_documents`, `n_terms` and `shrinkage`",
     pa.schema(
         [

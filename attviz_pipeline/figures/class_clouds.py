@@ -11,6 +11,7 @@ from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.style import legible
 from attviz_pipeline.figures.word_cloud import Cloud, draw_cloud
 from attviz_pipeline.figures.wording import N_NAMED, counted
+from attviz_pipeline.tasks.registry import TASKS
 
 KIND = "class_cloud"
 MOST_CLASSES = 50
@@ -35,20 +36,20 @@ def draw_class_clouds(inputs: Inputs) -> Iterator[Drawing]:
 def _cloud(number: int, group: str, rows: dict[str, list[Any]], facts: dict[str, Any], inputs: Inputs) -> Cloud:
     times = np.exp(np.array(rows["shrunken_log_ratio"], np.float64)).tolist()
     terms, noun = [legible(term) for term in rows["term"]], "token" if facts["level"] == "token" else "word"
-    of_class = f"the {facts['grouping']} class or label {legible(group)}"
-    support = (
-        f"{counted(facts['n_terms'][group], noun)} of {counted(facts['n_documents'][group], 'document')} of {of_class} "
-        f"{'occurs' if facts['n_terms'][group] == 1 else 'occur'} in at least {facts['min_document_frequency']} of them."
-    )
+    of_class = f"the {facts['grouping']} {TASKS[facts['task']].noun} {legible(group)}"
+    n_terms, documents = facts["n_terms"][group], counted(facts["n_documents"][group], "document")
+    least = f"at least {counted(facts['min_document_frequency'], 'document')}"
     named = ", ".join(f"“{term}” ({value:.2g})" for term, value in list(zip(terms, times, strict=True))[:N_NAMED])
     return Cloud(
         name=f"{KIND}-{number:03d}",
         kind=KIND,
-        sizes=dict(zip(reversed(terms), reversed(times), strict=True)),
-        caption=(
-            f"The {noun}s with the highest self-attention relative to even attention over all {inputs.names.noun}s in "
-            f"documents of {of_class}, corrected for length and shrunken. {support} Font size is proportional to the "
-            "multiple of even attention, down to a smallest legible size; darker is higher; positions have no meaning."
+        # Cut to the same beginning, two long words can look alike: the stronger one stands for both.
+        sizes=dict(reversed(list(zip(reversed(terms), reversed(times), strict=True)))),
+        caption=lambda n_words: (
+            f"{n_words:,} {noun}s with the highest self-attention relative to even attention over all "
+            f"{inputs.names.noun}s, of {n_terms:,} in {least} among {documents} of {of_class}; corrected for length "
+            "and shrunken. Font size is proportional to the multiple of even attention, down to a smallest legible "
+            "size; stronger colour is higher; positions have no meaning."
         ),
         alt=f"Word cloud of {of_class}. Highest: {named}.",
         columns={
@@ -56,6 +57,6 @@ def _cloud(number: int, group: str, rows: dict[str, list[Any]], facts: dict[str,
             **{name: rows[name] for name in _COLUMNS[:3]},
             "times_even": times,
         },
-        empty=f"No word of {of_class} is in at least {facts['min_document_frequency']} documents.",
+        empty=f"No {noun} is in {least} of {of_class}.",
         group=group,
     )

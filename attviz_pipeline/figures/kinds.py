@@ -73,7 +73,7 @@ class FigureKind:
         part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
         if drawing.layer is not None and drawing.head is not None:
             return f"{self.titles['head']}, {head_name(drawing.layer, drawing.head)}"
-        return self.titles[part] if drawing.group is None else f"{self.titles['group']}, {drawing.group}"
+        return self.titles[part] if drawing.group is None else f"{self.titles['group']}: {drawing.group}"
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:
@@ -358,7 +358,7 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "class_cloud": FigureKind(
         draw_class_clouds,
-        {"group": "Word cloud"},
+        {"group": "Word cloud of a class"},
         "exp of the mean of ln(n a) over a word's occurrences in documents of the class and all heads, corrected for "
         "length and shrunken",
         chapter="classes",

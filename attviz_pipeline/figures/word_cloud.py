@@ -2,9 +2,9 @@
 
 import io
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -52,7 +52,7 @@ class Cloud:
         name: Name of the figure.
         kind: Its kind.
         sizes: Values by word, to which font sizes are proportional.
-        caption: What is drawn and how to read it.
+        caption: What is drawn and how to read it, given how many words there was room for.
         alt: What it shows, in words and numbers.
         columns: The numbers drawn.
         empty: What the picture says without words.
@@ -64,7 +64,7 @@ class Cloud:
     name: str
     kind: str
     sizes: dict[str, float]
-    caption: str
+    caption: Callable[[int], str]
     alt: str
     columns: Mapping[str, Sequence[Any]]
     empty: str
@@ -100,7 +100,7 @@ def draw_cloud(cloud: Cloud, inputs: Inputs) -> Drawing:
         kind=cloud.kind,
         layer=cloud.layer,
         head=cloud.head,
-        caption=cloud.caption if words else cloud.empty,
+        caption=cloud.caption(len(words)) if words else cloud.empty,
         alt=cloud.alt if words else cloud.empty,
         svg=_render_svg(words, cloud.empty),
         png=png,
@@ -119,7 +119,7 @@ def _cloud(ranking: Ranking, inputs: Inputs) -> Cloud:
         name=KIND if ranking.layer is None else f"{KIND}-L{ranking.layer:02d}-H{ranking.head:02d}",
         kind=KIND,
         sizes=means,
-        caption=_caption(ranking, inputs, len(means)),
+        caption=partial(_caption, ranking, inputs),
         alt=top_in_words("Word cloud", ranking, inputs),
         columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
         empty=support(ranking, inputs),
@@ -131,8 +131,8 @@ def _cloud(ranking: Ranking, inputs: Inputs) -> Cloud:
 def _caption(ranking: Ranking, inputs: Inputs, n_words: int) -> str:
     return (
         f"The {n_words} tokens with the highest mean self-attention {where(ranking, inputs.names)}. "
-        f"{support(ranking, inputs)} Font size is proportional to the mean, down to a smallest legible size; darker is "
-        "higher; positions have no meaning. Not corrected for length."
+        f"{support(ranking, inputs)} Font size is proportional to the mean, down to a smallest legible size; stronger colour "
+        "is higher; positions have no meaning. Not corrected for length."
     )
 
 

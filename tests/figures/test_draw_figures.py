@@ -99,7 +99,8 @@ class TestEveryFigure:
         predictions = ["confusion", "reliability", "confidence_entropy"]
         profiles = ["head_profiles-measures", "head_profiles-roles"]
         heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
-        assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *by_class, "word_cloud", *clouds]
+        classes = [*by_class, "class_cloud-000", "class_cloud-001"]
+        assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *classes, "word_cloud", *clouds]
         needs = {name for name, kind in FIGURES.items() if kind.needs_evidence or kind.needs_models}
         without_evidence = {name for name in SINGLE_LABEL if name not in needs}
         assert {figure["kind"] for figure in figures.values()} == without_evidence

@@ -221,7 +221,8 @@ def _figure(folder: Path, name: str, kind: str, layer: int | None, head: int | N
     pq.write_table(pa.table({"token": ["the"]}), folder / f"{name}.parquet")
     names = {suffix: f"{name}.{suffix}" for suffix in ("svg", "png", "csv", "parquet")}
     digests = {file: digest(folder / file) for file in names.values()}
-    return {"name": name, "kind": kind, "layer": layer, "head": head, "group": None, **names, "caption": f"Caption of {name}.",
+    return {"name": name, "kind": kind, "layer": layer, "head": head, "group": None, **names,
+            "caption": f"Caption of {name}.",
             "sha256": digests, "title": f"Title of {name}", "reason": "", "chapter": None,
             "names_words": kind != "reliability",
             "alt": f"Picture of {name}", "width": 320, "height": 200}  # fmt: skip

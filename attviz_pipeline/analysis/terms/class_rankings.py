@@ -45,12 +45,14 @@ class ClassRankings:
     """The rankings of all groups.
 
     Attributes:
+        task: The study's task.
         grouping: gold, or predicted where no gold class is known.
         groups: Names of the classes or labels.
         n_documents: Documents of each, [group].
         sums: Of each group, over its documents.
     """
 
+    task: str
     grouping: str
     groups: list[str]
     n_documents: list[int]
@@ -68,7 +70,7 @@ class ClassRankings:
         grouping, inside = documents_of_groups(documents)
         names = documents.facts["label_names"][: inside.shape[1]]
         sums = [_sums(pairs(), documents, taken_off, inside[:, group]) for group in range(len(names))]
-        return cls(grouping, names, inside.sum(axis=0).tolist(), sums)
+        return cls(documents.facts["task"], grouping, names, inside.sum(axis=0).tolist(), sums)
 
     def write(self, path: Path, terms: Vocabulary, facts: Mapping[str, Any]) -> None:
         """Write one row per group and term that enough of its documents contain; the highest shrunken value first.
@@ -84,6 +86,7 @@ class ClassRankings:
             columns, priors[group] = _ranked(sums, terms, least)
             tables.append(pa.table({"group": [group] * len(columns["term"]), **columns}))
         found = {
+            "task": self.task,
             "grouping": self.grouping,
             "n_documents": dict(zip(self.groups, self.n_documents, strict=True)),
             "n_terms": {group: table.num_rows for group, table in zip(self.groups, tables, strict=True)},
