@@ -49,6 +49,15 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "n_columns"), [(390, 1), (1440, 2), (1920, 3)])
+def test_a_page_uses_the_width_of_the_screen(width: int, n_columns: int, site: Path, visitor: Visitor) -> None:
+    page = visitor(site, viewport={"width": width, "height": 900}).open(links.head(1, 1))
+    left = "(name) => Math.round(document.querySelector(name).getBoundingClientRect().left)"
+    assert page.evaluate(left, ".site-title") == page.evaluate(left, "h1")
+    starts = page.evaluate("[...document.querySelectorAll('.columns .view')].map((e) => Math.round(e.offsetLeft))")
+    assert len(set(starts)) == n_columns
+
+
 @pytest.mark.parametrize("address", KINDS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_are_accessible(theme: str, address: str, site: Path, visitor: Visitor) -> None:
