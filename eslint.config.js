@@ -4,8 +4,8 @@ import js from "@eslint/js";
 // The browser's globals that scripts use. The list is closed, because `name`, `event` and `length` are globals too:
 // with all of them allowed, a misspelt variable would pass.
 const BROWSER = `
-  Blob CSS DecompressionStream HTMLElement Image ImageData IntersectionObserver MutationObserver Node Option
-  ResizeObserver Response TextEncoder URL URLSearchParams addEventListener atob btoa clearTimeout crypto
+  Blob CSS CSSStyleSheet DecompressionStream HTMLElement Image ImageData IntersectionObserver MutationObserver Node
+  Option ResizeObserver Response TextEncoder URL URLSearchParams addEventListener atob btoa clearTimeout crypto
   customElements document getComputedStyle innerHeight innerWidth localStorage location matchMedia parent
   performance requestAnimationFrame self sessionStorage setTimeout
 `;

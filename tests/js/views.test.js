@@ -169,9 +169,9 @@ test("tokens of a shaded text have their places and shades", () => {
     [4, 6],
     [6, 46],
   ]);
-  assert.deepEqual(shadedTexts.strengthsOf(spelled(0, 31), facts, false), [0, 1]);
-  assert.deepEqual(shadedTexts.strengthsOf(spelled(0, 15, 30), facts, true), [-1, 0, 1]);
-  assert.equal(shadedTexts.strengthsOf("", facts, true), null);
+  assert.deepEqual(shadedTexts.shadesOf(spelled(0, 31), facts, false), ["", "shade-31"]);
+  assert.deepEqual(shadedTexts.shadesOf(spelled(0, 15, 30), facts, true), ["against-15", "", "for-15"]);
+  assert.equal(shadedTexts.shadesOf("", facts, true), null);
 });
 
 test("rows that arrive in pieces are joined in order", () => {

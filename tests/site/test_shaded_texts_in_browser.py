@@ -16,7 +16,8 @@ from attviz_pipeline.report.views.document_shades import LEVELS
 pytestmark = pytest.mark.browser
 TEXTS = f"{links.DOCUMENTS}#view=texts"
 SHADES = """place => [...place.querySelectorAll("span")].map((span) =>
-  [span.textContent, Number(span.style.getPropertyValue("--shade")), span.className])"""
+  [span.textContent, Number(/[/,] ([\\d.]+)\\)$/.exec(getComputedStyle(span).backgroundColor)[1]),
+   span.className.split("-")[0]])"""
 OF_PAGE = """() => [...document.querySelectorAll("#text .tk:not(.special)")].map((span) =>
   [span.textContent, Number(/[/,] ([\\d.]+)\\)$/.exec(getComputedStyle(span).backgroundColor)?.[1] ?? 0)])"""
 
@@ -35,7 +36,7 @@ def test_a_text_has_the_shades_of_its_page(score: str, most: float, site: Path, 
     expected = {word: alpha / most for word, alpha in page.evaluate(OF_PAGE)}
     assert found
     for word, shade in found.items():
-        assert shade == pytest.approx(expected[word], abs=1.2 / (LEVELS // 2)), word
+        assert shade / most == pytest.approx(expected[word], abs=1.2 / (LEVELS // 2)), word
     strong = {word for word, shade in expected.items() if shade > 0.15}
     assert strong <= found.keys()
 
@@ -54,10 +55,12 @@ def test_scores_are_those_of_document_pages(site: Path, visitor: Visitor) -> Non
 def test_what_speaks_for_and_against_has_two_colours(site: Path, visitor: Visitor) -> None:
     page = visitor(site, viewport={"width": 1280, "height": 6000}).open(f"{TEXTS}&m=gradient&lines=10")
     signs = {name for row in range(4) for _, _, name in shades(page, row)}
-    assert signs == {"", "against"}
+    assert signs == {"for", "against"}
     colours = {
-        page.locator(f".signed span{name}").first.evaluate("e => getComputedStyle(e).backgroundColor").split(" /")[0]
-        for name in (".against", ":not(.against)")
+        page.locator(f".c-text [class^={name}]")
+        .first.evaluate("e => getComputedStyle(e).backgroundColor")
+        .split(" /")[0]
+        for name in ("against", "for")
     }
     assert len(colours) == 2
     assert page.locator("[data-of-shade=gradient]").is_visible()
@@ -113,6 +116,16 @@ def test_only_shades_of_texts_in_sight_are_loaded(site: Path, visitor: Visitor) 
     page.get_by_label("shaded texts").check()
     assert shades(page, 0)
     assert [url for url in loaded if "/shades-" in url]
+
+
+def test_paper_has_the_shades_that_are_there(site: Path, visitor: Visitor) -> None:
+    page = visitor(site).open(f"{links.DOCUMENTS}")
+    page.get_by_label("shaded texts").check()
+    shades(page, 0)
+    page.evaluate("location.hash = 'view=texts&m=max'; dispatchEvent(new Event('beforeprint'))")
+    texts = page.locator("#document-table .row-list .c-text")
+    assert texts.count() == 24
+    assert [text.locator("span").count() > 0 for text in texts.all()] == [True] * 24
 
 
 def test_missing_shades_are_said(site: Path, visitor: Visitor) -> None:

@@ -11,7 +11,10 @@ import { search } from "../searchable_tables/search.js";
 
 // About what a line on a wide screen holds.
 const LINE = 180;
+const SLICE = 8;
 const PARTS = "shades";
+// How opaque the strongest token is that speaks for or against, in percent: as on a document's page.
+const SIGNED_MOST = 55;
 
 const partName = (number) => `assets/${PARTS}-${String(number).padStart(3, "0")}.js`;
 
@@ -27,25 +30,25 @@ const placesOf = (bounds, base) => {
   return places;
 };
 
-// The shades of tokens, 0..1, or -1..1 of a score that speaks for or against; null if the document has none.
-const strengthsOf = (codes, { base, levels, signedLevels }, signed) =>
+// The class of each token's shade, "" for none: of a score that speaks for or against, "for-9" or "against-9". Null if
+// the document has no such score.
+const shadesOf = (codes, { base, signedLevels }, signed) =>
   codes
-    ? Array.from(codes, (_, i) =>
-        signed ? (codes.charCodeAt(i) - base) / signedLevels - 1 : (codes.charCodeAt(i) - base) / levels,
-      )
+    ? Array.from(codes, (_, i) => {
+        const level = codes.charCodeAt(i) - base - (signed ? signedLevels : 0);
+        return level ? `${!signed ? "shade" : level > 0 ? "for" : "against"}-${Math.abs(level)}` : "";
+      })
     : null;
 
-// A token in its shade. The style sheet has the colours, so that a change of the theme needs no drawing.
-const shaded = (strength, parts) => {
-  if (!strength) return parts;
-  const made = element("span", strength < 0 ? "against" : "");
-  made.style.setProperty("--shade", Math.abs(strength).toFixed(2));
+const shaded = (shade, parts) => {
+  if (!shade) return parts;
+  const made = element("span", shade);
   made.append(...parts);
   return [made];
 };
 
 // The part of a text to show, token by token.
-const pieces = (text, places, strengths, hits, [from, to]) => {
+const pieces = (text, places, shades, hits, [from, to]) => {
   const made = [];
   let at = from;
   const plain = (until) => made.push(...longTable.markedPart(text, hits, at, until));
@@ -53,50 +56,83 @@ const pieces = (text, places, strengths, hits, [from, to]) => {
     if (end <= at || start >= to) return;
     if (start > at) plain(start);
     const last = Math.min(to, end);
-    made.push(...shaded(strengths[token], longTable.markedPart(text, hits, Math.max(at, start), last)));
+    made.push(...shaded(shades[token], longTable.markedPart(text, hits, Math.max(at, start), last)));
     at = last;
   });
   if (at < to) plain(to);
   return made;
 };
 
-// The colours of shades: of every score, and of those that speak for or against.
-const dress = () => {
-  const { style } = document.documentElement;
+// Rules for the classes of shades in the colours of the theme. Tokens of one shade share a class, which draws faster
+// than a colour of their own.
+const rules = ({ levels, signedLevels }) => {
   const [channels, most] = palette.SHADES[palette.isDark() ? "dark" : "light"];
-  style.setProperty("--shade-colour", `rgb(${channels})`);
-  style.setProperty("--shade-most", `${most}%`);
-  ["--shade-for", "--shade-against"].forEach((name, i) => style.setProperty(name, palette.PINS[i]));
+  const series = (name, colour, opacity, n) =>
+    Array.from({ length: n }, (_, i) => {
+      const share = `${((opacity * (i + 1)) / n).toFixed(1)}%`;
+      return `.as-texts .${name}-${i + 1}{background:color-mix(in srgb,${colour} ${share},transparent)}`;
+    });
+  return [
+    ...series("shade", `rgb(${channels})`, most, levels),
+    ...["for", "against"].flatMap((name, i) => series(name, palette.PINS[i], SIGNED_MOST, signedLevels)),
+  ].join("");
+};
+
+// The text of a document with the hits of the search, in shades if there are any to show.
+const write = (rows, facts, place, i, { query, score, lines }, withShades) => {
+  const [longer = "", bounds = "", ...codes] = tableRows.get(PARTS)?.[i] ?? [];
+  const text = longer || rows.text[i];
+  const hits = search.hits(text, query);
+  const [from, to] = longTable.excerpt(text, hits, lines * LINE, (lines * LINE) / 4);
+  const number = facts.scores.findIndex(({ name }) => name === score);
+  const shades = withShades ? shadesOf(codes[number], facts, facts.scores[number].signed) : null;
+  const parts = shades
+    ? pieces(text, placesOf(bounds, facts.base), shades, hits, [from, to])
+    : longTable.markedPart(text, hits, from, to);
+  place.replaceChildren(from ? "…" : "", ...parts, to < text.length ? "…" : "");
+};
+
+// Does work after the next frame, a few milliseconds at a time, so that typing never waits for it; on paper at once.
+const queue = () => {
+  let [waiting, busy] = [[], false];
+  const next = (until) => {
+    while (waiting.length && performance.now() < until) waiting.shift()();
+    busy = waiting.length > 0;
+    if (busy) setTimeout(() => next(performance.now() + SLICE));
+  };
+  redraw.on(() => {
+    if (redraw.printing()) next(Infinity);
+  });
+  return (work) => {
+    waiting.push(work);
+    if (busy) return;
+    busy = true;
+    requestAnimationFrame(() => setTimeout(() => next(performance.now() + SLICE)));
+  };
 };
 
 // `facts` are those of document_shades.py. `fail` gets what is wrong if a script cannot be loaded.
 const create = (rows, facts, fail) => {
+  const sheet = new CSSStyleSheet();
+  const dress = () => sheet.replaceSync(rules(facts));
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   dress();
   redraw.on(dress);
-  const partOf = (i) => Math.floor(i / facts.perPart);
-
-  const write = (place, i, { query, score, lines }) => {
-    const [longer = "", bounds = "", ...codes] = tableRows.get(PARTS)?.[i] ?? [];
-    const text = longer || rows.text[i];
-    const hits = search.hits(text, query);
-    const [from, to] = longTable.excerpt(text, hits, lines * LINE, (lines * LINE) / 4);
-    const number = facts.scores.findIndex(({ name }) => name === score);
-    const strengths = strengthsOf(codes[number], facts, facts.scores[number].signed);
-    place.classList.toggle("signed", facts.scores[number].signed);
-    const parts = strengths
-      ? pieces(text, placesOf(bounds, facts.base), strengths, hits, [from, to])
-      : longTable.markedPart(text, hits, from, to);
-    place.replaceChildren(from ? "…" : "", ...parts, to < text.length ? "…" : "");
-  };
-
-  // Fills a place with a document's text, at once without shades if they have yet to come.
+  const later = queue();
+  // Rows that have left the page since are left alone.
+  const shade = (place, i, look) =>
+    later(() => {
+      if (place.isConnected) write(rows, facts, place, i, look, true);
+    });
+  // Fills a place with a document's text at once, and with its shades when they have come.
   return (place, i, look) => {
-    write(place, i, look);
-    if (tableRows.get(PARTS)?.[i]) return;
-    load(partName(partOf(i)))
-      .then(() => write(place, i, look))
-      .catch(fail);
+    write(rows, facts, place, i, look, false);
+    if (tableRows.get(PARTS)?.[i]) shade(place, i, look);
+    else
+      load(partName(Math.floor(i / facts.perPart)))
+        .then(() => shade(place, i, look))
+        .catch(fail);
   };
 };
 
-export const shadedTexts = { placesOf, strengthsOf, create };
+export const shadedTexts = { placesOf, shadesOf, create };
