@@ -26,16 +26,6 @@ const row = (own, other, head, query, allows = all) => {
   return found.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
 };
 
-// The same of a key, as [query, difference, is least].
-const column = (own, other, head, key, allows) => {
-  const found = [];
-  for (let query = 0; query < own.tokens; query++) {
-    const pair = row(own, other, head, query, allows).find(([seen]) => seen === key);
-    if (pair) found.push([query, pair[1], pair[2]]);
-  }
-  return found.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-};
-
 // A map that views draw like one of a single model; its values have signs.
 const of = (own, other) => ({
   rows: own.rows,
@@ -44,7 +34,6 @@ const of = (own, other) => ({
   cells: own.cells,
   isDifference: true,
   row: (...at) => row(own, other, ...at),
-  column: (...at) => column(own, other, ...at),
   rest: (head, query) => matrix.rest(own, head, query) - matrix.rest(other, head, query),
   shares: (head, special) => {
     const [before, after] = [own, other].map((map) => matrix.shares(map, head, special));

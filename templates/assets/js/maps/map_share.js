@@ -15,4 +15,8 @@ const compared = (value, isLeast) => {
   return `${isLeast ? "at least " : ""}${size} ${size === "1.0" ? "point" : "points"} ${value < 0 ? "less" : "more"}`;
 };
 
-export const mapShare = { written, compared };
+// A limit of differences.
+const limit = (value) =>
+  `${Math.round(points(value))} percentage ${Math.round(points(value)) === 1 ? "point" : "points"}`;
+
+export const mapShare = { written, compared, limit };
