@@ -10,7 +10,7 @@ import { mapShare } from "../../templates/assets/js/maps/map_share.js";
 import { mapTable } from "../../templates/assets/js/maps/map_table.js";
 import { matrix } from "../../templates/assets/js/maps/matrix.js";
 import { meanMap } from "../../templates/assets/js/maps/mean_map.js";
-import { vectors } from "../../templates/assets/js/maps/vectors.js";
+import { vectors } from "../../templates/assets/js/neurons/vectors.js";
 import { windowTokens } from "../../templates/assets/js/maps/window_tokens.js";
 import { wordMap } from "../../templates/assets/js/maps/word_map.js";
 import { arrive } from "./arrive.js";
@@ -147,6 +147,48 @@ test("hidden special tokens have no seat and no pairs, and count as keys that ar
 test("half precision is read exactly", () => {
   const bits = [0x0000, 0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8400];
   assert.deepEqual(bits.map(vectors.half), [0, 1, -2, 0.333251953125, 2 ** -24, 65504, -(2 ** -14)]);
+});
+
+test("vectors in 8 bits are off by at most half a step of their head and token", async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    let state = seed * 7919;
+    const random = () => (state = (state * 16807) % 2147483647) / 2147483647 - 0.5;
+    const [tokens, size] = [1 + (seed % 5), 1 + (seed % 7)];
+    const coded = () => {
+      const numbers = Float64Array.from({ length: tokens * size }, () => random() * 10 ** (seed % 6));
+      const steps = Float32Array.from(
+        { length: tokens },
+        (_, i) => Math.max(...numbers.subarray(i * size, (i + 1) * size).map(Math.abs)) / 127,
+      );
+      const codes = Int8Array.from(numbers, (value, i) => Math.round(value / steps[Math.floor(i / size)]));
+      return { numbers, steps, codes };
+    };
+    const [queries, keys] = [coded(), coded()];
+    const found = await vectors.load({
+      tokens,
+      size,
+      queries: pack(queries.codes),
+      queryScales: pack(queries.steps),
+      keys: pack(keys.codes),
+      keyScales: pack(keys.steps),
+    });
+    for (const [name, { numbers, steps }] of Object.entries({ queries, keys }))
+      numbers.forEach((value, i) =>
+        assert.ok(Math.abs(found[name][i] - value) <= 0.5001 * steps[Math.floor(i / size)]),
+      );
+  }
+});
+
+test("vectors without scales are in half precision", async () => {
+  const planes = Uint8Array.of(0x00, 0x00, 0x3c, 0xc0);
+  const found = await vectors.load({ tokens: 1, size: 2, queries: pack(planes), keys: pack(planes) });
+  assert.deepEqual(
+    [[...found.queries], [...found.keys]],
+    [
+      [1, -2],
+      [1, -2],
+    ],
+  );
 });
 
 test("softmax leaves out the keys that a query does not see", () => {
@@ -321,6 +363,17 @@ test("a difference is exact where both models store a key, and the smallest poss
     [1, -0.2, false],
   ]);
   assert.equal(Math.round(matrix.rest(minus, 0, 1) * 100), 40);
+});
+
+test("cells up to even attention, sent as 0, have the smallest difference that is possible", () => {
+  const even = 0.1;
+  assert.equal(mapDifference.cell(0.5, 0.2, even), 0.3);
+  assert.equal(mapDifference.cell(0.5, 0, even), 0.4);
+  assert.equal(mapDifference.cell(0, 0.5, even), -0.4);
+  assert.ok(Math.abs(mapDifference.cell(0, 0.05, even)) === 0);
+  for (const hidden of [0, 0.05, 0.1])
+    for (const seen of [0.11, 0.5, 1])
+      assert.ok(Math.abs(mapDifference.cell(seen, 0, even)) <= Math.abs(seen - hidden) + 1e-12);
 });
 
 test("no difference of a pair is larger than it can be", () => {

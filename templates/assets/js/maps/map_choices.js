@@ -112,7 +112,7 @@ const read = (state, { mapModels, models, second }) => {
   };
 };
 
-const show = (chosen, { models }) => {
+const show = (chosen, { maps, models }) => {
   const { view, number, together, heads, texts, window } = chosen;
   byId("map-window").value = window;
   byId("map-texts").value = texts;
@@ -129,7 +129,7 @@ const show = (chosen, { models }) => {
   byId("map-least").value = Math.round(chosen.least * 100);
   byId("map-least-value").textContent = formats.percent(chosen.least);
   document.querySelector(`input[name=mapview][value=${view}]`).checked = true;
-  document.querySelector("input[name=mapview][value=neuron]").disabled = number > 0;
+  document.querySelector("input[name=mapview][value=neuron]").disabled = number > 0 || !maps[window].vectors;
   document.querySelector(`input[name=mapcompare][value=${together}]`).checked = true;
   for (const other of ["", "-other"])
     for (const name of VIEWS) {

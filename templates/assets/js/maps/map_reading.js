@@ -144,7 +144,12 @@ const drawn = ({ map, heads, allows, least }) => {
   return `${formats.count(shown)} of ${formats.count(all)} stored ${what} are drawn: those of ${limit} or more.`;
 };
 
+// How far the rows that vectors make are from the attention.
+const explained = ({ vectors }) =>
+  vectors ? `These rows differ from the attention by at most ${mapShare.limit(vectors.error, 1)}.` : "";
+
 export const mapReading = {
+  explained,
   drawn,
   plain,
   parts,

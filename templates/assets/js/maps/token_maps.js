@@ -1,5 +1,6 @@
 // The section "Token to token" of a document's page: the map of a window, and its views.
 
+import { element } from "../core/element.js";
 import { late } from "../core/late.js";
 import { load } from "../core/load.js";
 import { mapFiles } from "../document_views/map_files.js";
@@ -18,12 +19,12 @@ import { matrix } from "./matrix.js";
 import { matrixView } from "./matrix_view.js";
 import { meanMap } from "./mean_map.js";
 import { modelView } from "./model_view.js";
-import { neuronView } from "./neuron_view.js";
-import { vectors } from "./vectors.js";
 import { windowTokens } from "./window_tokens.js";
 import { wordMap } from "./word_map.js";
 
 const exportFiles = late("exportFiles");
+const neuronView = late("neuronView");
+const vectors = late("vectors");
 
 const { VIEWS } = mapChoices;
 const byId = (id) => document.getElementById(id);
@@ -45,6 +46,20 @@ const scrollTogether = (...boxes) =>
       boxes[1 - i].scrollTop = box.scrollTop;
     }),
   );
+
+// Which documents have the vectors that this page has not.
+const withVectors = (positions) => {
+  if (!positions.length)
+    return [
+      "The view of neurons needs query and key vectors, and no document of this study has them: the model does not " +
+        "show them, they do not reproduce its attention, or maps.vectors is 0.",
+    ];
+  const linked = positions.flatMap((position, i) => {
+    const [name, href] = [`document ${position + 1}`, `${String(position).padStart(6, "0")}.html`];
+    return [i ? ", " : "", pageData.single ? name : Object.assign(element("a", "", name), { href })];
+  });
+  return ["The view of neurons needs query and key vectors. The pages that have them: ", ...linked, "."];
+};
 
 const create = (doc, payload, state, cursor, toggle) => {
   const { maps: headers, second, models } = payload;
@@ -90,7 +105,6 @@ const create = (doc, payload, state, cursor, toggle) => {
     ),
   });
   const panes = [paneOf("")];
-  panes[0].parts.neuron = neuronView.create(byId("map-neuron"), pointer);
   const paneAt = (i) => {
     if (!panes[i]) {
       panes[i] = paneOf("-other");
@@ -141,10 +155,13 @@ const create = (doc, payload, state, cursor, toggle) => {
     return together === "both" ? [{ map: own, of: of(0), names: named(0) }, shown] : [shown];
   };
 
+  // The view of neurons and the vectors that it shows load when they are first asked for.
   const fetchVectors = async (number, row) => {
+    await load("assets/neurons.js");
+    panes[0].parts.neuron ??= neuronView().create(byId("map-neuron"), pointer);
     const layer = Math.floor(row / doc.heads);
     const name = `${headers[number].name}-L${String(layer).padStart(2, "0")}`;
-    return (windowAt(number).layers[layer] ??= await vectors.load(await mapFiles.load(name)));
+    return (windowAt(number).layers[layer] ??= await vectors().load(await mapFiles.load(name)));
   };
 
   const headsOf = (chosen, map, tokens) => {
@@ -224,16 +241,12 @@ const create = (doc, payload, state, cursor, toggle) => {
     scenes = next;
     const [scene] = scenes;
     scenes.forEach((one, i) => paneAt(i).model.draw(one));
-    byId("map-drawn").textContent = chosen.view === "lines" ? mapReading.drawn(scene) : "";
+    byId("map-drawn").textContent = chosen.view === "lines" ? mapReading.drawn(scene) : mapReading.explained(scene);
     title(scenes);
     table.draw(scene);
     byId("map-neuron").hidden = byId("map-hint").hidden = chosen.view === "neuron" && !scene.vectors;
     if (chosen.view !== "neuron") byId("map-neuron").hidden = true;
-    if (chosen.view === "neuron" && !scene.vectors)
-      say(
-        "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, " +
-          "or the study was run with maps.vectors: false.",
-      );
+    if (chosen.view === "neuron" && !scene.vectors) say("There are no query and key vectors here.");
     else scenes.forEach((one, i) => paneAt(i).parts[chosen.view].draw(one));
     byId("token-maps").dataset.drawn = "";
     follow(cursor.get());
@@ -288,6 +301,7 @@ const create = (doc, payload, state, cursor, toggle) => {
     download(name, () => mapTable.csv(scenes)).catch((fault) => say(`Nothing was exported: ${fault.message}.`));
   });
   mapChoices.offer(state, payload, doc);
+  byId("map-vectors").replaceChildren(...(headers[0].vectors ? [] : withVectors(payload.withVectors ?? [])));
 
   return {
     draw: (next) => {

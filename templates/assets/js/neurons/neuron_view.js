@@ -2,7 +2,7 @@
 
 import { clip } from "../core/clip.js";
 import { formats } from "../core/formats.js";
-import { scrollBox } from "./scroll_box.js";
+import { scrollBox } from "../maps/scroll_box.js";
 import { vectors } from "./vectors.js";
 
 const ROW = 16;
