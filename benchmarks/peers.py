@@ -159,6 +159,7 @@ def report(kinds: Sequence[Kind], found: dict[str, Any], browser_version: str) -
 Measured by `python benchmarks/peers.py`, which writes this page, on {today}: this site and BertViz {version("bertviz")}
 (with d3 5.7.0, RequireJS 2.3.6, and jQuery 2.1.0 where it names 2.0.0), in Chromium {browser_version} with
 software rendering on {machine}. Each page is opened {len(found[kinds[0].name][0])} times, in turn with the others.
+The load average of the last five minutes was {os.getloadavg()[1]:.1f}; on a busy machine, times are longer.
 
 | page | limit | ready, median | range | times the first | loaded |
 |---|---|---|---|---|---|

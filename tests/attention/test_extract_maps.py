@@ -474,10 +474,11 @@ def test_estimate_holds_for_bytes_that_nothing_compresses(n_bytes: int) -> None:
     assert len(pack(noise)) <= packed_bytes(n_bytes) <= len(pack(noise)) * 1.0001 + 20
 
 
-def test_nothing_chosen_gives_empty_maps_without_a_model(study: Study) -> None:
+@pytest.mark.parametrize("limit", ["max_documents", "max_megabytes"])
+def test_nothing_chosen_gives_empty_maps_without_a_model(limit: str, study: Study) -> None:
     (study.checkpoint / "model.safetensors").unlink()
 
-    assert study.extract(max_documents=0) == []
+    assert study.extract(**{limit: 0}) == []
     assert files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"] == []
     assert files.read_facts(study.maps, map_schemas.MAPS)["n_heads"] == 4
 

@@ -60,7 +60,7 @@ def _sizes(
     n_models = len(settings.compare.named(settings.seed, settings.training.epochs))
     documents = index.select(["position", "id", "n_tokens", "n_windows"]).to_pylist()
     if not settings.maps.documents and (settings.maps.max_documents == 0 or not budget(settings.maps)):
-        return Sizes([0] * len(documents), [0] * len(documents), n_models)
+        return Sizes([1] * len(documents), [0] * len(documents), n_models)  # none is selected, so none is measured
     reader = MapReader(settings.attention, settings.maps, checkpoint, facts)
     texts = with_texts(of_all_lengths(documents), shards)
     bounds = Bounds(ModelShape.read(facts, checkpoint), facts["max_tokens"], settings.maps)
