@@ -30,6 +30,7 @@ from attviz_pipeline.config.settings import (
     BootstrapSettings,
     ClassesSettings,
     ComparedModel,
+    CompareSettings,
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
@@ -166,7 +167,10 @@ class SelectMaps(Section):
     """Settings of the stage `select_maps`."""
 
     seed: int
+    attention: AttentionSettings
     maps: MapsSettings
+    compare: CompareSettings
+    training: TrainingSettings
 
 
 class ExtractMaps(Section):
@@ -542,8 +546,9 @@ STAGES: Mapping[str, Stage] = {
             "Select the documents that get token-to-token maps.",
             "attention.maps",
             SelectMaps,
-            reads=(_DOCUMENT_INDEX, _CHECKPOINT, _CARD),
+            reads=(_DOCUMENT_INDEX, _SHARDS, _CHECKPOINT, _CARD),
             writes=(_MAP_SELECTION,),
+            uses_model=True,
         ),
         Stage(
             "extract_maps",
@@ -884,7 +889,7 @@ def slice_for(study: Study, settings: type[_Section], model: str = OWN_MODEL, re
     sections = {name: getattr(study, name) for name in settings.model_fields if name not in made} | made
     if settings is ExtractMaps and model != OWN_MODEL:
         # Vectors are most of a map, and the site explains the rows of the own model only.
-        sections["maps"] = study.maps.model_copy(update={"vectors": False})
+        sections["maps"] = study.maps.model_copy(update={"vectors": 0})
     if settings in KEYS_OF_EVIDENCE:
         keys = KEYS_OF_EVIDENCE[settings]
         sections["evidence"] = EvidenceSettings.model_validate(study.evidence.model_dump(include=keys))

@@ -104,12 +104,13 @@ MAPS = Schema(
 
 MAP_SELECTION = Schema(
     "map_selection",
-    3,
+    4,
     "select_maps",
     "Documents that have token-to-token maps, in the order chosen: `documents` with `position`, `id`, `reason` "
-    "(named, misclassified, low_confidence, large_error, sample), `n_tokens`, `n_windows`, `estimated_bytes` "
-    "(maximum size of its maps of the study's own model "
-    "in a site); `max_documents`, `max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
+    "(named, misclassified, low_confidence, large_error, sample), `n_tokens`, `n_windows`, `vectors` (whether it has "
+    "query and key vectors), `models` (whether compared models have maps of it, too), `estimated_bytes` (size of its "
+    "maps of the study's own model in a site, by those of a few documents); `max_documents` (null without a limit), "
+    "`max_bytes`, `estimated_bytes` of all; `left_out`: how many misclassified "
     "and other documents each of the settings `max_documents` and `max_megabytes` excluded; `n_layers`, `n_heads` and "
     "`model` (SHA-256 of its files) of the own model",
 )

@@ -416,15 +416,14 @@ class MapsSettings(Section):
     max_megabytes: float = Field(
         20,
         ge=0,
-        description="Maximum size that all maps add to the site: those of the study's own model and, as far as there "
-        "is room left, of compared models; documents named in `documents` count, but are never left out",
+        description="Size that all maps may add to the site, those of compared models too, estimated from a few "
+        "documents of the study; documents named in `documents` count, but are never left out",
     )
-    max_documents: int = Field(
-        50,
+    max_documents: int | None = Field(
+        None,
         ge=0,
         description="Maximum number of documents selected automatically: misclassified first, then "
-        "the least confident, then a "
-        "sample; with 0, only those named in `documents`",
+        "the least confident, then a sample; left out, all that fit; with 0, only those named in `documents`",
     )
     entries_per_row: int = Field(
         16, ge=1, le=1024, description="Strongest keys stored for each query; the others are summed"
@@ -432,8 +431,11 @@ class MapsSettings(Section):
     thumbnail_size: int = Field(
         64, ge=8, le=256, description="Side of a head's thumbnail in cells; longer texts are pooled"
     )
-    vectors: bool = Field(
-        True, description="Store the query and key vectors: they explain the rows of a map, and are most of its size"
+    vectors: int = Field(
+        5,
+        ge=0,
+        description="Documents, the first selected, that also have query and key vectors, which explain the rows of a "
+        "map, and the maps of compared models; other documents have those of compared models if there is room left",
     )
 
 

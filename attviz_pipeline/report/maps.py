@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attviz_pipeline.artifacts import files, map_schemas
+from attviz_pipeline.artifacts.map_scripts import MAP_COLUMNS, VECTOR_COLUMNS, map_payload, vector_payloads
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links, payload
 from attviz_pipeline.report.rows import DocumentRow
-
-SMALL_KEYS = 256  # keys of windows up to so many tokens fit one byte
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,10 @@ def write_maps(maps: Path, site: Path) -> dict[int, list[WindowMap]]:
     for row in iter_rows(maps, map_schemas.MAPS):
         window = window_map(row)
         n_tokens = len(window.tokens)
-        write_script(site / links.window_map(window.position, window.number), map_payload(row, n_tokens, facts))
-        for layer, content in enumerate(vector_payloads(row, n_tokens, facts)):
+        address = links.window_map(window.position, window.number)
+        write_script(site / address, map_payload(columns_of(row, MAP_COLUMNS), n_tokens, facts))
+        vectors = vector_payloads(columns_of(row, VECTOR_COLUMNS), n_tokens, facts)
+        for layer, content in enumerate(vectors):
             write_script(site / links.window_vectors(window.position, window.number, layer), content)
         found.setdefault(window.position, []).append(window)
     return found
@@ -121,50 +122,9 @@ def window_map(row: Row) -> WindowMap:
     )
 
 
-def map_payload(row: Row, n_tokens: int, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Pack the matrices of one window.
-
-    Codes of a row fall from its strongest key on, so what is sent of each is the difference to the one before it
-    (modulo 256): small numbers compress better.
-    """
-    n_rows = facts["n_layers"] * facts["n_heads"]
-    n_entries = min(facts["entries_per_row"], n_tokens)
-    keys = row.array("entry_keys")
-    values = row.array("entry_values").reshape(-1, n_entries)
-    steps = np.diff(values, axis=1, prepend=np.zeros((len(values), 1), np.uint8))
-    return {
-        "rows": n_rows,
-        "tokens": n_tokens,
-        "entries": n_entries,
-        "cells": min(facts["thumbnail_size"], n_tokens),
-        **facts["code"],
-        "thumbnails": payload.pack(row.array("thumbnails")),
-        "keys": payload.pack(keys.astype(np.uint8)) if n_tokens <= SMALL_KEYS else payload.pack_planes(keys),
-        "values": payload.pack(steps),
-        "rest": payload.pack(row.array("rest")),
-    }
-
-
-def vector_payloads(row: Row, n_tokens: int, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Pack the query and key vectors of one window, layer by layer; empty where there are none."""
-    scale = row.array("scale")
-    if not len(scale):
-        return []
-    shape = (facts["n_layers"], facts["n_heads"], n_tokens, -1)
-    queries, keys = (row.array(name).reshape(shape) for name in ("queries", "keys"))
-    reach = {name: row.array(name) for name in ("keys_before", "keys_after")}
-    return [
-        {
-            "tokens": n_tokens,
-            "size": queries.shape[-1],
-            "queries": payload.pack_planes(queries[layer]),
-            "keys": payload.pack_planes(keys[layer]),
-            "scale": float(scale[layer]),
-            "before": int(reach["keys_before"][layer]),
-            "after": int(reach["keys_after"][layer]),
-        }
-        for layer in range(facts["n_layers"])
-    ]
+def columns_of(row: Row, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return list columns of a row as arrays; a null is empty."""
+    return {name: row.array(name) for name in names}
 
 
 def write_script(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,14 +1,15 @@
 """Token-to-token maps of other models that read the same documents, as far as there is room for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from attviz_pipeline.artifacts import files, map_schemas
+from attviz_pipeline.artifacts.map_scripts import MAP_COLUMNS, map_payload
 from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
-from attviz_pipeline.report.maps import WindowMap, map_payload, window_map, write_script
+from attviz_pipeline.report.maps import WindowMap, columns_of, window_map, write_script
 
 SAME_HEADS = ("n_layers", "n_heads")
 SAME_SETTINGS = ("thumbnail_size", "entries_per_row")
@@ -30,10 +31,15 @@ class ModelMaps:
     left_out: dict[int, list[int]] = field(default_factory=dict)
 
 
-def write_model_maps(
-    maps: Mapping[str, Path], own: Path, windows: Mapping[int, Sequence[WindowMap]], most_bytes: int, site: Path
+def write_model_maps(  # noqa: PLR0913 - what is there, what may be, and where
+    maps: Mapping[str, Path],
+    own: Path,
+    windows: Mapping[int, Sequence[WindowMap]],
+    planned: Collection[int],
+    most_bytes: int,
+    site: Path,
 ) -> ModelMaps:
-    """Write the scripts of the maps of other models, model after model, as long as they fit.
+    """Write the scripts of the maps of other models, document after document, as long as they fit.
 
     A model has maps here if it has the same layers and heads as the own one and reads the same tokens.
 
@@ -42,6 +48,7 @@ def write_model_maps(
         own: Maps of the own model.
         windows: Windows of the documents that have maps of the own model, by position, in the order in which these
             documents were chosen.
+        planned: Positions of the documents for which maps of other models were extracted; none of the others has any.
         most_bytes: Size of all maps; the scripts of the own model are there already.
         site: Folder of the site.
 
@@ -50,22 +57,29 @@ def write_model_maps(
     """
     found = ModelMaps()
     room = most_bytes - sum(path.stat().st_size for path in (site / links.MAP_FOLDER).iterdir())
+    scripts: dict[int, dict[int, list[Path]]] = {}
     for name, path in maps.items():
         number = len(found.names) + 1
-        written = _write_all(path, own, windows, number, site)
-        if not written:
-            continue
-        found.names.append(name)
-        for position in (position for position in windows if position in written):
-            scripts = written[position]
-            n_bytes = sum(script.stat().st_size for script in scripts)
-            if fits := n_bytes <= room:
-                room -= n_bytes
-            else:
-                for script in scripts:
-                    script.unlink()
-            (found.shown if fits else found.left_out).setdefault(position, []).append(number)
+        if written := _write_all(path, own, windows, number, site):
+            found.names.append(name)
+            scripts[number] = written
+    for position in windows:
+        for number, written in scripts.items():
+            if position in written:
+                n_bytes = sum(script.stat().st_size for script in written[position])
+                if fits := n_bytes <= room:
+                    room -= n_bytes
+                else:
+                    _delete(written[position])
+                (found.shown if fits else found.left_out).setdefault(position, []).append(number)
+            elif position not in planned:
+                found.left_out.setdefault(position, []).append(number)
     return found
+
+
+def _delete(scripts: Iterable[Path]) -> None:
+    for script in scripts:
+        script.unlink()
 
 
 def _write_all(
@@ -80,7 +94,7 @@ def _write_all(
     written: dict[int, list[Path]] = {}
     for row, window in _alike(path, windows):
         address = links.model_map(window.position, window.number, number)
-        content = map_payload(row, len(window.tokens), facts)
+        content = map_payload(columns_of(row, MAP_COLUMNS), len(window.tokens), facts)
         write_script(site / address, content)
         written.setdefault(window.position, []).append(site / address)
     return written

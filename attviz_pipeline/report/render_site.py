@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attviz_pipeline.artifacts import checksums, files, output_schemas
+from attviz_pipeline.artifacts import checksums, files, map_schemas, output_schemas
 from attviz_pipeline.artifacts.failed import read_failed
 from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths, table_path
 from attviz_pipeline.errors import ArtifactError
@@ -324,10 +324,12 @@ class _SiteWriter:
             return ModelMaps()
         most = round(self._study.settings.maps.max_megabytes * 1e6)
         chosen = {position: maps[position] for position in self._study.map_reasons}
+        documents = files.read_json(own.selection, map_schemas.MAP_SELECTION)["documents"]
+        planned = {document["position"] for document in documents if document["models"]}
         # A model that failed after its maps were extracted is not on the site.
         compared = {one.name for one in self._models.models} if self._models else set()
         of_models = {name: path for name, path in self._inputs.model_maps.items() if name in compared}
-        found = write_model_maps(of_models, own.maps, chosen, most, self._site)
+        found = write_model_maps(of_models, own.maps, chosen, planned, most, self._site)
         if found.left_out:
             logger.warning(
                 "maps of other models are left out of %s: maps.max_megabytes is %g",
@@ -386,6 +388,7 @@ class _SiteWriter:
         searchable = documents.searchable_characters(index)
         marks = documents.Marks(
             mapped=self._study.map_reasons,
+            vectors=self._study.with_vectors,
             full=tiers.full if tiers.n_full < tiers.n_documents else None,
             measured=self._measured() if self._token_evidence else None,
         )

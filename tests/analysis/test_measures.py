@@ -15,9 +15,9 @@ from synthetic_site import site_settings, write_site_inputs
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
-from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.artifacts import attention_schemas, files, packing
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE
-from attviz_pipeline.report import links, payload
+from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow
@@ -67,7 +67,7 @@ def test_a_study_offers_what_every_shard_has(inputs: SiteInputs, tmp_path: Path)
 def test_a_page_holds_the_measures_behind_the_aggregates(inputs: SiteInputs, site: Path) -> None:
     row, content = row_at(inputs, DOCUMENT), page_payload(site, DOCUMENT)
     assert content["measures"] == list(TOKEN_MEASURES)
-    codes = payload.unpack(content["aggregates"], AGGREGATE_CODE.dtype).reshape(-1, len(row.tokens))
+    codes = packing.unpack(content["aggregates"], AGGREGATE_CODE.dtype).reshape(-1, len(row.tokens))
     exact = np.vstack([row.aggregates, *row.measures.values()])
     np.testing.assert_allclose(AGGREGATE_CODE.decode(codes), exact, rtol=1.001 * AGGREGATE_CODE.relative_error)
 
@@ -78,7 +78,7 @@ def test_a_page_without_full_mode_knows_nothing_of_them(tmp_path: Path, visitor:
     write_site(site_settings(), inputs, tmp_path / "site")
     content, row = page_payload(tmp_path / "site", 1), row_at(inputs, 1)
     assert "measures" not in content
-    assert len(payload.unpack(content["aggregates"], AGGREGATE_CODE.dtype)) == len(AGGREGATES) * len(row.tokens)
+    assert len(packing.unpack(content["aggregates"], AGGREGATE_CODE.dtype)) == len(AGGREGATES) * len(row.tokens)
     page = visitor(tmp_path / "site").open(f"{links.document(1)}#m=rollout&h=range,received")
     assert page.locator("#add-row option").all_inner_texts() == ["…", *AGGREGATES, "max \u2212 min", "mean of pins"]
     assert page.locator("#measure").input_value() == "mean"

@@ -24,6 +24,7 @@ from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, 
 from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.artifacts.offsets import OFFSET_BINS
+from attviz_pipeline.artifacts.packing import pack
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.maps.columns import MOST_ERROR, map_columns, vectors_fault
@@ -33,9 +34,10 @@ from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, stronges
 from attviz_pipeline.attention.maps.select_maps import select_maps
 from attviz_pipeline.attention.maps.size import packed_bytes
 from attviz_pipeline.attention.observed_matrices import MatrixPart
-from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
+from attviz_pipeline.config.settings import AttentionSettings, CompareSettings, MapsSettings, TrainingSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
-from attviz_pipeline.report.payload import pack
+from attviz_pipeline.report import links
+from attviz_pipeline.report.maps import write_maps
 from attviz_pipeline.stages import ExtractMaps, SelectMaps
 from attviz_pipeline.tasks.single_label import SingleLabel
 
@@ -226,6 +228,7 @@ class Study:
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder = folder
+        self.compare = CompareSettings()
         make_tiny_bert(folder / "checkpoint", seed=seed)
         self.attention = extract(folder, [*TEXTS, LONG_TEXT])
         self.shards = [folder / "shard.parquet"]
@@ -237,16 +240,19 @@ class Study:
         write_card(self.card, sha256={weights: digest(self.checkpoint / weights)} if seed else {})
 
     def extract(self, attention: dict[str, object] | None = None, **maps: object) -> list[dict[str, Any]]:
-        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4} | maps)
+        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4, "vectors": 9} | maps)
         of_attention = AttentionSettings(**{"device": "cpu", "window_overlap": 8} | (attention or {}))
-        select_maps(SelectMaps(seed=13, maps=of_maps), self.index, self.checkpoint, self.card, self.selection)
+        select = SelectMaps(
+            seed=13, attention=of_attention, maps=of_maps, compare=self.compare, training=TrainingSettings()
+        )
+        select_maps(select, self.index, self.shards, self.checkpoint, self.card, self.selection)
         settings = ExtractMaps(attention=of_attention, maps=of_maps)
         extract_maps(settings, self.selection, self.shards, self.checkpoint, self.card, self.maps)
         return files.read_table(self.maps, map_schemas.MAPS).to_pylist()
 
     def extract_other(self, other: "Study", **maps: object) -> list[dict[str, Any]]:
         """Maps of the model of another study, of the documents that were selected here."""
-        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4, "vectors": False} | maps)
+        of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4, "vectors": 0} | maps)
         of_attention = AttentionSettings(device="cpu", window_overlap=8)
         settings = ExtractMaps(attention=of_attention, maps=of_maps)
         extract_maps(settings, self.selection, self.shards, other.checkpoint, other.card, other.maps)
@@ -418,26 +424,47 @@ def test_sharding_changes_no_byte(study: Study) -> None:
 def test_shards_of_another_study_are_refused_and_nothing_written(study: Study) -> None:
     study.shards = deal_out(study.shards[0], corpus_schemas.SHARD, 2)[:1]
 
-    with pytest.raises(ArtifactError, match=r"different documents:\n  'd1'  is in document_index, .*\n  'd3'"):
+    with pytest.raises(ArtifactError, match=r"different documents:\n  'd1'  is in document_index, .*\n  'd5'"):
         study.extract()
     assert not study.written()
 
 
-def test_site_never_needs_more_than_estimated(study: Study) -> None:
-    rows = study.extract()
-    estimated = {
-        document["id"]: document["estimated_bytes"]
-        for document in files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
-    }
-    for row in rows:
-        arrays = [
-            *(np.asarray(row[name], np.uint8) for name in ("thumbnails", "entry_values", "rest")),
-            np.asarray(row["entry_keys"], np.uint16),
-            *(np.asarray(row[name], np.float16) for name in ("queries", "keys")),
-        ]
-        estimated[row["id"]] -= sum(len(pack(array)) for array in arrays)
-    assert min(estimated.values()) >= 0
-    assert {row["id"] for row in rows} == set(estimated)
+def test_the_estimate_is_near_what_the_site_needs(study: Study, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    words = ["match", "goal", "team", "bank", "film", "coach", "market", "music"]
+    texts = [" ".join(random.choice(words, random.integers(3, 150))) for _ in range(30)]
+    study.attention = extract(study.folder, texts)
+    write_index(study.index, index_documents([study.attention]), SingleLabel(LABEL_NAMES))
+    for vectors in (0, 30):
+        study.extract(vectors=vectors)
+        documents = files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
+        (site := tmp_path / f"site-{vectors}").mkdir()
+        write_maps(study.maps, site)
+        written = {document["position"]: 0 for document in documents}
+        for script in (site / links.MAP_FOLDER).iterdir():
+            written[int(script.name[:6])] += script.stat().st_size
+        estimated = sum(document["estimated_bytes"] for document in documents)
+        assert len(documents) == 30
+        assert estimated == pytest.approx(sum(written.values()), rel=0.1)
+        assert all(one["estimated_bytes"] == pytest.approx(written[one["position"]], rel=0.25) for one in documents)
+
+
+def test_the_first_documents_have_vectors_and_maps_of_other_models(study: Study, tmp_path: Path) -> None:
+    study.compare = CompareSettings(pretrained=True)
+    rows = study.extract(documents=["d2"], vectors=2)
+    documents = files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
+    with_vectors = [document["id"] for document in documents if document["vectors"]]
+
+    assert with_vectors == [document["id"] for document in documents[:2]]
+    assert with_vectors[0] == "d2"
+    assert {row["id"] for row in rows if row["queries"] is not None} == set(with_vectors)
+    assert all(document["models"] for document in documents)  # there is room for all
+    room = sum(document["estimated_bytes"] for document in documents) + documents[0]["estimated_bytes"]
+    study.extract(documents=["d2"], vectors=2, max_megabytes=room / 1e6)
+    fewer = files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
+    assert [document["models"] for document in fewer[:2]] == [True, True]
+    other = study.extract_other(Study(tmp_path / "other", seed=1))
+    assert {row["id"] for row in other} == {document["id"] for document in fewer if document["models"]}
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 1000, 100_000, 3_000_000])
@@ -447,10 +474,11 @@ def test_estimate_holds_for_bytes_that_nothing_compresses(n_bytes: int) -> None:
     assert len(pack(noise)) <= packed_bytes(n_bytes) <= len(pack(noise)) * 1.0001 + 20
 
 
-def test_nothing_chosen_gives_empty_maps_without_a_model(study: Study) -> None:
+@pytest.mark.parametrize("limit", ["max_documents", "max_megabytes"])
+def test_nothing_chosen_gives_empty_maps_without_a_model(limit: str, study: Study) -> None:
     (study.checkpoint / "model.safetensors").unlink()
 
-    assert study.extract(max_documents=0) == []
+    assert study.extract(**{limit: 0}) == []
     assert files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"] == []
     assert files.read_facts(study.maps, map_schemas.MAPS)["n_heads"] == 4
 
@@ -463,7 +491,7 @@ def test_named_documents_over_the_budget_are_mapped_with_a_warning(
 
 
 def test_vectors_can_be_left_out(study: Study, caplog: pytest.LogCaptureFixture) -> None:
-    rows = study.extract(vectors=False)
+    rows = study.extract(vectors=0)
 
     assert all(row["queries"] is None and row["scale"] is None for row in rows)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -13,11 +13,12 @@ from tiny_models import LABEL_NAMES
 
 from attviz_pipeline.analysis.documents import index_documents, write_index
 from attviz_pipeline.artifacts import files, map_schemas
+from attviz_pipeline.artifacts.checksums import digest
 from attviz_pipeline.artifacts.schema import GOLD, PREDICTED
 from attviz_pipeline.attention.maps.select_maps import select_maps
-from attviz_pipeline.attention.maps.selection import Selection, select_documents
-from attviz_pipeline.attention.maps.size import ModelShape, map_bytes
-from attviz_pipeline.config.settings import MapsSettings
+from attviz_pipeline.attention.maps.selection import Selection, Sizes, select_documents
+from attviz_pipeline.attention.maps.size import Bounds, Estimate, Measured, ModelShape, map_bytes, vector_bytes
+from attviz_pipeline.config.settings import AttentionSettings, CompareSettings, MapsSettings, TrainingSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.stages import SelectMaps
 from attviz_pipeline.tasks.single_label import SingleLabel
@@ -43,9 +44,19 @@ def make_index(gold: list[int], in_gold: list[float], n_tokens: list[int] | None
     )
 
 
-def select(index: pa.Table, *, n_bytes: list[int] | None = None, seed: int = 13, **maps: object) -> Selection:
-    settings = MapsSettings(**{"max_megabytes": 1000, "max_documents": 1000} | maps)
-    return select_documents(index, SingleLabel(("a", "b")), n_bytes or [BYTES] * index.num_rows, settings, seed)
+def select(
+    index: pa.Table,
+    *,
+    n_bytes: list[int] | None = None,
+    vectors: list[int] | None = None,
+    n_models: int = 0,
+    seed: int = 13,
+    **maps: object,
+) -> Selection:
+    given = {"max_megabytes": 1000, "max_documents": 1000, "vectors": maps.pop("vectors_of", 5)}
+    settings = MapsSettings(**given | maps)
+    sizes = Sizes(n_bytes or [BYTES] * index.num_rows, vectors or [0] * index.num_rows, n_models)
+    return select_documents(index, SingleLabel(("a", "b")), sizes, settings, seed)
 
 
 def reasons_of(selection: Selection) -> list[str]:
@@ -155,27 +166,63 @@ def test_choice_stays_within_number_and_bytes_and_leaves_nothing_uncounted(
 
 def test_map_of_a_base_model_weighs_what_its_shapes_say() -> None:
     base = ModelShape(12, 12, 64)
-    without = MapsSettings(vectors=False)
+    settings = MapsSettings()
 
     # Thumbnails of 64 x 64, 16 entries of 3 bytes and a rest per row; base64 adds a third.
-    assert map_bytes(base, 128, without) == pytest.approx(144 * (64**2 + 128 * (16 * 3 + 1)) * 4 / 3, rel=1e-3)
-    assert map_bytes(base, 128, MapsSettings()) - map_bytes(base, 128, without) == pytest.approx(
-        144 * 128 * 64 * 2 * 2 * 4 / 3, rel=1e-3
-    )
-    assert map_bytes(base, 5, without) == pytest.approx(144 * (5**2 + 5 * (5 * 3 + 1)) * 4 / 3, rel=1e-2)
+    assert map_bytes(base, 128, settings) == pytest.approx(144 * (64**2 + 128 * (16 * 3 + 1)) * 4 / 3, rel=1e-3)
+    assert vector_bytes(base, 128) == pytest.approx(144 * 128 * 64 * 2 * 2 * 4 / 3, rel=1e-3)
+    assert map_bytes(base, 5, settings) == pytest.approx(144 * (5**2 + 5 * (5 * 3 + 1)) * 4 / 3, rel=1e-2)
 
 
-def test_the_selection_names_its_model_and_needs_no_weights(tmp_path: Path) -> None:
+def test_an_estimate_interpolates_between_measured_lengths_and_counts_every_window() -> None:
+    bounds = Bounds(ModelShape(2, 4, 8), 64, MapsSettings())
+    of = {n: bounds.maps({"n_tokens": n, "n_windows": 1}) for n in (10, 20, 30, 64)}
+    vectors = bounds.vectors({"n_tokens": 10, "n_windows": 1})
+    measured = [Measured(10, of[10] // 2, vectors // 4), Measured(30, of[30], 0), Measured(64, of[64], 0)]
+    estimate = Estimate(bounds, measured, overlap=8)
+
+    assert estimate.maps({"n_tokens": 10, "n_windows": 1}) == pytest.approx(of[10] / 2, abs=1)
+    assert estimate.maps({"n_tokens": 20, "n_windows": 1}) == pytest.approx(of[20] * 0.75, rel=1e-3)
+    assert estimate.vectors({"n_tokens": 10, "n_windows": 1}) == pytest.approx(vectors / 4, abs=1)
+    # 74 tokens with 8 that both windows read and 2 special ones more: a full window and one of 20.
+    both = estimate.maps({"n_tokens": 74, "n_windows": 2})
+    assert both == pytest.approx(of[64] + of[20] * 0.75, rel=1e-3)
+
+
+def test_the_first_have_vectors_and_other_models_and_what_is_left_goes_to_other_models() -> None:
+    index = make_index([0] * 4, [0.1, 0.2, 0.3, 0.4])
+    sizes = {"n_bytes": [BYTES] * 4, "vectors": [2 * BYTES] * 4, "n_models": 2}
+    selection = select(index, **sizes, max_megabytes=10, vectors_of=1)
+
+    assert list(selection.reasons) == [0, 1, 2, 3]
+    assert selection.with_vectors == {0}
+    assert selection.with_models == {0, 1}  # 5 MB for the first and 3 for the others leave 2
+    fewer = select(index, **sizes, max_megabytes=6, vectors_of=1)
+    assert (list(fewer.reasons), fewer.with_models) == ([0, 1], {0})
+    assert select(index, **sizes, max_megabytes=3, vectors_of=0).with_vectors == frozenset()
+
+
+def test_without_a_limit_of_their_number_all_that_fit_are_selected() -> None:
+    selection = select(make_index([0] * 80, [0.1] * 80), max_documents=None)
+
+    assert len(selection.reasons) == 80
+
+
+def test_the_selection_names_its_model(tmp_path: Path) -> None:
     index, selection = tmp_path / "document_index.parquet", tmp_path / "map_selection.json"
     write_index(index, index_documents([extract(tmp_path, TEXTS)]), SingleLabel(LABEL_NAMES))
-    card = write_card(tmp_path / "model.json", sha256={"model.safetensors": "ab"})
-    (tmp_path / "checkpoint" / "model.safetensors").unlink()
-    maps = MapsSettings(documents=["d2"], max_documents=1)
-    select_maps(SelectMaps(seed=13, maps=maps), index, tmp_path / "checkpoint", card, selection)
+    weights = "model.safetensors"
+    card = write_card(tmp_path / "model.json", sha256={weights: digest(tmp_path / "checkpoint" / weights)})
+    settings = SelectMaps(
+        seed=13,
+        attention=AttentionSettings(device="cpu", window_overlap=8),
+        maps=MapsSettings(documents=["d2"], max_documents=1),
+        compare=CompareSettings(),
+        training=TrainingSettings(),
+    )
+    select_maps(settings, index, [tmp_path / "shard.parquet"], tmp_path / "checkpoint", card, selection)
     found = files.read_json(selection, map_schemas.MAP_SELECTION)
 
     assert [document["reason"] for document in found["documents"]] == ["named", "misclassified"]
-    assert (found["n_layers"], found["n_heads"], found["model"]) == (2, 4, {"model.safetensors": "ab"})
-    shape = ModelShape(2, 4, 8)
-    named = found["documents"][0]
-    assert named["estimated_bytes"] == map_bytes(shape, named["n_tokens"], maps)
+    assert (found["n_layers"], found["n_heads"]) == (2, 4)
+    assert list(found["model"]) == [weights]

@@ -2,13 +2,17 @@ import assert from "node:assert";
 import test from "node:test";
 import zlib from "node:zlib";
 import { csv } from "../../templates/assets/js/exports/csv.js";
+import { headColours } from "../../templates/assets/js/maps/head_colours.js";
+import { headLegend } from "../../templates/assets/js/maps/head_legend.js";
 import { mapDifference } from "../../templates/assets/js/maps/map_difference.js";
 import { mapReading } from "../../templates/assets/js/maps/map_reading.js";
 import { mapShare } from "../../templates/assets/js/maps/map_share.js";
 import { mapTable } from "../../templates/assets/js/maps/map_table.js";
 import { matrix } from "../../templates/assets/js/maps/matrix.js";
-import { vectors } from "../../templates/assets/js/maps/vectors.js";
+import { meanMap } from "../../templates/assets/js/maps/mean_map.js";
+import { vectors } from "../../templates/assets/js/neurons/vectors.js";
 import { windowTokens } from "../../templates/assets/js/maps/window_tokens.js";
+import { wordMap } from "../../templates/assets/js/maps/word_map.js";
 import { arrive } from "./arrive.js";
 
 arrive({ csv });
@@ -29,6 +33,16 @@ const map = {
   values: Float64Array.from({ length: 256 }, (_, code) => code / 100),
 };
 const none = () => false;
+
+// The same text in another model.
+const other = {
+  ...map,
+  keys: Uint8Array.of(0, 1, 1, 0, 2, 0),
+  codes: Uint8Array.of(50, 40, 70, 20, 90, 6),
+  rest: Uint8Array.of(10, 10, 4),
+};
+const minus = mapDifference.of(map, other);
+const rounded = (pairs) => pairs.map(([token, value, ...flags]) => [token, Math.round(value * 100) / 100, ...flags]);
 
 test("a packed map is read back, differences and all", async () => {
   const part = {
@@ -113,9 +127,68 @@ test("a choice of texts lists its queries and keys, and seats them in order", ()
   assert.deepEqual([...matrix.seats("all", segment, 4).query.seat], [0, 1, 2, 3]);
 });
 
+test("hidden special tokens have no seat and no pairs, and count as keys that are not shown", () => {
+  const special = (token) => token === 0;
+  const allows = matrix.filter("all", none, special);
+  const { query, key } = matrix.seats("all", none, 3, special);
+  assert.deepEqual(
+    [query.list, key.list],
+    [
+      [1, 2],
+      [1, 2],
+    ],
+  );
+  assert.deepEqual(matrix.row(map, 0, 2, allows), [[1, 0.15]]);
+  assert.ok(Math.abs(matrix.unshown(map, 0, 2, allows) - 0.85) < 1e-12);
+  assert.equal(matrix.filter("all", none), matrix.all);
+  assert.equal(matrix.unshown(map, 0, 2, matrix.all), 0.05);
+});
+
 test("half precision is read exactly", () => {
   const bits = [0x0000, 0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8400];
   assert.deepEqual(bits.map(vectors.half), [0, 1, -2, 0.333251953125, 2 ** -24, 65504, -(2 ** -14)]);
+});
+
+test("vectors in 8 bits are off by at most half a step of their head and token", async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    let state = seed * 7919;
+    const random = () => (state = (state * 16807) % 2147483647) / 2147483647 - 0.5;
+    const [tokens, size] = [1 + (seed % 5), 1 + (seed % 7)];
+    const coded = () => {
+      const numbers = Float64Array.from({ length: tokens * size }, () => random() * 10 ** (seed % 6));
+      const steps = Float32Array.from(
+        { length: tokens },
+        (_, i) => Math.max(...numbers.subarray(i * size, (i + 1) * size).map(Math.abs)) / 127,
+      );
+      const codes = Int8Array.from(numbers, (value, i) => Math.round(value / steps[Math.floor(i / size)]));
+      return { numbers, steps, codes };
+    };
+    const [queries, keys] = [coded(), coded()];
+    const found = await vectors.load({
+      tokens,
+      size,
+      queries: pack(queries.codes),
+      queryScales: pack(queries.steps),
+      keys: pack(keys.codes),
+      keyScales: pack(keys.steps),
+    });
+    for (const [name, { numbers, steps }] of Object.entries({ queries, keys }))
+      numbers.forEach((value, i) =>
+        assert.ok(Math.abs(found[name][i] - value) <= 0.5001 * steps[Math.floor(i / size)]),
+      );
+  }
+});
+
+test("vectors without scales are in half precision", async () => {
+  const planes = Uint8Array.of(0x00, 0x00, 0x3c, 0xc0);
+  const found = await vectors.load({ tokens: 1, size: 2, queries: pack(planes), keys: pack(planes) });
+  assert.deepEqual(
+    [[...found.queries], [...found.keys]],
+    [
+      [1, -2],
+      [1, -2],
+    ],
+  );
 });
 
 test("softmax leaves out the keys that a query does not see", () => {
@@ -144,11 +217,85 @@ test("a window's tokens stand in the document, but not its own special ones", ()
   assert.deepEqual([0, 3, 4].map(window.segment), [-1, 0, 1]);
 });
 
+// Two heads over the tokens [CLS], "toot", "##h", "ache", of which the last three are one word.
+const textOfPieces = "toothache";
+const pieces = {
+  text: textOfPieces,
+  continues: Uint8Array.of(0, 0, 1, 1),
+  starts: Int32Array.of(0, 0, 4, 5),
+  ends: Int32Array.of(0, 4, 5, 9),
+  tokens: 4,
+  word: (token) => textOfPieces.slice(pieces.starts[token], pieces.ends[token]),
+};
+const ofPieces = windowTokens(pieces, { first: 0, kept: [0, 4], special: { 0: "[CLS]" }, tokens: 4 }, null);
+const fourTokens = {
+  ...map,
+  rows: 2,
+  tokens: 4,
+  keys: Uint8Array.of(0, 1, 0, 2, 3, 2, 0, 1, ...[1, 0, 1, 0, 1, 0, 1, 0]),
+  codes: Uint8Array.of(70, 20, 50, 30, 60, 30, 40, 20, ...[80, 20, 80, 20, 80, 20, 80, 20]),
+  rest: Uint8Array.of(10, 20, 10, 40, 0, 0, 0, 0),
+};
+
+test("a word gives the mean over its pieces and receives the sum over them", () => {
+  const groups = wordMap.group(pieces, ofPieces);
+  assert.deepEqual(groups.firsts, [0, 1]);
+  const tokens = wordMap.tokensOf(pieces, ofPieces, groups);
+  assert.deepEqual([tokens.length, tokens.word(0), tokens.word(1)], [2, "[CLS]", "toothache"]);
+  assert.deepEqual([tokens.special(0), tokens.placed(1), tokens.at(3)], [true, 1, 1]);
+  const words = wordMap.of(fourTokens, groups);
+  assert.deepEqual(rounded(matrix.row(words, 0, 1)), [
+    [1, 0.47],
+    [0, 0.3],
+  ]);
+  assert.deepEqual(rounded(matrix.column(words, 0, 0)), [
+    [0, 0.7],
+    [1, 0.3],
+  ]);
+  for (const word of [0, 1]) {
+    const sum = matrix.row(words, 0, word).reduce((all, [, value]) => all + value, matrix.rest(words, 0, word));
+    assert.ok(Math.abs(sum - 1) < 1e-12);
+  }
+});
+
+test("the mean of heads counts a key that a head does not store as 0", () => {
+  const mean = meanMap.of(fourTokens, [0, 1]);
+  assert.deepEqual(rounded(matrix.row(mean, 0, 1)), [
+    [1, 0.4],
+    [0, 0.35],
+    [2, 0.15],
+  ]);
+  assert.equal(matrix.rest(mean, 0, 1), 0.1);
+  assert.deepEqual(
+    matrix.row(mean, 0, 1, (query, key) => key === 2),
+    [[2, 0.15]],
+  );
+});
+
+test("heads are hidden one by one, but never all, and shown alone or all again", () => {
+  const { parse, written, toggled, alone } = headLegend;
+  assert.deepEqual([...parse("0,2,9,x", 3)], [0, 2]);
+  assert.deepEqual([...parse(undefined, 3), ...parse("", 3), ...parse("0,1,2", 3)], []);
+  assert.equal(written(toggled(parse("2", 3), 0, 3)), "0,2");
+  assert.equal(written(toggled(parse("2", 3), 2, 3)), undefined);
+  assert.equal(written(toggled(parse("0,2", 3), 1, 3)), "0,2");
+  assert.equal(written(alone(parse("2", 3), 2, 3)), "0,1");
+  assert.equal(written(alone(parse("0,1", 3), 2, 3)), undefined);
+});
+
+test("every head of a layer has a colour of its own, readable by SVG programs", () => {
+  for (const dark of [true, false]) {
+    const colours = headColours.of(16, dark);
+    assert.equal(new Set(colours).size, 16);
+    assert.ok(colours.every((colour) => /^#[0-9a-f]{6}$/.test(colour)));
+  }
+});
+
 const sceneOf = (shown, more) => ({
   doc,
   map: shown,
   tokens: { length: 3, special: none, word: (index) => "abc"[index] },
-  allows: () => true,
+  allows: matrix.all,
   heads: [{ row: 0 }],
   names: [],
   of: "",
@@ -172,6 +319,21 @@ test("words say what a head does on average and at a token", () => {
   assert.equal(said({ token: 2, side: "key" }), "c is among the strongest keys of no token.");
 });
 
+test("words say how many weights are drawn, and what is not shown", () => {
+  const scene = sceneOf(map);
+  assert.equal(mapReading.drawn({ ...scene, least: 0.2 }), "4 of 5 stored weights are drawn: those of 20 % or more.");
+  assert.equal(mapReading.drawn({ ...scene, least: 0 }), "All 5 stored weights are drawn.");
+  assert.equal(
+    mapReading.drawn({ ...sceneOf(minus), least: 0.2 }).replace(/^\d+ of \d+/, ""),
+    " stored differences are drawn: those of 20 percentage points or more.",
+  );
+  const hidden = sceneOf(map, { allows: (query, key) => key !== 0 });
+  assert.equal(
+    mapReading.plain(mapReading.parts(hidden, 0, { token: 2, side: "query" })),
+    "c attends to b 15 %; 85 % goes to keys not shown.",
+  );
+});
+
 test("a file of a head quotes its tokens, and none is a formula", () => {
   const tokens = { length: 3, word: (index) => ['say "hi"', "=b", "c"][index] };
   const lines = mapTable.csv([sceneOf(map, { tokens })]).split("\r\n");
@@ -179,16 +341,6 @@ test("a file of a head quotes its tokens, and none is a formula", () => {
   assert.equal(lines[1], `0,0,0,"say ""hi""",1,"'=b",0.600`);
   assert.equal(lines[3], '0,0,0,"say ""hi""",,"all other keys",0.100');
 });
-
-// The same text in another model.
-const other = {
-  ...map,
-  keys: Uint8Array.of(0, 1, 1, 0, 2, 0),
-  codes: Uint8Array.of(50, 40, 70, 20, 90, 6),
-  rest: Uint8Array.of(10, 10, 4),
-};
-const minus = mapDifference.of(map, other);
-const rounded = (pairs) => pairs.map(([token, value, ...flags]) => [token, Math.round(value * 100) / 100, ...flags]);
 
 test("a difference is exact where both models store a key, and the smallest possible one elsewhere", () => {
   assert.deepEqual(rounded(matrix.row(minus, 0, 0)), [
@@ -211,6 +363,17 @@ test("a difference is exact where both models store a key, and the smallest poss
     [1, -0.2, false],
   ]);
   assert.equal(Math.round(matrix.rest(minus, 0, 1) * 100), 40);
+});
+
+test("cells up to even attention, sent as 0, have the smallest difference that is possible", () => {
+  const even = 0.1;
+  assert.equal(mapDifference.cell(0.5, 0.2, even), 0.3);
+  assert.equal(mapDifference.cell(0.5, 0, even), 0.4);
+  assert.equal(mapDifference.cell(0, 0.5, even), -0.4);
+  assert.ok(Math.abs(mapDifference.cell(0, 0.05, even)) === 0);
+  for (const hidden of [0, 0.05, 0.1])
+    for (const seen of [0.11, 0.5, 1])
+      assert.ok(Math.abs(mapDifference.cell(seen, 0, even)) <= Math.abs(seen - hidden) + 1e-12);
 });
 
 test("no difference of a pair is larger than it can be", () => {

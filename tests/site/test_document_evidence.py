@@ -15,10 +15,10 @@ from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import site_settings
 
 from attviz_pipeline import formats
-from attviz_pipeline.artifacts import evidence_schemas, files
+from attviz_pipeline.artifacts import evidence_schemas, files, packing
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import links, payload
+from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import document_evidence as sentences
@@ -77,7 +77,7 @@ def test_evidence_of_other_documents_is_refused(inputs: SiteInputs) -> None:
 
 
 def decoded(part: dict[str, Any]) -> Any:  # noqa: ANN401 - an array
-    return payload.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
+    return packing.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
 
 
 def test_the_page_holds_the_numbers_of_the_tables(inputs: SiteInputs, site: Path) -> None:

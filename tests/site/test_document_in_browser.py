@@ -390,7 +390,7 @@ def test_no_pins_stay_no_pins(site: Path, visitor: Visitor) -> None:
 def test_the_page_is_accessible_with_everything_open(width: int, theme: str, site: Path, visitor: Visitor) -> None:
     visit = visitor(site, color_scheme=theme, viewport={"width": width, "height": 900})
     page = visit.open(
-        f"{links.document(7)}#h=1.2~~ub,range&map=0.1&t=12&rows=varied&norm=rank&normed=1&tint=1&scores=1"
+        f"{links.document(7)}#h=1.2~~ub,range&map=0.1&mapheads=layer&t=12&rows=varied&norm=rank&normed=1&tint=1&scores=1"
     )
     until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
@@ -662,11 +662,14 @@ def test_word_pieces_are_merged_on_demand(way: str, inputs: SiteInputs, site: Pa
     assert page.locator("#text .tk").count() == len(row.tokens)
 
 
-def test_maps_show_pieces_and_follow_the_word(site: Path, visitor: Visitor) -> None:
+def test_maps_show_words_where_the_page_does_and_follow_the_word(site: Path, visitor: Visitor) -> None:
     page = visitor(site).open(f"{links.document(7)}#words=max&map=0.1&t=9")
     until(page, "document.querySelector('#token-maps').dataset.drawn === ''")
     until(page, "document.querySelector('#map-reading').textContent.includes('attends to')")
     assert page.locator("#inspector-text").inner_text() in page.locator("#map-reading").inner_text()
+    assert page.locator("#map-words").is_checked()
+    page.locator("#map-words").uncheck()
+    until(page, "location.hash.includes('mapwords=0')")
 
 
 def test_an_outline_leads_to_every_view(site: Path, visitor: Visitor) -> None:

@@ -331,7 +331,8 @@ def test_a_picture_looks_like_the_screen(view: str, state: str, place: str, site
     picture = on_white(exported(page, "png", view))
     half = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX)
     part = half.crop((0, top, sizes[0][0], top + sizes[0][1]))
-    shown, made = (np.asarray(image.convert("L"), float) for image in (screen, part))
+    # At half the size: letters may be half a pixel higher in one of them.
+    shown, made = (np.asarray(image.convert("L").reduce(2), float) for image in (screen, part))
     shown, made = (np.abs(image - np.median(image)) for image in (shown, made))
     assert np.corrcoef(shown.ravel(), made.ravel())[0, 1] > 0.8
     assert made.sum() == pytest.approx(shown.sum(), rel=0.3)

@@ -2,13 +2,16 @@
 
 # ruff: noqa: ANN401 - a page is an untyped object of Playwright, which is imported late
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from site_visits import Visitor, row_at, until
 from synthetic_maps import WITHOUT_VECTORS, matrices
 from synthetic_site import MAPPED
@@ -20,6 +23,7 @@ pytestmark = pytest.mark.browser
 
 MAPPED_PAGE = links.document(3)
 WINDOWED_PAGE = links.document(7)
+SVG = "{http://www.w3.org/2000/svg}"
 ROW, HEAD = 17, 22  # of the head view, pixels
 
 
@@ -120,10 +124,103 @@ def test_nonsense_in_the_address_does_no_harm(site: Path, visitor: Visitor) -> N
 
 def test_pinned_heads_are_read_together(site: Path, visitor: Visitor) -> None:
     page = drawn(visitor(site).open(f"{MAPPED_PAGE}#h=0.0,1.1&t=3"))
-    page.locator("#map-pinned").check()
+    page.locator("#map-heads").select_option("pinned")
     until(page, "document.querySelectorAll('#map-reading li').length === 2")
     assert page.locator("#map-reading a").all_inner_texts() == ["L0·H0", "L1·H1"]
     assert "mapheads=pinned" in page.url
+
+
+def test_all_heads_of_a_layer_are_read_as_their_mean(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.1&t=4"))
+    page.locator("#map-heads").select_option("layer")
+    until(page, "document.querySelector('#map-title').textContent === '3 heads of L1'")
+    assert "mapheads=layer" in page.url
+    names = words(inputs, 3)
+    rows = np.array([matrix(3, len(names), 1, head)[4] for head in range(3)])
+    kept = np.array([np.where(row >= np.sort(row)[-8], row, 0) for row in rows]).mean(axis=0)
+    best = int(kept.argmax())
+    reading = page.locator("#map-reading").inner_text().replace("\u00a0", " ")
+    head = f"Mean of 3 heads: {names[4]} attends to {names[best]} "
+    assert reading.startswith(head)
+    assert float(reading.removeprefix(head).partition(" ")[0]) == pytest.approx(100 * kept[best], rel=0.028, abs=0.5)
+    page.locator("#map-layer").select_option("0")
+    until(page, "document.querySelector('#map-title').textContent === '3 heads of L0'")
+
+
+def test_a_double_click_shows_one_head_of_a_layer_and_again_all(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.0&mapheads=layer"))
+    pressed = "[...document.querySelectorAll('#map-legend button')].map((one) => one.ariaPressed).join()"
+    head = page.locator("#map-legend button").nth(1)
+    head.dblclick()
+    until(page, f"{pressed} === 'false,true,false'")
+    assert page.locator("#map-title").inner_text() == "Head L1·H1"
+    head.dblclick()
+    until(page, f"{pressed} === 'true,true,true'")
+    head.press("Enter")
+    until(page, f"{pressed} === 'true,false,true'")
+    assert page.locator("#map-title").inner_text() == "2 of 3 heads of L1"
+    assert "mapoff=1" in page.url
+    head.press("Shift+Enter")
+    until(page, f"{pressed} === 'false,true,false'")
+
+
+def test_weak_weights_and_special_tokens_are_left_out_and_said(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{MAPPED_PAGE}#map=1.0&mapleast=0&t=4"))
+    assert page.locator("#map-drawn").inner_text().startswith("All ")
+    page.locator("#map-least").fill("20")
+    until(page, "document.querySelector('#map-drawn').textContent.endsWith('those of 20 % or more.')")
+    assert "mapleast=20" in page.url
+    rest = "Number(document.querySelector('#map-reading').textContent.match(/; (\\d+)\\D+goes to/)[1])"
+    before = page.evaluate(rest)
+    page.locator("#map-special").uncheck()
+    until(page, "document.querySelector('#map-hint').textContent.includes('Special tokens are hidden')")
+    assert "[CLS]" not in page.locator("#map-reading").inner_text()
+    assert page.evaluate(rest) >= before
+
+
+def test_every_token_of_a_text_is_in_sight_unless_rows_are_large(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site, viewport={"width": 1440, "height": 500}).open(WINDOWED_PAGE))
+    fits = "document.querySelector('#map-lines').scrollHeight === document.querySelector('#map-lines').clientHeight"
+    assert page.evaluate(fits)
+    page.locator("#map-large").check()
+    until(page, f"!({fits})")
+
+
+@pytest.mark.parametrize("choice", ["", "&maprows=1", "&mapheads=layer&mapleast=0"])
+def test_the_exported_picture_holds_all_rows(choice: str, site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site, viewport={"width": 1440, "height": 500}).open(f"{WINDOWED_PAGE}#map=1.0{choice}"))
+    page.locator("#exports summary").press("Enter")
+    until(page, "Boolean(globalThis.attviz.exportPanel)")
+    page.locator("#export-view").select_option("head")
+    files = {}
+    for kind in ("svg", "png"):
+        with page.expect_download() as waiting:
+            page.locator(f"#exports [data-format={kind}]").click()
+        files[kind] = Path(waiting.value.path()).read_bytes()
+    root = ET.fromstring(files["svg"].decode("utf-8"))  # noqa: S314 - made by the page under test
+    n_tokens = page.evaluate("JSON.parse(document.querySelector('#payload').textContent).maps[0].tokens")
+    middle = [text for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    assert len(middle) == n_tokens + 1  # the tokens on the left, and the title of their column
+    strokes = [path for path in root.iter(f"{SVG}path") if path.get("stroke")]
+    lines = sum((path.get("d") or "").count("L") for path in strokes)
+    said = page.locator("#map-drawn").inner_text().replace(",", "").removeprefix("All ")
+    assert lines == int(said.split()[0])
+    # The lowest row is drawn, in the size of the picture.
+    image = Image.open(io.BytesIO(files["png"])).convert("L")
+    assert image.size == tuple(2 * int(root.attrib[name]) for name in ("width", "height"))
+    last = np.asarray(image)[-150:-60]
+    assert last.min() + 60 < last.max()
+
+
+def test_pieces_are_merged_to_words_when_asked_for(site: Path, visitor: Visitor) -> None:
+    page = drawn(visitor(site).open(f"{WINDOWED_PAGE}#map=1.0"))
+    page.locator("#map-words").check()
+    until(page, "document.querySelector('#map-hint').textContent.includes('the mean over its pieces')")
+    assert "mapwords=1" in page.url
+    page.locator("input[name=mapview][value=matrix]").check()
+    until(page, "!document.querySelector('#map-matrix').hidden")
+    page.locator("input[name=mapview][value=neuron]").check()
+    until(page, "document.querySelector('#map-words').disabled")
 
 
 def test_the_keyboard_reaches_everything(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
@@ -169,7 +266,7 @@ def test_softmax_of_the_vectors_is_the_matrix(inputs: SiteInputs, site: Path, vi
         """async () => { const vectors = await attviz.vectors.load(await attviz.mapFiles.load('000003-0-L01'));
         return [...attviz.vectors.row(vectors, 2, 4).weights]; }"""
     )
-    assert weights == pytest.approx(matrix(3, n_tokens, 1, 2)[4], abs=1e-6)
+    assert weights == pytest.approx(matrix(3, n_tokens, 1, 2)[4], abs=0.02)
 
 
 def test_the_script_reads_what_the_artifact_says(inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
@@ -191,8 +288,11 @@ def test_the_script_reads_what_the_artifact_says(inputs: SiteInputs, site: Path,
 def test_without_vectors_the_neuron_view_says_why(site: Path, visitor: Visitor) -> None:
     page = drawn(visitor(site).open(f"{links.document(WITHOUT_VECTORS)}#mapview=neuron"))
     assert "There are no query and key vectors here" in page.locator("#map-note").inner_text()
+    pages = page.locator("#map-vectors a").evaluate_all("(links) => links.map((link) => link.getAttribute('href'))")
+    assert pages == ["000003.html", "000007.html"]
     page.locator("input[name=mapview][value=lines]").check()
     until(page, "document.querySelector('#map-note').hidden")
+    assert page.locator("input[name=mapview][value=neuron]").is_disabled()
     assert page.locator("#map-lines").is_visible()
 
 
@@ -201,7 +301,7 @@ def test_windows_are_chosen_and_their_tokens_are_the_documents(
 ) -> None:
     row = row_at(inputs, 7)
     first = row.windows[1]["first_token"]
-    page = drawn(visitor(site).open(WINDOWED_PAGE))
+    page = drawn(visitor(site).open(f"{WINDOWED_PAGE}#maprows=1"))
     page.locator("#map-window").select_option("1")
     until(page, "location.hash.includes('window=1')")
     page.wait_for_timeout(300)
@@ -253,6 +353,9 @@ def test_the_list_of_documents_finds_those_with_maps(site: Path, visitor: Visito
     page = visitor(site).open(f"{links.DOCUMENTS}#maps=yes")
     assert page.locator("#filter-maps").is_checked()
     assert page.locator("#matches").inner_text() == f"{len(MAPPED)} of 24"
+    page.locator("#filter-vectors").check()
+    until(page, f"document.querySelector('#matches').textContent === '{len(MAPPED) - 1} of 24'")
+    page.locator("#filter-vectors").uncheck()
     page.locator("#filter-maps").uncheck()
     until(page, "document.querySelector('#matches').textContent === 'all 24'")
 

@@ -12,13 +12,14 @@ from synthetic_maps import write_maps
 from synthetic_site import MAPPED, site_settings
 
 from attviz_pipeline.artifacts import files, map_schemas
+from attviz_pipeline.artifacts.map_scripts import MAP_COLUMNS, map_payload
 from attviz_pipeline.artifacts.rows import iter_rows
 from attviz_pipeline.config.settings import CompareSettings, MapsSettings, ModelKind
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report import links
 from attviz_pipeline.report import render_site as stage
 from attviz_pipeline.report.inputs import SiteInputs
-from attviz_pipeline.report.maps import map_payload
+from attviz_pipeline.report.maps import columns_of
 from attviz_pipeline.report.maps import write_maps as write_own_maps
 from attviz_pipeline.report.model_maps import write_model_maps
 from attviz_pipeline.report.render_site import write_site
@@ -64,7 +65,8 @@ def test_scripts_of_other_models_hold_what_their_artifact_holds(inputs: SiteInpu
     facts = files.read_facts(path, map_schemas.MAPS)
     for row in iter_rows(path, map_schemas.MAPS):
         address = links.model_map(row.scalar("position"), row.scalar("window"), 2)
-        assert map_content(site, address) == map_payload(row, len(row.array("token_ids")), facts)
+        columns = columns_of(row, MAP_COLUMNS)
+        assert map_content(site, address) == map_payload(columns, len(row.array("token_ids")), facts)
 
 
 def test_the_page_of_models_says_which_documents_have_their_maps(site: Path) -> None:
@@ -79,26 +81,34 @@ def test_the_page_of_models_says_which_documents_have_their_maps(site: Path) -> 
 def test_maps_of_other_models_fill_what_those_of_the_own_leave(
     inputs: SiteInputs, site: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    own, first = bytes_of(site, "??????-?.js") + bytes_of(site, "*-L*"), bytes_of(site, "*-M01.js")
-    fifth = bytes_of(site, "000005-0-M02.js")
-    budget = own + first + bytes_of(site, "000003-0-M02.js") + fifth
+    own = bytes_of(site, "??????-?.js") + bytes_of(site, "*-L*")
+    budget = own + bytes_of(site, "000003-*-M*.js") + bytes_of(site, "000005-0-M01.js")
     with caplog.at_level(logging.WARNING):
         write_site(settings_with(budget / 1e6), inputs, tmp_path / "site")
 
-    # Model after model; of a model, documents in the order in which they were chosen.
+    # Document after document, in the order in which they were chosen; of a document, model after model.
     shown = {position: page_payload(tmp_path / "site", position)["mapModels"] for position in MAPPED}
-    assert shown == {3: [1, 2], 5: [1, 2], 7: [1]}
+    assert shown == {3: [1, 2, 3], 5: [1], 7: []}
     assert bytes_of(tmp_path / "site", "*") <= budget
     assert not (tmp_path / "site" / links.model_map(7, 0, 2)).exists()
     page = (tmp_path / "site" / links.document(7)).read_text(encoding="utf-8")
-    assert "There are no maps of these models here: seed 14, seed 15. <code>" in page
+    assert "There are no maps of these models here: before fine-tuning, seed 14, seed 15. <code>" in page
     assert f"<code>maps.max_megabytes</code> is {budget / 1e6:g}." in page
     models = (tmp_path / "site" / links.MODELS).read_text(encoding="utf-8")
     assert (
-        "those of other models: before fine-tuning, seed 14. 4 maps of other models, of 3 documents, are left out: "
-        in models
+        "those of other models: before fine-tuning, seed 14, seed 15. 5 maps of other models, of 2 documents, are "
+        "left out: " in models
     )
-    assert "maps of other models are left out of 3 document pages" in caplog.text
+    assert "maps of other models are left out of 2 document pages" in caplog.text
+
+
+def test_documents_that_were_not_planned_have_no_maps_of_other_models(inputs: SiteInputs, tmp_path: Path) -> None:
+    windows = write_own_maps(inputs.maps.maps, tmp_path) if inputs.maps else {}
+    fewer = write_maps(tmp_path / "m.parquet", inputs.attention, [3], "seed-14")
+    found = write_model_maps({"seed-14": fewer}, inputs.maps.maps, windows, {3, 5}, 10**9, tmp_path)  # type: ignore[union-attr]
+
+    # Of 5 the model read other tokens; of 7 nothing was extracted.
+    assert (found.shown, found.left_out) == ({3: [1]}, {7: [1]})
 
 
 def test_without_room_only_the_own_model_has_maps(inputs: SiteInputs, tmp_path: Path) -> None:
@@ -122,7 +132,7 @@ def test_a_site_that_compares_no_models_offers_none(inputs: SiteInputs, tmp_path
 def written(inputs: SiteInputs, folder: Path, maps: dict[str, Path]) -> tuple[list[str], dict[int, list[int]]]:
     assert inputs.maps is not None
     windows = write_own_maps(inputs.maps.maps, folder)
-    found = write_model_maps(maps, inputs.maps.maps, windows, 10**9, folder)
+    found = write_model_maps(maps, inputs.maps.maps, windows, MAPPED, 10**9, folder)
     assert found.left_out == {}
     return found.names, found.shown
 

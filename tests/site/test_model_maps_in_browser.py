@@ -180,7 +180,7 @@ def test_the_address_restores_the_models(site: Path, visitor: Visitor) -> None:
     assert page.get_by_role("combobox", name="model").input_value() == "pretrained"
     assert page.get_by_label("difference").is_checked()
     assert page.locator("#map-matrix").is_visible()
-    assert page.locator("#map-pinned").is_disabled()
+    assert page.locator("#map-heads").is_disabled()
 
 
 @pytest.mark.parametrize(

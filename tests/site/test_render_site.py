@@ -22,6 +22,7 @@ from attviz_pipeline.artifacts import (
     files,
     model_schemas,
     output_schemas,
+    packing,
     statistics_schemas,
 )
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
@@ -74,8 +75,8 @@ def test_values_out_of_range_go_to_the_nearest_end() -> None:
 def test_packed_attention_is_restored_from_the_medians(n_rows: int, n_tokens: int, seed: int) -> None:
     attention = np.random.default_rng(seed).random((n_rows, n_tokens)).astype(np.float32) ** 8
     codes, medians = payload.encode_attention(attention)
-    differences = payload.unpack(codes, np.dtype(np.uint8)).reshape(n_rows, n_tokens)
-    restored = differences + payload.unpack(medians, np.dtype(np.uint8))[:, None]
+    differences = packing.unpack(codes, np.dtype(np.uint8)).reshape(n_rows, n_tokens)
+    restored = differences + packing.unpack(medians, np.dtype(np.uint8))[:, None]
     assert np.array_equal(restored, ATTENTION_CODE.encode(attention))
 
 
@@ -88,7 +89,7 @@ def test_offsets_count_utf16_units(text: str, data: st.DataObject) -> None:
 
 def test_offsets_survive_gaps_of_any_sign() -> None:
     starts, ends = np.array([0, 0, 5, 0], np.int32), np.array([0, 4, 8, 0], np.int32)
-    pairs = payload.unpack(payload.encode_offsets(starts, ends), np.dtype("<i4")).reshape(-1, 2)
+    pairs = packing.unpack(payload.encode_offsets(starts, ends), np.dtype("<i4")).reshape(-1, 2)
     assert pairs.tolist() == [[0, 0], [0, 4], [1, 3], [-8, 0]]
 
 

@@ -29,6 +29,7 @@ LOADED_LATER = {
     "words": DOCUMENT,
     "diverging": (),
     "maps": (*DOCUMENT, "diverging"),
+    "neurons": (*DOCUMENT, "diverging", "maps"),
     "exports": (),
     "document_exports": (*DOCUMENT, "exports"),
     "head_files": ("mean_maps", "diverging", "heads", "exports"),

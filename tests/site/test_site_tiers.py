@@ -16,10 +16,10 @@ from site_visits import Visitor, row_at, until
 from synthetic_site import MAPPED, site_settings, write_site_inputs
 
 from attviz_pipeline.aggregates import AGGREGATES, DEFINITIONS
-from attviz_pipeline.artifacts import files, statistics_schemas
+from attviz_pipeline.artifacts import files, packing, statistics_schemas
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
-from attviz_pipeline.report import links, payload
+from attviz_pipeline.report import links
 from attviz_pipeline.report import render_site as site_module
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
@@ -185,8 +185,8 @@ def test_a_page_of_few_tokens_is_small(many_heads: SiteInputs, small_site: Path)
 
 def test_a_page_of_the_smaller_tier_holds_the_means_of_layers(many_heads: SiteInputs, small_site: Path) -> None:
     row, content = row_at(many_heads, 7), page_payload(small_site, 7)
-    codes = payload.unpack(content["attention"]["codes"], np.dtype(np.uint8)).reshape(N_LAYERS, -1)
-    medians = payload.unpack(content["attention"]["medians"], np.dtype(np.uint8))
+    codes = packing.unpack(content["attention"]["codes"], np.dtype(np.uint8)).reshape(N_LAYERS, -1)
+    medians = packing.unpack(content["attention"]["medians"], np.dtype(np.uint8))
     shown = ATTENTION_CODE.decode(codes + medians[:, None])
     exact = row.self_attention.reshape(N_LAYERS, N_HEADS, -1).mean(axis=1)
     np.testing.assert_allclose(shown, exact, rtol=0.0281)

@@ -12,9 +12,9 @@ from site_visits import Visitor, faults_of_looks
 from synthetic_site import site_settings
 from task_studies import LABEL_NAMES, TASKS, write_task_study
 
-from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
+from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, packing, statistics_schemas
 from attviz_pipeline.formats import count, difference, significant
-from attviz_pipeline.report import links, payload
+from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
@@ -137,7 +137,7 @@ def left_out(inputs: SiteInputs) -> list[dict[str, Any]]:
 
 
 def decoded(part: dict[str, Any]) -> np.ndarray:
-    return payload.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
+    return packing.unpack(part["codes"], np.dtype("<i2")) * part["scale"] / 32767
 
 
 @pytest.mark.parametrize("name", ["labels", "values"])

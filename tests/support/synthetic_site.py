@@ -201,7 +201,7 @@ def _card(path: Path, schema: Schema, **content: Any) -> Path:
 
 
 def _selection(reasons: dict[int, str]) -> dict[str, Any]:
-    documents = [{"position": position, "reason": reason} for position, reason in reasons.items()]
+    documents = [{"position": position, "reason": reason, "models": True} for position, reason in reasons.items()]
     return {"max_documents": 3, "max_bytes": 10**6, "estimated_bytes": 10**5, "documents": documents, "left_out": {}}
 
 

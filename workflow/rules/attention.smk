@@ -45,6 +45,7 @@ rule select_maps:
     input:
         code=stage_code("select_maps"),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
+        shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
         checkpoint=f"{RESULTS}/model/checkpoint",
         card=f"{RESULTS}/model/model.json",
     output:
@@ -55,6 +56,11 @@ rule select_maps:
         f"{RESULTS}/benchmarks/select_maps.tsv"
     conda:
         "../../environment.yml"
+    threads: SIDE_BY_SIDE
+    resources:
+        gpu=STUDY.resources.gpu,
+        mem_mb=model_memory_mb,
+        runtime=model_runtime_minutes,
     params:
         settings=stage_settings("select_maps"),
     shell:

@@ -11,15 +11,12 @@ import pyarrow as pa
 from attviz_pipeline.artifacts import files, map_schemas, model_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
-from attviz_pipeline.attention.capture import AttentionReader
-from attviz_pipeline.attention.documents import encode_document, read_texts
+from attviz_pipeline.attention.documents import read_texts
 from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
 from attviz_pipeline.attention.maps.offsets import offset_pairs
-from attviz_pipeline.attention.maps.reduction import MapObserver
-from attviz_pipeline.attention.maps.size import ModelShape, document_bytes
-from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
-from attviz_pipeline.attention.windows import DocumentEncoder, Window
-from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
+from attviz_pipeline.attention.maps.reading import MapReader
+from attviz_pipeline.attention.maps.size import Bounds, ModelShape
+from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.progress import track
 from attviz_pipeline.stages import ExtractMaps
 
@@ -57,13 +54,16 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
     facts_of_model = files.read_json(card, model_schemas.MODEL)
     require_unchanged(checkpoint, facts_of_model["sha256"])
     chosen = files.read_json(selection, map_schemas.MAP_SELECTION)
+    is_own = facts_of_model["sha256"] == chosen["model"]
     documents = sorted(chosen["documents"], key=itemgetter("position"))
+    if not is_own:
+        documents = [document for document in documents if document["models"]]
     if not _has_heads_of(facts_of_model, chosen):
         logger.info("no maps: this model has other layers or heads than the study's own")
         documents = []
-    shape = ModelShape.read(facts_of_model, checkpoint)
-    n_bytes = document_bytes(shape, documents, facts_of_model["max_tokens"], settings.maps)
-    files.require_space(maps, sum(n_bytes), "the token-to-token maps")
+    bounds = Bounds(ModelShape.read(facts_of_model, checkpoint), facts_of_model["max_tokens"], settings.maps)
+    n_bytes = sum(bounds.maps(one) + bounds.vectors(one) * (is_own and one["vectors"]) for one in documents)
+    files.require_space(maps, n_bytes, "the token-to-token maps")
     facts = {
         "n_layers": facts_of_model["n_layers"],
         "n_heads": facts_of_model["n_heads"],
@@ -72,9 +72,11 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
         "code": ATTENTION_CODE.header(),
         "model": facts_of_model["sha256"],
     }
-    is_own = facts_of_model["sha256"] == chosen["model"]
     with files.TableWriter(maps, map_schemas.MAPS, facts) as writer:
-        for row in _map_rows(_with_texts(documents, shards), settings, checkpoint, facts_of_model, is_own=is_own):
+        if not documents:
+            return
+        reader = MapReader(settings.attention, settings.maps, checkpoint, facts_of_model)
+        for row in _map_rows(documents, with_texts(documents, shards), reader, is_own=is_own):
             writer.write({name: [value] for name, value in row.items()})
 
 
@@ -82,38 +84,26 @@ def _has_heads_of(card: Row, own: Row) -> bool:
     return all(card[name] == own[name] for name in ("n_layers", "n_heads"))
 
 
-def _with_texts(documents: list[Row], shards: Sequence[Path]) -> list[Row]:
+def with_texts(documents: Sequence[Row], shards: Sequence[Path]) -> list[Row]:
+    """Return the documents, sorted by position, with their texts and what the shards say of them."""
     columns = ("position", "id", "n_tokens", "n_windows")
     table = pa.Table.from_pylist([{name: document[name] for name in columns} for document in documents])
     return read_texts(table, shards) if documents else []
 
 
-def _map_rows(
-    documents: list[Row], settings: ExtractMaps, checkpoint: Path, card: Row, *, is_own: bool
-) -> Iterator[Row]:
-    if not documents:
-        return
-    tokenizer = open_tokenizer(checkpoint)
-    encoder = DocumentEncoder(tokenizer, settings.attention, card["max_tokens"])
-    observer = MapObserver(settings.maps)
-    reader = open_reader(open_model(checkpoint, settings.attention), tokenizer, settings.attention, observer)
+def _map_rows(documents: list[Row], texts: list[Row], reader: MapReader, *, is_own: bool) -> Iterator[Row]:
+    with_vectors = {document["position"] for document in documents if document["vectors"]} if is_own else set()
     faults = []
-    for document in track(documents, total=len(documents), label="extract_maps", unit="documents"):
-        if not is_own and not _is_read_alike(encoder, document):
+    for document in track(texts, total=len(texts), label="extract_maps", unit="documents"):
+        if not is_own and not reader.reads_alike(document):
             continue
-        for number, window in enumerate(encode_document(encoder, document).windows):
-            _read_alone(reader, window, card)
-            maps = observer.collect()
-            faults.append(vectors_fault(maps))
+        has_vectors = document["position"] in with_vectors
+        for number, (window, maps) in enumerate(reader.read(document, vectors=has_vectors)):
+            faults += [vectors_fault(maps)] if has_vectors else []
             place = {"position": document["position"], "id": document["id"], "window": number}
             yield place | _window_columns(window) | map_columns(maps)
-    if settings.maps.vectors and any(faults):
+    if any(faults):
         _warn_of_missing_vectors(faults)
-
-
-def _is_read_alike(encoder: DocumentEncoder, document: Row) -> bool:
-    encoded = encoder.encode([document["text"]], [document["pair_start"]])[0]
-    return (len(encoded.tokens), len(encoded.windows)) == (document["n_tokens"], document["n_windows"])
 
 
 def _warn_of_missing_vectors(faults: list[str]) -> None:
@@ -122,17 +112,6 @@ def _warn_of_missing_vectors(faults: list[str]) -> None:
         "%d of %d maps are without query and key vectors: %s",
         *(len(found), len(faults), found[0]),
     )
-
-
-def _read_alone(reader: AttentionReader, window: Window, card: Row) -> None:
-    try:
-        batch = reader.launch([window])
-        require_heads(batch, card)
-        batch.readings()  # raises an error for NaN or infinite values
-    except (RuntimeError, MemoryError) as fault:
-        if is_out_of_memory(fault):
-            raise too_long_for_memory(window.n_tokens) from None
-        raise
 
 
 def _window_columns(window: Window) -> Row:

@@ -32,9 +32,13 @@ class MapObserver:
 
     Args:
         settings: What a map contains.
+
+    Attributes:
+        vectors: Whether query and key vectors are kept, too; may be changed between windows.
     """
 
-    def __init__(self, settings: MapsSettings) -> None:
+    def __init__(self, settings: MapsSettings, *, vectors: bool = True) -> None:
+        self.vectors = vectors
         self._settings = settings
         self._window: Window | None = None
         self._layers: list[list[Maps]] = []
@@ -51,7 +55,7 @@ class MapObserver:
             self._layers.append([])
         if self._window is None:
             raise ValueError("a batch begins before its matrices are seen")
-        self._layers[-1].append(reduce_heads(part, self._window, self._settings))
+        self._layers[-1].append(reduce_heads(part, self._window, self._settings, vectors=self.vectors))
 
     def collect(self) -> Maps:
         """Return the maps of the whole window, in host memory."""
@@ -63,7 +67,7 @@ class MapObserver:
         }
 
 
-def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings) -> Maps:
+def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings, *, vectors: bool) -> Maps:
     """Reduce some heads of the only window of a batch."""
     matrix = part.matrix[0]
     entry_keys, entry_values = strongest_keys(matrix, settings.entries_per_row)
@@ -77,7 +81,7 @@ def reduce_heads(part: MatrixPart, window: Window, settings: MapsSettings) -> Ma
         "keys_before": torch.full((len(matrix),), before),
         "keys_after": torch.full((len(matrix),), after),
     }
-    if not settings.vectors or part.query is None or part.key is None or part.scale is None:
+    if not vectors or part.query is None or part.key is None or part.scale is None:
         return maps
     queries, keys = part.query[0].half(), part.key[0].half()
     error = (softmaxed_scores(queries, keys, part.scale, before, after) - matrix).abs().amax(dim=(-2, -1))

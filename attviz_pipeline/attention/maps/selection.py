@@ -16,18 +16,38 @@ from attviz_pipeline.tasks.task import Task
 COLUMNS = ["position", "id", *GOLD_NAMES, *PREDICTED_NAMES, "probabilities", "n_tokens", "n_windows"]
 
 
+class Sizes(NamedTuple):
+    """What maps take in a site, bytes.
+
+    Attributes:
+        maps: Of each document, without vectors, [document].
+        vectors: Of the query and key vectors of each document, [document].
+        n_models: Models that are compared with the study's own: each has maps as large.
+    """
+
+    maps: Sequence[int]
+    vectors: Sequence[int]
+    n_models: int = 0
+
+    def whole(self, row: int) -> int:
+        """Maps of a document in all models, with vectors."""
+        return self.maps[row] * (1 + self.n_models) + self.vectors[row]
+
+
 class Selection(NamedTuple):
     """The selected documents, by rows of the document index."""
 
     reasons: dict[int, str]
     """Reason for each selected row, in the order of selection."""
+    with_vectors: frozenset[int]
+    """Selected rows that also have query and key vectors."""
+    with_models: frozenset[int]
+    """Selected rows of which compared models have maps, too."""
     left_out: dict[str, dict[str, int]]
     """Numbers of misclassified documents and of others that were left out, by the limiting setting."""
 
 
-def select_documents(
-    index: pa.Table, task: Task[Any], n_bytes: Sequence[int], settings: MapsSettings, seed: int
-) -> Selection:
+def select_documents(index: pa.Table, task: Task[Any], sizes: Sizes, settings: MapsSettings, seed: int) -> Selection:
     """Select documents within the limits of number and bytes; documents that are too large are skipped.
 
     1. The documents named in the settings, whatever their size.
@@ -37,10 +57,13 @@ def select_documents(
        prediction has no confidence, those with the largest errors.
     4. A seeded sample: gold classes (rarest labels, quantiles of the value) and lengths (short, middle, long) in turn.
 
+    The first `settings.vectors` documents have query and key vectors and maps of the compared models, and are counted
+    with them. What is left in the end goes to maps of compared models of the others, in order.
+
     Args:
         index: Columns `COLUMNS` of the document index, sorted by position.
         task: The study's task.
-        n_bytes: Size of each document's maps, [document].
+        sizes: Size of each document's maps.
         settings: Named documents and limits.
         seed: Seed of the sample.
 
@@ -54,7 +77,7 @@ def select_documents(
     fits = [task.fit(g, p, row["probabilities"]) for g, p, row in zip(golds, predicted, rows, strict=True)]
     worst_first = sorted(range(len(rows)), key=fits.__getitem__)
     others = [row for row in worst_first if not wrong[row]]
-    selector = _Selector(n_bytes, settings)
+    selector = _Selector(sizes, settings)
     selector.add_named(_named_rows(ids, settings.documents))
     selector.fill([row for row in worst_first if wrong[row]], "misclassified")
     if task.has_confidence:
@@ -63,24 +86,28 @@ def select_documents(
         selector.fill([row for row in others if golds[row] is not None], "large_error", one_in=3)
     rest = [row for row in others if row not in selector.reasons]
     selector.fill(_sampled(rest, index, task.strata(golds), seed), "sample")
-    return Selection(selector.reasons, selector.count_left_out(wrong))
+    return selector.selection(wrong)
 
 
 class _Selector:
     """Selected rows with their reasons, the remaining limits, and the limit that excluded other rows."""
 
-    def __init__(self, n_bytes: Sequence[int], settings: MapsSettings) -> None:
-        self._n_bytes = n_bytes
-        self._documents_left = settings.max_documents
+    def __init__(self, sizes: Sizes, settings: MapsSettings) -> None:
+        self._sizes, self._n_whole = sizes, settings.vectors
+        self._documents_left = len(sizes.maps) if settings.max_documents is None else settings.max_documents
         self._bytes_left = budget(settings)
         self.reasons: dict[int, str] = {}
         self._refusals: dict[int, str] = {}
 
+    def _bytes(self, row: int) -> int:
+        """What the next document takes."""
+        return self._sizes.whole(row) if len(self.reasons) < self._n_whole else self._sizes.maps[row]
+
     def add_named(self, rows: Iterable[int]) -> None:
         """Select rows whatever their size; they do not count towards the number of documents."""
         for row in rows:
+            self._bytes_left -= self._bytes(row)
             self.reasons[row] = "named"
-            self._bytes_left -= self._n_bytes[row]
 
     def fill(self, rows: Iterable[int], reason: str, one_in: int = 1) -> None:
         """Select rows, in order, that fit into 1 / `one_in` of the remaining limits."""
@@ -91,12 +118,23 @@ class _Selector:
                 continue
             if self._documents_left <= fewest_documents:
                 self._refusals[row] = "max_documents"
-            elif self._bytes_left - self._n_bytes[row] < fewest_bytes:
+            elif self._bytes_left - self._bytes(row) < fewest_bytes:
                 self._refusals[row] = "max_megabytes"
             else:
+                self._bytes_left -= self._bytes(row)
                 self.reasons[row] = reason
                 self._documents_left -= 1
-                self._bytes_left -= self._n_bytes[row]
+
+    def selection(self, wrong: Sequence[bool]) -> Selection:
+        """Return what was selected, and give the bytes that are left to compared models."""
+        order = list(self.reasons)
+        whole, others = order[: self._n_whole], order[self._n_whole :]
+        with_models = set(whole)
+        for row in others:
+            if (n_bytes := self._sizes.n_models * self._sizes.maps[row]) <= self._bytes_left:
+                self._bytes_left -= n_bytes
+                with_models.add(row)
+        return Selection(self.reasons, frozenset(whole), frozenset(with_models), self.count_left_out(wrong))
 
     def count_left_out(self, wrong: Sequence[bool]) -> dict[str, dict[str, int]]:
         counts = Counter((wrong[row], why) for row, why in self._refusals.items() if row not in self.reasons)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from attviz_pipeline.formats import count, literal, percent, plural, significant
 from attviz_pipeline.report.sentences import parts
-from attviz_pipeline.report.sentences.study import documents_with_maps, kept_whole
+from attviz_pipeline.report.sentences.study import documents_with_maps, documents_with_vectors, kept_whole
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.study import StudyView
 
@@ -160,16 +160,22 @@ def truncated() -> str:
 def no_map(study: StudyView) -> Markup:
     """Say why a document has no token-to-token map."""
     if study.map_reasons:
-        sentence = Markup("This document has no token-to-token map, because maps are large. {}")
-        return sentence.format(documents_with_maps(study))
+        sentence = Markup("This document has no token-to-token map, because maps are large. {} {} {}")
+        return sentence.format(documents_with_maps(study), documents_with_vectors(study), _ADDED_BY_ID)
     if study.imported:
         return Markup("Imported attention has no token-to-token maps: its format contains self-attention only.")
     if study.settings.redaction.mode != "none":
         return Markup("Words are redacted in this site, and token-to-token maps would show them.")
     return Markup(
-        "No document of this study has a token-to-token map. To compute maps, set <code>maps.max_documents</code> or "
-        "<code>maps.documents</code>."
-    )
+        "No document of this study has a token-to-token map: <code>maps.max_documents</code> or "
+        "<code>maps.max_megabytes</code> is too small. {}"
+    ).format(_ADDED_BY_ID)
+
+
+_ADDED_BY_ID = Markup(
+    "To add the maps of a document by its id: <code>snakemake --configfile study.yaml --config "
+    "'maps={documents: [\"id\"]}'</code>."
+)
 
 
 def maps_left_out(titles: Sequence[str], study: StudyView) -> Markup:

@@ -89,6 +89,17 @@ def documents_with_maps(study: StudyView) -> str:
     return f"{of_all}: {', then '.join(in_order)}."
 
 
+def documents_with_vectors(study: StudyView) -> str:
+    """Say how many of the documents with maps have query and key vectors, too; empty where none has maps."""
+    n_vectors, n_mapped = len(study.with_vectors), len(study.map_reasons)
+    if not n_mapped:
+        return ""
+    if not n_vectors:
+        return "No document has query and key vectors."
+    have = "has" if n_vectors == 1 else "have"
+    return f"{count(n_vectors)} of these {count(n_mapped)} also {have} query and key vectors."
+
+
 def _chosen(kind: str, n: int, study: StudyView) -> str:
     """Name documents with maps of one kind; where only some of those with mistakes have maps, say how many."""
     some = kind in ("misclassified", "mistakes") and n < study.n_wrong

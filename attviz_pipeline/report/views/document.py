@@ -9,6 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from attviz_pipeline.aggregates import AGGREGATES, COLUMNS
+from attviz_pipeline.artifacts import packing
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.artifacts.vector_names import attviz_name
 from attviz_pipeline.report import links, payload
@@ -137,8 +138,9 @@ def shared_payload(study: StudyView, scale: DatasetScale, *, lite: bool = False)
         },
         "usual": {
             **ATTENTION_CODE.header(),
-            "codes": payload.pack(ATTENTION_CODE.encode(_medians(scale, study, lite=lite))),
+            "codes": packing.pack(ATTENTION_CODE.encode(_medians(scale, study, lite=lite))),
         },
+        **({"withVectors": study.with_vectors} if study.map_reasons and not lite else {}),
         **_COMMON,
     }
 

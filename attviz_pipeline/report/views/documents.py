@@ -146,17 +146,19 @@ class Marks:
 
     Args:
         mapped: Those with token-to-token maps.
+        vectors: Those with query and key vectors.
         full: Those whose pages hold every head; None where all do.
         measured: Those whose pages show what their prediction depends on; None where this was not measured.
     """
 
     mapped: Container[int]
+    vectors: Container[int] = ()
     full: Container[int] | None = None
     measured: Container[int] | None = None
 
     def columns(self, positions: Sequence[int]) -> dict[str, list[int]]:
         """The marks of some documents, as columns for the page's script."""
-        marks = {"maps": self.mapped, "full": self.full, "evidence": self.measured}
+        marks = {"maps": self.mapped, "vectors": self.vectors, "full": self.full, "evidence": self.measured}
         return {
             name: [int(position in marked) for position in positions]
             for name, marked in marks.items()

@@ -1,6 +1,6 @@
 """What every page knows about the study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ class StudyView:
         metrics: Scores of the classifier.
         summary: Counts and scores of the analysed documents.
         map_reasons: Why each document that has token-to-token maps was chosen, by position.
+        with_vectors: Positions of those that also have query and key vectors, in the order chosen.
         provenance: Versions and commit, as handed in.
         extraction: Devices and precisions that attention was extracted with, where the shards say so.
         vector_names: What heads are called in files for other tools, by row.
@@ -70,6 +71,7 @@ class StudyView:
     layer_names: list[str]
     token_measures: list[str]
     corpus_paths: list[str]
+    with_vectors: tuple[int, ...] = ()
     has_evidence: bool = False
     has_models: bool = False
 
@@ -196,7 +198,8 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         model=published.published_card(files.read_json(inputs.model, model_schemas.MODEL)),
         metrics=files.read_json(inputs.metrics, model_schemas.METRICS),
         summary=files.read_json(inputs.statistics.summary, statistics_schemas.SUMMARY),
-        map_reasons=_map_reasons(settings, inputs.maps),
+        map_reasons=(map_reasons := _map_reasons(settings, inputs.maps)),
+        with_vectors=_with_vectors(map_reasons, inputs.maps),
         provenance=dict(inputs.provenance),
         extraction=_extraction(inputs.attention),
         vector_names=head_names(facts),
@@ -242,6 +245,14 @@ def _map_reasons(settings: Study, maps: MapInputs | None) -> dict[int, str]:
         )
     documents = files.read_json(maps.selection, map_schemas.MAP_SELECTION)["documents"]
     return {document["position"]: document["reason"] for document in documents}
+
+
+def _with_vectors(chosen: Iterable[int], maps: MapInputs | None) -> tuple[int, ...]:
+    if maps is None:
+        return ()
+    table = files.read_table(maps.maps, map_schemas.MAPS, ["position", "scale"])
+    there = set(table.filter(table["scale"].is_valid())["position"].to_pylist())
+    return tuple(position for position in chosen if position in there)
 
 
 def _extraction(attention: Sequence[Path]) -> dict[str, list[str]]:

@@ -25,6 +25,7 @@ const DEFAULTS = {
   outcome: "",
   group: "",
   maps: "",
+  vectors: "",
   evidence: "",
   error: "",
   confidence: "",
@@ -55,7 +56,13 @@ const between =
 const set = (wanted) => wanted !== "" && wanted !== null;
 
 // One test per filter that is set. The search, which reads texts, comes last.
-const tests = (rows, outcomes, lower, query, { gold, predicted, outcome, group, maps, evidence, ...ranges }) => {
+const tests = (
+  rows,
+  outcomes,
+  lower,
+  query,
+  { gold, predicted, outcome, group, maps, vectors, evidence, ...ranges },
+) => {
   const is = (column, wanted) => {
     if (Array.isArray(wanted)) return between((i) => rows[column][i], wanted);
     const fits = documentValues.asked(wanted);
@@ -68,6 +75,7 @@ const tests = (rows, outcomes, lower, query, { gold, predicted, outcome, group, 
     outcome !== "" && ((i) => outcomeFits(rows.outcome[i])),
     group && ((i) => rows.group[i] === group - 1),
     maps && ((i) => rows.maps[i]),
+    vectors && ((i) => rows.vectors[i]),
     evidence && ((i) => rows.evidence[i]),
     ranges.confidence && between((i) => rows.confidence[i] * 100, ranges.confidence),
     ranges.length && between((i) => rows.tokens[i], ranges.length),
@@ -334,7 +342,11 @@ const start = () => {
     outcome: byId("filter-outcome"),
     group: byId("filter-group"),
   };
-  const boxes = { maps: byId("filter-maps"), evidence: byId("filter-evidence") };
+  const boxes = {
+    maps: byId("filter-maps"),
+    vectors: byId("filter-vectors"),
+    evidence: byId("filter-evidence"),
+  };
   const scores = byId("score");
   const titles = Object.fromEntries([...scores.options].map(({ value, text }) => [value, text]));
   // Without gold labels, maps or evidence there is nothing to filter by, and the page has no such fields.

@@ -26,14 +26,10 @@ const row = (own, other, head, query, allows = all) => {
   return found.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
 };
 
-// The same of a key, as [query, difference, is least].
-const column = (own, other, head, key, allows) => {
-  const found = [];
-  for (let query = 0; query < own.tokens; query++) {
-    const pair = row(own, other, head, query, allows).find(([seen]) => seen === key);
-    if (pair) found.push([query, pair[1], pair[2]]);
-  }
-  return found.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+// Cells up to even attention are stored as 0: of a pair with one such cell, the smallest difference that is possible.
+const cell = (own, other, even) => {
+  if (own && other) return own - other;
+  return own ? Math.max(0, own - even) : Math.min(0, even - other);
 };
 
 // A map that views draw like one of a single model; its values have signs.
@@ -44,13 +40,15 @@ const of = (own, other) => ({
   cells: own.cells,
   isDifference: true,
   row: (...at) => row(own, other, ...at),
-  column: (...at) => column(own, other, ...at),
   rest: (head, query) => matrix.rest(own, head, query) - matrix.rest(other, head, query),
   shares: (head, special) => {
     const [before, after] = [own, other].map((map) => matrix.shares(map, head, special));
     return Object.fromEntries(Object.entries(before).map(([kind, share]) => [kind, share - after[kind]]));
   },
-  thumbnail: (i) => own.values[own.thumbnails[i]] - other.values[other.thumbnails[i]],
+  thumbnail: (i) =>
+    own.thumbnails[i] || other.thumbnails[i]
+      ? cell(own.values[own.thumbnails[i]], other.values[other.thumbnails[i]], 1 / own.cells)
+      : 0,
 });
 
-export const mapDifference = { of };
+export const mapDifference = { of, cell };

@@ -40,6 +40,12 @@ const listed = (scene, pairs) =>
     .filter(([, value], i) => !i || value >= LEAST)
     .flatMap(([other, value], i) => [i ? ", " : "", { word: scene.tokens.word(other) }, ` ${percent(value)}`]);
 
+// All keys but those of which a weight is stored and shown; how many they are depends on the query in other maps.
+const othersOf = ({ map, tokens, allows }) => {
+  const n = allows === matrix.all && map.entries ? tokens.length - map.entries : 0;
+  return n === 1 ? "the one key" : n ? `the ${formats.count(n)} keys` : "keys";
+};
+
 const ofQuery = (scene, row, { token, other }) => {
   const pairs = matrix.row(scene.map, row, token, scene.allows);
   const found = pairs.find(([key]) => key === other);
@@ -49,9 +55,8 @@ const ofQuery = (scene, row, { token, other }) => {
       : found
         ? [" gives ", { word: scene.tokens.word(other) }, ` ${percent(found[1])}; it`]
         : [" gives ", { word: scene.tokens.word(other) }, " less than is shown; it"];
-  const beyond = scene.tokens.length - scene.map.entries;
-  const others = beyond === 1 ? "the one key" : `the ${formats.count(beyond)} keys`;
-  const tail = beyond > 0 ? `; ${percent(matrix.rest(scene.map, row, token))} goes to ${others} not shown` : "";
+  const rest = matrix.unshown(scene.map, row, token, scene.allows);
+  const tail = rest > 0 ? `; ${percent(rest)} goes to ${othersOf(scene)} not shown` : "";
   return [
     { word: scene.tokens.word(token) },
     ...cell,
@@ -108,27 +113,54 @@ const parts = (scene, row, focus) => {
 
 const plain = (sentence) => sentence.map((part) => part.word ?? part).join("");
 
-const item = (scene, { row, colour }, focus) => {
+// One sentence per head; of the heads of a layer, one on their mean.
+const subjects = (scene) =>
+  scene.mean
+    ? [[{ ...scene, map: scene.mean }, 0, `Mean of ${scene.heads.length} heads`, ""]]
+    : scene.heads.map(({ row, colour }) => [scene, row, scene.doc.link(row), colour]);
+
+const item = ([scene, row, name, colour], focus) => {
   const made = element("li");
-  const key = element("i", "pin-key");
+  const key = element("i", colour && "pin-key");
   key.style.backgroundColor = colour;
   const words = parts(scene, row, focus).map((part) =>
     part.word === undefined ? part.replaceAll(" %", "\u00a0%") : element("bdi", "token", clip(part.word, 24)),
   );
-  made.append(key, scene.doc.link(row), `${scene.of}: `, ...words);
+  made.append(key, name, `${scene.of}: `, ...words);
   return made;
 };
 
+// How many of the stored weights the lines show.
+const drawn = ({ map, heads, allows, least }) => {
+  let [all, shown] = [0, 0];
+  for (const { row } of heads)
+    for (let query = 0; query < map.tokens; query++)
+      for (const [, value] of matrix.row(map, row, query, allows)) {
+        all += 1;
+        if (Math.abs(value) >= least) shown += 1;
+      }
+  const [what, limit] = map.isDifference ? ["differences", mapShare.limit(least)] : ["weights", percent(least)];
+  if (shown === all) return `All ${formats.count(all)} stored ${what} are drawn.`;
+  return `${formats.count(shown)} of ${formats.count(all)} stored ${what} are drawn: those of ${limit} or more.`;
+};
+
+// How far the rows that vectors make are from the attention.
+const explained = ({ vectors }) =>
+  vectors ? `These rows differ from the attention by at most ${mapShare.limit(vectors.error, 1)}.` : "";
+
 export const mapReading = {
+  explained,
+  drawn,
   plain,
   parts,
   show: (place, spoken, scenes, focus, held) => {
-    place.replaceChildren(...scenes.flatMap((scene) => scene.heads.map((head) => item(scene, head, focus))));
+    place.replaceChildren(...scenes.flatMap(subjects).map((subject) => item(subject, focus)));
     if (!held || !focus) return;
     spoken.textContent = scenes
       .map((scene) => {
-        const { row } = scene.heads[0];
-        return `${scene.doc.name(row)}${scene.of}: ${hiddenTexts.announced(plain(parts(scene, row, focus)))}`;
+        const [of, row, name] = subjects(scene)[0];
+        const whose = name.textContent ?? name;
+        return `${whose}${scene.of}: ${hiddenTexts.announced(plain(parts(of, row, focus)))}`;
       })
       .join(" ");
   },

@@ -15,4 +15,10 @@ const compared = (value, isLeast) => {
   return `${isLeast ? "at least " : ""}${size} ${size === "1.0" ? "point" : "points"} ${value < 0 ? "less" : "more"}`;
 };
 
-export const mapShare = { written, compared };
+// A limit of differences, rounded up.
+const limit = (value, n = 0) => {
+  const size = (Math.ceil(points(value) * 10 ** n - 1e-9) / 10 ** n).toFixed(n);
+  return `${size} percentage ${Number(size) === 1 ? "point" : "points"}`;
+};
+
+export const mapShare = { written, compared, limit };

@@ -27,9 +27,9 @@ const load = async (part) => {
 
 const all = () => true;
 
-// The strongest keys of a query as [key, value], strongest first. A difference of two maps computes its own.
+// The strongest keys of a query as [key, value], strongest first. Maps made from others compute their own.
 const row = (map, head, query, allows = all) => {
-  if (map.isDifference) return map.row(head, query, allows);
+  if (map.row) return map.row(head, query, allows);
   const found = [];
   const first = (head * map.tokens + query) * map.entries;
   for (let i = first; i < first + map.entries; i++) {
@@ -38,9 +38,20 @@ const row = (map, head, query, allows = all) => {
   return found;
 };
 
+// The same of a map that has only rows.
+const columnOf = (map, head, key, allows) => {
+  const found = [];
+  for (let query = 0; query < map.tokens; query++) {
+    const pair = map.row(head, query, allows).find(([seen]) => seen === key);
+    if (pair) found.push([query, ...pair.slice(1)]);
+  }
+  return found.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+};
+
 // The queries that have a key among their strongest as [query, value], strongest first.
 const column = (map, head, key, allows = all) => {
-  if (map.isDifference) return map.column(head, key, allows);
+  if (map.column) return map.column(head, key, allows);
+  if (map.row) return columnOf(map, head, key, allows);
   const found = [];
   const first = head * map.tokens * map.entries;
   for (let i = first; i < first + map.tokens * map.entries; i++) {
@@ -51,12 +62,16 @@ const column = (map, head, key, allows = all) => {
   return found.sort((a, b) => b[1] - a[1]);
 };
 
-const rest = (map, head, query) =>
-  map.isDifference ? map.rest(head, query) : map.values[map.rest[head * map.tokens + query]];
+const rest = (map, head, query) => (map.row ? map.rest(head, query) : map.values[map.rest[head * map.tokens + query]]);
+
+// What a query gives to keys that a view does not show: those not stored, and those that `allows` leaves out.
+const unshown = (map, head, query, allows) =>
+  rest(map, head, query) +
+  row(map, head, query, (from, to) => !allows(from, to)).reduce((sum, [, value]) => sum + value, 0);
 
 // The average share that queries (without special tokens) give to themselves, neighbours, special tokens and others.
 const shares = (map, head, special) => {
-  if (map.isDifference) return map.shares(head, special);
+  if (map.shares) return map.shares(head, special);
   const sums = { itself: 0, before: 0, after: 0, special: 0, others: 0, rest: 0 };
   let n = 0;
   for (let query = 0; query < map.tokens; query++) {
@@ -96,15 +111,16 @@ const mostVaried = (map, special) => {
 };
 
 // Which pairs of tokens a choice of texts shows: "ab" is from the first to the second. Special tokens belong to
-// neither.
-const filter = (choice, segment) => {
+// neither, and may be hidden in all.
+const filter = (choice, segment, special = null) => {
   const [from, to] = [...choice].map((letter) => "ab".indexOf(letter));
-  return choice === "all" ? all : (query, key) => segment(query) === from && segment(key) === to;
+  if (choice !== "all") return (query, key) => segment(query) === from && segment(key) === to;
+  return special ? (query, key) => !special(query) && !special(key) : all;
 };
 
 // The tokens that this choice lists as queries and keys, in order, and the position of each token; -1 if not listed.
-const seats = (choice, segment, length) => {
-  const indices = Array.from({ length }, (_, index) => index);
+const seats = (choice, segment, length, special = null) => {
+  const indices = Array.from({ length }, (_, index) => index).filter((index) => !special?.(index));
   const listed = (letter) =>
     choice === "all" ? indices : indices.filter((index) => segment(index) === "ab".indexOf(letter));
   const seated = (list) => {
@@ -117,4 +133,4 @@ const seats = (choice, segment, length) => {
   return { query: seated(listed(choice[0])), key: seated(listed(choice[1])) };
 };
 
-export const matrix = { load, planes, row, column, rest, shares, mostVaried, filter, seats };
+export const matrix = { all, load, planes, row, column, rest, unshown, shares, mostVaried, filter, seats };

@@ -55,13 +55,13 @@ export const modelView = {
     grid.style.inset = `${TOP}px 0 auto ${LEFT}px`;
 
     let painted = null;
-    const pictures = (map, colours) => {
+    const paintedOf = (map, colours) => {
       if (painted?.map !== map || painted.dark !== colours.dark)
         painted = { map, dark: colours.dark, canvas: paint(map, doc, colours) };
       return painted.canvas;
     };
 
-    const draw = ({ map, colours, heads }) => {
+    const draw = ({ pictures: map, colours, heads }) => {
       if (canvas.parentNode !== place) place.replaceChildren(canvas, grid);
       const step = Math.min(LARGEST + GAP, (place.clientWidth - LEFT) / doc.heads);
       const [width, height] = [LEFT + step * doc.heads, TOP + step * doc.layers];
@@ -74,11 +74,12 @@ export const modelView = {
       context.textAlign = "center";
       for (let head = 0; head < doc.heads; head++) context.fillText(`H${head}`, LEFT + (head + 0.5) * step, TOP / 2);
       context.textAlign = "right";
+      const picture = paintedOf(map, colours);
       for (let row = 0; row < doc.rows; row++) {
         const [layer, head] = [Math.floor(row / doc.heads), row % doc.heads];
         if (!head) context.fillText(`L${layer}`, LEFT - 8, TOP + (layer + 0.5) * step);
         context.drawImage(
-          pictures(map, colours),
+          picture,
           head * map.cells,
           layer * map.cells,
           map.cells,

@@ -1,5 +1,6 @@
 // The section "Token to token" of a document's page: the map of a window, and its views.
 
+import { element } from "../core/element.js";
 import { late } from "../core/late.js";
 import { load } from "../core/load.js";
 import { mapFiles } from "../document_views/map_files.js";
@@ -7,6 +8,8 @@ import { attention } from "../document/attention.js";
 import { hiddenTexts } from "../core/hidden_texts.js";
 import { pageData } from "../early/page_data.js";
 import { part } from "../early/part.js";
+import { headColours } from "./head_colours.js";
+import { headLegend } from "./head_legend.js";
 import { headView } from "./head_view.js";
 import { mapChoices } from "./map_choices.js";
 import { mapDifference } from "./map_difference.js";
@@ -14,12 +17,14 @@ import { mapReading } from "./map_reading.js";
 import { mapTable } from "./map_table.js";
 import { matrix } from "./matrix.js";
 import { matrixView } from "./matrix_view.js";
+import { meanMap } from "./mean_map.js";
 import { modelView } from "./model_view.js";
-import { neuronView } from "./neuron_view.js";
-import { vectors } from "./vectors.js";
 import { windowTokens } from "./window_tokens.js";
+import { wordMap } from "./word_map.js";
 
 const exportFiles = late("exportFiles");
+const neuronView = late("neuronView");
+const vectors = late("vectors");
 
 const { VIEWS } = mapChoices;
 const byId = (id) => document.getElementById(id);
@@ -41,6 +46,20 @@ const scrollTogether = (...boxes) =>
       boxes[1 - i].scrollTop = box.scrollTop;
     }),
   );
+
+// Which documents have the vectors that this page has not.
+const withVectors = (positions) => {
+  if (!positions.length)
+    return [
+      "The view of neurons needs query and key vectors, and no document of this study has them: the model does not " +
+        "show them, they do not reproduce its attention, or maps.vectors is 0.",
+    ];
+  const linked = positions.flatMap((position, i) => {
+    const [name, href] = [`document ${position + 1}`, `${String(position).padStart(6, "0")}.html`];
+    return [i ? ", " : "", pageData.single ? name : Object.assign(element("a", "", name), { href })];
+  });
+  return ["The view of neurons needs query and key vectors. The pages that have them: ", ...linked, "."];
+};
 
 const create = (doc, payload, state, cursor, toggle) => {
   const { maps: headers, second, models } = payload;
@@ -69,6 +88,8 @@ const create = (doc, payload, state, cursor, toggle) => {
     },
   };
   const choose = (row) => state.set({ map: attention.keyOf(doc, row), mapheads: "one" });
+  const legend = headLegend.create(byId("map-legend"), doc.heads, (off) => state.set({ mapoff: off }));
+  byId("map-layer").addEventListener("change", ({ target }) => state.set({ map: `${target.value}.0` }));
   // The views of the shown model; of two models side by side, the second has its own, made when they are needed.
   const paneOf = (other) => ({
     parts: {
@@ -84,7 +105,6 @@ const create = (doc, payload, state, cursor, toggle) => {
     ),
   });
   const panes = [paneOf("")];
-  panes[0].parts.neuron = neuronView.create(byId("map-neuron"), pointer);
   const paneAt = (i) => {
     if (!panes[i]) {
       panes[i] = paneOf("-other");
@@ -101,7 +121,20 @@ const create = (doc, payload, state, cursor, toggle) => {
       maps: [],
       differences: [],
       layers: [],
+      words: new Map(),
     });
+  // The tokens of a window, and a map of them, with pieces merged to words.
+  const wordsAt = (number) => {
+    const here = windowAt(number);
+    here.groups ??= wordMap.group(doc, here.tokens);
+    return {
+      tokens: (here.wordTokens ??= wordMap.tokensOf(doc, here.tokens, here.groups)),
+      mapOf: (map) => {
+        if (!here.words.has(map)) here.words.set(map, wordMap.of(map, here.groups));
+        return here.words.get(map);
+      },
+    };
+  };
   const fetchMap = async (number, model) => {
     const { maps } = windowAt(number);
     return (maps[model] ??= await matrix.load(await mapFiles.load(mapFiles.ofModel(headers[number].name, model))));
@@ -122,23 +155,37 @@ const create = (doc, payload, state, cursor, toggle) => {
     return together === "both" ? [{ map: own, of: of(0), names: named(0) }, shown] : [shown];
   };
 
+  // The view of neurons and the vectors that it shows load when they are first asked for.
   const fetchVectors = async (number, row) => {
+    await load("assets/neurons.js");
+    panes[0].parts.neuron ??= neuronView().create(byId("map-neuron"), pointer);
     const layer = Math.floor(row / doc.heads);
     const name = `${headers[number].name}-L${String(layer).padStart(2, "0")}`;
-    return (windowAt(number).layers[layer] ??= await vectors.load(await mapFiles.load(name)));
+    return (windowAt(number).layers[layer] ??= await vectors().load(await mapFiles.load(name)));
   };
 
   const headsOf = (chosen, map, tokens) => {
     // If the address names no map, show the head that shades the text.
     const row = [state.get("map"), state.get("m")].map((key) => attention.rowOf(doc, key)).find((asked) => asked >= 0);
     const first = row ?? matrix.mostVaried(map, tokens.special);
-    return chosen.pinned && chosen.view === "lines" && view.pins.length
-      ? view.pins
-      : [{ row: first, colour: view.colours.accent }];
+    if (chosen.heads === "pinned" && view.pins.length) return view.pins;
+    if (chosen.heads !== "layer") return [{ row: first, colour: view.colours.accent }];
+    const layer = Math.floor(first / doc.heads);
+    const off = headLegend.parse(state.get("mapoff"), doc.heads);
+    const colours = headColours.of(doc.heads, view.colours.dark);
+    byId("map-layer").value = layer;
+    legend.draw(layer, colours, off);
+    return colours
+      .map((colour, head) => ({ row: layer * doc.heads + head, colour }))
+      .filter((_, head) => !off.has(head));
   };
 
-  const titleOf = ({ heads, of }) =>
-    `${heads.length > 1 ? `${heads.length} pinned heads` : `Head ${doc.name(heads[0].row)}`}${of}`;
+  const titleOf = ({ heads, of, chosen }) => {
+    if (heads.length === 1) return `Head ${doc.name(heads[0].row)}${of}`;
+    if (chosen.heads === "pinned") return `${heads.length} pinned heads${of}`;
+    const layer = byId("map-layer").selectedOptions[0].text;
+    return `${heads.length} ${heads.length < doc.heads ? `of ${doc.heads} ` : ""}heads of ${layer}${of}`;
+  };
 
   const title = ([scene, other]) => {
     const { heads, of } = scene;
@@ -149,42 +196,57 @@ const create = (doc, payload, state, cursor, toggle) => {
     byId("map-pin").textContent = view.pins.some(({ row }) => row === heads[0].row) ? "Unpin" : "Pin";
     byId("map-pin").hidden = heads.length > 1;
     // The table is of the first of two models, the file of both.
-    byId("map-table-title").textContent = `This head as a table${other ? of : ""}`;
+    const several = heads.length > 1;
+    byId("map-table-title").textContent =
+      `${several ? `Head ${doc.name(heads[0].row)}` : "This head"} as a table${other ? of : ""}`;
     byId("map-csv").disabled = hiddenTexts.now();
-    byId("map-csv").textContent = `This head as CSV${hiddenTexts.now() ? ", once you ask for the texts" : ""}`;
+    byId("map-csv").textContent =
+      `${several ? "These heads" : "This head"} as CSV${hiddenTexts.now() ? ", once you ask for the texts" : ""}`;
   };
 
   const show = async () => {
     const chosen = mapChoices.read(state, payload);
     mapChoices.show(chosen, payload);
-    const { tokens } = windowAt(chosen.window);
+    const { tokens: pieces } = windowAt(chosen.window);
     const shown = await fetchShown(chosen);
-    const heads = headsOf(chosen, await fetchMap(chosen.window, 0), tokens);
+    const heads = headsOf(chosen, await fetchMap(chosen.window, 0), pieces);
+    const words = chosen.words ? wordsAt(chosen.window) : null;
+    const tokens = words?.tokens ?? pieces;
+    const hidden = chosen.special || chosen.view === "neuron" ? null : tokens.special;
     const common = {
       doc,
       tokens,
       heads,
       colours: view.colours,
       chosen,
-      allows: matrix.filter(chosen.texts, tokens.segment),
-      seats: matrix.seats(chosen.texts, tokens.segment, tokens.length),
+      least: chosen.least,
+      allows: matrix.filter(chosen.texts, tokens.segment, hidden),
+      seats: matrix.seats(chosen.texts, tokens.segment, tokens.length, hidden),
     };
-    const next = shown.map((one) => ({ ...common, ...one }));
+    // `pictures` is what the small maps of all heads show, `mean` the mean of all shown heads of a layer.
+    const next = shown.map(({ map: pictures, ...named }) => {
+      const map = words?.mapOf(pictures) ?? pictures;
+      const mean =
+        chosen.heads === "layer" && heads.length > 1
+          ? meanMap.of(
+              map,
+              heads.map(({ row }) => row),
+            )
+          : null;
+      return { ...common, ...named, pictures, map, mean };
+    });
     say("");
     if (chosen.view === "neuron" && headers[chosen.window].vectors && !pageData.single)
       next[0].vectors = await fetchVectors(chosen.window, heads[0].row);
     scenes = next;
     const [scene] = scenes;
     scenes.forEach((one, i) => paneAt(i).model.draw(one));
+    byId("map-drawn").textContent = chosen.view === "lines" ? mapReading.drawn(scene) : mapReading.explained(scene);
     title(scenes);
     table.draw(scene);
     byId("map-neuron").hidden = byId("map-hint").hidden = chosen.view === "neuron" && !scene.vectors;
     if (chosen.view !== "neuron") byId("map-neuron").hidden = true;
-    if (chosen.view === "neuron" && !scene.vectors)
-      say(
-        "There are no query and key vectors here: the model does not show them, they do not reproduce its attention, " +
-          "or the study was run with maps.vectors: false.",
-      );
+    if (chosen.view === "neuron" && !scene.vectors) say("There are no query and key vectors here.");
     else scenes.forEach((one, i) => paneAt(i).parts[chosen.view].draw(one));
     byId("token-maps").dataset.drawn = "";
     follow(cursor.get());
@@ -234,11 +296,12 @@ const create = (doc, payload, state, cursor, toggle) => {
     const [{ chosen, heads, names }] = scenes;
     // The files of the own model keep their name.
     const model = chosen.number ? `-${names[0].replaceAll(" ", "-")}` : "";
-    const name = `attention-${headers[chosen.window].name}-${attention.keyOf(doc, heads[0].row)}${model}.csv`;
-    const one = scenes.map((scene) => ({ ...scene, heads: heads.slice(0, 1) }));
-    download(name, () => mapTable.csv(one)).catch((fault) => say(`Nothing was exported: ${fault.message}.`));
+    const which = heads.map(({ row }) => attention.keyOf(doc, row)).join("-");
+    const name = `attention-${headers[chosen.window].name}-${which}${model}.csv`;
+    download(name, () => mapTable.csv(scenes)).catch((fault) => say(`Nothing was exported: ${fault.message}.`));
   });
   mapChoices.offer(state, payload, doc);
+  byId("map-vectors").replaceChildren(...(headers[0].vectors ? [] : withVectors(payload.withVectors ?? [])));
 
   return {
     draw: (next) => {

@@ -1,7 +1,7 @@
 // Query and key vectors of one layer, and the rows of the matrices that they produce.
 
 import { codec } from "../document/codec.js";
-import { matrix } from "./matrix.js";
+import { matrix } from "../maps/matrix.js";
 
 const half = (bits) => {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
@@ -9,12 +9,21 @@ const half = (bits) => {
   return bits & 0x8000 ? -size : size;
 };
 
+const inflated = async (text) => new Uint8Array(await codec.inflate(text));
+
+// Whole numbers of a head and token in steps of their scale; without scales, half precision.
+const decoded = async (text, scales, size) => {
+  const bytes = await inflated(text);
+  if (!scales) return Float32Array.from(matrix.planes(bytes), half);
+  const steps = new Float32Array((await inflated(scales)).buffer);
+  return Float32Array.from(new Int8Array(bytes.buffer), (code, i) => code * steps[Math.floor(i / size)]);
+};
+
 const load = async (part) => {
-  const [queries, keys] = await Promise.all(
-    [part.queries, part.keys].map(async (text) =>
-      Float32Array.from(matrix.planes(new Uint8Array(await codec.inflate(text))), half),
-    ),
-  );
+  const [queries, keys] = await Promise.all([
+    decoded(part.queries, part.queryScales, part.size),
+    decoded(part.keys, part.keyScales, part.size),
+  ]);
   return { ...part, queries, keys };
 };
 

@@ -2,7 +2,7 @@
 
 import { clip } from "../core/clip.js";
 import { formats } from "../core/formats.js";
-import { scrollBox } from "./scroll_box.js";
+import { scrollBox } from "../maps/scroll_box.js";
 import { vectors } from "./vectors.js";
 
 const ROW = 16;
@@ -34,7 +34,6 @@ export const neuronView = {
       place,
       {
         label: "Neuron view: query and key vectors, their product, score and softmax; arrow keys choose the query",
-        rowHeight: ROW,
         head: HEAD,
         foot: 0,
       },
@@ -157,7 +156,7 @@ export const neuronView = {
     return {
       draw: (next) => {
         scene = next;
-        box.resize(scene.map.tokens);
+        box.resize(scene.map.tokens, ROW);
         query = Math.min(query, scene.map.tokens - 1);
         compute();
         paint();
