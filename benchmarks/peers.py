@@ -6,7 +6,8 @@ hold the same matrices in full. Pages are opened in turn, each in a browser cont
 what it shows is there and nothing has changed for a second; the time is that of the last change, painted. BertViz loads
 three libraries from a network; here they come from node_modules, so that no network is in the times.
 
-    python benchmarks/peers.py
+    pip install --no-deps --target .peers -r benchmarks/peers-requirements.txt
+    PYTHONPATH=.peers python benchmarks/peers.py
 """
 
 # ruff: noqa: INP001 - a folder of scripts
