@@ -1,6 +1,7 @@
 """The pages of classes and of misclassified documents agree with the statistics."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from synthetic_attention import LABEL_NAMES
 from synthetic_site import HOSTILE_LABELS, site_settings
 
 from attviz_pipeline import formats
-from attviz_pipeline.artifacts import files, statistics_schemas, term_schemas
+from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas, term_schemas
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
@@ -41,6 +42,28 @@ def groups(evidence: ClassEvidence, study: StudyView) -> list[GroupView]:
 def test_there_is_a_page_for_every_class_and_for_wrong_predictions(groups: list[GroupView]) -> None:
     assert [group.name for group in groups] == [*LABEL_NAMES, "wrong"]
     assert [group.page for group in groups] == [*(links.class_page(n) for n in range(3)), links.WRONG]
+
+
+def test_the_page_of_a_class_ranks_its_words_and_shows_their_cloud(inputs: SiteInputs, tmp_path: Path) -> None:
+    figures = tmp_path / "figures"
+    shutil.copytree(inputs.figures, figures)
+    content = files.read_json(figures / "figures.json", output_schemas.FIGURES)
+    cloud = next(figure for figure in content["figures"] if figure["kind"] == "word_cloud")
+    of_class = {**cloud, "name": "class_cloud-001", "kind": "class_cloud", "layer": None, "head": None}
+    content["figures"].append({**of_class, "group": LABEL_NAMES[1], "caption": "The words of this class."})
+    files.write_json(figures / "figures.json", output_schemas.FIGURES, content)
+
+    write_site(site_settings(), replace(inputs, figures=figures), tmp_path / "site")
+
+    ranked = _rows(inputs.terms.class_rankings, term_schemas.CLASS_RANKINGS)
+    for label, name in enumerate(LABEL_NAMES):
+        page = words(tmp_path / "site" / links.class_page(label))
+        first = next(row for row in ranked if row["group"] == name)
+        assert f"in documents of the gold class {name}" in page
+        assert f"{first['term']} (in {formats.plural(first['document_frequency'], 'document')})" in page
+        assert ("The words of this class." in page) == (label == 1)
+    wrong = words(tmp_path / "site" / links.WRONG)
+    assert "Words with the most self-attention" not in wrong
 
 
 def test_only_words_beyond_chance_are_listed(inputs: SiteInputs, tmp_path: Path) -> None:
