@@ -13,7 +13,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 N_VECTORS = 11
 
 
-def extract_like_attviz(checkpoint: Path, texts: Sequence[str], output: Path, max_tokens: int) -> None:
+def extract_like_attviz(
+    checkpoint: Path, texts: Sequence[str], output: Path, max_tokens: int, device: str = "cpu"
+) -> None:
     """Per text two forward passes with whole matrices, eleven diagonals, and numbers as strings in one JSON file.
 
     Vector i is the diagonal of layer i, head i; where there is no such layer, the one before is repeated. Two things
@@ -21,13 +23,14 @@ def extract_like_attviz(checkpoint: Path, texts: Sequence[str], output: Path, ma
     """
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     model = AutoModelForSequenceClassification.from_pretrained(checkpoint, attn_implementation="eager").eval()
+    model.to(device)
     with torch.no_grad():
         segments = [_segment(tokenizer, model, text, max_tokens) for text in texts]
     output.write_text(json.dumps(segments), encoding="utf-8")
 
 
 def _segment(tokenizer: Any, model: Any, text: str, max_tokens: int) -> dict[str, Any]:  # noqa: ANN401
-    encoded = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
+    encoded = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt").to(model.device)
     probabilities = model(**encoded).logits.softmax(dim=-1)[0]
     matrices = model(**encoded, output_attentions=True).attentions
     last = len(matrices) - 1

@@ -18,7 +18,8 @@ from attviz_pipeline.attention.full_statistics import FullStatistics
 from attviz_pipeline.attention.windows import Window
 
 
-def _window(n_tokens: int) -> Window:
+def window_of(n_tokens: int) -> Window:
+    """Return an input of so many tokens, with punctuation, between [CLS] and [SEP]."""
     token_ids = [CLS, *range(1000, 998 + n_tokens), SEP]
     special = [True, *[False] * (n_tokens - 2), True]
     punctuation = [place % 8 == 4 for place in range(n_tokens)]
@@ -28,13 +29,15 @@ def _window(n_tokens: int) -> Window:
 class Ways:
     """One model, read in several ways."""
 
-    def __init__(self, shape: str, lengths: Sequence[int]) -> None:
+    def __init__(self, shape: str, lengths: Sequence[int], device: str = "cpu", precision: str = "float32") -> None:
         torch.manual_seed(0)
-        self._model = BertForSequenceClassification(BertConfig(**SHAPES[shape])).eval()
-        self._windows = [_window(n) for n in lengths]
+        self._model = BertForSequenceClassification(BertConfig(**SHAPES[shape])).eval().to(device)
+        self._windows = [window_of(n) for n in lengths]
         model, tokenizer = self._model, SimpleNamespace(cls_token_id=CLS, sep_token_id=SEP)
         self._full = FullStatistics(model, tokenizer)
-        facts: dict[str, Any] = {"pad_token_id": 0, "left_padded": False, "typed": True, "precision": "float32"}
+        facts: dict[str, Any] = {"pad_token_id": 0, "left_padded": False, "typed": True, "precision": precision}
+        dtype = getattr(torch, precision)
+        self._autocast = torch.autocast(device, dtype, enabled=dtype != torch.float32)
         self._reader = AttentionReader(model, **facts)
         self._full_reader = AttentionReader(model, **facts, observer=self._full)
 
@@ -52,13 +55,13 @@ class Ways:
     def plain(self) -> None:
         """Only classify, as fast as transformers does: with `sdpa`, and without a mask where all lengths are equal."""
         self._model.set_attn_implementation("sdpa")
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast:
             self._model(**self._reader.inputs(self._windows)).logits.float().cpu()
 
     def matrices(self) -> None:
         """Classify and hold all matrices."""
         self._model.set_attn_implementation("eager")
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast:
             self._model(**self._reader.inputs(self._windows), output_attentions=True)
 
 

@@ -175,8 +175,19 @@ def prepare_stage(
     place: Path, shape: str, corpus: Sequence[str], texts: Sequence[str], mantissa_bits: int | None = None
 ) -> Callable[[], None]:
     """Write model, card and shard, and return the stage, ready to run."""
+    write_model(place, shape, corpus)
+    write_shard(place, texts)
+    return _stage(place, mantissa_bits)
+
+
+def write_model(place: Path, shape: str, corpus: Sequence[str], max_tokens: int = MAX_TOKENS) -> None:
+    """Write a model with a vocabulary of the corpus, and its card."""
     make_checkpoint(place / "checkpoint", shape, corpus)
-    files.write_json(place / "model.json", model_schemas.MODEL, make_card(shape))
+    files.write_json(place / "model.json", model_schemas.MODEL, make_card(shape) | {"max_tokens": max_tokens})
+
+
+def write_shard(place: Path, texts: Sequence[str]) -> None:
+    """Write a shard of texts, the shortest first."""
     in_order = sorted(texts, key=len)
     columns = {
         "position": range(len(texts)),
@@ -192,11 +203,15 @@ def prepare_stage(
     with files.TableWriter(place / "shard.parquet", corpus_schemas.SHARD, facts) as writer:
         for first in range(0, len(texts), ROWS_PER_GROUP):
             writer.write_table(table.slice(first, ROWS_PER_GROUP))
-    return _stage(place, mantissa_bits)
 
 
 def _stage(place: Path, mantissa_bits: int | None = None) -> Callable[[], None]:
     kept = {} if mantissa_bits is None else {"mantissa_bits": mantissa_bits}
-    settings = ExtractAttention(attention=AttentionSettings(device="cpu", **kept))
+    return stage_with(place, AttentionSettings(device="cpu", **kept))
+
+
+def stage_with(place: Path, attention: AttentionSettings) -> Callable[[], None]:
+    """Return the stage with settings, ready to run on what was prepared."""
+    settings = ExtractAttention(attention=attention)
     paths = [place / name for name in ("shard.parquet", "checkpoint", "model.json", "attention.parquet")]
     return lambda: extract_attention(settings, *paths)
