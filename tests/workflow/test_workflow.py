@@ -56,6 +56,19 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
 
 
 @pytest.mark.slow
+def test_what_this_machine_cannot_extract_is_refused_before_any_job(
+    finished_study: FinishedStudy, tmp_path: Path
+) -> None:
+    study = finished_study.copy(tmp_path / "study", finished=False)
+    said = study.run("--config", "attention={device: cuda}", expect=1, CUDA_VISIBLE_DEVICES="")
+
+    assert "attention.device is `cuda`, but no GPU is visible" in said
+    assert "Traceback" not in said
+    assert not study.results.exists()
+    assert not list((study.folder / ".snakemake" / "locks").glob("*"))
+
+
+@pytest.mark.slow
 def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: FinishedStudy) -> None:
     profile = str(ROOT / "workflow" / "profiles" / "gpu")
     listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile)
