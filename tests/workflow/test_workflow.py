@@ -57,15 +57,16 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
 
 @pytest.mark.slow
 def test_what_this_machine_cannot_extract_is_refused_before_any_job(
-    finished_study: FinishedStudy, tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = finished_study.copy(tmp_path / "study", finished=False)
-    said = study.run("--config", "attention={device: cuda}", expect=1, CUDA_VISIBLE_DEVICES="")
+    write_study(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    said = snakemake(tmp_path, "--config", "attention={device: cuda}", expect=1)
 
     assert "attention.device is `cuda`, but no GPU is visible" in said
     assert "Traceback" not in said
-    assert not study.results.exists()
-    assert not list((study.folder / ".snakemake" / "locks").glob("*"))
+    assert not (tmp_path / "results").exists()
+    assert not list((tmp_path / ".snakemake" / "locks").glob("*"))
 
 
 @pytest.mark.slow
