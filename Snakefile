@@ -56,6 +56,7 @@ rule all:
 
 
 onstart:
+    check_machine()
     remove_unredacted_results()
 
 

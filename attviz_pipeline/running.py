@@ -10,6 +10,7 @@ from tqdm import tqdm
 from attviz_pipeline.config.settings import OWN_MODEL
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.faults import explained
+from attviz_pipeline.machine import require_machine
 from attviz_pipeline.run_stage import run_stage
 from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, models_of, slice_for
 
@@ -49,10 +50,11 @@ def run_study(study: Study, results: Path, site: Path | None = None, *, progress
         progress: Show on stderr which stage runs.
 
     Raises:
-        AttvizError: As the stages, or the machine lacks memory, disk or packages.
+        AttvizError: As the stages, or the machine lacks memory, disk, packages, or what the settings ask for.
     """
     calls = list(calls_of(study, results, site))
     with explained(), tqdm(calls, file=sys.stderr, disable=not progress, unit="stage", leave=False) as bar:
+        require_machine(study)
         for call in bar:
             bar.set_description(call.stage.command)
             call.run(study, results)

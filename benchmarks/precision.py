@@ -2,7 +2,8 @@
 
     python benchmarks/precision.py --study results/news
 
-Prints the table of docs/decisions/0005-fused-attention-with-log-sum-exp.md. One thread.
+Prints the table of docs/decisions/0005-fused-attention-with-log-sum-exp.md, and whether the processor has instructions
+for bfloat16 or emulates it. One thread.
 """
 
 # ruff: noqa: INP001, T201 - a script that prints
@@ -17,6 +18,7 @@ from torch import Tensor
 from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.capture import AttentionReader
 from attviz_pipeline.attention.opening import open_model, open_tokenizer
+from attviz_pipeline.attention.precision import processor_has_bfloat16
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.model_inputs import pads_left, takes_type_ids
@@ -47,7 +49,8 @@ def main() -> None:
     torch.set_num_threads(1)
     windows = read_windows(study)
     exact = self_attention(study / "model" / "checkpoint", windows, "float32")
-    print(f"{len(windows)} inputs, {len(exact):,} values\n")
+    how = "by the processor's instructions" if processor_has_bfloat16() else "emulated"
+    print(f"{len(windows)} inputs, {len(exact):,} values; bfloat16 {how}\n")
     print("| | 99 % of values within | largest | relative, median | relative, 99 % within |\n|---|---|---|---|---|")
     for precision in ("bfloat16", "float16"):
         off = (self_attention(study / "model" / "checkpoint", windows, precision) - exact).abs()

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import torch
@@ -18,6 +19,7 @@ from transformers import AutoModelForSequenceClassification
 
 from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files, model_schemas
 from attviz_pipeline.attention.extract_attention import extract_attention
+from attviz_pipeline.attention.precision import processor_has_bfloat16
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.stages import ExtractAttention
 from attviz_pipeline.tasks.single_label import SingleLabel
@@ -48,21 +50,19 @@ def measure_stage(sizes: Sizes, texts: Sequence[str]) -> Iterator[Row]:
                 torch.set_num_threads(threads)
                 yield from _against_attviz(sizes, shape, place, chosen, stage, clock, unit)
             torch.set_num_threads(n_threads)
-            for n_bits, label in (
-                (None, "as configured by default"),
-                (23, "float32 whole"),
-                (12, "12 bits of the mantissa"),
+            for kept, label in (
+                ({}, "as configured by default"),
+                ({"mantissa_bits": 23}, "float32 whole"),
+                ({"mantissa_bits": 12}, "12 bits of the mantissa"),
             ):
-                prepare_stage(place, shape, texts, chosen, n_bits)()
+                prepare_stage(place, shape, texts, chosen, **kept)()
                 yield _bytes_per_value(place, f"{shape}, {label}")
 
 
 def _against_attviz(  # noqa: PLR0913 - what one pair of rows is about
     sizes: Sizes, shape: str, place: Path, texts: list[str], stage: Way, clock: Callable[[], float], unit: str
 ) -> Iterator[Row]:
-    def theirs() -> None:
-        extract_like_attviz(place / "checkpoint", texts, place / "attviz.json", MAX_TOKENS)
-
+    theirs = _attviz(place, texts)
     ratio = paired_ratio(theirs, stage, sizes.n_stage_pairs, clock)
     n_heads = make_card(shape)["n_layers"] * make_card(shape)["n_heads"]
     rates = [len(texts) / taken for taken in reversed(ratio.seconds)]
@@ -73,6 +73,35 @@ def _against_attviz(  # noqa: PLR0913 - what one pair of rows is about
     bound = paired_ratio(theirs, products, sizes.n_stage_pairs, clock)
     detail = "what a stage would reach that did nothing but the products with the model's weights, 1,024 tokens at once"
     yield Row(f"AttViz's procedure / matrix products alone, {name}", "-", str(bound), detail)
+
+
+def measure_bfloat16(sizes: Sizes, texts: Sequence[str]) -> Iterator[Row]:
+    """Measure the whole stage in bfloat16 against AttViz's procedure and the stage in float32, in CPU seconds.
+
+    Where the processor has no instructions for bfloat16, the rows say so.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for shape, n_segments in sizes.n_segments:
+        with tempfile.TemporaryDirectory() as folder:
+            place, chosen = Path(folder), spread(texts, n_segments)
+            exact, theirs = prepare_stage(place, shape, texts, chosen), _attviz(place, chosen)
+            lower = stage_with(place, AttentionSettings(device="cpu", precision="bfloat16"))
+            for what, bar, one, other in (
+                ("AttViz's procedure / whole stage in bfloat16", ">= 4", theirs, lower),
+                ("whole stage in bfloat16 / in float32", "-", lower, exact),
+            ):
+                measured, detail = "not measured", "this processor has no instructions for bfloat16"
+                if processor_has_bfloat16():
+                    ratio = paired_ratio(one, other, sizes.n_stage_pairs, time.process_time)
+                    measured = str(ratio)
+                    detail = f"{len(chosen)} segments: {ratio.seconds[0]:.2f} s against {ratio.seconds[1]:.2f} s"
+                yield Row(f"{what}, {shape}, CPU seconds", bar, measured, detail)
+    torch.set_num_threads(n_threads)
+
+
+def _attviz(place: Path, texts: Sequence[str]) -> Way:
+    return lambda: extract_like_attviz(place / "checkpoint", texts, place / "attviz.json", MAX_TOKENS)
 
 
 def _products_alone(checkpoint: Path, n_tokens: int) -> Way:
@@ -168,16 +197,25 @@ def run_stage(folder: str, n_threads: str) -> dict[str, float]:
     """
     if n_threads != "0":
         torch.set_num_threads(int(n_threads))
-    return {"seconds": seconds(_stage(Path(folder)), time.process_time if n_threads == "1" else time.perf_counter)}
+    return {
+        "seconds": seconds(
+            stage_with(Path(folder), AttentionSettings(device="cpu")),
+            time.process_time if n_threads == "1" else time.perf_counter,
+        )
+    }
 
 
 def prepare_stage(
-    place: Path, shape: str, corpus: Sequence[str], texts: Sequence[str], mantissa_bits: int | None = None
-) -> Callable[[], None]:
+    place: Path,
+    shape: str,
+    corpus: Sequence[str],
+    texts: Sequence[str],
+    **attention: Any,  # noqa: ANN401 - settings of the section
+) -> Way:
     """Write model, card and shard, and return the stage, ready to run."""
     write_model(place, shape, corpus)
     write_shard(place, texts)
-    return _stage(place, mantissa_bits)
+    return stage_with(place, AttentionSettings(device="cpu", **attention))
 
 
 def write_model(place: Path, shape: str, corpus: Sequence[str], max_tokens: int = MAX_TOKENS) -> None:
@@ -205,12 +243,7 @@ def write_shard(place: Path, texts: Sequence[str]) -> None:
             writer.write_table(table.slice(first, ROWS_PER_GROUP))
 
 
-def _stage(place: Path, mantissa_bits: int | None = None) -> Callable[[], None]:
-    kept = {} if mantissa_bits is None else {"mantissa_bits": mantissa_bits}
-    return stage_with(place, AttentionSettings(device="cpu", **kept))
-
-
-def stage_with(place: Path, attention: AttentionSettings) -> Callable[[], None]:
+def stage_with(place: Path, attention: AttentionSettings) -> Way:
     """Return the stage with settings, ready to run on what was prepared."""
     settings = ExtractAttention(attention=attention)
     paths = [place / name for name in ("shard.parquet", "checkpoint", "model.json", "attention.parquet")]

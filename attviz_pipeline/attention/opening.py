@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from attviz_pipeline.attention.capture import AttentionReader, Batch
 from attviz_pipeline.attention.freeing import keep_few_kernels
 from attviz_pipeline.attention.observed_matrices import Observer
+from attviz_pipeline.attention.precision import require_precision
 from attviz_pipeline.config.settings import AttentionSettings
 from attviz_pipeline.errors import AttentionError, ResourceError
 from attviz_pipeline.model_inputs import padding_id, pads_left, takes_type_ids
@@ -30,9 +31,11 @@ def open_model(checkpoint: Path, settings: AttentionSettings) -> PreTrainedModel
     """Load the classifier of a checkpoint.
 
     Raises:
-        ResourceError: The requested device is not available.
+        ResourceError: The requested device is not available, or does not compute in the precision.
     """
-    device = _device(settings)
+    device = device_of(settings)
+    facts = device_name(device), settings.device, settings.precision
+    logger.info("extracting on %s (attention.device: %s) in %s", *facts)
     keep_few_kernels()
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         checkpoint,
@@ -89,15 +92,15 @@ def device_name(device: torch.device) -> str:
     return device.type if device.type == "cpu" else f"{device.type}: {torch.cuda.get_device_name(device)}"
 
 
-def _device(wanted: AttentionSettings) -> torch.device:
+def device_of(wanted: AttentionSettings) -> torch.device:
+    """Return the device of this machine that attention is extracted on.
+
+    Raises:
+        ResourceError: The requested device is not available, or does not compute in the precision.
+    """
     available = torch.cuda.is_available()
     if wanted.device == "cuda" and not available:
         raise ResourceError("attention.device is `cuda`, but no GPU is visible: request one, or set `auto` or `cpu`.")
     device = torch.device("cuda" if available and wanted.device != "cpu" else "cpu")
-    if device.type == "cpu" and wanted.precision != "float32":
-        raise ResourceError(
-            f"attention.precision is `{wanted.precision}`, which needs a GPU, but attention is extracted on the CPU "
-            f"(attention.device: {wanted.device}): set `float32`, or request a GPU."
-        )
-    logger.info("extracting on %s (attention.device: %s) in %s", device_name(device), wanted.device, wanted.precision)
+    require_precision("attention.precision", wanted.precision, device)
     return device

@@ -280,6 +280,12 @@ class TrainingSettings(Section):
     early_stopping_patience: int | None = Field(
         2, ge=1, description="Stop after this many epochs without a better `best_epoch_by`; null never stops early"
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Precision of the training's forward and backward passes; bfloat16 uses autocast, is less accurate "
+        "and needs a GPU or a processor with instructions for it (AVX512-BF16, AMX-BF16). Weights, the optimiser, "
+        "validation and scores are in float32",
+    )
 
 
 class AttentionSettings(Section):
@@ -304,8 +310,9 @@ class AttentionSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto` uses a GPU if there is one, and logs it")
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="Precision of the model; half precision uses autocast, needs a GPU and is less accurate "
-        "(99 % of the default study's values are off by less than 0.003 in bfloat16, 0.0003 in float16)",
+        description="Precision of the model; half precision uses autocast and is less accurate "
+        "(99 % of the default study's values are off by less than 0.003 in bfloat16, 0.0003 in float16). bfloat16 "
+        "needs a GPU or a processor with instructions for it (AVX512-BF16, AMX-BF16), float16 needs a GPU",
     )
     mantissa_bits: int = Field(
         16,

@@ -216,9 +216,9 @@ def _splits_with_rows(dataset: DatasetSettings) -> set[str]:
 
 
 def _faults_of_device(study: Study) -> Iterator[str]:
-    if study.attention.device == "cpu" and study.attention.precision != "float32":
+    if study.attention.device == "cpu" and study.attention.precision == "float16":
         yield (
-            f"`attention.precision` is {study.attention.precision}, which needs a GPU, and `attention.device` is cpu: "
+            "`attention.precision` is float16, which needs a GPU, and `attention.device` is cpu: "
             "set `attention.precision: float32`, or another device"
         )
 

@@ -83,7 +83,7 @@ def fine_tune(
     Args:
         classifier: Model and tokenizer; new weights of the model are already initialised.
         encoded: Texts of the splits `train`, and `validation` for the selection of the best epoch.
-        settings: Seed and hyperparameters.
+        settings: Seed and hyperparameters; the device must compute in `training.precision`.
         scratch: An existing folder for the epochs' weights, which are removed afterwards.
         keep: Called after each epoch with its number, from 1, while the classifier has its weights.
 
@@ -128,6 +128,19 @@ def deterministic(seed: int) -> Iterator[None]:
         options.fill_uninitialized_memory = fill
 
 
+class _Trainer(Trainer):
+    """Trains in a lower precision by autocast. Validation stays in float32: its scores are those of the saved model."""
+
+    def __init__(self, precision: str, **given: Any) -> None:  # noqa: ANN401 - the Trainer's
+        super().__init__(**given)
+        self._precision = getattr(torch, precision)
+
+    def compute_loss(self, model: torch.nn.Module, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - the Trainer's
+        lower = model.training and self._precision != torch.float32
+        with torch.autocast(self.args.device.type, self._precision if lower else None, enabled=lower):
+            return super().compute_loss(model, *given, **options)
+
+
 class _ShowProgress(TrainerCallback):
     def __init__(self, bar: Progress, criterion: EpochCriterion) -> None:
         self._bar, self._criterion = bar, criterion
@@ -156,7 +169,8 @@ def _make_trainer(
     callbacks: list[TrainerCallback] = []
     if settings.training.early_stopping_patience is not None:
         callbacks.append(transformers.EarlyStoppingCallback(settings.training.early_stopping_patience))
-    trainer = Trainer(
+    trainer = _Trainer(
+        settings.training.precision,
         model=classifier.model,
         args=_arguments(settings, folder),
         data_collator=Collator.of(classifier.model, classifier.tokenizer),

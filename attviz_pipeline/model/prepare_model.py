@@ -15,6 +15,7 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas
+from attviz_pipeline.attention.precision import require_precision
 from attviz_pipeline.attention.trial import AttentionShape, try_classifier
 from attviz_pipeline.config.settings import ModelSettings
 from attviz_pipeline.errors import AttentionError, ModelError
@@ -71,10 +72,11 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     Raises:
         ModelError: The model or the corpus cannot be used; nothing is written then.
         ArtifactError: `documents` is damaged.
-        ResourceError: The disk or memory is too small.
+        ResourceError: The disk or memory is too small, or the device does not compute in `training.precision`.
     """
-    corpus = _read_corpus(documents)
+    corpus, device = _read_corpus(documents), _device()
     if _learns(settings):
+        require_precision("training.precision", settings.training.precision, device)
         check_splits(corpus.golds, corpus.task, settings.training.best_epoch_by)
     with faults_of(settings.compared_as):
         copy = find_copy(settings.model)
@@ -87,7 +89,7 @@ def prepare_model(settings: PrepareModel, documents: Path, checkpoint: Path, car
     ):
         task = with_classes_of_own(corpus.task, settings.own_model, copy.folder, settings.model)
         classifier = load_classifier(copy.folder, settings.model, task, settings.close_overlap)
-        classifier.model.to(_device())  # type: ignore[arg-type]
+        classifier.model.to(device)  # type: ignore[arg-type]
         shape = _try(classifier, corpus, settings.model)
         keep = partial(_keep_epoch, classifier, copy.folder, epochs) if settings.keeps_epochs else None
         scores = _train_and_score(classifier, corpus, settings, checkpoint, keep)

@@ -225,9 +225,25 @@ def test_fewer_bits_are_kept_and_take_less_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_on_the_cpu_is_refused(tmp_path: Path, precision: str) -> None:
-    with pytest.raises(ResourceError, match=rf"attention\.precision is `{precision}`, which needs a GPU, but .* CPU"):
+def test_half_precision_is_refused_on_a_processor_without_it(
+    tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(ResourceError, match=rf"attention\.precision is `{precision}`, .* CPU"):
         extract(tmp_path, TEXTS, precision=precision)
+
+
+def test_bfloat16_on_a_processor_with_it_is_close_to_float32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    exact = files.read_table(extract(tmp_path, TEXTS), attention_schemas.ATTENTION)
+    path = extract(tmp_path, TEXTS, precision="bfloat16")
+    halved = files.read_table(path, attention_schemas.ATTENTION)
+
+    assert files.read_facts(path, attention_schemas.ATTENTION)["precision"] == "bfloat16"
+    assert halved.column("tokens") == exact.column("tokens")
+    one, other = (np.concatenate(table.column("self_attention").to_pylist()) for table in (exact, halved))
+    np.testing.assert_allclose(other, one, rtol=0, atol=0.03)
+    assert (one != other).mean() > 0.5
 
 
 def fail_above(limit: int, fault: BaseException, batches: list[int]) -> Callable[..., Batch]:

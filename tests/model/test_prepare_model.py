@@ -1,7 +1,9 @@
 """Fine-tuning, loading, scoring and saving of the classifier."""
 
 import json
+import math
 import shutil
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tiny_models import LABEL_NAMES, make_tiny_bert, make_tiny_tokenizer
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BertForSequenceClassification,
     RobertaConfig,
     RobertaModel,
     Trainer,
@@ -128,6 +131,55 @@ class TestFineTune:
             study.prepare(encoder, training={"epochs": 1}, seed=seed)
             digests.add(study.read_card()["sha256"]["model.safetensors"])
         assert len(digests) == 2
+
+    def test_bfloat16_trains_to_finite_losses_and_scores_in_float32(
+        self, study: ModelStudy, encoder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+        found = []
+        for precision in ("float32", "bfloat16", "bfloat16"):
+            study.prepare(encoder, training={"epochs": 2, "precision": precision})
+            found.append((study.read_card(), study.read_metrics()))
+        (exact, _), (card, metrics), again = found
+
+        assert (card["training"]["precision"], exact["training"]["precision"]) == ("bfloat16", "float32")
+        assert card["sha256"]["model.safetensors"] != exact["sha256"]["model.safetensors"]
+        assert again == (card, metrics)
+        assert all(
+            math.isfinite(epoch[name]) for epoch in metrics["history"] for name in ("train_loss", "validation_loss")
+        )
+        assert {weights.dtype for weights in load_file(study.checkpoint / "model.safetensors").values()} == {
+            torch.float32
+        }
+        tuned = shutil.copytree(study.checkpoint, study.folder / "tuned")
+        study.prepare(tuned, mode="load")
+        assert study.read_metrics()["splits"] == metrics["splits"]
+
+    def test_only_training_runs_in_bfloat16(
+        self, study: ModelStudy, encoder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+        forward, seen = BertForSequenceClassification.forward, set()
+
+        @wraps(forward)  # the Trainer reads the names of its arguments
+        def noted(model: BertForSequenceClassification, *given: object, **options: object) -> object:
+            output = forward(model, *given, **options)
+            seen.add((model.training, output.logits.dtype))
+            return output
+
+        monkeypatch.setattr(BertForSequenceClassification, "forward", noted)
+        study.prepare(encoder, training={"epochs": 1, "precision": "bfloat16"})
+
+        assert seen == {(True, torch.bfloat16), (False, torch.float32)}
+
+    def test_bfloat16_is_refused_before_training_on_a_processor_without_it(
+        self, study: ModelStudy, encoder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+        with pytest.raises(ResourceError, match=r"training\.precision is `bfloat16`, .* no instructions for it"):
+            study.prepare(encoder, training={"precision": "bfloat16"})
+        assert not study.checkpoint.parent.exists()
+        study.prepare(encoder, training={"precision": "bfloat16"}, is_trained=False)
 
     def test_before_fine_tuning_the_encoder_is_as_it_was_and_has_no_scores(
         self, study: ModelStudy, encoder: Path

@@ -30,5 +30,7 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "peak memory of `output_attentions=True` / plain forward",
         *["AttViz's procedure / whole stage", "AttViz's procedure / matrix products alone"] * 2,
         *["bytes on disk per value"] * 3,
+        "AttViz's procedure / whole stage in bfloat16",
+        "whole stage in bfloat16 / in float32",
         *["whole stage"] * 3,
     ]

@@ -56,6 +56,20 @@ def test_only_what_depends_on_a_changed_key_reruns(finished_study: FinishedStudy
 
 
 @pytest.mark.slow
+def test_what_this_machine_cannot_extract_is_refused_before_any_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    said = snakemake(tmp_path, "--config", "attention={device: cuda}", expect=1)
+
+    assert "attention.device is `cuda`, but no GPU is visible" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "results").exists()
+    assert not list((tmp_path / ".snakemake" / "locks").glob("*"))
+
+
+@pytest.mark.slow
 def test_gpu_profile_gives_each_job_that_computes_with_the_model_one_gpu(finished_study: FinishedStudy) -> None:
     profile = str(ROOT / "workflow" / "profiles" / "gpu")
     listing = finished_study.run("--dry-run", "--forceall", "--workflow-profile", profile)

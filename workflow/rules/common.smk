@@ -7,6 +7,7 @@ from pathlib import Path
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY))
 
+from snakemake.exceptions import WorkflowError
 from snakemake.io import contains_wildcard
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
@@ -31,6 +32,7 @@ try:
         typed_overrides,
     )
     from attviz_pipeline.leftovers import remove_unredacted
+    from attviz_pipeline.machine import require_machine
     from attviz_pipeline.stages import (
         OWN_MODEL,
         STAGES,
@@ -40,7 +42,10 @@ try:
     )
 
     # With conda, jobs use the environment that conda builds.
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    USES_CONDA = (
+        DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    )
+    if not USES_CONDA:
         use_this_interpreter(REPOSITORY)
 except ModuleNotFoundError as fault:
     stop(missing_module(fault))
@@ -168,6 +173,21 @@ def model_memory_mb(wildcards, input, attempt):
 def model_runtime_minutes(wildcards, input, attempt):
     """15 minutes per megabyte of texts, the speed of BERT-base on two cores; multiplied by the attempt."""
     return round(STUDY.resources.runtime_minutes + 15 * texts_mb(input)) * attempt
+
+
+def check_machine():
+    """Where jobs run on this machine, refuse what it cannot extract before any job runs, and so before training."""
+    # With conda, torch is only in the environment of the jobs.
+    if USES_CONDA or not workflow.local_exec:
+        return
+    extracts = any(
+        job.rule.name == "extract_attention" for job in workflow.dag.needrun_jobs()
+    )
+    if extracts:
+        try:
+            require_machine(STUDY)
+        except AttvizError as fault:
+            raise WorkflowError(str(fault))
 
 
 def remove_unredacted_results():
