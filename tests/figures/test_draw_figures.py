@@ -99,7 +99,7 @@ class TestEveryFigure:
         predictions = ["confusion", "reliability", "confidence_entropy"]
         profiles = ["head_profiles-measures", "head_profiles-roles"]
         heads = ["head_means", *predictions, *likeness, "fuji_curves", *profiles]
-        classes = [*by_class, "class_cloud-000", "class_cloud-001"]
+        classes = [*by_class, *(f"class_cloud-{label:03d}" for label in range(3))]
         assert list(figures) == ["top_tokens", "top_terms", *heads, *spread, *classes, "word_cloud", *clouds]
         needs = {name for name, kind in FIGURES.items() if kind.needs_evidence or kind.needs_models}
         without_evidence = {name for name in SINGLE_LABEL if name not in needs}
@@ -239,7 +239,7 @@ class TestWordCloud:
 
         n_drawn = len(texts_in(tmp_path / "figures" / "word_cloud.svg"))
         assert 50 < n_drawn < 700
-        assert f"figure word_cloud has room for {n_drawn} of 700 tokens" in caplog.text
+        assert f"figure word_cloud has room for {n_drawn} of 700 words" in caplog.text
         assert f"The {n_drawn} tokens" in figures["word_cloud"]["caption"]
 
 

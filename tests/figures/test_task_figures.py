@@ -75,7 +75,10 @@ def test_figures_of_labels_are_those_of_the_tables(labels: tuple[StatisticsPaths
 
     groups = [f"{kind}-{by}" for kind in ("label_heads", "label_terms") for by in ("gold", "predicted", "correct")]
     distributions = [f"log_distributions-{by}" for by in ("term", "label", "layer")]
-    assert list(figures) == [*OF_PREDICTIONS["multi_label"], *distributions, *groups]
+    clouds = [f"class_cloud-{label:03d}" for label in range(len(LABEL_NAMES))]
+    assert list(figures) == [*OF_PREDICTIONS["multi_label"], *distributions, *groups, *clouds]
+    assert figures[clouds[0]].caption.endswith("positions have no meaning.")
+    assert f"documents of the gold label {LABEL_NAMES[0]};" in figures[clouds[0]].caption
     errors = figures["label_errors"]
     assert errors.columns["label"] == list(LABEL_NAMES)
     assert f"All labels right in {percent(scores['exact_match']['value'])}" in errors.caption
