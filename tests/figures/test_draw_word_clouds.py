@@ -1,4 +1,4 @@
-"""The stage draw_word_clouds: one cloud over all heads and one per head, which draw_figures puts beside its own figures."""
+"""The stage draw_word_clouds: clouds over all heads and of each, which draw_figures puts beside its own figures."""
 
 from pathlib import Path
 from typing import Any
