@@ -46,10 +46,10 @@ def _cloud(number: int, group: str, rows: dict[str, list[Any]], facts: dict[str,
         # Cut to the same beginning, two long words can look alike: the stronger one stands for both.
         sizes=dict(reversed(list(zip(reversed(terms), reversed(times), strict=True)))),
         caption=lambda n_words: (
-            f"{n_words:,} {noun}s with the highest self-attention relative to even attention over all "
-            f"{inputs.names.noun}s, of {n_terms:,} in {least} among {documents} of {of_class}; corrected for length "
-            "and shrunken. Font size is proportional to the multiple of even attention, down to a smallest legible "
-            "size; stronger colour is higher; positions have no meaning."
+            f"{n_words:,} of the {n_terms:,} {noun}s in {least} among the {documents} of {of_class}: those with the "
+            f"highest self-attention relative to even attention over all {inputs.names.noun}s, corrected for length; "
+            f"{noun}s in few documents are drawn towards the average {noun}. Font size is proportional to the multiple "
+            "of even attention, down to a smallest legible size; stronger colour is higher; positions have no meaning."
         ),
         alt=f"Word cloud of {of_class}. Highest: {named}.",
         columns={

@@ -132,7 +132,7 @@ def _caption(ranking: Ranking, inputs: Inputs, n_words: int) -> str:
     return (
         f"The {n_words} tokens with the highest mean self-attention {where(ranking, inputs.names)}. "
         f"{support(ranking, inputs)} Font size is proportional to the mean, down to a smallest legible size; "
-        "stronger colour is higher; positions have no meaning. Not corrected for length."
+        "stronger colour is higher; positions have no meaning. Not corrected for length, and extreme for rare tokens."
     )
 
 

@@ -78,7 +78,7 @@ def test_figures_of_labels_are_those_of_the_tables(labels: tuple[StatisticsPaths
     clouds = [f"class_cloud-{label:03d}" for label in range(len(LABEL_NAMES))]
     assert list(figures) == [*OF_PREDICTIONS["multi_label"], *distributions, *groups, *clouds]
     assert figures[clouds[0]].caption.endswith("positions have no meaning.")
-    assert f"documents of the gold label {LABEL_NAMES[0]};" in figures[clouds[0]].caption
+    assert f"documents of the gold label {LABEL_NAMES[0]}: those" in figures[clouds[0]].caption
     errors = figures["label_errors"]
     assert errors.columns["label"] == list(LABEL_NAMES)
     assert f"All labels right in {percent(scores['exact_match']['value'])}" in errors.caption

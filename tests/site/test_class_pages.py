@@ -59,7 +59,7 @@ def test_the_page_of_a_class_ranks_its_words_and_shows_their_cloud(inputs: SiteI
     for label, name in enumerate(LABEL_NAMES):
         page = words(tmp_path / "site" / links.class_page(label))
         first = next(row for row in ranked if row["group"] == name)
-        assert f"in documents of the gold class {name}" in page
+        assert f"documents of the gold class {name}" in page
         assert f"{first['term']} (in {formats.plural(first['document_frequency'], 'document')})" in page
         assert ("The words of this class." in page) == (label == 1)
     wrong = words(tmp_path / "site" / links.WRONG)

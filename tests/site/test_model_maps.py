@@ -92,7 +92,7 @@ def test_maps_of_other_models_fill_what_those_of_the_own_leave(
     assert bytes_of(tmp_path / "site", "*") <= budget
     assert not (tmp_path / "site" / links.model_map(7, 0, 2)).exists()
     page = (tmp_path / "site" / links.document(7)).read_text(encoding="utf-8")
-    assert "There are no maps of these models here: before fine-tuning, seed 14, seed 15. <code>" in page
+    assert "This page has no maps of these models: before fine-tuning, seed 14, seed 15. <code>" in page
     assert f"<code>maps.max_megabytes</code> is {budget / 1e6:g}." in page
     models = (tmp_path / "site" / links.MODELS).read_text(encoding="utf-8")
     assert (

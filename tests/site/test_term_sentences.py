@@ -60,7 +60,7 @@ def test_the_first_word_stands_beside_the_average_word_and_its_support() -> None
         "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) has the highest self-attention over "
         "all 6 heads of the fine-tuned some/bert, corrected for length: 1.8 times even attention (95 % interval 1.5"
         " to 2.2); the average word has 1.0 times. The intervals of 2 words lie above that; if all words were "
-        "alike, fewer than one would by chance. It is first in 155 of 500 bootstrap samples of the texts, so "
+        "alike, fewer than one would lie there by chance. It is first in 155 of 500 bootstrap samples of the texts, so "
         "another word could lead."
     )
     assert "some/bert" not in sentences.over_all_heads(ranked(*FOUND), study_view(), of_model=False)
@@ -82,8 +82,8 @@ def test_a_head_names_the_words_that_follow() -> None:
         "Of the 4 words in at least 3 of 55 documents, monday (in 3 documents) ranks first by self-attention, "
         "corrected for length: 1.8 times even attention (95 % interval, not adjusted for choosing the first of 4, 1.5 "
         "to 2.2); the average word has 1.0 times. "
-        "The intervals of 2 words lie above that; if all words were alike, fewer than one would by chance. It is "
-        "followed by bank and goal."
+        "The intervals of 2 words lie above that; if all words were alike, fewer than one would lie there by chance. "
+        "It is followed by bank and goal."
     )
 
 
@@ -95,7 +95,10 @@ def test_nothing_found_names_no_highest_word() -> None:
         sentences.over_all_heads(unclear, study_view(), of_model=False),
     ):
         assert "none is shown to have more self-attention than the average word" in sentence
-        assert "No interval lies above that; if all words were alike, fewer than one would by chance." in sentence
+        assert (
+            "No interval lies above that; if all words were alike, fewer than one would lie there by chance."
+            in sentence
+        )
         assert re.search(
             r"The first is monday \(95 % interval(, not adjusted [^,]+,)? 0\.82 to 1\.8\)\.", words(sentence)
         )
@@ -110,7 +113,7 @@ def test_as_many_intervals_as_chance_gives_are_no_finding(n_above: int) -> None:
     sentence = sentences.of_head(found, study_view())
 
     # 2.5 % of 80.
-    assert "if all words were alike, about 2 would by chance" in sentence
+    assert "if all words were alike, at most about 2 would lie there by chance" in sentence
     assert ("none is shown to have more self-attention" in sentence) == (n_above <= 2)
     assert ("ranks first by self-attention" in sentence) == (n_above > 2)
 
@@ -119,10 +122,10 @@ def test_more_intervals_of_dependent_documents_lie_above_by_chance() -> None:
     shared = study_view(n_sources=20)
     many = replace(ranked(*FOUND), n_terms=2037, n_above=706)
 
-    assert "if all words were alike, at least 51 would by chance." in sentences.of_head(many, shared)
-    assert "if all words were alike, some would by chance." in sentences.of_head(ranked(*FOUND), shared)
+    assert "if all words were alike, at least 51 would lie there by chance." in sentences.of_head(many, shared)
+    assert "if all words were alike, some would lie there by chance." in sentences.of_head(ranked(*FOUND), shared)
     # Intervals over all heads are of a bootstrap over input rows.
-    assert "about 51 would by chance." in sentences.over_all_heads(many, shared, of_model=False)
+    assert "at most about 51 would lie there by chance." in sentences.over_all_heads(many, shared, of_model=False)
 
 
 @pytest.mark.parametrize(
@@ -198,23 +201,30 @@ def test_texts_are_escaped() -> None:
 
 
 def test_the_ranking_of_a_class_names_the_class_and_claims_no_difference() -> None:
-    ranking = ClassRankingView("gold", ranked(*FOUND, n_documents=25, n_replicates_first=None), {"monday": 1.7})
+    ranking = ClassRankingView("gold", ranked(*FOUND, n_documents=25, n_replicates_first=None), {"monday": 1.7}, {})
 
     sentence = words(sentences.of_class(ranking, HOSTILE, study_view()))
-    assert sentence.startswith("Of the 4 words in at least 3 of 25 documents, monday (in 3 documents) has the highest")
-    assert f"over all 6 heads, in documents of the gold class {HOSTILE}, corrected for length" in sentence
+    assert sentence.startswith(
+        f"Of the 4 words in at least 3 of the 25 documents of the gold class {HOSTILE}, monday (in 3"
+    )
+    assert "has the highest self-attention over all 6 heads, corrected for length" in sentence
+    assert sentence.endswith(
+        "It is followed by bank (1.6) and goal (1.5), within its interval, so another word could lead."
+    )
+    far = ClassRankingView("gold", ranked(("monday", 2.0, 0.1), ("bank", 0.5, 0.1)), {}, {})
+    assert "followed" not in sentences.of_class(far, "sport", study_view())
     assert "<script>" not in sentences.of_class(ranking, HOSTILE, study_view())
     assert "bootstrap" not in sentence
-    assert "see the test under Self-attention of words" in sentences.columns_of_class_ranking(ranking)
+    assert "Self-attention of words, above, tests whether" in sentences.columns_of_class_ranking(ranking)
 
 
 def test_a_class_whose_words_are_alike_or_too_rare_says_so() -> None:
-    alike = ClassRankingView("predicted", ranked(("monday", 0.1, 0.6), ("bank", 0.0, 0.6)), {})
-    rare, few = (ClassRankingView("gold", ranked(n_documents=n), {}) for n in (8, 2))
+    alike = ClassRankingView("predicted", ranked(("monday", 0.1, 0.6), ("bank", 0.0, 0.6)), {}, {})
+    rare, few = (ClassRankingView("gold", ranked(n_documents=n), {}, {}) for n in (8, 2))
 
     said = words(sentences.of_class(alike, "sport", study_view()))
     assert "none is shown to have more self-attention than the average" in said
     said = words(sentences.of_class(rare, "sport", study_view()))
-    assert said == "No word is in at least 3 of 8 documents, so words were not ranked."
+    assert said == "No word is in at least 3 of the 8 documents of the gold class sport, so words were not ranked."
     said = words(sentences.of_class(few, "sport", study_view()))
     assert said == "Words were not ranked: 2 documents have the gold class sport, and a word must be in at least 3."

@@ -54,8 +54,8 @@ def test_shared_words_stand_beside_random_orders(tmp_path: Path) -> None:
     # Of term-00 to term-09, the other models rank the even ones among their first ten.
     assert words(sentences.top_shared(found, "word")) == (
         "Of the 10 words with the highest self-attention relative to even attention in this model, 5 are among the 10 "
-        "highest of that before fine-tuning, 5 are among the 10 highest of that of seed 14 and 5 are among the 10 "
-        "highest of that of seed 15 (of 40 words that both rank; two random orders share 2.5)."
+        "highest of the model before fine-tuning, 5 are among the 10 highest of the model of seed 14 and 5 are among "
+        "the 10 highest of the model of seed 15 (of 40 words that both rank; two random orders share 2.5 on average)."
     )
 
 
@@ -63,8 +63,8 @@ def test_models_with_other_words_are_compared_over_those_that_both_have(tmp_path
     found = view_of(tmp_path, "pretrained", "other")
 
     said = words(sentences.top_shared(found, "word"))
-    assert "before fine-tuning (of 40 words that both rank; two random orders share 2.5)" in said
-    assert "called other (of 30 words that both rank; two random orders share 3.3)" in said
+    assert "before fine-tuning (of 40 words that both rank; two random orders share 2.5 on average)" in said
+    assert "called other (of 30 words that both rank; two random orders share 3.3 on average)" in said
     missing = next(row for row in found.rows if row.term == "term-24")
     assert missing.values[2] is not None
     assert view_of(tmp_path / "alone", "other").rows[0].over_seeds is None
@@ -74,9 +74,9 @@ def test_one_shared_word_is_singular_and_few_words_are_not_compared(tmp_path: Pa
     found = view_of(tmp_path, "pretrained")
 
     [shared] = found.shared
-    assert "1 is among the 10 highest" in sentences.top_shared(
-        replace(found, shared=[replace(shared, n_shared=1)]), "word"
-    )
+    one = replace(found, shared=[replace(shared, terms=["<b>"])])
+    assert "1 (<b>) is among the 10 highest" in words(sentences.top_shared(one, "word"))
+    assert "<b>" not in sentences.top_shared(one, "word")
     assert sentences.top_shared(replace(found, shared=[]), "token") == (
         "The highest tokens of models were not compared: fewer than 20 are in this and another model."
     )
@@ -86,7 +86,7 @@ def test_one_shared_word_is_singular_and_few_words_are_not_compared(tmp_path: Pa
 def test_the_columns_are_explained(tmp_path: Path, kinds: tuple[str, ...], *, said: bool) -> None:
     found = view_of(tmp_path, *kinds)
 
-    assert sentences.columns(found, "word").startswith("The 25 first of 40 words. Self-attention in multiples")
+    assert sentences.columns(found, "word").startswith("The first 25 of 40 words. Self-attention in multiples")
     assert ("geometric mean over 3 models fine-tuned" in sentences.columns(found, "word")) == said
     few = replace(found, rows=found.rows[:3], n_terms=3)
     assert sentences.columns(few, "word").startswith("All words. ")

@@ -174,13 +174,13 @@ def no_map(study: StudyView) -> Markup:
 
 _ADDED_BY_ID = Markup(
     "To add the maps of a document by its id: <code>snakemake --configfile study.yaml --config "
-    "'maps={documents: [\"id\"]}'</code>."
+    "'maps={documents: [\"id\"]}'</code>. It comes first: <code>maps.max_megabytes</code> makes room for the others."
 )
 
 
 def maps_left_out(titles: Sequence[str], study: StudyView) -> Markup:
     """Say of which other models this page has no token-to-token maps, since they do not fit."""
-    sentence = Markup("There are no maps of these models here: {}. <code>maps.max_megabytes</code> is {}.")
+    sentence = Markup("This page has no maps of these models: {}. <code>maps.max_megabytes</code> is {}.")
     return sentence.format(Markup(", ").join(titles), f"{study.settings.maps.max_megabytes:g}")
 
 

@@ -4,8 +4,10 @@ from markupsafe import Markup
 
 from attviz_pipeline.formats import count, significant
 from attviz_pipeline.report.sentences.models import of_model
-from attviz_pipeline.report.sentences.parts import listed
+from attviz_pipeline.report.sentences.parts import listed, token
 from attviz_pipeline.report.views.model_terms import LEAST_TERMS, N_TOP, ModelTermsView, TopShared
+
+N_NAMED = 3
 
 
 def top_shared(found: ModelTermsView, noun: str) -> Markup:
@@ -16,9 +18,10 @@ def top_shared(found: ModelTermsView, noun: str) -> Markup:
         ).format(noun, LEAST_TERMS)
     same = len({one.n_terms for one in found.shared}) == 1
     parts = [
-        Markup("{} {} among the {} highest of that {}{}").format(
-            count(one.n_shared),
-            "is" if one.n_shared == 1 else "are",
+        Markup("{}{} {} among the {} highest of the model {}{}").format(
+            count(len(one.terms)),
+            _names(one),
+            "is" if len(one.terms) == 1 else "are",
             N_TOP,
             of_model(one.model),
             "" if same else f" ({_beside(one, noun)})",
@@ -31,8 +34,15 @@ def top_shared(found: ModelTermsView, noun: str) -> Markup:
     ).format(N_TOP, noun, listed(parts), beside)
 
 
+def _names(one: TopShared) -> Markup:
+    """Name the shared terms where they are few."""
+    few = 0 < len(one.terms) <= N_NAMED
+    return Markup(" ({})").format(Markup(", ").join(map(token, one.terms))) if few else Markup()
+
+
 def _beside(one: TopShared, noun: str) -> str:
-    return f"of {count(one.n_terms)} {noun}s that both rank; two random orders share {significant(one.by_chance)}"
+    shared = f"{significant(one.by_chance)} on average"
+    return f"of {count(one.n_terms)} {noun}s that both rank; two random orders share {shared}"
 
 
 def columns(found: ModelTermsView, noun: str) -> str:
@@ -43,8 +53,9 @@ def columns(found: ModelTermsView, noun: str) -> str:
         if alike > 1
         else ""
     )
-    rows = f"The {len(found.rows)} first of {count(found.n_terms)}" if found.n_terms > len(found.rows) else "All"
+    rows = f"The first {len(found.rows)} of {count(found.n_terms)}" if found.n_terms > len(found.rows) else "All"
     return (
         f"{rows} {noun}s. Self-attention in multiples of even attention (geometric mean, corrected for length and "
-        f"shrunken), and the place among all {noun}s of the model; a dash where the model does not rank it.{seeds}"
+        f"shrunken), and the place among all {noun}s of the model; a dash where the model does not rank it. "
+        f"Neighbouring places often differ by less than the intervals of their values.{seeds}"
     )

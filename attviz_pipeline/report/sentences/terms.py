@@ -59,14 +59,35 @@ def of_class(ranking: ClassRankingView, name: str, study: StudyView) -> Markup:
         return few.format(ranked.noun.capitalize(), documents, have, *of, ranked.noun, ranked.least)
     noun = "vector" if study.imported else "head"
     heads = f"the only {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
-    where = Markup(" over {}, in documents of the {} {} {}").format(
-        heads, ranking.grouping, study.task.noun, class_name(name)
+    documents = Markup("the {} of the {} {} {}").format(
+        plural(ranked.n_documents, "document"), ranking.grouping, study.task.noun, class_name(name)
     )
-    return _first(ranked, where)
+    return said([_first(ranked, Markup(" over {}").format(heads), documents=documents), _rivals(ranked)])
 
 
-def _first(ranked: RankedView, where: Markup, *, of_head: bool = False, too_narrow: bool = False) -> Markup:
-    noun, support = ranked.noun, f"in at least {ranked.least} of {plural(ranked.n_documents, 'document')}"
+def _rivals(ranked: RankedView) -> Markup:
+    """Name the next words of a ranking whose values lie in the interval of the first, so that they could lead."""
+    if not ranked.is_beyond_chance:
+        return Markup()
+    rivals = [row for row in ranked.rows[1:N_NAMED] if row.times >= ranked.rows[0].low]
+    if not rivals:
+        return Markup()
+    named = listed([Markup("{} ({})").format(token(row.term), significant(row.times)) for row in rivals])
+    return Markup("It is followed by {}, within its interval, so another {} could lead.").format(named, ranked.noun)
+
+
+def _first(
+    ranked: RankedView,
+    where: Markup,
+    *,
+    documents: Markup | None = None,
+    of_head: bool = False,
+    too_narrow: bool = False,
+) -> Markup:
+    noun = ranked.noun
+    support = Markup("in at least {} of {}").format(
+        ranked.least, plural(ranked.n_documents, "document") if documents is None else documents
+    )
     if not ranked.n_terms:
         return Markup("No {} is {}, so {}s were not ranked.").format(noun, support, noun)
     first, corrected = ranked.rows[0], "corrected for length" if ranked.corrected else "not corrected for length"
@@ -74,7 +95,7 @@ def _first(ranked: RankedView, where: Markup, *, of_head: bool = False, too_narr
     name, interval = token(first.term), f"95 % interval{chosen} {significant(first.low)} to {significant(first.high)}"
     if ranked.n_terms == 1:
         return Markup("{} is the only {} {}, so {}s were not ranked.").format(name, noun, support, noun)
-    among = f"Of the {count(ranked.n_terms)} {noun}s {support}"
+    among = Markup("Of the {} {}s {}").format(count(ranked.n_terms), noun, support)
     average = significant(ranked.average)
     if not ranked.is_beyond_chance:
         return Markup(
@@ -99,17 +120,18 @@ def _first(ranked: RankedView, where: Markup, *, of_head: bool = False, too_narr
 def _above(ranked: RankedView, *, too_narrow: bool) -> str:
     """Say how many intervals lie above the average, beside how many would if all words were alike.
 
-    Of intervals that are too narrow, more lie there by chance than expected.
+    At most, because intervals of shrunken values hold the average more often than in 95 % of cases. Of intervals that
+    are too narrow, more lie there by chance than expected.
     """
     expected = ranked.n_above_by_chance
     if too_narrow:
         chance = f"at least {count(round(expected))}" if expected >= 1 else "some"
     else:
-        chance = f"about {count(round(expected))}" if expected >= 1 else "fewer than one"
+        chance = f"at most about {count(round(expected))}" if expected >= 1 else "fewer than one"
     found = {0: "No interval lies", 1: f"The interval of 1 {ranked.noun} lies"}.get(
         ranked.n_above, f"The intervals of {count(ranked.n_above)} {ranked.noun}s lie"
     )
-    return f"{found} above that; if all {ranked.noun}s were alike, {chance} would by chance"
+    return f"{found} above that; if all {ranked.noun}s were alike, {chance} would lie there by chance"
 
 
 def _first_again(ranked: RankedView) -> str:
@@ -142,8 +164,9 @@ def columns_of_ranking(ranked: RankedView) -> str:
 def columns_of_class_ranking(ranking: ClassRankingView) -> str:
     """Explain the table of a class, and where its words are compared with those of other classes."""
     return (
-        f"{columns_of_ranking(ranking.ranked)} All documents: the same over the documents of all classes. A word that "
-        "is high here can be as high elsewhere: see the test under Self-attention of words."
+        f"{columns_of_ranking(ranking.ranked)} All documents: the same over all documents, with this class; a dash "
+        "where no other document has the word. Self-attention of words, above, tests whether words of several classes "
+        "differ."
     )
 
 

@@ -43,12 +43,12 @@ class TopShared:
 
     Attributes:
         model: The other model.
-        n_shared: How many of the highest terms of both, among the terms that both have.
+        terms: Terms among the highest of both, of the terms that both have, the highest first.
         n_terms: Terms that both have.
     """
 
     model: ModelView
-    n_shared: int
+    terms: list[str]
     n_terms: int
 
     @property
@@ -119,4 +119,5 @@ def _shared(model: ModelView, own: Sequence[str], other: Sequence[str]) -> TopSh
     """Compare two rankings, each without the terms that the other lacks."""
     among = set(other)
     first = [term for term in own if term in among]
-    return TopShared(model, len({*first[:N_TOP]} & {*other[:N_TOP]}), len(first))
+    highest = {*other[:N_TOP]}
+    return TopShared(model, [term for term in first[:N_TOP] if term in highest], len(first))
