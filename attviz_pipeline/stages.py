@@ -30,7 +30,6 @@ from attviz_pipeline.config.settings import (
     BootstrapSettings,
     ClassesSettings,
     ComparedModel,
-    CompareSettings,
     ComparisonSettings,
     DatasetSettings,
     DocumentsSettings,
@@ -169,8 +168,6 @@ class SelectMaps(Section):
     seed: int
     attention: AttentionSettings
     maps: MapsSettings
-    compare: CompareSettings
-    training: TrainingSettings
 
 
 class ExtractMaps(Section):

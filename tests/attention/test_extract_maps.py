@@ -34,7 +34,7 @@ from attviz_pipeline.attention.maps.reduction import MapObserver, Maps, stronges
 from attviz_pipeline.attention.maps.select_maps import select_maps
 from attviz_pipeline.attention.maps.size import packed_bytes
 from attviz_pipeline.attention.observed_matrices import MatrixPart
-from attviz_pipeline.config.settings import AttentionSettings, CompareSettings, MapsSettings, TrainingSettings
+from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ArtifactError, AttentionError, ConfigError, ResourceError
 from attviz_pipeline.report import links
 from attviz_pipeline.report.maps import write_maps
@@ -228,7 +228,6 @@ class Study:
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder = folder
-        self.compare = CompareSettings()
         make_tiny_bert(folder / "checkpoint", seed=seed)
         self.attention = extract(folder, [*TEXTS, LONG_TEXT])
         self.shards = [folder / "shard.parquet"]
@@ -242,9 +241,7 @@ class Study:
     def extract(self, attention: dict[str, object] | None = None, **maps: object) -> list[dict[str, Any]]:
         of_maps = MapsSettings(**{"thumbnail_size": 16, "entries_per_row": 4, "vectors": 9} | maps)
         of_attention = AttentionSettings(**{"device": "cpu", "window_overlap": 8} | (attention or {}))
-        select = SelectMaps(
-            seed=13, attention=of_attention, maps=of_maps, compare=self.compare, training=TrainingSettings()
-        )
+        select = SelectMaps(seed=13, attention=of_attention, maps=of_maps)
         select_maps(select, self.index, self.shards, self.checkpoint, self.card, self.selection)
         settings = ExtractMaps(attention=of_attention, maps=of_maps)
         extract_maps(settings, self.selection, self.shards, self.checkpoint, self.card, self.maps)
@@ -450,7 +447,6 @@ def test_the_estimate_is_near_what_the_site_needs(study: Study, tmp_path: Path) 
 
 
 def test_the_first_documents_have_vectors_and_maps_of_other_models(study: Study, tmp_path: Path) -> None:
-    study.compare = CompareSettings(pretrained=True)
     rows = study.extract(documents=["d2"], vectors=2)
     documents = files.read_json(study.selection, map_schemas.MAP_SELECTION)["documents"]
     with_vectors = [document["id"] for document in documents if document["vectors"]]

@@ -18,7 +18,7 @@ from attviz_pipeline.artifacts.schema import GOLD, PREDICTED
 from attviz_pipeline.attention.maps.select_maps import select_maps
 from attviz_pipeline.attention.maps.selection import Selection, Sizes, select_documents
 from attviz_pipeline.attention.maps.size import Bounds, Estimate, Measured, ModelShape, map_bytes, vector_bytes
-from attviz_pipeline.config.settings import AttentionSettings, CompareSettings, MapsSettings, TrainingSettings
+from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.stages import SelectMaps
 from attviz_pipeline.tasks.single_label import SingleLabel
@@ -217,8 +217,6 @@ def test_the_selection_names_its_model(tmp_path: Path) -> None:
         seed=13,
         attention=AttentionSettings(device="cpu", window_overlap=8),
         maps=MapsSettings(documents=["d2"], max_documents=1),
-        compare=CompareSettings(),
-        training=TrainingSettings(),
     )
     select_maps(settings, index, [tmp_path / "shard.parquet"], tmp_path / "checkpoint", card, selection)
     found = files.read_json(selection, map_schemas.MAP_SELECTION)

@@ -20,6 +20,9 @@ from attviz_pipeline.tasks.registry import task_of
 
 logger = logging.getLogger(__name__)
 
+N_OTHERS = 1
+"""Other models whose maps have room, also in a study that compares none: to compare one more changes no selection."""
+
 
 def select_maps(  # noqa: PLR0913 - one parameter per file
     settings: SelectMaps,
@@ -57,15 +60,14 @@ def select_maps(  # noqa: PLR0913 - one parameter per file
 def _sizes(
     settings: SelectMaps, index: pa.Table, shards: Sequence[Path], checkpoint: Path, facts: Mapping[str, Any]
 ) -> Sizes:
-    n_models = len(settings.compare.named(settings.seed, settings.training.epochs))
     documents = index.select(["position", "id", "n_tokens", "n_windows"]).to_pylist()
     if not settings.maps.documents and (settings.maps.max_documents == 0 or not budget(settings.maps)):
-        return Sizes([1] * len(documents), [0] * len(documents), n_models)  # none is selected, so none is measured
+        return Sizes([1] * len(documents), [0] * len(documents), N_OTHERS)  # none is selected, so none is measured
     reader = MapReader(settings.attention, settings.maps, checkpoint, facts)
     texts = with_texts(of_all_lengths(documents), shards)
     bounds = Bounds(ModelShape.read(facts, checkpoint), facts["max_tokens"], settings.maps)
     estimate = Estimate(bounds, measure(reader, texts, settings.maps, facts), settings.attention.window_overlap)
-    return Sizes([estimate.maps(one) for one in documents], [estimate.vectors(one) for one in documents], n_models)
+    return Sizes([estimate.maps(one) for one in documents], [estimate.vectors(one) for one in documents], N_OTHERS)
 
 
 def _of_model(facts: Mapping[str, Any]) -> dict[str, Any]:

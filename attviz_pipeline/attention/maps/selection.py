@@ -22,7 +22,7 @@ class Sizes(NamedTuple):
     Attributes:
         maps: Of each document, without vectors, [document].
         vectors: Of the query and key vectors of each document, [document].
-        n_models: Models that are compared with the study's own: each has maps as large.
+        n_models: Compared models for which there is room: each has maps as large.
     """
 
     maps: Sequence[int]
