@@ -24,7 +24,7 @@ def kinds(study: FinishedStudy) -> dict[Schema, Path]:
     found: dict[Schema, Path] = {}
     by_name = {schema.identifier: schema for schema in all_schemas.ALL}
     for path in sorted(study.results.rglob("*")):
-        if path.suffix == ".parquet" and "figures" not in path.parts:
+        if path.suffix == ".parquet" and not {"figures", "word_clouds"} & {*path.parts}:
             name = pq.read_schema(path).metadata[files.SCHEMA_KEY].decode()
         elif path.suffix == ".json" and '"schema": "attviz/' in path.read_text(encoding="utf-8")[:30]:
             name = re.findall(r"attviz/\w+/\d+", path.read_text(encoding="utf-8"))[0]
