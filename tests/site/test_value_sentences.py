@@ -167,7 +167,7 @@ def test_a_mean_error_without_an_interval_has_no_direction() -> None:
 
 def test_the_chart_says_what_it_counts() -> None:
     said = values.chart(1, None)
-    assert said.startswith("1 document by gold value (horizontal) and predicted value (vertical); stronger squares ")
+    assert said.startswith("1 document by gold value (horizontal) and predicted value (vertical); stronger colours ")
     assert said.endswith("On the line, both are equal.")
     assert values.chart(55, -0.421).endswith("both are equal. Spearman's \N{GREEK SMALL LETTER RHO} is −0.42.")
 

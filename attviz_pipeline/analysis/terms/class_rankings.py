@@ -1,6 +1,6 @@
 """Terms ranked by self-attention within each class or label: over the documents that have it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,24 @@ class ClassRankings:
     sums: list[RowSums]
 
     @classmethod
-    def of(cls, pairs: Callable[[], Iterator[Pairs]], documents: Documents, taken_off: Floats) -> "ClassRankings":
+    def of(cls, pairs: Iterable[Pairs], documents: Documents, taken_off: Floats) -> "ClassRankings":
         """Add up the terms of the documents of each class or label; of values, there are no groups.
 
         Args:
-            pairs: Returns a new iterator over the terms by document.
+            pairs: Terms by document, read once.
             documents: All documents.
             taken_off: What corrects ln(n a) for length, [document].
         """
         grouping, inside = documents_of_groups(documents)
         names = documents.facts["label_names"][: inside.shape[1]]
-        sums = [_sums(pairs(), documents, taken_off, inside[:, group]) for group in range(len(names))]
+        parts: list[list[Integers]] = [[np.empty((4, 0), np.int64)] for _ in names]
+        for block in pairs:
+            corrected = block.sums[LOG_RATIO.name] - to_fixed(block.count * taken_off[block.document])
+            keys = block.term * len(documents.row_names) + documents.row[block.document]
+            values = np.stack([keys, block.count, block.sums[ATTENTION.name], corrected])
+            for group, part in enumerate(parts):
+                part.append(values[:, inside[block.document, group]])
+        sums = [_sums(np.concatenate(part, axis=1), len(documents.row_names)) for part in parts]
         return cls(documents.facts["task"], grouping, names, inside.sum(axis=0).tolist(), sums)
 
     def write(self, path: Path, terms: Vocabulary, facts: Mapping[str, Any]) -> None:
@@ -98,17 +105,14 @@ class ClassRankings:
                 writer.write({name: table[name].combine_chunks() for name in table.column_names})
 
 
-def _sums(blocks: Iterator[Pairs], documents: Documents, taken_off: Floats, inside: NDArray[np.bool_]) -> RowSums:
-    """Add up the terms of some documents by term and input row."""
-    n_rows = len(documents.row_names)
-    parts: list[Integers] = [np.empty((4, 0), np.int64)]
-    for block in blocks:
-        mine = inside[block.document]
-        document, count = block.document[mine], block.count[mine]
-        corrected = block.sums[LOG_RATIO.name][mine] - to_fixed(count * taken_off[document])
-        keys = block.term[mine] * n_rows + documents.row[document]
-        parts.append(np.stack([keys, count, block.sums[ATTENTION.name][mine], corrected]))
-    keys, *values = np.concatenate(parts, axis=1)
+def _sums(pairs: Integers, n_rows: int) -> RowSums:
+    """Add up pairs of term and document by term and input row.
+
+    Args:
+        pairs: Number of the term times `n_rows` plus that of the row, and what `RowSums` adds up, [4, pair].
+        n_rows: Input rows.
+    """
+    keys, *values = pairs
     distinct, place, n_documents = np.unique(keys, return_inverse=True, return_counts=True)
     added = np.zeros((len(values), len(distinct)), np.int64)
     for total, value in zip(added, values, strict=True):
@@ -117,7 +121,10 @@ def _sums(blocks: Iterator[Pairs], documents: Documents, taken_off: Floats, insi
 
 
 def _ranked(sums: RowSums, terms: Vocabulary, least: int) -> tuple[dict[str, Any], dict[str, float]]:
-    """Return the columns of a ranking, and what its terms were shrunk to."""
+    """Return the columns of a ranking, and what its terms were shrunk to.
+
+    Source: Cochran 1977, chapter 6 (variance of a ratio); Morris 1983 (shrinkage).
+    """
     n_terms = len(terms.terms)
 
     def per_term(values: NDArray[Any]) -> Floats:
@@ -128,7 +135,7 @@ def _ranked(sums: RowSums, terms: Vocabulary, least: int) -> tuple[dict[str, Any
     squared = per_term(sums.count**2)
     between, cross = per_term(sums.log_ratio**2), per_term(sums.log_ratio * sums.count)
     variance = ratio_variance(between, cross, squared, ratio, count)
-    usable = np.flatnonzero((n_documents >= least) & ~np.asarray(terms.special, np.bool_))
+    usable = np.flatnonzero((n_documents >= least) & ~terms.special)
     n_rows = np.bincount(sums.term, minlength=n_terms)
     found = shrink(ratio[usable], variance[usable], (squared / np.maximum(count, 1) ** 2)[usable], n_rows[usable])
     low, high = found.interval()

@@ -64,7 +64,7 @@ def describe_terms(
     )
     facts = terms.facts | correction.facts() | {"n_replicates": n_replicates, "seed": settings.seed}
     write_terms(statistics.terms, terms, sums, correction, replicates, facts)
-    rankings = ClassRankings.of(lambda: iter_pairs(pair_files, documents), documents, taken_off)
+    rankings = ClassRankings.of(iter_pairs(pair_files, documents), documents, taken_off)
     rankings.write(statistics.class_rankings, terms, facts)
     write_head_terms(statistics.head_terms, terms, sums, correction, facts)
     write_head_intervals(statistics.head_intervals, documents)

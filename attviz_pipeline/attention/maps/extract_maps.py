@@ -6,15 +6,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from attviz_pipeline.artifacts import files, map_schemas, model_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
-from attviz_pipeline.attention.documents import read_texts
 from attviz_pipeline.attention.maps.columns import map_columns, vectors_fault
 from attviz_pipeline.attention.maps.offsets import offset_pairs
-from attviz_pipeline.attention.maps.reading import MapReader
+from attviz_pipeline.attention.maps.reading import MapReader, with_texts
 from attviz_pipeline.attention.maps.size import Bounds, ModelShape
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.progress import track
@@ -82,13 +79,6 @@ def extract_maps(  # noqa: PLR0913 - one parameter per file
 
 def _has_heads_of(card: Row, own: Row) -> bool:
     return all(card[name] == own[name] for name in ("n_layers", "n_heads"))
-
-
-def with_texts(documents: Sequence[Row], shards: Sequence[Path]) -> list[Row]:
-    """Return the documents, sorted by position, with their texts and what the shards say of them."""
-    columns = ("position", "id", "n_tokens", "n_windows")
-    table = pa.Table.from_pylist([{name: document[name] for name in columns} for document in documents])
-    return read_texts(table, shards) if documents else []
 
 
 def _map_rows(documents: list[Row], texts: list[Row], reader: MapReader, *, is_own: bool) -> Iterator[Row]:

@@ -1,11 +1,13 @@
 """Reading of documents one window at a time, whose attention matrices become maps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from attviz_pipeline.attention.capture import AttentionReader
-from attviz_pipeline.attention.documents import encode_document
+from attviz_pipeline.attention.documents import encode_document, read_texts
 from attviz_pipeline.attention.maps.reduction import MapObserver, Maps
 from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer, require_heads
 from attviz_pipeline.attention.windows import DocumentEncoder, Window
@@ -13,6 +15,13 @@ from attviz_pipeline.config.settings import AttentionSettings, MapsSettings
 from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 
 Row = dict[str, Any]
+
+
+def with_texts(documents: Sequence[Row], shards: Sequence[Path]) -> list[Row]:
+    """Return the documents, sorted by position, with their texts and what the shards say of them."""
+    columns = ("position", "id", "n_tokens", "n_windows")
+    table = pa.Table.from_pylist([{name: document[name] for name in columns} for document in documents])
+    return read_texts(table, shards) if documents else []
 
 
 class MapReader:

@@ -37,8 +37,8 @@ class MapObserver:
         vectors: Whether query and key vectors are kept, too; may be changed between windows.
     """
 
-    def __init__(self, settings: MapsSettings, *, vectors: bool = True) -> None:
-        self.vectors = vectors
+    def __init__(self, settings: MapsSettings) -> None:
+        self.vectors = True
         self._settings = settings
         self._window: Window | None = None
         self._layers: list[list[Maps]] = []

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from attviz_pipeline.artifacts import files, map_schemas, model_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
-from attviz_pipeline.attention.maps.extract_maps import with_texts
 from attviz_pipeline.attention.maps.measuring import measure, of_all_lengths
-from attviz_pipeline.attention.maps.reading import MapReader
+from attviz_pipeline.attention.maps.reading import MapReader, with_texts
 from attviz_pipeline.attention.maps.selection import COLUMNS, Selection, Sizes, budget, select_documents
 from attviz_pipeline.attention.maps.size import Bounds, Estimate, ModelShape
 from attviz_pipeline.config.settings import MapsSettings

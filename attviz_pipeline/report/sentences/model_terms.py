@@ -55,7 +55,8 @@ def columns(found: ModelTermsView, noun: str) -> str:
     )
     rows = f"The first {len(found.rows)} of {count(found.n_terms)}" if found.n_terms > len(found.rows) else "All"
     return (
-        f"{rows} {noun}s. Self-attention in multiples of even attention (geometric mean, corrected for length and "
-        f"shrunken), and the place among all {noun}s of the model; a dash where the model does not rank it. "
+        f"{rows} {noun}s. Self-attention in multiples of even attention (geometric mean, corrected for length; "
+        f"{noun}s in few documents are drawn towards the average one), and the place among all {noun}s of the model; a "
+        "dash where the model does not rank it. "
         f"Neighbouring places often differ by less than the intervals of their values.{seeds}"
     )

@@ -97,7 +97,7 @@ def documents_with_vectors(study: StudyView) -> str:
     if not n_vectors:
         return "No document has query and key vectors."
     have = "has" if n_vectors == 1 else "have"
-    return f"{count(n_vectors)} of these {count(n_mapped)} also {have} query and key vectors."
+    return f"{count(n_vectors)} of these {count(n_mapped)}, the first chosen, also {have} query and key vectors."
 
 
 def _chosen(kind: str, n: int, study: StudyView) -> str:

@@ -22,10 +22,12 @@ def over_all_heads(ranked: RankedView, study: StudyView, *, of_model: bool) -> M
         study: Facts of the study.
         of_model: Whether the model is named, as on a page that does not name it before.
     """
-    noun = "vector" if study.imported else "head"
-    heads = f"the only {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
     model = Markup(" of {}").format(model_name(study)) if of_model and not study.imported else ""
-    return said([_first(ranked, Markup(" over {}{}").format(heads, model)), _first_again(ranked)])
+    return said([_first(ranked, Markup(" over {}{}").format(_all_heads(study), model)), _first_again(ranked)])
+
+
+def _all_heads(study: StudyView) -> str:
+    return f"the only {study.head_noun}" if study.n_rows == 1 else f"all {study.n_rows} {study.head_noun}s"
 
 
 def of_head(ranked: RankedView, study: StudyView) -> Markup:
@@ -57,12 +59,10 @@ def of_class(ranking: ClassRankingView, name: str, study: StudyView) -> Markup:
         documents, have = plural(ranked.n_documents, "document"), "has" if ranked.n_documents == 1 else "have"
         of = (ranking.grouping, study.task.noun, class_name(name))
         return few.format(ranked.noun.capitalize(), documents, have, *of, ranked.noun, ranked.least)
-    noun = "vector" if study.imported else "head"
-    heads = f"the only {noun}" if study.n_rows == 1 else f"all {study.n_rows} {noun}s"
     documents = Markup("the {} of the {} {} {}").format(
         plural(ranked.n_documents, "document"), ranking.grouping, study.task.noun, class_name(name)
     )
-    return said([_first(ranked, Markup(" over {}").format(heads), documents=documents), _rivals(ranked)])
+    return said([_first(ranked, Markup(" over {}").format(_all_heads(study)), documents=documents), _rivals(ranked)])
 
 
 def _rivals(ranked: RankedView) -> Markup:

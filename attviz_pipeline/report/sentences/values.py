@@ -135,8 +135,8 @@ def chart(n_labelled: int, spearman: float | None) -> str:
     """Say what the chart of gold and predicted values counts."""
     rho = "" if spearman is None else f" Spearman's \u03c1 is {decimal(spearman)}."
     return (
-        f"{plural(n_labelled, 'document')} by gold value (horizontal) and predicted value (vertical); stronger squares "
-        f"hold more. On the line, both are equal.{rho}"
+        f"{plural(n_labelled, 'document')} by gold value (horizontal) and predicted value (vertical); stronger "
+        f"colours hold more. On the line, both are equal.{rho}"
     )
 
 

@@ -95,7 +95,7 @@ const read = (state, { mapModels, models, second }) => {
   const view = number && asked === "neuron" ? "lines" : asked;
   const isDifference = together === "difference";
   const on = boxes(state);
-  // The lines of several heads are told apart by their colours, which differences need for their signs.
+  // The lines of several heads differ by colour, which differences need for their signs.
   const heads = view === "lines" && !isDifference ? headsOf(state) : "one";
   return {
     view,
