@@ -193,7 +193,7 @@ def test_the_filtered_documents_are_saved_in_their_order_with_all_columns(
     assert first["gold"] != first["predicted"]
     assert float(first["confidence"]) == pytest.approx(max(row.probabilities), abs=1e-4)
     assert float(first["mean"]) == pytest.approx(row.aggregates[0][~row.special].mean(), rel=0.01)
-    assert {"margin", "entropy", "special", "group", "maps", "evidence"} <= first.keys()
+    assert {"margin", "entropy", "special", "group", "maps", "vectors", "evidence"} <= first.keys()
     assert {row["evidence"] for row in saved(visitor(site).open(links.DOCUMENTS))} == {"yes", "no"}
 
 

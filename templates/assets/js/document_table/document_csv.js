@@ -25,6 +25,7 @@ const columnsOf = (rows, { labels, labelled, cut, numbers }, outcomes, scores) =
     ...scores.map((name) => [name, number(name)]),
     ["group", (i) => (rows.group[i] < 0 ? "" : rows.group[i] + 1)],
     ...flag("maps", "maps"),
+    ...flag("vectors", "vectors"),
     ...flag("evidence", "evidence"),
     ...flag("every_head", "full"),
   ];
