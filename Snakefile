@@ -28,7 +28,11 @@ else:
     include: "workflow/rules/attention.smk"  # shard -> self-attention of every layer and head; maps of selected documents
 
 
-include: "workflow/rules/redaction.smk"  # share-safe mode only: a copy without words
+if STUDY.redaction.mode != "none":
+
+    include: "workflow/rules/redaction.smk"  # share-safe mode: a copy without words
+
+
 include: "workflow/rules/analysis.smk"  # shard -> aggregates and sums -> statistics of the dataset
 
 

@@ -1,11 +1,13 @@
 """Source files that a stage's results depend on: its module and all modules that it imports, directly or indirectly.
 
-They are inputs of the stage's rule, so an edit of one of them reruns the stage; an edit of any other file does not.
+A digest of them is a parameter of the stage's rule, so an edit of one of them reruns the stage; an edit of any other
+file does not. They are no inputs, because Snakemake looks at every input of every job, and there are thousands of jobs.
 `config/` and `stages.py` are excluded because the values that a stage reads from them are parameters of its rule. The
 `__init__.py` of packages are excluded because they hold no code that a stage runs.
 """
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -27,6 +29,15 @@ def source_files(stage: Stage) -> list[Path]:
         files = (root / source).rglob("*.*")
         found |= {path.relative_to(root) for path in files if path.is_file() and "__pycache__" not in path.parts}
     return sorted(found)
+
+
+def source_digest(stage: Stage) -> str:
+    """Return a digest of the names and contents of a stage's source files."""
+    digest = hashlib.sha256()
+    for path in source_files(stage):
+        content = (PACKAGE.parent / path).read_bytes()
+        digest.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def _closure(module: str) -> set[str]:

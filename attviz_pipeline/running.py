@@ -12,6 +12,7 @@ from attviz_pipeline.config.study import Study
 from attviz_pipeline.faults import explained
 from attviz_pipeline.machine import require_machine
 from attviz_pipeline.run_stage import run_stage
+from attviz_pipeline.shards import shard_names
 from attviz_pipeline.stages import LACKING_WITHOUT_MODEL, STAGES, Argument, Stage, folder_of, models_of, slice_for
 
 ON_REQUEST = {"export_attention", "publish"}
@@ -73,17 +74,11 @@ def calls_of(study: Study, results: Path, site: Path | None = None) -> Iterator[
     for stage in stages:
         given = [one for one in stage.arguments if not one.optional or written.issuperset(one.places)]
         for model in models_of(stage, study):
-            for shards in _rounds(stage, shard_names(study)):
+            for shards in _rounds(stage, shard_names(study.documents.n_shards)):
                 places = {one.name: _paths(one, shards, study, results, model) for one in given}
                 if site is not None and "site" in places:
                     places["site"] = site
                 yield Call(stage, places, model)
-
-
-def shard_names(study: Study) -> list[str]:
-    """Return the names of a study's shards; they contain the number of shards, so that files of another never match."""
-    n_shards = study.documents.n_shards
-    return [f"{index:05d}-of-{n_shards:05d}" for index in range(n_shards)]
 
 
 def _stages_of(study: Study) -> Iterator[Stage]:

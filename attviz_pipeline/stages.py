@@ -47,6 +47,7 @@ from attviz_pipeline.config.settings import (
 )
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.errors import ConfigError
+from attviz_pipeline.shards import expand_shards
 
 
 class PrepareDataset(Section):
@@ -257,7 +258,8 @@ class Argument:
     Args:
         name: Name of the parameter, and of the input, output or entry of `params` in the rule.
         description: Text of the help.
-        many: Whether it is a list, such as one file per shard.
+        many: Whether it is a list, such as one file per shard. Its rule gives the pattern of `every_shard` under
+            `params`, because the paths of thousands of shards do not fit on one command.
         group: Builds a group of files from their folder or path prefix. The rule lists such an argument under
             `params`, because the files themselves are its inputs or outputs.
         optional: Number of values of an optional argument; 0 for a required one.
@@ -281,9 +283,10 @@ class Argument:
 
     def value(self, given: Any) -> Any:  # noqa: ANN401 - a path, several, or the files of a group
         """Convert the value of the command's option to the argument of the stage's function."""
+        paths = list(expand_shards(given)) if self.many else given
         if self.group is None:
-            return given
-        return [self.group(path) for path in given] if self.many else self.group(given)
+            return paths
+        return [self.group(path) for path in paths] if self.many else self.group(paths)
 
 
 @dataclass(frozen=True)
@@ -389,7 +392,7 @@ class Stage:
             yield "--of '{wildcards.of}'"
         for place, arguments in (("input", self.reads), ("output", self.writes)):
             for argument in arguments:
-                where = "params" if argument.group else place
+                where = "params" if argument.group or argument.many else place
                 # For an optional argument the rule's parameter is the flag, or empty.
                 flag = f"{{params.{argument.name}}}" if argument.optional else argument.flag
                 yield f"{flag} {{{where}.{argument.name}:q}}"

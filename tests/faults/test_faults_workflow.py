@@ -13,7 +13,6 @@ from finished_study import AGGREGATES, C_LOCALE, SHARDS, FinishedStudy
 from harm import count, wait_for
 from tiny_workflow import planned
 
-from attviz_pipeline.config.settings import DocumentsSettings
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.stages import STAGES
 
@@ -125,17 +124,6 @@ def test_a_python_without_utf_8_mode_is_refused(finished_study: FinishedStudy) -
     assert process.returncode == 2
     assert finished_study.results_now() == finished_study.undisturbed
     count("locale C, with UTF-8 mode disabled in Python", 2)
-
-
-def test_as_many_shards_as_may_be_fit_one_command(finished_study: FinishedStudy) -> None:
-    (most,) = [fact.le for fact in DocumentsSettings.model_fields["n_shards"].metadata if hasattr(fact, "le")]
-    long = ["--config", f"name={'n' * 64}", f"documents={{n_shards: {most}, block_size: 1}}"]
-    listing = finished_study.run("--dry-run", "--printshellcmds", *long)
-
-    commands = [len(line) for line in listing.splitlines() if "-m attviz_pipeline" in line]
-    assert len(commands) > 3 * most
-    assert 2**16 < max(commands) < 2**17
-    count("as many shards as may be", most)
 
 
 CHANGES = [

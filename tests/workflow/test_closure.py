@@ -1,6 +1,8 @@
 """Which files a stage's results depend on: an edit of one of them reruns it, an edit of another does not."""
 
 import ast
+import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,26 @@ def test_formats_of_later_stages_rerun_no_earlier_one(schemas: str, reader: str)
 
     assert reader in readers
     assert not readers & {"prepare_dataset", "shard_documents", "prepare_model", "extract_attention"}
+
+
+def test_an_edit_changes_the_digest_and_a_move_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = STAGES["list_terms"]
+    digest = closure.source_digest(stage)
+    copy = tmp_path / "attviz_pipeline"
+    shutil.copytree(closure.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(closure, "PACKAGE", copy)
+    for name in ("_file", "_imports"):
+        monkeypatch.setattr(closure, name, cache(getattr(closure, name).__wrapped__))
+
+    assert closure.source_digest(stage) == digest
+    with (copy / "words.py").open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    assert closure.source_digest(stage) != digest
+    with (copy / "words.py").open("w", encoding="utf-8") as file:
+        file.write((ROOT / "attviz_pipeline" / "words.py").read_text(encoding="utf-8"))
+    with (copy / "publish" / "publish.py").open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    assert closure.source_digest(stage) == digest
 
 
 def test_pages_depend_on_their_templates_and_descriptions() -> None:

@@ -15,6 +15,7 @@ from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.study import Study
 from attviz_pipeline.run_stage import outputs_of
 from attviz_pipeline.running import Call, calls_of
+from attviz_pipeline.shards import EVERY, expand_shards
 from attviz_pipeline.stages import STAGES, Argument, folder_of, slice_for
 
 STUDIES = {
@@ -48,7 +49,7 @@ def options_of(words: list[str]) -> tuple[str, dict[str, object]]:
         if word.startswith("--"):
             values = options.setdefault(word, [])
         else:
-            values.append(word)
+            values += map(str, expand_shards([Path(word)]) if EVERY.search(word) else [word])
     found: dict[str, object] = {name: values for name, values in options.items() if name not in OF_RULES_ONLY}
     if "--settings" in options:
         found["--settings"] = json.loads(options["--settings"][0])

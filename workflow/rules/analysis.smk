@@ -28,7 +28,6 @@ OUTPUTS
 rule aggregate_shard:
     "Aggregate attention over heads for each document of one shard, and sum it per token and head."
     input:
-        code=stage_code("aggregate_shard"),
         attention=f"{OF_MODEL}{SHOWN}/{{shard}}.parquet",
     output:
         aggregates=f"{OF_MODEL}aggregates/{{shard}}.parquet",
@@ -41,6 +40,7 @@ rule aggregate_shard:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("aggregate_shard"),
         settings=stage_settings("aggregate_shard"),
     shell:
         command("aggregate_shard")
@@ -49,7 +49,6 @@ rule aggregate_shard:
 rule aggregate_dataset:
     "Merge the sums of all shards into statistics per token, head and document."
     input:
-        code=stage_code("aggregate_dataset"),
         attention=expand(
             f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
         ),
@@ -78,6 +77,10 @@ rule aggregate_dataset:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("aggregate_dataset"),
+        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
+        token_sums=f"{OF_MODEL}aggregates/{EVERY_SHARD}.token_sums.parquet",
+        head_sums=f"{OF_MODEL}aggregates/{EVERY_SHARD}.head_sums.parquet",
         statistics=subpath(output.summary, parent=True),
     shell:
         command("aggregate_dataset")
@@ -86,7 +89,6 @@ rule aggregate_dataset:
 rule assess_predictions:
     "Assess accuracy and calibration of the predictions, and correlate confidence with attention entropy."
     input:
-        code=stage_code("assess_predictions"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         aggregates=expand(f"{RESULTS}/aggregates/{{shard}}.parquet", shard=SHARDS),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
@@ -101,7 +103,10 @@ rule assess_predictions:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("assess_predictions"),
         settings=stage_settings("assess_predictions"),
+        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
+        aggregates=f"{RESULTS}/aggregates/{EVERY_SHARD}.parquet",
         statistics=subpath(input.document_index, parent=True),
     shell:
         command("assess_predictions")
@@ -110,7 +115,6 @@ rule assess_predictions:
 rule list_terms:
     "List the terms (tokens, words or lower-cased words) of all documents with their counts."
     input:
-        code=stage_code("list_terms"),
         attention=expand(
             f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
         ),
@@ -123,7 +127,9 @@ rule list_terms:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("list_terms"),
         settings=stage_settings("list_terms"),
+        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
     shell:
         command("list_terms")
 
@@ -131,7 +137,6 @@ rule list_terms:
 rule measure_shard:
     "Compute term statistics of one shard by document, head, class, position and length."
     input:
-        code=stage_code("measure_shard"),
         attention=f"{OF_MODEL}{SHOWN}/{{shard}}.parquet",
         vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
     output:
@@ -147,6 +152,7 @@ rule measure_shard:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("measure_shard"),
         settings=stage_settings("measure_shard"),
         measures=f"{OF_MODEL}measures/{{shard}}",
     shell:
@@ -156,7 +162,6 @@ rule measure_shard:
 rule describe_terms:
     "Compute 95 % intervals over documents, distributions and curves of terms and heads."
     input:
-        code=stage_code("describe_terms"),
         vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
         measures=expand(
             f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
@@ -184,10 +189,9 @@ rule describe_terms:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("describe_terms"),
         settings=stage_settings("describe_terms"),
-        measures=expand(
-            f"{OF_MODEL}measures/{{shard}}", shard=SHARDS, allow_missing=True
-        ),
+        measures=f"{OF_MODEL}measures/{EVERY_SHARD}",
         statistics=subpath(output.terms, parent=True),
     shell:
         command("describe_terms")
@@ -196,7 +200,6 @@ rule describe_terms:
 rule compare_classes:
     "Test which heads and terms differ between classes, and between correct and wrong predictions."
     input:
-        code=stage_code("compare_classes"),
         vocabulary=f"{OF_MODEL}statistics/vocabulary.parquet",
         measures=expand(
             f"{OF_MODEL}measures/{{shard}}.{{measure}}.parquet",
@@ -214,10 +217,9 @@ rule compare_classes:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("compare_classes"),
         settings=stage_settings("compare_classes"),
-        measures=expand(
-            f"{OF_MODEL}measures/{{shard}}", shard=SHARDS, allow_missing=True
-        ),
+        measures=f"{OF_MODEL}measures/{EVERY_SHARD}",
         statistics=subpath(output.class_heads, parent=True),
     shell:
         command("compare_classes")
@@ -226,7 +228,6 @@ rule compare_classes:
 rule group_documents:
     "Group documents in which the same heads are more active than usual."
     input:
-        code=stage_code("group_documents"),
         document_heads=expand(
             f"{RESULTS}/measures/{{shard}}.document_heads.parquet", shard=SHARDS
         ),
@@ -239,7 +240,9 @@ rule group_documents:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("group_documents"),
         settings=stage_settings("group_documents"),
+        document_heads=f"{RESULTS}/measures/{EVERY_SHARD}.document_heads.parquet",
     shell:
         command("group_documents")
 
@@ -247,7 +250,6 @@ rule group_documents:
 rule compare_heads:
     "Compare heads with each other and with chance (FUJI, Jensen-Shannon); cluster and project them."
     input:
-        code=stage_code("compare_heads"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         head_tokens=f"{RESULTS}/statistics/head_tokens.parquet",
     output:
@@ -262,7 +264,9 @@ rule compare_heads:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("compare_heads"),
         settings=stage_settings("compare_heads"),
+        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
         statistics=subpath(output.head_pairs, parent=True),
     shell:
         command("compare_heads")
@@ -271,7 +275,6 @@ rule compare_heads:
 rule profile_heads:
     "Summarise what each head attends to, and assign it a role."
     input:
-        code=stage_code("profile_heads"),
         attention=expand(
             f"{OF_MODEL}{SHOWN}/{{shard}}.parquet", shard=SHARDS, allow_missing=True
         ),
@@ -283,5 +286,8 @@ rule profile_heads:
         f"{OF_MODEL}benchmarks/profile_heads.tsv"
     conda:
         "../../environment.yml"
+    params:
+        code=stage_code("profile_heads"),
+        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
     shell:
         command("profile_heads")

@@ -17,7 +17,6 @@ OUTPUTS
 rule extract_attention:
     "Extract the self-attention of every layer and head for the documents of one shard."
     input:
-        code=stage_code("extract_attention"),
         shard=f"{RESULTS}/shards/{{shard}}.parquet",
         checkpoint=f"{OF_MODEL}model/checkpoint",
         card=f"{OF_MODEL}model/model.json",
@@ -35,6 +34,7 @@ rule extract_attention:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("extract_attention"),
         settings=stage_settings("extract_attention"),
     shell:
         command("extract_attention")
@@ -43,7 +43,6 @@ rule extract_attention:
 rule select_maps:
     "Select the documents that get token-to-token maps."
     input:
-        code=stage_code("select_maps"),
         document_index=f"{RESULTS}/statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
         checkpoint=f"{RESULTS}/model/checkpoint",
@@ -62,7 +61,9 @@ rule select_maps:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("select_maps"),
         settings=stage_settings("select_maps"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("select_maps")
 
@@ -70,7 +71,6 @@ rule select_maps:
 rule extract_maps:
     "Extract the token-to-token attention of the selected documents in every head."
     input:
-        code=stage_code("extract_maps"),
         selection=f"{RESULTS}/maps/map_selection.json",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
         checkpoint=f"{OF_MODEL}model/checkpoint",
@@ -89,6 +89,8 @@ rule extract_maps:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("extract_maps"),
         settings=stage_settings("extract_maps"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("extract_maps")

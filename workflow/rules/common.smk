@@ -25,7 +25,7 @@ def stop(fault):
 
 try:
     from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths
-    from attviz_pipeline.closure import source_files
+    from attviz_pipeline.closure import source_digest
     from attviz_pipeline.config.reading import (
         parse_study,
         require_utf8,
@@ -33,6 +33,7 @@ try:
     )
     from attviz_pipeline.leftovers import remove_unredacted
     from attviz_pipeline.machine import require_machine
+    from attviz_pipeline.shards import every_shard, shard_names
     from attviz_pipeline.stages import (
         OWN_MODEL,
         STAGES,
@@ -91,9 +92,8 @@ def named_of_own_model(outputs):
 
 
 def stage_code(stage):
-    """The sources of a stage, relative to the working directory. An edit reruns the stage; a touch or a move does not."""
-    names = [os.path.relpath(REPOSITORY / path) for path in source_files(STAGES[stage])]
-    return [name for name in names if not contains_wildcard(name)]
+    """A digest of the sources of a stage, so that an edit reruns the stage; a touch or a move does not."""
+    return source_digest(STAGES[stage])
 
 
 def command(stage):
@@ -214,7 +214,9 @@ STUDY = load_study()
 RESULTS = f"results/{STUDY.name}"
 N_SHARDS = STUDY.documents.n_shards
 # The names contain the number of shards, so that files of another number of shards never match.
-SHARDS = [f"{index:05d}-of-{N_SHARDS:05d}" for index in range(N_SHARDS)]
+SHARDS = shard_names(N_SHARDS)
+# What stands for all of them on a command, which could not hold thousands of names.
+EVERY_SHARD = every_shard(N_SHARDS)
 # Later stages read this; in share-safe mode it is the copy without words, so that no stage can show a word.
 SHOWN = "attention" if STUDY.redaction.mode == "none" else "redacted"
 ATTENTION = f"{RESULTS}/{SHOWN}"
@@ -227,6 +229,14 @@ OF_MODEL = f"{RESULTS}/{{of}}"
 
 # Cores of a stage of evidence, and of maps. Two of them run side by side, which is faster than one after the other on all cores.
 SIDE_BY_SIDE = max(1, STUDY.resources.threads // 2)
+
+# Maps contain words, so share-safe mode has none; imported attention has no model that could make them.
+SHOWN_MAPS = (
+    []
+    if STUDY.imported or STUDY.redaction.mode != "none"
+    else [f"{RESULTS}/maps/maps.parquet", f"{RESULTS}/maps/map_selection.json"]
+)
+
 
 # What evidence adds to the results of a study.
 EVIDENCE = (

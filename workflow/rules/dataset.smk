@@ -14,7 +14,6 @@ OUTPUTS
 rule prepare_dataset:
     "Read the corpus, check every row, and split it."
     input:
-        code=stage_code("prepare_dataset"),
         files=existing_files(
             STUDY.dataset.source, *(STUDY.dataset.files or {}).values()
         ),
@@ -29,6 +28,7 @@ rule prepare_dataset:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("prepare_dataset"),
         settings=stage_settings("prepare_dataset"),
         braced=braced_files(STUDY.dataset.source, *(STUDY.dataset.files or {}).values()),
     shell:
@@ -38,7 +38,6 @@ rule prepare_dataset:
 rule shard_documents:
     "Select the documents to analyse and divide them into shards."
     input:
-        code=stage_code("shard_documents"),
         documents=f"{RESULTS}/dataset/documents.parquet",
     output:
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -49,6 +48,8 @@ rule shard_documents:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("shard_documents"),
         settings=stage_settings("shard_documents"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("shard_documents")

@@ -23,7 +23,6 @@ OUTPUTS
 rule compute_gradients:
     "Compute how the prediction depends on each token's embedding and on each head (gradients)."
     input:
-        code=stage_code("compute_gradients"),
         own_index=f"{RESULTS}/statistics/document_index.parquet",
         document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -44,7 +43,9 @@ rule compute_gradients:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("compute_gradients"),
         settings=stage_settings("compute_gradients"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("compute_gradients")
 
@@ -52,7 +53,6 @@ rule compute_gradients:
 rule leave_tokens_out:
     "Compute what the prediction becomes without each token of a document."
     input:
-        code=stage_code("leave_tokens_out"),
         own_index=f"{RESULTS}/statistics/document_index.parquet",
         document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -73,7 +73,9 @@ rule leave_tokens_out:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("leave_tokens_out"),
         settings=stage_settings("leave_tokens_out"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("leave_tokens_out")
 
@@ -81,7 +83,6 @@ rule leave_tokens_out:
 rule measure_faithfulness:
     "Measure whether token scores point at the tokens that the prediction depends on."
     input:
-        code=stage_code("measure_faithfulness"),
         own_index=f"{RESULTS}/statistics/document_index.parquet",
         document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -108,7 +109,10 @@ rule measure_faithfulness:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("measure_faithfulness"),
         settings=stage_settings("measure_faithfulness"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        attention=f"{OF_MODEL}attention/{EVERY_SHARD}.parquet",
     shell:
         command("measure_faithfulness")
 
@@ -116,7 +120,6 @@ rule measure_faithfulness:
 rule ablate_heads:
     "Switch off every head, every layer, and more and more heads, and read the sample again."
     input:
-        code=stage_code("ablate_heads"),
         own_index=f"{RESULTS}/statistics/document_index.parquet",
         document_index=f"{OF_MODEL}statistics/document_index.parquet",
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
@@ -140,7 +143,9 @@ rule ablate_heads:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("ablate_heads"),
         settings=stage_settings("ablate_heads"),
+        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
     shell:
         command("ablate_heads")
 
@@ -148,7 +153,6 @@ rule ablate_heads:
 rule summarise_evidence:
     "Average the evidence over documents, beside its floor, with intervals."
     input:
-        code=stage_code("summarise_evidence"),
         document_faithfulness=f"{OF_MODEL}evidence/document_faithfulness.parquet",
         document_ablations=f"{OF_MODEL}evidence/document_ablations.parquet",
         cumulative_ablations=f"{OF_MODEL}evidence/cumulative_ablations.parquet",
@@ -163,6 +167,7 @@ rule summarise_evidence:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("summarise_evidence"),
         settings=stage_settings("summarise_evidence"),
     shell:
         command("summarise_evidence")
@@ -171,7 +176,6 @@ rule summarise_evidence:
 rule rank_heads:
     "Compare how important heads are when switched off, by gradients, and by self-attention."
     input:
-        code=stage_code("rank_heads"),
         document_ablations=f"{OF_MODEL}evidence/document_ablations.parquet",
         gradients=f"{OF_MODEL}evidence/gradients.parquet",
         heads=f"{OF_MODEL}statistics/heads.parquet",
@@ -184,6 +188,7 @@ rule rank_heads:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("rank_heads"),
         settings=stage_settings("rank_heads"),
     shell:
         command("rank_heads")
@@ -192,7 +197,6 @@ rule rank_heads:
 rule compare_terms:
     "Compare how far the prediction depends on each word and on random words of the same documents."
     input:
-        code=stage_code("compare_terms"),
         # The only table of evidence with words: in share-safe mode, without them.
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         gradients=f"{RESULTS}/evidence/gradients.parquet",
@@ -206,6 +210,8 @@ rule compare_terms:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("compare_terms"),
         settings=stage_settings("compare_terms"),
+        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
     shell:
         command("compare_terms")

@@ -17,7 +17,6 @@ EXPORT = (
 rule export_attention:
     "Export attention in the formats of other tools that `export.formats` names."
     input:
-        code=stage_code("export_attention"),
         attention=expand(f"{ATTENTION}/{{shard}}.parquet", shard=SHARDS),
         evidence=EVIDENCE[:2],
     output:
@@ -29,7 +28,9 @@ rule export_attention:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("export_attention"),
         settings=stage_settings("export_attention"),
+        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
         evidence="--evidence" if EVIDENCE else "",
     shell:
         command("export_attention")

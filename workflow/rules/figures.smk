@@ -20,7 +20,6 @@ OUTPUTS
 rule draw_word_clouds:
     "Draw a word cloud over all heads, and one of each head."
     input:
-        code=stage_code("draw_word_clouds"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         tokens=f"{RESULTS}/statistics/tokens.parquet",
@@ -35,6 +34,7 @@ rule draw_word_clouds:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("draw_word_clouds"),
         settings=stage_settings("draw_word_clouds"),
         statistics=subpath(input.tokens, parent=True),
     shell:
@@ -44,7 +44,6 @@ rule draw_word_clouds:
 rule draw_figures:
     "Draw the figures of the dataset, each as SVG, PNG and the CSV of its numbers."
     input:
-        code=stage_code("draw_figures"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         word_clouds=f"{RESULTS}/word_clouds",
@@ -66,6 +65,7 @@ rule draw_figures:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("draw_figures"),
         settings=stage_settings("draw_figures"),
         statistics=subpath(input.tokens, parent=True),
         evidence="--evidence" if EVIDENCE else "",

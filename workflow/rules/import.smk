@@ -15,7 +15,6 @@ OUTPUTS
 rule import_attention:
     "Import attention from AttViz's JSON files, instead of extracting it from a corpus with a model."
     input:
-        code=stage_code("import_attention"),
         files=existing_files(STUDY.dataset.source),
     output:
         ledger=f"{RESULTS}/dataset/ledger.parquet",
@@ -30,7 +29,9 @@ rule import_attention:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("import_attention"),
         settings=stage_settings("import_attention"),
+        attention=f"{RESULTS}/attention/{EVERY_SHARD}.parquet",
         braced=braced_files(STUDY.dataset.source),
     shell:
         command("import_attention")

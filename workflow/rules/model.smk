@@ -14,7 +14,6 @@ OUTPUTS
 rule prepare_model:
     "Check the classifier, fine-tune it if configured, and evaluate it."
     input:
-        code=stage_code("prepare_model"),
         documents=f"{RESULTS}/dataset/documents.parquet",
         files=model_files,
     output:
@@ -33,6 +32,7 @@ rule prepare_model:
         mem_mb=model_memory_mb,
         runtime=model_runtime_minutes,
     params:
+        code=stage_code("prepare_model"),
         settings=stage_settings("prepare_model"),
         braced=braced_model_files,
     shell:

@@ -26,7 +26,6 @@ WITH_EVIDENCE = [OWN_MODEL, *STUDY.with_evidence] if STUDY.with_evidence else []
 rule compare_models:
     "Compare models that read the same documents: before and after fine-tuning, and of different seeds."
     input:
-        code=stage_code("compare_models"),
         model=expand(
             "{folder}model/{file}.json",
             folder=MODEL_FOLDERS,
@@ -66,8 +65,9 @@ rule compare_models:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("compare_models"),
         settings=stage_settings("compare_models"),
-        measures=expand(f"{RESULTS}/measures/{{shard}}", shard=SHARDS),
+        measures=f"{RESULTS}/measures/{EVERY_SHARD}",
         models=[folder.rstrip("/") for folder in MODEL_FOLDERS],
         comparison=subpath(output.models, parent=True),
     shell:

@@ -11,7 +11,6 @@ OUTPUTS
 rule publish:
     "Check the site and push it to a branch of a git remote."
     input:
-        code=stage_code("publish"),
         site=f"{RESULTS}/site",
     log:
         f"{RESULTS}/logs/publish.log",
@@ -19,6 +18,7 @@ rule publish:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("publish"),
         settings=stage_settings("publish"),
     shell:
         command("publish")

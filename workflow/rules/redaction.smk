@@ -1,6 +1,6 @@
 """
 Share-safe mode (`redaction.mode`): a copy of the attention artifact with shapes or tags in place of words.
-In this mode ATTENTION is the copy, and every later rule reads it. Without this mode, the rule does not run.
+ATTENTION is the copy, and every later rule reads it.
 
 REQUIRED INPUTS
     attention/<shard>.parquet   self-attention with its words, all shards
@@ -9,18 +9,10 @@ OUTPUTS
     redacted/<shard>.parquet    the copies without words
 """
 
-# Maps contain words, so share-safe mode has none; imported attention has no model that could make them.
-SHOWN_MAPS = (
-    []
-    if STUDY.imported or STUDY.redaction.mode != "none"
-    else [f"{RESULTS}/maps/maps.parquet", f"{RESULTS}/maps/map_selection.json"]
-)
-
 
 rule redact_attention:
     "Copy the self-attention of all shards without its words (share-safe mode)."
     input:
-        code=stage_code("redact_attention"),
         key=existing_files(STUDY.redaction.key_file),
         attention=expand(
             f"{OF_MODEL}attention/{{shard}}.parquet", shard=SHARDS, allow_missing=True
@@ -36,7 +28,10 @@ rule redact_attention:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("redact_attention"),
         settings=stage_settings("redact_attention"),
+        attention=f"{OF_MODEL}attention/{EVERY_SHARD}.parquet",
+        redacted=f"{OF_MODEL}redacted/{EVERY_SHARD}.parquet",
         braced=braced_files(STUDY.redaction.key_file),
     shell:
         command("redact_attention")

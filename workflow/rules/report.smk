@@ -13,7 +13,6 @@ rule render_site:
     "Render the static site."
     input:
         **named_of_own_model(rules.aggregate_dataset.output),
-        code=stage_code("render_site"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         metrics=f"{RESULTS}/model/metrics.json",
@@ -42,7 +41,10 @@ rule render_site:
     conda:
         "../../environment.yml"
     params:
+        code=stage_code("render_site"),
         settings=stage_settings("render_site"),
+        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
+        aggregates=f"{RESULTS}/aggregates/{EVERY_SHARD}.parquet",
         statistics=subpath(input.summary, parent=True),
         results=[folder.rstrip("/") for folder in MODEL_FOLDERS],
         maps="--maps" if SHOWN_MAPS else "",
