@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from attviz_pipeline.analysis.terms.corpus import Sample
 from attviz_pipeline.artifacts import files, model_schemas, output_schemas, statistics_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
 from attviz_pipeline.artifacts.schema import GOLD_NAMES
@@ -125,9 +126,9 @@ class _Finished:
         card = files.read_json(self.folder / "model" / "model.json", model_schemas.MODEL)
         return bool(card["offsets"]) and self.settings.redaction.mode == "none"
 
-    def read_model(self, name: str, made: ComparedModel) -> Model:
+    def read_model(self, name: str, made: ComparedModel, sample: Sample) -> Model:
         """Read what is compared of its model."""
-        return Model.read(name, made, self.folder, self.measures)
+        return Model.read(name, made, self.folder, self.measures, sample)
 
 
 def _read_comparable(folders: Sequence[Path], site: Path) -> list[_Finished]:
@@ -238,10 +239,15 @@ def _compare(own: _Finished, others: dict[str, _Finished], comparison: ModelsPat
         for name, one in others.items()
     }
     seed = own.settings.seed
-    first = own.read_model(OWN, ComparedModel(kind=OWN, seed=seed))
-    read = [one.read_model(name, made[name]) for name, one in others.items()]
+    inference = own.settings.inference
+    # The seed of the first study for all of them, because a sample must be of the same documents.
+    sample = Sample(seed, inference.max_documents)
+    first = own.read_model(OWN, ComparedModel(kind=OWN, seed=seed), sample)
+    read = [one.read_model(name, made[name], sample) for name, one in others.items()]
     for model in read:
         first.require_comparable(model, others[model.name].folder)
-    settings = CompareModels(seed=seed, compared=made, with_evidence=[], assessment=own.settings.assessment)
+    settings = CompareModels(
+        seed=seed, inference=inference, compared=made, with_evidence=[], assessment=own.settings.assessment
+    )
     write_comparison(settings, first, read, {}, comparison)
     write_evidence(settings, [], comparison)

@@ -36,6 +36,7 @@ from attviz_pipeline.config.settings import (
     EvidenceSettings,
     ExportSettings,
     FiguresSettings,
+    InferenceSettings,
     MapsSettings,
     ModelSettings,
     PublishSettings,
@@ -131,6 +132,7 @@ class DescribeTerms(Section):
     """Settings of the stage `describe_terms`."""
 
     seed: int
+    inference: InferenceSettings = InferenceSettings()
     bootstrap: BootstrapSettings
 
 
@@ -138,6 +140,7 @@ class CompareClasses(Section):
     """Settings of the stage `compare_classes`."""
 
     seed: int
+    inference: InferenceSettings = InferenceSettings()
     classes: ClassesSettings
 
 
@@ -145,6 +148,7 @@ class CompareModels(Section):
     """Settings of the stage `compare_models`."""
 
     seed: int
+    inference: InferenceSettings = InferenceSettings()
     compared: dict[str, ComparedModel]
     with_evidence: list[str] = Field([])
     assessment: AssessmentSettings
@@ -154,6 +158,7 @@ class GroupDocuments(Section):
     """Settings of the stage `group_documents`."""
 
     seed: int
+    inference: InferenceSettings = InferenceSettings()
 
 
 class CompareHeads(Section):

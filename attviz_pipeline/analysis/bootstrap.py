@@ -27,6 +27,17 @@ def document_keys(seed: int, identifiers: Sequence[str]) -> Hashes:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
+def sampling_order(keys: Hashes) -> Hashes:
+    """Return a number per document, [document]; those with the smallest are a random sample.
+
+    It is independent of the weights, because it is the number before that of the first replicate.
+
+    Args:
+        keys: As returned by `document_keys`, [document].
+    """
+    return _mix(keys)
+
+
 def poisson_weights(keys: Hashes, replicates: range) -> NDArray[np.int64]:
     """Return how often each document is drawn in each replicate, [document, replicate].
 

@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from attviz_pipeline.analysis.length import LengthCurves
 from attviz_pipeline.analysis.one_cloud import N_DRAWS, Chance, OneCloud, silhouettes
-from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.analysis.terms.corpus import Documents, Sample
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.progress import track
 from attviz_pipeline.significance import SIGNIFICANT
@@ -71,17 +71,19 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
     """Group documents by the heads that are more active in them than usual at their length, beyond chance.
 
     Args:
-        settings: The seed.
+        settings: Which documents, and the seed.
         document_heads: Artifacts `document_heads` of all shards, read.
         document_groups: Artifact `document_groups`, written.
 
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
     """
-    documents = Documents.read(document_heads, ["n_tokens", "log_ratio"])
+    sample = Sample(settings.seed, settings.inference.max_documents)
+    documents = Documents.read(document_heads, ["n_tokens", "log_ratio"], sample)
     defined, log_ratios = documents.values("log_ratio")
     facts: dict[str, Any] = {**_shape(documents), "n_documents": len(defined), **NOT_COMPARED}
-    number, distance = np.full(documents.table.num_rows, -1), np.full(documents.table.num_rows, np.nan)
+    facts |= documents.counts()
+    number, distance = np.full(documents.n_all, -1), np.full(documents.n_all, np.nan)
     if len(defined) < FEWEST_DOCUMENTS:
         log.warning("documents are not grouped: %d have terms, %d are needed", len(defined), FEWEST_DOCUMENTS)
     else:
@@ -91,11 +93,12 @@ def group_documents(settings: GroupDocuments, document_heads: Sequence[Path], do
         groups, found = find_groups(profiles, np.random.default_rng(settings.seed))
         facts |= {"length_curve": curves.shape, **found}
         if groups:
-            number[defined] = groups.number
-            distance[defined] = np.sqrt(((profiles - groups.centres[groups.number]) ** 2).mean(axis=1))
+            place = np.searchsorted(documents.positions, documents.table["position"].to_numpy()[defined])
+            number[place] = groups.number
+            distance[place] = np.sqrt(((profiles - groups.centres[groups.number]) ** 2).mean(axis=1))
             facts |= {"groups": _describe(groups, facts["n_heads"]), **_told_by_length(groups, n_tokens)}
     columns = {
-        "position": documents.table["position"],
+        "position": documents.positions,
         "group": pa.array(number, mask=number < 0),
         "distance": pa.array(distance, mask=np.isnan(distance)),
     }

@@ -33,10 +33,11 @@ _UNDEFINED = "null for an untrained classifier, without labelled documents"
 
 MODELS = Schema(
     "models",
-    3,
+    4,
     "compare_models",
-    "One row per model that read the study's documents, the study's own first. Facts: `n_documents`, `n_rows` (input "
-    "rows), `n_layers`, `n_heads`; `failed`: of each model that could not be compared `model`, `kind`, `seed`, "
+    "One row per model that read the study's documents, the study's own first. Facts: `n_documents` (those that are "
+    "compared), `n_sampled` (the same), `n_analysed` (all), `n_rows` (input rows), `n_layers`, `n_heads`; `failed`: of "
+    "each model that could not be compared `model`, `kind`, `seed`, "
     "`epoch`, the `stage` that failed, and its `reason`",
     pa.schema(
         [

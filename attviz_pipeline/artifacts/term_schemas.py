@@ -206,15 +206,19 @@ _RANKED = [
     column("shrunken_log_ratio", pa.float64(), _SHRUNKEN),
     *_interval("shrunken_log_ratio", "`shrunken_log_ratio`", _POSTERIOR),
 ]
+_SAMPLED = (
+    "`n_sampled` and `n_analysed` (documents that intervals and tests are computed from, and all; fewer only in a "
+    "sample)"
+)
 _TERM_FACTS = (
     "`level`, `n_supported`, `min_document_frequency` (the one used), `n_documents`, `smallest_class`, `length_curve` "
     "(none, line or spline), `length_knots`, `n_replicates`, `seed`, `shrinkage` (prior mean and standard deviation, "
-    "standard deviation between documents)"
+    f"standard deviation between documents), {_SAMPLED}"
 )
 
 TERMS = Schema(
     "terms",
-    2,
+    3,
     "describe_terms",
     "One row per supported term, over its occurrences and all heads; sorted by `shrunken_log_ratio`, descending. "
     f"Facts: {_TERM_FACTS}, `n_replicates_first` (bootstrap replicates in which the first term is first again)",
@@ -235,7 +239,7 @@ TERMS = Schema(
 
 HEAD_TERMS = Schema(
     "head_terms",
-    2,
+    3,
     "describe_terms",
     "One row per head and supported term, one row group per head; sorted by layer, head, and `shrunken_log_ratio`, "
     f"descending. Facts: {_TERM_FACTS} per head",
@@ -369,12 +373,12 @@ _COMPARED = (
     "`floor_sets_q`: true if more permutations would lower the smallest q), `effects` (per grouping, what `effect` is: "
     "g or rho), `detectable_effect` (per grouping and group, the g or rho that one test at p < 0.05 finds in 80 % of "
     "samples), `n_units` (per grouping and group, the permuted rows or documents inside and outside of it; of a value, "
-    "all and 0)"
+    f"all and 0), {_SAMPLED}"
 )
 
 CLASS_HEADS = Schema(
     "class_heads",
-    5,
+    6,
     "compare_classes",
     "Which heads differ between classes or labels, or go with a value; sorted by grouping, group, layer, head. "
     f"{_COMPARED}, `winners` (per "
@@ -394,7 +398,7 @@ CLASS_HEADS = Schema(
 
 CLASS_TERMS = Schema(
     "class_terms",
-    5,
+    6,
     "compare_classes",
     "Which supported terms differ between classes or labels, or go with a value; sorted by grouping, group, and "
     f"`log_odds_z` (in regression `use_rho`), descending. {_COMPARED}, "
@@ -445,23 +449,24 @@ CLASS_TERMS = Schema(
 
 DOCUMENT_GROUPS = Schema(
     "document_groups",
-    2,
+    3,
     "group_documents",
     "One row per analysed document, sorted by `position`: groups of documents in which the same heads are more active "
-    "than usual at their length. Facts: `n_layers`, `n_heads`, `n_documents` (with terms), `outcome` (`not_compared`: "
-    "fewer than 20 documents; `nothing_found`: not grouped better than clouds without groups; `found`), `silhouette` "
+    "than usual at their length. Facts: `n_layers`, `n_heads`, `n_documents` (with terms, in the sample), `outcome` "
+    "(`not_compared`: fewer than 20 documents; `nothing_found`: not grouped better than clouds without groups; "
+    "`found`), `silhouette` "
     "of the best grouping (null if there is none), `silhouette_by_chance` with `mean` and `quantile_95` over `n_draws` "
     "clouds without groups, `p`, `length_curve` that was taken off (none, line or spline), `length_eta_squared` (share "
     "of the variance of ln n between groups) and `length_eta_squared_by_chance` (null without groups), "
     "`groups` (empty unless found), each `n_documents` and the three `heads` that deviate most from the mean, `layer`, "
-    "`head`, `z`",
+    f"`head`, `z`; {_SAMPLED}",
     pa.schema(
         [
             column("position", pa.int64(), "Position in the site's order, 0-based"),
             column(
                 "group",
                 pa.int32(),
-                "Group, the largest first, 0-based; null without terms, or if no groups were found",
+                "Group, the largest first, 0-based; null without terms, outside of the sample, or if none were found",
                 nullable=True,
             ),
             column(

@@ -398,6 +398,18 @@ class BootstrapSettings(Section):
     )
 
 
+class InferenceSettings(Section):
+    """From which documents intervals, tests and groups are computed."""
+
+    max_documents: int = Field(
+        50_000,
+        ge=100,
+        description="Maximum number of documents; of more, a sample drawn by the seed, with all documents of an input "
+        "row. It bounds memory and time. Counts, means, the statistics of heads and what is said of predictions are "
+        "always of all documents",
+    )
+
+
 class ClassesSettings(Section):
     """Which heads and terms differ between classes, and between correct and wrong predictions."""
 

@@ -22,6 +22,7 @@ from attviz_pipeline.config.settings import (
     EvidenceSettings,
     ExportSettings,
     FiguresSettings,
+    InferenceSettings,
     MapsSettings,
     ModelSettings,
     PublishSettings,
@@ -61,6 +62,7 @@ class Study(Section):
     aggregates: AggregatesSettings = AggregatesSettings()
     assessment: AssessmentSettings = AssessmentSettings()
     terms: TermsSettings = TermsSettings()
+    inference: InferenceSettings = InferenceSettings()
     bootstrap: BootstrapSettings = BootstrapSettings()
     classes: ClassesSettings = ClassesSettings()
     comparison: ComparisonSettings = ComparisonSettings()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from attviz_pipeline.analysis.predictions.order_correlation import correlation_by_chance
+from attviz_pipeline.analysis.terms.corpus import Sample
 from attviz_pipeline.artifacts import files, model_evidence_schemas, models_schemas
 from attviz_pipeline.artifacts.failed import Failed
 from attviz_pipeline.artifacts.layout import MeasurePaths, ModelsPaths
@@ -38,7 +39,7 @@ def compare_models(
     and the terms that two models share are compared with all models. A model that failed is left out and listed.
 
     Args:
-        settings: The models, which of them have evidence, and the seed of the tests.
+        settings: The models, which of them have evidence, which documents, and the seed of the tests.
         measures: Artifacts of `measure_shard` of the own model, all shards; those of the others have the same names.
         models: Folder of each model's results, the own first, then in the order of the settings.
         comparison: Artifacts to write.
@@ -52,9 +53,10 @@ def compare_models(
         for name, folder in folders.items()
         if (found := Model.failure(folder, measures, with_evidence=name in settings.with_evidence))
     }
-    own = Model.read(OWN, ComparedModel(kind=OWN, seed=settings.seed), models[0], measures)
+    sample = Sample(settings.seed, settings.inference.max_documents)
+    own = Model.read(OWN, ComparedModel(kind=OWN, seed=settings.seed), models[0], measures, sample)
     others = [
-        Model.read(name, settings.compared[name], folder, measures)
+        Model.read(name, settings.compared[name], folder, measures, sample)
         for name, folder in folders.items()
         if name not in failed
     ]
@@ -90,7 +92,13 @@ def write_comparison(
         comparison.models,
         models_schemas.MODELS,
         _list(own, others, settings),
-        {**shape, "n_documents": len(own.documents.row), "n_rows": n_rows, "failed": _list_failed(failed, settings)},
+        {
+            **shape,
+            **own.documents.counts(),
+            "n_documents": len(own.documents.row),
+            "n_rows": n_rows,
+            "failed": _list_failed(failed, settings),
+        },
     )
     _write(
         comparison.model_layers,

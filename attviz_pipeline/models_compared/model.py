@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from attviz_pipeline.analysis.terms.corpus import Documents
+from attviz_pipeline.analysis.terms.corpus import Documents, Sample
 from attviz_pipeline.artifacts import files, model_schemas
 from attviz_pipeline.artifacts.failed import Failed, read_failed
 from attviz_pipeline.artifacts.layout import EvidencePaths, MeasurePaths, TermPaths, table_path
@@ -89,7 +89,9 @@ class Model:
     mode: str
 
     @classmethod
-    def read(cls, name: str, made: ComparedModel, folder: Path, measures: Sequence[MeasurePaths]) -> Self:
+    def read(
+        cls, name: str, made: ComparedModel, folder: Path, measures: Sequence[MeasurePaths], sample: Sample
+    ) -> Self:
         """Read the results of one model.
 
         Args:
@@ -97,12 +99,13 @@ class Model:
             made: How it was made.
             folder: Its results.
             measures: Artifacts of `measure_shard` of any model of the study, all shards; its own have the same names.
+            sample: Which documents.
 
         Raises:
             ArtifactError: A file is missing or damaged.
         """
         wanted = ["n_tokens", *QUANTITIES, *GOLD_NAMES, *PREDICTED_NAMES, "probabilities"]
-        documents = Documents.read(_document_heads(folder, measures), wanted)
+        documents = Documents.read(_document_heads(folder, measures), wanted, sample)
         n_heads = documents.facts["n_layers"] * documents.facts["n_heads"]
         tables = TermPaths.below(folder / "statistics")
         card = files.read_json(folder / "model" / "model.json", model_schemas.MODEL)

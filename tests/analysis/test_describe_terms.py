@@ -272,7 +272,7 @@ class TestBootstrap:
         drawn = np.einsum("sd,sdr->sr", count, weights)
         means = np.einsum("sd,sdr->sr", sums, weights) / np.where(drawn > 0, drawn, np.nan)
         replicates = TermReplicates(
-            np.full(n_studies, n_documents), (count**2).sum(axis=1), {"x": means.astype(np.float32)}
+            np.full(n_studies, n_documents), count.sum(axis=1), (count**2).sum(axis=1), {"x": means.astype(np.float32)}
         )
         estimate = sums.sum(axis=1) / count.sum(axis=1)
         low, high = replicates.interval("x", estimate)

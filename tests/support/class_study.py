@@ -74,7 +74,8 @@ def invented_study(  # noqa: PLR0913 - each is a property of documents that some
         "task": "single_label",
         "label_names": [f"class {n}" for n in range(n_classes)],
     }
-    documents = Documents(table, facts, numbers, [str(n) for n in range(numbers.max() + 1)])
+    names = [str(n) for n in range(numbers.max() + 1)]
+    documents = Documents(table, facts, numbers, names, np.arange(n_documents))
     document, term = np.nonzero(counts)
     count = counts[document, term]
     sums = {

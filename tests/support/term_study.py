@@ -1,6 +1,6 @@
 """A small study of invented attention, run through the stages that describe terms and compare classes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from attviz_pipeline.analysis.terms.list_terms import list_terms
 from attviz_pipeline.analysis.terms.measure_shard import measure_shard
 from attviz_pipeline.artifacts import attention_schemas, files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
-from attviz_pipeline.config.settings import BootstrapSettings, ClassesSettings, TermsSettings
+from attviz_pipeline.config.settings import BootstrapSettings, ClassesSettings, InferenceSettings, TermsSettings
 from attviz_pipeline.stages import CompareClasses, DescribeTerms, ListTerms, MeasureShard
 
 N_LAYERS, N_HEADS = 2, 3
@@ -28,6 +28,7 @@ class TermStudy:
     folder: Path
     attention: list[Path]
     terms: TermsSettings
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
 
     @property
     def output(self) -> TermPaths:
@@ -44,13 +45,15 @@ class TermStudy:
         return self
 
     def describe(self, n_replicates: int = 100) -> "TermStudy":
-        settings = DescribeTerms(seed=13, bootstrap=BootstrapSettings(n_replicates=n_replicates))
+        bootstrap = BootstrapSettings(n_replicates=n_replicates)
+        settings = DescribeTerms(seed=13, inference=self.inference, bootstrap=bootstrap)
         describe_terms(settings, self.output.vocabulary, self.measures, self.output)
         return self
 
     def compare(self, **classes: float | str) -> "TermStudy":
         settings = ClassesSettings.model_validate({"n_permutations": 99, "length_strata": 3} | classes)
-        compare_classes(CompareClasses(seed=13, classes=settings), self.output.vocabulary, self.measures, self.output)
+        stage = CompareClasses(seed=13, inference=self.inference, classes=settings)
+        compare_classes(stage, self.output.vocabulary, self.measures, self.output)
         return self
 
     def rows(self, name: str) -> list[dict[str, Any]]:

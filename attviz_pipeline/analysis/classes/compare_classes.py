@@ -16,7 +16,7 @@ from attviz_pipeline.analysis.classes.groups import Grouping
 from attviz_pipeline.analysis.classes.ranks import detectable_correlation
 from attviz_pipeline.analysis.classes.values import HeadValues, TermValues
 from attviz_pipeline.analysis.classes.winners import N_HALVES, find_winner
-from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
+from attviz_pipeline.analysis.terms.corpus import Documents, Sample, pairs_of
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import MeasurePaths, TermPaths
@@ -39,7 +39,7 @@ def compare_classes(
     the values of heads and terms, and so is the absolute error.
 
     Args:
-        settings: Number of permutations, number of length strata, weight of the prior, and the seed.
+        settings: Which documents, number of permutations, number of length strata, weight of the prior, and the seed.
         vocabulary: Artifact `vocabulary`, read.
         measures: Artifacts of `measure_shard`, all shards; `document_heads` and `term_documents` are read.
         statistics: Artifacts to write: `class_heads` and `class_terms`.
@@ -47,14 +47,15 @@ def compare_classes(
     Raises:
         ArtifactError: A file is unusable, or there is no document at all.
     """
-    documents = Documents.read([shard.document_heads for shard in measures], COLUMNS)
+    sample = Sample(settings.seed, settings.inference.max_documents)
+    documents = Documents.read([shard.document_heads for shard in measures], COLUMNS, sample)
     described = Vocabulary.read(vocabulary)
     terms = described.terms
     paths = [shard.term_documents for shard in measures]
     study = Study(
         documents,
         HeadValues.read(documents),
-        TermValues.read(lambda: iter_pairs(paths, documents), len(terms), len(documents.row)),
+        TermValues.read(pairs_of(paths, documents), len(terms), len(documents.row)),
     )
     compared, adjusted, left_out = compare(settings, study)
     if any(not comparison.permutations.of_rows for comparison in compared):
@@ -66,6 +67,7 @@ def compare_classes(
         "length_strata": study.n_strata(settings.classes),
         "seed": settings.seed,
         "not_compared": left_out,
+        **documents.counts(),
     }
     q = {(of.family.grouping, of.family.tests): of.q for of in adjusted}
     _log_few_permutations([of.family for of in adjusted])

@@ -8,7 +8,7 @@ import numpy as np
 
 from attviz_pipeline.analysis.quantities import LOG_RATIO
 from attviz_pipeline.analysis.terms.class_rankings import ClassRankings
-from attviz_pipeline.analysis.terms.corpus import Documents, iter_pairs
+from attviz_pipeline.analysis.terms.corpus import Documents, Sample, pairs_of
 from attviz_pipeline.analysis.terms.histograms import Curves, Distributions
 from attviz_pipeline.analysis.terms.length_correction import Correction, TermMeans, unit_basis
 from attviz_pipeline.analysis.terms.list_terms import Vocabulary
@@ -28,7 +28,7 @@ def describe_terms(
     """Merge the artifacts of `measure_shard`; the results do not depend on the sharding of the documents.
 
     Args:
-        settings: Number of bootstrap replicates, and their seed.
+        settings: From which documents intervals are computed, number of bootstrap replicates, and their seed.
         vocabulary: Artifact `vocabulary`, read.
         measures: Artifacts of `measure_shard`, all shards, read.
         statistics: Artifacts to write.
@@ -36,7 +36,8 @@ def describe_terms(
     Raises:
         ArtifactError: A file is unusable, the shards do not belong together, or there is no document at all.
     """
-    documents = Documents.read([shard.document_heads for shard in measures])
+    sample = Sample(settings.seed, settings.inference.max_documents)
+    documents = Documents.read([shard.document_heads for shard in measures], sample=sample)
     terms, model = Vocabulary.read(vocabulary), documents.facts
     n_layers, n_heads = model["n_layers"], model["n_heads"]
     sums = TermSums(len(terms.terms), n_layers, n_heads)
@@ -52,19 +53,20 @@ def describe_terms(
         )
     correction = _correction(documents, sums)
     n_replicates = settings.bootstrap.n_replicates
-    pair_files = [shard.term_documents for shard in measures]
+    pairs = pairs_of([shard.term_documents for shard in measures], documents)
     taken_off = correction.over_heads(documents.table["n_tokens"].to_numpy())
     replicates = replicate_terms(
-        lambda: iter_pairs(pair_files, documents),
+        pairs,
         documents,
         taken_off,
         len(terms.terms),
         n_replicates,
         settings.seed,
     )
-    facts = terms.facts | correction.facts() | {"n_replicates": n_replicates, "seed": settings.seed}
+    facts = terms.facts | correction.facts() | documents.counts()
+    facts |= {"n_replicates": n_replicates, "seed": settings.seed}
     write_terms(statistics.terms, terms, sums, correction, replicates, facts)
-    rankings = ClassRankings.of(iter_pairs(pair_files, documents), documents, taken_off)
+    rankings = ClassRankings.of(pairs(), documents, taken_off)
     rankings.write(statistics.class_rankings, terms, facts)
     write_head_terms(statistics.head_terms, terms, sums, correction, facts)
     write_head_intervals(statistics.head_intervals, documents)

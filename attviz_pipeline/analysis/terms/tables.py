@@ -37,9 +37,10 @@ def write_terms(  # noqa: PLR0913 - the parts of the table
     means = {quantity.name: sums.means(quantity).mean(axis=1) for quantity in QUANTITIES}
     count, n_rows = sums.counts["count"], sums.min.shape[1]
     squares = exact_sums.mean(sums.limbs["attention_squares"].swapaxes(0, 1), count[:, None]).mean(axis=1)
-    weights = _weights(replicates.squared_count, count)
     corrected = means["log_ratio"] - correction.of_means(sums.mean_length()).mean(axis=1)
-    shrunken = shrink(corrected, replicates.variance(CORRECTED), weights, replicates.n_rows)
+    # A term of all documents may be in no row of a sample.
+    n_sampled = np.maximum(replicates.n_rows, 1)
+    shrunken = shrink(corrected, replicates.variance(CORRECTED), replicates.weights, n_sampled)
     columns = _identity(terms, sums) | {
         "mean": means["attention"],
         "std": _std(squares, means["attention"], count * n_rows),
@@ -54,7 +55,7 @@ def write_terms(  # noqa: PLR0913 - the parts of the table
         **_bounds(CORRECTED, *replicates.interval(CORRECTED, corrected)),
         **_shrunken(shrunken),
     }
-    found = {"shrinkage": _prior(shrunken), "n_replicates_first": replicates.n_first(shrunken)}
+    found = {"shrinkage": _prior(shrunken), "n_replicates_first": replicates.n_first(shrunken, corrected)}
     with files.TableWriter(path, term_schemas.TERMS, {**facts, **found}) as writer:
         writer.write(_sorted(columns))
 

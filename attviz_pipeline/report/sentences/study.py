@@ -32,6 +32,23 @@ def redacted_words(study: StudyView) -> str:
     )
 
 
+def sampled(study: StudyView) -> str:
+    """Say that intervals and tests are of a sample, and how much wider they are for it; empty where all are used.
+
+    An interval of independent documents is as wide as one over the root of their number.
+    """
+    if study.n_sampled is None:
+        return ""
+    wider = (study.n_documents / study.n_sampled) ** 0.5
+    models = ", and comparisons of models," if study.has_models else ""
+    return (
+        "Intervals of words, differences between groups, rankings within a group, and groups of documents"
+        f"{models} are computed from a random sample of {count(study.n_sampled)} of the "
+        f"{plural(study.n_documents, 'document')}. The intervals are about {wider:.1f} times as wide as those of all "
+        "documents would be. Counts and means over all documents, and what is said of predictions, are of all of them."
+    )
+
+
 def unknown_tokens(study: StudyView) -> str:
     """Say how many tokens the model does not know; empty where it knows all."""
     n_unknown: int = study.summary["n_unknown_tokens"]

@@ -14,6 +14,7 @@ from attviz_pipeline.artifacts import (
     map_schemas,
     model_schemas,
     statistics_schemas,
+    term_schemas,
 )
 from attviz_pipeline.artifacts.vector_names import head_names, layer_names
 from attviz_pipeline.config.study import Study
@@ -57,6 +58,7 @@ class StudyView:
         corpus_paths: The corpus's files as they were given: never shown, only looked for to be cut.
         has_evidence: True where it was measured whether attention matters to the prediction.
         has_models: True where the study compares models.
+        n_sampled: Documents that intervals and tests are computed from; None if all are.
     """
 
     settings: Study
@@ -74,6 +76,7 @@ class StudyView:
     with_vectors: tuple[int, ...] = ()
     has_evidence: bool = False
     has_models: bool = False
+    n_sampled: int | None = None
 
     @property
     def pages(self) -> list[links.Page]:
@@ -208,6 +211,7 @@ def read_study_view(settings: Study, inputs: SiteInputs) -> StudyView:
         corpus_paths=published.corpus_paths(dataset),
         has_evidence=inputs.evidence is not None,
         has_models=inputs.models is not None,
+        n_sampled=_n_sampled(inputs.terms.class_heads),
     )
 
 
@@ -233,6 +237,11 @@ def run_facts(study: StudyView) -> dict[str, Any]:
         "redaction": study.settings.redaction.mode,
         "min_document_frequency": study.settings.redaction.min_document_frequency,
     }
+
+
+def _n_sampled(class_heads: Path) -> int | None:
+    facts = files.read_facts(class_heads, term_schemas.CLASS_HEADS)
+    return facts["n_sampled"] if facts["n_sampled"] < facts["n_analysed"] else None
 
 
 def _map_reasons(settings: Study, maps: MapInputs | None) -> dict[int, str]:
