@@ -288,10 +288,10 @@ class Argument:
 
     def value(self, given: Any) -> Any:  # noqa: ANN401 - a path, several, or the files of a group
         """Convert the value of the command's option to the argument of the stage's function."""
-        paths = list(expand_shards(given)) if self.many else given
-        if self.group is None:
-            return paths
-        return [self.group(path) for path in paths] if self.many else self.group(paths)
+        if self.many:
+            paths = list(expand_shards(given))
+            return paths if self.group is None else [self.group(path) for path in paths]
+        return given if self.group is None else self.group(given)
 
 
 @dataclass(frozen=True)

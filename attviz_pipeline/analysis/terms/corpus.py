@@ -103,11 +103,11 @@ class Documents:
     @property
     def is_sample(self) -> bool:
         """True if these are not all documents."""
-        return self.table.num_rows < self.n_all
+        return len(self.row) < self.n_all
 
     def counts(self) -> dict[str, int]:
         """Return how many documents these are, and how many there are in all, for the facts of an artifact."""
-        return {"n_sampled": self.table.num_rows, "n_analysed": self.n_all}
+        return {"n_sampled": len(self.row), "n_analysed": self.n_all}
 
     @property
     def has_segments(self) -> bool:
