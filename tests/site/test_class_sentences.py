@@ -405,7 +405,7 @@ def test_a_list_of_documents_says_how_many_it_shows() -> None:
 
 
 def test_the_confusion_matrix_says_what_it_counts() -> None:
-    assert "of 55 documents with a known gold label" in sentences.confusion_matrix(55)
+    assert "of 55 documents with a known gold label" in sentences.confusion_matrix(study_view())
     assert sentences.confused_pairs(2, study_view()) == (
         "The 2 most frequent pairs of gold and predicted class of 7 misclassified documents, 2 classes."
     )

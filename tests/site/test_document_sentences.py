@@ -109,8 +109,11 @@ def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
 
 
 def test_a_score_stands_beside_the_length_of_documents() -> None:
-    assert documents.score("Mean", "a mean", -0.812) == "Mean: a mean; Spearman with the number of tokens −0.81."
-    assert documents.score("Mean", "a mean", None) == "Mean: a mean."
+    assert (
+        documents.score("Mean", "a mean", -0.812, study_view())
+        == "Mean: a mean; Spearman with the number of tokens −0.81."
+    )
+    assert documents.score("Mean", "a mean", None, study_view()) == "Mean: a mean."
 
 
 def test_shades_say_what_they_compare_and_where_they_were_measured() -> None:

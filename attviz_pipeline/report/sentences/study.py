@@ -133,14 +133,20 @@ _MAP_ORDER = {
 }
 
 
-def kept_whole(study: StudyView) -> str:
-    """Name, in order of preference, the documents whose pages hold every head where not all fit."""
+def kept_whole(study: StudyView, *, has_evidence: bool = False) -> str:
+    """Name, in order of preference, the documents whose pages hold every head, or that have a page, where not all fit.
+
+    Args:
+        study: Facts of the study.
+        has_evidence: Whether documents with evidence come first, too.
+    """
     task = study.task
     kinds = {"sample", *(["low_confidence"] if task.has_confidence else [])}
     kinds |= {reason_of("misclassified", study)} if study.n_wrong else set()
     kinds |= {"large_error"} if study.n_labelled and not task.outcomes else set()
     names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
-    return ", then ".join((["those with maps"] if study.map_reasons else []) + names)
+    asked = (["maps"] if study.map_reasons else []) + (["evidence"] if has_evidence else [])
+    return ", then ".join(([f"those with {' or '.join(asked)}"] if asked else []) + names)
 
 
 def distribution_of_head(median: float) -> str:

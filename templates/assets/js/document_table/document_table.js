@@ -42,6 +42,10 @@ const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
 const byId = (id) => document.getElementById(id);
 const exportFiles = late("exportFiles");
+const otherDocuments = late("otherDocuments");
+
+// Position of the document in a row: where some have no page, rows are fewer than documents.
+const position = (rows, i) => rows.position?.[i] ?? i;
 
 const size = (number) => (number === null ? null : Math.abs(number));
 
@@ -177,8 +181,9 @@ const valueCell = (className, value) => {
 // What a row has in the table and in the list of shaded texts: number, text, gold value if there are any, prediction.
 const commonCells = (rows, { labels, labelled }, outcomes, i, hash, write) => {
   const spelled = documentValues.spell(labels);
-  const link = element("a", "row-link", String(i + 1));
-  link.href = readingList.page(i) + hash;
+  const at = position(rows, i);
+  const link = element("a", "row-link", String(at + 1));
+  link.href = readingList.page(at) + hash;
   const number = element("span", "c-number");
   number.append(link);
   const text = element("span", "c-text document-text");
@@ -227,9 +232,10 @@ const offered = (field, value) =>
   !field.options || [...field.options].some((option) => option.value === value) ? value : "";
 
 // Stores the filtered list, which document pages step through.
-const leaveTrail = (found, active) => {
+const leaveTrail = (found, active, rows) => {
   try {
-    if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), found.join(","));
+    const trail = () => found.map((i) => position(rows, i)).join(",");
+    if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), trail());
     else sessionStorage.removeItem(readingList.keyOf("."));
   } catch {
     /* stepping then goes through all documents */
@@ -298,6 +304,21 @@ const offerCsv = (made) =>
       note.textContent = `Nothing was exported: ${fault.message}.`;
     }
   });
+
+// The search of documents without a page is loaded when it is opened.
+const offerOthers = (shown) =>
+  byId("others")?.addEventListener(
+    "toggle",
+    async () => {
+      try {
+        await load("assets/other_documents.js");
+        otherDocuments().start(shown);
+      } catch ({ message }) {
+        byId("others-state").textContent = `The search is missing: ${message}.`;
+      }
+    },
+    { once: true },
+  );
 
 // What the list of shaded texts shows: whether it is chosen, and how.
 const lookOf = (state, query) => {
@@ -391,7 +412,7 @@ const start = () => {
         ? `all ${formats.count(total)}`
         : `${formats.count(found.length)} of ${formats.count(total)}`;
     listed = found;
-    leaveTrail(found, found.length < total || column);
+    leaveTrail(found, found.length < total || column, rows);
     table.show(found, column?.name, descending);
   };
   const scroll = () => {
@@ -400,6 +421,7 @@ const start = () => {
   };
   listen(state, fields, boxes, scores);
   offerCsv(() => documentCsv(rows, shown, outcomes, Object.keys(titles), listed));
+  offerOthers(shown);
   state.subscribe((_, changed) => {
     if (changed.some((key) => key !== "at")) draw();
     // Rows of the two views differ in height, and a link may ask for another place.
