@@ -43,6 +43,14 @@ class Encoded(Dataset[dict[str, Any]]):
     n_truncated: int
     unread: Unread
 
+    def by_length(self) -> "Encoded":
+        """Return the texts in the order of their lengths, longest first, so that batches have little padding."""
+        order = sorted(range(len(self)), key=lambda index: -len(self.token_ids[index]))
+        columns = (self.token_ids, self.type_ids, self.labels)
+        return Encoded(
+            *([column[index] for index in order] if column else [] for column in columns), self.n_truncated, self.unread
+        )
+
     def __len__(self) -> int:
         """Return the number of texts."""
         return len(self.token_ids)
