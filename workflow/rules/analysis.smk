@@ -78,9 +78,9 @@ rule aggregate_dataset:
         "../../environment.yml"
     params:
         code=stage_code("aggregate_dataset"),
-        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
-        token_sums=f"{OF_MODEL}aggregates/{EVERY_SHARD}.token_sums.parquet",
-        head_sums=f"{OF_MODEL}aggregates/{EVERY_SHARD}.head_sums.parquet",
+        attention=all_shards("attention"),
+        token_sums=all_shards("token_sums"),
+        head_sums=all_shards("head_sums"),
         statistics=subpath(output.summary, parent=True),
     shell:
         command("aggregate_dataset")
@@ -105,8 +105,8 @@ rule assess_predictions:
     params:
         code=stage_code("assess_predictions"),
         settings=stage_settings("assess_predictions"),
-        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
-        aggregates=f"{RESULTS}/aggregates/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
+        aggregates=all_shards("aggregates"),
         statistics=subpath(input.document_index, parent=True),
     shell:
         command("assess_predictions")
@@ -129,7 +129,7 @@ rule list_terms:
     params:
         code=stage_code("list_terms"),
         settings=stage_settings("list_terms"),
-        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
     shell:
         command("list_terms")
 
@@ -154,7 +154,7 @@ rule measure_shard:
     params:
         code=stage_code("measure_shard"),
         settings=stage_settings("measure_shard"),
-        measures=f"{OF_MODEL}measures/{{shard}}",
+        measures=subpath(output.term_documents, strip_suffix=".term_documents.parquet"),
     shell:
         command("measure_shard")
 
@@ -191,7 +191,7 @@ rule describe_terms:
     params:
         code=stage_code("describe_terms"),
         settings=stage_settings("describe_terms"),
-        measures=f"{OF_MODEL}measures/{EVERY_SHARD}",
+        measures=measures_of_all_shards("measures"),
         statistics=subpath(output.terms, parent=True),
     shell:
         command("describe_terms")
@@ -219,7 +219,7 @@ rule compare_classes:
     params:
         code=stage_code("compare_classes"),
         settings=stage_settings("compare_classes"),
-        measures=f"{OF_MODEL}measures/{EVERY_SHARD}",
+        measures=measures_of_all_shards("measures"),
         statistics=subpath(output.class_heads, parent=True),
     shell:
         command("compare_classes")
@@ -242,7 +242,7 @@ rule group_documents:
     params:
         code=stage_code("group_documents"),
         settings=stage_settings("group_documents"),
-        document_heads=f"{RESULTS}/measures/{EVERY_SHARD}.document_heads.parquet",
+        document_heads=all_shards("document_heads"),
     shell:
         command("group_documents")
 
@@ -266,7 +266,7 @@ rule compare_heads:
     params:
         code=stage_code("compare_heads"),
         settings=stage_settings("compare_heads"),
-        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
         statistics=subpath(output.head_pairs, parent=True),
     shell:
         command("compare_heads")
@@ -288,6 +288,6 @@ rule profile_heads:
         "../../environment.yml"
     params:
         code=stage_code("profile_heads"),
-        attention=f"{OF_MODEL}{SHOWN}/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
     shell:
         command("profile_heads")

@@ -63,7 +63,7 @@ rule select_maps:
     params:
         code=stage_code("select_maps"),
         settings=stage_settings("select_maps"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("select_maps")
 
@@ -91,6 +91,6 @@ rule extract_maps:
     params:
         code=stage_code("extract_maps"),
         settings=stage_settings("extract_maps"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("extract_maps")

@@ -33,6 +33,7 @@ try:
     )
     from attviz_pipeline.leftovers import remove_unredacted
     from attviz_pipeline.machine import require_machine
+    from attviz_pipeline.run_stage import outputs_of
     from attviz_pipeline.shards import every_shard, shard_names
     from attviz_pipeline.stages import (
         OWN_MODEL,
@@ -81,14 +82,46 @@ def stage_settings(stage):
     return lambda wildcards: texts[wildcards.get("of", "")]
 
 
-def of_own_model(outputs):
-    """The outputs of a rule that also runs for compared models, for the study's own."""
-    return expand(outputs, of=folder_of(OWN_MODEL))
+def of_own_model(stage):
+    """The outputs of a stage that also runs for compared models, for the study's own."""
+    places = {
+        one.name: Path(RESULTS, one.places[0].format(of=folder_of(OWN_MODEL)))
+        for one in STAGES[stage].writes
+    }
+    return [path.as_posix() for path in outputs_of(STAGES[stage], places)]
 
 
-def named_of_own_model(outputs):
+def named_of_own_model(stage):
     """The same by name."""
-    return {name: of_own_model(path)[0] for name, path in outputs.items()}
+    return {Path(path).stem: path for path in of_own_model(stage)}
+
+
+# Paths in parameters come from inputs and outputs, which a storage provider replaces by local copies.
+
+
+def all_shards(name):
+    """What stands on a command for the files of all shards, because thousands of names do not fit there."""
+    return lambda wildcards, input, output: EVERY_SHARD.join(
+        _around_shard(name, input, output)
+    )
+
+
+def measures_of_all_shards(name):
+    """The same without the names of the measures."""
+    return lambda wildcards, input, output: (
+        _around_shard(name, input, output)[0] + EVERY_SHARD
+    )
+
+
+def _around_shard(name, input, output):
+    before, _, after = (input.get(name) or output.get(name))[0].rpartition(SHARDS[0])
+    return before, after
+
+
+def folders_of_models(wildcards, input):
+    """Results of each model, the study's own first; the first input is in a folder of the latter."""
+    own = Path(input[0]).parents[1]
+    return [(own / folder_of(name)).as_posix() for name in [OWN_MODEL, *STUDY.compared]]
 
 
 def stage_code(stage):
@@ -102,8 +135,8 @@ def command(stage):
 
 
 def existing_files(*paths):
-    """Existing local files that a study names; the stage reports missing ones."""
-    return [name for name in _files(paths) if not contains_wildcard(name)]
+    """Existing local files that a study names, in no storage; the stage reports missing ones."""
+    return [local(name) for name in _files(paths) if not contains_wildcard(name)]
 
 
 def model_source(wildcards):

@@ -50,6 +50,6 @@ rule shard_documents:
     params:
         code=stage_code("shard_documents"),
         settings=stage_settings("shard_documents"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("shard_documents")

@@ -45,7 +45,7 @@ rule compute_gradients:
     params:
         code=stage_code("compute_gradients"),
         settings=stage_settings("compute_gradients"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("compute_gradients")
 
@@ -75,7 +75,7 @@ rule leave_tokens_out:
     params:
         code=stage_code("leave_tokens_out"),
         settings=stage_settings("leave_tokens_out"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("leave_tokens_out")
 
@@ -111,8 +111,8 @@ rule measure_faithfulness:
     params:
         code=stage_code("measure_faithfulness"),
         settings=stage_settings("measure_faithfulness"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
-        attention=f"{OF_MODEL}attention/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
+        attention=all_shards("attention"),
     shell:
         command("measure_faithfulness")
 
@@ -145,7 +145,7 @@ rule ablate_heads:
     params:
         code=stage_code("ablate_heads"),
         settings=stage_settings("ablate_heads"),
-        shards=f"{RESULTS}/shards/{EVERY_SHARD}.parquet",
+        shards=all_shards("shards"),
     shell:
         command("ablate_heads")
 
@@ -212,6 +212,6 @@ rule compare_terms:
     params:
         code=stage_code("compare_terms"),
         settings=stage_settings("compare_terms"),
-        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
     shell:
         command("compare_terms")

@@ -30,7 +30,7 @@ rule export_attention:
     params:
         code=stage_code("export_attention"),
         settings=stage_settings("export_attention"),
-        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
         evidence="--evidence" if EVIDENCE else "",
     shell:
         command("export_attention")

@@ -31,7 +31,7 @@ rule import_attention:
     params:
         code=stage_code("import_attention"),
         settings=stage_settings("import_attention"),
-        attention=f"{RESULTS}/attention/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
         braced=braced_files(STUDY.dataset.source),
     shell:
         command("import_attention")

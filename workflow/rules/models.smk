@@ -67,8 +67,8 @@ rule compare_models:
     params:
         code=stage_code("compare_models"),
         settings=stage_settings("compare_models"),
-        measures=f"{RESULTS}/measures/{EVERY_SHARD}",
-        models=[folder.rstrip("/") for folder in MODEL_FOLDERS],
+        measures=measures_of_all_shards("measures"),
+        models=folders_of_models,
         comparison=subpath(output.models, parent=True),
     shell:
         command("compare_models")

@@ -30,8 +30,8 @@ rule redact_attention:
     params:
         code=stage_code("redact_attention"),
         settings=stage_settings("redact_attention"),
-        attention=f"{OF_MODEL}attention/{EVERY_SHARD}.parquet",
-        redacted=f"{OF_MODEL}redacted/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
+        redacted=all_shards("redacted"),
         braced=braced_files(STUDY.redaction.key_file),
     shell:
         command("redact_attention")

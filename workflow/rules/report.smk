@@ -12,14 +12,14 @@ OUTPUTS
 rule render_site:
     "Render the static site."
     input:
-        **named_of_own_model(rules.aggregate_dataset.output),
+        **named_of_own_model("aggregate_dataset"),
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         metrics=f"{RESULTS}/model/metrics.json",
-        terms=of_own_model(rules.describe_terms.output),
-        classes=of_own_model(rules.compare_classes.output),
+        terms=of_own_model("describe_terms"),
+        classes=of_own_model("compare_classes"),
         comparison=rules.compare_heads.output,
-        profiles=of_own_model(rules.profile_heads.output),
+        profiles=of_own_model("profile_heads"),
         groups=rules.group_documents.output,
         assessment=rules.assess_predictions.output,
         maps=SHOWN_MAPS,
@@ -43,10 +43,10 @@ rule render_site:
     params:
         code=stage_code("render_site"),
         settings=stage_settings("render_site"),
-        attention=f"{ATTENTION}/{EVERY_SHARD}.parquet",
-        aggregates=f"{RESULTS}/aggregates/{EVERY_SHARD}.parquet",
+        attention=all_shards("attention"),
+        aggregates=all_shards("aggregates"),
         statistics=subpath(input.summary, parent=True),
-        results=[folder.rstrip("/") for folder in MODEL_FOLDERS],
+        results=folders_of_models,
         maps="--maps" if SHOWN_MAPS else "",
         evidence="--evidence" if EVIDENCE else "",
         models="--models" if MODELS else "",
