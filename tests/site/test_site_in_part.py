@@ -275,6 +275,20 @@ def test_a_reader_searches_the_documents_without_a_page(part: Path, visitor: Vis
 
 
 @pytest.mark.browser
+def test_a_search_with_few_hits_offers_that_of_the_others(part: Path, visitor: Visitor) -> None:
+    page = visitor(part).open(links.DOCUMENTS)
+    offer = page.locator("#others-too")
+    assert offer.is_hidden()
+    name = column(part, "others", "id")[3]
+    page.locator("#search").fill(name)
+    until(page, "document.getElementById('others-too').checkVisibility()")
+    assert offer.inner_text() == f"Search the other {len(column(part, 'others', 'id'))} documents, too"
+    offer.click()
+    until(page, "document.getElementById('others-state').textContent.startsWith('1 document found')")
+    assert name in page.locator("#others-found li").inner_text()
+
+
+@pytest.mark.browser
 def test_the_index_leads_to_pages_and_back_along_the_readers_list(part: Path, visitor: Visitor) -> None:
     visit = visitor(part)
     page = visit.open(f"{links.DOCUMENTS}#outcome=right")
