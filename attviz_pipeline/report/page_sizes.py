@@ -39,7 +39,7 @@ CLASS_PAGE_BYTES = 45_000
 SMALL_HEAD_PAGE_BYTES = 80_000
 EXCERPT_CHARACTERS = 120
 """What the search of documents without a page covers of each text."""
-OTHER_BYTES = 40
+OTHER_BYTES = 30
 """What a document without a page takes of the scripts of their search besides its excerpt and its id."""
 
 

@@ -255,12 +255,14 @@ class _Room:
     def _too_small(self, pages: Positions) -> ConfigError:
         given = self._study.settings.site.max_megabytes
         needed = given - self.left(pages) / 1e6
-        whose = "those with maps or evidence" if len(self._asked) else "a single document"
+        whose, or_fewer = "a single document", ""
+        if len(self._asked):
+            whose = "the documents with maps or evidence"
+            or_fewer = ", or maps.max_documents or evidence.max_documents to fewer"
         return ConfigError(
             f"site.max_megabytes is {given:g}, and a site with pages for {whose} takes about {needed:,.1f} MB even "
             "where each page holds the means of layers only (with maps, every head).",
-            remedy=f"Set site.max_megabytes to {math.ceil(needed)} or more, or maps.max_documents or "
-            "evidence.max_documents to fewer.",
+            remedy=f"Set site.max_megabytes to {math.ceil(needed)} or more{or_fewer}.",
         )
 
 

@@ -166,7 +166,7 @@ def test_others_are_searched_as_far_as_there_is_room(index: Path) -> None:
 
 def test_what_is_asked_for_and_does_not_fit_is_refused_with_the_least_that_would_do(index: Path) -> None:
     asked = range(100)
-    with pytest.raises(ConfigError, match=r"pages for those with maps or evidence takes about") as fault:
+    with pytest.raises(ConfigError, match=r"pages for the documents with maps or evidence takes about") as fault:
         chosen(index, 10.85, asked)
     megabytes = float(str(fault.value).split("takes about ")[1].split(" MB")[0])
     assert set(asked) <= set(pages_of(chosen(index, megabytes + 0.06, asked)).tolist())

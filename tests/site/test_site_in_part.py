@@ -23,6 +23,8 @@ from task_studies import write_task_study
 from attviz_pipeline.artifacts import evidence_schemas, files, model_schemas, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.config.settings import TaskName
+from attviz_pipeline.errors import ArtifactError
+from attviz_pipeline.publish.corpus import texts_of_dataset
 from attviz_pipeline.redaction.redact_attention import redact_attention
 from attviz_pipeline.report import links, tiers
 from attviz_pipeline.report.inputs import SiteInputs
@@ -30,6 +32,7 @@ from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import iter_documents
 from attviz_pipeline.report.sentences import documents as sentences
 from attviz_pipeline.report.views import documents
+from attviz_pipeline.results import Document
 from attviz_pipeline.stages import RedactAttention, RenderSite
 
 N_DOCUMENTS = 100
@@ -162,6 +165,22 @@ def test_the_index_lists_documents_with_a_page_and_scripts_hold_the_others(part:
     assert len(column(part, "others", "confidence")) == len(others)
 
 
+def test_texts_of_documents_without_a_page_count_as_the_datasets(part: Path) -> None:
+    text, name = column(part, "others", "text")[0][:40], column(part, "others", "id")[0]
+    names = [path.relative_to(part).as_posix() for path in part.rglob("*") if path.is_file()]
+    assert texts_of_dataset(part, names, [text, name, "/home/somebody"]) == {text, name}
+
+
+def test_a_document_without_a_page_says_how_it_gets_one(part: Path) -> None:
+    position = next(position for position in range(N_DOCUMENTS) if position not in shown(part))
+    given = {"site": part, "position": position, "text": "", "tokens": [], "split": "", "label": 0, "prediction": 0}
+    empty = np.zeros(0)
+    found = Document(id="x", probabilities=empty, special=empty, self_attention=empty, **given)
+    with pytest.raises(ArtifactError, match=r"has no page documents/") as fault:
+        found.show()
+    assert "site.max_megabytes" in str(fault.value)
+
+
 def test_wanted_documents_are_read_as_when_all_are(inputs: SiteInputs) -> None:
     wanted = np.zeros(N_DOCUMENTS, np.bool_)
     wanted[[3, 50, 51, 99]] = True
@@ -253,6 +272,20 @@ def test_a_reader_searches_the_documents_without_a_page(part: Path, visitor: Vis
     until(page, f"document.getElementById('others-state').textContent === 'No documents found in {len(others)}.'")
     assert page.locator("#others-stop").is_hidden()
     assert faults_of_looks(page) == []
+
+
+@pytest.mark.browser
+def test_a_search_with_few_hits_offers_that_of_the_others(part: Path, visitor: Visitor) -> None:
+    page = visitor(part).open(links.DOCUMENTS)
+    offer = page.locator("#others-too")
+    assert offer.is_hidden()
+    name = column(part, "others", "id")[3]
+    page.locator("#search").fill(name)
+    until(page, "document.getElementById('others-too').checkVisibility()")
+    assert offer.inner_text() == f"Search the other {len(column(part, 'others', 'id'))} documents, too"
+    offer.click()
+    until(page, "document.getElementById('others-state').textContent.startsWith('1 document found')")
+    assert name in page.locator("#others-found li").inner_text()
 
 
 @pytest.mark.browser

@@ -40,6 +40,7 @@ const DEFAULTS = {
 const LOOKS = { shade: "m", lines: "lines" };
 const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
+const FEW = 20;
 const byId = (id) => document.getElementById(id);
 const exportFiles = late("exportFiles");
 const otherDocuments = late("otherDocuments");
@@ -305,20 +306,28 @@ const offerCsv = (made) =>
     }
   });
 
-// The search of documents without a page is loaded when it is opened.
-const offerOthers = (shown) =>
-  byId("others")?.addEventListener(
-    "toggle",
-    async () => {
-      try {
-        await load("assets/other_documents.js");
-        otherDocuments().start(shown);
-      } catch ({ message }) {
-        byId("others-state").textContent = `The search is missing: ${message}.`;
-      }
-    },
-    { once: true },
-  );
+// The search of documents without a page is loaded when it is opened. A search of the table with few hits offers it.
+const offerOthers = (shown) => {
+  const place = byId("others");
+  if (!place) return;
+  let started = null;
+  const start = async () => {
+    try {
+      await load("assets/other_documents.js");
+      otherDocuments().start(shown);
+    } catch ({ message }) {
+      byId("others-state").textContent = `The search is missing: ${message}.`;
+    }
+  };
+  place.addEventListener("toggle", () => (started ??= start()));
+  byId("others-too").addEventListener("click", async () => {
+    byId("others-query").value = byId("search").value;
+    place.open = true;
+    await (started ??= start());
+    byId("others-go").click();
+    byId("others-query").focus();
+  });
+};
 
 // What the list of shaded texts shows: whether it is chosen, and how.
 const lookOf = (state, query) => {
@@ -411,6 +420,7 @@ const start = () => {
       found.length === total
         ? `all ${formats.count(total)}`
         : `${formats.count(found.length)} of ${formats.count(total)}`;
+    if (byId("others-too")) byId("others-too").hidden = !look.query || found.length >= FEW;
     listed = found;
     leaveTrail(found, found.length < total || column, rows);
     table.show(found, column?.name, descending);
