@@ -34,3 +34,22 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "whole stage in bfloat16 / in float32",
         *["whole stage"] * 3,
     ]
+
+
+def test_a_stage_notes_what_it_took(tmp_path: Path) -> None:
+    notes = tmp_path / "costs.jsonl"
+    folder = Path(BENCHMARKS, "noting")
+    command = ["-m", "attviz_pipeline", "check-config", "--config", str(ROOT / "config" / "config.yaml")]
+    subprocess.run(
+        [sys.executable, *command],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{folder}", "ATTVIZ_COSTS": str(notes)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+    (line,) = notes.read_text(encoding="utf-8").splitlines()
+    noted, (seconds, cpu_seconds, peak_mb) = json.loads(line)
+    assert noted == command
+    assert 0 < seconds < 60
+    assert 0 < cpu_seconds < 60
+    assert 20 < peak_mb < 1000
