@@ -1,4 +1,4 @@
-"""The benchmark runs from end to end and fills its table, and stages note their costs; what is measured is not asserted."""
+"""The benchmark runs to its end and fills its table, and stages note their costs; what is measured is not asserted."""
 
 import json
 import os
