@@ -1,9 +1,9 @@
 """The stage that extracts self-attention: its values, its order, its batches, its refusals."""
 
-import ctypes
 import json
 import logging
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -404,21 +404,22 @@ from attviz_pipeline.attention.freeing import reuse_memory
 {first}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(1 << 22)
+for _ in range(20):
+    torch.ones(1 << 24)
 before = faults()
 for _ in range(20):
-    torch.ones(1 << 22)
+    torch.ones(1 << 24)
 print(faults() - before)
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library has no such option")
+@pytest.mark.skipif(platform.libc_ver() < ("glibc", "2.35"), reason="the C library does not keep so large tensors")
 def test_memory_of_freed_tensors_is_reused() -> None:
     usual, reused = (
         int(subprocess.check_output([sys.executable, "-c", FAULTS_OF_TENSORS.format(first=first)], text=True))
         for first in ("", "reuse_memory()")
     )
-    assert usual > 20_000 > 1_000 > reused
+    assert usual > 5 * reused
 
 
 def test_one_ahead_keeps_the_order_and_makes_one_item_while_another_is_used() -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
+from attviz_pipeline import stats
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.formats import count, plural
@@ -317,7 +317,7 @@ def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) 
     known = ~np.isnan(values)
     if known.sum() < sentences.FEWEST_RANKED or any(np.ptp(found[known]) == 0 for found in (values, others)):
         return None
-    return float(spearmanr(values[known], others[known]).statistic)
+    return float(stats.spearman(values[known], others[known]))
 
 
 def iter_chunks(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.formats import significant
