@@ -28,7 +28,7 @@ test: .venv/test.installed # each part once, in a browser and under Snakemake to
 	$(MAKE) test-js
 	$(PYTEST) -m "not slow"
 
-test-rest: .venv/test.installed # what takes longer: kills, full disks, a SLURM, large sites, LaTeX
+test-rest: .venv/test.installed # what takes longer: kills, full disks, a SLURM, a storage, large sites, LaTeX
 	tests/support/provide_slurm.sh
 	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
 	$(PYTEST) -m slow
@@ -84,5 +84,5 @@ node_modules/installed: package-lock.json
 	@touch $@
 
 .venv/test.installed: .venv/report.installed
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,slurm]'
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint,slurm,storage]'
 	@touch $@

@@ -25,7 +25,7 @@ PARTIAL = ".partial"
 CHANGED = "its bytes do not match its checksum"
 UNSEALED = "it has no checksum"
 SYNCS_AT_ONCE = 16
-"""Of 1,000 files of 8 kB, one after the other took 2 to 6 s, 16 at once 0.3 s."""
+"""Of 1,000 files of 8 kB, one after the other took 2 to 6 s, 16 at once 0.3 to 2 s."""
 REBUILD = "Delete it and run the workflow again: it will be rebuilt."
 
 

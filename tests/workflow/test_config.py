@@ -277,7 +277,8 @@ def test_conda_environment_has_the_pins_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
-    pins = [*project["dependencies"], *project["optional-dependencies"]["slurm"]]
+    extras = project["optional-dependencies"]
+    pins = [*project["dependencies"], *extras["slurm"], *extras["storage"]]
     assert environment["dependencies"][-1]["pip"] == pins
 
 

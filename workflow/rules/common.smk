@@ -9,12 +9,13 @@ sys.path.insert(0, str(REPOSITORY))
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import contains_wildcard
+from snakemake.iocontainers import InputFiles
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
 from attviz_pipeline.environment import missing_module, use_this_interpreter
-from attviz_pipeline.errors import AttvizError
+from attviz_pipeline.errors import AttvizError, ConfigError
 
 
 def stop(fault):
@@ -193,9 +194,8 @@ def _files(paths):
 
 def texts_mb(input):
     """Megabytes of the texts that a job reads, without the model's files; Snakemake evaluates it again when they exist."""
-    return (
-        sum(os.path.getsize(path) for path in input if path.endswith(".parquet")) / 1e6
-    )
+    # Snakemake's own sizes, because with a storage provider a file may have no local copy yet.
+    return InputFiles([path for path in input if path.endswith(".parquet")]).size / 1e6
 
 
 def model_memory_mb(wildcards, input, attempt):
@@ -206,6 +206,17 @@ def model_memory_mb(wildcards, input, attempt):
 def model_runtime_minutes(wildcards, input, attempt):
     """15 minutes per megabyte of texts, the speed of BERT-base on two cores; multiplied by the attempt."""
     return round(STUDY.resources.runtime_minutes + 15 * texts_mb(input)) * attempt
+
+
+def require_no_storage_for_epochs():
+    """Refuse to compare epochs with a storage provider: their weights are a model in the folder of results."""
+    if STORAGE and any(one.kind == "epoch" for one in STUDY.compared.values()):
+        stop(
+            ConfigError(
+                f"compare.checkpoints reads weights in {RESULTS}, which a storage provider does not keep there.",
+                remedy="Set compare.checkpoints: none, or run without a storage provider.",
+            )
+        )
 
 
 def check_machine():
@@ -225,7 +236,11 @@ def check_machine():
 
 def remove_unredacted_results():
     """In share-safe mode, delete unredacted files of earlier runs that no stage replaces or reads."""
-    if STUDY.redaction.mode != "none":
+    if STUDY.redaction.mode != "none" and STORAGE:
+        logger.warning(
+            f"{RESULTS} is in a storage, where unredacted files of earlier runs are not deleted: docs/cluster.md."
+        )
+    elif STUDY.redaction.mode != "none":
         for path in remove_unredacted(
             Path(RESULTS),
             SHARDS,
@@ -237,14 +252,19 @@ def remove_unredacted_results():
 
 
 def announce_site():
-    """Print the path of the site, if there is one."""
+    """Print the path of the site, if there is one, or its place in the storage."""
     index = Path(RESULTS, "site", "index.html")
     if index.is_file():
         print(f"The site: {index.absolute().as_uri()}")
+    elif STORAGE and exists(f"{RESULTS}/site"):
+        print(f"The site: {rules.render_site.output.site.storage_object.query}")
 
 
 STUDY = load_study()
 RESULTS = f"results/{STUDY.name}"
+# Where results are kept, if not in this folder: the name of a plugin for Snakemake.
+STORAGE = workflow.storage_settings.default_storage_provider
+require_no_storage_for_epochs()
 N_SHARDS = STUDY.documents.n_shards
 # The names contain the number of shards, so that files of another number of shards never match.
 SHARDS = shard_names(N_SHARDS)

@@ -16,6 +16,7 @@ rule render_site:
         dataset_card=f"{RESULTS}/dataset/dataset.json",
         model_card=f"{RESULTS}/model/model.json",
         metrics=f"{RESULTS}/model/metrics.json",
+        vocabulary=f"{RESULTS}/statistics/vocabulary.parquet",
         terms=of_own_model("describe_terms"),
         classes=of_own_model("compare_classes"),
         comparison=rules.compare_heads.output,
