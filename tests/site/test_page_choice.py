@@ -1,6 +1,9 @@
 """Which documents have a page where not all fit: those asked for, mistakes, uncertain ones, a sample."""
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -227,3 +230,48 @@ def test_a_study_knows_the_places_of_its_pages() -> None:
     assert [whole.page_at(place) for place in (-1, 0, 54, 55)] == [None, 0, 54, None]
     assert part.document_page(8) == "documents/000008.html" == whole.document_page(8)
     assert part.document_page(9) is None
+
+
+MILLION = """
+import resource, sys, time
+from pathlib import Path
+from study_views import study_view
+from attviz_pipeline.report.tiers import choose_tiers
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+study = study_view(n_documents=1_000_000, n_labelled=1_000_000)
+before, start = peak(), time.process_time()
+tiers = choose_tiers(Path(sys.argv[1]), study, 2_000_000, range(100), range(500))
+print(tiers.n_pages, len(tiers.others), time.process_time() - start, peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_the_choice_among_a_million_documents_takes_little_time_and_memory(tmp_path: Path) -> None:
+    random, size = np.random.default_rng(1), 10_000
+    texts = np.array([f"{'some words ' * n}end" for n in range(2, 20)])
+    path = tmp_path / "document_index.parquet"
+    with files.TableWriter(path, statistics_schemas.DOCUMENT_INDEX, TASKS["single_label"].facts) as writer:
+        for first in range(0, 1_000_000, size):
+            numbers, certain = np.arange(first, first + size), random.random(size)
+            ids = [f"tweet-{n}" for n in numbers]
+            columns = {
+                "position": numbers, "id": ids, "source_id": ids, "split": ["test"] * size,
+                "label": random.integers(0, 2, size), "prediction": random.integers(0, 2, size),
+                "probabilities": np.stack([certain, 1 - certain], axis=1).tolist(),
+                "n_tokens": random.integers(8, 60, size), "n_windows": np.ones(size, int),
+                "truncated": np.zeros(size, bool), "mean": certain,
+                "text": texts[random.integers(0, 18, size)].tolist(),
+            }  # fmt: skip
+            names = set(statistics_schemas.DOCUMENT_INDEX.arrow.names) - set(columns)
+            writer.write(columns | {name: [None] * size for name in names})
+    support = Path(__file__).parents[1] / "support"
+    code = [sys.executable, "-c", MILLION, str(path)]
+    paths = os.pathsep.join([str(support), os.environ.get("PYTHONPATH", "")])
+    run = subprocess.run(code, env={**os.environ, "PYTHONPATH": paths}, check=True, capture_output=True, text=True)
+    n_pages, n_others, seconds, megabytes = map(float, run.stdout.split())
+    assert (n_pages, n_others) == (100_000, 900_000)
+    assert seconds < 15
+    assert megabytes < 600
