@@ -17,6 +17,7 @@ from attviz_pipeline.report.sentences.study import (
     by_position,
     distribution_of_head,
     documents_with_maps,
+    documents_with_vectors,
     gold_of_rows,
     kept_whole,
     rows_of_documents,
@@ -161,6 +162,12 @@ def test_maps_and_whole_pages_name_the_kinds_of_documents_that_there_are() -> No
     )
     assert documents_with_maps(study_view(map_reasons={5: "sample"})).startswith("1 of 55 documents has")
     assert not documents_with_maps(unlabelled)
+    vectors = documents_with_vectors(replace(labelled, with_vectors=(0, 3)))
+    assert vectors == (
+        "2 of these 4, the first chosen, also have query and key vectors: those that the configuration names, then 1 "
+        "of the 7 misclassified ones."
+    )
+    assert documents_with_vectors(labelled) == "No document has query and key vectors."
     kinds = "those with maps, then misclassified ones, then the least confident ones, then a sample"
     assert kept_whole(labelled) == kinds
     assert kept_whole(unlabelled) == "the least confident ones, then a sample"

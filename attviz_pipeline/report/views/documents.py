@@ -24,6 +24,7 @@ from attviz_pipeline.report.page_sizes import (
 )
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
+from attviz_pipeline.report.sentences.study import documents_with_maps, documents_with_vectors
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views import document_shades
 from attviz_pipeline.report.views.document_columns import (
@@ -259,6 +260,8 @@ def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Ite
         yield sentences.documents_with_pages(study)
     if tiers and tiers.n_full < tiers.n_pages:
         yield sentences.pages_with_every_head(tiers, study)
+    if study.map_reasons:
+        yield f"{documents_with_maps(study)} {documents_with_vectors(study)}"
     if searchable:
         yield sentences.search(searchable)
 
