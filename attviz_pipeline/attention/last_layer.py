@@ -20,8 +20,8 @@ def compute_first_token_alone(model: PreTrainedModel, read: Callable[[], Tensor]
     """Change a model so that its last layer leaves out the tokens after the first, if its logits stay the same.
 
     The last layer's attention is still computed for all tokens, and found by whoever reads it. What follows in this
-    layer is computed for the first token, because the head of BERT and related models reads no other. This saves an
-    eighth of a pass of six layers, and of its backward pass: the gradients of the other tokens are zero.
+    layer is computed for the first token, because the head of BERT and related models reads no other. Of six
+    layers, this leaves out an eighth of the products with weights, forward and backward: other gradients are zero.
 
     Args:
         model: A classifier in evaluation mode.

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from attviz_pipeline.attention.batching import batch_windows, calibrate
 from attviz_pipeline.attention.freeing import FreedMemory
 from attviz_pipeline.attention.inputs import ModelInputs
-from attviz_pipeline.attention.last_layer import compute_first_token_alone
+from attviz_pipeline.attention.last_layer import compute_all_tokens, compute_first_token_alone
 from attviz_pipeline.attention.opening import device_name, open_model
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import AttentionSettings
@@ -98,7 +98,13 @@ class GatedClassifier:
         # Gates behind the attention function would see the first token only, and so would means of heads' outputs.
         if self.gates.are_in_attention:
             trial = [Window(0, list(range(n)), [0] * n, 0, n) for n in TRIAL_LENGTHS]
-            compute_first_token_alone(self.model, lambda: self.forward(trial))
+            try:
+                compute_first_token_alone(self.model, lambda: self.forward(trial))
+            except (RuntimeError, MemoryError) as fault:
+                if not is_out_of_memory(fault):
+                    raise
+                # The stage's own batches say what is too long.
+                compute_all_tokens(self.model)
 
     def place(self, window: Window, longest: int) -> slice:
         """Return where a window's tokens are in a batch."""
