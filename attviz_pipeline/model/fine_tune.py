@@ -19,7 +19,6 @@ from attviz_pipeline.attention.freeing import reuse_memory
 from attviz_pipeline.attention.last_layer import compute_all_tokens, compute_first_token_alone
 from attviz_pipeline.config.settings import EpochCriterion, TrainingSettings
 from attviz_pipeline.errors import ModelError, Problem
-from attviz_pipeline.model.dropout import QuickDropout
 from attviz_pipeline.model.encoding import Collator, Encoded
 from attviz_pipeline.model.load import Classifier, non_finite
 from attviz_pipeline.model.scoring import TEXTS_PER_BATCH, predictions_of, score
@@ -165,7 +164,7 @@ class _Trainer(Trainer):
 
     def compute_loss(self, model: torch.nn.Module, *given: Any, **options: Any) -> Any:  # noqa: ANN401 - the Trainer's
         lower = model.training and self._precision != torch.float32
-        with torch.autocast(self.args.device.type, self._precision if lower else None, enabled=lower), QuickDropout():
+        with torch.autocast(self.args.device.type, self._precision if lower else None, enabled=lower):
             return super().compute_loss(model, *given, **options)
 
 
