@@ -286,5 +286,7 @@ def _limit_threads(n_threads: int | None) -> None:
     # Libraries read these variables when they are first imported, which happens later.
     os.environ.update({"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"})
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # By default a waiting thread keeps its core busy. If jobs share cores, it holds up the threads that it waits for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if n_threads is not None:
         os.environ.update({"OMP_NUM_THREADS": str(n_threads), "RAYON_NUM_THREADS": str(n_threads)})

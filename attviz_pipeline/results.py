@@ -35,6 +35,8 @@ _FOLDERS = {
 }
 """Folders of tables that are not among the statistics."""
 
+_NAME_A_PAGE = "Name a page of the site, such as heads.html."
+
 
 @dataclass(frozen=True)
 class Page:
@@ -107,9 +109,10 @@ class Document:
             height: Height of the frame in pixels.
 
         Raises:
-            ArtifactError: The site is missing.
+            ArtifactError: The site is missing, or has no page of this document.
         """
-        return _page(self.site, links.document(self.position), f"Document {self.id}", height)
+        remedy = "A larger site.max_megabytes makes room for more documents, or maps.documents asks for this one."
+        return _page(self.site, links.document(self.position), f"Document {self.id}", height, remedy)
 
 
 class Results:
@@ -286,9 +289,9 @@ class Results:
         return table_path(self.folder / _FOLDERS.get(name, "statistics"), name), _SCHEMAS[name].of(self._task.name)
 
 
-def _page(site: Path, address: str, title: str, height: int) -> Page:
+def _page(site: Path, address: str, title: str, height: int, remedy: str = _NAME_A_PAGE) -> Page:
     if address not in {path.relative_to(site).as_posix() for path in site.rglob("*.html")}:
-        raise ArtifactError(f"{site} has no page {address}.", remedy="Name a page of the site, such as heads.html.")
+        raise ArtifactError(f"{site} has no page {address}.", remedy=remedy)
     return Page(single_file(site, address), title, height)
 
 

@@ -14,7 +14,6 @@ import csv
 import json
 import os
 import random
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -60,16 +59,15 @@ def run_workflow(folder: Path, texts: Sequence[str], n_documents: int) -> Path:
         _prepare_study(place, folder / "checkpoint", texts, n_documents)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     options = ["--configfile", "study.yaml", "--quiet", "all", "--rerun-incomplete"]
-    environment = os.environ | {"PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
+    # What is there goes on, also with code that changed since.
+    options += ["--rerun-triggers", "mtime"]
+    environment = os.environ | {"PYTHONPATH": str(HERE / "noting"), "ATTVIZ_COSTS": str(place / NOTES)}
     subprocess.run([*command, *options], cwd=place, env=environment, check=True)  # noqa: S603
     return place / "results" / "scale"
 
 
 def _prepare_study(place: Path, checkpoint: Path, texts: Sequence[str], n_documents: int) -> None:
-    (place / "bin").mkdir(parents=True, exist_ok=True)
-    timed = [sys.executable, str(HERE / "timed_python.py"), str(place / NOTES)]
-    (place / "bin" / "python").write_text(f'#!/bin/sh\nexec {shlex.join(timed)} "$@"\n', encoding="utf-8")
-    (place / "bin" / "python").chmod(0o755)
+    place.mkdir(parents=True, exist_ok=True)
     _write_corpus(place / "corpus.csv", texts, n_documents)
     study = {
         "name": "scale",

@@ -23,6 +23,7 @@ from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.report import assets, links
+from attviz_pipeline.report.page_sizes import read_sizes
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.views import documents
@@ -79,10 +80,11 @@ def write_page(folder: Path, index: Path, confidences: Path, n_documents: int) -
     templates = templates_folder()
     assets.write_assets(templates, folder)
     scores = documents.DocumentScores(confidences, _groups(n_documents), n_documents)
-    searchable = documents.searchable_characters(index)
+    sizes = read_sizes(index)
+    searchable = sizes.searchable
     marks = documents.Marks(mapped=())
     scripts = assets.write_rows(folder, "documents", documents.iter_chunks(index, study, searchable, marks, scores))
-    shades = documents.shades_of_index(index, study, evidence=False)
+    shades = documents.shades_of_index(sizes, study, evidence=False)
     collect_shades(index, shades)
     parts = assets.write_rows(folder, "shades", shades.iter_parts())
     view = documents.documents_view(index, study, searchable, scripts, scores, None, shades=shades)

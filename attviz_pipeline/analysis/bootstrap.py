@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from attviz_pipeline import stats
 
 Hashes = NDArray[np.uint64]
 
@@ -48,7 +49,7 @@ def poisson_weights(keys: Hashes, replicates: range) -> NDArray[np.int64]:
     steps = np.arange(replicates.start + 1, replicates.stop + 1, dtype=np.uint64) * GOLDEN
     uniform = _mix(keys[:, None] + steps)
     # The Poisson distribution function in units of 2^-64: comparisons of integers are exact.
-    bounds = np.array([int(share * 2**64) for share in stats.poisson.cdf(np.arange(MOST_DRAWS), 1)], np.uint64)
+    bounds = np.array([int(share * 2**64) for share in stats.poisson_cdf(np.arange(MOST_DRAWS), 1)], np.uint64)
     return np.searchsorted(bounds, uniform, side="right").astype(np.int64)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from attviz_pipeline import stats
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -46,7 +47,7 @@ def t_interval(estimate: Floats, variance: Floats, n_documents: Integers) -> tup
         Lower and upper bounds; NaN where there are fewer than two documents.
     """
     m = np.maximum(n_documents, 2)
-    half = np.where(n_documents > 1, stats.t.ppf((1 + LEVEL) / 2, m - 1) * np.sqrt(variance * m / (m - 1)), np.nan)
+    half = np.where(n_documents > 1, stats.t_ppf((1 + LEVEL) / 2, m - 1) * np.sqrt(variance * m / (m - 1)), np.nan)
     return estimate - half, estimate + half
 
 
@@ -59,7 +60,7 @@ def expanded_tail(n_documents: Integers) -> Floats:
     Source: Hesterberg 2015, What Teachers Should Know About the Bootstrap (expanded percentile interval).
     """
     m = np.maximum(n_documents, 2)
-    return np.asarray(stats.norm.sf(np.sqrt(m / (m - 1)) * stats.t.ppf((1 + LEVEL) / 2, m - 1)), np.float64)
+    return np.asarray(stats.norm_sf(np.sqrt(m / (m - 1)) * stats.t_ppf((1 + LEVEL) / 2, m - 1)), np.float64)
 
 
 def hedges_g(difference: Floats, squares: Floats, n_inside: Integers, n_outside: Integers) -> Floats:

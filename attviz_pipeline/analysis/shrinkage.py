@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import LEVEL
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,7 @@ class Shrunken(NamedTuple):
 
         They hold for a term that was chosen for its large mean, too, because selection does not change a posterior.
         """
-        half = stats.norm.ppf((1 + LEVEL) / 2) * self.errors
+        half = stats.norm_ppf((1 + LEVEL) / 2) * self.errors
         return self.means - half, self.means + half
 
 

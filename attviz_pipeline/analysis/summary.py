@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.lists import members
 from attviz_pipeline.tasks.task import Task
 
@@ -132,7 +132,7 @@ def _of_values(labelled: pa.Table, n_labels: int) -> dict[str, Any]:  # noqa: AR
         "mse": mse,
         "mae": float(np.abs(predicted - gold).mean()),
         "r2": 1 - mse / variance if variance > 0 else None,
-        "spearman": float(stats.spearmanr(gold, predicted).statistic) if varies else None,
+        "spearman": float(stats.spearman(gold, predicted)) if varies else None,
     }
 
 

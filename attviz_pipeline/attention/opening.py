@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from attviz_pipeline.attention.capture import AttentionReader, Batch
-from attviz_pipeline.attention.freeing import keep_few_kernels
+from attviz_pipeline.attention.freeing import keep_few_kernels, reuse_memory
 from attviz_pipeline.attention.observed_matrices import Observer
 from attviz_pipeline.attention.precision import require_precision
 from attviz_pipeline.config.settings import AttentionSettings
@@ -37,6 +37,7 @@ def open_model(checkpoint: Path, settings: AttentionSettings) -> PreTrainedModel
     facts = device_name(device), settings.device, settings.precision
     logger.info("extracting on %s (attention.device: %s) in %s", *facts)
     keep_few_kernels()
+    reuse_memory()
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         checkpoint,
         local_files_only=True,

@@ -632,8 +632,9 @@ class SiteSettings(Section):
     max_megabytes: float = Field(
         900,
         gt=0,
-        description="Maximum site size. Every document has a page. If pages with all heads do not fit, documents with "
-        "maps, misclassified ones, the least confident ones and a sample keep them; the others show layer means",
+        description="Maximum site size. If not everything fits, pages with all heads go to documents with maps, "
+        "misclassified ones, the least confident ones and a sample; the others show layer means. If these do not fit "
+        "for all documents, or they are more than 100,000, only such documents have a page; others can be searched",
     )
 
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from attviz_pipeline.attention.batching import batch_windows, calibrate
 from attviz_pipeline.attention.freeing import FreedMemory
 from attviz_pipeline.attention.inputs import ModelInputs
+from attviz_pipeline.attention.last_layer import compute_all_tokens, compute_first_token_alone
 from attviz_pipeline.attention.opening import device_name, open_model
 from attviz_pipeline.attention.windows import Window
 from attviz_pipeline.config.settings import AttentionSettings
@@ -23,6 +24,8 @@ from attviz_pipeline.faults import is_out_of_memory, too_long_for_memory
 from attviz_pipeline.model_inputs import padding_id, pads_left, takes_type_ids
 
 logger = logging.getLogger(__name__)
+
+TRIAL_LENGTHS = (9, 5)
 
 Result = TypeVar("Result")
 
@@ -44,7 +47,9 @@ def open_classifier(
     """
     model = open_model(checkpoint, settings.model_copy(update={"precision": "float32"}))
     inputs = ModelInputs(padding_id(model, tokenizer), pads_left(model), takes_type_ids(model, tokenizer))
-    return GatedClassifier(model, inputs, card, settings)
+    classifier = GatedClassifier(model, inputs, card, settings)
+    classifier.leave_out_unread()
+    return classifier
 
 
 class GatedClassifier:
@@ -87,6 +92,19 @@ class GatedClassifier:
                 remedy="Use an undamaged copy of the model.",
             )
         return logits
+
+    def leave_out_unread(self) -> None:
+        """Compute nothing in the last layer that the classification head does not read, if the logits stay the same."""
+        # Gates behind the attention function would see the first token only, and so would means of heads' outputs.
+        if self.gates.are_in_attention:
+            trial = [Window(0, list(range(n)), [0] * n, 0, n) for n in TRIAL_LENGTHS]
+            try:
+                compute_first_token_alone(self.model, lambda: self.forward(trial))
+            except (RuntimeError, MemoryError) as fault:
+                if not is_out_of_memory(fault):
+                    raise
+                # The stage's own batches say what is too long.
+                compute_all_tokens(self.model)
 
     def place(self, window: Window, longest: int) -> slice:
         """Return where a window's tokens are in a batch."""

@@ -48,6 +48,10 @@ class HeadGates:
         n_layers: Layers that return attention.
         n_heads: Heads per layer.
 
+    Attributes:
+        are_in_attention: Whether gates are applied to what the attention function returns. Otherwise they are applied
+            where the output projection receives it.
+
     Source: Michel, Levy and Neubig 2019, "Are Sixteen Heads Really Better than One?", section 2.2.
     """
 
@@ -56,8 +60,8 @@ class HeadGates:
         self._setting: Setting | None = None
         self._watch: Callable[[int, Tensor], None] | None = None
         self._layer = 0
-        self._registered = hasattr(sys.modules[type(model).__module__], "ALL_ATTENTION_FUNCTIONS")
-        if self._registered:
+        self.are_in_attention = hasattr(sys.modules[type(model).__module__], "ALL_ATTENTION_FUNCTIONS")
+        if self.are_in_attention:
             AttentionMaskInterface.register(IMPLEMENTATION, additive_mask)
             self._register()
             model.set_attn_implementation(IMPLEMENTATION)
@@ -95,7 +99,7 @@ class HeadGates:
             self._watch = None
 
     def _register(self) -> None:
-        if self._registered:
+        if self.are_in_attention:
             AttentionInterface.register(IMPLEMENTATION, through_interface(self._attend))
 
     def _attend(

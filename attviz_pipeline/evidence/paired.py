@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import ratio_variance, t_interval
 from attviz_pipeline.tasks.task import Task
 
@@ -65,7 +65,7 @@ def mean_of(values: Floats, sources: Sequence[str]) -> Mean:
     error = float(np.sqrt(variance * m / (m - 1)))
     # Without any spread, t is undefined, and only a mean of 0 is clearly no finding.
     undefined = None if mean else 1.0
-    p = float(2 * stats.t.sf(abs(mean) / error, m - 1)) if error else undefined
+    p = float(2 * stats.t_sf(abs(mean) / error, m - 1)) if error else undefined
     return Mean(float(mean), float(low), float(high), p)
 
 

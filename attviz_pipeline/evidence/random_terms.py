@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from attviz_pipeline import stats
 
 Floats = NDArray[np.float64]
 

@@ -1,5 +1,6 @@
 """What figures call layers and heads: the same as the pages."""
 
+import re
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -8,6 +9,8 @@ from matplotlib.collections import LineCollection
 from attviz_pipeline.formats import head_name
 
 MOST_NAMED = (6, 4)
+IMPORTED = {"head": "vector", "heads": "vectors", "Head": "Vector", "Heads": "Vectors"}
+HEADS_IN_WORDS = re.compile(rf"\b({'|'.join(IMPORTED)})\b")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class HeadNames:
     def of(self, layer: int, head: int) -> str:
         """Return the name of one head or vector: L5·H7 or V7."""
         return f"V{head}" if self.imported else head_name(layer, head)
+
+    def in_words(self, text: str) -> str:
+        """Return a text that speaks of heads; of vectors, where attention is imported."""
+        return HEADS_IN_WORDS.sub(lambda found: IMPORTED[found[0]], text) if self.imported else text
 
     def frame(self, axes: Axes, n_layers: int, n_heads: int, most: tuple[int, int] = MOST_NAMED) -> None:
         """Name rows (layers) and columns (heads) of a heat map, no more than `most` of each, and separate its cells."""

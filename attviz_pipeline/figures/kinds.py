@@ -19,6 +19,7 @@ from attviz_pipeline.figures.head_importance import draw_head_importance
 from attviz_pipeline.figures.head_likeness import draw_head_likeness
 from attviz_pipeline.figures.head_map import draw_head_maps
 from attviz_pipeline.figures.head_means import draw_head_means
+from attviz_pipeline.figures.head_names import HEADS, HeadNames
 from attviz_pipeline.figures.head_profiles import draw_head_profiles
 from attviz_pipeline.figures.label_errors import draw_co_occurrence, draw_label_errors
 from attviz_pipeline.figures.label_reliability import draw_label_reliability
@@ -32,7 +33,6 @@ from attviz_pipeline.figures.value_heads import draw_value_heads
 from attviz_pipeline.figures.value_terms import draw_value_terms
 from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
 from attviz_pipeline.figures.word_cloud import draw_clouds
-from attviz_pipeline.formats import head_name
 
 N_MEASURES = len(MEASURES)
 
@@ -68,12 +68,14 @@ class FigureKind:
     n: int = 1
     n_per_head: int = 0
 
-    def title(self, drawing: Drawing) -> str:
+    def title(self, drawing: Drawing, names: HeadNames = HEADS) -> str:
         """What a figure of this kind is called on its page."""
         part = drawing.name.removeprefix(drawing.kind).removeprefix("-")
         if drawing.layer is not None and drawing.head is not None:
-            return f"{self.titles['head']}, {head_name(drawing.layer, drawing.head)}"
-        return self.titles[part] if drawing.group is None else f"{self.titles['group']}: {drawing.group}"
+            return f"{self.titles['head']}, {names.of(drawing.layer, drawing.head)}"
+        return (
+            names.in_words(self.titles[part]) if drawing.group is None else f"{self.titles['group']}: {drawing.group}"
+        )
 
 
 def kinds_of(inputs: Inputs, kinds: Mapping[str, FigureKind]) -> dict[str, FigureKind]:

@@ -8,6 +8,7 @@ from typing import Any
 from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.figures.drawing import Drawing, Inputs
+from attviz_pipeline.figures.head_names import HeadNames
 from attviz_pipeline.figures.kinds import FigureKind
 from attviz_pipeline.progress import track
 
@@ -41,10 +42,10 @@ def save_figures(  # noqa: PLR0913 - what is drawn from what, and where it goes
     drawings = (drawing for kind in kinds.values() for drawing in kind.draw(inputs))
     with files.atomic_directory(output) as folder:
         entries = [
-            _save(drawing, kinds[drawing.kind], folder, provenance)
+            _save(drawing, kinds[drawing.kind], folder, provenance, inputs.names)
             for drawing in track(drawings, total=total, label=label, unit="figures")
         ]
-        formulas = {entry["kind"]: kinds[entry["kind"]].formula for entry in entries}
+        formulas = {entry["kind"]: inputs.names.in_words(kinds[entry["kind"]].formula) for entry in entries}
         if more is not None:
             copied = _copy(more, folder)
             formulas |= copied["formulas"]
@@ -53,9 +54,11 @@ def save_figures(  # noqa: PLR0913 - what is drawn from what, and where it goes
         files.write_json(folder / LIST_OF_FIGURES, output_schemas.FIGURES, content)
 
 
-def _save(drawing: Drawing, kind: FigureKind, folder: Path, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    entry = drawing.save(folder, {"formula": kind.formula, **provenance})
-    return entry | {"title": kind.title(drawing), "chapter": kind.chapter, "names_words": kind.names_words}
+def _save(
+    drawing: Drawing, kind: FigureKind, folder: Path, provenance: Mapping[str, Any], names: HeadNames
+) -> dict[str, Any]:
+    entry = drawing.save(folder, {"formula": names.in_words(kind.formula), **provenance})
+    return entry | {"title": kind.title(drawing, names), "chapter": kind.chapter, "names_words": kind.names_words}
 
 
 def _copy(source: Path, folder: Path) -> dict[str, Any]:

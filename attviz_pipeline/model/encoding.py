@@ -43,6 +43,13 @@ class Encoded(Dataset[dict[str, Any]]):
     n_truncated: int
     unread: Unread
 
+    def by_length(self) -> "Encoded":
+        """Return the texts in the order of their lengths, longest first, so that batches have little padding."""
+        order = sorted(range(len(self)), key=lambda index: -len(self.token_ids[index]))
+        token_ids, type_ids = ([column[index] for index in order] for column in (self.token_ids, self.type_ids))
+        labels = [self.labels[index] for index in order] if self.labels else []
+        return Encoded(token_ids, type_ids, labels, self.n_truncated, self.unread)
+
     def __len__(self) -> int:
         """Return the number of texts."""
         return len(self.token_ids)

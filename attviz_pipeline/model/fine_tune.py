@@ -15,6 +15,8 @@ import transformers
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 
 from attviz_pipeline.artifacts import files
+from attviz_pipeline.attention.freeing import reuse_memory
+from attviz_pipeline.attention.last_layer import compute_all_tokens, compute_first_token_alone
 from attviz_pipeline.config.settings import EpochCriterion, TrainingSettings
 from attviz_pipeline.errors import ModelError, Problem
 from attviz_pipeline.model.encoding import Collator, Encoded
@@ -100,7 +102,10 @@ def fine_tune(
     with files.scratch_directory(scratch / "fine_tune") as folder:
         trainer = _make_trainer(classifier, encoded, settings, folder)
         steps = math.ceil(len(encoded["train"]) / settings.training.batch_size) * settings.training.epochs
-        with Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar:
+        with (
+            _trained_fast(classifier, encoded["train"]),
+            Progress(total=steps, label="prepare_model: fine-tuning", unit="steps") as bar,
+        ):
             trainer.add_callback(_ShowProgress(bar, classifier.task.criterion))
             if keep is not None:
                 trainer.add_callback(_KeepEpochs(keep))
@@ -126,6 +131,28 @@ def deterministic(seed: int) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
         options.fill_uninitialized_memory = fill
+
+
+@contextmanager
+def _trained_fast(classifier: Classifier, encoded: Encoded) -> Iterator[None]:
+    """Leave out of each step what changes no gradient, and choose the faster attention for the device."""
+    model: Any = classifier.model
+    reuse_memory()
+    collator = Collator.of(classifier.model, classifier.tokenizer)
+    by_length = sorted(range(len(encoded)), key=lambda index: len(encoded.token_ids[index]))
+    batch = collator([encoded[by_length[0]], encoded[by_length[-1]]])
+    inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
+    model.eval()
+    usual = model.config._attn_implementation  # noqa: SLF001 - no public name
+    if model.device.type == "cpu":
+        # The fused kernel of the CPU has no dropout. What replaces it takes longer than the model's own code.
+        model.set_attn_implementation("eager")
+    compute_first_token_alone(classifier.model, lambda: model(**inputs).logits)
+    try:
+        yield
+    finally:
+        compute_all_tokens(classifier.model)
+        model.set_attn_implementation(usual)
 
 
 class _Trainer(Trainer):
@@ -175,7 +202,7 @@ def _make_trainer(
         args=_arguments(settings, folder),
         data_collator=Collator.of(classifier.model, classifier.tokenizer),
         train_dataset=encoded["train"],
-        eval_dataset=encoded["validation"],
+        eval_dataset=encoded["validation"].by_length(),
         compute_metrics=partial(_measure, classifier),
         preprocess_logits_for_metrics=_logits_alone,
         callbacks=callbacks,

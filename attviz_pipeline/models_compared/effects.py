@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import LEVEL
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.errors import ArtifactError
@@ -77,7 +77,7 @@ class Effects:
     def variance(self) -> Floats:
         """Return the sampling variance of each effect over input rows, from its interval, [effect]."""
         half = (self.effect_high - self.effect_low) / 2
-        variance: Floats = np.square(half / stats.norm.ppf((1 + LEVEL) / 2))
+        variance: Floats = np.square(half / stats.norm_ppf((1 + LEVEL) / 2))
         return variance
 
     def correlation(self, other: "Effects") -> float | None:

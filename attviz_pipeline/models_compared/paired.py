@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import LEVEL, t_interval
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -157,6 +157,6 @@ def from_sources(mean: Floats, *sources: tuple[Floats, int]) -> tuple[Floats, Fl
 
 
 def _half_width(tail: Floats, sources: Sequence[tuple[Floats, int]]) -> Floats:
-    squares = sum((stats.t.isf(tail, freedom) ** 2 * variance for variance, freedom in sources), np.zeros(len(tail)))
+    squares = sum((stats.t_isf(tail, freedom) ** 2 * variance for variance, freedom in sources), np.zeros(len(tail)))
     width: Floats = np.sqrt(squares)
     return width

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import benjamini_hochberg, ratio_variance, t_interval
 from attviz_pipeline.analysis.predictions.calibration import Bins, ece_by_chance, expected_calibration_error
 from attviz_pipeline.analysis.predictions.proportions import Clusters, proportion
@@ -248,7 +248,7 @@ def paired_test(change: Floats, row: Integers, seed: int, n_tests: int = 1) -> t
     if len(np.unique(row)) < len(row):
         return "signs", _sign_p(change, row, seed, n_tests)
     n_first, n_both = int((change > 0).sum()), int((change != 0).sum())
-    return "mcnemar", float(stats.binomtest(n_first, n_both).pvalue) if n_both else 1.0
+    return "mcnemar", float(stats.sign_test(n_first, n_both)) if n_both else 1.0
 
 
 def _sign_p(change: Floats, row: Integers, seed: int, n_tests: int) -> float:

@@ -1,4 +1,4 @@
-"""Find texts, labels and ids of the dataset in the pages of a site."""
+"""Find texts, labels and ids of the dataset in the pages of a site, and in the search of documents without a page."""
 
 import re
 import unicodedata
@@ -10,6 +10,7 @@ from attviz_pipeline.publish.readable import readable
 
 DOCUMENT = re.compile(r"documents/\d+\.html")
 LEDGER = re.compile(r"assets/ledger-\d+\.js")
+OTHERS = re.compile(r"assets/others-\d+\.js")
 IDS_OF_LEDGER = re.compile(r'"id":\[.*?\],"split"', re.DOTALL)
 
 
@@ -46,6 +47,8 @@ def _shown(site: Path, name: str) -> str:
         reader = _Reader()
         reader.feed(readable(site / name))
         return "".join(reader.texts)
+    if OTHERS.fullmatch(name):
+        return readable(site / name)
     if LEDGER.fullmatch(name):
         return "".join(IDS_OF_LEDGER.findall(readable(site / name)))
     return ""

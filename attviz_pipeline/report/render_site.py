@@ -1,13 +1,14 @@
 """The stage `render_site`: reads the artifacts in order and writes page after page."""
 
 import logging
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attviz_pipeline.artifacts import checksums, files, map_schemas, output_schemas
+import numpy as np
+
+from attviz_pipeline.artifacts import attention_schemas, checksums, files, map_schemas, output_schemas
 from attviz_pipeline.artifacts.failed import read_failed
 from attviz_pipeline.artifacts.layout import EvidencePaths, ModelsPaths, table_path
 from attviz_pipeline.errors import ArtifactError
@@ -18,6 +19,7 @@ from attviz_pipeline.report import assets, links
 from attviz_pipeline.report.inputs import MapInputs, SiteInputs
 from attviz_pipeline.report.maps import WindowMap, write_maps
 from attviz_pipeline.report.model_maps import ModelMaps, write_model_maps
+from attviz_pipeline.report.page_sizes import read_sizes
 from attviz_pipeline.report.render import Pages, templates_folder
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
 from attviz_pipeline.report.sentences.heads import even_attention
@@ -164,13 +166,17 @@ def write_site(settings: RenderSite, inputs: SiteInputs, site: Path) -> None:
 
 @dataclass(frozen=True)
 class _Gathered:
-    """Results of reading every document, for the pages that need them."""
+    """Results of reading the documents with a page, for the pages that need them.
+
+    `searchable` is how many characters of each text the index holds, None for all.
+    """
 
     activity: HeadActivity
     concordance: Concordance
     scores: documents.DocumentScores
     shades: document_shades.DocumentShades
     tiers: Tiers
+    searchable: int | None
 
 
 class _SiteWriter:
@@ -217,7 +223,8 @@ class _SiteWriter:
             shown = figures.addresses_of(FIGURES_OF_MODELS, self._figures)
             page = models_page_view(self._models, self._inputs.models, shown, self._model_evidence)
             self._pages.write(links.MODELS, "models.html", replace(page, maps=self._model_maps))
-        self._pages.write(links.COMPARE, "compare.html", None)
+        compared = assets.write_rows(self._site, "compare-documents", compare.document_columns(self._study))
+        self._pages.write(links.COMPARE, "compare.html", compare.compare_view(compared, self._study))
         about_methods = methods.methods_view(
             labelled=self._study.n_labelled > 0, fine_tuned=self._study.settings.fine_tunes
         )
@@ -237,14 +244,15 @@ class _SiteWriter:
         self._pages.write(links.FIGURES, "figures.html", figures.figures_view(self._figures, self._study, self._first))
 
     def _write_documents(self) -> _Gathered:
-        study = self._study
+        self._check_number_of_documents()
         maps = self._write_maps()
         self._model_maps = self._write_model_maps(maps)
-        gathered = self._prepare_to_gather(maps)
+        tiers = self._choose_pages(maps)
+        study = self._study
+        gathered = self._prepare_to_gather(tiers)
         self._write_shared(dataset_scale(self._heads), gathered.tiers)
         usual = max(self._heads, key=lambda head: head.mean) if study.n_documents > 1 else None
-        n_written = 0
-        for row in track(self._iter_rows(), total=study.n_documents, label="render_site", unit="pages"):
+        for row in track(self._iter_rows(), total=study.n_with_page, label="render_site", unit="pages"):
             lite = row.position not in gathered.tiers.full
             found = self._token_evidence.of(row) if self._token_evidence else None
             evidence = self._evidence_view(row, found)
@@ -257,13 +265,24 @@ class _SiteWriter:
             gathered.concordance.add(row)
             gathered.scores.add(row)
             gathered.shades.add(row, found)
-            n_written += 1
-        if n_written != study.n_documents:
+        return gathered
+
+    def _check_number_of_documents(self) -> None:
+        n_documents = sum(files.count_rows(path, attention_schemas.ATTENTION) for path in self._inputs.attention)
+        if n_documents != self._study.n_documents:
             raise ArtifactError(
-                f"the attention shards hold {n_written} documents, the summary counts {study.n_documents}.",
+                f"the attention shards hold {n_documents} documents, the summary counts {self._study.n_documents}.",
                 remedy=files.REBUILD,
             )
-        return gathered
+
+    def _choose_pages(self, maps: Mapping[int, list[WindowMap]]) -> Tiers:
+        """Choose the documents that have a page, which all later pages know."""
+        index = self._inputs.statistics.document_index
+        tiers = choose_tiers(index, self._study, self._bytes_written(), maps.keys(), self._measured())
+        self._study = replace(self._study, with_page=tiers.with_page)
+        self._pages.add_names(study=self._study)
+        self._classes = classes.with_listed_documents(self._classes, index, self._study)
+        return tiers
 
     def _evidence_view(
         self, row: DocumentRow, found: TokenEvidence | None
@@ -276,19 +295,18 @@ class _SiteWriter:
         """Positions of the documents that have evidence."""
         return self._token_evidence.sample.positions if self._token_evidence else frozenset()
 
-    def _prepare_to_gather(self, maps: Mapping[int, list[WindowMap]]) -> _Gathered:
+    def _prepare_to_gather(self, tiers: Tiers) -> _Gathered:
         inputs, study = self._inputs, self._study
         groups = read_document_groups(inputs.document_groups, study)
-        index = inputs.statistics.document_index
-        scores = documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents)
-        shades = documents.shades_of_index(index, study, evidence=self._token_evidence is not None)
-        taken = self._bytes_written() + math.ceil(shades.n_bytes)
+        sizes = read_sizes(inputs.statistics.document_index)
+        listed = sizes if study.with_page is None else sizes.of(study.with_page)
         return _Gathered(
             activity=HeadActivity(study.n_rows),
             concordance=token_details.concordance_of(self._tokens, self._details, study),
-            scores=scores,
-            shades=shades,
-            tiers=choose_tiers(index, study, taken, maps.keys(), self._measured()),
+            scores=documents.DocumentScores(inputs.assessment.confidences, groups, study.n_documents),
+            shades=documents.shades_of_index(listed, study, evidence=self._token_evidence is not None),
+            tiers=tiers,
+            searchable=listed.searchable,
         )
 
     def _write_shared(self, scale: DatasetScale, tiers: Tiers) -> None:
@@ -338,8 +356,12 @@ class _SiteWriter:
         return found
 
     def _iter_rows(self) -> Iterator[DocumentRow]:
+        wanted = None
+        if self._study.with_page is not None:
+            wanted = np.zeros(self._study.n_documents, np.bool_)
+            wanted[self._study.with_page] = True
         for attention, aggregates in zip(self._inputs.attention, self._inputs.aggregates, strict=True):
-            yield from iter_documents(attention, aggregates)
+            yield from iter_documents(attention, aggregates, wanted)
 
     def _write_heads(self, activity: HeadActivity) -> None:
         clouds = figures.of_heads(self._figures)
@@ -385,23 +407,24 @@ class _SiteWriter:
 
     def _write_index(self, gathered: _Gathered) -> None:
         index, tiers, scores = self._inputs.statistics.document_index, gathered.tiers, gathered.scores
-        searchable = documents.searchable_characters(index)
         marks = documents.Marks(
             mapped=self._study.map_reasons,
             vectors=self._study.with_vectors,
-            full=tiers.full if tiers.n_full < tiers.n_documents else None,
+            full=tiers.full if tiers.n_full < tiers.n_pages else None,
             measured=self._measured() if self._token_evidence else None,
         )
         scripts = assets.write_rows(
             self._site,
             "documents",
-            documents.iter_chunks(index, self._study, searchable, marks, scores),
+            documents.iter_chunks(index, self._study, gathered.searchable, marks, scores),
         )
         assets.write_rows(self._site, "shades", gathered.shades.iter_parts())
         view = documents.documents_view(
-            index, self._study, searchable, scripts, scores, tiers, self._first, shades=gathered.shades
+            index, self._study, gathered.searchable, scripts, scores, tiers, self._first, shades=gathered.shades
         )
-        view = replace(view, n_measured=len(self._measured()))
+        parts = assets.write_rows(self._site, "others", documents.iter_others(index, self._study, tiers.others))
+        others = documents.others_view(self._study, len(tiers.others), len(parts))
+        view = replace(view, n_measured=len(self._measured()), others=others)
         self._pages.write(links.DOCUMENTS, "documents.html", view)
 
     def _write_tokens(self, concordance: Concordance) -> tokens.TokensView:

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
-from attviz_pipeline.artifacts.rows import Row, iter_rows
+from attviz_pipeline.artifacts.rows import Row
+from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.token_measures import measures_of_document
 from attviz_pipeline.tasks.registry import task_of
 from attviz_pipeline.tasks.task import Outcome, Task
-
-_NONE = np.empty((len(AGGREGATES), 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -69,27 +69,47 @@ class DocumentRow:
     on_special: float | None
 
 
-def iter_documents(attention: Path, aggregates: Path) -> Iterator[DocumentRow]:
-    """Read the documents of one shard together with their aggregates.
+def iter_documents(attention: Path, aggregates: Path, wanted: NDArray[np.bool_] | None = None) -> Iterator[DocumentRow]:
+    """Read documents of one shard together with their aggregates.
+
+    Args:
+        attention: Artifact `attention` of the shard.
+        aggregates: Artifact `aggregates` of the shard.
+        wanted: Whether to read each document, [position]; the others are passed over in blocks. None for all.
 
     Raises:
         ArtifactError: A file is missing or damaged, or the two hold different documents.
     """
     task = task_of(files.read_facts(attention, attention_schemas.ATTENTION))
-    summaries = _iter_aggregates(aggregates)
-    for row in iter_rows(attention, attention_schemas.ATTENTION):
-        position, values = next(summaries, (-1, _NONE))
+    summaries = _iter_aggregates(aggregates, wanted)
+    if not np.array_equal(
+        _positions(attention, attention_schemas.ATTENTION), _positions(aggregates, statistics_schemas.AGGREGATES)
+    ):
+        raise _mismatch(attention, aggregates)
+    for row, values in zip(_iter_rows(attention, attention_schemas.ATTENTION, wanted), summaries, strict=True):
         document = _document(row, values, task)
-        if position != document.position or values.shape[1] != len(document.tokens):
+        if values.shape[1] != len(document.tokens):
             raise _mismatch(attention, aggregates)
         yield document
-    if next(summaries, None) is not None:
-        raise _mismatch(attention, aggregates)
 
 
-def _iter_aggregates(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for row in iter_rows(path, statistics_schemas.AGGREGATES):
-        yield row.scalar("position"), np.stack([row.array(name) for name in AGGREGATES])
+def _positions(path: Path, schema: Schema) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = files.read_table(path, schema, ["position"])["position"].to_numpy()
+    return found
+
+
+def _iter_aggregates(path: Path, wanted: NDArray[np.bool_] | None) -> Iterator[NDArray[np.float32]]:
+    for row in _iter_rows(path, statistics_schemas.AGGREGATES, wanted):
+        yield np.stack([row.array(name) for name in AGGREGATES])
+
+
+def _iter_rows(path: Path, schema: Schema, wanted: NDArray[np.bool_] | None) -> Iterator[Row]:
+    for table in files.iter_tables(path, schema):
+        kept = table if wanted is None else table.filter(pa.array(wanted[table["position"].to_numpy()]))
+        if not kept.num_rows:
+            continue
+        columns = {name: kept.column(name).combine_chunks() for name in kept.column_names}
+        yield from (Row(columns, number) for number in range(kept.num_rows))
 
 
 def _document(row: Row, aggregates: NDArray[np.float32], task: Task[Any]) -> DocumentRow:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -394,6 +395,31 @@ def test_kernels_of_the_last_shapes_alone_are_kept_unless_asked_for_more(
     if "eltwise_gelu" not in said:
         pytest.skip("torch computes GELU without oneDNN on this processor")
     assert said.count("create:cache_miss,cpu,eltwise") == n_made
+
+
+FAULTS_OF_TENSORS = """
+import resource
+import torch
+from attviz_pipeline.attention.freeing import reuse_memory
+{first}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.ones(1 << 24)
+before = faults()
+for _ in range(20):
+    torch.ones(1 << 24)
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver() < ("glibc", "2.35"), reason="the C library does not keep so large tensors")
+def test_memory_of_freed_tensors_is_reused() -> None:
+    usual, reused = (
+        int(subprocess.check_output([sys.executable, "-c", FAULTS_OF_TENSORS.format(first=first)], text=True))
+        for first in ("", "reuse_memory()")
+    )
+    assert usual > 5 * reused
 
 
 def test_one_ahead_keeps_the_order_and_makes_one_item_while_another_is_used() -> None:

@@ -29,6 +29,7 @@ from attviz_pipeline.figures.provenance import study_provenance
 from attviz_pipeline.figures.ranking import rank_each_head
 from attviz_pipeline.figures.saving import save_figures
 from attviz_pipeline.figures.style import legible
+from attviz_pipeline.figures.word_cloud import draw_clouds
 from attviz_pipeline.figures.wording import top_in_words
 from attviz_pipeline.stages import DrawFigures
 
@@ -203,6 +204,11 @@ def test_imported_vectors_have_the_names_of_the_pages(statistics: StatisticsPath
     ranking = next(rank_each_head(inputs, 5))
 
     assert "in V0. Highest" in top_in_words("Word cloud", ranking, inputs)
+    assert FIGURES["word_cloud"].title(next(draw_clouds(inputs)), inputs.names) == "Word cloud of all vectors"
+    kinds = kinds_of(inputs, FIGURES).values()
+    titles = [inputs.names.in_words(title) for kind in kinds for title in kind.titles.values()]
+    assert "Mean self-attention of each vector" in titles
+    assert not [title for title in titles if "head" in title.lower()]
     assert "head_profiles" not in kinds_of(inputs, FIGURES)
     assert [drawing.name for drawing in draw_log_distributions(inputs)][-1] == "log_distributions-class"
 

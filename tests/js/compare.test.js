@@ -22,3 +22,15 @@ test("a page that a frame went to is the choice that leads there", () => {
     assert.equal(choiceOf(kind, ADDRESSES[kind](value)), value);
   assert.equal(choiceOf("documents", "heads/L00-H00.html"), null);
 });
+
+test("where some documents have no page, the next one in the reader's direction is compared", () => {
+  const { withPage } = comparePage;
+  const numbers = [3, 8, 9, 40];
+  assert.equal(withPage(numbers, 8, 0), 8);
+  assert.equal(withPage(numbers, 4, 3), 8);
+  assert.equal(withPage(numbers, 7, 8), 3);
+  assert.equal(withPage(numbers, 39, 40), 9);
+  assert.equal(withPage(numbers, 1, 3), 3);
+  assert.equal(withPage(numbers, 41, 40), 40);
+  assert.equal(withPage(numbers, 50, 60), 40);
+});

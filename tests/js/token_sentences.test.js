@@ -56,5 +56,6 @@ test("q of dependent documents is too small where something was found", () => {
 test("the list of occurrences says if it is a sample", () => {
   assert.ok(sample(20, 1200).startsWith("A random sample of 20 of 1,200, by mean"));
   assert.ok(sample(3, 3).startsWith("By mean self-attention"));
+  assert.ok(sample(3, 1200, 20).startsWith("3 of 1,200, from the 20 documents with a page, by mean self-attention"));
   assert.notEqual(missing(true), missing(false));
 });

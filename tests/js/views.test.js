@@ -178,6 +178,8 @@ test("rows that arrive in pieces are joined in order", () => {
   tableRows.add("numbers", { first: 0, id: ["a"], n: [1] });
   tableRows.add("numbers", { first: 1, id: ["b"], n: [2] });
   assert.deepEqual(tableRows.get("numbers"), { id: ["a", "b"], n: [1, 2] });
+  assert.deepEqual(tableRows.take("numbers"), { id: ["a", "b"], n: [1, 2] });
+  assert.equal(tableRows.get("numbers"), undefined);
 });
 
 test("a range of tokens is read from the address, and nonsense means all", () => {

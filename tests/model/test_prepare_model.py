@@ -451,6 +451,12 @@ class TestParts:
         assert [len(ids) for ids in encoded.token_ids] == [8, 8, 2]
         assert encoded.n_truncated == 1
 
+    def test_texts_are_sorted_by_length_with_all_that_belongs_to_them(self, classifier: Path) -> None:
+        encoded = encode(AutoTokenizer.from_pretrained(classifier), ["bank", "", "bank bank"], [0, 1, 2], 8)
+        ordered = encoded.by_length()
+        assert [len(ids) for ids in ordered.token_ids] == [len(ids) for ids in ordered.type_ids] == [4, 3, 2]
+        assert ordered.labels == [2, 0, 1]
+
     def test_determinism_is_restored(self) -> None:
         with deterministic(1):
             first = torch.rand(2)

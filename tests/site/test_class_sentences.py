@@ -4,6 +4,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from sentence_views import HOSTILE, effect_view, imported, study_view, words
 
@@ -401,11 +402,16 @@ def test_an_interval_with_0_beside_a_small_q_is_explained() -> None:
 
 def test_a_list_of_documents_says_how_many_it_shows() -> None:
     assert sentences.listed_documents(5, 1200) == "5 of 1,200 documents."
-    assert sentences.listed_documents(5, 5) == ""
+    assert sentences.listed_documents(5, 5) == sentences.listed_documents(5, 5, 5) == ""
+    assert sentences.listed_documents(5, 1200, 30) == "5 of the 30 with a page, of 1,200 documents."
+    assert sentences.listed_documents(3, 1200, 3) == "The 3 with a page, of 1,200 documents."
+    assert sentences.listed_documents(0, 12, 0) == "None of 12 documents has a page."
 
 
 def test_the_confusion_matrix_says_what_it_counts() -> None:
-    assert "of 55 documents with a known gold label" in sentences.confusion_matrix(55)
+    assert "of 55 documents with a known gold label" in sentences.confusion_matrix(study_view())
+    part = replace(study_view(), with_page=np.arange(3))
+    assert sentences.confusion_matrix(part).endswith("Each number links to its documents that have a page.")
     assert sentences.confused_pairs(2, study_view()) == (
         "The 2 most frequent pairs of gold and predicted class of 7 misclassified documents, 2 classes."
     )

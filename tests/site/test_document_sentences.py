@@ -17,6 +17,7 @@ from attviz_pipeline.report.sentences.study import (
     by_position,
     distribution_of_head,
     documents_with_maps,
+    documents_with_vectors,
     gold_of_rows,
     kept_whole,
     rows_of_documents,
@@ -25,6 +26,7 @@ from attviz_pipeline.report.sentences.study import (
 from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views.document import DocumentView, document_view
 from attviz_pipeline.report.views.document_groups import DeviationView, DocumentGroups, DocumentGroupView
+from attviz_pipeline.report.views.documents import others_view
 from attviz_pipeline.report.views.study import HeadRef
 
 WORDS = [parts.token(word) for word in ("tax", "<i>vote</i>", "law")]
@@ -109,8 +111,11 @@ def test_the_fewest_documents_to_group_are_those_of_the_stage() -> None:
 
 
 def test_a_score_stands_beside_the_length_of_documents() -> None:
-    assert documents.score("Mean", "a mean", -0.812) == "Mean: a mean; Spearman with the number of tokens −0.81."
-    assert documents.score("Mean", "a mean", None) == "Mean: a mean."
+    assert (
+        documents.score("Mean", "a mean", -0.812, study_view())
+        == "Mean: a mean; Spearman with the number of tokens −0.81."
+    )
+    assert documents.score("Mean", "a mean", None, study_view()) == "Mean: a mean."
 
 
 def test_shades_say_what_they_compare_and_where_they_were_measured() -> None:
@@ -157,12 +162,56 @@ def test_maps_and_whole_pages_name_the_kinds_of_documents_that_there_are() -> No
     )
     assert documents_with_maps(study_view(map_reasons={5: "sample"})).startswith("1 of 55 documents has")
     assert not documents_with_maps(unlabelled)
+    vectors = documents_with_vectors(replace(labelled, with_vectors=(0, 3)))
+    assert vectors == (
+        "2 of these 4, the first chosen, also have query and key vectors: those that the configuration names, then 1 "
+        "of the 7 misclassified ones."
+    )
+    assert documents_with_vectors(labelled) == "No document has query and key vectors."
     kinds = "those with maps, then misclassified ones, then the least confident ones, then a sample"
     assert kept_whole(labelled) == kinds
     assert kept_whole(unlabelled) == "the least confident ones, then a sample"
     tiers = Tiers(frozenset({1, 2}), 55)
     assert documents.pages_with_every_head(tiers, unlabelled).startswith("2 of 55 pages contain every head: the least")
     assert "2 of 55 documents have every head: the least" in document.layers_only(tiers, unlabelled)
+
+
+def test_where_not_all_documents_have_a_page_the_index_says_which_and_how_to_have_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = replace(study_view(map_reasons={0: "named"}), with_page=np.array([0, 1, 9, 54]), has_evidence=True)
+    kinds = "those with maps or evidence, then misclassified ones, then the least confident ones, then a sample"
+    assert documents.documents_with_pages(part) == (
+        f"4 of 55 documents have a page: {kinds}. Statistics cover all documents. A larger "
+        "<code>site.max_megabytes</code> (now 900) makes room for more."
+    )
+    one = replace(study_view(imported=True), with_page=np.array([7]))
+    assert documents.documents_with_pages(one).startswith("1 of 55 documents has a page: the least confident ones,")
+    monkeypatch.setattr(documents, "MOST_PAGES", 4)
+    assert documents.documents_with_pages(part).endswith(
+        "More would make the index slow: analyse a part of the corpus to see others."
+    )
+    tiers = Tiers(frozenset({0}), 55, part.with_page)
+    assert documents.pages_with_every_head(tiers, part).startswith("1 of 4 pages contain every head: those with maps,")
+    assert "1 of 4 documents with a page have every head" in document.layers_only(tiers, part)
+    assert documents.score("Mean", "a mean", 0.5, part) == (
+        "Mean: a mean; Spearman with the number of tokens in the documents with a page +0.50."
+    )
+    assert "Measured in 2 of 4 documents with a page; the other texts" in documents.signed_shades(2, part)
+    assert "Measured" not in documents.signed_shades(4, part)
+
+
+def test_the_search_of_the_others_says_what_it_covers() -> None:
+    part = replace(study_view(), with_page=np.arange(15))
+    covered = "40 documents have no page. Here you can search the id and the first 120 characters of each text"
+    assert documents.other_documents(part, 40, 120) == f"{covered}."
+    assert documents.other_documents(part, 12, 120) == (
+        f"{covered} in 12 of them, a random sample, since site.max_megabytes has no room for all."
+    )
+    assert documents.other_documents(replace(part, with_page=np.arange(54)), 1, 120).startswith("1 document has no")
+    assert others_view(part, 0, 0) is None
+    titles = [view.title for n in (12, 40) if (view := others_view(part, n, 1))]
+    assert titles == ["Search 12 of the other 40 documents", "Search the other 40 documents"]
 
 
 def test_unknown_tokens_are_described_where_there_are_any() -> None:

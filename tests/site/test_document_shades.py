@@ -1,10 +1,8 @@
 """Shades of the texts on the page of all documents: where tokens are, how strong they are, and what they take."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +11,10 @@ from synthetic_evidence import N_SAMPLE, N_SMALL
 from synthetic_site import HOSTILE_TEXTS, site_settings
 
 from attviz_pipeline.aggregates import AGGREGATES
-from attviz_pipeline.report import links
+from attviz_pipeline.report import links, page_sizes
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow
-from attviz_pipeline.report.views import documents
 from attviz_pipeline.report.views.document_shades import (
     BASE,
     LEVELS,
@@ -25,6 +22,7 @@ from attviz_pipeline.report.views.document_shades import (
     MOST_CHARACTERS,
     SIGNED_LEVELS,
     DocumentShades,
+    bytes_of_shades,
     flattened,
     shades_of,
 )
@@ -39,7 +37,7 @@ def study(inputs: SiteInputs) -> StudyView:
 
 
 def shaded(row: DocumentRow, study: StudyView, searchable: int | None = None) -> list[str]:
-    shades = DocumentShades(study, 100, 1000, searchable, evidence=False)
+    shades = DocumentShades(study, 24, 1000, searchable, evidence=False)
     shades.add(replace(row, position=0), None)
     return next(shades.iter_parts())["0"]
 
@@ -160,25 +158,20 @@ def test_the_room_counted_for_shades_suffices(inputs: SiteInputs, study: StudyVi
     rows = [row_at(inputs, position) for position in range(24)]
     rows = [replace(row, text=row.text + " y" * 300 * (row.position % 2)) for row in rows]
     n_tokens, n_bytes = sum(len(row.tokens) for row in rows), sum(len(row.text.encode()) for row in rows)
-    shades = DocumentShades(study, n_tokens, n_bytes, searchable, evidence=False)
+    unmeasured = replace(study, has_evidence=False)
+    counted = bytes_of_shades(unmeasured, len(rows), n_tokens, n_bytes, searchable)
+    shades = DocumentShades(unmeasured, len(rows), counted, searchable, evidence=False)
     for row in rows:
         shades.add(row, None)
     written = sum(len(json.dumps(part, ensure_ascii=False).encode()) for part in shades.iter_parts())
-    assert written < shades.n_bytes < 2 * written
+    assert written < counted < 2 * written
 
 
 def test_room_for_shades_is_taken_from_the_heads(
-    inputs: SiteInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: SiteInputs, study: StudyView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[Sequence[Any]] = []
-    chosen = documents.Tiers(frozenset(), 24)
-    monkeypatch.setattr(
-        "attviz_pipeline.report.render_site.choose_tiers", lambda *values: given.append(values) or chosen
-    )
-    expected = documents.shades_of_index(
-        inputs.statistics.document_index, read_study_view(site_settings().study, inputs), evidence=True
-    ).n_bytes
-    for n_bytes in (expected, 0.0):
-        monkeypatch.setattr(DocumentShades, "n_bytes", property(lambda _, n=n_bytes: n, lambda *_: None), raising=False)
-        write_site(site_settings(), inputs, tmp_path / str(int(n_bytes)))
-    assert given[0][2] - given[1][2] == np.ceil(expected)
+    sizes = page_sizes.read_sizes(inputs.statistics.document_index)
+    counted = bytes_of_shades(study, 24, float(sizes.n_tokens.sum()), float(sizes.text.sum()), None)
+    whole = page_sizes.smallest_site(sizes, study)
+    monkeypatch.setattr(page_sizes, "bytes_of_shades", lambda *_: 0.0)
+    assert whole - page_sizes.smallest_site(sizes, study) == pytest.approx(counted) != 0

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from sentence_views import HOSTILE, effect_view, imported, study_view, words
 
@@ -254,6 +255,8 @@ def test_lists_of_a_head_name_their_support() -> None:
         "Each value is a mean over the tokens of a document, and then over 55 documents:"
     )
     assert sentences.active_documents(5, study_view()).startswith("5 of 55 documents, by mean self-attention")
+    part = replace(study_view(), with_page=np.arange(20))
+    assert sentences.active_documents(5, part).startswith("5 of the 20 with a page, of 55 documents, by mean")
 
 
 def test_pairs_say_how_they_were_tested() -> None:

@@ -28,7 +28,7 @@ from attviz_pipeline.artifacts import (
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.reading import parse_study
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import links, payload, render
+from attviz_pipeline.report import links, page_sizes, payload, render
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.rows import DocumentRow, iter_documents
@@ -441,12 +441,16 @@ def test_the_index_is_cut_into_pieces_that_hold_every_row(inputs: SiteInputs, mo
 
 
 def test_the_index_keeps_to_its_bytes(inputs: SiteInputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = inputs.statistics.document_index
-    assert documents.searchable_characters(index) is None
-    monkeypatch.setattr(documents, "INDEX_BYTES", N_DOCUMENTS * (documents.BYTES_PER_ROW + len("doc-0000") + 70))
-    assert documents.searchable_characters(index) == 70
-    monkeypatch.setattr(documents, "INDEX_BYTES", 10)
-    assert documents.searchable_characters(index) == documents.FEWEST_CHARACTERS
+    sizes = page_sizes.read_sizes(inputs.statistics.document_index)
+    assert sizes.searchable is None
+    room = N_DOCUMENTS * (page_sizes.BYTES_PER_INDEX_ROW + len("doc-0000") + 70)
+    monkeypatch.setattr(page_sizes, "INDEX_BYTES", room)
+    assert sizes.searchable == 70
+    monkeypatch.setattr(page_sizes, "INDEX_BYTES", 10)
+    assert sizes.searchable == page_sizes.FEWEST_CHARACTERS
+    assert sizes.of([0]).searchable == page_sizes.FEWEST_CHARACTERS
+    monkeypatch.setattr(page_sizes, "INDEX_BYTES", room // 4)
+    assert sizes.of([0]).searchable is None
 
 
 def test_the_index_sorts_by_scores_of_the_artifacts(inputs: SiteInputs) -> None:

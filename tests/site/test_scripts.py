@@ -23,6 +23,7 @@ DOCUMENT = ("document", "document_views")
 LOADED_LATER = {
     "page_controls": (),
     "framed": (),
+    "other_documents": ("rows", "searchable_tables", "document_table"),
     "document_views": ("document",),
     "document_evidence": ("document",),
     "document_tables": DOCUMENT,

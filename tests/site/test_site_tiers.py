@@ -1,4 +1,4 @@
-"""A site that would be too large: every document keeps a page, and those worth most keep every head."""
+"""A site that would be too large with every head: every document has a page, and those worth most keep every head."""
 
 import logging
 import math
@@ -16,25 +16,24 @@ from site_visits import Visitor, row_at, until
 from synthetic_site import MAPPED, site_settings, write_site_inputs
 
 from attviz_pipeline.aggregates import AGGREGATES, DEFINITIONS
-from attviz_pipeline.artifacts import files, packing, statistics_schemas
+from attviz_pipeline.artifacts import packing
 from attviz_pipeline.artifacts.log_code import ATTENTION_CODE
 from attviz_pipeline.errors import ConfigError
 from attviz_pipeline.report import links
 from attviz_pipeline.report import render_site as site_module
 from attviz_pipeline.report.inputs import SiteInputs
-from attviz_pipeline.report.render_site import write_site
-from attviz_pipeline.report.rows import DocumentRow
-from attviz_pipeline.report.tiers import (
+from attviz_pipeline.report.page_sizes import (
     BYTES_PER_CLASS,
     BYTES_PER_MEASURE,
     BYTES_PER_TOKEN,
     BYTES_PER_VALUE,
-    COLUMNS,
     PAGE_BYTES,
-    Tiers,
-    _smallest_site,
-    choose_tiers,
+    page_bytes,
+    read_sizes,
 )
+from attviz_pipeline.report.render_site import write_site
+from attviz_pipeline.report.rows import DocumentRow
+from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
@@ -57,15 +56,21 @@ def needed(inputs: SiteInputs, positions: list[int]) -> float:
     return sum(BYTES_PER_VALUE * len(row_at(inputs, p).tokens) * N_LAYERS * (N_HEADS - 1) for p in positions)
 
 
+def has_all_pages(inputs: SiteInputs, written: int, mapped: Collection[int]) -> bool:
+    try:
+        return choose_tiers(inputs.statistics.document_index, study_of(inputs), written, mapped).with_page is None
+    except ConfigError:
+        return False
+
+
 def room(inputs: SiteInputs, mapped: Collection[int] = ()) -> int:
-    """Bytes that may be written already where the smallest site just fits."""
+    """Bytes that may be written already where the smallest site with pages of all documents just fits."""
     low, high = 0, 900_000_000
     while low + 1 < high:
         middle = (low + high) // 2
-        try:
-            choose_tiers(inputs.statistics.document_index, study_of(inputs), middle, mapped)
+        if has_all_pages(inputs, middle, mapped):
             low = middle
-        except ConfigError:
+        else:
             high = middle
     return low
 
@@ -103,31 +108,30 @@ def small_site(many_heads: SiteInputs, tmp_path_factory: pytest.TempPathFactory)
 
 
 def lightest(inputs: SiteInputs, written: int = 0) -> float:
-    """Megabytes of the smallest site, as the error says them."""
-    with pytest.raises(ConfigError, match=r"even where each holds the means of layers only") as fault:
+    """Megabytes of the smallest site that has a page, as the error says them."""
+    with pytest.raises(ConfigError, match=r"pages for a single document") as fault:
         choose_tiers(inputs.statistics.document_index, study_of(inputs, 0.001), written)
-    found = re.search(r"take about ([\d,.]+) MB", str(fault.value))
+    found = re.search(r"takes about ([\d,.]+) MB", str(fault.value))
     assert found is not None
     return float(found[1].replace(",", ""))
 
 
-def test_a_budget_too_small_for_any_site_is_refused_with_the_least_that_would_do(many_heads: SiteInputs) -> None:
+def test_a_budget_too_small_for_any_page_is_refused_with_the_least_that_would_do(many_heads: SiteInputs) -> None:
     index = many_heads.statistics.document_index
     megabytes = lightest(many_heads)
-    assert choose_tiers(index, study_of(many_heads, megabytes + 0.06), 0).n_documents == N_DOCUMENTS
+    assert choose_tiers(index, study_of(many_heads, megabytes + 0.06), 0).n_pages > 0
     assert lightest(many_heads, 2_000_000) == pytest.approx(megabytes + 2, abs=0.06)
     with pytest.raises(ConfigError, match=rf"Set site.max_megabytes to {math.ceil(megabytes)} or more"):
         choose_tiers(index, study_of(many_heads, 0.001), 0)
 
 
 def test_every_value_of_a_token_makes_the_smallest_site_larger(many_heads: SiteInputs) -> None:
-    table = files.read_table(many_heads.statistics.document_index, statistics_schemas.DOCUMENT_INDEX, COLUMNS)
-    n_tokens, study = table["n_tokens"].to_numpy().astype(float), study_of(many_heads)
-    one_more = replace(study, token_measures=[*study.token_measures, "another"])
+    sizes, study = read_sizes(many_heads.statistics.document_index), study_of(many_heads)
+    one_more = replace(study, token_measures=[*study.token_measures, "received"])
 
-    added = _smallest_site(table, n_tokens, one_more) - _smallest_site(table, n_tokens, study)
+    added = page_bytes(sizes, one_more) - page_bytes(sizes, study)
 
-    assert added == pytest.approx(BYTES_PER_MEASURE * n_tokens.sum())
+    np.testing.assert_allclose(added, BYTES_PER_MEASURE * sizes.n_tokens)
 
 
 def test_documents_with_maps_have_every_head_whatever_the_room(many_heads: SiteInputs) -> None:
@@ -149,7 +153,7 @@ def test_evidence_takes_room(many_heads: SiteInputs) -> None:
 
 def test_a_site_that_loses_heads_says_so(many_heads: SiteInputs, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        choose_tiers(many_heads.statistics.document_index, study_of(many_heads, lightest(many_heads) + 0.06), 0)
+        choose_tiers(many_heads.statistics.document_index, study_of(many_heads), room(many_heads))
     assert "of 24 document pages hold every head, the others the means" in caplog.text
 
 

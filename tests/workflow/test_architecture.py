@@ -49,6 +49,7 @@ SHARED = {
     "published",
     "significance",
     "stages",
+    "stats",
     "strata",
     "tasks",
     "token_texts",

@@ -1,5 +1,7 @@
-"""The benchmark runs from end to end and fills its table; what it measures is not asserted."""
+"""The benchmark runs to its end and fills its table, and stages note their costs; what is measured is not asserted."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +36,22 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "whole stage in bfloat16 / in float32",
         *["whole stage"] * 3,
     ]
+
+
+def test_a_stage_notes_what_it_took(tmp_path: Path) -> None:
+    notes = tmp_path / "costs.jsonl"
+    folder = ROOT / "benchmarks" / "noting"
+    command = ["-m", "attviz_pipeline", "check-config", "--config", str(ROOT / "config" / "config.yaml")]
+    subprocess.run(
+        [sys.executable, *command],
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{folder}", "ATTVIZ_COSTS": str(notes)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+    (line,) = notes.read_text(encoding="utf-8").splitlines()
+    noted, (seconds, cpu_seconds, peak_mb) = json.loads(line)
+    assert noted == command
+    assert 0 < seconds < 60
+    assert 0 < cpu_seconds < 60
+    assert 20 < peak_mb < 1000

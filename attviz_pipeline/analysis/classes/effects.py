@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import LEVEL
 from attviz_pipeline.significance import SIGNIFICANT
 
@@ -63,7 +64,7 @@ def effect_interval(effect: Floats, std: Floats, left: Floats, inside: Side, out
     divisor = np.where(left > 0, left, 1.0)
     half = np.maximum(
         *(
-            stats.t.ppf((1 + LEVEL) / 2, df)
+            stats.t_ppf((1 + LEVEL) / 2, df)
             * np.sqrt(np.where(std > 0, v, 0.0) / unit / divisor + effect**2 / (2 * freedom))
             for v, df in ((sum(alone), freedom_alone), (pooled, freedom))
         )
@@ -97,7 +98,7 @@ def detectable_effect(n_inside: int, n_outside: int) -> float:
         n_outside: Other units.
     """
     freedom = n_inside + n_outside - 2
-    critical = stats.t.isf(SIGNIFICANT / 2, freedom)
+    critical = stats.t_isf(SIGNIFICANT / 2, freedom)
     # The other tail has no power to speak of.
     shift = special.nctdtrinc(freedom, 1 - POWER, critical)
     d = shift * (1 / n_inside + 1 / n_outside) ** 0.5

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.classes.groups import NO_GROUP, Grouping
 from attviz_pipeline.analysis.lists import members
 from attviz_pipeline.analysis.terms.corpus import Documents

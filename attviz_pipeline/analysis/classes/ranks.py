@@ -8,8 +8,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.classes.differences import Differences
 from attviz_pipeline.analysis.classes.groupings import FEWEST_VALUES
 from attviz_pipeline.analysis.classes.statistics import NANOSECONDS_OF_MEANS, Compared
@@ -124,7 +125,7 @@ def correlations(features: Iterable[Feature], targets: Targets) -> Differences:
     left = n_effective - N_ESTIMATED
     z = np.arctanh(np.clip(effect, -LARGEST, LARGEST))
     variance = (1 + effect**2 / 2) / np.maximum(left, 1)
-    half = np.where(left > 0, stats.t.ppf((1 + LEVEL) / 2, np.maximum(left, 1)) * np.sqrt(variance), np.nan)
+    half = np.where(left > 0, stats.t_ppf((1 + LEVEL) / 2, np.maximum(left, 1)) * np.sqrt(variance), np.nan)
     shrunken, tested = np.full(effect.shape, np.nan), ~np.isnan(effect)
     shrunken[tested] = np.tanh(shrink_to_zero(z[tested], variance[tested]))
     none = np.full(effect.shape, np.nan)
@@ -258,7 +259,7 @@ def detectable_correlation(n: int) -> float:
     Args:
         n: Independent units (input rows, or documents).
     """
-    needed = stats.norm.isf(SIGNIFICANT / 2) + stats.norm.ppf(POWER)
+    needed = stats.norm_isf(SIGNIFICANT / 2) + stats.norm_ppf(POWER)
     return float(np.tanh(needed / np.sqrt(max(n - N_ESTIMATED, 1))))
 
 

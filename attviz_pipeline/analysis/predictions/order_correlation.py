@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.predictions.rank_correlation import Ranks, rank_correlations
 from attviz_pipeline.analysis.predictions.resampling import LEAST_SHARE_DEFINED, Estimate
 
@@ -43,7 +43,7 @@ def normal_interval(value: float, replicates: Sequence[float]) -> Estimate:
         return Estimate(None, None, None)
     if len(finite) <= LEAST_SHARE_DEFINED * len(replicates):
         return Estimate(value, None, None)
-    reach = float(stats.norm.ppf(0.975) * np.std(finite, ddof=1))
+    reach = float(stats.norm_ppf(0.975) * np.std(finite, ddof=1))
     return Estimate(value, max(-1.0, value - reach), min(1.0, value + reach))
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.analysis.inference import LEVEL, ratio_variance, t_interval
 from attviz_pipeline.analysis.predictions.resampling import Estimate
 
@@ -51,7 +51,7 @@ def proportion(hits: Floats, rows: NDArray[np.intp]) -> Estimate:
     if not clusters.are_documents:
         if len(clusters.sizes) == 1:
             return Estimate(found, None, None)
-        t = float(stats.t.ppf((1 + LEVEL) / 2, len(clusters.sizes) - 1))
+        t = float(stats.t_ppf((1 + LEVEL) / 2, len(clusters.sizes) - 1))
         n /= design_effect(clusters) * (t / Z_95) ** 2
     low, high = wilson_interval(np.array([found]), np.array([n]))
     # At 0 and 1, the bound beyond is off by a rounding error.

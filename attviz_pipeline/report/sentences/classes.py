@@ -452,16 +452,30 @@ def words_differ(view: DifferencesView, study: StudyView) -> Markup:
     ).format(count(view.n_words_differing), of, is_are, study.task.noun, test)
 
 
-def listed_documents(n_shown: int, n_documents: int) -> str:
-    """Say how many of a group's documents are listed; nothing where all are."""
-    return f"{count(n_shown)} of {plural(n_documents, 'document')}." if n_shown < n_documents else ""
+def listed_documents(n_shown: int, n_documents: int, n_with_page: int | None = None) -> str:
+    """Say how many of a group's documents are listed; nothing where all are.
+
+    Args:
+        n_shown: Documents that are listed, all of which have a page.
+        n_documents: Documents of the group.
+        n_with_page: How many of these have a page; None for all.
+    """
+    of_all = plural(n_documents, "document")
+    if n_with_page is None or n_with_page == n_documents:
+        return f"{count(n_shown)} of {of_all}." if n_shown < n_documents else ""
+    if not n_with_page:
+        return f"None of {of_all} has a page."
+    if n_shown == n_with_page:
+        return f"The {count(n_shown)} with a page, of {of_all}."
+    return f"{count(n_shown)} of the {count(n_with_page)} with a page, of {of_all}."
 
 
-def confusion_matrix(n_labelled: int) -> str:
-    """Say what the confusion matrix counts."""
+def confusion_matrix(study: StudyView) -> str:
+    """Say what the confusion matrix counts, and what its numbers link to."""
+    with_page = "" if study.shows_all else " that have a page"
     return (
-        f"Number of documents by gold and predicted class, of {plural(n_labelled, 'document')} with a known gold "
-        f"label. Each number links to its documents."
+        f"Number of documents by gold and predicted class, of {plural(study.n_labelled, 'document')} with a known gold "
+        f"label. Each number links to its documents{with_page}."
     )
 
 

@@ -190,7 +190,7 @@ def layers_only(tiers: Tiers, study: StudyView) -> Markup:
         "To keep the site small, this page shows the mean of each layer's heads, not single heads. {} of {} have "
         "every head: {}. A larger <code>site.max_megabytes</code> allows more."
     )
-    documents = plural(tiers.n_documents, "document")
+    documents = plural(tiers.n_pages, "document") + ("" if tiers.with_page is None else " with a page")
     return sentence.format(count(tiers.n_full), documents, kept_whole(study))
 
 

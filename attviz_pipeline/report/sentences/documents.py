@@ -5,7 +5,7 @@ from markupsafe import Markup
 from attviz_pipeline.formats import count, decimal, percent, plural, probability, signed
 from attviz_pipeline.report.sentences import labels, parts
 from attviz_pipeline.report.sentences.study import kept_whole
-from attviz_pipeline.report.tiers import Tiers
+from attviz_pipeline.report.tiers import MOST_PAGES, Tiers
 from attviz_pipeline.report.views.document_groups import DocumentGroups
 from attviz_pipeline.report.views.study import StudyView
 
@@ -37,13 +37,45 @@ def source(study: StudyView) -> Markup:
     return Markup("Predictions of {}.").format(parts.model_as_used(study))
 
 
+def documents_with_pages(study: StudyView) -> Markup:
+    """Say how many documents have a page, which, why not more, and how there would be more."""
+    sentence = Markup("{} of {} {} a page: {}. Statistics cover all documents. {}")
+    more = Markup("A larger <code>site.max_megabytes</code> (now {}) makes room for more.")
+    if study.n_with_page >= MOST_PAGES:
+        more = Markup("More would make the index slow: analyse a part of the corpus to see others.")
+    return sentence.format(
+        count(study.n_with_page),
+        plural(study.n_documents, "document"),
+        "has" if study.n_with_page == 1 else "have",
+        kept_whole(study, has_evidence=study.has_evidence),
+        more.format(f"{study.settings.site.max_megabytes:g}"),
+    )
+
+
+def other_documents(study: StudyView, n_searched: int, n_characters: int) -> str:
+    """Say what the search of the documents without a page covers.
+
+    Args:
+        study: Facts of the study.
+        n_searched: Documents that it covers.
+        n_characters: Characters that it covers of each text.
+    """
+    n_others = study.n_documents - study.n_with_page
+    covered = f"the id and the first {n_characters} characters of each text"
+    have = f"{plural(n_others, 'document')} {'has' if n_others == 1 else 'have'} no page"
+    if n_searched == n_others:
+        return f"{have}. Here you can search {covered}."
+    sample = f"{count(n_searched)} of them, a random sample, since site.max_megabytes has no room for all"
+    return f"{have}. Here you can search {covered} in {sample}."
+
+
 def pages_with_every_head(tiers: Tiers, study: StudyView) -> Markup:
     """Say which pages hold every head, where not all do."""
     sentence = Markup(
         "{} of {} pages contain every head: {}. The others contain only the mean of each layer's heads, so that "
         "the site stays within <code>site.max_megabytes</code>."
     )
-    return sentence.format(count(tiers.n_full), count(tiers.n_documents), kept_whole(study))
+    return sentence.format(count(tiers.n_full), count(tiers.n_pages), kept_whole(study))
 
 
 def search(n_characters: int) -> str:
@@ -76,15 +108,18 @@ def groups(found: DocumentGroups) -> str:
     )
 
 
-def score(title: str, note: str, with_length: float | None) -> str:
+def score(title: str, note: str, with_length: float | None, study: StudyView) -> str:
     """Define a score to sort by, beside what length alone gives.
 
     Args:
         title: What the column is called.
         note: Its definition.
-        with_length: Spearman's correlation with the number of tokens, None where it is not defined or of few documents.
+        with_length: Spearman's correlation with the number of tokens in the documents that are listed, None where it is
+            not defined or of few documents.
+        study: Facts of the study.
     """
-    beside = "" if with_length is None else f"; Spearman with the number of tokens {signed(with_length)}"
+    listed = "" if study.shows_all else " in the documents with a page"
+    beside = "" if with_length is None else f"; Spearman with the number of tokens{listed} {signed(with_length)}"
     return f"{title}: {note}{beside}."
 
 
@@ -107,9 +142,9 @@ def signed_shades(n_measured: int, study: StudyView) -> str:
     """
     towards, away = study.task.scale.towards
     sentence = f"Blue tokens {towards}, orange tokens {away}."
-    if n_measured == study.n_documents:
+    if n_measured == study.n_with_page:
         return sentence
-    n_documents = plural(study.n_documents, "document")
+    n_documents = f"{plural(study.n_with_page, 'document')}{'' if study.shows_all else ' with a page'}"
     return f"{sentence} Measured in {count(n_measured)} of {n_documents}; the other texts have no colour."
 
 

@@ -363,8 +363,10 @@ def mapped_documents(n_documents: int, study: StudyView) -> str:
 
 def active_documents(n_shown: int, study: StudyView) -> str:
     """Say which documents of a head are listed, and what length alone does."""
+    documents = plural(study.n_documents, "document")
+    of = documents if study.shows_all else f"the {count(study.n_with_page)} with a page, of {documents}"
     return (
-        f"{count(n_shown)} of {plural(study.n_documents, 'document')}, by mean self-attention without special tokens. "
+        f"{count(n_shown)} of {of}, by mean self-attention without special tokens. "
         f"Each text is shown around the token with the highest self-attention in this head. Short texts have an "
         f"advantage: under even attention, each of n tokens gets 1/n."
     )

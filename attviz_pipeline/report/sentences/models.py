@@ -92,7 +92,7 @@ def maps_of_models(maps: ModelMaps, results: ModelResults, study: StudyView, roo
     sentences = []
     if numbers := sorted({number for found in maps.shown.values() for number in found}):
         with_maps = Markup(
-            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have those of other models: {}.'
+            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have the maps of other models: {}.'
         )
         models = ", ".join(titles[maps.names[number - 1]] for number in numbers)
         where = root + links.DOCUMENTS

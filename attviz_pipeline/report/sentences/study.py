@@ -1,6 +1,7 @@
 """What several pages say of the study as a whole, and of their plots."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from markupsafe import Markup
 
@@ -101,20 +102,25 @@ def documents_with_maps(study: StudyView) -> str:
         return ""
     have = "has" if n_mapped == 1 else "have"
     of_all = f"{count(n_mapped)} of {plural(study.n_documents, 'document')} {have} token-to-token maps"
-    chosen = Counter(reason_of(reason, study) for reason in study.map_reasons.values())
-    in_order = [_chosen(kind, chosen[kind], study) for kind in _MAP_ORDER if kind in chosen]
-    return f"{of_all}: {', then '.join(in_order)}."
+    return f"{of_all}: {_kinds(study.map_reasons, study)}."
 
 
 def documents_with_vectors(study: StudyView) -> str:
-    """Say how many of the documents with maps have query and key vectors, too; empty where none has maps."""
+    """Say how many and which documents with maps have query and key vectors, too; empty where none has maps."""
     n_vectors, n_mapped = len(study.with_vectors), len(study.map_reasons)
     if not n_mapped:
         return ""
     if not n_vectors:
         return "No document has query and key vectors."
     have = "has" if n_vectors == 1 else "have"
-    return f"{count(n_vectors)} of these {count(n_mapped)}, the first chosen, also {have} query and key vectors."
+    chosen = f"{count(n_vectors)} of these {count(n_mapped)}, the first chosen"
+    return f"{chosen}, also {have} query and key vectors: {_kinds(study.with_vectors, study)}."
+
+
+def _kinds(positions: Iterable[int], study: StudyView) -> str:
+    """Name the kinds of some documents with maps, in the order in which they were chosen."""
+    chosen = Counter(reason_of(study.map_reasons[position], study) for position in positions)
+    return ", then ".join(_chosen(kind, chosen[kind], study) for kind in _MAP_ORDER if kind in chosen)
 
 
 def _chosen(kind: str, n: int, study: StudyView) -> str:
@@ -133,14 +139,20 @@ _MAP_ORDER = {
 }
 
 
-def kept_whole(study: StudyView) -> str:
-    """Name, in order of preference, the documents whose pages hold every head where not all fit."""
+def kept_whole(study: StudyView, *, has_evidence: bool = False) -> str:
+    """Name, in order of preference, the documents whose pages hold every head, or that have a page, where not all fit.
+
+    Args:
+        study: Facts of the study.
+        has_evidence: Whether documents with evidence come first, too.
+    """
     task = study.task
     kinds = {"sample", *(["low_confidence"] if task.has_confidence else [])}
     kinds |= {reason_of("misclassified", study)} if study.n_wrong else set()
     kinds |= {"large_error"} if study.n_labelled and not task.outcomes else set()
     names = [name for kind, name in _MAP_ORDER.items() if kind in kinds]
-    return ", then ".join((["those with maps"] if study.map_reasons else []) + names)
+    asked = (["maps"] if study.map_reasons else []) + (["evidence"] if has_evidence else [])
+    return ", then ".join(([f"those with {' or '.join(asked)}"] if asked else []) + names)
 
 
 def distribution_of_head(median: float) -> str:

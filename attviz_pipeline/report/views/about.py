@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 import yaml
+from markupsafe import Markup
 
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import corpus_schemas, files
 from attviz_pipeline.artifacts.log_code import AGGREGATE_CODE, ATTENTION_CODE
 from attviz_pipeline.config.settings import DatasetSettings
+from attviz_pipeline.report.sentences.documents import documents_with_pages
 from attviz_pipeline.report.views.evidence import EvidenceView
 from attviz_pipeline.report.views.scores import ScoresView
 from attviz_pipeline.report.views.study import StudyView
@@ -51,7 +53,10 @@ class FactsView:
 
 @dataclass(frozen=True)
 class AboutView:
-    """Definitions need no values; scores, training, the ledger, the errors and the provenance do."""
+    """Definitions need no values; scores, training, the ledger, the errors and the provenance do.
+
+    `pages` says which documents have a page; None where all have one.
+    """
 
     scores: ScoresView
     training: TrainingView | None
@@ -67,6 +72,7 @@ class AboutView:
     columns: dict[str, Any]
     config: str
     facts: list[FactsView]
+    pages: Markup | None = None
 
 
 def about_view(
@@ -92,6 +98,7 @@ def about_view(
         columns={"total": n_remarkable},
         config=_configuration(study),
         facts=_facts(study),
+        pages=None if study.shows_all else documents_with_pages(study),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.class_rankings import ClassRankingView, read_class_rankings
 from attviz_pipeline.report.views.class_terms import GroupTerms, read_group_terms
 from attviz_pipeline.report.views.document_columns import SOURCES, confidence
-from attviz_pipeline.report.views.documents import DocumentRowView, row_view
+from attviz_pipeline.report.views.documents import DocumentRowView, iter_positions, row_view
 from attviz_pipeline.report.views.errors import ErrorsView, errors_view
 from attviz_pipeline.report.views.figures import FigureView
 from attviz_pipeline.report.views.models import ReplicationView
@@ -59,12 +59,13 @@ class ClassScoreView:
 
 @dataclass(frozen=True)
 class DocumentListView:
-    """A few documents of a group, how many it has, and where all of them are listed."""
+    """A few documents of a group, how many it has, how many of these have a page, and where these are listed."""
 
     title: str
     all: str
     rows: list[DocumentRowView]
     n_documents: int
+    n_with_page: int
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,16 @@ class ClassesView:
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """Statistics of classes, labels or values, read once; `support` as in `GroupView`, `rankings` by class or label."""
+    """Statistics of classes, labels or values, read once; `support` as in `GroupView`, `rankings` by class or label.
+
+    `documents` are all, `listed` those with a page.
+    """
 
     assessment: dict[str, Any]
     terms: dict[tuple[str, str], GroupTerms]
     separation: Separation
     documents: "DocumentLists"
+    listed: "DocumentLists"
     support: int
     rankings: Mapping[str, ClassRankingView]
     errors: ErrorsView | None = None
@@ -251,15 +256,22 @@ def read_class_evidence(inputs: SiteInputs, separation: Separation, study: Study
         ArtifactError: A table is missing or damaged.
     """
     assessment = files.read_json(inputs.assessment.assessment, statistics_schemas.ASSESSMENT)
+    documents = _read_documents(inputs.statistics.document_index, study)
     return ClassEvidence(
         assessment=assessment,
         terms=read_group_terms(inputs.terms.class_terms),
         separation=separation,
-        documents=_read_documents(inputs.statistics.document_index, study),
+        documents=documents,
+        listed=documents,
         support=files.read_facts(inputs.terms.vocabulary, term_schemas.VOCABULARY)["min_document_frequency"],
         rankings=read_class_rankings(inputs.terms),
         errors=errors_view(study, assessment, inputs.assessment.confidences),
     )
+
+
+def with_listed_documents(evidence: ClassEvidence, index: Path, study: StudyView) -> ClassEvidence:
+    """Let lists name documents with a page only, once these are chosen."""
+    return evidence if study.with_page is None else replace(evidence, listed=_read_documents(index, study))
 
 
 def classes_view(evidence: ClassEvidence, study: StudyView) -> ClassesView:
@@ -316,7 +328,8 @@ def iter_group_pages(
             **_compared(evidence, evidence.grouping, score.name),
         )
     if study.n_wrong:
-        rows = evidence.documents.most_confident(DocumentLists.MISTAKES)
+        rows = evidence.listed.most_confident(DocumentLists.MISTAKES)
+        n_listed = evidence.listed.n_documents[DocumentLists.MISTAKES]
         many = study.task.many_labels
         title = f"{'With mistakes' if many else 'Misclassified'}, most confident first"
         outcome = "not_right" if many else "wrong"
@@ -325,7 +338,7 @@ def iter_group_pages(
             page=links.WRONG,
             label=None,
             score=None,
-            documents=[DocumentListView(title, all_wrong, _views(rows, study), study.n_wrong)],
+            documents=[DocumentListView(title, all_wrong, _views(rows, study), study.n_wrong, n_listed)],
             previous=None,
             next=None,
             **_compared(evidence, "correct", "not right" if many else "wrong"),
@@ -345,12 +358,13 @@ def _compared(evidence: ClassEvidence, grouping: str, name: str) -> dict[str, An
 
 
 def _document_lists(evidence: ClassEvidence, study: StudyView, label: int) -> list[DocumentListView]:
-    lists = evidence.documents
+    lists = evidence.listed
     return [
         DocumentListView(
             f"{title}, most confident first",
             f"{links.DOCUMENTS}#{state.format(label)}&sort=-confidence",
             _views(lists.most_confident((kind, label)), study),
+            evidence.documents.n_documents[kind, label],
             lists.n_documents[kind, label],
         )
         for kind, title, state in _lists_of(study)
@@ -398,6 +412,6 @@ def _scores(evidence: ClassEvidence, study: StudyView) -> list[ClassScoreView]:
 
 def _read_documents(index: Path, study: StudyView) -> DocumentLists:
     lists = DocumentLists(study.task)
-    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
+    for table in iter_positions(index, SOURCES, study.with_page):
         lists.add(table.to_pylist())
     return lists

@@ -1,13 +1,16 @@
 """Numbers of all heads and classes, from which the page Compare shows how two of them differ."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from markupsafe import Markup
 
 from attviz_pipeline.artifacts import files, term_schemas
+from attviz_pipeline.report.sentences.documents import documents_with_pages
 from attviz_pipeline.report.views.classes import ClassEvidence, classes_view
 from attviz_pipeline.report.views.heads_page import HeadsPageView
 from attviz_pipeline.report.views.study import StudyView
@@ -18,6 +21,30 @@ MOST_NUMBERS = 100_000
 MOST_WORDS = 800
 _SHARES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 _SCORES = {"n_gold": "documents", "n_predicted": "predicted", **_SHARES}
+
+
+@dataclass(frozen=True)
+class CompareView:
+    """The page Compare; `scripts` say which documents have a page, none where all have one; `about` says how many."""
+
+    scripts: list[str]
+    about: Markup | None = None
+
+
+def compare_view(scripts: list[str], study: StudyView) -> CompareView:
+    """Put together the page; `scripts` hold `document_columns`."""
+    return CompareView(scripts, None if study.shows_all else documents_with_pages(study))
+
+
+def document_columns(study: StudyView) -> list[dict[str, Any]]:
+    """Say which documents can be compared, for the page's script; nothing where all have a page.
+
+    Returns:
+        `steps`, from the number of each document with a page to that of the next; the first from 0.
+    """
+    if study.with_page is None:
+        return []
+    return [{"first": 0, "steps": np.diff(study.with_page + 1, prepend=0).tolist()}]
 
 
 def head_columns(page: HeadsPageView, tokens: TokenTable, study: StudyView) -> dict[str, Any]:

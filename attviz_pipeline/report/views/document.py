@@ -59,7 +59,8 @@ class DocumentView:
     """Everything that the page of a document shows.
 
     `first_name` and `last_name` are [CLS] and [SEP], or empty; `outcome` is None where the gold label is unknown, and
-    in regression; `lite` is a page with the means of layers, not every head; `shared` is the script that its tier
+    in regression; `place` is that among the documents with a page, from 1; `lite` is a page with the means of layers,
+    not every head; `shared` is the script that its tier
     shares. `strongest_of_all`, `notes` and `maps_left_out` are sentences.
     """
 
@@ -78,6 +79,7 @@ class DocumentView:
     strongest: list[StrongTokenView]
     previous_page: str | None
     next_page: str | None
+    place: int
     lite: bool
     shared: str
     map_reason: str | None
@@ -169,7 +171,8 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
     Raises:
         ArtifactError: The maps are of other tokens.
     """
-    last = study.n_documents - 1
+    place = study.place_of(row.position) or 0
+    before, behind = study.page_at(place - 1), study.page_at(place + 1)
     return DocumentView(
         position=row.position,
         id=row.id,
@@ -184,8 +187,9 @@ def document_view(  # noqa: PLR0913 - what the page shows, each of its own origi
         notes=_notes(row, study),
         n_tokens=len(row.tokens),
         strongest=_strongest(row, study.n_heads),
-        previous_page=links.document_name(row.position - 1) if row.position > 0 else None,
-        next_page=links.document_name(row.position + 1) if row.position < last else None,
+        previous_page=None if before is None else links.document_name(before),
+        next_page=None if behind is None else links.document_name(behind),
+        place=place + 1,
         lite=lite,
         shared=links.LITE_SHARED if lite else links.FULL_SHARED,
         map_reason=study.map_reasons.get(row.position),

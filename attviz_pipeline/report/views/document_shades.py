@@ -55,31 +55,44 @@ def shades_of(study: StudyView, *, evidence: bool) -> list[ShadeView]:
     return made + ([ShadeView(name, title, signed=True) for name, title in _EVIDENCE.items()] if evidence else [])
 
 
+def bytes_of_shades(
+    study: StudyView, n_documents: int, n_tokens: float, n_bytes: float, searchable: int | None
+) -> float:
+    """Estimate what the scripts of the shades take.
+
+    Args:
+        study: Facts of the study.
+        n_documents: Documents with a page.
+        n_tokens: Their tokens.
+        n_bytes: Bytes of their texts.
+        searchable: Characters of each text that the index holds, None for all.
+    """
+    share = min(1.0, n_documents * MOST_CHARACTERS / max(1, n_bytes)) if searchable else 1.0
+    per_token = 2 + len(shades_of(study, evidence=study.has_evidence))
+    of_tokens = n_documents * BYTES_PER_ROW + share * n_tokens * per_token
+    return of_tokens + (share * n_bytes if searchable else 0)
+
+
 class DocumentShades:
-    """Shades of all documents, in memory until they are written: about as much as the texts of the index."""
+    """Shades of all documents with a page, in memory until they are written: about as much as the texts of the index.
+
+    Args:
+        study: Facts of the study.
+        n_documents: Documents with a page.
+        n_bytes: What the scripts are expected to take; see `bytes_of_shades`.
+        searchable: Characters of each text that the index holds, None for all.
+        evidence: Whether it was measured what predictions depend on.
+
+    `n_characters` is what is shown of each text, None for all.
+    """
 
     def __init__(
-        self, study: StudyView, n_tokens: int, n_bytes: int, searchable: int | None, *, evidence: bool
+        self, study: StudyView, n_documents: int, n_bytes: float, searchable: int | None, *, evidence: bool
     ) -> None:
-        """Prepare to collect.
-
-        Args:
-            study: Facts of the study.
-            n_tokens: Tokens of all documents.
-            n_bytes: Bytes of all texts.
-            searchable: Characters of each text that the index holds, None for all.
-            evidence: Whether it was measured what predictions depend on.
-
-        `n_bytes` is what the scripts are expected to take, `n_characters` what is shown of each text, None for all.
-        """
         self.scores = shades_of(study, evidence=evidence)
         self.n_characters = None if searchable is None else MOST_CHARACTERS
-        share = min(1.0, study.n_documents * MOST_CHARACTERS / max(1, n_bytes)) if self.n_characters else 1.0
-        per_token = 2 + len(self.scores)
-        self.n_bytes = study.n_documents * BYTES_PER_ROW + share * n_tokens * per_token
-        self.n_bytes += share * n_bytes if self.n_characters else 0
         self._task = study.task
-        self.n_per_part = max(1, int(PART_BYTES * study.n_documents / max(1, self.n_bytes)))
+        self.n_per_part = max(1, int(PART_BYTES * n_documents / max(1, n_bytes)))
         self._rows: dict[int, list[str]] = {}
 
     def add(self, row: DocumentRow, evidence: TokenEvidence | None) -> None:
@@ -110,10 +123,11 @@ class DocumentShades:
         return [one for one in self.scores if self.n_with(one.name)]
 
     def iter_parts(self) -> Iterator[dict[str, list[str]]]:
-        """The rows of each script, by position; each the text if the index lacks its end, bounds, and shades."""
-        for first in range(0, len(self._rows), self.n_per_part):
-            last = min(first + self.n_per_part, len(self._rows))
-            yield {str(position): self._rows[position] for position in range(first, last)}
+        """The rows of each script, by place in the index: the text if the index lacks its end, bounds, and shades."""
+        rows = [self._rows[position] for position in sorted(self._rows)]
+        for first in range(0, len(rows), self.n_per_part):
+            last = min(first + self.n_per_part, len(rows))
+            yield {str(place): rows[place] for place in range(first, last)}
 
 
 def facts(shades: DocumentShades) -> dict[str, Any]:

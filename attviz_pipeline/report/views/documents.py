@@ -1,8 +1,9 @@
 """The searchable index of documents: the first rows as a table, all rows as data for the page's script."""
 
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
+from attviz_pipeline import stats
 from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.errors import ArtifactError
-from attviz_pipeline.report import links
+from attviz_pipeline.formats import count, plural
+from attviz_pipeline.report.page_sizes import (
+    BYTES_PER_INDEX_ROW,
+    EXCERPT_CHARACTERS,
+    SNIPPET_CHARACTERS,
+    DocumentSizes,
+)
 from attviz_pipeline.report.rows import DocumentRow
 from attviz_pipeline.report.sentences import documents as sentences
-from attviz_pipeline.report.tiers import INDEX_BYTES, Tiers
+from attviz_pipeline.report.sentences.study import documents_with_maps, documents_with_vectors
+from attviz_pipeline.report.tiers import Tiers
 from attviz_pipeline.report.views import document_shades
 from attviz_pipeline.report.views.document_columns import (
     SOURCES,
     NumberColumn,
+    confidence,
     headings,
     numbers_of,
     rows_of,
@@ -32,13 +41,12 @@ from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.tasks.task import Outcome, Task
 
 N_STATIC_ROWS = 100
-SNIPPET_CHARACTERS = 160
-FEWEST_CHARACTERS = 40
 CHUNK_CHARACTERS = 4_000_000
 ROWS_PER_PIECE = 1000
 NOT_RIGHT = "not_right"
 FEWEST_TO_JOIN = 2
-BYTES_PER_ROW = 60  # of its other columns
+OTHERS_PER_PART = 5000
+"""Documents without a page that one script of their search holds, about a megabyte."""
 
 
 class DocumentScores:
@@ -51,7 +59,7 @@ class DocumentScores:
             ArtifactError: The table is missing or damaged, or of other documents.
         """
         table = files.read_table(confidences, statistics_schemas.CONFIDENCES, ["position", "mean_entropy"])
-        if table["position"].to_pylist() != list(range(n_documents)):
+        if not np.array_equal(table["position"].to_numpy(), np.arange(n_documents)):
             raise ArtifactError(f"{confidences} is of other documents.", remedy=files.REBUILD)
         self._entropy = table["mean_entropy"].fill_null(np.nan).to_numpy()
         self.groups = groups
@@ -83,7 +91,10 @@ def _rounded(value: float) -> float | None:
 
 @dataclass(frozen=True)
 class DocumentRowView:
-    """One row of the index; `numbers` are those of `static_of`, None where the document has none."""
+    """One row of a list of documents; `numbers` are those of `static_of`, None where the document has none.
+
+    `page` is None where the document has no page.
+    """
 
     position: int
     id: str
@@ -92,7 +103,7 @@ class DocumentRowView:
     prediction: str
     outcome: Outcome | None
     numbers: dict[str, float | None]
-    page: str
+    page: str | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,23 @@ class RangeView:
 
 
 @dataclass(frozen=True)
+class OtherDocumentsView:
+    """The documents without a page, which the reader can search.
+
+    Args:
+        n_documents: How many can be searched.
+        title: What the search is called.
+        about: How many documents have no page, and what is searched.
+        facts: What the script knows: number of the scripts that hold them.
+    """
+
+    n_documents: int
+    title: str
+    about: str
+    facts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class DocumentsView:
     """The index page.
 
@@ -118,6 +146,8 @@ class DocumentsView:
         ranges: Numbers to filter by: names and titles.
         shades: Scores to shade the texts by; `about_shades` is a sentence, and so is that of each signed score by name.
         n_measured: Documents whose pages show what their prediction depends on.
+        n_documents: Documents that are listed, which are those with a page.
+        others: Those without a page; None where every document has one, or none of the others can be searched.
     """
 
     heading: str
@@ -138,6 +168,7 @@ class DocumentsView:
     about_shades: str
     about_signed_shades: dict[str, str]
     n_measured: int = 0
+    others: OtherDocumentsView | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +220,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         first: Sentences that the page begins with.
         shades: Shades of the texts, which are written already.
     """
-    rows = [row for _, row in zip(range(N_STATIC_ROWS), _iter_row_views(index, study), strict=False)]
+    rows = list(islice(_iter_row_views(index, study), N_STATIC_ROWS))
     found = {
         name: one for name, one in numbers_of(study).items() if one.is_score and (one.of or name in scores.names())
     }
@@ -200,7 +231,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         about_scores=list(_about_scores(index, found, scores, study)),
         n_labelled=study.n_labelled,
         rows=rows,
-        n_documents=study.n_documents,
+        n_documents=study.n_with_page,
         scripts=scripts,
         numbers=static_of(study),
         scores=found,
@@ -208,7 +239,7 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
         columns={
             "labels": study.label_names,
             "labelled": study.n_labelled > 0,
-            "total": study.n_documents,
+            "total": study.n_with_page,
             "cut": searchable is not None,
             "numbers": headings(study),
             "shades": document_shades.facts(shades),
@@ -225,26 +256,27 @@ def documents_view(  # noqa: PLR0913 - what the page shows, each of its own orig
 
 def _hints(study: StudyView, searchable: int | None, tiers: Tiers | None) -> Iterator[str]:
     yield sentences.source(study)
-    if tiers and tiers.n_full < tiers.n_documents:
+    if not study.shows_all:
+        yield sentences.documents_with_pages(study)
+    if tiers and tiers.n_full < tiers.n_pages:
         yield sentences.pages_with_every_head(tiers, study)
+    if study.map_reasons:
+        yield f"{documents_with_maps(study)} {documents_with_vectors(study)}"
     if searchable:
         yield sentences.search(searchable)
 
 
-def shades_of_index(index: Path, study: StudyView, *, evidence: bool) -> document_shades.DocumentShades:
+def shades_of_index(listed: DocumentSizes, study: StudyView, *, evidence: bool) -> document_shades.DocumentShades:
     """Prepare to collect the shades of the texts that the index page shows.
 
     Args:
-        index: Table of documents (schema DOCUMENT_INDEX).
+        listed: Sizes of the documents with a page.
         study: Facts of the study.
         evidence: Whether it was measured what predictions depend on.
     """
-    n_tokens = n_bytes = 0
-    for table in _iter_index(index, ["n_tokens", "text"]):
-        n_tokens += pc.sum(table["n_tokens"]).as_py() or 0
-        n_bytes += pc.sum(pc.binary_length(table["text"])).as_py() or 0
-    searchable = searchable_characters(index)
-    return document_shades.DocumentShades(study, n_tokens, n_bytes, searchable, evidence=evidence)
+    n_tokens, n_bytes, searchable = float(listed.n_tokens.sum()), float(listed.text.sum()), listed.searchable
+    estimate = document_shades.bytes_of_shades(study, len(listed), n_tokens, n_bytes, searchable)
+    return document_shades.DocumentShades(study, len(listed), estimate, searchable, evidence=evidence)
 
 
 def _outcomes(study: StudyView) -> dict[str, str]:
@@ -270,12 +302,17 @@ def _about_scores(
     index: Path, wanted: dict[str, NumberColumn], scores: DocumentScores, study: StudyView
 ) -> Iterator[str]:
     columns = [name for name in SOURCES if name not in {"id", "text"}]
-    rows = files.read_table(index, statistics_schemas.DOCUMENT_INDEX, columns).to_pylist()
-    lengths = np.array([row["n_tokens"] for row in rows], np.float64)
+    parts: dict[str, list[NDArray[np.float64]]] = {"length": [], **{name: [] for name in wanted}}
+    for table in _iter_index(index, columns, study):
+        rows, positions = table.to_pylist(), table["position"].to_numpy()
+        parts["length"].append(table["n_tokens"].to_numpy().astype(np.float64))
+        for name, column in wanted.items():
+            of = column.of
+            of_rows = np.array([of(study.task, row) for row in rows], np.float64) if of else None
+            parts[name].append(scores.values(name)[positions] if of_rows is None else of_rows)
+    found = {name: np.concatenate(values) for name, values in parts.items()}
     for name, column in wanted.items():
-        of = column.of
-        values = np.array([of(study.task, row) for row in rows], np.float64) if of else scores.values(name)
-        yield sentences.score(column.title, column.note, _rank_correlation(values, lengths))
+        yield sentences.score(column.title, column.note, _rank_correlation(found[name], found["length"]), study)
 
 
 def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) -> float | None:
@@ -283,27 +320,13 @@ def _rank_correlation(values: NDArray[np.float64], others: NDArray[np.float64]) 
     known = ~np.isnan(values)
     if known.sum() < sentences.FEWEST_RANKED or any(np.ptp(found[known]) == 0 for found in (values, others)):
         return None
-    return float(spearmanr(values[known], others[known]).statistic)
-
-
-def searchable_characters(index: Path) -> int | None:
-    """How much of every text the index can hold: all (None), or its beginning where the corpus is large."""
-    n_rows = n_characters = n_bytes = n_other = 0
-    for table in _iter_index(index, ["id", "text"]):
-        n_rows += table.num_rows
-        n_characters += pc.sum(pc.utf8_length(table["text"])).as_py() or 0
-        n_bytes += pc.sum(pc.binary_length(table["text"])).as_py() or 0
-        n_other += BYTES_PER_ROW * table.num_rows + (pc.sum(pc.binary_length(table["id"])).as_py() or 0)
-    room = INDEX_BYTES - n_other
-    if n_bytes <= room:
-        return None
-    return min(SNIPPET_CHARACTERS, max(FEWEST_CHARACTERS, room * n_characters // (n_bytes * n_rows)))
+    return float(stats.spearman(values[known], others[known]))
 
 
 def iter_chunks(
     index: Path, study: StudyView, searchable: int | None, marks: Marks, scores: DocumentScores
 ) -> Iterator[dict[str, Any]]:
-    """Cut the index into pieces of bounded size, as columns for the page's script.
+    """Cut the index of the documents with a page into pieces of bounded size, as columns for the page's script.
 
     Args:
         index: Table of documents (schema DOCUMENT_INDEX).
@@ -315,7 +338,7 @@ def iter_chunks(
     first = 0
     pending: list[pa.Table] = []
     size = 0
-    for table in _iter_index(index, SOURCES):
+    for table in _iter_index(index, SOURCES, study):
         for piece in _pieces(table):
             pending.append(piece)
             size += _text_size(piece, searchable)
@@ -328,8 +351,89 @@ def iter_chunks(
         yield _chunk(chunk, first, study, searchable) | _scored(chunk, marks, scores)
 
 
-def _iter_index(index: Path, columns: list[str]) -> Iterator[pa.Table]:
-    return files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, columns)
+def _iter_index(index: Path, columns: list[str], study: StudyView) -> Iterator[pa.Table]:
+    """The documents with a page."""
+    yield from iter_positions(index, columns, study.with_page)
+
+
+def iter_positions(index: Path, columns: list[str], positions: NDArray[np.int64] | None) -> Iterator[pa.Table]:
+    """Read some documents of an index, a row group at a time, without decoding others.
+
+    Args:
+        index: Table of documents (schema DOCUMENT_INDEX), whose rows are in the order of positions.
+        columns: Columns to read.
+        positions: Positions of the documents, ascending; None for all.
+    """
+    first = 0
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, columns):
+        if positions is None:
+            yield table
+            continue
+        low, high = np.searchsorted(positions, [first, first + table.num_rows])
+        if high > low:
+            yield table.take(pa.array(positions[low:high] - first))
+        first += table.num_rows
+
+
+def iter_others(index: Path, study: StudyView, others: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+    """Put together the scripts of the search of documents without a page, as columns.
+
+    Args:
+        index: Table of documents (schema DOCUMENT_INDEX).
+        study: Facts of the study.
+        others: Positions of the documents, ascending.
+
+    Yields:
+        `id`, `text` (its beginning, on one line), `label` and `prediction` as `iter_chunks` has them, and `confidence`
+        where predictions have one, of `OTHERS_PER_PART` documents.
+    """
+    columns = [name for name in SOURCES if name not in {"position", "n_tokens", "mean"}]
+    task = study.task
+    for table in _of_equal_size(iter_positions(index, columns, others), OTHERS_PER_PART):
+        rows = table.drop_columns(["id", "text"]).to_pylist()
+        of = {"confidence": [_decimals(confidence(task, row)) for row in rows]} if task.has_confidence else {}
+        yield {
+            "first": 0,
+            "id": table["id"].to_pylist(),
+            "text": [" ".join(text.split()) for text in _text(table, EXCERPT_CHARACTERS).to_pylist()],
+            "label": [task.gold(row) for row in rows],
+            "prediction": [task.predicted(row) for row in rows],
+            **of,
+        }
+
+
+def _decimals(share: float | None) -> float | None:
+    return None if share is None else round(share, 3)
+
+
+def _of_equal_size(tables: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
+    """Tables of so many rows each, and of the rest."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        while sum(one.num_rows for one in waiting) >= n_rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, n_rows)
+            waiting = [joined.slice(n_rows)]
+    if rest := [one for one in waiting if one.num_rows]:
+        yield pa.concat_tables(rest)
+
+
+def others_view(study: StudyView, n_searched: int, n_parts: int) -> OtherDocumentsView | None:
+    """Put together the search of documents without a page; None where none of them can be searched.
+
+    Args:
+        study: Facts of the study.
+        n_searched: How many can be searched.
+        n_parts: Number of their scripts.
+    """
+    if not n_searched:
+        return None
+    about = sentences.other_documents(study, n_searched, EXCERPT_CHARACTERS)
+    n_others = study.n_documents - study.n_with_page
+    which = f"{count(n_searched)} of the" if n_searched < n_others else "the"
+    title = f"Search {which} other {plural(n_others, 'document')}"
+    return OtherDocumentsView(n_searched, title, about, {"parts": n_parts, "total": n_searched})
 
 
 def _pieces(table: pa.Table) -> Iterator[pa.Table]:
@@ -339,7 +443,7 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
 
 def _text_size(table: pa.Table, searchable: int | None) -> int:
     characters = pc.utf8_length(_text(table, searchable))
-    return int(pc.sum(characters).as_py() or 0) + int(table.num_rows) * BYTES_PER_ROW
+    return int(pc.sum(characters).as_py() or 0) + int(table.num_rows) * BYTES_PER_INDEX_ROW
 
 
 def _text(table: pa.Table, searchable: int | None) -> pa.ChunkedArray:
@@ -353,6 +457,7 @@ def _chunk(table: pa.Table, first: int, study: StudyView, searchable: int | None
     outcomes = {"outcome": [_number_of_outcome(task.outcome(*pair), task) for pair in pairs]} if task.outcomes else {}
     return {
         "first": first,
+        **({} if study.shows_all else {"position": table["position"].to_pylist()}),
         "id": table["id"].to_pylist(),
         "text": [" ".join(text.split()) for text in _text(table, searchable).to_pylist()],
         "label": [gold for gold, _ in pairs],
@@ -371,7 +476,7 @@ def _scored(table: pa.Table, marks: Marks, scores: DocumentScores) -> dict[str, 
 
 
 def _iter_row_views(index: Path, study: StudyView) -> Iterator[DocumentRowView]:
-    for table in _iter_index(index, SOURCES):
+    for table in _iter_index(index, SOURCES, study):
         for row in table.slice(0, N_STATIC_ROWS).to_pylist():
             yield row_view(row, study)
 
@@ -388,7 +493,7 @@ def row_view(row: dict[str, Any], study: StudyView) -> DocumentRowView:
         prediction=study.spelled(predicted) or "",
         outcome=task.outcome(gold, predicted),
         numbers={name: column.of(task, row) for name, column in static_of(study).items() if column.of},
-        page=links.document(row["position"]),
+        page=study.document_page(row["position"]),
     )
 
 

@@ -1,14 +1,14 @@
 """The page Evidence: whether the prediction depends on the tokens and heads that scores rank highest."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.artifacts.schema import Schema
@@ -260,7 +260,7 @@ def _tested_over_groups(rows: Iterable[Row]) -> Iterable[Row]:
             families.setdefault((row["grouping"], row["measure"]), []).append(row)
     for family in families.values():
         p = [row["difference_p"] for row in family if _is_tested(row)]
-        q = iter(stats.false_discovery_control(p) if p else [])
+        q: Iterator[float] = iter(stats.false_discovery_control(p).tolist() if p else [])
         for row in family:
             if row["n_documents"] < FEWEST_IN_GROUP:
                 yield row | dict.fromkeys(("difference_low", "difference_high", "difference_q"))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from attviz_pipeline import stats
 from attviz_pipeline.artifacts import evidence_schemas, files
 from attviz_pipeline.artifacts.layout import EvidencePaths
 from attviz_pipeline.formats import significant
@@ -241,7 +241,7 @@ def _adjusted_over_groups(rows: Sequence[AblationView]) -> list[AblationView]:
 def _adjusted(means: Sequence[MeanView]) -> list[MeanView]:
     """Adjust p of means together; those without p were not tested."""
     p = [mean.p for mean in means if mean.p is not None]
-    q = iter(stats.false_discovery_control(p) if p else [])
+    q: Iterator[float] = iter(stats.false_discovery_control(p).tolist() if p else [])
     return [mean if mean.p is None else replace(mean, q=float(next(q))) for mean in means]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from attviz_pipeline.artifacts import files, statistics_schemas
@@ -12,7 +13,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.sentences import documents, labels, values
 from attviz_pipeline.report.views.classes import ClassEvidence, ClassScoreView, DifferencesView, classes_view
 from attviz_pipeline.report.views.document_columns import SOURCES, confidence, error
-from attviz_pipeline.report.views.documents import DocumentRowView, row_view
+from attviz_pipeline.report.views.documents import DocumentRowView, iter_positions, row_view
 from attviz_pipeline.report.views.errors import ErrorsView
 from attviz_pipeline.report.views.heads import HeadsView
 from attviz_pipeline.report.views.models import ModelResults
@@ -21,6 +22,7 @@ from attviz_pipeline.report.views.scores import ScoresView, scores_view
 from attviz_pipeline.report.views.study import StudyView
 from attviz_pipeline.report.views.tokens import TokensView
 from attviz_pipeline.report.views.values import ValueGroupView, value_groups
+from attviz_pipeline.tasks.task import Task
 
 N_TERMS = 10
 N_MISTAKES = 5
@@ -42,7 +44,8 @@ class StartView:
 
     `classes` and `differences` are of classes or labels, `values` of a regression; the others have none.
     `calibration` is the address of the reliability diagram, `evidence` the sentence whether attention matters to the
-    prediction, `models` the comparison of models; each is None where there is none.
+    prediction, `models` the comparison of models, `pages` the sentence which documents have a page; each
+    is None where there is none.
     """
 
     scores: ScoresView
@@ -56,6 +59,7 @@ class StartView:
     calibration: str | None = None
     evidence: Markup | None = None
     models: ModelResults | None = None
+    pages: Markup | None = None
 
 
 def start_view(
@@ -73,6 +77,7 @@ def start_view(
         classes=compared.classes if compared else [],
         differences=compared.differences if compared else None,
         values=value_groups(evidence, study),
+        pages=None if study.shows_all else documents.documents_with_pages(study),
     )
 
 
@@ -103,14 +108,18 @@ def _about_misclassified(study: StudyView, shown: list[DocumentRowView]) -> str:
 def _worst(study: StudyView, index: Path) -> list[dict[str, Any]]:
     """Return the most confident documents that are not right; in regression those with the largest errors."""
     task = study.task
-    best: list[dict[str, Any]] = []
-
-    def rank(row: dict[str, Any]) -> tuple[float, int]:
-        size = confidence(task, row) if task.has_confidence else abs(error(task, row) or 0.0)
-        return -(size or 0.0), row["position"]
-
-    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES):
+    columns = [name for name in SOURCES if name not in {"id", "text"}]
+    best: list[tuple[float, int]] = []
+    for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, columns):
         known = [row for row in table.to_pylist() if task.gold(row) is not None]
         wrong = [row for row in known if task.outcome(task.gold(row), task.predicted(row)) != "right"]
-        best = sorted([*best, *wrong], key=rank)[:N_MISTAKES]
-    return best
+        best = sorted([*best, *(_rank(row, task) for row in wrong)])[:N_MISTAKES]
+    positions = [position for _, position in best]
+    tables = iter_positions(index, SOURCES, np.array(sorted(positions), np.int64))
+    rows = {row["position"]: row for table in tables for row in table.to_pylist()}
+    return [rows[position] for position in positions]
+
+
+def _rank(row: dict[str, Any], task: Task[Any]) -> tuple[float, int]:
+    size = confidence(task, row) if task.has_confidence else abs(error(task, row) or 0.0)
+    return -(size or 0.0), row["position"]

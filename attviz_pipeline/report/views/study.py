@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attviz_pipeline import published
 from attviz_pipeline.artifacts import (
     attention_schemas,
@@ -59,6 +62,8 @@ class StudyView:
         has_evidence: True where it was measured whether attention matters to the prediction.
         has_models: True where the study compares models.
         n_sampled: Documents that intervals and tests are computed from; None if all are.
+        with_page: Positions of the documents that have a page, ascending; None where all have one, and until it is
+            chosen.
     """
 
     settings: Study
@@ -77,6 +82,34 @@ class StudyView:
     has_evidence: bool = False
     has_models: bool = False
     n_sampled: int | None = None
+    with_page: NDArray[np.int64] | None = None
+
+    @property
+    def n_with_page(self) -> int:
+        """Number of documents that have a page."""
+        return self.n_documents if self.with_page is None else len(self.with_page)
+
+    @property
+    def shows_all(self) -> bool:
+        """True where every document has a page."""
+        return self.n_with_page == self.n_documents
+
+    def place_of(self, position: int) -> int | None:
+        """Place of a document among those that have a page, from 0; None if it has none."""
+        if self.with_page is None:
+            return position
+        place = int(np.searchsorted(self.with_page, position))
+        return place if place < len(self.with_page) and self.with_page[place] == position else None
+
+    def page_at(self, place: int) -> int | None:
+        """Position of the document at a place among those that have a page; None beyond the first and the last."""
+        if not 0 <= place < self.n_with_page:
+            return None
+        return place if self.with_page is None else int(self.with_page[place])
+
+    def document_page(self, position: int) -> str | None:
+        """Page of a document; None if it has none."""
+        return None if self.place_of(position) is None else links.document(position)
 
     @property
     def pages(self) -> list[links.Page]:

@@ -163,6 +163,7 @@ def tokens_view(
             **({} if study.task.has_labels else {"by_value": True}),
             **({"nouns": [study.task.noun, study.task.nouns.capitalize()]} if study.task.many_labels else {}),
             "details": max(details, default=-1) >= 0,
+            **({} if study.shows_all else {"with_page": study.n_with_page}),
         },
     )
 

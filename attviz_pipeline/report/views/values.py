@@ -12,7 +12,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.views.class_terms import GroupTerms
 from attviz_pipeline.report.views.classes import ClassEvidence, DocumentListView
 from attviz_pipeline.report.views.document_columns import SOURCES
-from attviz_pipeline.report.views.documents import row_view
+from attviz_pipeline.report.views.documents import iter_positions, row_view
 from attviz_pipeline.report.views.errors import ErrorsView
 from attviz_pipeline.report.views.prediction import Values
 from attviz_pipeline.report.views.scores import ScoresView, scores_view
@@ -121,7 +121,7 @@ def iter_value_pages(evidence: ClassEvidence, index: Path, study: StudyView) -> 
         yield ValuePageView(
             group=group,
             documents=[
-                DocumentListView(title, f"{links.DOCUMENTS}#sort={sort}", [row_view(row, study) for row in found], n)
+                DocumentListView(title, f"{links.DOCUMENTS}#sort={sort}", [row_view(row, study) for row in found], n, n)
                 for title, sort, found, n in rows[group.comparison.grouping]
             ],
             previous=groups[number - 1] if number else None,
@@ -156,9 +156,8 @@ def _extremes(index: Path, study: StudyView) -> dict[str, list[Listed]]:
     wanted = {position for positions in chosen.values() for position in positions}
     rows = {
         row["position"]: row
-        for table in files.iter_tables(index, statistics_schemas.DOCUMENT_INDEX, SOURCES)
+        for table in iter_positions(index, SOURCES, np.array(sorted(wanted), np.int64))
         for row in table.to_pylist()
-        if row["position"] in wanted
     }
     return {
         grouping: [

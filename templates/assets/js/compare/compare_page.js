@@ -29,6 +29,13 @@ const PAGES = {
   classes: [/^classes\/(\d{3,})\.html$/, (match) => String(Number(match[1]))],
 };
 
+// The number of a document with a page that is next to the wanted one, in the direction in which the reader went.
+const withPage = (numbers, wanted, before) => {
+  const next = numbers.findIndex((number) => number >= wanted);
+  if (numbers[next] === wanted || wanted >= before) return numbers[next] ?? numbers.at(-1);
+  return numbers[(next < 0 ? numbers.length : next) - 1] ?? numbers[0];
+};
+
 // The choice that leads to a page of a kind; null for other pages.
 const choiceOf = (kind, address) => {
   const [pattern, value] = PAGES[kind];
@@ -40,6 +47,9 @@ const start = () => {
   const state = addressState.create({ kind: "documents", a: "", b: "", difference: "", view: "" });
   const frames = Object.fromEntries(SIDES.map((side) => [side, byId(`side-${side}`)]));
   const counts = JSON.parse(byId("difference").dataset.counts);
+  // Where some documents have no page, a script has the steps between the numbers of those with one.
+  let at = 0;
+  const numbers = tableRows.get("compare-documents")?.steps.map((step) => (at += step));
   const hashes = { a: "", b: "" };
   const shown = {};
   const summaries = {};
@@ -53,9 +63,11 @@ const start = () => {
       return [...field.options].some((option) => option.value === value)
         ? value
         : (field.options[fallback] ?? field.options[0]).value;
-    return ADDRESSES.documents(value) && Number(value) <= Number(field.max)
-      ? value
-      : String(Math.min(fallback + 1, field.max));
+    const known = ADDRESSES.documents(value) && Number(value) <= Number(field.max);
+    if (!numbers) return known ? value : String(Math.min(fallback + 1, field.max));
+    const chosen = known ? withPage(numbers, Number(value), Number(field.dataset.before ?? 0)) : numbers[fallback];
+    field.dataset.before = chosen ?? numbers[0];
+    return field.dataset.before;
   };
   const draw = (_, changed = ["kind"]) => {
     const kind = kinds.includes(state.get("kind")) ? state.get("kind") : "documents";
@@ -148,5 +160,5 @@ const start = () => {
   draw();
 };
 
-export const comparePage = { ADDRESSES, choiceOf };
+export const comparePage = { ADDRESSES, choiceOf, withPage };
 pages.add("compare", start);

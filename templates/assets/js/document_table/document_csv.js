@@ -15,7 +15,7 @@ const columnsOf = (rows, { labels, labelled, cut, numbers }, outcomes, scores) =
   const number = (column) => (i) => rows[column][i] ?? "";
   const flag = (title, column) => (rows[column] ? [[title, (i) => yes(rows[column][i])]] : []);
   return [
-    ["number", (i) => i + 1],
+    ["number", (i) => (rows.position?.[i] ?? i) + 1],
     ["id", (i) => quoted(rows.id[i])],
     [cut ? "text_beginning" : "text", (i) => quoted(rows.text[i])],
     ...(labelled ? [["gold", labels.length ? value("label") : number("label")]] : []),

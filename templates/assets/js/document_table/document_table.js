@@ -40,8 +40,13 @@ const DEFAULTS = {
 const LOOKS = { shade: "m", lines: "lines" };
 const PIECE = 4000;
 const LONGEST_TRAIL = 20000;
+const FEW = 20;
 const byId = (id) => document.getElementById(id);
 const exportFiles = late("exportFiles");
+const otherDocuments = late("otherDocuments");
+
+// Position of the document in a row: where some have no page, rows are fewer than documents.
+const position = (rows, i) => rows.position?.[i] ?? i;
 
 const size = (number) => (number === null ? null : Math.abs(number));
 
@@ -177,8 +182,9 @@ const valueCell = (className, value) => {
 // What a row has in the table and in the list of shaded texts: number, text, gold value if there are any, prediction.
 const commonCells = (rows, { labels, labelled }, outcomes, i, hash, write) => {
   const spelled = documentValues.spell(labels);
-  const link = element("a", "row-link", String(i + 1));
-  link.href = readingList.page(i) + hash;
+  const at = position(rows, i);
+  const link = element("a", "row-link", String(at + 1));
+  link.href = readingList.page(at) + hash;
   const number = element("span", "c-number");
   number.append(link);
   const text = element("span", "c-text document-text");
@@ -227,9 +233,10 @@ const offered = (field, value) =>
   !field.options || [...field.options].some((option) => option.value === value) ? value : "";
 
 // Stores the filtered list, which document pages step through.
-const leaveTrail = (found, active) => {
+const leaveTrail = (found, active, rows) => {
   try {
-    if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), found.join(","));
+    const trail = () => found.map((i) => position(rows, i)).join(",");
+    if (active && found.length <= LONGEST_TRAIL) sessionStorage.setItem(readingList.keyOf("."), trail());
     else sessionStorage.removeItem(readingList.keyOf("."));
   } catch {
     /* stepping then goes through all documents */
@@ -298,6 +305,29 @@ const offerCsv = (made) =>
       note.textContent = `Nothing was exported: ${fault.message}.`;
     }
   });
+
+// The search of documents without a page is loaded when it is opened. A search of the table with few hits offers it.
+const offerOthers = (shown) => {
+  const place = byId("others");
+  if (!place) return;
+  let started = null;
+  const start = async () => {
+    try {
+      await load("assets/other_documents.js");
+      otherDocuments().start(shown);
+    } catch ({ message }) {
+      byId("others-state").textContent = `The search is missing: ${message}.`;
+    }
+  };
+  place.addEventListener("toggle", () => (started ??= start()));
+  byId("others-too").addEventListener("click", async () => {
+    byId("others-query").value = byId("search").value;
+    place.open = true;
+    await (started ??= start());
+    byId("others-go").click();
+    byId("others-query").focus();
+  });
+};
 
 // What the list of shaded texts shows: whether it is chosen, and how.
 const lookOf = (state, query) => {
@@ -390,8 +420,9 @@ const start = () => {
       found.length === total
         ? `all ${formats.count(total)}`
         : `${formats.count(found.length)} of ${formats.count(total)}`;
+    if (byId("others-too")) byId("others-too").hidden = !look.query || found.length >= FEW;
     listed = found;
-    leaveTrail(found, found.length < total || column);
+    leaveTrail(found, found.length < total || column, rows);
     table.show(found, column?.name, descending);
   };
   const scroll = () => {
@@ -400,6 +431,7 @@ const start = () => {
   };
   listen(state, fields, boxes, scores);
   offerCsv(() => documentCsv(rows, shown, outcomes, Object.keys(titles), listed));
+  offerOthers(shown);
   state.subscribe((_, changed) => {
     if (changed.some((key) => key !== "at")) draw();
     // Rows of the two views differ in height, and a link may ask for another place.

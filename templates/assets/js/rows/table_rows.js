@@ -10,4 +10,11 @@ const add = (name, piece) => {
   }
 };
 
-export const tableRows = { add, get: (name) => tables[name] };
+// Rows that are used once, and not kept.
+const take = (name) => {
+  const taken = tables[name];
+  delete tables[name];
+  return taken;
+};
+
+export const tableRows = { add, get: (name) => tables[name], take };

@@ -150,7 +150,7 @@ const views = (rows, i, detail, study) => {
       ),
     );
   else place.append(cell("p", sentence, "hint"));
-  const hint = tokenSentences.sample(detail.lines.length, rows.count[i]);
+  const hint = tokenSentences.sample(detail.lines.length, rows.count[i], study.with_page);
   return [place, section("Where it occurs", hint, concordance(detail.lines))];
 };
 

@@ -58,9 +58,13 @@ const COLUMNS =
   "corrected for length). g: Hedges' g, above 0 if the word has more self-attention in the class than elsewhere. " +
   "z: above 0 if the class uses it more. q: false discovery rate.";
 
-const sample = (shown, n) =>
-  `${shown < n ? `A random sample of ${formats.count(shown)} of ${formats.count(n)}, by` : "By"} mean self-attention ` +
-  "over all heads. Each links to its document.";
+// `withPage` is how many documents have a page, where not all have one: only their occurrences are there.
+const sample = (shown, n, withPage) => {
+  const [some, all] = [formats.count(shown), formats.count(n)];
+  const random = shown < n ? `A random sample of ${some} of ${all}, by` : "By";
+  const where = withPage ? `${some} of ${all}, from the ${formats.count(withPage)} documents with a page, by` : random;
+  return `${where} mean self-attention over all heads. Each links to its document.`;
+};
 
 const missing = (known) =>
   known
