@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from slurm_cluster import SlurmCluster, wait, why_not
-from tiny_workflow import ROOT, SMALL_EVIDENCE, command, content
+from tiny_workflow import ROOT, SMALL_EVIDENCE, command, content, write_study
+from workflow_storage import local_copies, require_storage, stored
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -58,7 +59,8 @@ class Run:
         call = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         call += ["--configfile", "study.yaml", "--workflow-profile", str(ROOT / "workflow" / "profiles" / "slurm")]
         call += ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "5", *arguments]
-        environment = cluster.environment | {"PYTHONPATH": str(ROOT)}
+        modules = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = cluster.environment | {"PYTHONPATH": os.pathsep.join(modules)}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(call, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
 
@@ -142,3 +144,18 @@ def test_several_short_shards_share_one_job_whose_minutes_add_up(
     one = min(cluster.jobs("extract_attention"), key=lambda job: job.memory)
     assert (both.memory, both.gpus) == (one.memory, "gres:gpu:1")
     assert both.minutes == 2 * one.minutes
+
+
+def test_with_a_storage_all_jobs_run_on_the_nodes(cluster: SlurmCluster, tmp_path: Path) -> None:
+    require_storage()
+    (tmp_path / "study").mkdir()
+    write_study(tmp_path / "study")
+
+    rules = ("prepare_dataset", "prepare_model", "shard_documents", "extract_attention", "aggregate_shard")
+    before = {rule: len(cluster.jobs(rule, "COMPLETED")) for rule in rules}
+
+    summed = "results/tiny/aggregates/00000-of-00001.parquet"
+    Run(cluster, tmp_path / "study", *stored(tmp_path), "--", summed).finish()
+    assert (tmp_path / "store" / summed).is_file()
+    assert local_copies(tmp_path) == []
+    assert {rule: len(cluster.jobs(rule, "COMPLETED")) for rule in rules} == {rule: before[rule] + 1 for rule in rules}

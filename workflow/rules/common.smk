@@ -136,8 +136,8 @@ def command(stage):
 
 
 def existing_files(*paths):
-    """Existing local files that a study names, in no storage; the stage reports missing ones."""
-    return [local(name) for name in _files(paths) if not contains_wildcard(name)]
+    """Existing local files that a study names; the stage reports missing ones."""
+    return [name for name in _files(paths) if not _is_watched(name)]
 
 
 def model_source(wildcards):
@@ -159,13 +159,13 @@ def model_of(wildcards):
     return os.path.basename(wildcards.of.rstrip("/"))
 
 
-def braced_files(*paths):
-    """Files whose names Snakemake would read as patterns, with size and time, so that a change reruns the stage."""
+def watched_files(*paths):
+    """Files that are no inputs, with size and time, so that a change reruns the stage."""
     states = _states(paths)
     return lambda wildcards: states
 
 
-def braced_model_files(wildcards):
+def watched_model_files(wildcards):
     """The same of the model that a job prepares."""
     return _states([model_source(wildcards)])
 
@@ -174,8 +174,14 @@ def _states(paths):
     return [
         (name, os.stat(name).st_size, os.stat(name).st_mtime_ns)
         for name in _files(paths)
-        if contains_wildcard(name)
+        if _is_watched(name)
     ]
+
+
+def _is_watched(name):
+    # Snakemake would read braces as a pattern. With a storage, it would look for the file there, or, if it is marked as
+    # local, run the job on the login node.
+    return bool(STORAGE) or contains_wildcard(name)
 
 
 def _files(paths):

@@ -30,7 +30,9 @@ rule prepare_dataset:
     params:
         code=stage_code("prepare_dataset"),
         settings=stage_settings("prepare_dataset"),
-        braced=braced_files(STUDY.dataset.source, *(STUDY.dataset.files or {}).values()),
+        watched=watched_files(
+            STUDY.dataset.source, *(STUDY.dataset.files or {}).values()
+        ),
     shell:
         command("prepare_dataset")
 

@@ -32,6 +32,6 @@ rule import_attention:
         code=stage_code("import_attention"),
         settings=stage_settings("import_attention"),
         attention=all_shards("attention"),
-        braced=braced_files(STUDY.dataset.source),
+        watched=watched_files(STUDY.dataset.source),
     shell:
         command("import_attention")

@@ -34,6 +34,6 @@ rule prepare_model:
     params:
         code=stage_code("prepare_model"),
         settings=stage_settings("prepare_model"),
-        braced=braced_model_files,
+        watched=watched_model_files,
     shell:
         command("prepare_model")

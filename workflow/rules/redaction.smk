@@ -32,6 +32,6 @@ rule redact_attention:
         settings=stage_settings("redact_attention"),
         attention=all_shards("attention"),
         redacted=all_shards("redacted"),
-        braced=braced_files(STUDY.redaction.key_file),
+        watched=watched_files(STUDY.redaction.key_file),
     shell:
         command("redact_attention")
