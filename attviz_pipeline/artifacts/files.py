@@ -324,7 +324,8 @@ def _megabytes(n_bytes: int) -> str:
 
 def _sync_tree(folder: Path) -> None:
     """Put a folder on disk with all that is in it: files first, then the folders that name them."""
-    files, folders = [], [folder]
+    files: list[Path] = []
+    folders = [folder]
     for path in folder.rglob("*"):
         if not path.is_symlink():
             (folders if path.is_dir() else files).append(path)
