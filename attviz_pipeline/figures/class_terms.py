@@ -28,7 +28,7 @@ from attviz_pipeline.figures.class_heads import (
     not_compared,
 )
 from attviz_pipeline.figures.drawing import Drawing, Inputs, empty, finish
-from attviz_pipeline.formats import signed
+from attviz_pipeline.formats import plural, signed
 from attviz_pipeline.significance import SIGNIFICANT
 
 KIND = "class_terms"
@@ -92,9 +92,25 @@ def _reason_empty(facts: dict[str, Any], grouping: str, what: str, rows: pa.Tabl
         return not_compared(what)
     if not rows.num_rows:
         return f"Not compared: no term occurs in enough of the {what}."
+    n_less = len(rows.filter(pc.less(rows["use_q"], SIGNIFICANT))["term"].unique())
+    found = used_less_only(rows, n_less) if n_less else no_term_found(rows, "differs")
+    return f"Compared: {what}. {found} (q < {SIGNIFICANT}).{limits_of_test(facts, grouping, 'use', 'attention')}"
+
+
+def used_less_only(rows: pa.Table, n_less: int) -> str:
+    """Say that the terms which differ in use are only those that a group uses less, which the figure leaves out.
+
+    Args:
+        rows: Rows of a grouping, of schema CLASS_TERMS; no term is used more, and none differs in self-attention.
+        n_less: Terms that some group uses less.
+    """
+    n_use, n_attention = (len(rows.filter(pc.is_valid(rows[q]))["term"].unique()) for q in ("use_q", "q"))
+    differ, are = ("differs", "is") if n_less == 1 else ("differ", "are")
+    of_attention = f"none of {n_attention:,} tested in self-attention differs" if n_attention else ""
     return (
-        f"Compared: {what}. {no_term_found(rows, 'differs')} (q < {SIGNIFICANT})."
-        f"{limits_of_test(facts, grouping, 'use', 'attention')}"
+        f"{n_less:,} of {plural(n_use, 'term')} tested in use {differ} beyond chance, and {are} used less in a group "
+        "than in the other documents; the figure shows terms that a group uses more"
+        f"{f', and {of_attention}' if of_attention else ''}"
     )
 
 

@@ -18,7 +18,7 @@ TITLES = {
     "tokens": "Tokens",
     "model": "Predictions",
     "head-profiles": "What heads attend to",
-    "head-comparison": "Similarity of heads",
+    "head-comparison": "Similarity of {heads}",
     "classes": "",
     "evidence": "Evidence",
     "models": "Models",
@@ -117,9 +117,8 @@ def _chapters(figures: Sequence[FigureView], study: StudyView) -> Iterator[Figur
         found = [figure for figure in figures if figure.chapter == chapter]
         if found:
             method = f"{links.METHODS}#{chapter}" if chapter else None
-            yield FigureChapter(
-                f"chapter-{chapter or 'overview'}", title or study.task.nouns.capitalize(), method, found
-            )
+            heading = title.format(heads=f"{study.head_noun}s") or study.task.nouns.capitalize()
+            yield FigureChapter(f"chapter-{chapter or 'overview'}", heading, method, found)
 
 
 def address_of(kind: str, figures: Sequence[FigureView]) -> str | None:
