@@ -294,8 +294,8 @@ def test_no_term_beyond_chance_is_a_sentence_of_its_own() -> None:
     assert not class_terms._top(less)[0]
     assert class_terms._reason_empty(FACTS, "gold", what, less, compared=True).startswith(
         "Compared: documents of a gold class and all others. 1 of 2 terms tested in use differs beyond chance, and is "
-        "used less in a group than in the other documents; the figure shows terms that a group uses more, and none of 1 "
-        "tested in self-attention differs (q < 0.05)."
+        "used less in a group than in the other documents; the figure shows terms that a group uses more, and none of "
+        "1 tested in self-attention differs (q < 0.05)."
     )
     no_term = class_terms._reason_empty(FACTS, "gold", what, rows.slice(0, 0), compared=True)
     assert no_term.startswith("Not compared: no term")
