@@ -56,7 +56,8 @@ def draw_confusion(inputs: Inputs) -> Iterator[Drawing]:
 def _scores(scores: Mapping[str, Any]) -> str:
     f1, baseline = scores["macro_f1"], scores["majority_baseline"]
     ties = baseline["n_classes_as_large"]
-    always = "always predicting " + ("the largest class" if ties == 1 else f"one of the {ties} largest classes")
+    which = "equally frequent" if ties == len(scores["confusion"]) else "largest"
+    always = "always predicting " + ("the largest class" if ties == 1 else f"one of the {ties} {which} classes")
     how = ", bootstrap over input rows"
     if f1["low"] is None:
         how = f", without an interval: {_why_no_interval(scores)}"

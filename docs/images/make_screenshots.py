@@ -25,12 +25,13 @@ def nothing(_: Page) -> None:
     """Take the page as it opens."""
 
 
-def point_at_strongest_token(page: Page) -> None:
-    """Hold the token whose shade is the strongest, so that every view shows it."""
+def point_at_strongest_word(page: Page) -> None:
+    """Hold the first token with a letter whose shade is the strongest, so that every view shows it."""
     tokens = page.locator("#text .tk:not(.special)")
     strongest = tokens.evaluate_all(
         "tokens => { const alpha = (t) => Number(getComputedStyle(t).backgroundColor.split(/[ ,)]+/)[3] ?? 1);"
-        " return tokens.map(alpha).reduce((best, value, i, all) => value > all[best] ? i : best, 0); }"
+        " const shade = tokens.map((t) => (/\\p{L}/u.test(t.textContent) ? alpha(t) : -1));"
+        " return shade.reduce((best, value, i) => value > shade[best] ? i : best, 0); }"
     )
     tokens.nth(strongest).click()
 
@@ -66,9 +67,9 @@ def shots_of(site: Path) -> list[Shot]:
     head = max((site / "heads").glob("*.html")).name
     maps = [Shot("maps", f"documents/{document}.html", 760, show_maps)] if mapped else []
     return [
-        Shot("start", "index.html", 900),
+        Shot("start", "index.html", 1290),
         Shot("documents", "documents.html", 900),
-        Shot("document", f"documents/{document}.html", 1290, point_at_strongest_token),
+        Shot("document", f"documents/{document}.html", 1290, point_at_strongest_word),
         *maps,
         Shot("heads", "heads.html", 900),
         Shot("head", f"heads/{head}", 900),

@@ -145,7 +145,7 @@ def test_label_sets_change_and_have_exact_match() -> None:
         "The predicted label set changes in 3 of 20 documents. Exact match changes by −10 percentage points"
     )
     assert words(head_importance.most_flips(importance(changed, scale=SET), SETS, "")) == (
-        "Most predicted label sets change without L0·H1: 3 of 20 documents."
+        "The most predicted label sets change without L0·H1: 3 of 20 documents."
     )
     none = importance(ablation(FALLS, n_flips=0), scale=SET)
     assert words(head_importance.most_flips(none, SETS, "")) == (

@@ -105,7 +105,8 @@ def test_extremes_are_said_where_heads_differ() -> None:
 def test_the_most_varied_head_is_named_where_there_are_several() -> None:
     sentence = sentences.most_varied(grid(head(0), head(1, 0.1, 0.25)), study_view(), "")
     assert words(sentence) == (
-        "L0·H1 varies most between tokens: its standard deviation is 2.5 times its mean, the largest of 6 heads."
+        "L0·H1 varies most between tokens: its standard deviation is 2.5 times its mean, the largest such ratio of 6 "
+        "heads."
     )
     assert sentences.most_varied(grid(head()), study_view(n_layers=1, n_heads=1), "") == ""
     assert sentences.most_varied(grid(head(0, 0.1, 0), head(1, 0.2, 0)), study_view(), "") == ""

@@ -180,11 +180,11 @@ def test_the_most_flips_are_counted() -> None:
     several = importance(ablation(0, n_flips=2), ablation(1, n_flips=3))
     assert (
         words(sentences.most_flips(several, study_view(), ""))
-        == "Most predictions flip without L0·H1: 3 of 20 documents."
+        == "The most predictions flip without L0·H1: 3 of 20 documents."
     )
     two = importance(ablation(0, n_flips=3), ablation(1, n_flips=3), ablation(2))
     assert words(sentences.most_flips(two, study_view(), "")) == (
-        "Most predictions flip without L0·H0 or L0·H1: 3 of 20 documents each."
+        "The most predictions flip without L0·H0 or L0·H1: 3 of 20 documents each."
     )
     many = importance(*[ablation(number, n_flips=1) for number in range(4)])
     assert words(sentences.most_flips(many, study_view(), "")) == (

@@ -72,8 +72,8 @@ def test_scripts_of_other_models_hold_what_their_artifact_holds(inputs: SiteInpu
 def test_the_page_of_models_says_which_documents_have_their_maps(site: Path) -> None:
     page = (site / links.MODELS).read_text(encoding="utf-8")
     assert (
-        'The pages of <a href="documents.html#maps=yes">3 documents with token-to-token maps</a> also have those of '
-        "other models: before fine-tuning, seed 14, seed 15." in page
+        'The pages of <a href="documents.html#maps=yes">3 documents with token-to-token maps</a> also have the '
+        "maps of the models before fine-tuning, of seed 14 and of seed 15." in page
     )
     assert "left out" not in page.partition('id="maps"')[2].partition("</p>")[0]
 
@@ -92,11 +92,11 @@ def test_maps_of_other_models_fill_what_those_of_the_own_leave(
     assert bytes_of(tmp_path / "site", "*") <= budget
     assert not (tmp_path / "site" / links.model_map(7, 0, 2)).exists()
     page = (tmp_path / "site" / links.document(7)).read_text(encoding="utf-8")
-    assert "This page has no maps of these models: before fine-tuning, seed 14, seed 15. <code>" in page
+    assert "This page has no maps of the models before fine-tuning, of seed 14 and of seed 15: <code>" in page
     assert f"<code>maps.max_megabytes</code> is {budget / 1e6:g}." in page
     models = (tmp_path / "site" / links.MODELS).read_text(encoding="utf-8")
     assert (
-        "those of other models: before fine-tuning, seed 14, seed 15. 5 maps of other models, of 2 documents, are "
+        "maps of the models before fine-tuning, of seed 14 and of seed 15. 5 maps of other models, of 2 documents, are "
         "left out: " in models
     )
     assert "maps of other models are left out of 2 document pages" in caplog.text

@@ -178,10 +178,10 @@ _ADDED_BY_ID = Markup(
 )
 
 
-def maps_left_out(titles: Sequence[str], study: StudyView) -> Markup:
-    """Say of which other models this page has no token-to-token maps, since they do not fit."""
-    sentence = Markup("This page has no maps of these models: {}. <code>maps.max_megabytes</code> is {}.")
-    return sentence.format(Markup(", ").join(titles), f"{study.settings.maps.max_megabytes:g}")
+def maps_left_out(models: Markup, study: StudyView) -> Markup:
+    """Say of which other models, named, this page has no token-to-token maps, since they do not fit."""
+    sentence = Markup("This page has no maps of {}: <code>maps.max_megabytes</code> is {}.")
+    return sentence.format(models, f"{study.settings.maps.max_megabytes:g}")
 
 
 def layers_only(tiers: Tiers, study: StudyView) -> Markup:

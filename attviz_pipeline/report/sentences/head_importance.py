@@ -160,7 +160,7 @@ def _larger_but_unclear(before: Sequence[AblationView], importance: HeadImportan
 
 
 def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Markup:
-    """Say without which heads most predictions flip; nothing in regression, where every prediction changes a little."""
+    """Say without which heads the most predictions flip; nothing in regression, where each changes a little."""
     n_flips = max((one.n_flips for one in importance.heads if one.n_flips is not None), default=None)
     if n_flips is None:
         return Markup()
@@ -176,7 +176,7 @@ def most_flips(importance: HeadImportance, study: StudyView, root: str) -> Marku
             one_does if n_flips == 1 else several_do,
             plural(len(most), "head"),
         )
-    return Markup("Most {}s {} without {}: {} of {}{}.").format(
+    return Markup("The most {}s {} without {}: {} of {}{}.").format(
         noun,
         several_do,
         alternatives([head_link(head, study, root) for head in most]),

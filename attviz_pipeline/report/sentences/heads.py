@@ -128,7 +128,7 @@ def most_varied(view: HeadsView, study: StudyView, root: str) -> Markup:
     if study.n_rows == 1 or not head.std:
         return Markup()
     return Markup(
-        "{} varies most between tokens: its standard deviation is {} times its mean, the largest of {}."
+        "{} varies most between tokens: its standard deviation is {} times its mean, the largest such ratio of {}."
     ).format(head_link(head, study, root), significant(head.std / head.mean), heads_of(study.n_rows, study))
 
 

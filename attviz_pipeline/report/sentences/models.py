@@ -88,13 +88,13 @@ def maps_of_models(maps: ModelMaps, results: ModelResults, study: StudyView, roo
     """Say on how many pages the token-to-token maps can be switched to other models, and what is left out."""
     if not maps.names:
         return Markup()
-    titles = {one.name: one.title for one in results.models}
+    by_name = {one.name: one for one in results.models}
     sentences = []
     if numbers := sorted({number for found in maps.shown.values() for number in found}):
         with_maps = Markup(
-            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have the maps of other models: {}.'
+            'The pages of <a href="{}#maps=yes">{} with token-to-token maps</a> also have the maps of {}.'
         )
-        models = ", ".join(titles[maps.names[number - 1]] for number in numbers)
+        models = the_models([by_name[maps.names[number - 1]] for number in numbers])
         where = root + links.DOCUMENTS
         sentences.append(with_maps.format(where, plural(len(maps.shown), "document"), models))
     if n_left_out := sum(map(len, maps.left_out.values())):
@@ -431,6 +431,12 @@ def of_model(model: ModelView | FailedView) -> str:
         "epoch": f"after epoch {model.epoch}",
     }
     return places.get(model.kind, f"called {clip(model.name, LONGEST_NAME)}")
+
+
+def the_models(models: Sequence[ModelView]) -> Markup:
+    """Name other models as an object: the model before fine-tuning; the models of seed 14 and of seed 15."""
+    noun = "model" if len(models) == 1 else "models"
+    return Markup("the {} {}").format(noun, listed([of_model(one) for one in models]))
 
 
 def where_in(model: ModelView) -> str:

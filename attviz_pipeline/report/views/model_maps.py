@@ -5,6 +5,7 @@ from typing import Any
 
 from attviz_pipeline.report.model_maps import ModelMaps
 from attviz_pipeline.report.sentences import document as sentences
+from attviz_pipeline.report.sentences.models import the_models
 from attviz_pipeline.report.views.document import DocumentView
 from attviz_pipeline.report.views.models import ModelResults, ModelView
 from attviz_pipeline.report.views.study import StudyView
@@ -35,9 +36,9 @@ def with_model_maps(
     if results is None or not (shown or left_out):
         return view
     models = _models(maps, results)
-    titles = [models[number - 1].title for number in left_out or ()]
+    without = the_models([models[number - 1] for number in left_out]) if left_out else None
     payload = view.payload | ({"mapModels": shown} if shown else {})
-    return replace(view, payload=payload, maps_left_out=sentences.maps_left_out(titles, study) if titles else None)
+    return replace(view, payload=payload, maps_left_out=sentences.maps_left_out(without, study) if without else None)
 
 
 def _models(maps: ModelMaps, results: ModelResults) -> list[ModelView]:

@@ -2,11 +2,12 @@
 
 import { shownDocument } from "../core/shown_document.js";
 
-// Mean over heads of each word that is a single piece, averaged over its occurrences.
+// Mean over heads of each word that is a single piece, averaged over its occurrences; punctuation is no word.
 const words = (doc) => {
   const found = new Map();
   for (let token = 0; token < doc.tokens; token++) {
-    if (doc.special[token] || doc.continues[token] || doc.continues[token + 1]) continue;
+    const noWord = doc.special[token] || doc.punctuation[token];
+    if (noWord || doc.continues[token] || doc.continues[token + 1]) continue;
     const word = doc.word(token).toLowerCase();
     const [sum, n] = found.get(word) ?? [0, 0];
     found.set(word, [sum + doc.aggregates.mean[token], n + 1]);
