@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from document_pages import filled_page, map_content, page_payload
+from html_page import words
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -156,7 +157,9 @@ def test_pages_say_how_maps_are_added_and_which_documents_have_vectors(site: Pat
     command = "snakemake --configfile study.yaml --config 'maps={documents: [\"id\"]}'"
     for position in range(24):
         assert (command in filled_page(site, position)) == (position not in MAPPED)
-    assert "2 of these 3, the first chosen, also have query and key vectors." in filled_page(site, 0)
+    have_vectors = "2 of these 3, the first chosen, also have query and key vectors: "
+    assert have_vectors in filled_page(site, 0)
+    assert have_vectors in words(site / links.DOCUMENTS)
     shared = (site / links.FULL_SHARED).read_text(encoding="utf-8")
     assert '"withVectors":[3,7]' in shared
     assert 'id="filter-vectors"' in (site / links.DOCUMENTS).read_text(encoding="utf-8")
