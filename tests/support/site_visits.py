@@ -26,6 +26,9 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+MOST_MILLISECONDS = 90_000
+"""Most that a page may take to become what a test waits for: machines of tests are busy."""
+
 
 def required(what: str) -> None:
     if os.environ.get("ATTVIZ_REQUIRE_BROWSER") == "1":
@@ -137,6 +140,7 @@ def visitor(browser: Any) -> Iterator[Visitor]:
 
     def visit(root: Path | str, **options: Any) -> Visit:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(MOST_MILLISECONDS)
         contexts.append(context)
         made = Visit(context.new_page(), root if isinstance(root, str) else f"{root.as_uri()}/")
         made.page.on("console", lambda m: made.faults.append(m.text) if m.type in {"error", "warning"} else None)
