@@ -137,6 +137,7 @@ CHANGES = [
     "aggregates={definition: attviz}",
     "assessment={n_bins: 10}",
     "terms={special_tokens: true}",
+    "inference={max_documents: 1000}",
     "bootstrap={n_replicates: 200}",
     "classes={n_permutations: 50}",
     "comparison={n_permutations: 50}",
