@@ -101,6 +101,32 @@ def round_robin(rows: Iterable[int], strata: Sequence[Hashable], ranks: Sequence
     return sorted(rounds, key=lambda row: (rounds[row], ranks[row]))
 
 
+def in_order_of_ranks(ranks: bytes) -> NDArray[np.int64]:
+    """Return rows in the order of their ranks, for millions of them, [row].
+
+    Args:
+        ranks: What `seeded_rank` returns of each row, one after the other: 16 bytes each.
+    """
+    halves = np.frombuffer(ranks, ">u8").reshape(-1, 2)
+    return np.lexsort((halves[:, 1], halves[:, 0]))
+
+
+def in_turn(strata: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order rows as `round_robin` does, for millions of them, [row].
+
+    Args:
+        strata: Stratum of each row, [row].
+        ordered: All rows in the order of their ranks, as returned by `in_order_of_ranks`, [row].
+    """
+    by_stratum = ordered[np.argsort(strata[ordered], kind="stable")]
+    grouped = strata[by_stratum]
+    firsts = np.flatnonzero(np.diff(grouped, prepend=grouped[:1] - 1))
+    rounds, places = np.empty_like(ordered), np.empty_like(ordered)
+    rounds[by_stratum] = np.arange(len(grouped)) - np.repeat(firsts, np.diff(firsts, append=len(grouped)))
+    places[ordered] = np.arange(len(ordered))
+    return np.lexsort((places, rounds))
+
+
 def length_thirds(n_tokens: NDArray[Any]) -> list[int]:
     """Divide documents by length into equal thirds: 0 (short), 1 (middle) or 2 (long), [document]."""
     ranks = np.argsort(np.argsort(n_tokens, kind="stable"), kind="stable")

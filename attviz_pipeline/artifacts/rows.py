@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -41,12 +42,19 @@ class Row:
         return values
 
 
-def iter_rows(path: Path, schema: Schema) -> Iterator[Row]:
+def iter_rows(path: Path, schema: Schema, wanted: NDArray[np.bool_] | None = None) -> Iterator[Row]:
     """Yield the rows of a Parquet artifact, in order.
+
+    Args:
+        path: The artifact.
+        schema: Its schema; with `wanted`, it has a column `position`.
+        wanted: Whether to yield the rows of each document, [position]; others are not decoded. None for all.
 
     Raises:
         ArtifactError: As `files.read_table`.
     """
     for table in files.iter_tables(path, schema):
-        columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-        yield from (Row(columns, number) for number in range(table.num_rows))
+        kept = table if wanted is None else table.filter(pa.array(wanted[table["position"].to_numpy()]))
+        if kept.num_rows:
+            columns = {name: kept.column(name).combine_chunks() for name in kept.column_names}
+            yield from (Row(columns, number) for number in range(kept.num_rows))

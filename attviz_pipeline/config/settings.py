@@ -405,8 +405,8 @@ class InferenceSettings(Section):
         50_000,
         ge=100,
         description="Maximum number of documents; of more, a sample drawn by the seed, with all documents of an input "
-        "row. It bounds memory and time. Counts, means, the statistics of heads and what is said of predictions are "
-        "always of all documents",
+        "row. It bounds memory and time. Means of heads over documents are of the sample, too; other counts and means, "
+        "and what is said of predictions, are always of all documents",
     )
 
 

@@ -107,6 +107,12 @@ def found_by_test(n_found: int, n_tests: int, what: str) -> str:
     return f" {n_found:,} of the {n_tests:,} differences {what} {verb} beyond chance."
 
 
+def n_tested(rows: pa.Table) -> tuple[int, int]:
+    """Return how many terms of some rows of schema CLASS_TERMS were tested in use, and in self-attention."""
+    n_use, n_attention = (len(rows.filter(pc.is_valid(rows[q]))["term"].unique()) for q in ("use_q", "q"))
+    return n_use, n_attention
+
+
 def no_term_found(rows: pa.Table, verb: str) -> str:
     """Say that no term has a significant test, and how many were tested: not each term's self-attention can be.
 
@@ -114,7 +120,7 @@ def no_term_found(rows: pa.Table, verb: str) -> str:
         rows: Rows of a grouping, of schema CLASS_TERMS.
         verb: What a term with a significant test does.
     """
-    n_use, n_attention = (len(rows.filter(pc.is_valid(rows[q]))["term"].unique()) for q in ("use_q", "q"))
+    n_use, n_attention = n_tested(rows)
     of_use = f"None of {plural(n_use, 'term')} tested in use {verb} beyond chance"
     if not n_attention:
         return f"{of_use}; no term could be tested in self-attention"

@@ -24,6 +24,7 @@ from attviz_pipeline.figures.class_heads import (
     is_unlabelled,
     limits_of_test,
     most_permutations,
+    n_tested,
     no_term_found,
     not_compared,
 )
@@ -104,13 +105,12 @@ def used_less_only(rows: pa.Table, n_less: int) -> str:
         rows: Rows of a grouping, of schema CLASS_TERMS; no term is used more, and none differs in self-attention.
         n_less: Terms that some group uses less.
     """
-    n_use, n_attention = (len(rows.filter(pc.is_valid(rows[q]))["term"].unique()) for q in ("use_q", "q"))
+    n_use, n_attention = n_tested(rows)
     differ, are = ("differs", "is") if n_less == 1 else ("differ", "are")
-    of_attention = f"none of {n_attention:,} tested in self-attention differs" if n_attention else ""
+    of_attention = f", and none of {n_attention:,} tested in self-attention differs" if n_attention else ""
     return (
         f"{n_less:,} of {plural(n_use, 'term')} tested in use {differ} beyond chance, and {are} used less in a group "
-        "than in the other documents; the figure shows terms that a group uses more"
-        f"{f', and {of_attention}' if of_attention else ''}"
+        f"than in the other documents; the figure shows terms that a group uses more{of_attention}"
     )
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.artifacts import attention_schemas, files, statistics_schemas
-from attviz_pipeline.artifacts.rows import Row
+from attviz_pipeline.artifacts.rows import Row, iter_rows
 from attviz_pipeline.artifacts.schema import Schema
 from attviz_pipeline.errors import ArtifactError
 from attviz_pipeline.report.token_measures import measures_of_document
@@ -86,7 +85,7 @@ def iter_documents(attention: Path, aggregates: Path, wanted: NDArray[np.bool_] 
         _positions(attention, attention_schemas.ATTENTION), _positions(aggregates, statistics_schemas.AGGREGATES)
     ):
         raise _mismatch(attention, aggregates)
-    for row, values in zip(_iter_rows(attention, attention_schemas.ATTENTION, wanted), summaries, strict=True):
+    for row, values in zip(iter_rows(attention, attention_schemas.ATTENTION, wanted), summaries, strict=True):
         document = _document(row, values, task)
         if values.shape[1] != len(document.tokens):
             raise _mismatch(attention, aggregates)
@@ -99,17 +98,8 @@ def _positions(path: Path, schema: Schema) -> NDArray[np.int64]:
 
 
 def _iter_aggregates(path: Path, wanted: NDArray[np.bool_] | None) -> Iterator[NDArray[np.float32]]:
-    for row in _iter_rows(path, statistics_schemas.AGGREGATES, wanted):
+    for row in iter_rows(path, statistics_schemas.AGGREGATES, wanted):
         yield np.stack([row.array(name) for name in AGGREGATES])
-
-
-def _iter_rows(path: Path, schema: Schema, wanted: NDArray[np.bool_] | None) -> Iterator[Row]:
-    for table in files.iter_tables(path, schema):
-        kept = table if wanted is None else table.filter(pa.array(wanted[table["position"].to_numpy()]))
-        if not kept.num_rows:
-            continue
-        columns = {name: kept.column(name).combine_chunks() for name in kept.column_names}
-        yield from (Row(columns, number) for number in range(kept.num_rows))
 
 
 def _document(row: Row, aggregates: NDArray[np.float32], task: Task[Any]) -> DocumentRow:

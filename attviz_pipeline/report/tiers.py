@@ -4,8 +4,9 @@ import logging
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from attviz_pipeline.report.page_sizes import (
     smallest_site,
 )
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.strata import N_LENGTHS, length_thirds, seeded_rank
+from attviz_pipeline.strata import N_LENGTHS, in_order_of_ranks, in_turn, length_thirds, seeded_rank
 from attviz_pipeline.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -131,38 +132,31 @@ def _warn(tiers: Tiers, study: StudyView) -> None:
         )
 
 
+class _Orders(NamedTuple):
+    """Positions of documents in the orders in which they are chosen.
+
+    Attributes:
+        mistakes: Those whose prediction is not right, the worst first.
+        uncertain: The others, the least certain first; in regression those with the largest errors.
+        sample: All, in turn from each stratum.
+        shuffled: All at random.
+    """
+
+    mistakes: Positions
+    uncertain: Positions
+    sample: Positions
+    shuffled: Positions
+
+
 class _Candidates:
-    """Documents in the orders in which they are chosen; predictions are read when the first is asked for."""
+    """Documents to choose from; their predictions are read when they are first asked for."""
 
     def __init__(self, index: Path, study: StudyView, sizes: DocumentSizes) -> None:
         self._index, self._study, self._sizes = index, study, sizes
-        self._orders: tuple[Positions, ...] = ()
 
-    @property
-    def mistakes(self) -> Positions:
-        """Documents whose prediction is not right, the worst first."""
-        return self._read()[0]
-
-    @property
-    def uncertain(self) -> Positions:
-        """The others, the least certain first; in regression those with the largest errors."""
-        return self._read()[1]
-
-    @property
-    def sample(self) -> Positions:
-        """All documents, in turn from each stratum."""
-        return self._read()[2]
-
-    @property
-    def shuffled(self) -> Positions:
-        """All documents at random."""
-        return self._read()[3]
-
-    def _read(self) -> tuple[Positions, ...]:
-        self._orders = self._orders or self._made()
-        return self._orders
-
-    def _made(self) -> tuple[Positions, ...]:
+    @cached_property
+    def orders(self) -> _Orders:
+        """The documents in every order."""
         task = self._study.task
         columns = ["id", task.gold_column, task.predicted_column, "probabilities"]
         golds: list[Any] = []
@@ -179,32 +173,15 @@ class _Candidates:
         worst_first = np.argsort(np.concatenate(fits), kind="stable")
         is_wrong = np.concatenate(wrong)[worst_first]
         strata = np.array(task.strata(golds), np.int64) * N_LENGTHS + np.array(length_thirds(self._sizes.n_tokens))
-        shuffled = _shuffled(bytes(ranks))
+        shuffled = in_order_of_ranks(bytes(ranks))
         ordered = worst_first[~is_wrong & np.concatenate(may_lead)[worst_first]]
-        return worst_first[is_wrong], ordered, _in_turn(strata, shuffled), shuffled
+        return _Orders(worst_first[is_wrong], ordered, in_turn(strata, shuffled), shuffled)
 
 
 def _facts_of(row: dict[str, Any], task: Task[Any]) -> tuple[Any, bool, float]:
     gold, predicted = task.gold(row), task.predicted(row)
     wrong = task.outcome(gold, predicted) not in {None, "right"}
     return gold, wrong, task.fit(gold, predicted, row["probabilities"])
-
-
-def _shuffled(ranks: bytes) -> Positions:
-    """Positions in the order of their ranks, 16 bytes each."""
-    halves = np.frombuffer(ranks, ">u8").reshape(-1, 2)
-    return np.lexsort((halves[:, 1], halves[:, 0]))
-
-
-def _in_turn(strata: NDArray[np.int64], shuffled: Positions) -> Positions:
-    """The order of `strata.round_robin`, for a million documents: rounds that take the next of every stratum."""
-    by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
-    grouped = strata[by_stratum]
-    firsts = np.flatnonzero(np.diff(grouped, prepend=grouped[:1] - 1))
-    numbers, places = np.empty_like(shuffled), np.empty_like(shuffled)
-    numbers[by_stratum] = np.arange(len(grouped)) - np.repeat(firsts, np.diff(firsts, append=len(grouped)))
-    places[shuffled] = np.arange(len(shuffled))
-    return np.lexsort((places, numbers))
 
 
 class _Room:
@@ -272,9 +249,9 @@ def _paged(candidates: _Candidates, asked: Positions, costs: NDArray[np.float64]
     taken[asked] = True
     n_left = max(0, MOST_PAGES - len(asked))
     for order, one_in in (
-        (candidates.mistakes, MISTAKES_SHARE),
-        (candidates.uncertain, LOW_CONFIDENCE_SHARE),
-        (candidates.sample, 1),
+        (candidates.orders.mistakes, MISTAKES_SHARE),
+        (candidates.orders.uncertain, LOW_CONFIDENCE_SHARE),
+        (candidates.orders.sample, 1),
     ):
         found = _fitting(order[~taken[order]], costs, budget / one_in, math.ceil(n_left / one_in))
         taken[found] = True
@@ -290,9 +267,9 @@ def _fill(candidates: _Candidates, pages: Positions, extra: NDArray[np.float64],
     free[pages] = True
     chosen = [_none()]
     for order, one_in in (
-        (candidates.mistakes, 1),
-        (candidates.uncertain, LOW_CONFIDENCE_SHARE),
-        (candidates.sample, 1),
+        (candidates.orders.mistakes, 1),
+        (candidates.orders.uncertain, LOW_CONFIDENCE_SHARE),
+        (candidates.orders.sample, 1),
     ):
         found = _fitting(order[free[order]], extra, budget / one_in)
         free[found] = False
@@ -319,5 +296,5 @@ def _searched(candidates: _Candidates, pages: Positions, sizes: DocumentSizes, b
     """The documents without a page that their search covers: all, or a sample that fits; ascending."""
     without = np.ones(len(sizes), np.bool_)
     without[pages] = False
-    order = candidates.shuffled[without[candidates.shuffled]]
+    order = candidates.orders.shuffled[without[candidates.orders.shuffled]]
     return np.sort(_fitting(order, sizes.others, budget))

@@ -182,7 +182,7 @@ def test_where_not_all_documents_have_a_page_the_index_says_which_and_how_to_hav
     part = replace(study_view(map_reasons={0: "named"}), with_page=np.array([0, 1, 9, 54]), has_evidence=True)
     kinds = "those with maps or evidence, then misclassified ones, then the least confident ones, then a sample"
     assert documents.documents_with_pages(part) == (
-        f"4 of 55 documents have a page: {kinds}. Statistics cover all documents. A larger "
+        f"4 of 55 documents have a page: {kinds}. Statistics are not restricted to these. A larger "
         "<code>site.max_megabytes</code> (now 900) makes room for more."
     )
     one = replace(study_view(imported=True), with_page=np.array([7]))

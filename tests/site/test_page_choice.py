@@ -21,7 +21,7 @@ from attviz_pipeline.report import tiers as module
 from attviz_pipeline.report.page_sizes import heads_of, page_bytes, read_sizes, smallest_site
 from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views.study import StudyView
-from attviz_pipeline.strata import round_robin, seeded_rank
+from attviz_pipeline.strata import in_order_of_ranks, in_turn, round_robin, seeded_rank
 
 N_DOCUMENTS = 400
 N_WRONG = 200
@@ -202,9 +202,9 @@ def test_the_turns_of_strata_are_those_of_small_samples(n_strata: int) -> None:
     random = np.random.default_rng(3)
     strata = random.integers(-3, n_strata, 400)
     ranks = [seeded_rank(13, f"d-{n}".encode()) for n in range(400)]
-    shuffled = module._shuffled(b"".join(ranks))
+    shuffled = in_order_of_ranks(b"".join(ranks))
     assert shuffled.tolist() == sorted(range(400), key=lambda row: ranks[row])
-    assert module._in_turn(strata, shuffled).tolist() == round_robin(range(400), strata.tolist(), ranks)
+    assert in_turn(strata, shuffled).tolist() == round_robin(range(400), strata.tolist(), ranks)
 
 
 def test_documents_that_are_too_large_are_passed_over() -> None:

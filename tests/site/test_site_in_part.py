@@ -106,8 +106,8 @@ def test_pages_count_all_documents_and_those_with_a_page(part: Path) -> None:
     n = len(shown(part))
     sentence = (
         f"{n} of 100 documents have a page: those with maps or evidence, then misclassified ones, then the least "
-        "confident ones, then a sample. Statistics cover all documents. A larger site.max_megabytes (now 2.2) makes "
-        "room for more."
+        "confident ones, then a sample. Statistics are not restricted to these. A larger site.max_megabytes (now "
+        "2.2) makes room for more."
     )
     for address in (links.START, links.DOCUMENTS, links.ABOUT, links.COMPARE):
         assert sentence in words(part / address), address

@@ -129,9 +129,9 @@ class Documents:
         Raises:
             ArtifactError: A position has no document.
         """
-        if not _find(self.positions, positions)[0].all():
-            raise ArtifactError("terms belong to documents that are in no shard.", remedy=files.REBUILD)
         found, rows = _find(self.table["position"].to_numpy(), positions)
+        if not _find(self.positions, positions[~found])[0].all():
+            raise ArtifactError("terms belong to documents that are in no shard.", remedy=files.REBUILD)
         return found, rows[found]
 
 

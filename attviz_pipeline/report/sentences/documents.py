@@ -39,7 +39,7 @@ def source(study: StudyView) -> Markup:
 
 def documents_with_pages(study: StudyView) -> Markup:
     """Say how many documents have a page, which, why not more, and how there would be more."""
-    sentence = Markup("{} of {} {} a page: {}. Statistics cover all documents. {}")
+    sentence = Markup("{} of {} {} a page: {}. Statistics are not restricted to these. {}")
     more = Markup("A larger <code>site.max_megabytes</code> (now {}) makes room for more.")
     if study.n_with_page >= MOST_PAGES:
         more = Markup("More would make the index slow: analyse a part of the corpus to see others.")

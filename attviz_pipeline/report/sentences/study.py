@@ -34,7 +34,7 @@ def redacted_words(study: StudyView) -> str:
 
 
 def sampled(study: StudyView) -> str:
-    """Say that intervals and tests are of a sample, and how much wider they are for it; empty where all are used.
+    """Say what is of a sample of the documents, and how much wider intervals are for it; empty where all are used.
 
     An interval of independent documents is as wide as one over the root of their number.
     """
@@ -43,10 +43,11 @@ def sampled(study: StudyView) -> str:
     wider = (study.n_documents / study.n_sampled) ** 0.5
     models = ", and comparisons of models," if study.has_models else ""
     return (
-        "Intervals of words, differences between groups, rankings within a group, and groups of documents"
-        f"{models} are computed from a random sample of {count(study.n_sampled)} of the "
-        f"{plural(study.n_documents, 'document')}. The intervals are about {wider:.1f} times as wide as those of all "
-        "documents would be. Counts and means over all documents, and what is said of predictions, are of all of them."
+        "Intervals of words, means of heads over documents with their intervals, differences between groups, rankings "
+        f"within a group, and groups of documents{models} are computed from a random sample of "
+        f"{count(study.n_sampled)} of the {plural(study.n_documents, 'document')}. The intervals are about {wider:.1f} "
+        "times as wide as those of all documents would be. All other counts and means, and what is said of "
+        "predictions, are of all documents."
     )
 
 
