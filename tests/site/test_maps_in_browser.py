@@ -343,7 +343,7 @@ def test_a_missing_map_is_told_and_the_rest_of_the_page_works(site: Path, tmp_pa
     visit = visitor(tmp_path / "site")
     page = visit.open(MAPPED_PAGE)
     page.locator("#token-maps").scroll_into_view_if_needed()
-    until(page, "!document.querySelector('#map-note')?.hidden")
+    until(page, "document.querySelector('#map-note')?.hidden === false")
     assert "maps/000003-0.js is missing" in page.locator("#map-note").inner_text()
     assert page.locator(".tk").count() > 3
     visit.faults[:] = [fault for fault in visit.faults if "ERR_FILE_NOT_FOUND" not in fault]
