@@ -122,6 +122,38 @@ def test_low_sufficiency_is_the_better_one(changed: Row, conclusion: str) -> Non
     assert sentence.endswith(conclusion)
 
 
+SPORT = {"group": "sport", "mean_low": 0.6, "mean_high": 0.88, "mean": 0.747, "floor": 0.578, "n_documents": 8}
+ARTS = {"group": HOSTILE, "mean_low": -0.022, "mean_high": 0.051, "mean": 0.015, "floor": -0.007, "n_documents": 9}
+
+
+def test_gold_classes_with_the_least_and_the_largest_fall_are_named() -> None:
+    between = {"group": "tech", "mean_low": 0.5, "mean_high": 0.7, "mean": 0.6, "floor": 0.4, "n_documents": 7}
+    sentence = evidence.by_gold([score_row(**row) for row in (SPORT, ARTS, between)], STUDY)
+    assert "<script>" not in sentence
+    assert said(sentence) == (
+        f"By gold class, the probability falls by 1.5 points in 9 documents of {HOSTILE} (95 % interval −2.2 to +5.1; "
+        "with random tokens removed, it rises by 0.7 points) and falls by 74.7 points in 8 documents of sport (95 % "
+        "interval +60.0 to +88.0; with random tokens removed, it falls by 57.8 points). The mean over all documents "
+        "therefore depends on how many of each class were measured."
+    )
+
+
+def test_gold_classes_whose_intervals_overlap_are_no_difference() -> None:
+    sentence = evidence.by_gold([score_row(**SPORT), score_row(**ARTS | {"mean_high": 0.6})], STUDY)
+    assert said(sentence).endswith("The two intervals overlap, so no difference is shown.")
+    assert evidence.by_gold([score_row(**SPORT)], STUDY) == ""
+
+
+def test_only_gold_classes_with_an_interval_are_compared(paths: EvidencePaths) -> None:
+    view = evidence_page_view(paths, STUDY)
+    table = files.read_table(paths.faithfulness, evidence_schemas.FAITHFULNESS).to_pylist()
+    mine = [row for row in table if (row["grouping"], row["score"]) == ("gold", "self_mean")]
+    mine = [row for row in mine if row["measure"] == "comprehensiveness" and row["fraction"] is None]
+    large = [row for row in mine if row["n_documents"] >= 5]
+    assert view.by_gold == evidence.by_gold(large, STUDY)
+    assert view.by_gold
+
+
 def test_scores_are_counted_by_what_was_found() -> None:
     rows = [score_row(), score_row(**LESS), score_row(**UNCLEAR)]
     shares = "Over 40 documents, on average over 5 % and 20 % of the tokens, "

@@ -95,6 +95,43 @@ def sufficiency(row: Row, fractions: Sequence[float], scale: Scale) -> str:
     )
 
 
+def by_gold(rows: Sequence[Row], study: StudyView) -> Markup:
+    """Say between which gold classes the fall without the highest-ranked tokens is smallest and largest.
+
+    The mean over all documents hides it: a text with few words left can be read as one class, whose probability then
+    hardly falls. The two groups are named by their means; a difference is only stated if their intervals lie apart.
+
+    Args:
+        rows: Comprehensiveness of the score of the first sentence, in the mean over all shares of tokens, of each gold
+            group that has an interval.
+        study: Whose documents they are.
+    """
+    if len(rows) < 2:
+        return Markup()
+    least, most = (choose(rows, key=lambda row: row["mean"]) for choose in (min, max))
+    task = study.task
+    sentence = Markup("By gold {noun}, {short} {least} and {most}. {apart}")
+    apart = "The two intervals overlap, so no difference is shown."
+    if least["mean_high"] < most["mean_low"]:
+        apart = f"The mean over all documents therefore depends on how many of each {task.noun} were measured."
+    one, other = (_fall_of_group(row, task.scale) for row in (least, most))
+    return sentence.format(noun=task.noun, short=task.scale.short, least=one, most=other, apart=apart)
+
+
+def _fall_of_group(row: Row, scale: Scale) -> Markup:
+    low, high = (scale.signed(row[name]) for name in ("mean_low", "mean_high"))
+    return Markup(
+        "{falls} in {documents} of {group} (95 % interval {low} to {high}; with random tokens removed, {floor})"
+    ).format(
+        falls=_falls(row["mean"], scale),
+        documents=plural(row["n_documents"], "document"),
+        group=parts.class_name(row["group"]),
+        low=low,
+        high=high,
+        floor=f"it {_falls(row['floor'], scale)}",
+    )
+
+
 def _shares(fractions: Sequence[float]) -> Markup:
     return parts.listed([percent(fraction) for fraction in fractions])
 

@@ -94,6 +94,7 @@ class EvidencePageView:
 
     answer: Markup
     sufficiency: str
+    by_gold: Markup
     in_models: str
     charts: list[tuple[str, LineChartView]]
     found: str
@@ -143,6 +144,7 @@ def evidence_page_view(
         sufficiency=sentences.sufficiency(chosen["sufficiency"], facts["fractions"], study.task.scale)
         if chosen
         else "",
+        by_gold=sentences.by_gold(_gold_groups(rows, chosen), study),
         in_models=in_other_models(models, *_key(chosen["comprehensiveness"])) if chosen else "",
         charts=list(_charts(together, facts["fractions"], n_most, study.task.scale)),
         found=sentences.scores_found(compared, facts["fractions"]),
@@ -244,6 +246,16 @@ def _group_rows(rows: Iterable[Row], chosen: Mapping[str, Row], scale: Scale) ->
         )
         for (grouping, group), mine in of_group.items()
     ]
+
+
+def _gold_groups(rows: Iterable[Row], chosen: Mapping[str, Row]) -> list[Row]:
+    """Return comprehensiveness of the chosen score in each gold group that is large enough for an interval."""
+    if not chosen:
+        return []
+    wanted = chosen["comprehensiveness"]
+    mine = [row for row in _averages(rows) if row["grouping"] == "gold" and row["measure"] == "comprehensiveness"]
+    mine = [row for row in mine if _key(row) == _key(wanted) and row["mean_low"] is not None]
+    return [row for row in mine if row["n_documents"] >= FEWEST_IN_GROUP]
 
 
 def _tested_over_groups(rows: Iterable[Row]) -> Iterable[Row]:
