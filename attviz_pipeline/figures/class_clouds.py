@@ -22,6 +22,16 @@ log = logging.getLogger(__name__)
 _COLUMNS = ["term", "count", "document_frequency", "shrunken_log_ratio"]
 
 
+def count_class_clouds(inputs: Inputs) -> int:
+    """Return how many clouds there will be.
+
+    Raises:
+        ArtifactError: The table of rankings is unusable.
+    """
+    facts = files.read_facts(inputs.terms.class_rankings, term_schemas.CLASS_RANKINGS)
+    return min(len(facts["n_terms"]), MOST_CLASSES)
+
+
 def draw_class_clouds(inputs: Inputs) -> Iterator[Drawing]:
     """Draw one cloud per class or label.
 

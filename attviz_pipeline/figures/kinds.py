@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from attviz_pipeline.config.settings import TaskName
 from attviz_pipeline.figures.assessment import read_assessment
-from attviz_pipeline.figures.class_clouds import draw_class_clouds
+from attviz_pipeline.figures.class_clouds import count_class_clouds, draw_class_clouds
 from attviz_pipeline.figures.class_heads import draw_class_heads, draw_label_heads
 from attviz_pipeline.figures.class_terms import draw_class_terms, draw_label_terms
 from attviz_pipeline.figures.confidence_entropy import draw_confidence_entropy
@@ -32,7 +32,7 @@ from attviz_pipeline.figures.top_tokens import draw_top_tokens
 from attviz_pipeline.figures.value_heads import draw_value_heads
 from attviz_pipeline.figures.value_terms import draw_value_terms
 from attviz_pipeline.figures.values import draw_error_entropy, draw_predicted_against_gold, draw_residuals
-from attviz_pipeline.figures.word_cloud import draw_clouds
+from attviz_pipeline.figures.word_cloud import count_heads, draw_clouds
 
 N_MEASURES = len(MEASURES)
 
@@ -53,7 +53,7 @@ class FigureKind:
         needs_matrices: Whether it shows attention to other tokens, which imported files do not have.
         names_words: Whether picture and alternative text show words of the documents.
         n: How many figures it usually has, for the progress bar.
-        n_per_head: How many more it has for each head.
+        n_more: How many more it has, which its tables say.
     """
 
     draw: Callable[[Inputs], Iterator[Drawing]]
@@ -66,7 +66,7 @@ class FigureKind:
     needs_matrices: bool = False
     names_words: bool = False
     n: int = 1
-    n_per_head: int = 0
+    n_more: Callable[[Inputs], int] | None = None
 
     def title(self, drawing: Drawing, names: HeadNames = HEADS) -> str:
         """What a figure of this kind is called on its page."""
@@ -367,12 +367,13 @@ FIGURES: Mapping[str, FigureKind] = {
         tasks=("single_label", "multi_label"),
         names_words=True,
         n=0,
+        n_more=count_class_clouds,
     ),
     "word_cloud": FigureKind(
         draw_clouds,
         {"": "Word cloud of all heads", "head": "Word cloud"},
         "mean of a over a token's occurrences in the head, or in all heads",
         names_words=True,
-        n_per_head=1,
+        n_more=count_heads,
     ),
 }

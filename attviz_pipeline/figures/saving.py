@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attviz_pipeline.artifacts import files, output_schemas, statistics_schemas
+from attviz_pipeline.artifacts import files, output_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.head_names import HeadNames
@@ -37,8 +37,7 @@ def save_figures(  # noqa: PLR0913 - what is drawn from what, and where it goes
     Raises:
         ArtifactError: An artifact is unusable.
     """
-    n_heads = files.count_rows(inputs.heads, statistics_schemas.HEADS)
-    total = sum(kind.n + kind.n_per_head * n_heads for kind in kinds.values())
+    total = sum(kind.n + (kind.n_more(inputs) if kind.n_more else 0) for kind in kinds.values())
     drawings = (drawing for kind in kinds.values() for drawing in kind.draw(inputs))
     with files.atomic_directory(output) as folder:
         entries = [

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from wordcloud import WordCloud
 
+from attviz_pipeline.artifacts import files, statistics_schemas
 from attviz_pipeline.figures import style
 from attviz_pipeline.figures.drawing import Drawing, Inputs
 from attviz_pipeline.figures.ranking import Ranking, rank_all_heads, rank_each_head
@@ -71,6 +72,15 @@ class Cloud:
     layer: int | None = None
     head: int | None = None
     group: str | None = None
+
+
+def count_heads(inputs: Inputs) -> int:
+    """Return how many heads have a cloud.
+
+    Raises:
+        ArtifactError: The table of heads is unusable.
+    """
+    return files.count_rows(inputs.heads, statistics_schemas.HEADS)
 
 
 def draw_clouds(inputs: Inputs) -> Iterator[Drawing]:

@@ -108,6 +108,14 @@ class TestEveryFigure:
         assert (figures["word_cloud-L01-H02"]["layer"], figures["word_cloud-L01-H02"]["head"]) == (1, 2)
         assert figures["word_cloud"]["layer"] is None
 
+    def test_progress_counts_as_many_as_there_are(
+        self, statistics: StatisticsPaths, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO):
+            clouds = {name: FIGURES[name] for name in ("class_cloud", "word_cloud")}
+            draw(statistics, tmp_path / "figures", kinds=clouds)
+        assert any("10 of 10 figures" in message for message in caplog.messages), caplog.messages
+
     def test_files_are_what_the_list_says(self, folder: Path, figures: dict[str, dict[str, Any]]) -> None:
         listed = {figure[suffix] for figure in figures.values() for suffix in ("svg", "png", "csv", "parquet")}
         assert {path.name for path in folder.iterdir()} == listed | {"figures.json"}

@@ -30,8 +30,8 @@ def normal_interval(value: float, replicates: Sequence[float]) -> Estimate:
     """Return a correlation with its normal 95 % interval, which has the standard error of resamples.
 
     Percentiles of the resamples would be too low: means of resamples are noisier than the means themselves, and so are
-    their correlations. For the same reason an interval after Fisher's transformation is too narrow: in simulations of 40
-    documents it held the correlation of 4,000 less often than this one.
+    their correlations. For the same reason an interval after Fisher's transformation is too narrow: in simulations it
+    held the correlation of 4,000 documents less often, from 40 of them, than this one.
 
     Args:
         value: The correlation; without one there is no interval.
