@@ -26,6 +26,9 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first that is installed is used; without one, Playwright's own."""
+
 MOST_MILLISECONDS = 90_000
 """Most that a page may take to become what a test waits for: machines of tests are busy."""
 
@@ -42,12 +45,8 @@ def browser() -> Iterator[Any]:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         required("playwright is not installed")
-    executable = (
-        os.environ.get("ATTVIZ_CHROMIUM")
-        or shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    installed = (path for name in BROWSERS if (path := shutil.which(name)))
+    executable = os.environ.get("ATTVIZ_CHROMIUM") or next(installed, None)
     with sync_playwright() as playwright:
         try:
             chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
