@@ -1,4 +1,4 @@
-"""Run the whole workflow on more and more short documents; write scale.md: time, memory and bytes of every stage.
+"""Run the whole workflow on more and more short documents; write scale.md: CPU time, memory and bytes.
 
     python benchmarks/scale.py --corpus hate-speech.tsv
 
@@ -106,25 +106,48 @@ def _write_corpus(path: Path, texts: Sequence[str], n_documents: int) -> None:
             writer.writerow([text, ("odd", "even")[number % 2]])
 
 
-def _bytes_below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _megabytes(results: Path) -> dict[str, float]:
+    """Return what each folder of the results holds at the end, temporary files not included."""
+    folders = [folder for folder in sorted(results.iterdir()) if folder.is_dir()]
+    sizes = ([path.stat().st_size for path in folder.rglob("*") if path.is_file()] for folder in folders)
+    return {folder.name: sum(found) / 1e6 for folder, found in zip(folders, sizes, strict=True)}
 
 
-def _table(costs: dict[int, dict[str, Cost]], sizes: dict[int, int]) -> str:
+def _table_of_costs(costs: dict[int, dict[str, Cost]]) -> str:
     counts = sorted(costs)
-    lines = ["| stage | " + " | ".join(f"{n:,} documents" for n in counts) + " | CPU per document, last / before |"]
-    lines.append("|---" * (len(counts) + 2) + "|")
+    lines = _head("stage", counts, "CPU per document")
     rules = list(costs[counts[-1]])
     for name, parts in [(f"`{rule}`", [rule]) for rule in rules] + [
         ("**the analysis**", [rule for rule in rules if rule in ANALYSIS]),
         ("**everything**", rules),
     ]:
         found = [_sum(costs[n][rule] for rule in parts) for n in counts]
-        cells = [f"{c.seconds:,.0f} s, {c.cpu_seconds:,.0f} s CPU, {c.peak_mb:,.0f} MB" for c in found]
-        before, last = ([c.cpu_seconds / n for c, n in zip(found, counts, strict=True)] * 2)[-2:]
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {last / before:.2f} |")
-    lines.append("| bytes of the site | " + " | ".join(f"{sizes[n] / 1e6:,.0f} MB" for n in counts) + " | |")
+        cells = [f"{c.cpu_seconds:,.0f} s, {c.peak_mb:,.0f} MB" for c in found]
+        lines.append(_line(name, cells, [c.cpu_seconds / n for c, n in zip(found, counts, strict=True)]))
     return "\n".join(lines)
+
+
+def _table_of_sizes(sizes: dict[int, dict[str, float]]) -> str:
+    counts = sorted(sizes)
+    lines = _head("folder of the results", counts, "bytes per document")
+    for name in sizes[counts[-1]]:
+        found = [sizes[n][name] for n in counts]
+        lines.append(
+            _line(
+                f"`{name}/`", [f"{mb:,.1f} MB" for mb in found], [mb / n for mb, n in zip(found, counts, strict=True)]
+            )
+        )
+    return "\n".join(lines)
+
+
+def _head(what: str, counts: Sequence[int], ratio: str) -> list[str]:
+    names = [what, *(f"{n:,} documents" for n in counts), f"{ratio}, last / before"]
+    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+
+def _line(name: str, cells: Sequence[str], per_document: Sequence[float]) -> str:
+    before, last = (list(per_document) * 2)[-2:]
+    return f"| {' | '.join([name, *cells])} | {last / before:.2f} |"
 
 
 def measure(folder: Path, corpus: Path, counts: Sequence[int], readme: Path) -> None:
@@ -136,9 +159,13 @@ def measure(folder: Path, corpus: Path, counts: Sequence[int], readme: Path) -> 
     for n_documents in counts:
         results = run_workflow(folder, texts, n_documents)
         costs[n_documents] = read_costs(folder / f"{n_documents}" / NOTES)
-        sizes[n_documents] = _bytes_below(results / "site")
+        sizes[n_documents] = _megabytes(results)
     command = f"python benchmarks/scale.py --corpus {corpus.name} --documents {' '.join(map(str, counts))}"
-    fill(HERE / "scale.template.md", machine_facts(command) | {"TABLE": _table(costs, sizes)}, readme)
+    fill(
+        HERE / "scale.template.md",
+        machine_facts(command) | {"COSTS": _table_of_costs(costs), "SIZES": _table_of_sizes(sizes)},
+        readme,
+    )
 
 
 def main() -> None:

@@ -271,11 +271,11 @@ class TestBootstrap:
         weights = poisson_weights(keys.ravel(), range(500)).reshape(*count.shape, 500)
         drawn = np.einsum("sd,sdr->sr", count, weights)
         means = np.einsum("sd,sdr->sr", sums, weights) / np.where(drawn > 0, drawn, np.nan)
-        replicates = TermReplicates(
+        replicates = TermReplicates.of_means(
             np.full(n_studies, n_documents), count.sum(axis=1), (count**2).sum(axis=1), {"x": means.astype(np.float32)}
         )
         estimate = sums.sum(axis=1) / count.sum(axis=1)
-        low, high = replicates.interval("x", estimate)
+        low, high = replicates.summarise({"x": estimate}).bounds["x"]
         assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
 
         variance = ratio_variance(

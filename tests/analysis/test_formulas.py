@@ -169,7 +169,8 @@ class TestBootstrapIntervals:
         means[0, 10:] = np.nan
         n_rows = np.array([5, 40, 400])
 
-        low, high = TermReplicates(n_rows, n_rows, n_rows, {"x": means}).interval("x", np.zeros(3))
+        found = TermReplicates.of_means(n_rows, n_rows, n_rows, {"x": means}).summarise({"x": np.zeros(3)})
+        low, high = found.bounds["x"]
 
         for term, tail_share in enumerate(expanded_tail(n_rows)):
             expected = np.nanquantile(means[term].astype(np.float64), [tail_share, 1 - tail_share])
@@ -178,11 +179,11 @@ class TestBootstrapIntervals:
     @pytest.mark.parametrize(("mean", "estimate"), [(0.1, 0.1), (0.7, 0.7), (0.5, 0.7), (0.7, 0.5)])
     def test_only_a_rounding_error_moves_a_bound(self, mean: float, estimate: float) -> None:
         """Single precision makes 0.1 larger and 0.7 smaller."""
-        replicates = TermReplicates(
+        replicates = TermReplicates.of_means(
             np.array([9]), np.array([9]), np.array([9]), {"x": np.full((1, 20), mean, np.float32)}
         )
 
-        (low,), (high,) = replicates.interval("x", np.array([estimate]))
+        (low,), (high,) = replicates.summarise({"x": np.array([estimate])}).bounds["x"]
 
         assert (low, high) == (pytest.approx(mean), pytest.approx(mean))
         assert (low <= estimate <= high) == (mean == estimate)

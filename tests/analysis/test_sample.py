@@ -13,6 +13,7 @@ from term_study import TermStudy, invented
 
 from attviz_pipeline.analysis.bootstrap import document_keys, poisson_weights, sampling_order
 from attviz_pipeline.analysis.group_documents import group_documents
+from attviz_pipeline.analysis.terms import replicates
 from attviz_pipeline.analysis.terms.corpus import Documents, Sample, iter_pairs, pairs_of
 from attviz_pipeline.artifacts import files, term_schemas
 from attviz_pipeline.artifacts.layout import TermPaths
@@ -149,6 +150,20 @@ def test_intervals_are_as_wide_as_the_sample_makes_them(of_all: TermStudy, sampl
     for term in frequent:
         assert theirs[term]["log_ratio_low"] < ours[term]["log_ratio"] < theirs[term]["log_ratio_high"]
         assert 0 <= theirs[term]["mean_low"] < ours[term]["mean"] < theirs[term]["mean_high"]
+
+
+def test_terms_in_blocks_have_the_same_bytes(
+    sampled: TermStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_replicates = 400
+    monkeypatch.setattr(replicates, "MEANS_AT_ONCE", 7 * n_replicates)
+    (tmp_path / "measures").symlink_to(sampled.folder / "measures")
+    (tmp_path / "statistics").mkdir()
+    (tmp_path / "statistics" / "vocabulary.parquet").symlink_to(sampled.output.vocabulary)
+    in_blocks = replace(sampled, folder=tmp_path).describe(n_replicates=n_replicates)
+
+    assert len(sampled.rows("terms")) > 3 * 7
+    assert in_blocks.output.terms.read_bytes() == sampled.output.terms.read_bytes()
 
 
 def test_a_term_outside_of_the_sample_has_no_interval(of_all: TermStudy, sampled: TermStudy) -> None:

@@ -40,23 +40,24 @@ def write_terms(  # noqa: PLR0913 - the parts of the table
     corrected = means["log_ratio"] - correction.of_means(sums.mean_length()).mean(axis=1)
     # A term of all documents may be in no row of a sample.
     n_sampled = np.maximum(replicates.n_rows, 1)
-    shrunken = shrink(corrected, replicates.variance(CORRECTED), replicates.weights, n_sampled)
+    found = replicates.summarise(means | {CORRECTED: corrected})
+    shrunken = shrink(corrected, found.variances[CORRECTED], replicates.weights, n_sampled)
     columns = _identity(terms, sums) | {
         "mean": means["attention"],
         "std": _std(squares, means["attention"], count * n_rows),
         "min": sums.min.min(axis=1, initial=1),
         "max": sums.max.max(axis=1, initial=0),
-        **_bounds("mean", *replicates.interval("attention", means["attention"])),
+        **_bounds("mean", *found.bounds["attention"]),
         "normalised": means["normalised"],
-        **_bounds("normalised", *replicates.interval("normalised", means["normalised"])),
+        **_bounds("normalised", *found.bounds["normalised"]),
         "log_ratio": means["log_ratio"],
-        **_bounds("log_ratio", *replicates.interval("log_ratio", means["log_ratio"])),
+        **_bounds("log_ratio", *found.bounds["log_ratio"]),
         CORRECTED: corrected,
-        **_bounds(CORRECTED, *replicates.interval(CORRECTED, corrected)),
+        **_bounds(CORRECTED, *found.bounds[CORRECTED]),
         **_shrunken(shrunken),
     }
-    found = {"shrinkage": _prior(shrunken), "n_replicates_first": replicates.n_first(shrunken, corrected)}
-    with files.TableWriter(path, term_schemas.TERMS, {**facts, **found}) as writer:
+    more = {"shrinkage": _prior(shrunken), "n_replicates_first": replicates.n_first(shrunken, corrected)}
+    with files.TableWriter(path, term_schemas.TERMS, {**facts, **more}) as writer:
         writer.write(_sorted(columns))
 
 
