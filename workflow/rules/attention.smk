@@ -53,6 +53,7 @@ rule select_maps:
         f"{RESULTS}/logs/select_maps.log",
     benchmark:
         f"{RESULTS}/benchmarks/select_maps.tsv"
+    priority: 1  # a chain of jobs on one core, on which the site waits
     conda:
         "../../environment.yml"
     threads: SIDE_BY_SIDE
@@ -81,6 +82,7 @@ rule extract_maps:
         f"{OF_MODEL}logs/extract_maps.log",
     benchmark:
         f"{OF_MODEL}benchmarks/extract_maps.tsv"
+    priority: 1
     conda:
         "../../environment.yml"
     threads: SIDE_BY_SIDE
