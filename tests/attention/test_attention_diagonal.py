@@ -17,6 +17,7 @@ from architectures import (
     make_model,
     make_windows,
 )
+from slow_cases import rest_is_slow
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, masking_utils
@@ -264,7 +265,7 @@ def test_half_precision_stays_close(architecture: str, precision: str, tolerance
         assert 0 < difference < tolerance
 
 
-@pytest.mark.parametrize("architecture", ["MPNet", "DebertaV2", "XLNet"])
+@pytest.mark.parametrize("architecture", rest_is_slow(["MPNet", "DebertaV2", "XLNet"]))
 def test_no_two_layers_matrices_are_held_at_once(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = make_reader(make_model(architecture, **{"n_layer" if architecture == "XLNet" else "num_hidden_layers": 4}))
     made: list[StorageWeakRef] = []

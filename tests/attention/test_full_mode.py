@@ -17,6 +17,7 @@ from architectures import (
     make_model,
 )
 from eager_matrices import Array, eager_stage_matrices
+from slow_cases import rest_is_slow
 from tiny_extraction import TEXTS, extract
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -229,7 +230,7 @@ def test_architectures_that_show_no_values_say_so(architecture: str, caplog: pyt
     assert architecture not in EAGER_ONLY or not hidden
 
 
-@pytest.mark.parametrize("architecture", ["Bert", "MPNet", "XLNet"])
+@pytest.mark.parametrize("architecture", rest_is_slow(["Bert", "MPNet", "XLNet"]))
 def test_one_layers_matrices_are_gone_before_the_next_ones(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_model(architecture, **{"n_layer" if architecture == "XLNet" else "num_hidden_layers": 4})
     made: list[StorageWeakRef] = []

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from share_safe import KEY, SECRETS, leaks, readable
 from site_statistics import compute_statistics
+from slow_cases import rest_is_slow
 from synthetic_attention import write_attention_shards
 from synthetic_evidence import write_evidence
 from synthetic_site import site_settings, write_site_inputs
@@ -344,7 +345,7 @@ def test_the_search_for_leaks_finds_every_secret_where_nothing_is_redacted(tmp_p
     assert {line.split(": ")[1] for line in leaks(tmp_path / "site", [UNREADABLE])} == {UNREADABLE.casefold()}
 
 
-@pytest.mark.parametrize("mode", ["shape", "hash"])
+@pytest.mark.parametrize("mode", rest_is_slow(["shape", "hash"]))
 def test_no_file_of_a_redacted_site_holds_a_secret(mode: str, tmp_path: Path) -> None:
     site = rendered(tmp_path, mode)
     assert leaks(site, [*SECRETS, UNREADABLE]) == []

@@ -177,6 +177,7 @@ class TestEveryFigure:
 
 
 class TestSameBytes:
+    @pytest.mark.slow
     def test_drawn_twice(self, statistics: StatisticsPaths, folder: Path, tmp_path: Path) -> None:
         foreign: dict[Any, Any] = {
             "font.size": 20,

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from drawn_figures import assessment_of, inputs_of
+from slow_cases import rest_is_slow
 from synthetic_attention import write_ledger
 from task_studies import LABEL_NAMES, write_task_shards
 from term_study import TermStudy
@@ -110,7 +111,7 @@ def test_figures_of_values_are_those_of_the_tables(regression: tuple[StatisticsP
     assert "1 of the 6 correlations of heads is beyond chance." in figures["value_heads-gold"].caption
 
 
-@pytest.mark.parametrize("task", ["multi_label", "regression", "single_label"])
+@pytest.mark.parametrize("task", rest_is_slow(["multi_label", "regression", "single_label"]))
 def test_without_gold_values_no_figure_speaks_of_them(task: TaskName, tmp_path: Path) -> None:
     figures = drawn(statistics_of(tmp_path, task, labelled=0, n_documents=24))
 

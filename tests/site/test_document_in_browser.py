@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from site_visits import Visitor, accessibility_faults, arrive, row_at, until
+from slow_cases import rest_is_slow
 
 from attviz_pipeline.aggregates import AGGREGATES
 from attviz_pipeline.report import links
@@ -385,8 +386,8 @@ def test_no_pins_stay_no_pins(site: Path, visitor: Visitor) -> None:
 # Manners
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", rest_is_slow(["light", "dark"]))
+@pytest.mark.parametrize("width", rest_is_slow([1280, 390]))
 def test_the_page_is_accessible_with_everything_open(width: int, theme: str, site: Path, visitor: Visitor) -> None:
     visit = visitor(site, color_scheme=theme, viewport={"width": width, "height": 900})
     page = visit.open(

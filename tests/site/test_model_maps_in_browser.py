@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from site_visits import Visitor, faults_of_looks, row_at, until
+from slow_cases import rest_is_slow
 from synthetic_maps import ENTRIES_PER_ROW, matrices
 
 from attviz_pipeline.report import links
@@ -273,7 +274,7 @@ def test_pictures_name_the_model(mode: str, title: str, site: Path, visitor: Vis
     assert picture.count("all other keys") == {"one": 1, "both": 2, "difference": 0}[mode]
 
 
-@pytest.mark.parametrize("mode", ["one", "both", "difference"])
+@pytest.mark.parametrize("mode", rest_is_slow(["one", "both", "difference"]))
 def test_the_choice_of_models_is_accessible(mode: str, site: Path, visitor: Visitor) -> None:
     page = drawn(visitor(site).open(f"{PAGE}#map=1.0&mapmodel={SEED}&mapcompare={mode}&t=3"))
     assert faults_of_looks(page) == []

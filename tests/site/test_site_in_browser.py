@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from site_visits import Visitor, accessibility_faults, arrive, row_at, until
+from slow_cases import rest_is_slow
 from synthetic_site import HOSTILE_LABELS, HOSTILE_TEXTS, site_settings, write_site_inputs
 
 from attviz_pipeline.artifacts import files
@@ -31,7 +32,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("address", KINDS)
-@pytest.mark.parametrize("way", ["file", "http"])
+@pytest.mark.parametrize("way", rest_is_slow(["file", "http"]))
 def test_every_kind_of_page_opens_without_a_fault(
     way: str, address: str, site: Path, server: str, visitor: Visitor
 ) -> None:
@@ -40,7 +41,7 @@ def test_every_kind_of_page_opens_without_a_fault(
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("width", rest_is_slow([390, 320]))
 @pytest.mark.parametrize("address", KINDS)
 def test_a_phone_shows_every_page_without_sideways_scrolling(
     address: str, width: int, site: Path, visitor: Visitor
@@ -59,7 +60,7 @@ def test_a_page_uses_the_width_of_the_screen(width: int, n_columns: int, site: P
 
 
 @pytest.mark.parametrize("address", KINDS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", rest_is_slow(["light", "dark"]))
 def test_pages_are_accessible(theme: str, address: str, site: Path, visitor: Visitor) -> None:
     page = visitor(site, color_scheme=theme).open(address)
     assert accessibility_faults(page, iframes=False) == []
@@ -220,7 +221,9 @@ def long_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-@pytest.mark.parametrize(("address", "table"), [(links.DOCUMENTS, "document-table"), (links.TOKENS, "token-table")])
+@pytest.mark.parametrize(
+    ("address", "table"), rest_is_slow([(links.DOCUMENTS, "document-table"), (links.TOKENS, "token-table")])
+)
 def test_tab_leads_from_row_to_row_and_out_of_the_table(
     address: str, table: str, long_site: Path, visitor: Visitor
 ) -> None:
@@ -356,7 +359,7 @@ READ_OUT = [
 ]
 
 
-@pytest.mark.parametrize("address", READ_OUT)
+@pytest.mark.parametrize("address", rest_is_slow(READ_OUT))
 def test_blurred_words_are_not_read_out_until_asked_for(address: str, sensitive_site: Path, visitor: Visitor) -> None:
     page = visitor(sensitive_site).open(address)
     keyboard = "document.querySelector('#text')?.tabIndex"

@@ -17,6 +17,7 @@ from share_safe import SECRETS, leaks
 from shared_folders import built_once, made_once
 from site_statistics import compute_statistics
 from site_visits import Visitor, arrive, faults_of_looks, until
+from slow_cases import rest_is_slow
 from synthetic_site import MAPPED, site_of_import, site_settings, write_site_inputs
 from task_studies import write_task_study
 
@@ -199,8 +200,8 @@ def at_most(n_pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MOST_PAGES", n_pages)
 
 
-@pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
-@pytest.mark.parametrize("labelled", [0.8, 0.0])
+@pytest.mark.parametrize("task", rest_is_slow(["single_label", "multi_label", "regression"]))
+@pytest.mark.parametrize("labelled", rest_is_slow([0.8, 0.0]))
 def test_sites_of_every_task_are_shown_in_part(
     task: TaskName, labelled: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def full_with(inputs: SiteInputs, n_bytes: float) -> frozenset[int]:
     return choose_tiers(inputs.statistics.document_index, study_of(inputs), int(room(inputs) - n_bytes)).full
 
 
+@pytest.mark.slow
 def test_a_site_with_room_has_every_head_everywhere(many_heads: SiteInputs) -> None:
     tiers = choose_tiers(many_heads.statistics.document_index, study_of(many_heads), 0)
     assert tiers.full == set(range(N_DOCUMENTS))

@@ -9,6 +9,7 @@ import pytest
 from document_pages import page_payload
 from html_page import Page, words
 from site_visits import Visitor, faults_of_looks
+from slow_cases import rest_is_slow
 from synthetic_site import site_settings
 from task_studies import LABEL_NAMES, TASKS, write_task_study
 
@@ -104,13 +105,13 @@ OF_LABELS = [*OF_VALUES, links.WRONG, f"{links.COMPARE}#kind=classes"]
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("address", OF_LABELS)
+@pytest.mark.parametrize("address", rest_is_slow(OF_LABELS))
 def test_pages_of_labels_are_accessible(address: str, labels: tuple[SiteInputs, Path], visitor: Visitor) -> None:
     assert faults_of_looks(visitor(labels[1]).open(address)) == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("address", OF_VALUES)
+@pytest.mark.parametrize("address", rest_is_slow(OF_VALUES))
 def test_pages_of_values_are_accessible(address: str, values: tuple[SiteInputs, Path], visitor: Visitor) -> None:
     assert faults_of_looks(visitor(values[1]).open(address)) == []
 

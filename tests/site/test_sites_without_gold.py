@@ -11,6 +11,7 @@ import pytest
 from attviz_files import Imported, document
 from html_page import Page, words
 from site_visits import Visitor, faults_of_looks
+from slow_cases import rest_is_slow
 from synthetic_site import site_of_import
 from task_studies import write_task_study
 
@@ -73,7 +74,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TaskName], tupl
     return write
 
 
-@pytest.mark.parametrize("task", ["single_label", "multi_label", "regression"])
+@pytest.mark.parametrize("task", rest_is_slow(["single_label", "multi_label", "regression"]))
 def test_no_page_speaks_of_gold_values(task: TaskName, sites: Callable[[TaskName], tuple[Path, str]]) -> None:
     site, logged = sites(task)
 
@@ -91,11 +92,13 @@ OF_ALL = [links.START, links.DOCUMENTS, links.document(0), links.CLASSES, links.
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("task", "address"),
-    [
-        *(("single_label", address) for address in [*OF_ALL, links.EVIDENCE]),
-        *(("multi_label", address) for address in OF_ALL[:-1]),
-        *(("regression", address) for address in OF_ALL[:-1]),
-    ],
+    rest_is_slow(
+        [
+            *(("single_label", address) for address in [*OF_ALL, links.EVIDENCE]),
+            *(("multi_label", address) for address in OF_ALL[:-1]),
+            *(("regression", address) for address in OF_ALL[:-1]),
+        ]
+    ),
 )
 def test_pages_without_gold_values_are_accessible(
     task: TaskName, address: str, sites: Callable[[TaskName], tuple[Path, str]], visitor: Visitor

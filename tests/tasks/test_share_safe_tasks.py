@@ -10,6 +10,7 @@ import pytest
 from drawn_figures import PROVENANCE, inputs_of
 from share_safe import KEY, SECRETS, leaks
 from site_statistics import compute_statistics
+from slow_cases import rest_is_slow
 from task_studies import write_task_study
 
 from attviz_pipeline.artifacts import corpus_schemas, files
@@ -101,11 +102,11 @@ def test_the_search_finds_what_is_not_redacted(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize(
     ("task", "mode", "bad"),
-    [
+    rest_is_slow(
         (task, mode, bad)
         for (task, cells), mode in zip(BAD_CELLS.items(), ("hash", "shape"), strict=True)
         for bad in cells
-    ],
+    ),
 )
 def test_no_file_of_a_redacted_study_holds_a_word(
     task: TaskName, mode: str, bad: tuple[dict[str, Any], Any], tmp_path: Path

@@ -120,6 +120,7 @@ def test_a_model_of_another_tokenizer_and_shape_runs_to_the_site(finished_study:
     assert "Heads were matched one to one with those of the model called other" in page
 
 
+@pytest.mark.slow
 def test_evidence_of_two_models_is_of_the_same_documents(finished_study: FinishedStudy, tmp_path: Path) -> None:
     study, compared = finished_study.copy(tmp_path), ("--config", "compare={seeds: [14]}")
     study.run(*compared)

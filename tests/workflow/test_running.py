@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from finished_study import SHELL_COMMAND
+from slow_cases import rest_is_slow
 from tiny_workflow import ROOT
 
 from attviz_pipeline.config.reading import parse_study
@@ -99,7 +100,7 @@ def in_order(call: tuple[str, dict[str, object]]) -> str:
     return json.dumps(call, sort_keys=True)
 
 
-@pytest.mark.parametrize("changes", STUDIES.values(), ids=STUDIES)
+@pytest.mark.parametrize("changes", rest_is_slow(STUDIES.values()), ids=STUDIES)
 def test_the_same_calls_as_the_rules_make(changes: dict[str, object], tmp_path: Path) -> None:
     content = study_of(changes)
     study = parse_study(content, "test")
