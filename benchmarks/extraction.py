@@ -24,6 +24,7 @@ import torch
 import transformers
 from forward import measure_forward, measure_peak, read_once
 from pairing import HERE, Row, peak_mb
+from passes import measure_passes
 from sizes import FULL, QUICK
 from stage import measure_bfloat16, measure_corpora, measure_growth, measure_stage, run_stage
 
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="+",
-        choices=["forward", "peak", "stage", "bfloat16", "growth", "corpora"],
+        choices=["forward", "peak", "stage", "passes", "bfloat16", "growth", "corpora"],
         help="measure these only, and keep the other rows of the table",
     )
     parser.add_argument("--alone", nargs="+", help=argparse.SUPPRESS)
@@ -118,6 +119,7 @@ def main() -> None:
         "forward": lambda: measure_forward(sizes),
         "peak": lambda: measure_peak(sizes),
         "stage": lambda: measure_stage(sizes, next(iter(corpora.values()))),
+        "passes": lambda: measure_passes(sizes, next(iter(corpora.values()))),
         "bfloat16": lambda: measure_bfloat16(sizes, next(iter(corpora.values()))),
         "growth": lambda: measure_growth(sizes),
         "corpora": lambda: measure_corpora(sizes, corpora),

@@ -17,14 +17,12 @@ from forward import Ways
 from gpu_parts import PRECISIONS, Clock, Missed, Part, Plan
 from gpu_texts import invented_text, invented_texts
 from pairing import paired_ratio, seconds, spread
+from passes import Plain
 from stage import stage_with, write_model, write_shard
 from transformers import BertConfig
 
-from attviz_pipeline.artifacts import attention_schemas, corpus_schemas, files
-from attviz_pipeline.attention.batching import batch_windows
-from attviz_pipeline.attention.capture import IMPLEMENTATION
-from attviz_pipeline.attention.opening import open_model, open_reader, open_tokenizer
-from attviz_pipeline.attention.windows import DocumentEncoder, Window
+from attviz_pipeline.artifacts import attention_schemas, files
+from attviz_pipeline.attention.opening import open_model, open_tokenizer
 from attviz_pipeline.config.settings import AttentionSettings
 
 LENGTHS = (128, 512)
@@ -264,48 +262,6 @@ class Bench:
         width, inner = config.hidden_size, config.intermediate_size
         weights = 4 * width * width + 2 * width * inner
         return config.num_hidden_layers * (2 * weights * n_tokens + 4 * n_tokens * n_tokens * width)
-
-
-class Plain:
-    """Plain forward passes over the batches that the stage makes of its shard, and the same batches with attention."""
-
-    def __init__(self, place: Path, settings: AttentionSettings, max_tokens: int, precision: str | None = None) -> None:
-        tokenizer = open_tokenizer(place / "checkpoint")
-        self._model = open_model(place / "checkpoint", settings)
-        if precision is not None:
-            settings = settings.model_copy(update={"precision": precision})
-        self._reader = open_reader(self._model, tokenizer, settings)
-        dtype = getattr(torch, settings.precision)
-        self._autocast = torch.autocast(settings.device, dtype, enabled=dtype != torch.float32)
-        encoder = DocumentEncoder(tokenizer, settings, max_tokens)
-        self._batches: list[list[Window]] = []
-        rows = files.read_table(place / "shard.parquet", corpus_schemas.SHARD).to_pylist()
-        for block in sorted({row["block"] for row in rows}):
-            documents = encoder.encode([row["text"] for row in rows if row["block"] == block])
-            windows = [window for document in documents for window in document.windows]
-            batches = batch_windows(windows, settings.tokens_per_batch)
-            self._batches += [[windows[index] for index in batch] for batch in batches]
-        self.lengths = [window.n_tokens for batch in self._batches for window in batch]
-        self.n_tokens = sum(self.lengths)
-
-    def run(self) -> None:
-        """Classify."""
-        self._model.set_attn_implementation("sdpa")
-        with torch.inference_mode(), self._autocast:
-            logits = [self._model(**self._reader.inputs(batch)).logits for batch in self._batches]
-        torch.cat(logits).float().cpu()
-
-    def read(self) -> None:
-        """Classify and read self-attention, one batch behind the device, as the stage does."""
-        self._model.set_attn_implementation(IMPLEMENTATION)
-        before = None
-        for windows in self._batches:
-            batch = self._reader.launch(windows)
-            if before is not None:
-                before.readings()
-            before = batch
-        if before is not None:
-            before.readings()
 
 
 def _n_tokens(place: Path) -> int:

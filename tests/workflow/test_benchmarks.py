@@ -32,6 +32,8 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
         "peak memory of `output_attentions=True` / plain forward",
         *["AttViz's procedure / whole stage", "AttViz's procedure / matrix products alone"] * 2,
         *["bytes on disk per value"] * 3,
+        "whole stage / plain SDPA passes over the same batches",
+        "its reading alone / plain SDPA passes over the same batches",
         "AttViz's procedure / whole stage in bfloat16",
         "whole stage in bfloat16 / in float32",
         *["whole stage"] * 3,
