@@ -14,6 +14,7 @@ from attviz_pipeline.config.settings import ModelSettings, Section
 from attviz_pipeline.errors import AttentionError, AttvizError, ConfigError, ModelError
 from attviz_pipeline.formats import clip
 from attviz_pipeline.published import published
+from attviz_pipeline.shards import expand_shards
 from attviz_pipeline.stages import Argument, Stage
 
 logger = logging.getLogger(__name__)
@@ -75,10 +76,10 @@ def run_stage(stage: Stage, places: Places, settings: Section | None, *, is_comp
 
 
 def files_of(arguments: Iterable[Argument], places: Places) -> Iterator[Path]:
-    """Yield the files and folders that arguments stand for; of a group of files, each of them."""
+    """Yield the files and folders that arguments stand for: of all shards, and of a group of files each."""
     for one in arguments:
         given = places.get(one.name, [])
-        for path in given if isinstance(given, list) else [given]:
+        for path in expand_shards(given if isinstance(given, list) else [given]):
             yield from [path] if one.group in {None, Path} else vars(one.group(path)).values()
 
 

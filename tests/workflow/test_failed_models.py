@@ -25,6 +25,7 @@ from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.report.sentences import models as sentences
 from attviz_pipeline.report.views.models import ModelResults, read_models
 from attviz_pipeline.run_stage import outputs_of, reason_of, run_stage
+from attviz_pipeline.shards import every_shard, expand_shards
 from attviz_pipeline.stages import STAGES, PrepareModel
 
 HOSTILE = "<script>alert(1)</script> \u202e & more"
@@ -128,13 +129,14 @@ class TestStage:
     @pytest.mark.parametrize("name", LATER)
     def test_later_stages_hand_the_failure_on(self, name: str, tmp_path: Path) -> None:
         stage = STAGES[name]
+        # As a rule gives them: all shards by their pattern.
         places: dict[str, Path | list[Path]] = {
-            one.name: [tmp_path / one.name / "file.x"] if one.many else tmp_path / f"{one.name}.x"
+            one.name: [tmp_path / one.name / f"{every_shard(2)}.x"] if one.many else tmp_path / f"{one.name}.x"
             for one in stage.arguments
         }
         first = next(one for one in stage.reads if "{of}" in "".join(one.places))
         given = places[first.name]
-        for path in given if isinstance(given, list) else [given]:
+        for path in expand_shards(given if isinstance(given, list) else [given]):
             files_read = [path] if first.group is None else list(vars(first.group(path)).values())
             write_failed(files_read[0], FAILED)
 
