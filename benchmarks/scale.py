@@ -32,6 +32,7 @@ ROOT = HERE.parent
 SHAPE = "narrow"
 DOCUMENTS_PER_SHARD = 12_500
 NOTES = "costs.jsonl"
+OF_RUNS = {"benchmarks", "logs"}
 ANALYSIS = (
     *("aggregate_shard", "aggregate_dataset", "assess_predictions", "list_terms", "measure_shard"),
     *("describe_terms", "compare_classes", "compare_heads", "profile_heads", "group_documents"),
@@ -108,7 +109,7 @@ def _write_corpus(path: Path, texts: Sequence[str], n_documents: int) -> None:
 
 def _megabytes(results: Path) -> dict[str, float]:
     """Return what each folder of the results holds at the end, temporary files not included."""
-    folders = [folder for folder in sorted(results.iterdir()) if folder.is_dir()]
+    folders = [folder for folder in sorted(results.iterdir()) if folder.is_dir() and folder.name not in OF_RUNS]
     sizes = ([path.stat().st_size for path in folder.rglob("*") if path.is_file()] for folder in folders)
     return {folder.name: sum(found) / 1e6 for folder, found in zip(folders, sizes, strict=True)}
 
