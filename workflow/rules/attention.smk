@@ -26,6 +26,7 @@ rule extract_attention:
         f"{OF_MODEL}logs/extract_attention/{{shard}}.log",
     benchmark:
         f"{OF_MODEL}benchmarks/extract_attention/{{shard}}.tsv"
+    priority: 2  # it takes all cores: later, the one of another model would wait until no other job runs
     conda:
         "../../environment.yml"
     threads: STUDY.resources.threads

@@ -34,7 +34,7 @@ rule compute_gradients:
         f"{OF_MODEL}logs/compute_gradients.log",
     benchmark:
         f"{OF_MODEL}benchmarks/compute_gradients.tsv"
-    priority: 1
+    priority: 2  # the longest chain of jobs
     conda:
         "../../environment.yml"
     threads: SIDE_BY_SIDE
@@ -64,7 +64,7 @@ rule leave_tokens_out:
         f"{OF_MODEL}logs/leave_tokens_out.log",
     benchmark:
         f"{OF_MODEL}benchmarks/leave_tokens_out.tsv"
-    priority: 1
+    priority: 2
     conda:
         "../../environment.yml"
     threads: SIDE_BY_SIDE
@@ -100,7 +100,7 @@ rule measure_faithfulness:
         f"{OF_MODEL}logs/measure_faithfulness.log",
     benchmark:
         f"{OF_MODEL}benchmarks/measure_faithfulness.tsv"
-    priority: 1
+    priority: 2
     conda:
         "../../environment.yml"
     threads: SIDE_BY_SIDE
