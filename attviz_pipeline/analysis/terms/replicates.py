@@ -179,7 +179,8 @@ def replicate_terms(  # noqa: PLR0913 - the data and how to resample them
 
     def blocks(wanted: Sequence[str]) -> Iterator[Block]:
         label, total = "describe_terms: bootstrap", n_replicates * len(parts)
-        with Progress(total=total, label=label, unit="replicates") as progress:
+        unit = "replicates" if len(parts) == 1 else "replicates of some words"
+        with Progress(total=total, label=label, unit=unit) as progress:
             for terms in parts:
                 means = {name: np.full((terms.stop - terms.start, n_replicates), np.nan, np.float32) for name in wanted}
                 for some in replicates:
