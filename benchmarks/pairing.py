@@ -49,7 +49,12 @@ def paired_ratio(
     for index in range(n_pairs):
         ways = (one, other) if index % 2 == 0 else (other, one)
         taken = [seconds(way, clock) for way in ways]
-        pairs.append(tuple(taken if index % 2 == 0 else reversed(taken)))
+        pairs.append((taken[0], taken[1]) if index % 2 == 0 else (taken[1], taken[0]))
+    return ratio_of(pairs)
+
+
+def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Divide the seconds of one way by those of the other, pair by pair."""
     ratios = [first / second for first, second in pairs]
     return Ratio(median(ratios), min(ratios), max(ratios), (median(p[0] for p in pairs), median(p[1] for p in pairs)))
 

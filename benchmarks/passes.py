@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 from checkpoints import MAX_TOKENS
-from pairing import Row, seconds, spread
+from pairing import Row, ratio_of, seconds, spread
 from sizes import Sizes
 from stage import prepare_stage, write_shard
 
@@ -89,8 +89,7 @@ def measure_passes(sizes: Sizes, texts: Sequence[str]) -> Iterator[Row]:
                 taken.append((whole - start_up, read, plain))
         name = f"{shape}, {len(chosen):,} texts, {model.n_tokens:,} tokens, CPU seconds of one thread"
         for what, bar, place_of in (("whole stage", BARS.get(shape, "-"), 0), ("its reading alone", "-", 1)):
-            ratios = [one[place_of] / one[2] for one in taken]
-            measured = f"{median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
-            detail = " against ".join(f"{median(one[part] for one in taken):.1f} s" for part in (place_of, 2))
-            yield Row(f"{what} / plain SDPA passes over the same batches, {name}", bar, measured, detail)
+            ratio = ratio_of([(one[place_of], one[2]) for one in taken])
+            detail = " against ".join(f"{each:.1f} s" for each in ratio.seconds)
+            yield Row(f"{what} / plain SDPA passes over the same batches, {name}", bar, str(ratio), detail)
     torch.set_num_threads(n_threads)

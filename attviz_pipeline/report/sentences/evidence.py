@@ -99,7 +99,7 @@ def by_gold(rows: Sequence[Row], study: StudyView) -> Markup:
     """Say between which gold classes the fall without the highest-ranked tokens is smallest and largest.
 
     The mean over all documents hides it: a text with few words left can be read as one class, whose probability then
-    hardly falls. The two groups are named by their means; a difference is only stated if their intervals lie apart.
+    hardly falls. The extremes of many classes differ by chance, too, so no difference between the two is claimed.
 
     Args:
         rows: Comprehensiveness of the score of the first sentence, in the mean over all shares of tokens, of each gold
@@ -110,12 +110,16 @@ def by_gold(rows: Sequence[Row], study: StudyView) -> Markup:
         return Markup()
     least, most = (choose(rows, key=lambda row: row["mean"]) for choose in (min, max))
     task = study.task
-    sentence = Markup("By gold {noun}, {short} {least} and {most}. {apart}")
+    sentence = Markup(
+        "The extremes of {n} gold {nouns}: without the highest-ranked tokens, {short} {least}, and it {most}. {apart}"
+    )
     apart = "The two intervals overlap, so no difference is shown."
     if least["mean_high"] < most["mean_low"]:
-        apart = f"The mean over all documents therefore depends on how many of each {task.noun} were measured."
+        apart = "The two intervals do not overlap; as extremes, they were chosen for their difference."
     one, other = (_fall_of_group(row, task.scale) for row in (least, most))
-    return sentence.format(noun=task.noun, short=task.scale.short, least=one, most=other, apart=apart)
+    return sentence.format(
+        n=count(len(rows)), nouns=task.nouns, short=task.scale.short, least=one, most=other, apart=apart
+    )
 
 
 def _fall_of_group(row: Row, scale: Scale) -> Markup:
