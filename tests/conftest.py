@@ -7,6 +7,7 @@ from itertools import groupby
 import pytest
 from finished_study import finished_study
 from site_visits import browser, hostile_inputs, hostile_site, inputs, sensitive_site, server, site, visitor
+from warm_python import end_warm_python
 
 __all__ = [
     "browser",
@@ -29,6 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files that take long first: workers of pytest-xdist take whole files in this order, and so end together."""
     seconds = {path: estimate([*tests]) for path, tests in groupby(items, key=lambda item: item.path)}
     items.sort(key=lambda item: (-seconds[item.path], item.path))
+
+
+def pytest_sessionfinish() -> None:
+    """End the process that jobs of workflows are forked from."""
+    end_warm_python()
 
 
 def estimate(tests: list[pytest.Item]) -> float:

@@ -273,5 +273,5 @@ def test_the_choice_among_a_million_documents_takes_little_time_and_memory(tmp_p
     run = subprocess.run(code, env={**os.environ, "PYTHONPATH": paths}, check=True, capture_output=True, text=True)
     n_pages, n_others, seconds, megabytes = map(float, run.stdout.split())
     assert (n_pages, n_others) == (100_000, 900_000)
-    assert seconds < 15
+    assert seconds < 60  # 8 on an idle core; a choice that compared documents with each other would take hours
     assert megabytes < 600

@@ -14,6 +14,7 @@ import pytest
 from shared_folders import built_once
 from stage_processes import StageProcess
 from tiny_workflow import ROOT, SMALL_EVIDENCE, content, write_study
+from warm_python import PROGRAM_NAMED, python_function, warm_python
 
 PARTS_OF_A_CHECKOUT = (
     "attviz_pipeline",
@@ -101,13 +102,12 @@ class FinishedStudy:
 
     @property
     def _before_stages(self) -> Path:
-        """Bash reads this file before the command of every rule, if it is there."""
+        """Bash reads this file before the command of every rule."""
         return self.base / "before_stages.sh"
 
     def before_stages(self, *lines: str) -> None:
         """Put lines of shell, `$*` being its arguments, before what the stages' `python` does; without any, none."""
-        function = ["python() {", *lines, 'command python "$@"', "}", ""]
-        self._before_stages.write_text("\n".join(function) if lines else "", encoding="utf-8")
+        self._before_stages.write_text(python_function(*lines), encoding="utf-8")
 
     def snakemake(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start the workflow as the local profile does."""
@@ -118,7 +118,9 @@ class FinishedStudy:
 
     def run(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         """Run the workflow to its end and return what it said."""
-        process = self.snakemake(*arguments, **environment)
+        # What is read at start-up cannot be set for jobs that are forked.
+        forked = {} if environment else {PROGRAM_NAMED: str(warm_python())}
+        process = self.snakemake(*arguments, **environment, **forked)
         said = process.communicate(timeout=1800)[0]
         assert process.returncode == expect, said
         return said
@@ -153,6 +155,7 @@ def build(base: Path) -> None:
     (base / "study").mkdir()
     write_study(base / "study", evidence=SMALL_EVIDENCE, n_shards=N_SHARDS)
     study = FinishedStudy(base, base / "checkout", (), {})
+    study.before_stages()
     study.run()
     calls = [call.arguments for call in study.planned_calls("--forceall")]
     (base / "calls.json").write_text(json.dumps(calls), encoding="utf-8")

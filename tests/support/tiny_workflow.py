@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from warm_python import PROGRAM_NAMED, warm_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,6 +63,8 @@ def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 
 def snakemake(folder: Path, *arguments: str, expect: int = 0) -> str:
     arguments, environment = command(folder, *arguments)
+    program = warm_python()
+    environment |= {PROGRAM_NAMED: str(program), "BASH_ENV": str(program.with_name("bash_env"))}
     finished = subprocess.run(
         arguments, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=1800
     )

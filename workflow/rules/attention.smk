@@ -26,10 +26,10 @@ rule extract_attention:
         f"{OF_MODEL}logs/extract_attention/{{shard}}.log",
     benchmark:
         f"{OF_MODEL}benchmarks/extract_attention/{{shard}}.tsv"
-    priority: 2  # it takes all cores: later, the one of another model would wait until no other job runs
+    priority: 2  # all other stages wait for it
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads
+    threads: WHILE_EXTRACTING
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,

@@ -140,6 +140,14 @@ def existing_files(*paths):
     return [name for name in _files(paths) if not _is_watched(name)]
 
 
+def threads_of_model(wildcards):
+    """Cores of a job that prepares a model: one that is compared and not trained leaves room for other jobs."""
+    name = model_of(wildcards)
+    settings = slice_for(STUDY, PrepareModel, name, Path(RESULTS))
+    waited_for = name == OWN_MODEL or settings.is_trained
+    return STUDY.resources.threads if waited_for else SIDE_BY_SIDE
+
+
 def model_source(wildcards):
     """Where a model comes from: the one that its study names, or weights of an epoch."""
     settings = slice_for(STUDY, PrepareModel, model_of(wildcards), Path(RESULTS))
@@ -286,8 +294,14 @@ MODEL_FOLDERS = [
 # Start of the paths of a rule that also runs for compared models; the wildcard is empty for the study's own.
 OF_MODEL = f"{RESULTS}/{{of}}"
 
-# Cores of a stage of evidence, and of maps. Two of them run side by side, which is faster than one after the other on all cores.
+# Cores of a job that reads documents. Two of them run side by side, which is faster than one after the other on all cores.
 SIDE_BY_SIDE = max(1, STUDY.resources.threads // 2)
+# Cores of a job that extracts attention. On a GPU it writes on one while another feeds the GPU, and a job without others has all.
+WHILE_EXTRACTING = (
+    STUDY.resources.threads
+    if STUDY.resources.gpu or (N_SHARDS == 1 and not STUDY.compared)
+    else SIDE_BY_SIDE
+)
 
 # Maps contain words, so share-safe mode has none; imported attention has no model that could make them.
 SHOWN_MAPS = (
