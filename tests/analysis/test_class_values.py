@@ -223,6 +223,7 @@ class TestValues:
             assert gold.found.use_rho is not None
             assert gold.found.use_rho[number, 0] == pytest.approx(expected, abs=1e-9)
 
+    @pytest.mark.slow
     def test_p_is_that_of_the_reference_where_length_is_no_matter(self) -> None:
         rng = np.random.default_rng(7)
         value = rng.normal(0, 1, 40)

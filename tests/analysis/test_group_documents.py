@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from slow_cases import rest_is_slow
 
 from attviz_pipeline import cli
 from attviz_pipeline.analysis.group_documents import find_groups, group_documents, head_profiles, k_means
@@ -136,7 +135,8 @@ def test_length_tells_groups_that_differ_in_it(tmp_path: Path) -> None:
     assert facts["length_eta_squared"] == pytest.approx(between / ((x - x.mean()) ** 2).sum())
 
 
-@pytest.mark.parametrize("degrees_of_freedom", rest_is_slow([3, 1000]))
+@pytest.mark.slow
+@pytest.mark.parametrize("degrees_of_freedom", [3, 1000])
 def test_one_cloud_is_rarely_taken_for_groups(degrees_of_freedom: int) -> None:
     """With or without outliers, the share of false findings is near the 5 % that p promises."""
     random = np.random.default_rng(5)

@@ -330,6 +330,7 @@ class TestClusters:
         assert found.silhouette.mean() < 0.3
         assert sizes.max() < 12 or len(sizes) == 1
 
+    @pytest.mark.slow
     def test_groups_beyond_chance_stay_and_a_cloud_has_none(self) -> None:
         random = np.random.default_rng(3)
         cloud = random.normal(0, 1, (30, 4))

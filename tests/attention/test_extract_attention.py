@@ -379,6 +379,7 @@ for n in [*range(1, 41), 40, *range(1, 41)]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variables", "n_made"), [({}, 80), ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}, 40)])
 def test_kernels_of_the_last_shapes_alone_are_kept_unless_asked_for_more(
     variables: dict[str, str], n_made: int
@@ -413,6 +414,7 @@ print(faults() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver() < ("glibc", "2.35"), reason="the C library does not keep so large tensors")
 def test_memory_of_freed_tensors_is_reused() -> None:
     usual, reused = (

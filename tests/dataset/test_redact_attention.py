@@ -338,6 +338,7 @@ def render(folder: Path, settings: RenderSite, inputs: SiteInputs, attention: li
     return site
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_the_search_for_leaks_finds_every_secret_where_nothing_is_redacted(tmp_path: Path) -> None:
     found = {line.split(": ")[1] for line in leaks(rendered(tmp_path, "none"), SECRETS)}
@@ -361,6 +362,7 @@ def test_no_file_of_a_redacted_site_holds_a_secret(mode: str, tmp_path: Path) ->
     }
 
 
+@pytest.mark.slow
 def test_heads_have_the_same_statistics_with_and_without_words(tmp_path: Path) -> None:
     for mode in ("none", "shape"):
         rendered(tmp_path / mode, mode)

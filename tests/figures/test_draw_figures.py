@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from drawn_figures import PROVENANCE, TOKEN_FIGURES, assessment_of, draw, inputs_of, write_statistics
 from PIL import Image
+from slow_cases import rest_is_slow
 
 from attviz_pipeline.artifacts import corpus_schemas, files, model_schemas, output_schemas, statistics_schemas
 from attviz_pipeline.artifacts.checksums import require_unchanged
@@ -244,6 +245,7 @@ class TestWordCloud:
         for one, other in itertools.combinations(boxes, 2):
             assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
+    @pytest.mark.slow
     def test_more_words_than_fit_are_left_out_and_reported(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -296,6 +298,7 @@ class TestHardInput:
             assert rows_of(tmp_path / "figures" / f"{name}.csv") == []
             assert f"figure {name} is empty: {sentence}" in caplog.text
 
+    @pytest.mark.slow
     def test_special_tokens_are_ranked_where_asked_for(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         draw(statistics, tmp_path / "with", special_tokens=True, n_tokens=500)
         draw(statistics, tmp_path / "without", n_tokens=500)
@@ -426,7 +429,10 @@ class TestOneFigure:
         draw_figure(inputs_of(statistics, settings), name, Shape(**shape), output)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
-        "name", ["top_tokens", "head_means", "reliability", "head_map-fuji", "class_heads-gold", "word_cloud-L01-H02"]
+        "name",
+        rest_is_slow(
+            ["top_tokens", "head_means", "reliability", "head_map-fuji", "class_heads-gold", "word_cloud-L01-H02"]
+        ),
     )
     def test_has_the_width_and_the_font_size_that_were_asked_for(
         self, name: str, statistics: StatisticsPaths, tmp_path: Path
@@ -441,6 +447,7 @@ class TestOneFigure:
             assert any("font: 9px" in found or "font-size: 9px" in found for found in styles)
             assert not any("font: 7px" in found for found in styles)
 
+    @pytest.mark.slow
     def test_formats_and_their_bytes(self, statistics: StatisticsPaths, tmp_path: Path) -> None:
         for suffix in ("pdf", "png", "svg"):
             paths = [tmp_path / f"{number}.{suffix}" for number in (1, 2)]

@@ -42,6 +42,7 @@ def test_there_is_a_cloud_over_all_heads_and_one_of_each(drawn: dict[str, Path])
     assert [figure["name"] for figure in listed(drawn["word_clouds"])] == CLOUDS
 
 
+@pytest.mark.slow
 def test_all_other_figures_stand_before_them_with_unchanged_files(drawn: dict[str, Path], tmp_path: Path) -> None:
     draw_figures(SETTINGS, **drawn, figures=tmp_path / "figures")
 

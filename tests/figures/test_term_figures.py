@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from slow_cases import rest_is_slow
 from term_study import TermStudy, invented, written
 
 from attviz_pipeline.config.settings import FiguresSettings
@@ -130,7 +131,7 @@ def hostile(folder: Path) -> TermStudy:
     return written(folder, documents, labels=[0, 1] * 3, predictions=[0, 1, 1] * 2, level="word", punctuation=True)
 
 
-@pytest.mark.parametrize("make", [one_document, constant, zero, punctuation_only, unsupported, hostile])
+@pytest.mark.parametrize("make", rest_is_slow([one_document, constant, zero, punctuation_only, unsupported, hostile]))
 def test_hardly_any_input_still_gives_a_figure(tmp_path: Path, make: Callable[[Path], TermStudy]) -> None:
     figures = drawn(make(tmp_path).measure().describe().compare())
 

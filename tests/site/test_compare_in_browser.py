@@ -10,7 +10,7 @@ from attviz_pipeline.formats import significant
 from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("way", ["file", "http"])

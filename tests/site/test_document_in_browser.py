@@ -94,7 +94,7 @@ def test_nonsense_in_the_address_does_no_harm(site: Path, visitor: Visitor) -> N
 
 
 @pytest.mark.parametrize("words", ["", "max"])
-@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__"])
+@pytest.mark.parametrize("name", rest_is_slow(["constructor", "toString", "__proto__"]))
 def test_names_that_every_object_has_are_nonsense_too(name: str, words: str, site: Path, visitor: Visitor) -> None:
     keys = ("m", "norm", "rows", "scale", "h", "map", "mapview", "texts", "words", name)
     state = "&".join(f"{key}={words if words and key == 'words' else name}" for key in keys)
@@ -386,6 +386,7 @@ def test_no_pins_stay_no_pins(site: Path, visitor: Visitor) -> None:
 # Manners
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", rest_is_slow(["light", "dark"]))
 @pytest.mark.parametrize("width", rest_is_slow([1280, 390]))
 def test_the_page_is_accessible_with_everything_open(width: int, theme: str, site: Path, visitor: Visitor) -> None:
@@ -543,6 +544,7 @@ SHOWN = """(token) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "mean"])
 def test_a_value_is_written_alike_wherever_it_stands(words: str, site: Path, visitor: Visitor) -> None:
     pins = ",".join(f"{layer}.{head}" for layer in range(2) for head in range(3))
@@ -644,7 +646,7 @@ def test_the_strip_reads_the_text_around_the_token(inputs: SiteInputs, site: Pat
     assert row.text[: row.starts[12]].split()[-1] in page.locator(".strip-before").inner_text()
 
 
-@pytest.mark.parametrize("way", ["mean", "max", "first"])
+@pytest.mark.parametrize("way", rest_is_slow(["mean", "max", "first"]))
 def test_word_pieces_are_merged_on_demand(way: str, inputs: SiteInputs, site: Path, visitor: Visitor) -> None:
     row = row_at(inputs, 7)
     n_words = len(row.tokens) - sum(row.words[1:] == row.words[:-1])

@@ -22,7 +22,7 @@ from attviz_pipeline.report.views.likeness import read_likeness
 from attviz_pipeline.report.views.mean_maps import read_mean_maps
 from attviz_pipeline.report.views.study import read_study_view
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SVG = "{http://www.w3.org/2000/svg}"
 MATRIX = ".likeness[data-measure=fuji] canvas[role=img]"
 

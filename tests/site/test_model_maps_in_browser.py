@@ -17,7 +17,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.single_file import single_file
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 POSITION, SEED = 3, "seed-14"
 PAGE = links.document(POSITION)

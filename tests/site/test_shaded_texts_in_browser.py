@@ -13,7 +13,7 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.views.document_shades import LEVELS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TEXTS = f"{links.DOCUMENTS}#view=texts"
 SHADES = """place => [...place.querySelectorAll("span")].map((span) =>
   [span.textContent, Number(/[/,] ([\\d.]+)\\)$/.exec(getComputedStyle(span).backgroundColor)[1]),

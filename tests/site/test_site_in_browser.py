@@ -59,7 +59,7 @@ def test_a_page_uses_the_width_of_the_screen(width: int, n_columns: int, site: P
     assert len(set(starts)) == n_columns
 
 
-@pytest.mark.parametrize("address", KINDS)
+@pytest.mark.parametrize("address", rest_is_slow(KINDS))
 @pytest.mark.parametrize("theme", rest_is_slow(["light", "dark"]))
 def test_pages_are_accessible(theme: str, address: str, site: Path, visitor: Visitor) -> None:
     page = visitor(site, color_scheme=theme).open(address)

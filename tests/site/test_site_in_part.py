@@ -36,6 +36,8 @@ from attviz_pipeline.report.views import documents
 from attviz_pipeline.results import Document
 from attviz_pipeline.stages import RedactAttention, RenderSite
 
+pytestmark = pytest.mark.slow
+
 N_DOCUMENTS = 100
 MEGABYTES = 2.2
 

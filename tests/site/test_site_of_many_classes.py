@@ -12,6 +12,8 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
+pytestmark = pytest.mark.slow
+
 N_CLASSES = 40
 LONG = "balance_not_updated_after_cheque_or_cash_deposit"
 NAMES = [LONG, *(f"card_payment_not_recognised_{number}" for number in range(1, N_CLASSES))]

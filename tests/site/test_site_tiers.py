@@ -37,6 +37,8 @@ from attviz_pipeline.report.tiers import Tiers, choose_tiers
 from attviz_pipeline.report.views.document_evidence import bytes_of_evidence
 from attviz_pipeline.report.views.study import StudyView, read_study_view
 
+pytestmark = pytest.mark.slow
+
 N_DOCUMENTS = 24
 N_LAYERS, N_HEADS = 4, 12
 

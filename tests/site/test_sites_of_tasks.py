@@ -19,6 +19,8 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.inputs import SiteInputs
 from attviz_pipeline.report.render_site import write_site
 
+pytestmark = pytest.mark.slow
+
 N_DOCUMENTS = 30
 
 

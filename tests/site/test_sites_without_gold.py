@@ -22,6 +22,8 @@ from attviz_pipeline.report import links
 from attviz_pipeline.report.render_site import write_site
 from attviz_pipeline.stages import RenderSite
 
+pytestmark = pytest.mark.slow
+
 ABOUT_GOLD = re.compile(
     r"\b(gold|mis-?classif\w*|mistak\w*|accura\w*|correctly|incorrect\w*|wrong\w*|recall|precision|F1|errors?|unlabelled)\b",
     re.IGNORECASE,

@@ -91,6 +91,7 @@ def study_without_words(folder: Path, task: TaskName, mode: str, bad: tuple[dict
     return folder / "site", folder / "export"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_the_search_finds_what_is_not_redacted(tmp_path: Path) -> None:
     for folder in study_without_words(tmp_path, "multi_label", "none", BAD_CELLS["multi_label"][0]):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -42,6 +43,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@cache
 def commands() -> list[str]:
     listing = run("--help").stdout
     return re.findall(r"^    ([a-z]+(?:-[a-z]+)*)", listing, flags=re.MULTILINE)
@@ -163,10 +165,16 @@ def test_check_config_says_what_it_checked(capsys: pytest.CaptureFixture[str]) -
     assert "study `news` is valid" in capsys.readouterr().out
 
 
+@cache
 def rules() -> dict[str, str]:
     """Source of each rule by its name."""
     text = "".join(f"{path.read_text(encoding='utf-8')}\n" for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     return dict(re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, flags=re.MULTILINE | re.DOTALL))
+
+
+@cache
+def names_of_tests() -> set[str]:
+    return {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
 
 def test_every_rule_is_a_declared_stage() -> None:
@@ -176,14 +184,13 @@ def test_every_rule_is_a_declared_stage() -> None:
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_a_stage_has_one_name_everywhere(stage: Stage) -> None:
     rule = rules()[stage.name]
-    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert stage.command in commands()
     assert callable(getattr(import_module(stage.module), stage.name))
     assert f"logs/{stage.name}" in rule
     assert f'stage_code("{stage.name}")' in rule
     assert f'command("{stage.name}")' in rule
-    assert f"test_{stage.name}" in tests
+    assert f"test_{stage.name}" in names_of_tests()
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)

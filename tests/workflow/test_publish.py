@@ -614,6 +614,7 @@ def test_readers_find_every_study_from_the_index(published: str, visitor: Visito
     assert "Document 4 of 24" in visit.page.locator("main").inner_text()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_index_is_accessible_and_fits_a_phone(theme: str, published: str, visitor: Visitor) -> None:
