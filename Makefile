@@ -23,12 +23,12 @@ publish: .venv/report.installed
 export: .venv/report.installed # write attention in the formats of the study's section `export`
 	snakemake --workflow-profile workflow/profiles/local --configfile "$(CONFIG)" --quiet rules -- export_attention
 
-test: .venv/test.installed # each part once, in a browser and under Snakemake too
+test: .venv/test.installed # the quick tests of every part, some in a browser and under Snakemake
 	tests/support/provide_chromium.sh
 	$(MAKE) test-js
 	$(PYTEST) -m "not slow"
 
-test-rest: .venv/test.installed # what takes longer: kills, full disks, a SLURM, a storage, large sites, LaTeX
+test-rest: .venv/test.installed # what takes longer: further sites, exports, kills, full disks, a SLURM, a storage, LaTeX
 	tests/support/provide_slurm.sh
 	$(if $(filter 1,$(ATTVIZ_REQUIRE_LATEX)),tests/support/provide_latex.sh)
 	$(PYTEST) -m slow
