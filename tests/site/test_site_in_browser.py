@@ -342,6 +342,21 @@ def test_sensitive_texts_are_blurred_until_asked_for(sensitive_site: Path, visit
     assert page.evaluate(blur) == "none"
 
 
+def test_large_words_are_blurred_as_much_as_small_ones(sensitive_site: Path, visitor: Visitor) -> None:
+    page = visitor(sensitive_site).open(links.head(1, 1))
+    script = """[...document.querySelectorAll('.word-cloud .token')].map((token) => {
+        const style = getComputedStyle(token);
+        return [parseFloat(style.fontSize), parseFloat(style.filter.match(/blur\\(([\\d.]+)px/)[1])];
+    })"""
+    sizes = page.evaluate(script)
+    assert max(size for size, _ in sizes) > 2 * min(size for size, _ in sizes)
+    assert all(blur > 0.44 * size for size, blur in sizes)
+    picture = (
+        "parseFloat(getComputedStyle(document.querySelector('.cloud .picture')).filter.match(/blur.([0-9.]+)px/)[1])"
+    )
+    assert page.evaluate(picture) >= 16
+
+
 def heard(page: Any) -> str:
     """What assistive technology is given: the names of all that it meets, pieces of words side by side."""
     nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
