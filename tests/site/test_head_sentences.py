@@ -239,8 +239,9 @@ def test_the_table_of_pairs_and_the_map_say_what_they_show() -> None:
     shown = replace(likeness(3), pairs=[(OTHER, neighbours(0.1).nearest[0])] * 12, stress=0.284)
     assert sentences.listed_pairs(shown) == "The 12 most similar of 15 pairs, as a table"
     assert sentences.listed_pairs(replace(shown, n_pairs=12)) == "12 pairs, as a table"
-    assert "with stress 0.28 (0 is exact, above 0.2 only a rough guide)" in sentences.map_of_heads(shown)
-    assert "with stress 0.20 (0 is exact)" in sentences.map_of_heads(replace(shown, stress=0.2))
+    assert "with stress 0.28 (0 is exact, above 0.2 only a rough guide)" in sentences.map_of_heads(shown, "head")
+    of_vectors = sentences.map_of_heads(replace(shown, stress=0.2), "vector")
+    assert "distances between vectors, with stress 0.20 (0 is exact). Each point links to its vector." in of_vectors
 
 
 def test_measures_of_similarity_name_what_they_compare() -> None:

@@ -127,3 +127,6 @@ def test_pages_of_imported_attention_say_nothing_of_what_it_cannot_have(
     assert "scores" not in Page(site / links.ABOUT).ids
     assert "the vector influences the prediction" in words(site / links.class_page(0))
     assert "which names no model (3 vectors)" in words(site / links.ABOUT)
+    parts_of_documents = (site / "assets" / "full.js").read_text(encoding="utf-8")
+    assert "All 3 vectors" in parts_of_documents
+    assert not [said for said in ("over heads", "each head", "one head", "Every head") if said in parts_of_documents]

@@ -311,13 +311,13 @@ def head_groups(likeness: LikenessView, study: StudyView) -> str:
     return f"There are {count(likeness.n_groups)} groups of {noun}s beyond chance, with {beside}."
 
 
-def map_of_heads(likeness: LikenessView) -> str:
+def map_of_heads(likeness: LikenessView, noun: str) -> str:
     """Say how well the map shows distances between heads."""
     rough = likeness.stress > ROUGH_STRESS
     guide = f", above {ROUGH_STRESS:g} only a rough guide" if rough else ""
     return (
-        f"Distances on the map approximate distances between heads, with stress {likeness.stress:.2f} (0 is "
-        f"exact{guide}). Each point links to its head."
+        f"Distances on the map approximate distances between {noun}s, with stress {likeness.stress:.2f} (0 is "
+        f"exact{guide}). Each point links to its {noun}."
     )
 
 
