@@ -95,7 +95,7 @@ def group_name(grouping: str, group: str) -> str:
     }[group]
 
 
-TESTED = {"heads": "of a head", "attention": "in self-attention", "use": "in use"}
+TESTED = {"heads": "in a head", "attention": "in self-attention", "use": "in use"}
 """What a test of a family compares."""
 
 
@@ -140,14 +140,14 @@ def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
     wanted = [
-        f"{TESTED[of['tests']]} needs {of['n_wanted']:,} permutations ({of['n_permutations']:,} were made)"
+        f"{of['n_wanted']:,} permutations {TESTED[of['tests']]} ({of['n_permutations']:,} were made)"
         for of in families
         if of["n_wanted"]
     ]
     if wanted:
         limits += (
-            f" If it were the only difference of the study, one {', one '.join(wanted)} to have q < {SIGNIFICANT}; "
-            "several need fewer."
+            f" A difference that is the only one cannot have q < {SIGNIFICANT}, however clear it is: that takes "
+            f"{' and '.join(wanted)}; several need fewer."
         )
     if any(family["floor_sets_q"] for family in families):
         limits += " The number of permutations, not the data, sets the smallest q: more permutations would lower it."

@@ -100,7 +100,7 @@ class TestNull:
     @pytest.mark.slow
     @pytest.mark.parametrize("slope", [1.0, 3.0])
     def test_type_1_error(self, slope: float) -> None:
-        rates = rejections(n_studies=400, slope=slope, seed=int(slope), n_features=2)
+        rates = rejections(n_studies=1000, slope=slope, seed=int(slope), n_features=2)
 
         for name, (n_rejected, n_tests) in rates.items():
             assert 0.03 <= n_rejected / n_tests <= 0.07, (name, n_rejected / n_tests)

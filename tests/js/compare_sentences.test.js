@@ -20,8 +20,8 @@ test("numbers without a test say so", () => {
   const cloud = cloudOf(three, true, { title: "Words of both", place: "at" });
   assert.equal(
     said({ clouds: [cloud] }),
-    "Not tested against chance: of 3 words of both, at the same overall level, A has more self-attention at a; " +
-      "B at c. ",
+    "Not tested against chance: of 3 words of both, at the same overall level, the self-attention of A exceeds that " +
+      "of B most at a, and falls below it most at c. ",
   );
   assert.equal(said({ clouds: [cloudOf([["a", 4, 1]], true, { title: "Words", place: "at" })] }), "");
 });
@@ -62,7 +62,7 @@ test("of many, their number and the first ones are named", () => {
     place: "in",
   });
   assert.ok(
-    said({ clouds: [heads] }).endsWith("A has more self-attention in 4, most in a, b, c; B in 4, most in f, g, h. "),
+    said({ clouds: [heads] }).endsWith("exceeds that of B most in a, b, c, and falls below it most in f, g, h. "),
   );
 });
 

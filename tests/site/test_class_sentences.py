@@ -223,7 +223,8 @@ def test_heads_are_the_same_or_differ_and_the_largest_is_shrunken() -> None:
     assert 'href="../heads/4.html"' in sentence
     won = replace(found, winner=WinnerView(effect_view(4), 100, 43))
     assert words(sentences.largest_difference(won, study_view(), "")).endswith(
-        "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes."
+        "In 43 of 100 random halves of the documents, this is again the largest difference of all heads and classes, "
+        "so another could be the largest."
     )
     wrong = comparison(effect_view(grouping="correct"), grouping="correct")
     assert "and the 44 correctly classified documents" in words(sentences.head_differences(wrong, study_view()))
@@ -329,6 +330,10 @@ def test_permutations_are_counted_and_a_floor_is_named() -> None:
         "Each test has at most 999 (heads) and 50,000 (the use of words) permutations. For the use of "
         "words, this number and not the data sets the smallest q: more permutations would lower it."
     )
+    assert sentences.permutations([heads, replace(use, n_wanted=18_000)]) == (
+        "Each test has at most 999 permutations. A difference that is the only one cannot have q < 0.05, however clear "
+        "it is: that takes 18,000 in the use of words; several need fewer."
+    )
 
 
 def test_dependent_documents_are_a_warning() -> None:
@@ -375,7 +380,8 @@ def test_the_largest_difference_between_classes_is_said_only_if_there_is_one() -
     assert words(sentences.largest_class_difference(differences(), study_view(), "")) == (
         "The largest difference is that of L1·H2: its self-attention relative to even attention is higher in the 11 "
         "documents of sport, Hedges' g +1.4 after shrinkage (measured +2.1, 95 % interval +1.4 to +2.8). In 43 of 100 "
-        "random halves of the documents, this is again the largest difference of all heads and classes."
+        "random halves of the documents, this is again the largest difference of all heads and classes, so another "
+        "could be the largest."
     )
     only = words(sentences.largest_class_difference(differences(n_heads_differing=1), study_view(), ""))
     assert only.startswith("The one that differs is L1·H2: its")

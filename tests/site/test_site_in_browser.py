@@ -48,6 +48,10 @@ def test_a_phone_shows_every_page_without_sideways_scrolling(
 ) -> None:
     page = visitor(site, viewport={"width": width, "height": 800}).open(address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    names = page.locator(".site-header nav [aria-current]")
+    for place in (name.bounding_box() for name in names.all()):
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= width
 
 
 @pytest.mark.parametrize(("width", "n_columns"), [(390, 1), (1440, 2), (1920, 3)])

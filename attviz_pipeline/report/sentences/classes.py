@@ -11,6 +11,7 @@ from attviz_pipeline.formats import count, percent, plural, probability, signed
 from attviz_pipeline.report.sentences import labels
 from attviz_pipeline.report.sentences.parts import (
     TEST,
+    another_could_be,
     class_name,
     effect_symbol,
     first_of,
@@ -355,6 +356,12 @@ def permutations(families: Sequence[FamilyView]) -> str:
     else:
         each = [f"{count(family.n_permutations)} ({_TESTED[family.tests]})" for family in families]
         made = f"Each test has at most {listed(each)} permutations."
+    wanted = [f"{count(one.n_wanted)} in {_TESTED[one.tests]}" for one in families if one.n_wanted is not None]
+    if wanted:
+        made += (
+            f" A difference that is the only one cannot have q < {SIGNIFICANT:g}, however clear it is: that takes "
+            f"{listed(wanted)}; several need fewer."
+        )
     floors = [_TESTED[family.tests] for family in families if family.floor_sets_q]
     if not floors:
         return made
@@ -430,7 +437,7 @@ def winner(view: WinnerView | None, study: StudyView) -> str:
     over = "heads" if view.effect.grouping == "correct" else f"heads and {study.task.nouns}"
     return (
         f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the {units(study)}, this is again the "
-        f"largest difference of all {over}."
+        f"largest difference of all {over}{another_could_be(view.n_won, view.n_halves)}."
     )
 
 

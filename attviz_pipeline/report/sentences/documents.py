@@ -101,7 +101,7 @@ def groups(found: DocumentGroups) -> str:
     if found.length_share is not None and found.length_share_by_chance is not None:
         share, by_chance = percent(found.length_share), percent(found.length_share_by_chance)
         length = f" They account for {share} of the variance of log length, random groups for {by_chance}."
-    weak = " So they overlap: a silhouette of at most 0.25 is weak." if found.silhouette <= WEAK else ""
+    weak = " They overlap all the same: a silhouette of at most 0.25 is weak." if found.silhouette <= WEAK else ""
     return (
         f"{len(found.groups)} groups of {plural(found.n_documents, 'document')}, {by}, are separated beyond chance "
         f"({numbers}).{weak}{length}"

@@ -112,3 +112,8 @@ def alternatives(parts: Sequence[str]) -> Markup:
 def said(sentences: Iterable[str]) -> Markup:
     """Put sentences one after the other, without those that are empty."""
     return Markup(" ").join(sentence for sentence in sentences if sentence)
+
+
+def another_could_be(n_won: int, n_halves: int) -> str:
+    """End the sentence of a largest effect that is the largest again in less than half of the random halves."""
+    return ", so another could be the largest" if 2 * n_won < n_halves else ""

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from attviz_pipeline.formats import count, decimal, difference, percent, plural, signed, significant
 from attviz_pipeline.report.sentences.parts import (
     TEST,
+    another_could_be,
     first_of,
     head_link,
     heads_of,
@@ -204,7 +205,7 @@ def winner(view: WinnerView | None, study: StudyView) -> str:
         return ""
     return (
         f"In {count(view.n_won)} of {count(view.n_halves)} random halves of the {units(study)}, this is again the "
-        "largest correlation of all heads."
+        f"largest correlation of all heads{another_could_be(view.n_won, view.n_halves)}."
     )
 
 

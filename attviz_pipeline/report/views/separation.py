@@ -73,12 +73,14 @@ class FamilyView:
     """Tests of one grouping that are adjusted together: of `heads`, of `attention` to terms, or of their `use`.
 
     `n_permutations` is the largest number that a test got. `floor_sets_q` if more of them would lower the smallest q.
+    `n_wanted`: how many a single finding needs to have q < 0.05, if there were fewer; else None.
     """
 
     tests: str
     n_tests: int
     n_permutations: int
     floor_sets_q: bool
+    n_wanted: int | None = None
 
 
 @dataclass(frozen=True)

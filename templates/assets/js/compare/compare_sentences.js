@@ -22,13 +22,15 @@ const counted = ({ points, title }) => {
 
 // Numbers without a test: what is highest on each side once the level of each is removed.
 const described = (cloud, names) => {
-  const { more, less, place, points, counts } = cloud;
+  // How many differ either way says nothing: the level is the median, so it is always half.
+  const { more, less, place, points } = cloud;
   if (points.length < 2 || !more.length || !less.length) return [];
   return [
-    `Not tested against chance: of ${counted(cloud)}, at the same overall level, ${names[0]} has more self-attention `,
-    ...most(more, counts[0], `${place} `),
-    `; ${names[1]} `,
-    ...most(less, counts[1], `${place} `),
+    `Not tested against chance: of ${counted(cloud)}, at the same overall level, the self-attention of ${names[0]} ` +
+      `exceeds that of ${names[1]} most ${place} `,
+    ...listed(more),
+    `, and falls below it most ${place} `,
+    ...listed(less),
     ". ",
   ];
 };

@@ -62,7 +62,6 @@ const cloud = (points, logarithmic) => {
     logarithmic,
     level,
     points: ranked,
-    counts: [more.length, less.length],
     more: more.slice(0, N_MOST),
     less: less.slice(0, N_MOST),
   };

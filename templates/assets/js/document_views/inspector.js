@@ -18,6 +18,8 @@ const where = (name, { lite, extremes, name: headName }, token) => {
   return which ? ` · ${headName(extremes()[which][token])}` : "";
 };
 
+const SHARE = "norm-weighted";
+
 export const inspector = {
   create: (doc) => {
     const [text, place] = ["text", "place"].map((part) => document.getElementById(`inspector-${part}`));
@@ -39,9 +41,11 @@ export const inspector = {
             : `token ${token}${read ? `, read as ${read}` : ""}${held ? " · held" : ""}`;
         names.forEach(({ textContent: name }, i) => {
           const numbers = doc.aggregates[name];
-          values[i].textContent = numbers
-            ? number(token >= 0 ? numbers[token] : meanOf(numbers, doc), doc.rough?.(token)) + where(name, doc, token)
-            : "–";
+          // Shares of a whole say nothing in the mean of all tokens but how many there are.
+          values[i].textContent =
+            numbers && (token >= 0 || name !== SHARE)
+              ? number(token >= 0 ? numbers[token] : meanOf(numbers, doc), doc.rough?.(token)) + where(name, doc, token)
+              : "–";
         });
         if (row !== shown) head.replaceChildren(row >= 0 ? doc.link(row) : BLANK);
         shown = row;

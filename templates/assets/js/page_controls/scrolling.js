@@ -14,6 +14,14 @@ const mark = (box) => {
   else delete box.dataset.more;
 };
 
+// On narrow screens the name of the page itself can be outside of the bar.
+const showCurrent = () => {
+  const current = document.querySelector(".site-header nav [aria-current]");
+  if (!current) return;
+  const bar = current.parentElement;
+  bar.scrollLeft = current.offsetLeft - bar.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2;
+};
+
 const watch = () => {
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target.closest(BOXES))));
   const known = new WeakSet();
@@ -25,6 +33,7 @@ const watch = () => {
       for (const part of [box, ...box.children]) sizes.observe(part);
     });
   look();
+  showCurrent();
   new MutationObserver(look).observe(document.getElementById("main"), { childList: true, subtree: true });
 };
 

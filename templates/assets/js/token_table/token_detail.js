@@ -63,8 +63,8 @@ const headGrid = (values, { heads, vectors }) => {
 
 const number = (value, digits) => (value === null ? "–" : formats.signed(value, digits));
 
-const CLASS_COLUMNS = ["mean ln(n a)", "g of attention", "q of attention", "z of use", "q of use"];
-const VALUE_COLUMNS = ["mean ln(n a)", "ρ of attention", "q of attention", "ρ of use", "q of use"];
+const CLASS_COLUMNS = ["times even", "g of attention", "q of attention", "z of use", "q of use"];
+const VALUE_COLUMNS = ["times even", "ρ of attention", "q of attention", "ρ of use", "q of use"];
 
 const classTable = (rows, { labels, noun, by_value: byValue }) =>
   tableOf(
