@@ -140,14 +140,6 @@ def existing_files(*paths):
     return [name for name in _files(paths) if not _is_watched(name)]
 
 
-def threads_of_model(wildcards):
-    """Cores of a job that prepares a model: one that is compared and not trained leaves room for other jobs."""
-    name = model_of(wildcards)
-    settings = slice_for(STUDY, PrepareModel, name, Path(RESULTS))
-    waited_for = name == OWN_MODEL or settings.is_trained
-    return STUDY.resources.threads if waited_for else SIDE_BY_SIDE
-
-
 def model_source(wildcards):
     """Where a model comes from: the one that its study names, or weights of an epoch."""
     settings = slice_for(STUDY, PrepareModel, model_of(wildcards), Path(RESULTS))

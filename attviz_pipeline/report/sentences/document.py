@@ -174,7 +174,8 @@ def no_map(study: StudyView) -> Markup:
 
 _ADDED_BY_ID = Markup(
     "To add the maps of a document by its id: <code>snakemake --configfile study.yaml --config "
-    "'maps={documents: [\"id\"]}'</code>. It comes first: <code>maps.max_megabytes</code> makes room for the others."
+    "'maps={documents: [\"id\"]}'</code>. Documents named there come first; to keep the maps of the others, raise "
+    "<code>maps.max_megabytes</code>."
 )
 
 
