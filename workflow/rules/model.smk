@@ -26,7 +26,7 @@ rule prepare_model:
         f"{OF_MODEL}benchmarks/prepare_model.tsv"
     conda:
         "../../environment.yml"
-    threads: STUDY.resources.threads # with fewer, compared models would start first, and training would wait for them
+    threads: STUDY.resources.threads  # with fewer, compared models would start first, and training would wait for them
     resources:
         gpu=STUDY.resources.gpu,
         mem_mb=model_memory_mb,
