@@ -174,8 +174,7 @@ def no_map(study: StudyView) -> Markup:
 
 _ADDED_BY_ID = Markup(
     "To add the maps of a document by its id: <code>snakemake --configfile study.yaml --config "
-    "'maps={documents: [\"id\"]}'</code>. Documents named there come first; to keep the maps of the others, raise "
-    "<code>maps.max_megabytes</code>."
+    "'maps={documents: [\"id\"]}'</code>. It comes first; raise <code>maps.max_megabytes</code> to keep the others."
 )
 
 
