@@ -11,6 +11,7 @@ Texts are random words of the length of a tweet; the index is made by the code t
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,7 +115,8 @@ def measure(page_address: str) -> dict[str, Any]:
     """Open the page, type, filter and sort; times in milliseconds, from the event to after the next frame."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu"],
         )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         start = time.perf_counter()
@@ -177,6 +179,8 @@ def _study(n_documents: int) -> StudyView:
     confusion = [[n_documents // 3, 0, 0], [0, n_documents // 3, 0], [0, 0, n_documents // 3]]
     summary = {
         "task": "single_label",
+        "n_layers": 12,
+        "n_heads": 12,
         "label_names": LABELS,
         "n_documents": n_documents,
         "n_labelled": n_documents,

@@ -40,6 +40,17 @@ def test_benchmark_fills_its_table(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_index_is_measured(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "site_index.py", "--folder", tmp_path / "index"]
+    finished = subprocess.run(
+        [*command, "--n-documents", "300", "--repeats", "1"], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "usable" in finished.stdout
+
+
 def test_a_stage_notes_what_it_took(tmp_path: Path) -> None:
     notes = tmp_path / "costs.jsonl"
     folder = ROOT / "benchmarks" / "noting"
