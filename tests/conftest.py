@@ -21,7 +21,7 @@ __all__ = [
     "visitor",
 ]
 
-IN_BROWSER, ELSEWHERE, FINISHED_STUDY = 2.0, 0.1, 105.0
+IN_BROWSER, ELSEWHERE, FINISHED_STUDY = 2.0, 0.1, 50.0
 """About how long a test takes, and the making of the finished study, in seconds on one of two cores."""
 
 

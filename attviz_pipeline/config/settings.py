@@ -704,8 +704,8 @@ class ResourcesSettings(Section):
     threads: int = Field(
         2,
         ge=1,
-        description="Cores of a job that trains the model; half of them for one that reads documents, because two run "
-        "side by side, but all for extraction on a GPU or of a single shard",
+        description="Cores of a job that prepares the model; half of them for one that reads documents, because two "
+        "run side by side, but all for extraction on a GPU or of a single shard",
     )
     gpu: int = Field(0, ge=0, le=1, description="GPUs of a job that runs the model; each job gets its own")
     memory_mb: int = Field(

@@ -139,15 +139,12 @@ def limits_of_test(facts: Mapping[str, Any], grouping: str, *tests: str) -> str:
     if facts["permuted"][grouping] == "documents":
         limits += " Documents of one input row were permuted as independent documents, so p and q are too small."
     families = [family for family in facts["families"] if family["grouping"] == grouping and family["tests"] in tests]
-    wanted = [
-        f"{of['n_wanted']:,} permutations {TESTED[of['tests']]} ({of['n_permutations']:,} were made)"
-        for of in families
-        if of["n_wanted"]
-    ]
-    if wanted:
+    short = [family for family in families if family["n_wanted"]]
+    if short:
+        takes = " and ".join(f"{of['n_wanted']:,} ({of['n_permutations']:,} were made)" for of in short)
         limits += (
-            f" A difference that is the only one cannot have q < {SIGNIFICANT}, however clear it is: that takes "
-            f"{' and '.join(wanted)}; several need fewer."
+            f" A single difference {' or '.join(TESTED[of['tests']] for of in short)} cannot have q < {SIGNIFICANT}, "
+            f"however clear it is: that takes {takes} permutations; several need fewer."
         )
     if any(family["floor_sets_q"] for family in families):
         limits += " The number of permutations, not the data, sets the smallest q: more permutations would lower it."

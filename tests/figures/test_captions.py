@@ -214,8 +214,8 @@ def test_limits_of_the_permutations_are_told() -> None:
     sentence = class_heads.limits_of_test(FACTS, "correct", "use", "attention")
     assert "as independent documents" in sentence
     assert sentence.endswith(
-        " A difference that is the only one cannot have q < 0.05, however clear it is: that takes 1,280 permutations "
-        "in self-attention (99 were made) and 960 permutations in use (99 were made); several need fewer."
+        " A single difference in self-attention or in use cannot have q < 0.05, however clear it is: that takes 1,280 "
+        "(99 were made) and 960 (99 were made) permutations; several need fewer."
     )
 
 

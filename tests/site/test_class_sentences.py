@@ -331,8 +331,12 @@ def test_permutations_are_counted_and_a_floor_is_named() -> None:
         "words, this number and not the data sets the smallest q: more permutations would lower it."
     )
     assert sentences.permutations([heads, replace(use, n_wanted=18_000)]) == (
-        "Each test has at most 999 permutations. A difference that is the only one cannot have q < 0.05, however clear "
-        "it is: that takes 18,000 in the use of words; several need fewer."
+        "Each test has at most 999 permutations. A single difference in the use of words cannot have q < 0.05, however "
+        "clear it is: that takes 18,000 permutations; several need fewer."
+    )
+    assert (
+        "in heads and the use of words cannot have q < 0.05, however clear it is: that takes 700 and 18,000 perm"
+        in (sentences.permutations([replace(heads, n_wanted=700), replace(use, n_wanted=18_000)]))
     )
 
 

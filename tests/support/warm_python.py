@@ -3,6 +3,7 @@
 Most of the time of a small workflow is that of its jobs' imports. A job runs the code of its own checkout, in its own
 folder and environment; only modules of other packages are shared. What a library reads from the environment when it is
 imported cannot be set for a job, nor can limits of its shell: tests of such things start programs the usual way.
+`stage_processes` forks single stages of one checkout, without a shell and without Snakemake.
 """
 
 import array
@@ -24,7 +25,9 @@ from tempfile import TemporaryDirectory
 
 PACKAGE = "attviz_pipeline"
 PROGRAM_NAMED = "PYTHON_OF_STAGES"
+"""The variable of the environment that names the program which jobs are started with."""
 MOST_BYTES = 2**20
+"""Of a request: arguments, folder and environment of a job."""
 AT_IMPORT = {
     "OMP_NUM_THREADS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -32,7 +35,7 @@ AT_IMPORT = {
 }
 """What libraries read when they are imported; a second thread would not live on in a fork."""
 STARTED: "list[tuple[subprocess.Popen[bytes], TemporaryDirectory[str]]]" = []
-# As the first argument of a Python in isolation, which starts in 20 ms.
+# Isolated and without site-packages (-IS), Python starts in 20 ms.
 PROGRAM = """#!{python} -IS
 import array, os, signal, socket, sys
 if sys.argv[1:3] != ["-m", "{package}"]:

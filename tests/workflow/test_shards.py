@@ -14,7 +14,7 @@ from attviz_pipeline.shards import every_shard, expand_shards, shard_names
 
 MANY = 2_000
 MOST_CPU_SECONDS = 120
-"""Twice what is promised of a workflow of so many shards, because machines of tests are slow and busy."""
+"""Four times what is promised of a workflow of so many shards, because machines of tests are slow and busy."""
 LONGEST_ARGUMENT = 131_072
 """Bytes of one argument of a program on Linux (MAX_ARG_STRLEN): a rule's whole command is one, that of its shell."""
 

@@ -356,11 +356,11 @@ def permutations(families: Sequence[FamilyView]) -> str:
     else:
         each = [f"{count(family.n_permutations)} ({_TESTED[family.tests]})" for family in families]
         made = f"Each test has at most {listed(each)} permutations."
-    wanted = [f"{count(one.n_wanted)} in {_TESTED[one.tests]}" for one in families if one.n_wanted is not None]
+    wanted = {_TESTED[one.tests]: count(one.n_wanted) for one in families if one.n_wanted is not None}
     if wanted:
         made += (
-            f" A difference that is the only one cannot have q < {SIGNIFICANT:g}, however clear it is: that takes "
-            f"{listed(wanted)}; several need fewer."
+            f" A single difference in {listed(list(wanted))} cannot have q < {SIGNIFICANT:g}, however clear it is: "
+            f"that takes {listed(list(wanted.values()))} permutations; several need fewer."
         )
     floors = [_TESTED[family.tests] for family in families if family.floor_sets_q]
     if not floors:
